@@ -1,0 +1,73 @@
+/** The API group of every resource of this product (contract §2). */
+export const GROUP = 'm2moauth.dev';
+/** The version that is served and stored. */
+export const VERSION = 'v1alpha1';
+/** `apiVersion` of every resource of this product. */
+export const API_VERSION = `${GROUP}/${VERSION}`;
+/** The field manager of every write, and the value of the managed-by label. */
+export const MANAGER = 'm2m-oauth-operator';
+/** Label on every Secret and ConfigMap that the operator makes; its Secret watch selects by it. */
+export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
+
+/** `metadata.ownerReferences[]`, as far as this product reads and writes it. */
+export interface OwnerReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly controller?: boolean;
+  readonly blockOwnerDeletion?: boolean;
+}
+
+/** One entry of `metadata.managedFields` (server-side field ownership). */
+export interface ManagedFieldsEntry {
+  readonly manager?: string;
+  readonly operation?: string;
+  readonly subresource?: string;
+  readonly time?: string;
+  readonly fieldsV1?: Readonly<Record<string, unknown>>;
+}
+
+/** The part of Kubernetes' ObjectMeta that this product uses. Objects read from the API server carry all of the required ones. */
+export interface ObjectMeta {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly creationTimestamp: string;
+  readonly generation?: number;
+  readonly deletionTimestamp?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly ownerReferences?: readonly OwnerReference[];
+  readonly managedFields?: readonly ManagedFieldsEntry[];
+}
+
+/** What every object of the API server has. */
+export interface KubeObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: ObjectMeta;
+}
+
+/** A resource of this product: `spec` is the user's, `status` the operator's. */
+export interface Resource<Kind extends string, Spec, Status> extends KubeObject {
+  readonly kind: Kind;
+  readonly spec: Spec;
+  readonly status?: Status;
+}
+
+/** A name within a namespace. */
+export interface ObjectRef {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** The key of an object in caches and queues: `<namespace>/<name>`. */
+export const keyOf = (ref: ObjectRef): string => `${ref.namespace}/${ref.name}`;
+
+/** Splits a key made by {@link keyOf}. */
+export const refOf = (key: string): ObjectRef => {
+  const slash = key.indexOf('/');
+  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+};

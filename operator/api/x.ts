@@ -1,1 +1,0 @@
-export const x = (a: number): number => a + 1;

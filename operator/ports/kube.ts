@@ -1,0 +1,87 @@
+import type { KubeObject, ObjectMeta, ObjectRef } from '../api/meta.ts';
+
+/** A resource type as the API server's paths name it. */
+export interface ResourceType {
+  /** '' for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly kind: string;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** What a conditional delete insists on (both: "delete with uid and resourceVersion"). */
+export interface Preconditions {
+  readonly uid: string;
+  readonly resourceVersion: string;
+}
+
+/** An object to be created: the API server fills in the rest of its metadata. */
+export type NewObject<T extends KubeObject> = Omit<T, 'metadata' | 'status'> & {
+  readonly metadata: Pick<ObjectMeta, 'name' | 'namespace'> &
+    Partial<Pick<ObjectMeta, 'labels' | 'annotations' | 'ownerReferences'>>;
+};
+
+/** An object to be written over one that was read: `uid` and `resourceVersion` are the condition (a mismatch is a 409 ApiError). */
+export type ChangedObject<T extends KubeObject> = Omit<T, 'metadata'> & {
+  readonly metadata: Pick<ObjectMeta, 'name' | 'namespace' | 'uid' | 'resourceVersion'> &
+    Partial<Pick<ObjectMeta, 'labels' | 'annotations' | 'ownerReferences'>>;
+};
+
+/** The calls on one resource type; every failure is an {@link ApiError}. */
+export interface ResourceClient<T extends KubeObject> {
+  readonly type: ResourceType;
+  get(ref: ObjectRef, options?: CallOptions): Promise<T>;
+  /** POST with `fieldValidation=Strict` and our field manager. 409 AlreadyExists where it is there. */
+  create(object: NewObject<T>, options?: CallOptions): Promise<T>;
+  /** PUT, conditional on uid and resourceVersion. */
+  update(object: ChangedObject<T>, options?: CallOptions): Promise<T>;
+  /** PUT of `/status`, conditional on uid and resourceVersion; everything but status is ignored by the API server. */
+  updateStatus(
+    object: { readonly metadata: ChangedObject<T>['metadata']; readonly status: unknown },
+    options?: CallOptions,
+  ): Promise<T>;
+  /** DELETE with both preconditions; background propagation. */
+  delete(ref: ObjectRef, preconditions: Preconditions, options?: CallOptions): Promise<void>;
+}
+
+/** A refusal of the API server, or no answer (`status` 0). Never carries a request or response body. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  /** HTTP status; 0 where the API server did not answer. */
+  readonly status: number;
+  /** `Status.reason` of the answer, e.g. `Conflict`, `AlreadyExists`, `Expired`; `''` where there is none. */
+  readonly reason: string;
+  /** From `Retry-After` or `details.retryAfterSeconds`. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    message: string,
+    details: { status: number; reason?: string; retryAfterMs?: number | undefined; cause?: unknown },
+  ) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.status = details.status;
+    this.reason = details.reason ?? '';
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}
+
+const hasStatus = (error: unknown, status: number): error is ApiError =>
+  error instanceof ApiError && error.status === status;
+
+/** The object is not there. */
+export const isNotFound = (error: unknown): error is ApiError => hasStatus(error, 404);
+/** A create met an object of that name. */
+export const isAlreadyExists = (error: unknown): error is ApiError =>
+  hasStatus(error, 409) && error.reason === 'AlreadyExists';
+/** The object is not what the plan was made from: plan again. */
+export const isConflict = (error: unknown): error is ApiError =>
+  hasStatus(error, 409) && error.reason !== 'AlreadyExists';
+/** The resourceVersion asked for is compacted: list again. */
+export const isExpired = (error: unknown): error is ApiError => hasStatus(error, 410);
+/** Quota, admission or validation said no to the object itself (403 or 422): only another object or another policy helps. */
+export const isRefused = (error: unknown): error is ApiError =>
+  hasStatus(error, 403) || hasStatus(error, 422) || hasStatus(error, 400);

@@ -1,0 +1,21 @@
+/** How a reconcile ended; also the label `outcome`. */
+export type ReconcileOutcome = 'done' | 'requeued' | 'conflict' | 'error' | 'terminal';
+
+/** What the parts of the operator report; one adapter turns it into Prometheus metrics. No label is taken from user input. */
+export interface Metrics {
+  reconciled(kind: string, outcome: ReconcileOutcome, seconds: number): void;
+  queueDepth(kind: string, depth: number): void;
+  queueWaited(kind: string, seconds: number): void;
+  /** `cause` is why the JWT was issued: `Issued`, `Renewed`, … (closed set). */
+  tokenIssued(cause: string): void;
+  tokenBlacklisted(): void;
+  tokenCollected(): void;
+  signed(algorithm: string, seconds: number): void;
+  /** One API server request; `code` is the HTTP status, or `0` where none came. */
+  apiRequest(verb: string, code: number, seconds: number): void;
+  watchRestarted(resource: string, why: 'closed' | 'error' | 'expired' | 'stalled'): void;
+  eventDropped(): void;
+  leading(isLeader: boolean): void;
+  /** Seconds that this clock is ahead of the API server's `Date` (negative: behind). */
+  clockSkew(seconds: number): void;
+}
