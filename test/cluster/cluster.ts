@@ -1,0 +1,198 @@
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { ensureBinary } from './binaries.ts';
+import { createCertificates } from './certificates.ts';
+import { ClusterError } from './cluster-error.ts';
+import { compactEtcd } from './compact.ts';
+import { buildKubeconfig, readKubeconfig } from './kubeconfig.ts';
+import {
+  apiserverUrl,
+  binaryOf,
+  buildArguments,
+  type ClusterState,
+  etcdUrl,
+  type Part,
+  parts,
+  paths,
+} from './parts.ts';
+import { findFreePorts } from './ports.ts';
+import { isProcess, killAndWait, readPid, startDetached, writePid } from './processes.ts';
+import { waitForDefaultServiceAccount, waitUntilReady } from './readiness.ts';
+import { watchOver } from './watchdog.ts';
+
+/** A control plane of real processes on loopback ports. */
+export interface Cluster {
+  readonly dir: string;
+  /** Of an administrator, with everything embedded. */
+  readonly kubeconfigPath: string;
+  readonly url: string;
+  readonly etcdUrl: string;
+  /** SIGKILL; returns when the process is gone. One that doesn't run is fine. */
+  kill(part: Part): Promise<void>;
+  /** Starts it again on the same port and data; returns when it is ready. One that runs is left alone. */
+  start(part: Part): Promise<void>;
+  /** Ends everything and removes `dir`. */
+  stop(): Promise<void>;
+  /** Compacts etcd at its current revision; see `compactEtcd` for what that makes the API server answer. */
+  compact(): Promise<void>;
+  /** The process ids of the parts that run. */
+  pids(): Promise<Partial<Record<Part, number>>>;
+}
+
+export interface ClusterOptions {
+  /** A new temporary folder unless given. One that holds a cluster already continues it. */
+  readonly dir?: string;
+  /** Added to the API server's command line, where they win over its own; kept for later starts. */
+  readonly apiserverFlags?: readonly string[];
+  readonly signal?: AbortSignal;
+  /** Whether the processes go on after this one ends. */
+  readonly outliveProcess?: boolean;
+}
+
+/**
+ * Brings up a control plane; returns when the API server is ready and its default service account exists.
+ * Binaries that the machine lacks are built first. What fails to start is cleaned up.
+ * @throws ClusterError with the end of the log of the part that failed.
+ */
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  for (const part of parts) await ensureBinary(binaryOf[part], options);
+  const dir = await prepareDir(options.dir);
+  const known = await readState(dir);
+  const callOff = options.outliveProcess ? () => {} : watchOver(dir);
+  try {
+    const state = known ?? (await createState(dir, options.apiserverFlags ?? []));
+    const cluster = buildCluster(dir, state, { ...options, callOff });
+    for (const part of parts) await cluster.start(part);
+    await waitForDefaultServiceAccount(readKubeconfig(cluster.kubeconfigPath), options.signal);
+    return cluster;
+  } catch (error) {
+    await endProcesses(dir);
+    if (!known) await rm(dir, { recursive: true, force: true });
+    callOff();
+    throw error;
+  }
+}
+
+/**
+ * Ends the cluster in `dir`, whoever started it, and removes the folder.
+ * @returns whether there was one; a folder that holds no cluster isn't touched.
+ */
+export async function removeCluster(dir: string): Promise<boolean> {
+  const real = await realpath(dir).catch(() => undefined);
+  if (!real || !(await readState(real))) return false;
+  await endProcesses(real);
+  await rm(real, { recursive: true, force: true });
+  return true;
+}
+
+/** The kubeconfig of the cluster in `dir`, or undefined where there is none. */
+export async function findKubeconfig(dir: string): Promise<string | undefined> {
+  const real = await realpath(dir).catch(() => undefined);
+  return real && (await readState(real)) ? paths(real).kubeconfig : undefined;
+}
+
+interface Handling {
+  readonly signal?: AbortSignal | undefined;
+  readonly callOff: () => void;
+}
+
+function buildCluster(dir: string, state: ClusterState, { signal, callOff }: Handling): Cluster {
+  const file = paths(dir);
+  const start = async (part: Part) => {
+    if (!(await runningPid(dir, part))) {
+      const path = await ensureBinary(binaryOf[part], { signal });
+      const pid = await startDetached({ path, args: buildArguments[part](dir, state) }, file.log(part));
+      await writePid(file.pid(part), pid);
+    }
+    await waitUntilReady({
+      part,
+      dir,
+      state,
+      signal,
+      isRunning: async () => !!(await runningPid(dir, part)),
+    });
+  };
+  return {
+    dir,
+    kubeconfigPath: file.kubeconfig,
+    url: apiserverUrl(state),
+    etcdUrl: etcdUrl(state),
+    kill: (part) => endProcess(dir, part),
+    start,
+    stop: async () => {
+      await removeCluster(dir);
+      callOff();
+    },
+    compact: () => compactEtcd(etcdUrl(state)),
+    pids: async () => {
+      const found = await Promise.all(
+        parts.map(async (part) => [part, await runningPid(dir, part)] as const),
+      );
+      return Object.fromEntries(found.filter(([, pid]) => pid !== undefined));
+    },
+  };
+}
+
+async function endProcesses(dir: string): Promise<void> {
+  for (const part of parts.toReversed()) await endProcess(dir, part);
+}
+
+async function endProcess(dir: string, part: Part): Promise<void> {
+  const pid = await runningPid(dir, part);
+  if (pid) await killAndWait(pid);
+  await rm(paths(dir).pid(part), { force: true });
+}
+
+async function runningPid(dir: string, part: Part): Promise<number | undefined> {
+  const pid = await readPid(paths(dir).pid(part));
+  return pid && (await isProcess(pid, `${dir}/`)) ? pid : undefined;
+}
+
+/** An absolute path without symbolic links, since the command lines that hold it are compared with it. */
+async function prepareDir(dir: string | undefined): Promise<string> {
+  if (!dir) return realpath(await mkdtemp(join(tmpdir(), 'm2m-oauth-cluster-')));
+  await mkdir(dirname(resolve(dir)), { recursive: true });
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const real = await realpath(dir);
+  const entries = await readdir(real);
+  if (entries.length > 0 && !(await readState(real))) {
+    throw new ClusterError(`${real} holds other things than a cluster; give an empty folder or a new one`);
+  }
+  return real;
+}
+
+async function readState(dir: string): Promise<ClusterState | undefined> {
+  const text = await readFile(paths(dir).state, 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : (JSON.parse(text) as ClusterState);
+}
+
+async function createState(dir: string, apiserverFlags: readonly string[]): Promise<ClusterState> {
+  const [etcd = 0, etcdPeer = 0, apiserver = 0, controllerManager = 0] = await findFreePorts(4);
+  const state = { ports: { etcd, etcdPeer, apiserver, controllerManager }, apiserverFlags };
+  await writeCredentials(dir, apiserverUrl(state));
+  await writeFile(paths(dir).state, JSON.stringify(state, undefined, 2), { flag: 'wx' });
+  return state;
+}
+
+async function writeCredentials(dir: string, server: string): Promise<void> {
+  const file = paths(dir);
+  const { ca, serving, admin, controllerManager, serviceAccountKey } = await createCertificates([
+    '127.0.0.1',
+    'localhost',
+    'kubernetes.default.svc',
+    '10.96.0.1',
+  ]);
+  const contents: readonly (readonly [string, string])[] = [
+    [file.ca, ca],
+    [file.servingCertificate, serving.certificate],
+    [file.servingKey, serving.key],
+    [file.serviceAccountKey, serviceAccountKey],
+    [file.kubeconfig, buildKubeconfig({ server, ca, client: admin }, 'admin')],
+    [
+      file.controllerManagerKubeconfig,
+      buildKubeconfig({ server, ca, client: controllerManager }, 'controller-manager'),
+    ],
+  ];
+  await Promise.all(contents.map(([path, text]) => writeFile(path, text, { mode: 0o600 })));
+}

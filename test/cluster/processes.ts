@@ -1,0 +1,67 @@
+import { execFile, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+/** A program to start in the background. */
+export interface Command {
+  readonly path: string;
+  readonly args: readonly string[];
+}
+
+/**
+ * Starts a program in a session of its own, so that neither Ctrl-C nor the end of this process reaches it; its
+ * output is added to `logPath`.
+ * @returns its process id.
+ * @throws the error of spawn(2), say ENOENT.
+ */
+export function startDetached({ path, args }: Command, logPath: string): Promise<number> {
+  const log = openSync(logPath, 'a');
+  const child = spawn(path, args, { detached: true, stdio: ['ignore', log, log] });
+  closeSync(log);
+  child.unref();
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('spawn', () => resolve(child.pid as number));
+  });
+}
+
+/** Ends a process at once and returns when it is gone. No process of that id is fine. */
+export async function killAndWait(pid: number): Promise<void> {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+  while ((await commandLine(pid)) !== '') await delay(5);
+}
+
+/** Whether `pid` is a live process whose command line holds `text`: ids are used again, so the id alone tells little. */
+export async function isProcess(pid: number, text: string): Promise<boolean> {
+  return (await commandLine(pid)).includes(text);
+}
+
+/** Empty for a process that is gone, and for one that has ended and waits for its parent. */
+async function commandLine(pid: number): Promise<string> {
+  if (process.platform === 'linux') {
+    const raw = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    return raw.replaceAll('\0', ' ');
+  }
+  const ps = promisify(execFile)('ps', ['-ww', '-o', 'command=', '-p', String(pid)]);
+  return ps.then(
+    ({ stdout }) => (stdout.includes('<defunct>') ? '' : stdout.trim()),
+    () => '',
+  );
+}
+
+/** The id in a pid file, or undefined where there is no such file. */
+export async function readPid(path: string): Promise<number | undefined> {
+  const pid = Number(await readFile(path, 'utf8').catch(() => ''));
+  return pid > 0 ? pid : undefined;
+}
+
+/** Records the id of a process. */
+export function writePid(path: string, pid: number): Promise<void> {
+  return writeFile(path, `${pid}\n`);
+}
