@@ -1,0 +1,147 @@
+import { z } from 'zod';
+import {
+  type Address,
+  address,
+  authorityUrl,
+  cidr,
+  claimName,
+  duration,
+  isLoopbackHost,
+  issuerUrl,
+  namespaceName,
+} from './values.ts';
+
+const file = z.string().max(4096).default('');
+
+const tls = z
+  .strictObject({
+    certFile: file,
+    keyFile: file,
+    caFile: file,
+    clientCertificateRequired: z.boolean().default(false),
+    plaintext: z.boolean().default(false),
+  })
+  .prefault({});
+
+type Tls = z.output<typeof tls>;
+
+/** Plain text leaves the machine only where somebody has written that it may. */
+const checkListener = (listener: { address: Address; tls: Tls }, context: z.RefinementCtx): void => {
+  const { certFile, keyFile, caFile, clientCertificateRequired, plaintext } = listener.tls;
+  const problem = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+  if ((certFile === '') !== (keyFile === '')) {
+    problem(['tls'], 'certFile and keyFile belong together: set both or neither');
+  }
+  if (clientCertificateRequired && caFile === '') {
+    problem(['tls', 'clientCertificateRequired'], 'needs caFile, the authority of the client certificates');
+  }
+  if (plaintext && certFile !== '') problem(['tls', 'plaintext'], 'contradicts certFile: set one of them');
+  if (certFile === '' && !plaintext && !isLoopbackHost(listener.address.host)) {
+    problem(
+      ['tls'],
+      'an address that is not loopback needs certFile and keyFile, or plaintext: true where something else encrypts',
+    );
+  }
+};
+
+const kubernetes = (podNamespace: string | undefined) =>
+  z
+    .strictObject({
+      namespace: namespaceName.default(podNamespace ?? 'm2m-oauth-system'),
+      watchNamespaces: z.array(namespaceName).max(100).default([]),
+    })
+    .prefault({});
+
+const issuer = z
+  .strictObject({
+    url: issuerUrl('https://localhost:9101/m2m-oauth-server'),
+    ownerClaim: claimName.min(1).default('sub'),
+    deviceIDClaim: claimName.default(''),
+    signingKey: z.string().min(1).max(253).default('default'),
+    tokenType: z.enum(['at+jwt', 'JWT']).default('at+jwt'),
+    backdate: duration('0s').refine((ms) => ms <= 600_000, 'must be at most 10m'),
+  })
+  .prefault({})
+  .refine((value) => value.deviceIDClaim === '' || value.deviceIDClaim !== value.ownerClaim, {
+    path: ['deviceIDClaim'],
+    message: 'must differ from ownerClaim',
+  });
+
+const authorization = z
+  .strictObject({
+    issuedTokens: z
+      .strictObject({
+        access: z.enum(['Owner', 'Self']).default('Owner'),
+        scope: z.string().default(''),
+        audience: z.string().default(''),
+      })
+      .prefault({}),
+    endpoints: z
+      .array(
+        z.strictObject({
+          authority: authorityUrl,
+          audience: z.string().min(1),
+          ownerPrefix: z.string().default(''),
+          caFile: file,
+        }),
+      )
+      .max(32)
+      .default([]),
+  })
+  .prefault({});
+
+const leaderElection = z
+  .strictObject({
+    enabled: z.boolean().default(true),
+    leaseDuration: duration('15s').refine((ms) => ms >= 1000, 'must be at least 1s'),
+    renewDeadline: duration('10s'),
+    retryPeriod: duration('2s').refine((ms) => ms >= 100, 'must be at least 100ms'),
+  })
+  .prefault({})
+  .refine((value) => value.leaseDuration > value.renewDeadline, {
+    path: ['renewDeadline'],
+    message: 'must be shorter than leaseDuration',
+  })
+  .refine((value) => value.renewDeadline > 1.2 * value.retryPeriod, {
+    path: ['retryPeriod'],
+    message: 'times 1.2 must be shorter than renewDeadline',
+  });
+
+/** The whole configuration (contract §6). Unknown keys are refused, so that a misspelt one is seen; durations become milliseconds, addresses are split. */
+export const configSchema = (podNamespace: string | undefined) =>
+  z.strictObject({
+    log: z
+      .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') })
+      .prefault({}),
+    kubernetes: kubernetes(podNamespace),
+    issuer,
+    grpc: z
+      .strictObject({ address: address('0.0.0.0:9100'), tls })
+      .prefault({})
+      .superRefine(checkListener),
+    http: z
+      .strictObject({
+        address: address('0.0.0.0:9101'),
+        tls,
+        cors: z.strictObject({ origins: z.array(z.string().min(1)).max(100).default([]) }).prefault({}),
+        trustedProxies: z.array(cidr).max(100).default([]),
+      })
+      .prefault({})
+      .superRefine(checkListener),
+    ops: z.strictObject({ address: address('0.0.0.0:9102') }).prefault({}),
+    authorization,
+    outbound: z.strictObject({ caFile: file, allowedCIDRs: z.array(cidr).max(100).default([]) }).prefault({}),
+    garbageCollection: z
+      .strictObject({ ttlAfterExpiry: duration('1h'), ttlAfterBlacklisted: duration('720h') })
+      .prefault({}),
+    leaderElection,
+  });
+
+type DeepReadonly<T> = T extends readonly (infer Item)[]
+  ? readonly DeepReadonly<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T;
+
+/** The operator's configuration: validated, complete and frozen. Durations are milliseconds. */
+export type Config = DeepReadonly<z.output<ReturnType<typeof configSchema>>>;

@@ -1,0 +1,141 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { ConfigError, loadConfig, parseConfig } from '../../../operator/config/load.ts';
+
+const LOOPBACK = 'grpc: {address: "127.0.0.1:0"}\nhttp: {address: "127.0.0.1:0"}\n';
+
+const problemsOf = (yaml: string): readonly string[] => {
+  try {
+    parseConfig(yaml, 'test.yaml');
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+};
+
+describe('defaults', () => {
+  test('are those of the contract, with durations in milliseconds', () => {
+    const config = parseConfig(LOOPBACK, 'test.yaml');
+    expect(config).toMatchObject({
+      log: { level: 'info' },
+      kubernetes: { namespace: 'm2m-oauth-system', watchNamespaces: [] },
+      issuer: {
+        url: 'https://localhost:9101/m2m-oauth-server',
+        ownerClaim: 'sub',
+        deviceIDClaim: '',
+        signingKey: 'default',
+        tokenType: 'at+jwt',
+        backdate: 0,
+      },
+      ops: { address: { host: '0.0.0.0', port: 9102 } },
+      authorization: { issuedTokens: { access: 'Owner', scope: '', audience: '' }, endpoints: [] },
+      outbound: { caFile: '', allowedCIDRs: [] },
+      garbageCollection: { ttlAfterExpiry: 3_600_000, ttlAfterBlacklisted: 2_592_000_000 },
+      leaderElection: { enabled: true, leaseDuration: 15_000, renewDeadline: 10_000, retryPeriod: 2000 },
+    });
+  });
+
+  test('take the namespace from the pod', () => {
+    expect(parseConfig(LOOPBACK, 'test.yaml', 'here').kubernetes.namespace).toBe('here');
+  });
+
+  test('are frozen at every depth', () => {
+    const config = parseConfig(LOOPBACK, 'test.yaml');
+    expect(Object.isFrozen(config.grpc.tls)).toBe(true);
+  });
+});
+
+describe('a problem names its field and says what was expected', () => {
+  test.each([
+    ['an unknown key', 'isuer: {}', 'isuer: is not a setting'],
+    ['an unknown key below', 'log: {levle: info}', 'log.levle: is not a setting'],
+    ['a level that is none', 'log: {level: loud}', 'log.level: '],
+    ['a number where a text belongs', 'issuer: {url: 5}', 'issuer.url: '],
+    [
+      'an issuer that is no URL',
+      'issuer: {url: here}',
+      'issuer.url: must be an absolute https URL, not "here"',
+    ],
+    ['an issuer over http', 'issuer: {url: "http://example.com/x"}', 'issuer.url: must be an https URL'],
+    ['a slash at the end', 'issuer: {url: "https://example.com/"}', 'issuer.url: must not end with a slash'],
+    ['a query', 'issuer: {url: "https://example.com/x?y"}', 'issuer.url: must have no query'],
+    ['a registered owner claim', 'issuer: {ownerClaim: iss}', 'issuer.ownerClaim: must not be a registered'],
+    ['an empty owner claim', 'issuer: {ownerClaim: ""}', 'issuer.ownerClaim: '],
+    ['the same claim twice', 'issuer: {deviceIDClaim: sub}', 'issuer.deviceIDClaim: must differ'],
+    ['a duration that is none', 'issuer: {backdate: soon}', 'issuer.backdate: must be a duration'],
+    ['too long a backdate', 'issuer: {backdate: 1h}', 'issuer.backdate: must be at most 10m'],
+    ['an address without a port', 'ops: {address: localhost}', 'ops.address: must be HOST:PORT'],
+    ['a port that is none', 'ops: {address: "0.0.0.0:70000"}', 'ops.address: must be HOST:PORT'],
+    ['plain text to the world', 'grpc: {address: "0.0.0.0:1"}', 'grpc.tls: an address that is not loopback'],
+    [
+      'half a certificate',
+      'grpc: {address: "127.0.0.1:1", tls: {certFile: x}}',
+      'grpc.tls: certFile and keyFile',
+    ],
+    [
+      'client certificates without an authority',
+      'grpc: {address: "127.0.0.1:1", tls: {clientCertificateRequired: true}}',
+      'grpc.tls.clientCertificateRequired: needs caFile',
+    ],
+    [
+      'a CIDR that is none',
+      'outbound: {allowedCIDRs: ["10.0.0.0/33"]}',
+      'outbound.allowedCIDRs[0]: must be an IP',
+    ],
+    [
+      'a namespace that is none',
+      'kubernetes: {watchNamespaces: [A_B]}',
+      'kubernetes.watchNamespaces[0]: must be',
+    ],
+    [
+      'a lease shorter than its deadline',
+      'leaderElection: {leaseDuration: 5s}',
+      'leaderElection.renewDeadline: must be shorter',
+    ],
+    ['too slow a retry', 'leaderElection: {retryPeriod: 9s}', 'leaderElection.retryPeriod: times 1.2'],
+    [
+      'an authority over http',
+      'authorization: {endpoints: [{authority: "http://a.b", audience: x}]}',
+      'authorization.endpoints[0].authority: must be an https URL',
+    ],
+    ['a list for the whole', '- a', 'the configuration: '],
+  ])('%s', (_name, yaml, start) => {
+    const problems = problemsOf(yaml);
+    expect(problems.some((problem) => problem.startsWith(start))).toBe(true);
+  });
+});
+
+test('every problem is reported at once', () => {
+  const problems = problemsOf(
+    'log: {level: loud}\nissuer: {url: x}\nops: {address: y}\ngrpc: {colour: red}\n',
+  );
+  for (const field of ['log.level', 'issuer.url', 'ops.address', 'grpc.colour']) {
+    expect(problems.some((problem) => problem.startsWith(`${field}: `))).toBe(true);
+  }
+});
+
+test('text that is no YAML is refused with line and column', () => {
+  expect(problemsOf('log: {level: info\nx: [')[0]).toMatch(/^line \d+, column \d+: /u);
+});
+
+test('a key given twice is refused', () => {
+  expect(problemsOf('log: {}\nlog: {}')[0]).toMatch(/unique/iu);
+});
+
+test('a file that is not there is named', () => {
+  expect(() => loadConfig('/nowhere/config.yaml')).toThrow('/nowhere/config.yaml');
+});
+
+test('a file is read', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'm2m-config-'));
+  try {
+    const path = join(dir, 'config.yaml');
+    writeFileSync(path, `${LOOPBACK}log: {level: debug}\n`);
+    expect(loadConfig(path).log.level).toBe('debug');
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
