@@ -1,0 +1,34 @@
+import { type DestinationStream, type Logger, pino } from 'pino';
+import type { Log, LogFields } from '../ports/log.ts';
+import { redactText, redactValue } from './redact.ts';
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
+
+const wrap = (logger: Logger): Log => ({
+  debug: (message, fields) => logger.debug(fields ?? {}, redactText(message)),
+  info: (message, fields) => logger.info(fields ?? {}, redactText(message)),
+  warn: (message, fields) => logger.warn(fields ?? {}, redactText(message)),
+  error: (message, fields) => logger.error(fields ?? {}, redactText(message)),
+  child: (fields) => wrap(logger.child(redactValue(fields) as LogFields)),
+});
+
+/**
+ * JSON lines on `destination` (stdout unless given): `time` in RFC 3339, `level` as a word, `message`, and the fields,
+ * each passed through {@link redactValue}.
+ */
+export const createLog = (level: LogLevel, destination?: DestinationStream): Log =>
+  wrap(
+    pino(
+      {
+        level,
+        base: null,
+        messageKey: 'message',
+        timestamp: () => `,"time":"${new Date().toISOString()}"`,
+        formatters: {
+          level: (label) => ({ level: label }),
+          log: (fields) => redactValue(fields) as Record<string, unknown>,
+        },
+      },
+      destination ?? pino.destination({ fd: 1, sync: false, minLength: 0 }),
+    ),
+  );
