@@ -1,0 +1,53 @@
+# The two commands that do everything: `make run` and `make test`. `make help` lists the rest.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+NPM := npm --no-update-notifier --no-fund
+INSTALLED := node_modules/.package-lock.json
+
+# The lockfile decides what is installed; nothing is installed twice.
+$(INSTALLED): package-lock.json package.json
+	$(NPM) ci
+	@touch $@
+
+.PHONY: run
+run: $(INSTALLED) ## Bring everything up, show a Token, its Secret and verified claims, stay until Ctrl-C (ONCE=1 ends; CLUSTER=current uses KUBECONFIG)
+	$(NPM) run --silent run
+
+.PHONY: test
+test: $(INSTALLED) ## Run every test that this machine can run (JEST="..." passes options on)
+	$(NPM) run --silent test -- $(JEST)
+
+.PHONY: bench
+bench: $(INSTALLED) ## Measure the operator beside the API server's limit in the same run (QUICK=1 for a short form)
+	$(NPM) run --silent bench
+
+.PHONY: lint
+lint: $(INSTALLED) ## Check format, lint and types
+	$(NPM) run --silent lint
+
+.PHONY: format
+format: $(INSTALLED) ## Format the sources and apply safe lint fixes
+	$(NPM) run --silent format
+
+.PHONY: generate
+generate: $(INSTALLED) ## Write crds/ from the schemas in operator/api
+	$(NPM) run --silent generate
+
+.PHONY: generate-check
+generate-check: $(INSTALLED) ## Fail where a generated file is out of date
+	$(NPM) run --silent generate -- --check
+
+.PHONY: build
+build: $(INSTALLED) ## Compile the operator to dist/
+	$(NPM) run --silent build
+
+.PHONY: clean
+clean: ## Remove what was built or installed here (the control plane's binaries stay in the cache)
+	rm -rf dist node_modules coverage bench-results
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
