@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { expect, test } from '@jest/globals';
+
+const ROOT = join(import.meta.dirname, '../../operator');
+
+/** Which part may import which: data walks one way, and the core knows nothing of the edge. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  api: [],
+  domain: ['api'],
+  ports: ['api'],
+  issuer: ['domain', 'ports', 'api'],
+  runtime: ['ports', 'api'],
+  reconcilers: ['issuer', 'domain', 'runtime', 'ports', 'api'],
+  kube: ['ports', 'domain', 'api'],
+  crypto: ['ports', 'domain', 'api'],
+  outbound: ['ports', 'domain', 'api'],
+  ops: ['ports', 'domain', 'api'],
+  config: ['domain', 'api'],
+};
+
+/** The roots that wire everything; nobody imports them. */
+const ROOTS = new Set(['main.ts', 'compose.ts']);
+
+/** Packages by the part that may use them; `node:` modules are free but for the edge's. */
+const EDGE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  undici: ['kube', 'outbound'],
+  '@kubernetes/client-node': ['kube'],
+  jose: ['crypto', 'issuer'],
+  zod: ['api', 'config'],
+  yaml: ['api', 'config'],
+  pino: ['ops'],
+  'prom-client': ['ops'],
+};
+
+const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+const partOf = (file: string): string => file.split('/')[0] ?? '';
+const importsOf = (file: string): string[] =>
+  [
+    ...readFileSync(join(ROOT, file), 'utf8').matchAll(
+      /^(?:import|export)\s[^'"]*?from\s+['"]([^'"]+)['"]/gmu,
+    ),
+  ].map((match) => match[1] ?? '');
+
+const trespasses = files.flatMap((file) => {
+  const part = partOf(file);
+  if (ROOTS.has(file)) return [];
+  return importsOf(file).flatMap((target) => {
+    if (target.startsWith('.')) {
+      const other = partOf(relative(ROOT, join(ROOT, dirname(file), target)));
+      return other === part || ARROWS[part]?.includes(other) ? [] : [`${file} → ${target}`];
+    }
+    const name = target.startsWith('@')
+      ? target.split('/').slice(0, 2).join('/')
+      : (target.split('/')[0] ?? '');
+    if (name.startsWith('node:')) return [];
+    return EDGE_PACKAGES[name]?.includes(part) ? [] : [`${file} → ${target}`];
+  });
+});
+
+test('there are files to look at', () => {
+  expect(files.length).toBeGreaterThan(10);
+});
+
+test('no file imports against the arrows, or a package that belongs to another part', () => {
+  expect(trespasses).toEqual([]);
+});
+
+/** What only adapters may touch; everything else is handed a clock, randomness or settings. */
+const AMBIENT =
+  /\b(?:Date\.now|new Date\(\)|setTimeout|setInterval|setImmediate|randomUUID|Math\.random|process\.(?:env|exit|argv))\b/u;
+const PURE = new Set(['api', 'domain', 'ports', 'issuer', 'reconcilers', 'runtime', 'config']);
+
+test('time, randomness and environment stay at the edge', () => {
+  const offenders = files
+    .filter((file) => PURE.has(partOf(file)) && file !== 'api/generate.ts')
+    .flatMap((file) =>
+      readFileSync(join(ROOT, file), 'utf8')
+        .split('\n')
+        .flatMap((line, at) =>
+          AMBIENT.test(line.replace(/\/\/.*|^\s*\*.*/u, '')) ? [`${file}:${at + 1} ${line.trim()}`] : [],
+        ),
+    );
+  expect(offenders).toEqual([]);
+});
