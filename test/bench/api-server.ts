@@ -1,0 +1,85 @@
+import { createInterface } from 'node:readline';
+import { Pool, request } from 'undici';
+import { readKubeconfig } from '../cluster/kubeconfig.ts';
+
+/** The API server as a load: bare undici, nothing but JSON in and out. */
+export interface ApiServer {
+  /** The pool that the bare loops use. */
+  readonly pool: Pool;
+  /** POST or PUT; the stored object. Throws where the answer is not a success. */
+  write(method: 'POST' | 'PUT', path: string, body: object): Promise<StoredObject>;
+  get(path: string): Promise<StoredObject>;
+  /** Calls back for each event of a collection until the returned function is called; resolves when the watch stands. */
+  watch(path: string, onEvent: (event: WatchEvent) => void): Promise<() => void>;
+  close(): Promise<void>;
+}
+
+export interface StoredObject {
+  readonly metadata: { readonly name: string; readonly uid: string; readonly resourceVersion: string };
+  // biome-ignore lint/suspicious/noExplicitAny: the bench copies whole objects
+  readonly [field: string]: any;
+}
+
+export interface WatchEvent {
+  readonly type: string;
+  readonly object: StoredObject;
+}
+
+/** Requests in flight of every bare loop, and connections of its pool. */
+export const IN_FLIGHT = 32;
+
+/** Connects with the administrator's certificate. */
+export const connectApiServer = (kubeconfigPath: string): ApiServer => {
+  const { server, ca, client } = readKubeconfig(kubeconfigPath);
+  const tls = { ca, cert: client.certificate, key: client.key };
+  const pool = new Pool(server, { connections: IN_FLIGHT, connect: tls });
+  const watches = new Pool(server, { connect: tls, bodyTimeout: 0 });
+  const call = async (method: 'GET' | 'POST' | 'PUT', path: string, body?: object): Promise<StoredObject> => {
+    const response = await pool.request({
+      method,
+      path,
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const answer = (await response.body.json()) as StoredObject;
+    if (response.statusCode >= 300)
+      throw new Error(`${method} ${path}: ${response.statusCode} ${answer.message}`);
+    return answer;
+  };
+  return {
+    pool,
+    write: call,
+    get: (path) => call('GET', path),
+    watch: async (path, onEvent) => {
+      const list = await call('GET', `${path}?limit=1`);
+      const abort = new AbortController();
+      const response = await request(
+        `${server}${path}?watch=1&resourceVersion=${list.metadata.resourceVersion}`,
+        { dispatcher: watches, signal: abort.signal },
+      );
+      const lines = createInterface({ input: response.body });
+      lines.on('line', (line) => onEvent(JSON.parse(line) as WatchEvent));
+      response.body.on('error', () => undefined);
+      return () => abort.abort();
+    },
+    close: async () => {
+      await pool.destroy();
+      await watches.destroy();
+    },
+  };
+};
+
+/** Runs `work` for 0 … count-1 with {@link IN_FLIGHT} at a time; the wall-clock seconds that it took. */
+export const timedLoop = async (count: number, work: (at: number) => Promise<void>): Promise<number> => {
+  const start = performance.now();
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < count) {
+      const at = next;
+      next += 1;
+      await work(at);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, count) }, worker));
+  return (performance.now() - start) / 1000;
+};

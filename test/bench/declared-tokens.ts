@@ -1,0 +1,125 @@
+import { eventually } from '../support/eventually.ts';
+import { type StoredObject, timedLoop } from './api-server.ts';
+import { isReady, secretsPath, tokenOf, tokensPath, type World } from './world.ts';
+
+/** What one round of the operator showed. */
+export interface DeclaredRound {
+  /** Tokens from the leader's start to Ready, per second. */
+  readonly tokensPerSecond: number;
+  /** Writes seen by a watch, beyond one Secret and one status for each Token. */
+  readonly surplusWrites: number;
+}
+
+/**
+ * The limit: for each Token that exists, a bare loop creates a Secret and puts a status, both of the operator's own
+ * size and shape (copied from a Token that it has made Ready).
+ */
+export const bareTwoWrites = async (
+  world: World,
+  count: number,
+  sample: { secret: StoredObject; token: StoredObject },
+): Promise<number> => {
+  const { namespace, tokens } = await world.createTokens(count);
+  const { server } = world;
+  const seconds = await timedLoop(count, async (at) => {
+    const token = tokens[at];
+    if (token === undefined) return;
+    const { name, uid, resourceVersion } = token.metadata;
+    const { labels, annotations, ownerReferences }: Record<string, unknown> & { ownerReferences?: object[] } =
+      sample.secret.metadata;
+    const owner = { ...ownerReferences?.[0], name, uid };
+    await server.write('POST', `${secretsPath(namespace)}?fieldManager=bare&fieldValidation=Strict`, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      type: sample.secret.type,
+      metadata: { name, namespace, labels, annotations, ownerReferences: [owner] },
+      data: sample.secret.data,
+    });
+    await server.write('PUT', `${tokensPath(namespace)}/${name}/status?fieldManager=bare`, {
+      apiVersion: token.apiVersion,
+      kind: token.kind,
+      metadata: { name, namespace, uid, resourceVersion },
+      status: sample.token.status,
+    });
+  });
+  return count / seconds;
+};
+
+/** Counts writes by what a watch saw: every event after the first one of a Token, every event of a Secret. */
+const countWrites = async (world: World, namespace: string) => {
+  const seen = { tokenWrites: 0, secretWrites: 0, ready: new Set<string>(), lastReadyAt: 0 };
+  const stops = [
+    await world.server.watch(tokensPath(namespace), ({ type, object }) => {
+      if (type === 'MODIFIED') seen.tokenWrites += 1;
+      if (type === 'ADDED' || !isReady(object) || seen.ready.has(object.metadata.uid)) return;
+      seen.ready.add(object.metadata.uid);
+      seen.lastReadyAt = performance.now();
+    }),
+    await world.server.watch(secretsPath(namespace), () => {
+      seen.secretWrites += 1;
+    }),
+  ];
+  return {
+    seen,
+    stop: () => {
+      for (const stop of stops) stop();
+    },
+  };
+};
+
+/** Tokens that wait for the operator: from the moment at which it leads until the last one is Ready. */
+export const operatorDrains = async (world: World, count: number): Promise<DeclaredRound> => {
+  const { namespace } = await world.createTokens(count);
+  const { seen, stop } = await countWrites(world, namespace);
+  const operator = await world.operator();
+  await eventually(() => operator.log.some(({ message }) => message === 'leading'), {
+    timeoutMs: 60_000,
+    intervalMs: 1,
+  });
+  const start = performance.now();
+  await eventually(() => seen.ready.size === count, { timeoutMs: 120_000, intervalMs: 5 });
+  const seconds = (seen.lastReadyAt - start) / 1000;
+  await operator.stop();
+  stop();
+  return {
+    tokensPerSecond: count / seconds,
+    surplusWrites: seen.tokenWrites + seen.secretWrites - 2 * count,
+  };
+};
+
+/** Tokens created as fast as the API server takes them while the operator works: from the first create to the last Ready. */
+export const operatorLive = async (world: World, count: number): Promise<DeclaredRound> => {
+  const operator = await world.operator();
+  await operator.ready();
+  await eventually(() => operator.log.some(({ message }) => message === 'leading'), { timeoutMs: 60_000 });
+  const namespace = await world.api.createNamespace('live');
+  const { seen, stop } = await countWrites(world, namespace);
+  const start = performance.now();
+  await timedLoop(count, async (at) => {
+    await world.server.write('POST', tokensPath(namespace), tokenOf(`token-${at}`, namespace));
+  });
+  await eventually(() => seen.ready.size === count, { timeoutMs: 120_000, intervalMs: 5 });
+  const seconds = (seen.lastReadyAt - start) / 1000;
+  await operator.stop();
+  stop();
+  return {
+    tokensPerSecond: count / seconds,
+    surplusWrites: seen.tokenWrites + seen.secretWrites - 2 * count,
+  };
+};
+
+/** A Ready Token and its Secret, as the operator made them. */
+export const makeSample = async (world: World): Promise<{ secret: StoredObject; token: StoredObject }> => {
+  const { namespace } = await world.createTokens(1);
+  const operator = await world.operator();
+  const token = await eventually(
+    async () => {
+      const found = await world.server.get(`${tokensPath(namespace)}/token-0`);
+      return isReady(found) ? found : false;
+    },
+    { timeoutMs: 60_000 },
+  );
+  const secret = await world.server.get(`${secretsPath(namespace)}/token-0`);
+  await operator.stop();
+  return { secret, token: token as StoredObject };
+};

@@ -1,0 +1,46 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+
+/** One figure beside its target. */
+export interface Figure {
+  readonly scenario: string;
+  readonly measured: string;
+  readonly limit: string;
+  readonly ratio?: number;
+  readonly target: string;
+  readonly pass: boolean;
+}
+
+export const median = (values: readonly number[]): number => {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
+};
+
+/** `median (min–max)`, rounded for reading. */
+export const spread = (values: readonly number[], unit: string): string => {
+  const round = (value: number): string => value.toFixed(value < 10 ? 2 : 0);
+  return `${round(median(values))} ${unit} (${round(Math.min(...values))}–${round(Math.max(...values))})`;
+};
+
+const toMarkdown = (figures: readonly Figure[]): string =>
+  [
+    '| scenario | measured | limit in the same run | ratio | target | |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...figures.map(
+      ({ scenario, measured, limit, ratio, target, pass }) =>
+        `| ${scenario} | ${measured} | ${limit} | ${ratio === undefined ? '' : ratio.toFixed(2)} | ${target} | ${pass ? 'PASS' : 'SHORT'} |`,
+    ),
+  ].join('\n');
+
+/** Prints the table and keeps it, with the raw figures, in bench-results/. */
+export const publish = async (figures: readonly Figure[], raw: object): Promise<void> => {
+  const dir = join(import.meta.dirname, '../../bench-results');
+  const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version };
+  await mkdir(dir, { recursive: true });
+  await writeFile(join(dir, 'bench.json'), `${JSON.stringify({ machine, figures, raw }, null, 2)}\n`);
+  await writeFile(join(dir, 'bench.md'), `${toMarkdown(figures)}\n`);
+  console.log(`\n${machine.cores} cores, ${machine.cpu}, Node ${machine.node}\n\n${toMarkdown(figures)}\n`);
+};

@@ -1,0 +1,50 @@
+import { eventually } from '../support/eventually.ts';
+import { isReady, secretsPath, tokensPath, type World } from './world.ts';
+
+/** What a restart over Ready Tokens did. */
+export interface RestartRound {
+  readonly tokens: number;
+  /** From the process's start until /readyz says yes. */
+  readonly secondsToReady: number;
+  /** Writes to Tokens and Secrets that a watch saw after the restart. */
+  readonly writes: number;
+  readonly issued: number;
+  /** Reads of whole Secrets: none is needed where nothing was tampered with. */
+  readonly secretReads: number;
+}
+
+/** Makes `count` Tokens Ready, restarts the operator, and watches it until it has looked at every one of them. */
+export const restartOverReadyTokens = async (world: World, count: number): Promise<RestartRound> => {
+  const { namespace } = await world.createTokens(count);
+  const ready = new Set<string>();
+  const stopReady = await world.server.watch(tokensPath(namespace), ({ object }) => {
+    if (isReady(object)) ready.add(object.metadata.uid);
+  });
+  const first = await world.operator();
+  await eventually(() => ready.size === count, { timeoutMs: 600_000, intervalMs: 50 });
+  await first.stop();
+  stopReady();
+
+  let writes = 0;
+  const stops = [
+    await world.server.watch(tokensPath(namespace), () => {
+      writes += 1;
+    }),
+    await world.server.watch(secretsPath(namespace), () => {
+      writes += 1;
+    }),
+  ];
+  const start = performance.now();
+  const second = await world.operator();
+  await second.ready(120_000);
+  const secondsToReady = (performance.now() - start) / 1000;
+  await eventually(async () => (await second.sum('m2moauth_reconciles_total', 'kind="Token"')) >= count, {
+    timeoutMs: 120_000,
+    intervalMs: 200,
+  });
+  const issued = await second.sum('m2moauth_tokens_issued_total');
+  const secretReads = await second.sum('m2moauth_api_requests_total', 'verb="get"');
+  await second.stop();
+  for (const stop of stops) stop();
+  return { tokens: count, secondsToReady, writes, issued, secretReads };
+};

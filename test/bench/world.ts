@@ -1,0 +1,95 @@
+import { join } from 'node:path';
+import { type Cluster, startCluster } from '../cluster/cluster.ts';
+import { type TestApi, testApi } from '../support/api.ts';
+import { applyFiles, applyObjects } from '../support/apply.ts';
+import { eventually } from '../support/eventually.ts';
+import { type OperatorProcess, startOperator } from '../support/operator-process.ts';
+import { type ApiServer, connectApiServer, type StoredObject, timedLoop } from './api-server.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const SYSTEM = 'm2m-oauth-system';
+
+/** A control plane with our resources, one client and one signing key. */
+export interface World {
+  readonly cluster: Cluster;
+  readonly api: TestApi;
+  readonly server: ApiServer;
+  operator(): Promise<OperatorProcess>;
+  /** Makes `count` Tokens in a namespace of their own, {@link IN_FLIGHT} at a time. */
+  createTokens(count: number): Promise<{ namespace: string; tokens: StoredObject[]; seconds: number }>;
+  close(): Promise<void>;
+}
+
+export const tokensPath = (namespace: string): string =>
+  `/apis/m2moauth.dev/v1alpha1/namespaces/${namespace}/tokens`;
+export const secretsPath = (namespace: string): string => `/api/v1/namespaces/${namespace}/secrets`;
+
+const CLIENT = {
+  apiVersion: 'm2moauth.dev/v1alpha1',
+  kind: 'OAuthClient',
+  metadata: { name: 'bench', namespace: SYSTEM },
+  spec: {
+    owner: 'bench',
+    allowedNamespaces: { from: 'All' },
+    allowedAudiences: ['https://api.example.com'],
+    allowedScopes: ['read', 'write'],
+  },
+};
+const KEY = {
+  apiVersion: 'm2moauth.dev/v1alpha1',
+  kind: 'SigningKey',
+  metadata: { name: 'default', namespace: SYSTEM },
+  spec: {},
+};
+
+/** What every Token of the bench asks for. */
+export const tokenOf = (name: string, namespace: string): object => ({
+  apiVersion: 'm2moauth.dev/v1alpha1',
+  kind: 'Token',
+  metadata: { name, namespace },
+  spec: {
+    clientRef: { name: 'bench', namespace: SYSTEM },
+    audience: ['https://api.example.com'],
+    scope: ['read'],
+  },
+});
+
+/** True where condition `Ready` is True. */
+export const isReady = (object: StoredObject): boolean =>
+  object.status?.conditions?.some(
+    (condition: { type: string; status: string }) =>
+      condition.type === 'Ready' && condition.status === 'True',
+  ) ?? false;
+
+/** Brings the world up: CRDs, client, key; both are registered when it returns, and no operator runs. */
+export const createWorld = async (): Promise<World> => {
+  const cluster = await startCluster();
+  const api = testApi(cluster.kubeconfigPath);
+  const server = connectApiServer(cluster.kubeconfigPath);
+  await applyFiles(api, [join(ROOT, 'crds'), join(ROOT, 'operator/deploy/rbac.yaml')]);
+  await applyObjects(api, [KEY, CLIENT], { namespace: SYSTEM });
+  const operator = () => startOperator({ kubeconfigPath: cluster.kubeconfigPath });
+  const first = await operator();
+  await eventually(async () => isReady((await api.get(KEY)).body) && isReady((await api.get(CLIENT)).body), {
+    timeoutMs: 60_000,
+  });
+  await first.stop();
+  return {
+    cluster,
+    api,
+    server,
+    operator,
+    createTokens: async (count) => {
+      const namespace = await api.createNamespace('bench');
+      const tokens: StoredObject[] = new Array(count);
+      const seconds = await timedLoop(count, async (at) => {
+        tokens[at] = await server.write('POST', tokensPath(namespace), tokenOf(`token-${at}`, namespace));
+      });
+      return { namespace, tokens, seconds };
+    },
+    close: async () => {
+      await server.close();
+      await cluster.stop();
+    },
+  };
+};
