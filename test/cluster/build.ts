@@ -53,7 +53,7 @@ async function compile({ name, source, env, signal }: Build, output: string): Pr
   try {
     await run('go', command, {
       cwd: goModuleDir(source.module),
-      env: { ...env, CGO_ENABLED: '0' },
+      env,
       maxBuffer: 64 * 1024 * 1024,
       ...(signal && { signal }),
     });

@@ -1,8 +1,10 @@
 import { generateKeyPairSync, randomBytes, webcrypto } from 'node:crypto';
+import { createRequire } from 'node:module';
+import type { Extension } from '@peculiar/x509';
 import './reflect-metadata.ts';
 
-import * as x509 from '@peculiar/x509';
-
+// Not imported: jest runs CommonJS modules before the ES modules that are imported above them.
+const x509: typeof import('@peculiar/x509') = createRequire(import.meta.url)('@peculiar/x509');
 x509.cryptoProvider.set(webcrypto);
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
@@ -62,7 +64,7 @@ async function createAuthority(now: number) {
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.digitalSignature, true),
     ],
   });
-  const issue = async (subject: string, extensions: x509.Extension[]): Promise<KeyAndCertificate> => {
+  const issue = async (subject: string, extensions: Extension[]): Promise<KeyAndCertificate> => {
     const pair = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
     const issued = await x509.X509CertificateGenerator.create({
       serialNumber: serialNumber(),

@@ -46,5 +46,5 @@ try {
 } catch (error) {
   if (interrupted.signal.aborted) console.error('interrupted');
   else console.error(error instanceof ClusterError ? error.message : error);
-  process.exitCode = 1;
+  process.exitCode = interrupted.signal.aborted ? 130 : 1;
 }

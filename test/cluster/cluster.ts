@@ -34,7 +34,10 @@ export interface Cluster {
   start(part: Part): Promise<void>;
   /** Ends everything and removes `dir`. */
   stop(): Promise<void>;
-  /** Compacts etcd at its current revision; see `compactEtcd` for what that makes the API server answer. */
+  /**
+   * Makes the API server answer 410 to every resourceVersion older than now: compacts etcd, and starts the API server
+   * again, since its watch cache would go on serving them. Connections to it break; takes about 2 s.
+   */
   compact(): Promise<void>;
   /** The process ids of the parts that run. */
   pids(): Promise<Partial<Record<Part, number>>>;
@@ -124,7 +127,11 @@ function buildCluster(dir: string, state: ClusterState, { signal, callOff }: Han
       await removeCluster(dir);
       callOff();
     },
-    compact: () => compactEtcd(etcdUrl(state)),
+    compact: async () => {
+      await endProcess(dir, 'apiserver');
+      await compactEtcd(etcdUrl(state));
+      await start('apiserver');
+    },
     pids: async () => {
       const found = await Promise.all(
         parts.map(async (part) => [part, await runningPid(dir, part)] as const),

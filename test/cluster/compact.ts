@@ -1,8 +1,8 @@
 import { request } from 'undici';
 
 /**
- * Compacts etcd at its current revision, over its JSON gateway. From then on the API server answers 410 to what it
- * must read from etcd at an older revision.
+ * Compacts etcd at its current revision, over its JSON gateway. An API server that runs meanwhile goes on answering
+ * from its watch cache for older revisions.
  * @throws Error where etcd doesn't answer 200.
  */
 export async function compactEtcd(etcdUrl: string): Promise<void> {

@@ -89,11 +89,11 @@ export function testApi(kubeconfigPath = process.env.M2M_TEST_KUBECONFIG): TestA
   const namespaces: string[] = [];
 
   const call = async <T = KubeObject>(method: Dispatcher.HttpMethod, path: string, options: Call = {}) => {
-    const { query = {}, body, contentType = 'application/json' } = options;
+    const { query, body, contentType = 'application/json' } = options;
     const response = await send(`${server}${path}`, {
       method,
       dispatcher,
-      query,
+      ...(query && { query }),
       headers: { accept: 'application/json', 'content-type': contentType },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });

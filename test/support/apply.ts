@@ -12,7 +12,7 @@ export interface ApplyOptions {
 
 /**
  * What `kubectl apply --server-side -f` does, for files and folders (their *.yaml, not their subfolders): applies
- * every document in order and, after CustomResourceDefinitions, waits until they are established.
+ * every document in order and, after CustomResourceDefinitions, waits until their kinds are served.
  * @returns the objects as the API server stored them.
  * @throws Error with the API server's words at the first one that it refuses.
  */
@@ -34,7 +34,7 @@ export async function applyObjects(
   for (const object of objects) {
     const placed = { ...object, metadata: { namespace, ...object.metadata } };
     const stored = bodyOf(await api.apply(placed, { query: { fieldManager, force: true } }));
-    if (stored.kind === 'CustomResourceDefinition') await waitUntilEstablished(api, stored);
+    if (stored.kind === 'CustomResourceDefinition') await waitUntilServed(api, stored);
     applied.push(stored);
   }
   return applied;
@@ -70,10 +70,17 @@ async function yamlFilesIn(dir: string): Promise<string[]> {
     .map((name) => join(dir, name));
 }
 
-async function waitUntilEstablished(api: TestApi, definition: KubeObject): Promise<void> {
+/** Established comes before the storage of the new kind is up: until then the API server answers 404 or 429. */
+async function waitUntilServed(api: TestApi, definition: KubeObject): Promise<void> {
+  const { group, names, versions } = definition.spec;
+  const served: { name: string }[] = versions.filter((version: { served: boolean }) => version.served);
   await eventually(async () => {
     const { status } = bodyOf(await api.get(definition));
     const conditions: { type: string; status: string }[] = status?.conditions ?? [];
     return conditions.some(({ type, status }) => type === 'Established' && status === 'True');
   });
+  for (const { name } of served) {
+    const path = `/apis/${group}/${name}/${names.plural}?limit=1`;
+    await eventually(async () => bodyOf(await api.request('GET', path)));
+  }
 }

@@ -1,0 +1,35 @@
+import { describe, expect, test } from '@jest/globals';
+import { parseCommandLine } from '../../cluster/cli-arguments.ts';
+
+describe('parseCommandLine', () => {
+  test.each([
+    ['up', { command: 'up', dir: undefined }],
+    ['down --dir /tmp/x', { command: 'down', dir: '/tmp/x' }],
+    ['kubeconfig --dir=x', { command: 'kubeconfig', dir: 'x' }],
+    ['--dir x up', { command: 'up', dir: 'x' }],
+    ['--help', { command: 'help' }],
+  ])('understands %p', (line, expected) => {
+    expect(parseCommandLine(line.split(' '))).toEqual(expected);
+  });
+
+  test.each([
+    ['no command', [], 'a command is missing'],
+    ['an unknown command', ['restart'], 'unknown command: restart'],
+    ['a second command', ['up', 'down'], 'unexpected argument: down'],
+    ['an unknown flag', ['up', '--fast'], '--fast'],
+    ['--dir without a value', ['up', '--dir'], '--dir'],
+    ['--dir with an empty value', ['up', '--dir', ''], '--dir needs the path of a folder'],
+  ])('refuses %s and shows the usage', (_, args, reason) => {
+    expect(parseCommandLine(args)).toEqual({
+      command: 'refuse',
+      message: expect.stringMatching(new RegExp(`${reason}.*usage: npm run cluster`, 's')),
+    });
+  });
+
+  test('refuses --node by name', () => {
+    expect(parseCommandLine(['up', '--node'])).toEqual({
+      command: 'refuse',
+      message: '--node is not supported yet',
+    });
+  });
+});
