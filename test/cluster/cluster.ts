@@ -2,10 +2,10 @@ import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { ensureBinary } from './binaries.ts';
-import { createCertificates } from './certificates.ts';
 import { ClusterError } from './cluster-error.ts';
 import { compactEtcd } from './compact.ts';
-import { buildKubeconfig, readKubeconfig } from './kubeconfig.ts';
+import { writeCredentials } from './credentials.ts';
+import { readKubeconfig } from './kubeconfig.ts';
 import {
   apiserverUrl,
   binaryOf,
@@ -180,26 +180,4 @@ async function createState(dir: string, apiserverFlags: readonly string[]): Prom
   await writeCredentials(dir, apiserverUrl(state));
   await writeFile(paths(dir).state, JSON.stringify(state, undefined, 2), { flag: 'wx' });
   return state;
-}
-
-async function writeCredentials(dir: string, server: string): Promise<void> {
-  const file = paths(dir);
-  const { ca, serving, admin, controllerManager, serviceAccountKey } = await createCertificates([
-    '127.0.0.1',
-    'localhost',
-    'kubernetes.default.svc',
-    '10.96.0.1',
-  ]);
-  const contents: readonly (readonly [string, string])[] = [
-    [file.ca, ca],
-    [file.servingCertificate, serving.certificate],
-    [file.servingKey, serving.key],
-    [file.serviceAccountKey, serviceAccountKey],
-    [file.kubeconfig, buildKubeconfig({ server, ca, client: admin }, 'admin')],
-    [
-      file.controllerManagerKubeconfig,
-      buildKubeconfig({ server, ca, client: controllerManager }, 'controller-manager'),
-    ],
-  ];
-  await Promise.all(contents.map(([path, text]) => writeFile(path, text, { mode: 0o600 })));
 }

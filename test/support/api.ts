@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { Agent, type Dispatcher, request as send } from 'undici';
-import { readKubeconfig } from '../cluster/kubeconfig.ts';
+import { Agent, type Dispatcher, request } from 'undici';
+import { type Connection, readKubeconfig } from '../cluster/kubeconfig.ts';
 import { collectionPath, type ObjectRef, objectPath } from './resource-path.ts';
 
 /** An object as the API server gives it. Tests look into spec, status and data freely. */
@@ -84,23 +84,8 @@ export interface TestApi {
 export function testApi(kubeconfigPath = process.env.M2M_TEST_KUBECONFIG): TestApi {
   if (!kubeconfigPath)
     throw new Error('no kubeconfig: M2M_TEST_KUBECONFIG is set by test/support/global-setup.ts');
-  const { server, ca, client } = readKubeconfig(kubeconfigPath);
-  const dispatcher = new Agent({ connect: { ca, cert: client.certificate, key: client.key } });
+  const { server, call, disconnect } = connect(readKubeconfig(kubeconfigPath));
   const namespaces: string[] = [];
-
-  const call = async <T = KubeObject>(method: Dispatcher.HttpMethod, path: string, options: Call = {}) => {
-    const { query, body, contentType = 'application/json' } = options;
-    const response = await send(`${server}${path}`, {
-      method,
-      dispatcher,
-      ...(query && { query }),
-      headers: { accept: 'application/json', 'content-type': contentType },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
-    const text = await response.body.text();
-    return { status: response.statusCode, body: parseBody(text) as T };
-  };
-
   const api: TestApi = {
     server,
     get: (ref, { subresource, query } = {}) => call('GET', objectPath(ref, subresource), { query }),
@@ -111,25 +96,21 @@ export function testApi(kubeconfigPath = process.env.M2M_TEST_KUBECONFIG): TestA
       call('PUT', objectPath(body, subresource), { query, body }),
     patch: (ref, type, body, { subresource, query } = {}) =>
       call('PATCH', objectPath(ref, subresource), { query, body, contentType: patchTypes[type] }),
-    apply: (body, { subresource, query } = {}) =>
-      call('PATCH', objectPath(body, subresource), {
-        query: { fieldManager: 'test', ...query },
-        body,
-        contentType: patchTypes.apply,
-      }),
+    apply: (body, { subresource, query: given } = {}) => {
+      const query = { fieldManager: 'test', ...given };
+      return call('PATCH', objectPath(body, subresource), { query, body, contentType: patchTypes.apply });
+    },
     delete: (ref, { query } = {}) => call('DELETE', objectPath(ref), { query }),
     request: (method, path, body) => call(method, path, { body }),
     createNamespace: async (prefix = 'test') => {
       const name = `${prefix}-${randomBytes(4).toString('hex')}`;
-      bodyOf(await api.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
+      bodyOf(await api.create(namespaceOf(name)));
       namespaces.push(name);
       return name;
     },
     close: async () => {
-      for (const name of namespaces.splice(0)) {
-        await api.delete({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-      }
-      await dispatcher.destroy();
+      for (const name of namespaces.splice(0)) await api.delete(namespaceOf(name));
+      await disconnect();
     },
   };
   return api;
@@ -145,10 +126,32 @@ export function bodyOf<T>({ status, body }: Answer<T>): T {
   throw new Error(`the API server answered ${status}: ${message ?? JSON.stringify(body)}`);
 }
 
+const namespaceOf = (name: string) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+
 interface Call {
   readonly query?: Query | undefined;
   readonly body?: unknown;
   readonly contentType?: string;
+}
+
+function connect({ server, ca, client }: Connection) {
+  const dispatcher = new Agent({ connect: { ca, cert: client.certificate, key: client.key } });
+  const call = async <T = KubeObject>(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    { query, body, contentType = 'application/json' }: Call,
+  ): Promise<Answer<T>> => {
+    const response = await request(`${server}${path}`, {
+      method,
+      dispatcher,
+      ...(query && { query }),
+      headers: { accept: 'application/json', 'content-type': contentType },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await response.body.text();
+    return { status: response.statusCode, body: parseBody(text) as T };
+  };
+  return { server, call, disconnect: () => dispatcher.destroy() };
 }
 
 /** Some paths, /readyz say, answer in plain text. */
