@@ -28,7 +28,7 @@ export type NewObject<T extends KubeObject> = Omit<T, 'metadata' | 'status'> & {
 /** An object to be written over one that was read: `uid` and `resourceVersion` are the condition (a mismatch is a 409 ApiError). */
 export type ChangedObject<T extends KubeObject> = Omit<T, 'metadata'> & {
   readonly metadata: Pick<ObjectMeta, 'name' | 'namespace' | 'uid' | 'resourceVersion'> &
-    Partial<Pick<ObjectMeta, 'labels' | 'annotations' | 'ownerReferences'>>;
+    Partial<Pick<ObjectMeta, 'labels' | 'annotations' | 'ownerReferences' | 'finalizers'>>;
 };
 
 /** The calls on one resource type; every failure is an {@link ApiError}. */
