@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes, webcrypto } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type { Extension } from '@peculiar/x509';
-import './reflect-metadata.ts';
+import 'reflect-metadata';
 
 // Not imported: jest runs CommonJS modules before the ES modules that are imported above them.
 const x509: typeof import('@peculiar/x509') = createRequire(import.meta.url)('@peculiar/x509');
