@@ -20,7 +20,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The roots that wire everything; nobody imports them. */
-const ROOTS = new Set(['main.ts', 'compose.ts']);
+const ROOTS = new Set(['main.ts', 'compose.ts', 'arguments.ts']);
 
 /** Packages by the part that may use them; `node:` modules are free but for the edge's. */
 const EDGE_PACKAGES: Readonly<Record<string, readonly string[]>> = {

@@ -1,0 +1,23 @@
+import { expect, test } from '@jest/globals';
+import { parseArguments } from '../../operator/arguments.ts';
+
+test.each([
+  ['no argument runs with the defaults', [], { kind: 'run', configPath: undefined }],
+  ['a configuration file', ['--config', 'x.yaml'], { kind: 'run', configPath: 'x.yaml' }],
+  ['help', ['--help'], { kind: 'help' }],
+  ['help, short', ['-h'], { kind: 'help' }],
+  ['version', ['--version'], { kind: 'version' }],
+])('%s', (_name, args, expected) => {
+  expect(parseArguments(args)).toEqual(expected);
+});
+
+test.each([
+  ['an unknown flag', ['--conf', 'x']],
+  ['a stray word', ['run']],
+  ['a flag without its value', ['--config']],
+  ['an empty file name', ['--config', '']],
+])('%s is a misuse that says what is wrong', (_name, args) => {
+  const command = parseArguments(args);
+  expect(command.kind).toBe('misuse');
+  expect(command.kind === 'misuse' && command.message.length).toBeGreaterThan(5);
+});
