@@ -5,3 +5,9 @@ export interface Clock {
   /** Calls back once, `ms` milliseconds from now (any length; longer than a platform timer allows is fine). The returned function cancels it. */
   after(ms: number, callback: () => void): () => void;
 }
+
+/** A clock that also counts time which nobody can set back or forward: what leases are judged by. */
+export interface MonotonicClock extends Clock {
+  /** Milliseconds since an arbitrary start; never falls, whatever happens to {@link Clock.now}. */
+  monotonic(): number;
+}

@@ -1,0 +1,42 @@
+/** One page of a list. */
+export interface ListPage<T> {
+  /** Of the whole list, the same on every page: where a watch goes on from. */
+  readonly resourceVersion: string;
+  /** Asks for the next page; absent on the last. */
+  readonly continueToken: string | undefined;
+  readonly items: readonly T[];
+}
+
+/** One event of a watch. An `ERROR` event never shows here: the stream throws it as an ApiError. */
+export type WatchEvent<T> =
+  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T; readonly resourceVersion: string }
+  | { readonly type: 'BOOKMARK'; readonly resourceVersion: string; readonly initialEventsEnd: boolean };
+
+/** How to list: a first page, or the one that `continueToken` names. */
+export interface ListOptions {
+  readonly limit: number;
+  readonly continueToken?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Where a watch begins. */
+export interface WatchOptions {
+  /** Events after this one; '' with `initialEvents`: the state as it is now. */
+  readonly resourceVersion: string;
+  /** Asks for the present objects as ADDED events and a bookmark at their end (KEP-3157, watch-list). */
+  readonly initialEvents: boolean;
+  /** After which the API server ends the stream by itself. */
+  readonly timeoutSeconds: number;
+  readonly signal: AbortSignal;
+}
+
+/** What a reflector reads: the objects of one type in one scope (a namespace or all, and selectors). Every failure is an ApiError. */
+export interface ListWatch<T> {
+  /** The plural, for logs and metrics. */
+  readonly resource: string;
+  list(options: ListOptions): Promise<ListPage<T>>;
+  /** Resolves once the API server has accepted the watch. Each batch is what arrived together; the iterator throws an ApiError for an `ERROR` event or a broken connection, and ends where the server ends the stream. */
+  watch(options: WatchOptions): Promise<AsyncIterable<readonly WatchEvent<T>[]>>;
+  /** When the connection that carries this watch last answered anything at all (an HTTP/2 ping among it), in epoch milliseconds; 0 where it can't tell. */
+  lastContact(): number;
+}

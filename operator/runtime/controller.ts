@@ -1,0 +1,126 @@
+import type { Clock } from '../ports/clock.ts';
+import { ApiError, isConflict } from '../ports/kube.ts';
+import type { Log } from '../ports/log.ts';
+import type { Metrics, ReconcileOutcome } from '../ports/metrics.ts';
+import { TerminalError } from './terminal-error.ts';
+import { settlesWithin } from './wait.ts';
+import { WorkQueue } from './work-queue.ts';
+
+/** What a reconcile that did not throw wants: nothing more, or to look again in a while. */
+export type Verdict = { readonly kind: 'done' } | { readonly kind: 'requeue'; readonly afterMs: number };
+
+/** Nothing to do until something changes. */
+export const DONE: Verdict = { kind: 'done' };
+
+export interface ControllerOptions {
+  /** The label `kind` of its metrics, and the field `controller` of its log lines. */
+  readonly name: string;
+  /** How many keys are worked on at a time. */
+  readonly concurrency: number;
+  /**
+   * Brings one object to what its spec asks for; a key says nothing of what happened. A conflict that it throws is
+   * planned again soon, a {@link TerminalError} is not retried, anything else is, with the key's backoff.
+   */
+  readonly reconcile: (key: string, signal: AbortSignal) => Promise<Verdict>;
+  readonly clock: Clock;
+  /** [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** After which a reconcile's signal aborts, so that a hung call can't keep a key for ever; 2 min unless given. */
+  readonly timeoutMs?: number;
+}
+
+const TIMEOUT_MS = 120_000;
+
+/** A work queue and the workers that empty it. Keys may be added before it is started. */
+export class Controller {
+  readonly name: string;
+  readonly queue: WorkQueue;
+  readonly #options: ControllerOptions;
+  readonly #log: Log;
+  readonly #stopping = new AbortController();
+  #workers: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ControllerOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#log = options.log.child({ controller: options.name });
+    this.queue = new WorkQueue(options);
+  }
+
+  /** Starts the workers. `signal` aborts what they do at once (a lost lease); {@link Controller.stop} lets them end their keys. */
+  start(signal: AbortSignal): void {
+    const workers = Array.from({ length: this.#options.concurrency }, () => this.#work(signal));
+    this.#workers = Promise.all(workers);
+    signal.addEventListener('abort', () => this.queue.shutDown(), { once: true });
+    if (signal.aborted) this.queue.shutDown();
+  }
+
+  /** Takes no new keys, and waits for the workers to end theirs, at most `deadlineMs`; then their signals abort. True where all ended in time. Never throws. */
+  async stop(deadlineMs = 10_000): Promise<boolean> {
+    this.queue.shutDown();
+    const ended = await settlesWithin(this.#options.clock, deadlineMs, this.#workers);
+    this.#stopping.abort();
+    if (!ended) this.#log.warn('reconciles were cut short at stop', { keys: this.queue.processing });
+    return ended;
+  }
+
+  async #work(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const key = await this.queue.get(signal);
+      if (key === undefined) return;
+      try {
+        await this.#reconcileOnce(key, signal);
+      } finally {
+        this.queue.done(key);
+      }
+    }
+  }
+
+  async #reconcileOnce(key: string, signal: AbortSignal): Promise<void> {
+    const { clock, reconcile, metrics, timeoutMs = TIMEOUT_MS } = this.#options;
+    const timeout = new AbortController();
+    const cancel = clock.after(timeoutMs, () => timeout.abort(new Error(`no verdict after ${timeoutMs} ms`)));
+    const startedAt = clock.now();
+    const all = AbortSignal.any([signal, this.#stopping.signal, timeout.signal]);
+    try {
+      const verdict = await reconcile(key, all);
+      metrics.reconciled(this.name, this.#settle(key, verdict), this.#since(startedAt));
+    } catch (error) {
+      if (signal.aborted || this.#stopping.signal.aborted) return;
+      metrics.reconciled(this.name, this.#fail(key, error), this.#since(startedAt));
+    } finally {
+      cancel();
+    }
+  }
+
+  #since(startedAt: number): number {
+    return Math.max(0, this.#options.clock.now() - startedAt) / 1000;
+  }
+
+  /** The one place where a verdict becomes a queue's matter. */
+  #settle(key: string, verdict: Verdict): ReconcileOutcome {
+    this.queue.forget(key);
+    if (verdict.kind === 'done') return 'done';
+    this.queue.addAfter(key, verdict.afterMs);
+    return 'requeued';
+  }
+
+  /** The one place where an error becomes a queue's matter, and a line in the log. */
+  #fail(key: string, error: unknown): ReconcileOutcome {
+    if (error instanceof TerminalError) {
+      this.queue.forget(key);
+      this.#log.warn('reconcile gave up', { key, error });
+      return 'terminal';
+    }
+    const retryAfterMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
+    const requeueAfterMs = Math.round(this.queue.retry(key, retryAfterMs));
+    if (isConflict(error)) {
+      this.#log.debug('reconcile met a newer object', { key, requeueAfterMs });
+      return 'conflict';
+    }
+    this.#log.error('reconcile failed', { key, requeueAfterMs, failures: this.queue.failures(key), error });
+    return 'error';
+  }
+}

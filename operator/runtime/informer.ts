@@ -1,0 +1,118 @@
+import type { Cacheable, Indexers, WritableCache } from '../ports/cache.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { Metrics } from '../ports/metrics.ts';
+import type { ListWatch } from '../ports/watch.ts';
+import { ObjectStore } from './object-store.ts';
+import { Reflector } from './reflector.ts';
+
+/** What a reflector needs besides its source and its store. */
+export interface ReflectorSurroundings {
+  readonly clock: Clock;
+  /** [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'watchRestarted'>;
+}
+
+/** One watched scope: a namespace, or all of them. */
+export interface InformerSource<T> {
+  /** Absent = every namespace (or a type that has none). */
+  readonly namespace?: string;
+  readonly listWatch: ListWatch<T>;
+}
+
+export interface InformerOptions<T> extends ReflectorSurroundings {
+  /** The plural, for logs and probes. */
+  readonly name: string;
+  readonly sources: readonly InformerSource<T>[];
+  readonly indexers?: Indexers<T>;
+}
+
+/** How far a cache can be trusted now; times are epoch milliseconds. */
+export interface InformerHealth {
+  readonly synced: boolean;
+  /** Every reflector runs. */
+  readonly alive: boolean;
+  /** Of the reflector that is furthest behind. */
+  readonly lastContact: number;
+  readonly lastProgress: number;
+}
+
+/** One store, filled by a reflector for each watched scope. */
+export class Informer<T extends Cacheable> {
+  readonly name: string;
+  readonly #store: ObjectStore<T>;
+  readonly #reflectors: readonly Reflector<T>[];
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(options: InformerOptions<T>) {
+    const { name, sources, indexers, log } = options;
+    this.name = name;
+    const store = new ObjectStore<T>({ log, ...(indexers && { indexers }) });
+    this.#store = store;
+    this.#reflectors = sources.map(
+      ({ namespace, listWatch }) =>
+        new Reflector({ ...options, source: listWatch, store, inScope: scopeOf(namespace) }),
+    );
+  }
+
+  /** What is known now. Handlers set on it before {@link Informer.start} see the first list too. */
+  get cache(): WritableCache<T> {
+    return this.#store;
+  }
+
+  get health(): InformerHealth {
+    const least = (times: number[]): number => (times.length === 0 ? 0 : Math.min(...times));
+    return {
+      synced: this.#store.synced,
+      alive: this.#reflectors.every((reflector) => reflector.alive),
+      lastContact: least(this.#reflectors.map((reflector) => reflector.lastContact)),
+      lastProgress: least(this.#reflectors.map((reflector) => reflector.lastProgress)),
+    };
+  }
+
+  /** Starts to watch until `signal` aborts. Resolves at once; see {@link Informer.whenSynced}. */
+  start(signal: AbortSignal): void {
+    let missing = this.#reflectors.length;
+    for (const reflector of this.#reflectors) {
+      reflector.whenSynced(() => {
+        missing--;
+        if (missing === 0) this.#store.markSynced();
+      });
+    }
+    if (missing === 0) this.#store.markSynced();
+    this.#running = Promise.all(this.#reflectors.map((reflector) => reflector.run(signal)));
+  }
+
+  /** Resolves when the first whole list of every scope is in. Rejects with the signal's reason when it aborts. */
+  whenSynced(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const abort = (): void => reject(signal.reason);
+      if (signal.aborted) return abort();
+      signal.addEventListener('abort', abort, { once: true });
+      let missing = this.#reflectors.length;
+      const synced = (): void => {
+        signal.removeEventListener('abort', abort);
+        resolve();
+      };
+      if (missing === 0) return synced();
+      for (const reflector of this.#reflectors) {
+        reflector.whenSynced(() => {
+          missing--;
+          if (missing === 0) synced();
+        });
+      }
+    });
+  }
+
+  /** Resolves when every reflector has ended; the signal of {@link Informer.start} ends them. */
+  async stopped(): Promise<void> {
+    await this.#running;
+  }
+}
+
+const scopeOf =
+  (namespace: string | undefined) =>
+  (key: string): boolean =>
+    namespace === undefined || key.startsWith(`${namespace}/`);

@@ -1,0 +1,161 @@
+import type { Cacheable, CacheChange, Indexers, WritableCache } from '../ports/cache.ts';
+import type { Log } from '../ports/log.ts';
+import { freezeDeep } from './freeze.ts';
+import { KeyIndex } from './key-index.ts';
+import { isOlder } from './resource-version.ts';
+
+export interface ObjectStoreOptions<T> {
+  readonly log: Log;
+  readonly indexers?: Indexers<T>;
+}
+
+/** Deletions of our own whose DELETED event has not come yet; the oldest go beyond this. */
+const MAX_TOMBSTONES = 10_000;
+
+/** The key of an object: `namespace/name`, or the name where it has no namespace. */
+export const cacheKeyOf = ({ metadata }: Cacheable): string =>
+  metadata.namespace ? `${metadata.namespace}/${metadata.name}` : metadata.name;
+
+/**
+ * The objects of one type, as lists, watch events and our own writes tell of them. Whatever order these come in, an
+ * older one never replaces a newer one: resourceVersions are compared as numbers (KEP-5504); where they are none,
+ * the last one told wins, and the watch puts right what that gets wrong. It takes objects over and freezes them.
+ */
+export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
+  readonly #log: Log;
+  readonly #objects = new Map<string, T>();
+  readonly #index: KeyIndex<T>;
+  readonly #handlers = new Set<(change: CacheChange<T>) => void>();
+  /** UIDs of what we deleted ourselves: a late event from before that must not bring them back. */
+  readonly #tombstones = new Set<string>();
+  #synced = false;
+
+  constructor({ log, indexers = {} }: ObjectStoreOptions<T>) {
+    this.#log = log;
+    this.#index = new KeyIndex(indexers);
+  }
+
+  get(key: string): T | undefined {
+    return this.#objects.get(key);
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#objects.keys();
+  }
+
+  values(): IterableIterator<T> {
+    return this.#objects.values();
+  }
+
+  get size(): number {
+    return this.#objects.size;
+  }
+
+  *byIndex(index: string, value: string): IterableIterator<T> {
+    for (const key of this.#index.keys(index, value)) {
+      const object = this.#objects.get(key);
+      if (object) yield object;
+    }
+  }
+
+  countByIndex(index: string, value: string): number {
+    return this.#index.keys(index, value).size;
+  }
+
+  get synced(): boolean {
+    return this.#synced;
+  }
+
+  /** The first whole list of every scope is in. */
+  markSynced(): void {
+    this.#synced = true;
+  }
+
+  onChange(handler: (change: CacheChange<T>) => void): () => void {
+    const own = (change: CacheChange<T>): void => handler(change);
+    this.#handlers.add(own);
+    return () => this.#handlers.delete(own);
+  }
+
+  observe(object: T): void {
+    this.apply(object);
+  }
+
+  forget(key: string, uid: string): void {
+    this.#tombstones.add(uid);
+    if (this.#tombstones.size > MAX_TOMBSTONES) {
+      const [oldest] = this.#tombstones;
+      if (oldest !== undefined) this.#tombstones.delete(oldest);
+    }
+    if (this.#objects.get(key)?.metadata.uid === uid) this.#delete(key);
+  }
+
+  /** Takes the object as it was at its resourceVersion, unless something newer is known of its key. */
+  apply(object: T): void {
+    const { uid, resourceVersion, deletionTimestamp } = object.metadata;
+    // One that is kept by a finalizer is still there, and shows so.
+    if (this.#tombstones.has(uid) && deletionTimestamp === undefined) return;
+    const key = cacheKeyOf(object);
+    const known = this.#objects.get(key);
+    if (known) {
+      if (known.metadata.resourceVersion === resourceVersion && known.metadata.uid === uid) return;
+      if (isOlder(resourceVersion, known.metadata.resourceVersion)) return;
+    }
+    const old = known && known.metadata.uid !== uid ? this.#delete(key) : known;
+    freezeDeep(object);
+    this.#objects.set(key, object);
+    this.#index.move(key, old, object);
+    this.#tell({ type: 'set', key, object, old });
+  }
+
+  /** Takes a DELETED event; `object` is the last that was known of it, at the resourceVersion of its deletion. */
+  remove(object: T): void {
+    const { uid, resourceVersion } = object.metadata;
+    this.#tombstones.delete(uid);
+    const key = cacheKeyOf(object);
+    const known = this.#objects.get(key);
+    if (!known) return;
+    // Made anew under the same name, and known already by our own write.
+    if (known.metadata.uid !== uid && isOlder(resourceVersion, known.metadata.resourceVersion)) return;
+    this.#delete(key);
+  }
+
+  /**
+   * After a whole list at `resourceVersion`: removes what belongs to its scope and was not on it. What is newer than
+   * the list (written by us meanwhile) stays.
+   */
+  prune(list: {
+    readonly inScope: (key: string) => boolean;
+    readonly seen: ReadonlySet<string>;
+    readonly resourceVersion: string;
+  }): void {
+    for (const [key, { metadata }] of this.#objects) {
+      if (list.seen.has(key) || !list.inScope(key)) continue;
+      if (isOlder(list.resourceVersion, metadata.resourceVersion)) continue;
+      this.#delete(key);
+    }
+  }
+
+  /** A scope that is no longer watched: its objects go. */
+  drop(inScope: (key: string) => boolean): void {
+    for (const key of this.#objects.keys()) if (inScope(key)) this.#delete(key);
+  }
+
+  #delete(key: string): undefined {
+    const old = this.#objects.get(key);
+    if (old === undefined) return;
+    this.#objects.delete(key);
+    this.#index.move(key, old, undefined);
+    this.#tell({ type: 'delete', key, old });
+  }
+
+  #tell(change: CacheChange<T>): void {
+    for (const handler of this.#handlers) {
+      try {
+        handler(change);
+      } catch (error) {
+        this.#log.error('a cache handler threw', { key: change.key, type: change.type, error });
+      }
+    }
+  }
+}

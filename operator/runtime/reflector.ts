@@ -1,0 +1,198 @@
+import type { Cacheable } from '../ports/cache.ts';
+import type { Clock } from '../ports/clock.ts';
+import { ApiError, isExpired } from '../ports/kube.ts';
+import type { Log } from '../ports/log.ts';
+import type { Metrics } from '../ports/metrics.ts';
+import type { ListWatch, WatchEvent } from '../ports/watch.ts';
+import { type BackoffBounds, fullJitterMs } from './backoff.ts';
+import { cacheKeyOf, type ObjectStore } from './object-store.ts';
+import { StallTimer } from './stall-timer.ts';
+import { waitFor } from './wait.ts';
+
+export interface ReflectorOptions<T extends Cacheable> {
+  readonly source: ListWatch<T>;
+  readonly store: ObjectStore<T>;
+  /** Which keys of the store this reflector answers for. */
+  readonly inScope: (key: string) => boolean;
+  readonly clock: Clock;
+  /** [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'watchRestarted'>;
+  /** A stream without an event or bookmark for so long is given up; the API server sends a bookmark about every minute. */
+  readonly stallAfterMs?: number;
+  readonly pageSize?: number;
+}
+
+const BACKOFF: BackoffBounds = { baseMs: 100, capMs: 10_000 };
+const STALL_AFTER_MS = 90_000;
+const PAGE_SIZE = 500;
+/** A stream that lived so long was well, however it ended. */
+const GOOD_STREAM_MS = 5_000;
+
+/**
+ * Keeps a store in step with the API server, after client-go's Reflector: the first state by watch-list, or by paged
+ * lists where the server has none; then events, resumed at the last resourceVersion after anything but a 410, which
+ * alone makes it list again. No event is lost: what a gap hid shows as differences (by UID) when the list comes.
+ */
+export class Reflector<T extends Cacheable> {
+  readonly #options: ReflectorOptions<T>;
+  #resourceVersion: string | undefined;
+  #watchListRefused = false;
+  #failures = 0;
+  #synced = false;
+  #alive = false;
+  #lastProgress = 0;
+  readonly #onSynced: (() => void)[] = [];
+
+  constructor(options: ReflectorOptions<T>) {
+    this.#options = options;
+  }
+
+  /** The first whole list is in the store. */
+  get synced(): boolean {
+    return this.#synced;
+  }
+
+  /** {@link Reflector.run} is at it. */
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  /** When an event or bookmark last came, in epoch milliseconds; 0 before the first. */
+  get lastProgress(): number {
+    return this.#lastProgress;
+  }
+
+  /** When the API server last gave any sign on the connection of this watch. */
+  get lastContact(): number {
+    return Math.max(this.#lastProgress, this.#options.source.lastContact());
+  }
+
+  /** Calls back once, when synced. */
+  whenSynced(callback: () => void): void {
+    if (this.#synced) callback();
+    else this.#onSynced.push(callback);
+  }
+
+  /** Runs until `signal` aborts; never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#alive = true;
+    try {
+      while (!signal.aborted) await this.#runOnce(signal);
+    } finally {
+      this.#alive = false;
+    }
+  }
+
+  async #runOnce(signal: AbortSignal): Promise<void> {
+    const { clock, random, metrics, source } = this.#options;
+    const startedAt = clock.now();
+    const stall = new StallTimer(clock, this.#options.stallAfterMs ?? STALL_AFTER_MS, signal);
+    let failure: unknown;
+    try {
+      if (this.#resourceVersion === undefined && this.#watchListRefused) await this.#listAll(stall);
+      await this.#follow(stall);
+    } catch (error) {
+      failure = error;
+    } finally {
+      stall.stop();
+    }
+    if (signal.aborted) return;
+    const why = stall.stalled ? 'stalled' : this.#classify(failure);
+    metrics.watchRestarted(source.resource, why);
+    if (why !== 'closed') this.#logRestart(why, failure);
+    if (why === 'stalled' && this.#resourceVersion === undefined) this.#watchListRefused = true;
+    if (clock.now() - startedAt >= GOOD_STREAM_MS) this.#failures = 0;
+    const askedMs = failure instanceof ApiError ? (failure.retryAfterMs ?? 0) : 0;
+    const jitterMs =
+      why === 'closed' && this.#failures === 0 ? 0 : fullJitterMs(this.#failures, BACKOFF, random);
+    this.#failures++;
+    await waitFor(clock, Math.max(askedMs, jitterMs), signal);
+  }
+
+  /** What ended the stream; a 410, and a refused watch-list, also change how the next one begins. */
+  #classify(failure: unknown): 'closed' | 'error' | 'expired' {
+    if (failure === undefined) return 'closed';
+    if (isExpired(failure)) {
+      this.#resourceVersion = undefined;
+      return 'expired';
+    }
+    const refused = failure instanceof ApiError && (failure.status === 400 || failure.status === 422);
+    if (refused && this.#resourceVersion === undefined) this.#watchListRefused = true;
+    return 'error';
+  }
+
+  #logRestart(why: string, error: unknown): void {
+    const { log, source } = this.#options;
+    const level = this.#failures >= 3 ? 'warn' : 'debug';
+    log[level]('watch starts again', { resource: source.resource, why, failures: this.#failures, error });
+  }
+
+  /** The whole list, page by page, each in the store before the next is asked for. */
+  async #listAll(stall: StallTimer): Promise<void> {
+    const { source, store, pageSize = PAGE_SIZE } = this.#options;
+    const seen = new Set<string>();
+    let continueToken: string | undefined;
+    do {
+      const page = await source.list({ limit: pageSize, continueToken, signal: stall.signal });
+      stall.touch();
+      for (const item of page.items) {
+        seen.add(cacheKeyOf(item));
+        store.apply(item);
+      }
+      continueToken = page.continueToken;
+      if (continueToken === undefined) this.#finishList(seen, page.resourceVersion);
+    } while (continueToken !== undefined);
+  }
+
+  #finishList(seen: ReadonlySet<string>, resourceVersion: string): void {
+    this.#options.store.prune({ seen, resourceVersion, inScope: this.#options.inScope });
+    this.#resourceVersion = resourceVersion;
+    if (this.#synced) return;
+    this.#synced = true;
+    for (const callback of this.#onSynced.splice(0)) callback();
+  }
+
+  /** One watch, to its end. Without a resourceVersion it begins with the whole list (KEP-3157). */
+  async #follow(stall: StallTimer): Promise<void> {
+    const { source, random, clock } = this.#options;
+    let seen = this.#resourceVersion === undefined ? new Set<string>() : undefined;
+    const batches = await source.watch({
+      resourceVersion: this.#resourceVersion ?? '',
+      initialEvents: seen !== undefined,
+      // 5 to 10 minutes, as client-go: not all watches of a fleet end together.
+      timeoutSeconds: Math.round(300 * (1 + random())),
+      signal: stall.signal,
+    });
+    stall.touch();
+    for await (const batch of batches) {
+      if (stall.signal.aborted) return;
+      this.#lastProgress = clock.now();
+      this.#failures = 0;
+      stall.touch();
+      for (const event of batch) seen = this.#take(event, seen);
+    }
+  }
+
+  /** Returns what is still to be seen: undefined once the list is whole. */
+  #take(event: WatchEvent<T>, seen: Set<string> | undefined): Set<string> | undefined {
+    const { store } = this.#options;
+    if (event.type === 'BOOKMARK') {
+      if (seen !== undefined && !event.initialEventsEnd) return seen;
+      if (seen !== undefined) this.#finishList(seen, event.resourceVersion);
+      this.#resourceVersion = event.resourceVersion;
+      return undefined;
+    }
+    const key = cacheKeyOf(event.object);
+    if (event.type === 'DELETED') {
+      seen?.delete(key);
+      store.remove(event.object);
+    } else {
+      seen?.add(key);
+      store.apply(event.object);
+    }
+    if (seen === undefined) this.#resourceVersion = event.resourceVersion;
+    return seen;
+  }
+}
