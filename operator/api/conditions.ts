@@ -5,7 +5,7 @@ export interface Condition {
   readonly reason: string;
   readonly message: string;
   readonly lastTransitionTime: string;
-  readonly observedGeneration?: number;
+  readonly observedGeneration?: number | undefined;
 }
 
 /** What a plan says of a condition; {@link setCondition} adds the times. */

@@ -1,0 +1,73 @@
+import type { TokenStatus } from '../api/token.ts';
+import { TOKEN_CLAIM, typeOf } from './claims.ts';
+import { RENEW_ANNOTATION } from './issue-cause.ts';
+import { previousAfter, type Succession } from './previous.ts';
+import { CLIENT_UID_ANNOTATION } from './secret-plan.ts';
+import { floorSeconds } from './timestamps.ts';
+import { tokenId } from './token-id.ts';
+import type { ObservedJwt, ObservedSecret, TokenObservation } from './token-observation.ts';
+import { describeJwt } from './token-status.ts';
+
+/** The id of the JWT that a Token's next issuance will have. */
+export const nextTokenId = ({ token }: Pick<TokenObservation, 'token'>): string =>
+  tokenId(token.metadata.uid, (token.status?.issuance ?? 0) + 1);
+
+const findNext = (
+  observation: TokenObservation,
+): { jwt: ObservedJwt; secret: ObservedSecret } | undefined => {
+  const { namespace, name } = observation.token.metadata;
+  const id = nextTokenId(observation);
+  for (const secret of observation.secrets) {
+    if (!secret.owned) continue;
+    const jwt = secret.jwts?.find(
+      ({ claims }) => claims.jti === id && claims[TOKEN_CLAIM] === `${namespace}/${name}`,
+    );
+    if (jwt) return { jwt, secret };
+  }
+  return undefined;
+};
+
+/** What the crashed pass had in mind is not known; what it wrote tells as much as matters. */
+const successionOf = (
+  before: TokenStatus,
+  after: { clientUID: string; digest: string | undefined },
+  isRefusedKey: (kid: string) => boolean,
+): Succession => {
+  if (before.clientUID !== after.clientUID || isRefusedKey(before.keyID ?? '')) return 'Dropped';
+  return before.claimsDigest === after.digest ? 'Renewed' : 'Changed';
+};
+
+/**
+ * The status after adopting the next issuance that the Token's own Secret holds (contract §2.1): a crash came between its two
+ * writes. Undefined where there is none. Conditions and version are as they were.
+ */
+export const adoptedStatus = (observation: TokenObservation): TokenStatus | undefined => {
+  const found = findNext(observation);
+  if (found === undefined) return undefined;
+  const { token, keys, settings, now } = observation;
+  const before = token.status ?? {};
+  const { jwt, secret } = found;
+  const clientUID = secret.annotations[CLIENT_UID_ANNOTATION] ?? '';
+  const content = { typ: typeOf(jwt.claims, settings), claims: jwt.claims };
+  const described = describeJwt(content, { kid: jwt.kid, clientUID, settings });
+  const isRefusedKey = (kid: string) => keys.phase(kid) === 'Compromised';
+  const previous = previousAfter({
+    status: before,
+    succession: successionOf(before, { clientUID, digest: described.claimsDigest }, isRefusedKey),
+    overlap: token.spec.renewal?.overlap,
+    nowSeconds: floorSeconds(now),
+    keepsEarlier: before.clientUID === clientUID,
+    isRefusedKey,
+  });
+  const handled = secret.annotations[RENEW_ANNOTATION] ?? before.lastHandledRenew;
+  return {
+    ...described,
+    issuance: (before.issuance ?? 0) + 1,
+    ...(before.version !== undefined && { version: before.version }),
+    ...(previous.length > 0 && { previous }),
+    ...(before.conditions && { conditions: before.conditions }),
+    ...(before.observedGeneration !== undefined && { observedGeneration: before.observedGeneration }),
+    ...(handled !== undefined && { lastHandledRenew: handled }),
+    secretRef: { name: secret.name },
+  };
+};

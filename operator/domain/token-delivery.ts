@@ -1,0 +1,218 @@
+import { findCondition, type TokenReason } from '../api/conditions.ts';
+import type { Token, TokenStatus } from '../api/token.ts';
+import type { JwtContent } from './claims.ts';
+import {
+  CAUSE_TRAITS,
+  currentRenewalTime,
+  findIssueCause,
+  type IssueCause,
+  renewRequestOf,
+} from './issue-cause.ts';
+import { previousAfter } from './previous.ts';
+import {
+  findSecretFault,
+  planRemovals,
+  planSecretWrite,
+  type SecretFault,
+  secretInPlace,
+  secretNameOf,
+  wantedSecret,
+} from './secret-plan.ts';
+import { floorSeconds, formatTime, secondsOf } from './timestamps.ts';
+import { currentJwt, nextJwt } from './token-grant.ts';
+import { isExpired, type TokenObservation } from './token-observation.ts';
+import { planRecord, settle, type TokenPlan, upcomingExpiration, withoutDelivery } from './token-outcome.ts';
+import type { PermittedObservation } from './token-policies.ts';
+import { describeJwt } from './token-status.ts';
+
+/** What the Token lacks: a JWT of a new number, the current one in its Secret, or labels there. */
+interface Lack {
+  readonly cause: IssueCause | undefined;
+  readonly fault: SecretFault;
+}
+
+/** Why the lack can't be made good now. */
+interface Obstacle {
+  readonly reason: TokenReason;
+  readonly message: string;
+  readonly awaits?: string | undefined;
+}
+
+/** Bounds of the wait before a refused write is tried again, in seconds. */
+const RETRY = { soonest: 15, latest: 600 } as const;
+
+const faultInPlace = (observation: TokenObservation): SecretFault => {
+  const secret = secretInPlace(observation);
+  return secret?.owned && !secret.terminating ? findSecretFault(observation.token, secret) : 'Content';
+};
+
+const findLack = (observation: PermittedObservation): Lack => {
+  const cause = findIssueCause(observation);
+  const fault = faultInPlace(observation);
+  if (cause !== undefined || fault !== 'Content') return { cause, fault };
+  const canSignAgain = observation.token.status?.keyID === observation.keys.activeKid;
+  return { cause: canSignAgain ? undefined : 'SecretLost', fault };
+};
+
+const findObstacle = (observation: PermittedObservation, lack: Lack): Obstacle | undefined => {
+  const name = secretNameOf(observation.token);
+  const inPlace = secretInPlace(observation);
+  if (inPlace && !inPlace.owned) {
+    return {
+      reason: 'SecretConflict',
+      message: `Secret "${name}" is not this Token's: delete it, or set another spec.secret.name`,
+      awaits: name,
+    };
+  }
+  if (inPlace?.terminating) {
+    return {
+      reason: 'Issuing',
+      message: `Secret "${name}" is being deleted: waiting for it to go`,
+      awaits: name,
+    };
+  }
+  const needsSigner = lack.cause !== undefined || lack.fault === 'Content';
+  if (needsSigner && observation.keys.activeKid === undefined) {
+    return { reason: 'SigningKeyNotReady', message: 'the SigningKey of this issuer has no active key' };
+  }
+  return observation.failure;
+};
+
+/** Longer the longer it lasts, so that a quota that stays is not knocked at for ever. */
+const retryTime = ({ token, now }: TokenObservation, obstacle: Obstacle): number | undefined => {
+  if (obstacle.reason !== 'SecretRefused') return undefined;
+  const nowSeconds = floorSeconds(now);
+  const known = ['Ready', 'Renewing']
+    .map((type) => findCondition(token.status?.conditions, type))
+    .find((condition) => condition?.reason === obstacle.reason);
+  const lasted = known ? nowSeconds - secondsOf(known.lastTransitionTime) : 0;
+  return nowSeconds + Math.min(Math.max(lasted, RETRY.soonest), RETRY.latest);
+};
+
+const deliveredStatus = (observation: TokenObservation, status: TokenStatus): TokenStatus => {
+  const token: Token = { ...observation.token, status };
+  const renewalTime = currentRenewalTime({ token, settings: observation.settings });
+  const { renewalTime: _before, ...rest } = status;
+  return {
+    ...rest,
+    ...(renewalTime !== undefined && { renewalTime: formatTime(renewalTime) }),
+    secretRef: { name: secretNameOf(token) },
+  };
+};
+
+const planObstructed = (observation: PermittedObservation, lack: Lack, obstacle: Obstacle): TokenPlan => {
+  const { token } = observation;
+  const { reason, message, awaits } = obstacle;
+  const expired = isExpired(observation);
+  const isCurrentGood =
+    lack.fault === undefined &&
+    !expired &&
+    lack.cause !== undefined &&
+    CAUSE_TRAITS[lack.cause].leavesCurrentGood;
+  const lookAgainAt = [upcomingExpiration(observation), retryTime(observation, obstacle)];
+  if (isCurrentGood) {
+    const status = deliveredStatus(observation, token.status ?? {});
+    const verdict = { ready: readyVerdict(token), renewing: { reason, message } };
+    return planRecord(observation, { status, verdict, lookAgainAt, awaits }, { remove: [] });
+  }
+  const status = expired ? withoutDelivery(token.status) : (token.status ?? {});
+  const verdict = { ready: { status: 'False' as const, reason, message } };
+  const remove = expired ? planRemovals(observation, undefined) : [];
+  return planRecord(observation, { status, verdict, lookAgainAt, awaits }, { remove });
+};
+
+const readyVerdict = (token: Token) => {
+  const { name, dataKey } = wantedSecret(token, {});
+  return {
+    status: 'True' as const,
+    reason: 'Issued' as const,
+    message: `the JWT is in Secret "${name}", key "${dataKey}"`,
+  };
+};
+
+const issuedStatus = (
+  observation: PermittedObservation,
+  jwt: JwtContent & { readonly kid: string },
+  cause: IssueCause,
+): TokenStatus => {
+  const { token, client, keys, settings, now } = observation;
+  const before = token.status ?? {};
+  const previous = previousAfter({
+    status: before,
+    succession: CAUSE_TRAITS[cause].succession,
+    overlap: token.spec.renewal?.overlap,
+    nowSeconds: floorSeconds(now),
+    keepsEarlier: before.clientUID === client.metadata.uid,
+    isRefusedKey: (kid) => keys.phase(kid) === 'Compromised',
+  });
+  const handled = renewRequestOf({ token }) ?? before.lastHandledRenew;
+  return deliveredStatus(observation, {
+    ...describeJwt(jwt, { kid: jwt.kid, clientUID: client.metadata.uid, settings }),
+    issuance: (before.issuance ?? 0) + 1,
+    ...(previous.length > 0 && { previous }),
+    ...(before.version !== undefined && { version: before.version }),
+    ...(before.blacklisted && { blacklisted: before.blacklisted }),
+    ...(before.conditions && { conditions: before.conditions }),
+    ...(handled !== undefined && { lastHandledRenew: handled }),
+  });
+};
+
+const deliveryEvent = (status: TokenStatus, cause: IssueCause | undefined) =>
+  cause === undefined
+    ? {
+        type: 'Normal' as const,
+        reason: 'SecretRepaired',
+        action: 'Repair',
+        note: `put JWT ${status.issuance} (${status.id}) back into Secret "${status.secretRef?.name}"`,
+      }
+    : {
+        type: 'Normal' as const,
+        reason: CAUSE_TRAITS[cause].outcome,
+        action: 'Issue',
+        note: `JWT ${status.issuance} (${status.id}) is in Secret "${status.secretRef?.name}": ${cause}`,
+      };
+
+const planWrite = (observation: PermittedObservation, { cause, fault }: Lack): TokenPlan => {
+  const { token, keys } = observation;
+  const content =
+    cause !== undefined ? nextJwt(observation) : fault === 'Content' ? currentJwt(observation) : undefined;
+  const jwt = content && keys.activeKid !== undefined ? { ...content, kid: keys.activeKid } : undefined;
+  const base =
+    cause !== undefined && jwt
+      ? issuedStatus(observation, jwt, cause)
+      : deliveredStatus(observation, token.status ?? {});
+  const { status, events, ...notes } = settle(observation, {
+    status: base,
+    verdict: { ready: readyVerdict(token) },
+    lookAgainAt: [lookAgainTime(base)],
+  });
+  return {
+    kind: 'deliver',
+    cause: cause ?? 'SecretFault',
+    write: planSecretWrite(wantedSecret(token, base), secretInPlace(observation), jwt !== undefined),
+    jwt,
+    remove: planRemovals(observation, secretNameOf(token)),
+    status,
+    events: [...events, deliveryEvent(base, cause)],
+    ...notes,
+  };
+};
+
+const lookAgainTime = ({ renewalTime, expiration }: TokenStatus): number | undefined => {
+  const time = renewalTime ?? expiration;
+  return time === undefined ? undefined : secondsOf(time);
+};
+
+/** The plan for a Token that nothing forbids: issue, put back, move, or just say that all is well. */
+export const planDelivery = (observation: PermittedObservation): TokenPlan => {
+  const { token } = observation;
+  const lack = findLack(observation);
+  if (lack.cause !== undefined || lack.fault !== undefined) {
+    const obstacle = findObstacle(observation, lack);
+    return obstacle ? planObstructed(observation, lack, obstacle) : planWrite(observation, lack);
+  }
+  const status = deliveredStatus(observation, token.status ?? {});
+  const verdict = { ready: readyVerdict(token) };
+  const remove = planRemovals(observation, secretNameOf(token));
+  return planRecord(observation, { status, verdict, lookAgainAt: [lookAgainTime(status)] }, { remove });
+};

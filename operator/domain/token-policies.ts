@@ -1,0 +1,151 @@
+import type { TokenReason } from '../api/conditions.ts';
+import { findCondition } from '../api/conditions.ts';
+import type { OAuthClient } from '../api/oauth-client.ts';
+import type { Token } from '../api/token.ts';
+import { findReservedClaims, type IssuerSettings } from './claims.ts';
+import { selects } from './label-selector.ts';
+import { findLifetimeViolation } from './token-lifetime.ts';
+import { clientKeyOf, type TokenObservation } from './token-observation.ts';
+
+/** Why a Token may not have a JWT now, in the words of its condition. */
+export interface Refusal {
+  readonly reason: TokenReason;
+  readonly message: string;
+  /** When time alone lifts it, in seconds since the Unix epoch. */
+  readonly possibleAt?: number | undefined;
+}
+
+/** What the checks look at, once the client is known. `now` in milliseconds. */
+export interface PolicyInput {
+  readonly token: Token;
+  readonly client: OAuthClient;
+  readonly namespaceLabels: Readonly<Record<string, string>>;
+  readonly settings: IssuerSettings;
+  readonly now: number;
+}
+
+type Check = (input: PolicyInput) => Refusal | undefined;
+
+/** The first few: a message has to stay readable, and within what a condition may hold. */
+const quote = (values: readonly string[]): string => {
+  const shown = values.slice(0, 5).map((value) => JSON.stringify(value));
+  return values.length > 5 ? `${shown.join(', ')} and ${values.length - 5} more` : shown.join(', ');
+};
+
+const NamespaceNotAllowed: Check = ({ token, client, namespaceLabels }) => {
+  const { from = 'Same', selector } = client.spec.allowedNamespaces ?? {};
+  const isSame = token.metadata.namespace === client.metadata.namespace;
+  const isAllowed =
+    from === 'All' ||
+    (from === 'Same' && isSame) ||
+    (from === 'Selector' && selects(selector, namespaceLabels));
+  if (isAllowed) return undefined;
+  return {
+    reason: 'NamespaceNotAllowed',
+    message: `OAuthClient ${clientKeyOf(token)} does not allow Tokens of this namespace: its spec.allowedNamespaces decides`,
+  };
+};
+
+const ClientNotHolder: Check = ({ token, client }) => {
+  const claim = client.spec.clientID ?? client.metadata.name;
+  if (client.status?.clientID === claim) return undefined;
+  const ready = findCondition(client.status?.conditions, 'Ready');
+  const message =
+    ready?.reason === 'ClientIDConflict'
+      ? `another OAuthClient holds the client ID of ${clientKeyOf(token)}: it has to be re-created, or use another ID`
+      : `OAuthClient ${clientKeyOf(token)} is not registered yet`;
+  return { reason: 'ClientNotReady', message };
+};
+
+const ClientWithoutGrant: Check = ({ token, client }) =>
+  (client.spec.allowedGrantTypes ?? ['client_credentials']).includes('client_credentials')
+    ? undefined
+    : {
+        reason: 'ClientNotReady',
+        message: `OAuthClient ${clientKeyOf(token)} gets no tokens: its spec.allowedGrantTypes lacks client_credentials`,
+      };
+
+const ClientWithoutOwner: Check = ({ token, client }) =>
+  client.spec.owner
+    ? undefined
+    : {
+        reason: 'ClientNotReady',
+        message: `OAuthClient ${clientKeyOf(token)} has no spec.owner: declared Tokens need one`,
+      };
+
+const ClientClaimsReserved: Check = ({ token, client, settings }) => {
+  const reserved = findReservedClaims(client.spec.insertTokenClaims, settings);
+  if (reserved.length === 0) return undefined;
+  return {
+    reason: 'ClientNotReady',
+    message: `OAuthClient ${clientKeyOf(token)} may not set in spec.insertTokenClaims: ${quote(reserved)}`,
+  };
+};
+
+const ClientSuspended: Check = ({ token, client }) =>
+  client.spec.suspended === true
+    ? { reason: 'ClientSuspended', message: `OAuthClient ${clientKeyOf(token)} is suspended` }
+    : undefined;
+
+const AudienceNotAllowed: Check = ({ token, client }) => {
+  const asked = token.spec.audience ?? [];
+  const allowed = client.spec.allowedAudiences ?? [];
+  const foreign = asked.filter((audience) => !allowed.includes(audience));
+  if (foreign.length > 0) {
+    return {
+      reason: 'InvalidAudience',
+      message: `spec.audience has what the client's allowedAudiences lack: ${quote(foreign)}`,
+    };
+  }
+  if (allowed.length > 0 && asked.length === 0) {
+    return {
+      reason: 'InvalidAudience',
+      message: "spec.audience has to name one of the client's allowedAudiences",
+    };
+  }
+  return undefined;
+};
+
+const ScopeNotAllowed: Check = ({ token, client }) => {
+  const allowed = client.spec.allowedScopes ?? [];
+  const foreign = (token.spec.scope ?? []).filter((scope) => !allowed.includes(scope));
+  if (foreign.length === 0) return undefined;
+  return {
+    reason: 'InvalidScope',
+    message: `spec.scope has what the client's allowedScopes lack: ${quote(foreign)}`,
+  };
+};
+
+const ExpirationNotAllowed: Check = (input) => {
+  const violation = findLifetimeViolation(input);
+  return violation && { reason: 'InvalidExpiration', ...violation };
+};
+
+/** In this order; a namespace that the client does not allow learns nothing of its state. */
+const CHECKS: readonly Check[] = [
+  NamespaceNotAllowed,
+  ClientNotHolder,
+  ClientWithoutGrant,
+  ClientWithoutOwner,
+  ClientClaimsReserved,
+  ClientSuspended,
+  AudienceNotAllowed,
+  ScopeNotAllowed,
+  ExpirationNotAllowed,
+];
+
+/** A Token's observation in which the client was found. */
+export type PermittedObservation = TokenObservation & { readonly client: OAuthClient };
+
+/** The first reason for which the Token may not have a JWT now; undefined where it may. */
+export const findRefusal = (observation: TokenObservation): Refusal | undefined => {
+  const { token, client } = observation;
+  if (client === undefined) {
+    return { reason: 'ClientNotFound', message: `there is no OAuthClient ${clientKeyOf(token)}` };
+  }
+  for (const check of CHECKS) {
+    const refusal = check({ ...observation, client });
+    if (refusal) return refusal;
+  }
+  return undefined;
+};
