@@ -1,0 +1,63 @@
+import { ApiError } from '../ports/kube.ts';
+
+/** What of a failed call may be told: nothing of its bodies. */
+export interface CallName {
+  readonly verb: string;
+  readonly path: string;
+}
+
+interface Status {
+  readonly reason?: unknown;
+  readonly message?: unknown;
+  readonly code?: unknown;
+  readonly details?: { readonly retryAfterSeconds?: unknown };
+}
+
+const MAX_MESSAGE = 1_000;
+
+/** Validation messages quote the values they refuse; those of a Secret are secret. */
+const isSecretPath = (path: string): boolean => /\/secrets(?:\/|$)/u.test(path);
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+/** A `metav1.Status` of the API server as an error: verb, path and reason, and its message unless the resource is a Secret. */
+export const statusFailure = (
+  call: CallName,
+  answer: { readonly status: number; readonly body: unknown; readonly retryAfterMs?: number | undefined },
+): ApiError => {
+  const body = (typeof answer.body === 'object' && answer.body !== null ? answer.body : {}) as Status;
+  const reason = textOf(body.reason);
+  const told = isSecretPath(call.path) ? '' : textOf(body.message).slice(0, MAX_MESSAGE);
+  const seconds = body.details?.retryAfterSeconds;
+  const detailsMs = typeof seconds === 'number' && seconds > 0 ? seconds * 1000 : undefined;
+  const head = `${call.verb} ${call.path}: ${answer.status}${reason && ` ${reason}`}`;
+  return new ApiError(told ? `${head}: ${told}` : head, {
+    status: answer.status,
+    reason,
+    retryAfterMs: answer.retryAfterMs ?? detailsMs,
+  });
+};
+
+/** No answer came: `reason` says whether we called it off (`Aborted`), waited too long (`Timeout`) or got no connection (`Unreachable`). */
+export const transportFailure = (call: CallName, cause: unknown, signal?: AbortSignal): ApiError => {
+  if (cause instanceof ApiError) return cause;
+  const code = codeOf(cause);
+  const reason = signal?.aborted ? 'Aborted' : /TIMEOUT/u.test(code) ? 'Timeout' : 'Unreachable';
+  return new ApiError(`${call.verb} ${call.path}: ${reason}${code && ` (${code})`}`, {
+    status: 0,
+    reason,
+    cause,
+  });
+};
+
+/** `code` of a system or undici error, else its class. */
+export const codeOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return '';
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+};
+
+/** Milliseconds that a `Retry-After` header asks for (RFC 9110 §10.2.3; the API server writes seconds). */
+export const retryAfterMsOf = (header: string | string[] | undefined): number | undefined => {
+  const seconds = Number(Array.isArray(header) ? header[0] : header);
+  return header !== undefined && Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
+};

@@ -1,0 +1,208 @@
+import type { Dispatcher } from 'undici';
+import type { MonotonicClock } from '../ports/clock.ts';
+import { ApiError } from '../ports/kube.ts';
+import type { Log } from '../ports/log.ts';
+import type { Metrics } from '../ports/metrics.ts';
+import { codeOf, retryAfterMsOf, statusFailure, transportFailure } from './api-failure.ts';
+import { ClockSkew } from './clock-skew.ts';
+import type { Connection, Outgoing } from './connection.ts';
+
+/** Verbs as RBAC names them; also the label of the request metric. */
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
+
+/** One call to the API server. */
+export interface KubeRequest {
+  readonly verb: Verb;
+  /** Below the server's URL, see resource-path.ts. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** `application/json` unless given. */
+  readonly contentType?: string;
+  readonly accept?: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Most milliseconds until the answer's headers, and between two pieces of its body; 30 s unless given. */
+  readonly timeoutMs?: number;
+}
+
+/** Calls to the API server; every failure is an ApiError, which never carries a body. */
+export interface KubeClient {
+  /** The parsed answer. Reads are repeated once after a broken connection; 429, and 503 to a read, at most twice as `Retry-After` says, where that is 10 s or less. */
+  request<T>(request: KubeRequest): Promise<T>;
+  /** A watch's stream, once the API server has accepted it. The caller must read or destroy it. */
+  stream(request: KubeRequest): Promise<Dispatcher.ResponseData['body']>;
+  /** The same client, but its writes fail at once (status 0, reason `NotLeader`) while `mayWrite` says no. */
+  gated(mayWrite: () => boolean): KubeClient;
+  /** Seconds that this clock is ahead of the API server's; 0 before the first answer. */
+  clockSkewSeconds(): number;
+  /** When the watches' connections last answered anything; see {@link Connection.lastWatchContact}. */
+  lastWatchContact(): number;
+}
+
+export interface KubeClientOptions {
+  readonly connection: Connection;
+  readonly clock: MonotonicClock;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'apiRequest' | 'clockSkew'>;
+}
+
+const METHODS: Readonly<Record<Verb, Dispatcher.HttpMethod>> = {
+  get: 'GET',
+  list: 'GET',
+  watch: 'GET',
+  create: 'POST',
+  update: 'PUT',
+  patch: 'PATCH',
+  delete: 'DELETE',
+};
+const READS: ReadonlySet<Verb> = new Set(['get', 'list', 'watch']);
+const TIMEOUT_MS = 30_000;
+const MAX_TRIES = 3;
+const MAX_RETRY_AFTER_MS = 10_000;
+const USER_AGENT = 'm2m-oauth-operator';
+
+/** Wraps a connection; see {@link KubeClient}. */
+export const createKubeClient = (options: KubeClientOptions): KubeClient => {
+  const exchange = new Exchange(options);
+  const ungated: KubeClient = {
+    request: (request) => exchange.request(request),
+    stream: (request) => exchange.stream(request),
+    gated: (mayWrite) => ({ ...ungated, request: gate(ungated, mayWrite) }),
+    clockSkewSeconds: () => exchange.skew.seconds,
+    lastWatchContact: () => options.connection.lastWatchContact(),
+  };
+  return ungated;
+};
+
+const gate =
+  (client: KubeClient, mayWrite: () => boolean): KubeClient['request'] =>
+  (request) => {
+    if (READS.has(request.verb) || mayWrite()) return client.request(request);
+    const message = `${request.verb} ${request.path}: not the leader`;
+    return Promise.reject(new ApiError(message, { status: 0, reason: 'NotLeader' }));
+  };
+
+/** One try's outcome: the answer, or the failure and after how long another try makes sense. */
+type Try<T> =
+  | { readonly answer: T }
+  | { readonly failure: ApiError; readonly again: false }
+  | { readonly failure: ApiError; readonly again: true; readonly waitMs: number };
+
+/** The state that calls share: credentials that were refused, clock skew. */
+class Exchange {
+  readonly skew: ClockSkew;
+  readonly #options: KubeClientOptions;
+
+  constructor(options: KubeClientOptions) {
+    this.#options = options;
+    this.skew = new ClockSkew(options);
+  }
+
+  async request<T>(request: KubeRequest): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      const outcome = await this.#try<T>(request);
+      if ('answer' in outcome) return outcome.answer;
+      if (!outcome.again || tries >= MAX_TRIES || request.signal?.aborted) throw outcome.failure;
+      await pause(this.#options.clock, outcome.waitMs, request.signal);
+    }
+  }
+
+  async stream(request: KubeRequest): Promise<Dispatcher.ResponseData['body']> {
+    const response = await this.#exchange(request, (outgoing) => this.#options.connection.watch(outgoing));
+    if (response.statusCode < 300) return response.body;
+    throw await this.#refusal(request, response);
+  }
+
+  async #try<T>(request: KubeRequest): Promise<Try<T>> {
+    const isRead = READS.has(request.verb);
+    try {
+      const response = await this.#exchange(request, (out) => this.#options.connection.request(out));
+      if (response.statusCode < 300) return { answer: JSON.parse(await response.body.text()) as T };
+      return judge(await this.#refusal(request, response), isRead);
+    } catch (error) {
+      const failure = transportFailure(request, error, request.signal);
+      // The API server, or something before it, closed a connection that was kept for later.
+      const again = isRead && /^(?:UND_ERR_SOCKET|ECONNRESET|EPIPE)$/u.test(codeOf(error));
+      return again ? { failure, again, waitMs: 0 } : { failure, again: false };
+    }
+  }
+
+  async #exchange(
+    request: KubeRequest,
+    send: (outgoing: Outgoing) => Promise<Dispatcher.ResponseData>,
+  ): Promise<Dispatcher.ResponseData> {
+    const { clock, metrics } = this.#options;
+    const [sentAt, startedAt] = [clock.now(), clock.monotonic()];
+    let code = 0;
+    try {
+      const response = await send(outgoingOf(request));
+      code = response.statusCode;
+      const { date } = response.headers;
+      this.skew.sample(typeof date === 'string' ? date : undefined, sentAt);
+      return response;
+    } catch (error) {
+      throw transportFailure(request, error, request.signal);
+    } finally {
+      metrics.apiRequest(request.verb, code, (clock.monotonic() - startedAt) / 1000);
+    }
+  }
+
+  async #refusal(request: KubeRequest, response: Dispatcher.ResponseData): Promise<ApiError> {
+    const { statusCode: status, headers } = response;
+    if (status === 401) this.#options.connection.distrust();
+    let body: unknown;
+    try {
+      body = JSON.parse(await response.body.text());
+    } catch {
+      // A proxy's page, or a connection that broke: the status says enough.
+    }
+    return statusFailure(request, { status, body, retryAfterMs: retryAfterMsOf(headers['retry-after']) });
+  }
+}
+
+/** 429 says that nothing was done (API priority and fairness); 503 says so only of reads; 401 may be a token that was replaced just now. */
+const judge = (failure: ApiError, isRead: boolean): Try<never> => {
+  if (failure.status === 401) return { failure, again: true, waitMs: 0 };
+  const busy = failure.status === 429 || (failure.status === 503 && isRead);
+  const waitMs = failure.retryAfterMs;
+  if (!busy || waitMs === undefined || waitMs > MAX_RETRY_AFTER_MS) return { failure, again: false };
+  return { failure, again: true, waitMs };
+};
+
+const outgoingOf = (request: KubeRequest): Outgoing => {
+  const { verb, path, query, body, signal, timeoutMs = TIMEOUT_MS } = request;
+  return {
+    method: METHODS[verb],
+    path: query ? path + searchOf(query) : path,
+    headers: {
+      accept: request.accept ?? 'application/json',
+      'user-agent': USER_AGENT,
+      ...(body !== undefined && { 'content-type': request.contentType ?? 'application/json' }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+    ...(signal && { signal }),
+    headersTimeoutMs: timeoutMs,
+    bodyTimeoutMs: verb === 'watch' ? 0 : timeoutMs,
+  };
+};
+
+const searchOf = (query: NonNullable<KubeRequest['query']>): string => {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) parameters.set(name, String(value));
+  }
+  return parameters.size === 0 ? '' : `?${parameters}`;
+};
+
+const pause = (clock: MonotonicClock, ms: number, signal?: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (ms === 0 || signal?.aborted) return resolve();
+    const end = (): void => {
+      cancel();
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const cancel = clock.after(ms, end);
+    signal?.addEventListener('abort', end, { once: true });
+  });

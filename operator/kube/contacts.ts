@@ -1,0 +1,87 @@
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Clock } from '../ports/clock.ts';
+
+interface Contact {
+  readonly socket: Socket | TLSSocket;
+  bytesRead: number;
+  /** The last look at which it is sure to have answered; never later than the answer itself. */
+  answeredAt: number;
+  silentLooks: number;
+}
+
+const LOOK_MS = 1_000;
+/** HTTP/2 pings go out every 3 s (see connection.ts): so many looks without a byte are several lost answers. */
+const DEAD_AFTER_LOOKS = 12;
+
+/**
+ * Knows when each of a pool's connections last brought a byte, by looking at their counters every second, and cuts
+ * an HTTP/2 connection that answers no ping: TCP alone would take minutes to notice. Counted in looks, so that an
+ * event loop that hung does not count against the peer.
+ */
+export class Contacts {
+  readonly #clock: Clock;
+  readonly #contacts = new Set<Contact>();
+  #cancel: (() => void) | undefined;
+  #lookedAt: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#lookedAt = clock.now();
+  }
+
+  /** A connection that has just been made. */
+  track(socket: Socket | TLSSocket): void {
+    const contact = {
+      socket,
+      bytesRead: socket.bytesRead,
+      answeredAt: this.#clock.now(),
+      silentLooks: 0,
+    };
+    this.#contacts.add(contact);
+    socket.once('close', () => {
+      this.#contacts.delete(contact);
+      if (this.#contacts.size === 0) this.stop();
+    });
+    if (!this.#cancel) this.#arm();
+  }
+
+  /** When the connection that has been silent for longest last answered; 0 where there is none. Epoch milliseconds. */
+  oldest(): number {
+    if (this.#contacts.size === 0) return 0;
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const { answeredAt } of this.#contacts) oldest = Math.min(oldest, answeredAt);
+    return oldest;
+  }
+
+  /** Ends the looking; a new connection begins it again. */
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  #arm(): void {
+    this.#lookedAt = this.#clock.now();
+    this.#cancel = this.#clock.after(LOOK_MS, () => {
+      for (const contact of this.#contacts) this.#look(contact);
+      this.#arm();
+    });
+  }
+
+  #look(contact: Contact): void {
+    const { bytesRead } = contact.socket;
+    if (bytesRead !== contact.bytesRead) {
+      contact.bytesRead = bytesRead;
+      contact.answeredAt = Math.max(contact.answeredAt, this.#lookedAt);
+      contact.silentLooks = 0;
+      return;
+    }
+    contact.silentLooks++;
+    if (contact.silentLooks >= DEAD_AFTER_LOOKS && isHttp2(contact.socket)) {
+      contact.socket.destroy(new Error('the API server answers no ping'));
+    }
+  }
+}
+
+const isHttp2 = (socket: Socket | TLSSocket): boolean =>
+  'alpnProtocol' in socket && socket.alpnProtocol === 'h2';

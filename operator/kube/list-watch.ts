@@ -1,0 +1,122 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import type { KubeObject } from '../api/meta.ts';
+import type { ResourceType } from '../ports/kube.ts';
+import type { SecretMeta } from '../ports/secrets.ts';
+import type { ListOptions, ListPage, ListWatch, WatchOptions } from '../ports/watch.ts';
+import type { KubeClient } from './client.ts';
+import { withoutManagedFields } from './resource-client.ts';
+import { collectionPath } from './resource-path.ts';
+import { apiVersionOf, SECRETS } from './resource-types.ts';
+import { buildSecretMeta } from './secret-meta.ts';
+import { readWatchEvents } from './watch-events.ts';
+
+/** Which objects of a type. */
+export interface Selection {
+  /** Absent = every namespace, or a type that has none. */
+  readonly namespace?: string | undefined;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+}
+
+interface Source<T> extends Selection {
+  readonly type: ResourceType;
+  /** Ask for PartialObjectMetadata: neither spec nor data leaves the API server. */
+  readonly metadataOnly: boolean;
+  readonly decode: (object: KubeObject) => T;
+}
+
+/** Whole objects, without `managedFields`. */
+export const listWatchObjects = <T extends KubeObject>(
+  client: KubeClient,
+  type: ResourceType,
+  selection: Selection = {},
+): ListWatch<T> =>
+  createListWatch<T>(client, {
+    ...selection,
+    type,
+    metadataOnly: false,
+    decode: (object) => withoutManagedFields({ ...object, ...typeMetaOf(type) } as T),
+  });
+
+/** Metadata of Secrets, with who wrote what (see {@link buildSecretMeta}); their content never leaves the API server. */
+export const listWatchSecretMeta = (client: KubeClient, selection: Selection = {}): ListWatch<SecretMeta> =>
+  createListWatch(client, { ...selection, type: SECRETS, metadataOnly: true, decode: buildSecretMeta });
+
+/** Metadata of any type: what label selectors are matched against. */
+export const listWatchMetadata = (
+  client: KubeClient,
+  type: ResourceType,
+  selection: Selection = {},
+): ListWatch<KubeObject> =>
+  createListWatch(client, {
+    ...selection,
+    type,
+    metadataOnly: true,
+    decode: (object) => withoutManagedFields({ ...object, ...typeMetaOf(type) }),
+  });
+
+/** A list leaves `apiVersion` and `kind` out of its items. */
+const typeMetaOf = (type: ResourceType) => ({ apiVersion: apiVersionOf(type), kind: type.kind });
+
+const acceptOf = (metadataOnly: boolean, kind: string): string =>
+  metadataOnly ? `application/json;as=${kind};g=meta.k8s.io;v=v1,application/json` : 'application/json';
+
+/** Objects decoded before others get their turn. */
+const CHUNK = 100;
+const WATCH_HEADERS_TIMEOUT_MS = 60_000;
+
+const createListWatch = <T>(client: KubeClient, source: Source<T>): ListWatch<T> => {
+  const { type, namespace, labelSelector, fieldSelector, metadataOnly, decode } = source;
+  const path = collectionPath(type, namespace);
+  const selectors = { labelSelector, fieldSelector };
+  const list = async ({ limit, continueToken, signal }: ListOptions): Promise<ListPage<T>> => {
+    const page = await client.request<RawList>({
+      verb: 'list',
+      path,
+      query: { ...selectors, limit, continue: continueToken },
+      accept: acceptOf(metadataOnly, 'PartialObjectMetadataList'),
+      signal,
+    });
+    const { resourceVersion, continue: next } = page.metadata;
+    return { resourceVersion, continueToken: next || undefined, items: await decodeAll(page.items, decode) };
+  };
+  const watch = async (options: WatchOptions) => {
+    const { signal } = options;
+    const body = await client.stream({
+      verb: 'watch',
+      path,
+      query: { ...selectors, ...watchQueryOf(options) },
+      accept: acceptOf(metadataOnly, 'PartialObjectMetadata'),
+      signal,
+      timeoutMs: WATCH_HEADERS_TIMEOUT_MS,
+    });
+    return readWatchEvents(body, { call: { verb: 'watch', path }, decode, signal });
+  };
+  return { resource: type.plural, list, watch, lastContact: () => client.lastWatchContact() };
+};
+
+interface RawList {
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+  readonly items: readonly KubeObject[] | null;
+}
+
+/** KEP-3157: with initial events the resourceVersionMatch is required, and '' asks for a consistent read. */
+const watchQueryOf = ({ resourceVersion, initialEvents, timeoutSeconds }: WatchOptions) => ({
+  watch: true,
+  allowWatchBookmarks: true,
+  timeoutSeconds,
+  resourceVersion,
+  ...(initialEvents && { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' }),
+});
+
+const decodeAll = async <T>(
+  items: readonly KubeObject[] | null,
+  decode: (object: KubeObject) => T,
+): Promise<T[]> => {
+  const decoded: T[] = [];
+  for (const item of items ?? []) {
+    decoded.push(decode(item));
+    if (decoded.length % CHUNK === 0) await turnOfTheLoop();
+  }
+  return decoded;
+};

@@ -1,0 +1,37 @@
+import { GROUP, VERSION } from '../api/meta.ts';
+import type { ResourceType } from '../ports/kube.ts';
+
+const own = (plural: string, kind: string): ResourceType => ({
+  group: GROUP,
+  version: VERSION,
+  plural,
+  kind,
+});
+const core = (plural: string, kind: string): ResourceType => ({ group: '', version: 'v1', plural, kind });
+
+/** Declared tokens (contract §2.1). */
+export const TOKENS = own('tokens', 'Token');
+/** Contract §2.4. */
+export const OAUTH_CLIENTS = own('oauthclients', 'OAuthClient');
+/** Contract §2.5. */
+export const SIGNING_KEYS = own('signingkeys', 'SigningKey');
+export const SECRETS = core('secrets', 'Secret');
+export const CONFIG_MAPS = core('configmaps', 'ConfigMap');
+/** Cluster-scoped: its keys are names alone. */
+export const NAMESPACES = core('namespaces', 'Namespace');
+export const EVENTS: ResourceType = {
+  group: 'events.k8s.io',
+  version: 'v1',
+  plural: 'events',
+  kind: 'Event',
+};
+export const LEASES: ResourceType = {
+  group: 'coordination.k8s.io',
+  version: 'v1',
+  plural: 'leases',
+  kind: 'Lease',
+};
+
+/** `apiVersion` of a type's objects. */
+export const apiVersionOf = ({ group, version }: ResourceType): string =>
+  group === '' ? version : `${group}/${version}`;
