@@ -1,11 +1,12 @@
 import type { TokenStatus } from '../api/token.ts';
 import { TOKEN_CLAIM, typeOf } from './claims.ts';
-import { RENEW_ANNOTATION } from './issue-cause.ts';
+import { CAUSE_TRAITS, findIssueCause, RENEW_ANNOTATION } from './issue-cause.ts';
 import { previousAfter, type Succession } from './previous.ts';
 import { CLIENT_UID_ANNOTATION } from './secret-plan.ts';
 import { floorSeconds } from './timestamps.ts';
 import { tokenId } from './token-id.ts';
 import type { ObservedJwt, ObservedSecret, TokenObservation } from './token-observation.ts';
+import { permit } from './token-policies.ts';
 import { describeJwt } from './token-status.ts';
 
 /** The id of the JWT that a Token's next issuance will have. */
@@ -27,14 +28,23 @@ const findNext = (
   return undefined;
 };
 
-/** What the crashed pass had in mind is not known; what it wrote tells as much as matters. */
+const STRICTNESS: readonly Succession[] = ['Renewed', 'Changed', 'Dropped'];
+const stricter = (a: Succession, b: Succession): Succession =>
+  STRICTNESS.indexOf(a) > STRICTNESS.indexOf(b) ? a : b;
+
+/** What the crashed pass had in mind is not known: the stricter of what it wrote and of what would be done now. */
 const successionOf = (
-  before: TokenStatus,
-  after: { clientUID: string; digest: string | undefined },
-  isRefusedKey: (kid: string) => boolean,
+  observation: TokenObservation,
+  after: { readonly clientUID: string; readonly digest: string | undefined },
 ): Succession => {
-  if (before.clientUID !== after.clientUID || isRefusedKey(before.keyID ?? '')) return 'Dropped';
-  return before.claimsDigest === after.digest ? 'Renewed' : 'Changed';
+  const { token, keys } = observation;
+  const before = token.status ?? {};
+  if (before.clientUID !== after.clientUID || keys.phase(before.keyID ?? '') === 'Compromised')
+    return 'Dropped';
+  const written = before.claimsDigest === after.digest ? 'Renewed' : 'Changed';
+  const permitted = permit(observation);
+  const cause = permitted.kind === 'permitted' ? findIssueCause(permitted.observation) : undefined;
+  return cause === undefined ? written : stricter(written, CAUSE_TRAITS[cause].succession);
 };
 
 /**
@@ -53,7 +63,7 @@ export const adoptedStatus = (observation: TokenObservation): TokenStatus | unde
   const isRefusedKey = (kid: string) => keys.phase(kid) === 'Compromised';
   const previous = previousAfter({
     status: before,
-    succession: successionOf(before, { clientUID, digest: described.claimsDigest }, isRefusedKey),
+    succession: successionOf(observation, { clientUID, digest: described.claimsDigest }),
     overlap: token.spec.renewal?.overlap,
     nowSeconds: floorSeconds(now),
     keepsEarlier: before.clientUID === clientUID,

@@ -5,7 +5,7 @@ import { adoptedStatus } from './token-adoption.ts';
 import { planDelivery } from './token-delivery.ts';
 import { currentExpiration, isExpired, type TokenObservation } from './token-observation.ts';
 import { planRecord, type TokenPlan, upcomingExpiration, withoutDelivery } from './token-outcome.ts';
-import { findRefusal, type PermittedObservation } from './token-policies.ts';
+import { permit, type Refusal } from './token-policies.ts';
 import { nextStatus } from './token-status.ts';
 
 /** Whether the Token is revoked, recorded or only asked for: both count (contract §2.1). */
@@ -72,9 +72,7 @@ const planExpiry = (observation: TokenObservation): TokenPlan | undefined => {
   );
 };
 
-const planRefusal = (observation: TokenObservation): TokenPlan | undefined => {
-  const refusal = findRefusal(observation);
-  if (refusal === undefined) return undefined;
+const planRefusal = (observation: TokenObservation, refusal: Refusal): TokenPlan => {
   const { reason, message, possibleAt } = refusal;
   const { status } = observation.token;
   const expired = isExpired(observation);
@@ -89,8 +87,14 @@ const planRefusal = (observation: TokenObservation): TokenPlan | undefined => {
   );
 };
 
-const planCurrent = (observation: TokenObservation): TokenPlan =>
-  planExpiry(observation) ?? planRefusal(observation) ?? planDelivery(observation as PermittedObservation);
+const planCurrent = (observation: TokenObservation): TokenPlan => {
+  const expiry = planExpiry(observation);
+  if (expiry) return expiry;
+  const permission = permit(observation);
+  return permission.kind === 'permitted'
+    ? planDelivery(permission.observation)
+    : planRefusal(observation, permission.refusal);
+};
 
 /**
  * What to do for a Token (contract §2.1), from what was observed alone: the same observation gives the same plan, and what a plan

@@ -137,15 +137,22 @@ const CHECKS: readonly Check[] = [
 /** A Token's observation in which the client was found. */
 export type PermittedObservation = TokenObservation & { readonly client: OAuthClient };
 
-/** The first reason for which the Token may not have a JWT now; undefined where it may. */
-export const findRefusal = (observation: TokenObservation): Refusal | undefined => {
+/** Whether the Token may have a JWT now. */
+export type Permission =
+  | { readonly kind: 'permitted'; readonly observation: PermittedObservation }
+  | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+/** Judges a Token by its spec, its client and its namespace; the first reason against it is given. */
+export const permit = (observation: TokenObservation): Permission => {
   const { token, client } = observation;
   if (client === undefined) {
-    return { reason: 'ClientNotFound', message: `there is no OAuthClient ${clientKeyOf(token)}` };
+    const message = `there is no OAuthClient ${clientKeyOf(token)}`;
+    return { kind: 'refused', refusal: { reason: 'ClientNotFound', message } };
   }
+  const permitted: PermittedObservation = { ...observation, client };
   for (const check of CHECKS) {
-    const refusal = check({ ...observation, client });
-    if (refusal) return refusal;
+    const refusal = check(permitted);
+    if (refusal) return { kind: 'refused', refusal };
   }
-  return undefined;
+  return { kind: 'permitted', observation: permitted };
 };
