@@ -1,0 +1,64 @@
+import type { KubeObject } from '../api/meta.ts';
+import type { Clock } from '../ports/clock.ts';
+import { isNotFound, type ResourceType } from '../ports/kube.ts';
+import type { KubeClient } from './client.ts';
+
+/** On an installed CRD: which revision of our schemas it is. */
+const REVISION_ANNOTATION = 'm2moauth.dev/crd-revision';
+
+const AGAIN_AFTER_PROBLEM_MS = 5_000;
+const AGAIN_MS = 60_000;
+const METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+
+export interface CrdRevisionsOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly types: readonly ResourceType[];
+  /** The revision that this operator was built for. */
+  readonly wanted: number;
+}
+
+/** Watches over the installed CRDs' revisions: a replica must not be ready while one is older than its own (contract §2). */
+export interface CrdRevisions {
+  /** What is wrong now; undefined where every CRD is new enough. Not known yet counts as wrong. */
+  problem(): string | undefined;
+  /** Looks now, and again until `signal` aborts: every 5 s while something is wrong, else every minute. */
+  start(signal: AbortSignal): void;
+}
+
+/** Looks at the CRDs by name, metadata alone. A look that fails leaves the last verdict as it is. */
+export const createCrdRevisions = (options: CrdRevisionsOptions): CrdRevisions => {
+  const { client, clock, types, wanted } = options;
+  let verdict: string | undefined = 'not looked at yet';
+
+  const problemOf = async (type: ResourceType, signal: AbortSignal): Promise<string | undefined> => {
+    const name = `${type.plural}.${type.group}`;
+    try {
+      const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`;
+      const { metadata } = await client.request<KubeObject>({ verb: 'get', path, accept: METADATA, signal });
+      const revision = Number(metadata.annotations?.[REVISION_ANNOTATION] ?? 0);
+      if (revision >= wanted) return undefined;
+      return `${name} is at revision ${revision}, older than ${wanted}: apply the crds/ of this release`;
+    } catch (error) {
+      if (isNotFound(error)) return `${name} is not installed: apply the crds/ of this release`;
+      throw error;
+    }
+  };
+
+  const look = async (signal: AbortSignal): Promise<void> => {
+    try {
+      const problems = await Promise.all(types.map((type) => problemOf(type, signal)));
+      verdict = problems.find((problem) => problem !== undefined);
+    } catch {
+      // The API server is out of reach: other checks say so.
+    }
+    if (signal.aborted) return;
+    const cancel = clock.after(verdict === undefined ? AGAIN_MS : AGAIN_AFTER_PROBLEM_MS, () => {
+      signal.removeEventListener('abort', cancel);
+      void look(signal);
+    });
+    signal.addEventListener('abort', cancel, { once: true });
+  };
+
+  return { problem: () => verdict, start: (signal) => void look(signal) };
+};
