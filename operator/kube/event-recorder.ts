@@ -1,0 +1,157 @@
+import { MANAGER } from '../api/meta.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { EventNote, EventRecorder } from '../ports/events.ts';
+import { ApiError, isNotFound } from '../ports/kube.ts';
+import type { Log } from '../ports/log.ts';
+import type { Metrics } from '../ports/metrics.ts';
+import type { KubeClient } from './client.ts';
+import { buildEvent, buildSeriesPatch, type EventSeries, seriesKeyOf } from './events.ts';
+import { collectionPath, objectPath } from './resource-path.ts';
+import { EVENTS } from './resource-types.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+export interface ApiEventRecorderOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  /** [0, 1); for the names of Events. */
+  readonly random: () => number;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'eventDropped'>;
+  /** Which replica reports: the pod's name. */
+  readonly instance: string;
+}
+
+const PER_SECOND = 10;
+const BURST = 100;
+const MAX_WAITING = 1_000;
+/** Series that are remembered; the one that was silent for longest goes first. */
+const MAX_SERIES = 4_096;
+/** A series that was silent for so long is over, and the next note begins a new Event (client-go's finishTime). */
+const SERIES_ENDS_MS = 6 * 60_000;
+const MAX_TRIES = 3;
+const RETRY_MS = 1_000;
+const CALL_TIMEOUT_MS = 10_000;
+
+/**
+ * Writes Events (events.k8s.io/v1), one at a time, 10 a second after a burst of 100. Repeats of a note become the
+ * count of its Event's series. Beyond 1,000 waiting ones new notes are dropped and counted. Never throws.
+ */
+export class ApiEventRecorder implements EventRecorder {
+  readonly #options: ApiEventRecorderOptions;
+  readonly #series = new Map<string, EventSeries>();
+  readonly #waiting = new Set<EventSeries>();
+  readonly #bucket: TokenBucket;
+  readonly #abort = new AbortController();
+  #writing: Promise<void> | undefined;
+  #flushing = false;
+  #stopped = false;
+
+  constructor(options: ApiEventRecorderOptions) {
+    this.#options = options;
+    this.#bucket = new TokenBucket({ clock: options.clock, perSecond: PER_SECOND, burst: BURST });
+  }
+
+  record(note: EventNote): void {
+    const series = this.#stopped ? undefined : this.#seriesOf(note);
+    if (!series) {
+      this.#options.metrics.eventDropped();
+      return;
+    }
+    series.count++;
+    series.lastAt = this.#options.clock.now();
+    this.#waiting.add(series);
+    this.#writing ??= this.#writeAll().finally(() => {
+      this.#writing = undefined;
+    });
+  }
+
+  /** Takes no more notes, and writes what waits without its usual pace, for at most `deadlineMs`. Never throws. */
+  async stop(deadlineMs = 2_000): Promise<void> {
+    this.#stopped = true;
+    this.#flushing = true;
+    this.#bucket.open();
+    const cancel = this.#options.clock.after(deadlineMs, () => this.#abort.abort());
+    await this.#writing;
+    cancel();
+    this.#abort.abort();
+    for (let left = this.#waiting.size; left > 0; left--) this.#options.metrics.eventDropped();
+    this.#waiting.clear();
+  }
+
+  #seriesOf(note: EventNote): EventSeries | undefined {
+    const key = seriesKeyOf(note);
+    const now = this.#options.clock.now();
+    const known = this.#series.get(key);
+    this.#series.delete(key);
+    if (known && (now - known.lastAt < SERIES_ENDS_MS || this.#waiting.has(known))) {
+      this.#series.set(key, known);
+      return known;
+    }
+    if (this.#waiting.size >= MAX_WAITING) return undefined;
+    const series: EventSeries = { note, firstAt: now, lastAt: now, count: 0, name: undefined };
+    this.#series.set(key, series);
+    const [oldest] = this.#series.keys();
+    if (this.#series.size > MAX_SERIES && oldest !== undefined) this.#series.delete(oldest);
+    return series;
+  }
+
+  async #writeAll(): Promise<void> {
+    for (const series of this.#waiting) {
+      await this.#bucket.take(this.#abort.signal);
+      if (this.#abort.signal.aborted) return;
+      this.#waiting.delete(series);
+      await this.#write(series);
+    }
+  }
+
+  async #write(series: EventSeries): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#writeOnce(series);
+      } catch (error) {
+        if (this.#abort.signal.aborted) return;
+        if (tries >= MAX_TRIES || this.#flushing || !mayPass(error)) {
+          this.#options.metrics.eventDropped();
+          this.#options.log.debug('an Event could not be written', { reason: series.note.reason, error });
+          return;
+        }
+        await this.#bucket.pause(RETRY_MS * tries, this.#abort.signal);
+      }
+    }
+  }
+
+  async #writeOnce(series: EventSeries): Promise<void> {
+    const { client, random, instance } = this.#options;
+    const shared = { signal: this.#abort.signal, timeoutMs: CALL_TIMEOUT_MS };
+    const namespace = series.note.regarding.metadata.namespace || 'default';
+    if (series.name !== undefined) {
+      try {
+        await client.request({
+          ...shared,
+          verb: 'patch',
+          path: objectPath(EVENTS, { namespace, name: series.name }),
+          query: { fieldManager: MANAGER },
+          contentType: 'application/merge-patch+json',
+          body: buildSeriesPatch(series),
+        });
+        return;
+      } catch (error) {
+        // The API server keeps Events for an hour.
+        if (!isNotFound(error)) throw error;
+      }
+    }
+    const event = buildEvent(series, { namespace, instance, random });
+    await client.request({
+      ...shared,
+      verb: 'create',
+      path: collectionPath(EVENTS, namespace),
+      query: { fieldManager: MANAGER },
+      body: event,
+    });
+    series.name = event.metadata.name;
+  }
+}
+
+/** No answer, too many requests, or a failure of the API server's own. */
+const mayPass = (error: unknown): boolean =>
+  error instanceof ApiError && (error.status === 0 || error.status === 429 || error.status >= 500);

@@ -1,0 +1,16 @@
+import type { KubeObject } from '../api/meta.ts';
+
+/** `spec` of a coordination.k8s.io/v1 Lease; times are MicroTime (RFC 3339 with six digits). */
+export interface LeaseSpec {
+  readonly holderIdentity?: string;
+  readonly leaseDurationSeconds?: number;
+  readonly acquireTime?: string;
+  readonly renewTime?: string;
+  readonly leaseTransitions?: number;
+}
+
+/** What replicas agree by on who leads. */
+export interface Lease extends KubeObject {
+  readonly kind: 'Lease';
+  readonly spec?: LeaseSpec;
+}
