@@ -78,6 +78,7 @@ export const adoptedStatus = (observation: TokenObservation): TokenStatus | unde
     ...(before.conditions && { conditions: before.conditions }),
     ...(before.observedGeneration !== undefined && { observedGeneration: before.observedGeneration }),
     ...(handled !== undefined && { lastHandledRenew: handled }),
-    secretRef: { name: secret.name },
+    // Still the earlier place, if there was one: it has yet to be cleared.
+    secretRef: before.secretRef ?? { name: secret.name },
   };
 };

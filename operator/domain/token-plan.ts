@@ -30,6 +30,7 @@ const planCollection = (observation: TokenObservation): TokenPlan | undefined =>
   return { kind: 'collect', requeueAt: undefined, awaits: undefined, events: [event] };
 };
 
+/** The record comes first, unless only it still leads to a Secret that lost its label: a crash in between would forget that one. */
 const planBlacklisting = (observation: TokenObservation): TokenPlan | undefined => {
   if (!isBlacklisted(observation)) return undefined;
   const { token, now } = observation;
@@ -37,6 +38,8 @@ const planBlacklisting = (observation: TokenObservation): TokenPlan | undefined 
   const blacklisted =
     recorded?.flag === true ? recorded : { flag: true, timestamp: formatTime(floorSeconds(now)) };
   const message = 'revoked, which can not be undone: make another Token';
+  const remove = planRemovals(observation, undefined);
+  const isAllSeen = remove.every(({ observed }) => observed !== undefined);
   return planRecord(
     observation,
     {
@@ -44,7 +47,7 @@ const planBlacklisting = (observation: TokenObservation): TokenPlan | undefined 
       verdict: { ready: { status: 'False', reason: 'Blacklisted', message } },
       lookAgainAt: [collectionTime(observation)],
     },
-    { order: 'StatusFirst', remove: planRemovals(observation, undefined) },
+    { order: isAllSeen ? 'StatusFirst' : 'SecretsFirst', remove },
   );
 };
 

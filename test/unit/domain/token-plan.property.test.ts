@@ -176,7 +176,7 @@ describe('whatever happens to a Token, its client and its keys', () => {
           expect([...crashed.secrets.keys()]).toEqual([...world.secrets.keys()]);
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 1500 },
     );
   });
 

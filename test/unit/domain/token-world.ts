@@ -3,7 +3,7 @@ import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
 import type { KeyPhase } from '../../../operator/api/signing-key.ts';
 import type { Token, TokenSpec, TokenStatus } from '../../../operator/api/token.ts';
 import type { IssuerSettings } from '../../../operator/domain/claims.ts';
-import { needsContent, type SecretRemoval } from '../../../operator/domain/secret-plan.ts';
+import { needsContent, type SecretRemoval, secretNameOf } from '../../../operator/domain/secret-plan.ts';
 import { nextTokenId } from '../../../operator/domain/token-adoption.ts';
 import type {
   ObservedSecret,
@@ -178,14 +178,14 @@ export class TokenWorld {
     };
   }
 
-  observe(): TokenObservation {
+  /** What the caches hold, and beside it a Secret that a create met by its name. */
+  observe(met?: string): TokenObservation {
     const token = this.token ?? makeToken();
-    const wanted = token.spec.secret?.name ?? token.metadata.name;
     const secrets = [...this.secrets].flatMap(([name, secret]) => {
       const isInCache = secret.owned && secret.labels[MANAGED_BY_LABEL] === MANAGER;
-      if (!isInCache && name !== wanted) return [];
+      if (!isInCache && name !== met) return [];
       const metadata = this.#observeSecret(name, secret, false);
-      const isRead = needsContent(token, metadata, nextTokenId({ token }));
+      const isRead = name === met || needsContent(token, metadata, nextTokenId({ token }));
       return [this.#observeSecret(name, secret, isRead)];
     });
     return {
@@ -200,7 +200,13 @@ export class TokenWorld {
   }
 
   plan(): TokenPlan {
-    return planToken(this.observe());
+    return planToken(
+      this.observe(
+        this.status.conditions?.some(({ reason }) => reason === 'SecretConflict' || reason === 'Issuing')
+          ? secretNameOf(this.token ?? makeToken())
+          : undefined,
+      ),
+    );
   }
 
   #write(what: string): void {
@@ -276,6 +282,10 @@ export class TokenWorld {
         if (this.refuse) {
           const observation = { ...this.observe(), failure: this.refuse };
           this.apply(planToken(observation));
+          return;
+        }
+        if (plan.write.over === undefined && this.secrets.has(plan.write.name)) {
+          this.apply(planToken(this.observe(plan.write.name)));
           return;
         }
         this.#putSecret(plan);
