@@ -31,7 +31,7 @@ export const SigningKeyStatusSchema = z.object({
         activatedAt: z.string().meta({ format: 'date-time' }).optional(),
         retiredAt: z.string().meta({ format: 'date-time' }).optional(),
         lastExpiration: z.string().meta({ format: 'date-time' }).optional(),
-        secretRef: z.object({ name: z.string() }).optional(),
+        secretRef: z.object({ name: z.string(), key: z.string().optional() }).optional(),
         publicJWK: z.record(z.string(), z.unknown()),
       }),
     )
