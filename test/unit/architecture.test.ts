@@ -17,6 +17,19 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   outbound: ['ports', 'domain', 'api'],
   ops: ['ports', 'domain', 'api'],
   config: ['domain', 'api'],
+  compose: [
+    'config',
+    'reconcilers',
+    'issuer',
+    'domain',
+    'runtime',
+    'kube',
+    'crypto',
+    'outbound',
+    'ops',
+    'ports',
+    'api',
+  ],
 };
 
 /** The roots that wire everything; nobody imports them. */

@@ -1,0 +1,82 @@
+import { type KubeObject, MANAGED_BY_LABEL, MANAGER } from '../api/meta.ts';
+import type { OAuthClient } from '../api/oauth-client.ts';
+import type { SigningKey } from '../api/signing-key.ts';
+import type { Token } from '../api/token.ts';
+import type { Config } from '../config/schema.ts';
+import type { KubeClient } from '../kube/client.ts';
+import {
+  listWatchMetadata,
+  listWatchObjects,
+  listWatchSecretMeta,
+  type Selection,
+} from '../kube/list-watch.ts';
+import { CONFIG_MAPS, NAMESPACES, OAUTH_CLIENTS, SIGNING_KEYS, TOKENS } from '../kube/resource-types.ts';
+import type { Cacheable, Indexers } from '../ports/cache.ts';
+import type { SecretMeta } from '../ports/secrets.ts';
+import type { ListWatch } from '../ports/watch.ts';
+import { Informer, type InformerSource, type ReflectorSurroundings } from '../runtime/informer.ts';
+
+/** What the operator watches. */
+export interface Informers {
+  readonly tokens: Informer<Token>;
+  readonly clients: Informer<OAuthClient>;
+  readonly signingKeys: Informer<SigningKey>;
+  /** Those that the operator made, metadata alone. */
+  readonly secrets: Informer<SecretMeta>;
+  /** Those that the operator made, in its own namespace. */
+  readonly configMaps: Informer<KubeObject>;
+  /** For their labels. */
+  readonly namespaces: Informer<KubeObject>;
+}
+
+const OURS: Selection = { labelSelector: `${MANAGED_BY_LABEL}=${MANAGER}` };
+
+const inEach = <T>(
+  namespaces: readonly string[],
+  listWatch: (selection: Selection) => ListWatch<T>,
+): InformerSource<T>[] =>
+  namespaces.length === 0
+    ? [{ listWatch: listWatch({}) }]
+    : namespaces.map((namespace) => ({ namespace, listWatch: listWatch({ namespace }) }));
+
+/** Builds every informer; Tokens, clients and Secrets in the watched namespaces, keys in the operator's own. */
+export const buildInformers = (
+  { kubernetes }: Config,
+  client: KubeClient,
+  around: ReflectorSurroundings & {
+    readonly tokenIndexers: Indexers<Token>;
+    readonly clientIndexers: Indexers<OAuthClient>;
+  },
+): Informers => {
+  const { namespace, watchNamespaces } = kubernetes;
+  const withOwn = watchNamespaces.length === 0 ? [] : [...new Set([...watchNamespaces, namespace])];
+  const { tokenIndexers, clientIndexers, ...surroundings } = around;
+  const build = <T extends Cacheable>(
+    name: string,
+    sources: readonly InformerSource<T>[],
+    indexers: Indexers<T> = {},
+  ): Informer<T> => new Informer<T>({ ...surroundings, name, sources, indexers });
+  return {
+    tokens: build(
+      'tokens',
+      inEach(watchNamespaces, (selection) => listWatchObjects<Token>(client, TOKENS, selection)),
+      tokenIndexers,
+    ),
+    clients: build(
+      'oauthclients',
+      inEach(watchNamespaces, (selection) => listWatchObjects<OAuthClient>(client, OAUTH_CLIENTS, selection)),
+      clientIndexers,
+    ),
+    signingKeys: build('signingkeys', [
+      { namespace, listWatch: listWatchObjects<SigningKey>(client, SIGNING_KEYS, { namespace }) },
+    ]),
+    secrets: build(
+      'secrets',
+      inEach(withOwn, (selection) => listWatchSecretMeta(client, { ...OURS, ...selection })),
+    ),
+    configMaps: build('configmaps', [
+      { namespace, listWatch: listWatchObjects<KubeObject>(client, CONFIG_MAPS, { ...OURS, namespace }) },
+    ]),
+    namespaces: build('namespaces', [{ listWatch: listWatchMetadata(client, NAMESPACES) }]),
+  };
+};
