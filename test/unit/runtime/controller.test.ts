@@ -1,0 +1,182 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { ApiError } from '../../../operator/ports/kube.ts';
+import { Controller, DONE, type Verdict } from '../../../operator/runtime/controller.ts';
+import { TerminalError } from '../../../operator/runtime/terminal-error.ts';
+import { FakeClock, settle } from '../../support/fake-clock.ts';
+import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
+
+const stop = { current: new AbortController() };
+afterEach(() => stop.current.abort());
+
+const run = (reconcile: (key: string, signal: AbortSignal) => Promise<Verdict>, concurrency = 2) => {
+  stop.current = new AbortController();
+  const clock = new FakeClock();
+  const log = recordedLog();
+  const metrics = recordedMetrics();
+  const controller = new Controller({
+    name: 'token',
+    concurrency,
+    reconcile,
+    clock,
+    random: () => 0.5,
+    log,
+    metrics,
+  });
+  controller.start(stop.current.signal);
+  const outcomes = () => metrics.calls.filter(([name]) => name === 'reconciled').map((call) => call[2]);
+  return { clock, log, controller, outcomes, cut: () => stop.current.abort() };
+};
+
+/** Throws the errors one after the other, then is done. */
+const failing = (...errors: unknown[]) => {
+  const calls: string[] = [];
+  const reconcile = async (key: string): Promise<Verdict> => {
+    calls.push(key);
+    const error = errors[calls.length - 1];
+    if (error !== undefined) throw error;
+    return DONE;
+  };
+  return { calls, reconcile };
+};
+
+const conflict = new ApiError('update x: 409 Conflict', { status: 409, reason: 'Conflict' });
+
+describe('a controller', () => {
+  test('works on keys that were added before its start, as many at a time as it may', async () => {
+    let now = 0;
+    let most = 0;
+    const { controller } = run(async () => {
+      most = Math.max(most, ++now);
+      await settle();
+      now--;
+      return DONE;
+    }, 3);
+    for (let i = 0; i < 10; i++) controller.queue.add(`k${i}`);
+    while (controller.queue.depth + controller.queue.processing > 0) await settle();
+    expect(most).toBe(3);
+  });
+
+  test('looks again when the verdict says so', async () => {
+    const { calls, reconcile } = failing();
+    const { controller, clock, outcomes } = run(async (key) => {
+      await reconcile(key);
+      return { kind: 'requeue', afterMs: 60_000 };
+    });
+    controller.queue.add('a');
+    await clock.advance(59_999);
+    expect(calls).toHaveLength(1);
+    await clock.advance(1);
+    expect(calls).toHaveLength(2);
+    expect(outcomes()).toEqual(['requeued', 'requeued']);
+  });
+
+  test('plans a conflict again within 100 ms, without an error in the log', async () => {
+    const { calls, reconcile } = failing(conflict);
+    const { controller, clock, log, outcomes } = run(reconcile);
+    controller.queue.add('a');
+    await clock.advance(100);
+    expect(calls).toHaveLength(2);
+    expect(outcomes()).toEqual(['conflict', 'done']);
+    expect(log.lines.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
+  test('takes AlreadyExists for an error like any other', async () => {
+    const { reconcile } = failing(new ApiError('create x: 409', { status: 409, reason: 'AlreadyExists' }));
+    const { controller, outcomes } = run(reconcile);
+    controller.queue.add('a');
+    await settle();
+    expect(outcomes()).toEqual(['error']);
+  });
+
+  test('does not retry a terminal error, but works on the key when it is added again', async () => {
+    const { calls, reconcile } = failing(new TerminalError('no use'));
+    const { controller, clock, outcomes } = run(reconcile);
+    controller.queue.add('a');
+    await clock.advance(3_600_000);
+    expect(calls).toHaveLength(1);
+    controller.queue.add('a');
+    await settle();
+    expect(outcomes()).toEqual(['terminal', 'done']);
+  });
+
+  test('backs off from errors, starts afresh after a success, and logs each once with its key', async () => {
+    const { calls, reconcile } = failing(new Error('1'), new Error('2'), undefined, new Error('4'));
+    const { controller, clock, log } = run(reconcile);
+    controller.queue.add('a');
+    await settle();
+    expect(clock.untilNext).toBe(37.5);
+    await clock.advance(37.5);
+    expect(clock.untilNext).toBe(75);
+    await clock.advance(75);
+    controller.queue.add('a');
+    await settle();
+    expect(clock.untilNext).toBe(37.5);
+    expect(calls).toHaveLength(4);
+    const errors = log.lines.filter(({ level }) => level === 'error');
+    expect(errors).toHaveLength(3);
+    expect(errors[0]).toMatchObject({ fields: { controller: 'token', key: 'a', failures: 1 } });
+  });
+
+  test('waits at least as long as the API server asks', async () => {
+    const busy = new ApiError('busy', { status: 429, reason: 'TooManyRequests', retryAfterMs: 7_000 });
+    const { calls, reconcile } = failing(busy);
+    const { controller, clock } = run(reconcile);
+    controller.queue.add('a');
+    await clock.advance(6_999);
+    expect(calls).toHaveLength(1);
+    await clock.advance(1);
+    expect(calls).toHaveLength(2);
+  });
+
+  test('gives a key back whose reconcile hangs', async () => {
+    const { controller, clock, outcomes } = run(
+      (_key, signal) =>
+        new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    );
+    controller.queue.add('a');
+    await clock.advance(120_000);
+    expect(outcomes()).toEqual(['error']);
+  });
+
+  test('aborts what it does when it is cut short, and begins nothing more', async () => {
+    const seen: string[] = [];
+    const { controller, cut, outcomes } = run((key, signal) => {
+      seen.push(key);
+      return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    }, 1);
+    controller.queue.add('a');
+    controller.queue.add('b');
+    await settle();
+    cut();
+    expect(await controller.stop()).toBe(true);
+    expect(seen).toEqual(['a']);
+    expect(outcomes()).toEqual([]);
+  });
+
+  test('lets its workers end their keys at stop, and takes no new ones', async () => {
+    const gate = Promise.withResolvers<Verdict>();
+    const seen: string[] = [];
+    const { controller, outcomes } = run((key) => {
+      seen.push(key);
+      return gate.promise;
+    }, 1);
+    controller.queue.add('a');
+    controller.queue.add('b');
+    await settle();
+    const stopping = controller.stop();
+    gate.resolve(DONE);
+    expect(await stopping).toBe(true);
+    expect(seen).toEqual(['a']);
+    expect(outcomes()).toEqual(['done']);
+  });
+
+  test('does not wait at stop beyond its deadline', async () => {
+    const { controller, clock, log } = run(() => new Promise(() => undefined));
+    controller.queue.add('a');
+    await settle();
+    const stopping = controller.stop(5_000);
+    await clock.advance(5_000);
+    expect(await stopping).toBe(false);
+    expect(log.lines.at(-1)).toMatchObject({ level: 'warn', fields: { keys: 1 } });
+  });
+});

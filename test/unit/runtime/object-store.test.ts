@@ -1,0 +1,231 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { CacheChange } from '../../../operator/ports/cache.ts';
+import { ObjectStore } from '../../../operator/runtime/object-store.ts';
+import { compareResourceVersions } from '../../../operator/runtime/resource-version.ts';
+import { recordedLog } from '../../support/quiet.ts';
+
+interface Thing {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+    readonly creationTimestamp: string;
+    readonly deletionTimestamp?: string;
+  };
+  readonly color: string;
+}
+
+const thing = (
+  name: string,
+  resourceVersion: string | number,
+  more: { uid?: string; color?: string } = {},
+) => ({
+  metadata: {
+    name,
+    namespace: 'n',
+    uid: more.uid ?? `uid-${name}`,
+    resourceVersion: String(resourceVersion),
+    creationTimestamp: '2026-01-01T00:00:00Z',
+  },
+  color: more.color ?? 'red',
+});
+
+const build = () => {
+  const log = recordedLog();
+  const store = new ObjectStore<Thing>({ log, indexers: { color: ({ color }) => [color] } });
+  const changes: CacheChange<Thing>[] = [];
+  store.onChange((change) => changes.push(change));
+  const told = () => changes.map(({ type, key }) => `${type} ${key}`);
+  return { log, store, changes, told };
+};
+
+const everything = { inScope: () => true };
+const names = (things: Iterable<Thing>) => [...things].map(({ metadata }) => metadata.name);
+
+describe('an object store', () => {
+  test('tells of an object once, however often the same version of it comes', () => {
+    const { store, told } = build();
+    store.apply(thing('a', 5));
+    store.observe(thing('a', 5));
+    expect(told()).toEqual(['set n/a']);
+  });
+
+  test('does not go back to an older version, with resourceVersions compared as numbers', () => {
+    const { store } = build();
+    store.observe(thing('a', 100, { color: 'new' }));
+    store.apply(thing('a', 99, { color: 'old' }));
+    expect(store.get('n/a')?.color).toBe('new');
+  });
+
+  test('takes the last one told where resourceVersions are no numbers', () => {
+    const { store } = build();
+    store.observe(thing('a', 'x', { color: 'first' }));
+    store.apply(thing('a', 'b', { color: 'second' }));
+    expect(store.get('n/a')?.color).toBe('second');
+  });
+
+  test('tells of one deleted and made anew between two looks as a deletion and an addition', () => {
+    const { store, changes } = build();
+    store.apply(thing('a', 1, { uid: 'first' }));
+    store.apply(thing('a', 9, { uid: 'second' }));
+    expect(changes.map(({ type }) => type)).toEqual(['set', 'delete', 'set']);
+    expect(changes[2]).toMatchObject({ old: undefined });
+  });
+
+  test('ignores the late deletion of a predecessor', () => {
+    const { store } = build();
+    store.observe(thing('a', 9, { uid: 'second' }));
+    store.remove(thing('a', 8, { uid: 'first' }));
+    expect(store.get('n/a')?.metadata.uid).toBe('second');
+  });
+
+  test('removes what a whole list of its scope did not show, and nothing of another scope', () => {
+    const { store } = build();
+    store.apply(thing('gone', 1));
+    store.apply(thing('there', 2));
+    store.apply({ ...thing('x', 3), metadata: { ...thing('x', 3).metadata, namespace: 'other' } });
+    store.prune({
+      seen: new Set(['n/there']),
+      resourceVersion: '10',
+      inScope: (key) => key.startsWith('n/'),
+    });
+    expect([...store.keys()].sort()).toEqual(['n/there', 'other/x']);
+  });
+
+  test('keeps what we wrote after the list was made', () => {
+    const { store } = build();
+    store.observe(thing('fresh', 11));
+    store.prune({ ...everything, seen: new Set(), resourceVersion: '10' });
+    expect(store.size).toBe(1);
+  });
+
+  test('does not bring back what we deleted when an older event comes late', () => {
+    const { store, told } = build();
+    store.apply(thing('a', 1));
+    store.forget('n/a', 'uid-a');
+    store.apply(thing('a', 2));
+    expect(store.size).toBe(0);
+    store.remove(thing('a', 3));
+    expect(told()).toEqual(['set n/a', 'delete n/a']);
+  });
+
+  test('shows what we deleted as long as a finalizer keeps it', () => {
+    const { store } = build();
+    store.apply(thing('a', 1));
+    store.forget('n/a', 'uid-a');
+    const kept = thing('a', 2);
+    store.apply({
+      ...kept,
+      metadata: { ...kept.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' },
+    } as Thing);
+    expect(store.size).toBe(1);
+  });
+
+  test('does not forget an object that has another UID by now', () => {
+    const { store } = build();
+    store.apply(thing('a', 5, { uid: 'second' }));
+    store.forget('n/a', 'first');
+    expect(store.size).toBe(1);
+  });
+
+  test('finds objects by index, also after they changed their value', () => {
+    const { store } = build();
+    store.apply(thing('a', 1));
+    store.apply(thing('b', 2));
+    store.apply(thing('a', 3, { color: 'blue' }));
+    expect(names(store.byIndex('color', 'red'))).toEqual(['b']);
+    expect(names(store.byIndex('color', 'blue'))).toEqual(['a']);
+    expect(store.countByIndex('color', 'green')).toBe(0);
+  });
+
+  test('refuses an index that nobody declared', () => {
+    const { store } = build();
+    expect(() => store.countByIndex('colour', 'red')).toThrow(RangeError);
+  });
+
+  test('freezes what it holds, to the leaves', () => {
+    const { store } = build();
+    store.apply(thing('a', 1));
+    expect(Object.isFrozen(store.get('n/a')?.metadata)).toBe(true);
+  });
+
+  test('goes on after a handler that throws, and logs it', () => {
+    const { store, log } = build();
+    const seen: string[] = [];
+    store.onChange(() => {
+      throw new Error('bad handler');
+    });
+    store.onChange(({ key }) => seen.push(key));
+    store.apply(thing('a', 1));
+    expect(seen).toEqual(['n/a']);
+    expect(log.lines).toMatchObject([{ level: 'error', fields: { key: 'n/a' } }]);
+  });
+
+  test('stops telling whoever unsubscribed', () => {
+    const { store } = build();
+    const seen: string[] = [];
+    const unsubscribe = store.onChange(({ key }) => seen.push(key));
+    unsubscribe();
+    store.apply(thing('a', 1));
+    expect(seen).toEqual([]);
+  });
+});
+
+/** The history of two names as etcd has it: every write takes the next resourceVersion; a new life has a new UID. */
+const history = fc.array(
+  fc.record({ name: fc.constantFrom('a', 'b'), what: fc.constantFrom('write', 'delete' as const) }),
+  { minLength: 1, maxLength: 20 },
+);
+
+test('write-through in any place of the history, and events in order, end in the state of the API server', () => {
+  fc.assert(
+    fc.property(history, fc.array(fc.nat(), { maxLength: 10 }), (steps, ahead) => {
+      const live = new Map<string, Thing>();
+      const events = steps.flatMap(({ name, what }, at) => {
+        const rv = at + 1;
+        const known = live.get(name);
+        if (what === 'delete') {
+          live.delete(name);
+          return known ? [{ type: 'DELETED', object: thing(name, rv, known.metadata) }] : [];
+        }
+        const object = thing(name, rv, { uid: known?.metadata.uid ?? `u${rv}`, color: `c${rv}` });
+        live.set(name, object);
+        return [{ type: 'SET', object }];
+      });
+      const { store, changes } = build();
+      events.forEach((event, at) => {
+        // A write of ours that was answered before its event came.
+        const early = events[at + (ahead[at] ?? 0)];
+        if (ahead[at] !== undefined && early?.type === 'SET') store.observe(structuredClone(early.object));
+        if (event.type === 'SET') store.apply(structuredClone(event.object));
+        else store.remove(structuredClone(event.object));
+      });
+      // A write that was answered but deleted since is corrected by its DELETED event, which came.
+      const told = new Map<string, string>();
+      for (const change of changes) {
+        if (change.type === 'delete') told.delete(change.key);
+        else told.set(change.key, change.object.color);
+      }
+      expect(new Map([...store.values()].map((one) => [one.metadata.name, one.color]))).toEqual(
+        new Map([...live].map(([name, one]) => [name, one.color])),
+      );
+      expect([...told.keys()].sort()).toEqual([...store.keys()].sort());
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test.each([
+  ['equal ones', '7', '7', 0],
+  ['shorter is older', '9', '10', -1],
+  ['the same length compares digit by digit', '11', '10', 1],
+  ['beyond what a double holds', '90071992547409931', '90071992547409930', 1],
+])('resourceVersions: %s', (_name, a, b, sign) => {
+  expect(Math.sign(compareResourceVersions(a, b) ?? Number.NaN)).toBe(sign);
+});
+
+test('resourceVersions that are no decimal numbers are not compared', () => {
+  expect(compareResourceVersions('a1', '2')).toBeUndefined();
+});
