@@ -46,11 +46,12 @@ export const buildInformers = (
   around: ReflectorSurroundings & {
     readonly tokenIndexers: Indexers<Token>;
     readonly clientIndexers: Indexers<OAuthClient>;
+    readonly secretIndexers: Indexers<SecretMeta>;
   },
 ): Informers => {
   const { namespace, watchNamespaces } = kubernetes;
   const withOwn = watchNamespaces.length === 0 ? [] : [...new Set([...watchNamespaces, namespace])];
-  const { tokenIndexers, clientIndexers, ...surroundings } = around;
+  const { tokenIndexers, clientIndexers, secretIndexers, ...surroundings } = around;
   const build = <T extends Cacheable>(
     name: string,
     sources: readonly InformerSource<T>[],
@@ -73,6 +74,7 @@ export const buildInformers = (
     secrets: build(
       'secrets',
       inEach(withOwn, (selection) => listWatchSecretMeta(client, { ...OURS, ...selection })),
+      secretIndexers,
     ),
     configMaps: build('configmaps', [
       { namespace, listWatch: listWatchObjects<KubeObject>(client, CONFIG_MAPS, { ...OURS, namespace }) },
