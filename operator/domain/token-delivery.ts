@@ -1,93 +1,15 @@
-import { findCondition, type TokenReason } from '../api/conditions.ts';
 import type { Token, TokenStatus } from '../api/token.ts';
 import type { JwtContent } from './claims.ts';
-import {
-  CAUSE_TRAITS,
-  currentRenewalTime,
-  findIssueCause,
-  type IssueCause,
-  renewRequestOf,
-} from './issue-cause.ts';
+import { CAUSE_TRAITS, currentRenewalTime, type IssueCause, renewRequestOf } from './issue-cause.ts';
 import { previousAfter } from './previous.ts';
-import {
-  findSecretFault,
-  planRemovals,
-  planSecretWrite,
-  type SecretFault,
-  secretInPlace,
-  secretNameOf,
-  wantedSecret,
-} from './secret-plan.ts';
+import { planRemovals, planSecretWrite, secretInPlace, secretNameOf, wantedSecret } from './secret-plan.ts';
 import { floorSeconds, formatTime, secondsOf } from './timestamps.ts';
 import { currentJwt, nextJwt } from './token-grant.ts';
 import { isExpired, type TokenObservation } from './token-observation.ts';
+import { findLack, findObstacle, type Lack, type Obstacle, retryTime } from './token-obstacle.ts';
 import { planRecord, settle, type TokenPlan, upcomingExpiration, withoutDelivery } from './token-outcome.ts';
 import type { PermittedObservation } from './token-policies.ts';
 import { describeJwt } from './token-status.ts';
-
-/** What the Token lacks: a JWT of a new number, the current one in its Secret, or labels there. */
-interface Lack {
-  readonly cause: IssueCause | undefined;
-  readonly fault: SecretFault;
-}
-
-/** Why the lack can't be made good now. */
-interface Obstacle {
-  readonly reason: TokenReason;
-  readonly message: string;
-  readonly awaits?: string | undefined;
-}
-
-/** Bounds of the wait before a refused write is tried again, in seconds. */
-const RETRY = { soonest: 15, latest: 600 } as const;
-
-const faultInPlace = (observation: TokenObservation): SecretFault => {
-  const secret = secretInPlace(observation);
-  return secret?.owned && !secret.terminating ? findSecretFault(observation.token, secret) : 'Content';
-};
-
-const findLack = (observation: PermittedObservation): Lack => {
-  const cause = findIssueCause(observation);
-  const fault = faultInPlace(observation);
-  if (cause !== undefined || fault !== 'Content') return { cause, fault };
-  const canSignAgain = observation.token.status?.keyID === observation.keys.activeKid;
-  return { cause: canSignAgain ? undefined : 'SecretLost', fault };
-};
-
-const findObstacle = (observation: PermittedObservation, lack: Lack): Obstacle | undefined => {
-  const name = secretNameOf(observation.token);
-  const inPlace = secretInPlace(observation);
-  if (inPlace && !inPlace.owned) {
-    return {
-      reason: 'SecretConflict',
-      message: `Secret "${name}" is not this Token's: delete it, or set another spec.secret.name`,
-      awaits: name,
-    };
-  }
-  if (inPlace?.terminating) {
-    return {
-      reason: 'Issuing',
-      message: `Secret "${name}" is being deleted: waiting for it to go`,
-      awaits: name,
-    };
-  }
-  const needsSigner = lack.cause !== undefined || lack.fault === 'Content';
-  if (needsSigner && observation.keys.activeKid === undefined) {
-    return { reason: 'SigningKeyNotReady', message: 'the SigningKey of this issuer has no active key' };
-  }
-  return observation.failure;
-};
-
-/** Longer the longer it lasts, so that a quota that stays is not knocked at for ever. */
-const retryTime = ({ token, now }: TokenObservation, obstacle: Obstacle): number | undefined => {
-  if (obstacle.reason !== 'SecretRefused') return undefined;
-  const nowSeconds = floorSeconds(now);
-  const known = ['Ready', 'Renewing']
-    .map((type) => findCondition(token.status?.conditions, type))
-    .find((condition) => condition?.reason === obstacle.reason);
-  const lasted = known ? nowSeconds - secondsOf(known.lastTransitionTime) : 0;
-  return nowSeconds + Math.min(Math.max(lasted, RETRY.soonest), RETRY.latest);
-};
 
 const deliveredStatus = (observation: TokenObservation, status: TokenStatus): TokenStatus => {
   const token: Token = { ...observation.token, status };
@@ -109,7 +31,11 @@ const planObstructed = (observation: PermittedObservation, lack: Lack, obstacle:
     !expired &&
     lack.cause !== undefined &&
     CAUSE_TRAITS[lack.cause].leavesCurrentGood;
-  const lookAgainAt = [upcomingExpiration(observation), retryTime(observation, obstacle)];
+  const lookAgainAt = [
+    upcomingExpiration(observation),
+    retryTime(observation, obstacle),
+    obstacle.possibleAt,
+  ];
   if (isCurrentGood) {
     const status = deliveredStatus(observation, token.status ?? {});
     const verdict = { ready: readyVerdict(token), renewing: { reason, message } };

@@ -48,8 +48,18 @@ export const isBeyondLimit = (input: LifetimeInput): boolean => {
   return secondsOf(status.expiration) > limitReference(input) + maximum;
 };
 
+const beyondLimit = ({ token, client }: LifetimeInput, reference: number): LifetimeViolation | undefined => {
+  const maximum = clientMaximum(client);
+  const asked = secondsOf(token.spec.expiration ?? '');
+  if (maximum === undefined || !(asked > reference + maximum)) return undefined;
+  return {
+    message: `spec.expiration is later than the client's accessTokenLifetime (${client.spec.accessTokenLifetime}) allows: set an earlier one`,
+    possibleAt: asked - maximum,
+  };
+};
+
 const findExpirationViolation = (input: LifetimeInput, expiration: string): LifetimeViolation | undefined => {
-  const { token, client, now } = input;
+  const { token, now } = input;
   const asked = secondsOf(expiration);
   const current = token.status?.expiration;
   const isCurrent = current !== undefined && secondsOf(current) === asked;
@@ -57,14 +67,12 @@ const findExpirationViolation = (input: LifetimeInput, expiration: string): Life
   if (!isCurrent && asked <= floorSeconds(now)) {
     return { message: 'spec.expiration is in the past: set a later one' };
   }
-  const maximum = clientMaximum(client);
-  const reference = isCurrent ? limitReference(input) : floorSeconds(now);
-  if (maximum === undefined || asked <= reference + maximum) return undefined;
-  return {
-    message: `spec.expiration is later than the client's accessTokenLifetime (${client.spec.accessTokenLifetime}) allows: set an earlier one`,
-    possibleAt: asked - maximum,
-  };
+  return beyondLimit(input, isCurrent ? limitReference(input) : floorSeconds(now));
 };
+
+/** Why a JWT that is signed now can't have the `spec.expiration` that the current one has: the clock went back, or the client's limit down. */
+export const findIssueViolation = (input: LifetimeInput): LifetimeViolation | undefined =>
+  beyondLimit(input, floorSeconds(input.now));
 
 const findRelativeViolation = ({ token, client }: LifetimeInput): LifetimeViolation | undefined => {
   const { lifetime } = token.spec;

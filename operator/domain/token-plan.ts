@@ -55,7 +55,8 @@ const planAdoption = (observation: TokenObservation): TokenPlan | undefined => {
   const adopted = adoptedStatus(observation);
   if (adopted === undefined) return undefined;
   const after = planCurrent({ ...observation, token: { ...observation.token, status: adopted } });
-  if (after.kind === 'record' && after.status !== undefined) return after;
+  // One write where nothing else is to be done; a Secret that is adopted from goes only after status knows what was in it.
+  if (after.kind === 'record' && after.status !== undefined && after.remove.length === 0) return after;
   const status = nextStatus(observation.token, adopted) ?? adopted;
   return { kind: 'adopt', status, requeueAt: undefined, awaits: undefined, events: [] };
 };

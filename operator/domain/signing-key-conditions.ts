@@ -1,0 +1,41 @@
+import {
+  type Condition,
+  type ConditionVerdict,
+  type SigningKeyReason,
+  setCondition,
+} from '../api/conditions.ts';
+import type { KeyEntry } from '../api/signing-key.ts';
+import type { Pass } from './key-phases.ts';
+import { findUsableBrought } from './standby-keys.ts';
+
+const ready = (status: 'True' | 'False', reason: SigningKeyReason, message: string): ConditionVerdict => ({
+  type: 'Ready',
+  status,
+  reason,
+  message,
+});
+
+const judge = (entries: readonly KeyEntry[], pass: Pass): ConditionVerdict => {
+  const { brought, compromised } = pass;
+  const found = findUsableBrought(entries, pass);
+  if (found && 'problem' in found) {
+    const isCompromised = brought && 'key' in brought && compromised.has(brought.key.kid);
+    if (isCompromised) return ready('False', 'KeyCompromised', found.problem);
+    return ready('False', 'PrivateKeyInvalid', `spec.privateKeyRef: ${found.problem}`);
+  }
+  const active = entries.find(({ phase }) => phase === 'Active');
+  if (!active) return ready('False', 'NoActiveKey', 'no key has been made yet');
+  if (!pass.isUsable(active)) {
+    return ready('False', 'NoActiveKey', `the private half of key ${active.kid} is lost, and none stands by`);
+  }
+  const standby = entries.find(({ phase }) => phase === 'Published');
+  const next = standby ? `; key ${standby.kid} (${standby.algorithm}) stands by` : '';
+  return ready('True', 'Active', `key ${active.kid} (${active.algorithm}) signs${next}`);
+};
+
+/** Condition `Ready` of a SigningKey whose keys are to stand like `entries`. */
+export const signingKeyConditions = (entries: readonly KeyEntry[], pass: Pass): Condition[] =>
+  setCondition(pass.signingKey.status?.conditions, judge(entries, pass), {
+    now: pass.time,
+    observedGeneration: pass.signingKey.metadata.generation ?? 0,
+  });

@@ -1,0 +1,80 @@
+import { findCondition, type TokenReason } from '../api/conditions.ts';
+import { findIssueCause, type IssueCause } from './issue-cause.ts';
+import { findSecretFault, type SecretFault, secretInPlace, secretNameOf } from './secret-plan.ts';
+import { floorSeconds, secondsOf } from './timestamps.ts';
+import { findIssueViolation } from './token-lifetime.ts';
+import type { TokenObservation } from './token-observation.ts';
+import type { PermittedObservation } from './token-policies.ts';
+
+/** What the Token lacks: a JWT of a new number, the current one in its Secret, or labels there. */
+export interface Lack {
+  readonly cause: IssueCause | undefined;
+  readonly fault: SecretFault;
+}
+
+/** Why the lack can't be made good now. */
+export interface Obstacle {
+  readonly reason: TokenReason;
+  readonly message: string;
+  readonly awaits?: string | undefined;
+  /** When time alone lifts it, in seconds since the Unix epoch. */
+  readonly possibleAt?: number | undefined;
+}
+
+/** Bounds of the wait before a refused write is tried again, in seconds. */
+const RETRY = { soonest: 15, latest: 600 } as const;
+
+const faultInPlace = (observation: TokenObservation): SecretFault => {
+  const secret = secretInPlace(observation);
+  return secret?.owned && !secret.terminating ? findSecretFault(observation.token, secret) : 'Content';
+};
+
+/** What a Token that nothing forbids lacks: nothing where both are undefined. */
+export const findLack = (observation: PermittedObservation): Lack => {
+  const cause = findIssueCause(observation);
+  const fault = faultInPlace(observation);
+  if (cause !== undefined || fault !== 'Content') return { cause, fault };
+  const canSignAgain = observation.token.status?.keyID === observation.keys.activeKid;
+  return { cause: canSignAgain ? undefined : 'SecretLost', fault };
+};
+
+/** What keeps a lack from being made good: something at the Secret's name, no key, a limit, or a write that failed in this pass. */
+export const findObstacle = (observation: PermittedObservation, lack: Lack): Obstacle | undefined => {
+  const name = secretNameOf(observation.token);
+  const inPlace = secretInPlace(observation);
+  if (inPlace && !inPlace.owned) {
+    return {
+      reason: 'SecretConflict',
+      message: `Secret "${name}" is not this Token's: delete it, or set another spec.secret.name`,
+      awaits: name,
+    };
+  }
+  if (inPlace?.terminating) {
+    return {
+      reason: 'Issuing',
+      message: `Secret "${name}" is being deleted: waiting for it to go`,
+      awaits: name,
+    };
+  }
+  const violation = lack.cause === undefined ? undefined : findIssueViolation(observation);
+  if (violation) return { reason: 'InvalidExpiration', ...violation };
+  const needsSigner = lack.cause !== undefined || lack.fault === 'Content';
+  if (needsSigner && observation.keys.activeKid === undefined) {
+    return { reason: 'SigningKeyNotReady', message: 'the SigningKey of this issuer has no active key' };
+  }
+  return observation.failure;
+};
+
+/** What nothing tells the end of for sure. */
+const RETRIED: readonly TokenReason[] = ['SecretRefused', 'SecretConflict', 'Issuing'];
+
+/** When to try again, in seconds since the Unix epoch: later the longer the obstacle lasts, so that a quota that stays is not knocked at for ever. */
+export const retryTime = ({ token, now }: TokenObservation, obstacle: Obstacle): number | undefined => {
+  if (!RETRIED.includes(obstacle.reason)) return undefined;
+  const nowSeconds = floorSeconds(now);
+  const known = ['Ready', 'Renewing']
+    .map((type) => findCondition(token.status?.conditions, type))
+    .find((condition) => condition?.reason === obstacle.reason);
+  const lasted = known ? nowSeconds - secondsOf(known.lastTransitionTime) : 0;
+  return nowSeconds + Math.min(Math.max(lasted, RETRY.soonest), RETRY.latest);
+};
