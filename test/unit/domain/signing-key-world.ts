@@ -1,0 +1,169 @@
+import type { KeyEntry, SigningKey, SigningKeySpec } from '../../../operator/api/signing-key.ts';
+import {
+  algorithmOf,
+  type KeySecret,
+  KID_ANNOTATION,
+  keySecretAnnotations,
+  keySecretLabels,
+  keySecretName,
+  type PublicKey,
+} from '../../../operator/domain/key-secrets.ts';
+import type { BroughtKey } from '../../../operator/domain/rotation-observation.ts';
+import { planSigningKey, ROTATE_ANNOTATION } from '../../../operator/domain/rotation-plan.ts';
+
+/** The process dies: between two writes, nowhere else. */
+export class Crash extends Error {}
+
+interface StoredSecret {
+  readonly name: string;
+  labels: Readonly<Record<string, string>>;
+  annotations: Readonly<Record<string, string>>;
+  /** The private half: of which key. */
+  pem: string | undefined;
+  retired: readonly KeyEntry[];
+}
+
+export const SECOND = 1000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+
+/** A SigningKey, its Secrets, its tokens and a clock, as far as a plan can see them. Every status that was ever stored is kept in `history`. */
+export class SigningKeyWorld {
+  now = Date.UTC(2026, 0, 1);
+  spec: SigningKeySpec = { algorithm: 'ES256' };
+  annotations: Record<string, string> = {};
+  status: SigningKey['status'];
+  brought: BroughtKey | undefined;
+  secrets = new Map<string, StoredSecret>();
+  tokens: { kid: string; exp: number | 'never' }[] = [];
+  history: { at: number; keys: readonly KeyEntry[] }[] = [];
+  writes = 0;
+  budget = Number.POSITIVE_INFINITY;
+  mayGenerate = true;
+  #made = 0;
+
+  get signingKey(): SigningKey {
+    return {
+      apiVersion: 'm2moauth.dev/v1alpha1',
+      kind: 'SigningKey',
+      metadata: {
+        name: 'default',
+        namespace: 'system',
+        uid: 'u',
+        resourceVersion: '1',
+        creationTimestamp: '2026-01-01T00:00:00Z',
+        generation: 1,
+        annotations: this.annotations,
+      },
+      spec: this.spec,
+      ...(this.status && { status: this.status }),
+    };
+  }
+
+  get keys(): readonly KeyEntry[] {
+    return this.status?.keys ?? [];
+  }
+
+  active = (): KeyEntry | undefined => this.keys.find(({ phase }) => phase === 'Active');
+  standbys = (): readonly KeyEntry[] => this.keys.filter(({ phase }) => phase === 'Published');
+  ready = () => this.status?.conditions?.find(({ type }) => type === 'Ready');
+  secretOf = (kid: string): StoredSecret | undefined => this.secrets.get(keySecretName('default', kid));
+  rotate(value: string): void {
+    this.annotations[ROTATE_ANNOTATION] = value;
+  }
+  compromise(kid: string): void {
+    this.spec = { ...this.spec, compromised: [...(this.spec.compromised ?? []), kid] };
+  }
+
+  static publicKey = (kid: string, algorithm: SigningKeySpec['algorithm'] = 'ES256'): PublicKey => ({
+    kid,
+    algorithm,
+    publicJWK: { kty: 'EC', crv: 'P-256', x: kid, y: kid, kid, use: 'sig', alg: algorithm },
+  });
+
+  plan() {
+    return planSigningKey({
+      signingKey: this.signingKey,
+      secrets: [...this.secrets.values()].map((secret) => this.#observe(secret)),
+      brought: this.brought,
+      readableKids: new Set(),
+      lastExpirationOf: (kid) => this.#lastExpirationOf(kid),
+      now: this.now,
+    });
+  }
+
+  /** Observe, plan, apply, as the reconciler does it, until a pass finds nothing to do. @throws Crash where the budget of writes ends. */
+  reconcile(): number | undefined {
+    for (let round = 0; round < 10; round++) {
+      let plan = this.plan();
+      if (plan.generate.length > 0 && this.mayGenerate) {
+        for (const algorithm of plan.generate) this.#generate(algorithm);
+        plan = this.plan();
+      }
+      if (plan.status) {
+        const { status } = plan;
+        this.#write(() => {
+          this.status = status;
+          this.history.push({ at: this.now, keys: status.keys ?? [] });
+        });
+      }
+      for (const { secret, labels, annotations, retired } of plan.change) {
+        const stored = this.secrets.get(secret.name);
+        if (stored) this.#write(() => Object.assign(stored, { labels, annotations, retired }));
+      }
+      for (const { name } of plan.remove) this.#write(() => this.secrets.delete(name));
+      if (!plan.status && plan.change.length === 0 && plan.remove.length === 0) return plan.requeueAt;
+    }
+    throw new Error('ten rounds, and still something to do');
+  }
+
+  /** Lets time pass, reconciling whenever a plan asked for it. */
+  advance(ms: number): void {
+    const end = this.now + ms;
+    for (;;) {
+      const next = this.reconcile();
+      if (next === undefined || next > end) break;
+      this.now = next;
+    }
+    this.now = end;
+    this.reconcile();
+  }
+
+  #generate(algorithm: SigningKeySpec['algorithm']): void {
+    const kid = `k${++this.#made}`;
+    const name = keySecretName('default', kid);
+    const annotations = keySecretAnnotations({ kid, algorithm });
+    this.#write(() =>
+      this.secrets.set(name, {
+        name,
+        labels: keySecretLabels('default'),
+        annotations,
+        pem: kid,
+        retired: [],
+      }),
+    );
+  }
+
+  #write(write: () => void): void {
+    if (this.budget-- <= 0) throw new Crash();
+    write();
+    this.writes++;
+  }
+
+  #lastExpirationOf(kid: string): number | 'never' | undefined {
+    const good = this.tokens.filter(
+      (token) => token.kid === kid && (token.exp === 'never' || token.exp * 1000 > this.now),
+    );
+    if (good.length === 0) return undefined;
+    if (good.some(({ exp }) => exp === 'never')) return 'never';
+    return Math.max(...good.map(({ exp }) => Number(exp)));
+  }
+
+  #observe({ name, labels, annotations, pem, retired }: StoredSecret): KeySecret {
+    const algorithm = algorithmOf(annotations);
+    const isWhole = pem !== undefined && pem === annotations[KID_ANNOTATION] && algorithm !== undefined;
+    const key = isWhole ? SigningKeyWorld.publicKey(pem, algorithm) : undefined;
+    return { name, uid: name, resourceVersion: '1', labels, annotations, key, retired };
+  }
+}
