@@ -1,3 +1,6 @@
+import { z } from 'zod';
+import { time } from './time.ts';
+
 /** A Kubernetes condition, after `metav1.Condition`. */
 export interface Condition {
   readonly type: string;
@@ -7,6 +10,38 @@ export interface Condition {
   readonly lastTransitionTime: string;
   readonly observedGeneration?: number | undefined;
 }
+
+const ConditionSchema = z
+  .object({
+    type: z.string().min(1).max(316).meta({ description: 'What the condition is about, such as Ready.' }),
+    status: z.enum(['True', 'False', 'Unknown']).meta({ description: 'Whether it holds.' }),
+    reason: z.string().min(1).max(1024).meta({ description: 'Why, in one word for programs.' }),
+    message: z
+      .string()
+      .max(32_768)
+      .meta({ description: 'Why, in a sentence for people: what to change, if anything.' }),
+    lastTransitionTime: time('When the status changed last.'),
+    observedGeneration: z
+      .int()
+      .min(0)
+      .meta({ description: 'The metadata.generation that this was said of.', format: 'int64' })
+      .optional(),
+  })
+  .meta({ description: 'One condition.' });
+
+/** `status.conditions` of every kind, after `metav1.Condition`; `description` says which types there are. */
+export const conditionList = (description: string) =>
+  z
+    .array(ConditionSchema)
+    .max(16)
+    .meta({ description, 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] });
+
+/** `status.observedGeneration` of every kind. */
+export const observedGeneration = () =>
+  z
+    .int()
+    .min(0)
+    .meta({ description: 'The metadata.generation that this status was made for.', format: 'int64' });
 
 /** What a plan says of a condition; {@link setCondition} adds the times. */
 export type ConditionVerdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;

@@ -1,5 +1,20 @@
-/** The syntax of a non-negative Go duration as the CRDs accept it (`1h30m`, `90s`, `0s`); Go's `time.ParseDuration` knows more. */
-export const DURATION_PATTERN = '^([0-9]+(\\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$';
+import { z } from 'zod';
+import { type CelRule, celText, validations } from './cel-rule.ts';
+
+const FRACTION = '(?:\\.[0-9]{1,9})?';
+const HOURS = `[0-9]{1,6}${FRACTION}h`;
+const LESS = `(?:[0-9]{1,7}${FRACTION}m|[0-9]{1,9}${FRACTION}s|[0-9]{1,12}${FRACTION}ms|[0-9]{1,15}${FRACTION}(?:us|µs)|[0-9]{1,18}ns)`;
+
+/**
+ * The syntax of a non-negative Go duration as the CRDs accept it (`1h30m`, `90s`, `0s`); Go's `time.ParseDuration` knows more.
+ * The digits are limited so that no text can overflow the 64-bit nanoseconds of Go and CEL.
+ */
+export const DURATION_PATTERN = `^(?:${LESS}){0,2}(?:${HOURS})?(?:${LESS}){0,3}$`;
+
+/** The longest duration: about a hundred years. */
+const LONGEST = '876000h';
+const LONGEST_MS = 876_000 * 3_600_000;
+const SYNTAX = new RegExp(DURATION_PATTERN, 'u');
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   h: 3_600_000,
@@ -11,14 +26,14 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   ns: 1e-6,
 };
 
-/** Milliseconds of a Go duration string, or undefined where it is none. */
+/** Milliseconds of a Go duration string, or undefined where it is none, or longer than 876000h. */
 export const parseDurationMs = (text: string): number | undefined => {
-  if (!new RegExp(DURATION_PATTERN, 'u').test(text)) return undefined;
+  if (text === '' || !SYNTAX.test(text)) return undefined;
   let total = 0;
   for (const [, value, unit] of text.matchAll(/([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h)/gu)) {
     total += Number(value) * (UNIT_MS[unit ?? ''] ?? Number.NaN);
   }
-  return total;
+  return total <= LONGEST_MS ? total : undefined;
 };
 
 /** Milliseconds of a duration that the API server has validated; throws a RangeError on any other text. */
@@ -27,3 +42,48 @@ export const durationMs = (text: string): number => {
   if (ms === undefined) throw new RangeError(`not a duration: ${JSON.stringify(text)}`);
   return ms;
 };
+
+const isSyntax = (value: string): string => `${value}.matches(${celText(DURATION_PATTERN)})`;
+
+/** CEL for "a condition on durations holds", true as well where one of `values` is none: that is its own rule's to say. */
+export const celWithDurations = (values: readonly string[], condition: string): string =>
+  `${values.map((value) => `!${isSyntax(value)}`).join(' || ')} || ${condition}`;
+
+/** What a duration means, and the rules it has beside being one; `path` is its place in the object. */
+export interface DurationField {
+  readonly path: string;
+  readonly description: string;
+  readonly rules?: readonly CelRule[];
+}
+
+/** A duration field of a CRD: a text that {@link durationMs} takes. */
+export const duration = ({ path, description, rules = [] }: DurationField) =>
+  z
+    .string()
+    .min(1)
+    .max(64)
+    .meta({
+      description: `${description} A duration such as 1h30m or 90s (units h, m, s, ms, us, ns), at most ${LONGEST}.`,
+      ...validations(
+        {
+          rule: `${isSyntax('self')} && duration(self) <= duration('${LONGEST}')`,
+          message: `${path} must be a duration such as 1h30m or 90s, not negative and at most ${LONGEST}`,
+        },
+        ...rules,
+      ),
+    });
+
+/** A rule for {@link duration}: at least `least`. */
+export const atLeast = (path: string, least: string): CelRule => ({
+  rule: celWithDurations(['self'], `duration(self) >= duration('${least}')`),
+  message: `${path} must be at least ${least}`,
+});
+
+/** A rule for {@link duration}: `0s`, or at least `least`. */
+export const zeroOrAtLeast = (path: string, least: string): CelRule => ({
+  rule: celWithDurations(
+    ['self'],
+    `duration(self) == duration('0s') || duration(self) >= duration('${least}')`,
+  ),
+  message: `${path} must be 0s or at least ${least}`,
+});

@@ -1,5 +1,10 @@
 import { z } from 'zod';
+import { type CelRule, validations } from './cel-rule.ts';
+import { conditionList, observedGeneration } from './conditions.ts';
+import { atLeast, celWithDurations, duration } from './duration.ts';
 import type { Resource } from './meta.ts';
+import { matches, objectName, secretKey } from './names.ts';
+import { time } from './time.ts';
 
 /** Signature algorithms that a SigningKey may have (contract §2.5, RFC 7518 §3.1, RFC 8037 §3.1). */
 export const ALGORITHMS = ['ES256', 'ES384', 'EdDSA', 'RS256', 'PS256'] as const;
@@ -9,48 +14,147 @@ export type Algorithm = (typeof ALGORITHMS)[number];
 export const KEY_PHASES = ['Published', 'Active', 'Retired'] as const;
 export type KeyPhase = (typeof KEY_PHASES)[number];
 
+const RotationSchema = z
+  .object({
+    interval: duration({
+      path: 'spec.rotation.interval',
+      description: 'How long a key signs before the next one takes over; at least 10m.',
+      rules: [atLeast('spec.rotation.interval', '10m')],
+    }).default('2160h'),
+    publishBefore: duration({
+      path: 'spec.rotation.publishBefore',
+      description:
+        'How long a key is published before it may sign, so that verifiers know it by then; at least 300s, for which they may cache the key set, and shorter than interval.',
+      rules: [atLeast('spec.rotation.publishBefore', '300s')],
+    }).default('24h'),
+  })
+  .meta({
+    description: 'When keys change. Not for a private key of your own: it changes when its Secret does.',
+    ...validations({
+      rule: celWithDurations(
+        ['self.interval', 'self.publishBefore'],
+        'duration(self.publishBefore) < duration(self.interval)',
+      ),
+      message: 'spec.rotation.publishBefore must be shorter than spec.rotation.interval',
+      fieldPath: '.publishBefore',
+    }),
+  });
+
+const PrivateKeyRefSchema = z
+  .object({
+    name: objectName({ path: 'spec.privateKeyRef.name', description: 'Name of the Secret.' }),
+    key: secretKey({
+      path: 'spec.privateKeyRef.key',
+      description: 'Key of the PEM in its data, such as tls.key.',
+    }),
+  })
+  .meta({
+    description:
+      "A private key of your own: a Secret in the operator's namespace with a PEM (PKCS8, SEC1 or PKCS1).",
+  });
+
+const compromised = () =>
+  z
+    .array(
+      z
+        .string()
+        .max(43)
+        .meta({
+          description: 'A kid as in status.keys.',
+          ...validations(
+            matches(
+              '^[A-Za-z0-9_-]{43}$',
+              'spec.compromised must hold kids: RFC 7638 thumbprints, 43 base64url characters',
+            ),
+          ),
+        }),
+    )
+    .max(256)
+    .meta({
+      description:
+        'kids of keys that are known to others: they are refused at once, and declared Tokens issued anew. It only grows.',
+      'x-kubernetes-list-type': 'set',
+    });
+
 /** `spec` of a SigningKey (contract §2.5). */
-export const SigningKeySpecSchema = z.object({
-  algorithm: z.enum(ALGORITHMS).default('ES256'),
-  rotation: z
-    .object({ interval: z.string().default('2160h'), publishBefore: z.string().default('24h') })
-    .optional(),
-  privateKeyRef: z.object({ name: z.string(), key: z.string() }).optional(),
-  compromised: z.array(z.string()).optional(),
-});
+export const SigningKeySpecSchema = z
+  .object({
+    algorithm: z.enum(ALGORITHMS).default('ES256').meta({
+      description:
+        'Signature algorithm of the keys that are made from now on, or that your own key must fit.',
+    }),
+    rotation: RotationSchema.optional(),
+    privateKeyRef: PrivateKeyRefSchema.optional(),
+    compromised: compromised().optional(),
+  })
+  .meta({ description: 'How tokens are signed.' });
+
+const KeyEntrySchema = z
+  .object({
+    kid: z.string().min(1).max(64).meta({ description: 'Key ID: the RFC 7638 thumbprint.' }),
+    algorithm: z.enum(ALGORITHMS).meta({ description: 'Signature algorithm.' }),
+    phase: z
+      .enum(KEY_PHASES)
+      .meta({ description: 'Published (known, not yet in use), Active (signs) or Retired (only verifies).' }),
+    publishedAt: time('When it was published.'),
+    activatedAt: time('When it began to sign.').optional(),
+    retiredAt: time('When it ceased to sign.').optional(),
+    lastExpiration: time('When the last token that it signed expires.').optional(),
+    secretRef: z
+      .object({
+        name: z.string().max(253).meta({ description: 'Name of the Secret.' }),
+        key: z.string().max(253).meta({ description: 'Key of the PEM in its data.' }).optional(),
+      })
+      .meta({ description: 'The Secret with the private half; absent once that is deleted.' })
+      .optional(),
+    publicJWK: z.record(z.string(), z.unknown()).meta({
+      description: 'The public half (RFC 7517).',
+      maxProperties: 32,
+      'x-kubernetes-preserve-unknown-fields': true,
+      'x-kubernetes-map-type': 'atomic',
+    }),
+  })
+  .meta({ description: 'One key.' });
 
 /** `status` of a SigningKey. */
-export const SigningKeyStatusSchema = z.object({
-  keys: z
-    .array(
-      z.object({
-        kid: z.string(),
-        algorithm: z.enum(ALGORITHMS),
-        phase: z.enum(KEY_PHASES),
-        publishedAt: z.string().meta({ format: 'date-time' }),
-        activatedAt: z.string().meta({ format: 'date-time' }).optional(),
-        retiredAt: z.string().meta({ format: 'date-time' }).optional(),
-        lastExpiration: z.string().meta({ format: 'date-time' }).optional(),
-        secretRef: z.object({ name: z.string(), key: z.string().optional() }).optional(),
-        publicJWK: z.record(z.string(), z.unknown()),
-      }),
-    )
-    .optional(),
-  lastHandledRotate: z.string().optional(),
-  observedGeneration: z.int().optional(),
-  conditions: z
-    .array(
-      z.object({
-        type: z.string(),
-        status: z.enum(['True', 'False', 'Unknown']),
-        reason: z.string(),
-        message: z.string(),
-        lastTransitionTime: z.string().meta({ format: 'date-time' }),
-        observedGeneration: z.int().optional(),
-      }),
-    )
-    .optional(),
-});
+export const SigningKeyStatusSchema = z
+  .object({
+    keys: z
+      .array(KeyEntrySchema)
+      .max(256)
+      .meta({
+        description:
+          'The keys: one Active, one Published that stands by, and the Retired ones whose tokens are still good.',
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['kid'],
+      })
+      .optional(),
+    lastHandledRotate: z
+      .string()
+      .max(1024)
+      .meta({
+        description:
+          'Value of the annotation m2moauth.dev/rotate that was acted upon last; another value rotates now.',
+      })
+      .optional(),
+    observedGeneration: observedGeneration().optional(),
+    conditions: conditionList('Ready (there is a key that signs).').optional(),
+  })
+  .meta({ description: 'The keys and their phases. Written by the operator.' });
+
+/** Rules at the root of a SigningKey's schema. Its name is a label's value on the key Secrets, hence 63. */
+export const SIGNING_KEY_RULES: readonly CelRule[] = [
+  {
+    rule: 'self.metadata.name.size() <= 63',
+    message: 'metadata.name must have at most 63 characters: labels hold it',
+  },
+  {
+    rule: '!has(oldSelf.spec.compromised) || (has(self.spec.compromised) && oldSelf.spec.compromised.all(kid, kid in self.spec.compromised))',
+    message: "spec.compromised only grows: what is known to others can't be made secret again",
+    fieldPath: '.spec.compromised',
+    reason: 'FieldValueForbidden',
+  },
+];
 
 export type SigningKeySpec = z.output<typeof SigningKeySpecSchema>;
 export type SigningKeyStatus = z.output<typeof SigningKeyStatusSchema>;

@@ -1,0 +1,177 @@
+import { type CelRule, validations } from './cel-rule.ts';
+import { GROUP, MANAGER, VERSION } from './meta.ts';
+import { OAUTH_CLIENT_TRANSITIONS, OAuthClientStatusSchema } from './oauth-client.ts';
+import { OAuthClientSpecSchema } from './oauth-client-spec.ts';
+import { SIGNING_KEY_RULES, SigningKeySpecSchema, SigningKeyStatusSchema } from './signing-key.ts';
+import { type StructuralSchema, structuralSchema } from './structural-schema.ts';
+import { TOKEN_TRANSITIONS } from './token-rules.ts';
+import { TokenSpecSchema } from './token-spec.ts';
+import { TokenStatusSchema } from './token-status.ts';
+
+/** Grows with every change of the CRDs; a replica is not ready while an installed one is older (contract §2). */
+export const CRD_REVISION = 1;
+/** On every CRD: its {@link CRD_REVISION}. */
+export const CRD_REVISION_ANNOTATION = `${GROUP}/crd-revision`;
+
+/** One column of `kubectl get`; priority 1 is for `-o wide`. */
+interface PrinterColumn {
+  readonly name: string;
+  readonly type: 'string' | 'date' | 'integer' | 'boolean';
+  readonly jsonPath: string;
+  readonly description: string;
+  readonly priority?: number;
+}
+
+interface Kind {
+  readonly kind: string;
+  readonly plural: string;
+  readonly shortName: string;
+  readonly description: string;
+  readonly spec: StructuralSchema;
+  readonly status: StructuralSchema;
+  readonly rules: readonly CelRule[];
+  readonly columns: readonly PrinterColumn[];
+}
+
+/** A CustomResourceDefinition, ready to be written. */
+export interface CustomResourceDefinition {
+  readonly apiVersion: 'apiextensions.k8s.io/v1';
+  readonly kind: 'CustomResourceDefinition';
+  readonly metadata: { readonly name: string; readonly [field: string]: unknown };
+  readonly spec: { readonly [field: string]: unknown };
+}
+
+const column = (name: string, jsonPath: string, description: string, priority?: number): PrinterColumn => ({
+  name,
+  type: 'string',
+  jsonPath,
+  description,
+  ...(priority !== undefined && { priority }),
+});
+
+const condition = (
+  name: string,
+  type: string,
+  field: 'status' | 'reason',
+  priority?: number,
+): PrinterColumn =>
+  column(
+    name,
+    `.status.conditions[?(@.type=="${type}")].${field}`,
+    `The ${field} of the condition ${type}`,
+    priority,
+  );
+
+const AGE: PrinterColumn = {
+  name: 'Age',
+  type: 'date',
+  jsonPath: '.metadata.creationTimestamp',
+  description: 'Time since it was made',
+};
+
+const TOKEN: Kind = {
+  kind: 'Token',
+  plural: 'tokens',
+  shortName: 'm2mtoken',
+  description: 'A declared token: the operator keeps a signed JWT for it in a Secret.',
+  spec: structuralSchema(TokenSpecSchema),
+  status: structuralSchema(TokenStatusSchema),
+  rules: TOKEN_TRANSITIONS,
+  columns: [
+    column('Client', '.spec.clientRef.name', 'The OAuthClient'),
+    column('Owner', '.status.owner', 'Owner of the token'),
+    condition('Ready', 'Ready', 'status'),
+    condition('Reason', 'Ready', 'reason'),
+    // No `date`: kubectl prints `<invalid>` for a time that is to come.
+    column('Expires', '.status.expiration', 'When the current JWT expires'),
+    AGE,
+    column('Secret', '.status.secretRef.name', 'The Secret that holds the JWT', 1),
+    column('ID', '.status.id', "The current JWT's jti", 1),
+  ],
+};
+
+const OAUTH_CLIENT: Kind = {
+  kind: 'OAuthClient',
+  plural: 'oauthclients',
+  shortName: 'm2mclient',
+  description: 'An OAuth client: who may have tokens, and which.',
+  spec: structuralSchema(OAuthClientSpecSchema),
+  status: structuralSchema(OAuthClientStatusSchema),
+  rules: OAUTH_CLIENT_TRANSITIONS,
+  columns: [
+    column('Client ID', '.status.clientID', 'The client ID that it holds'),
+    column('Owner', '.spec.owner', 'Owner of its tokens'),
+    condition('Ready', 'Ready', 'status'),
+    condition('Reason', 'Ready', 'reason'),
+    condition('Credentials', 'CredentialsReady', 'reason'),
+    AGE,
+    column('Lifetime', '.spec.accessTokenLifetime', 'The longest lifetime of a token', 1),
+  ],
+};
+
+const SIGNING_KEY: Kind = {
+  kind: 'SigningKey',
+  plural: 'signingkeys',
+  shortName: 'm2mkey',
+  description: "Keys that sign tokens, and when they change; it counts in the operator's namespace alone.",
+  spec: structuralSchema(SigningKeySpecSchema),
+  status: structuralSchema(SigningKeyStatusSchema),
+  rules: SIGNING_KEY_RULES,
+  columns: [
+    column('Algorithm', '.spec.algorithm', 'Signature algorithm'),
+    condition('Ready', 'Ready', 'status'),
+    condition('Reason', 'Ready', 'reason'),
+    AGE,
+    column('Active', '.status.keys[?(@.phase=="Active")].kid', 'kid of the key that signs', 1),
+  ],
+};
+
+const rootSchema = ({ description, spec, status, rules }: Kind): StructuralSchema => ({
+  type: 'object',
+  description,
+  required: ['spec'],
+  properties: {
+    apiVersion: { type: 'string', description: `Version of this schema: ${GROUP}/${VERSION}.` },
+    kind: { type: 'string', description: 'The kind of this resource.' },
+    metadata: { type: 'object' },
+    spec,
+    status,
+  },
+  ...validations(...rules),
+});
+
+const definitionOf = (kind: Kind): CustomResourceDefinition => ({
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: {
+    name: `${kind.plural}.${GROUP}`,
+    annotations: { [CRD_REVISION_ANNOTATION]: String(CRD_REVISION) },
+    labels: { 'app.kubernetes.io/part-of': MANAGER },
+  },
+  spec: {
+    group: GROUP,
+    scope: 'Namespaced',
+    names: {
+      kind: kind.kind,
+      listKind: `${kind.kind}List`,
+      plural: kind.plural,
+      singular: kind.kind.toLowerCase(),
+      shortNames: [kind.shortName],
+      categories: ['m2moauth'],
+    },
+    versions: [
+      {
+        name: VERSION,
+        served: true,
+        storage: true,
+        subresources: { status: {} },
+        additionalPrinterColumns: kind.columns,
+        schema: { openAPIV3Schema: rootSchema(kind) },
+      },
+    ],
+  },
+});
+
+/** The CRDs of this product, in the order in which they are written. */
+export const customResourceDefinitions = (): readonly CustomResourceDefinition[] =>
+  [OAUTH_CLIENT, SIGNING_KEY, TOKEN].map(definitionOf);

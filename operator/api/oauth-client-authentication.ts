@@ -1,0 +1,162 @@
+import { z } from 'zod';
+import { audience } from './audience.ts';
+import { validations } from './cel-rule.ts';
+import { publicJwks } from './jwk.ts';
+import { matches, namespaceName, objectName, printable, secretKey } from './names.ts';
+import { documentURL, issuerURL } from './web-url.ts';
+
+const PATH = 'spec.authentication';
+/** What is left of a Secret key's 253 characters for the suffix `_previous`. */
+const MAX_SECRET_KEY = 244;
+
+const claimName = () => z.string().min(1).max(256).meta({ description: 'Name of a claim.' });
+
+const ClientSecretSchema = z
+  .object({
+    secretRef: z
+      .object({
+        name: objectName({ path: `${PATH}.clientSecret.secretRef.name`, description: 'Name of the Secret.' }),
+        key: secretKey(
+          {
+            path: `${PATH}.clientSecret.secretRef.key`,
+            description:
+              'Key of the client secret in its data. The key with the suffix _previous is accepted too, for rotation.',
+          },
+          MAX_SECRET_KEY,
+        ).default('client_secret'),
+      })
+      .meta({ description: "The Secret, in the client's namespace, that holds the client secret." }),
+    generate: z
+      .boolean()
+      .meta({
+        description:
+          'True makes the Secret where it is missing: the client ID under client_id, and a random client secret of 43 characters.',
+      })
+      .optional(),
+  })
+  .meta({
+    description: 'A shared secret. It counts only where no other method is configured.',
+    ...validations({
+      rule: "!(has(self.generate) && self.generate && has(self.secretRef.key) && self.secretRef.key == 'client_id')",
+      message: `${PATH}.clientSecret.secretRef.key must not be client_id where generate is true: the client ID goes there`,
+      fieldPath: '.secretRef.key',
+    }),
+  });
+
+const PrivateKeyJwtSchema = z
+  .object({
+    jwks: publicJwks({
+      path: `${PATH}.privateKeyJWT.jwks`,
+      description: "The client's public keys.",
+    }).optional(),
+    jwksURI: documentURL({
+      path: `${PATH}.privateKeyJWT.jwksURI`,
+      description: "https URL of the client's public keys, fetched again at most hourly.",
+    }).optional(),
+    acceptTokenEndpointAudience: z
+      .boolean()
+      .meta({
+        description:
+          "True accepts the token endpoint's URL as the assertion's audience beside the issuer's; absent means false.",
+      })
+      .optional(),
+  })
+  .meta({
+    description: 'The client signs an assertion with a key of its own (RFC 7523).',
+    ...validations({
+      rule: 'has(self.jwks) != has(self.jwksURI)',
+      message: `${PATH}.privateKeyJWT must have either jwks or jwksURI`,
+      fieldPath: '.jwks',
+    }),
+  });
+
+const TRUSTED = `${PATH}.trustedIssuers`;
+
+const TrustedIssuerSchema = z
+  .object({
+    authority: issuerURL({
+      path: `${TRUSTED}.authority`,
+      description:
+        "URL of the issuer, equal to its tokens' iss; its keys are found by OpenID Connect Discovery.",
+    }),
+    audience: audience({
+      path: `${TRUSTED}.audience`,
+      description:
+        'What the aud of its tokens must have; * accepts any, which lets tokens that were made for others in.',
+    }),
+    ownerPrefix: printable(
+      {
+        path: `${TRUSTED}.ownerPrefix`,
+        description:
+          'Put before the owner and subject that come from this issuer, to tell them from those of others.',
+      },
+      128,
+    ).optional(),
+    requiredClaims: z
+      .record(z.string(), z.string().max(1024).meta({ description: 'The value that the claim must have.' }))
+      .meta({ description: 'Claims that its tokens must have, with these values.', maxProperties: 16 })
+      .optional(),
+    claims: z
+      .array(claimName())
+      .max(64)
+      .meta({
+        description:
+          'Which of its claims become originalTokenClaims; absent means all. At most 4 KiB in all.',
+        'x-kubernetes-list-type': 'set',
+      })
+      .optional(),
+    caFile: z
+      .string()
+      .min(1)
+      .max(1024)
+      .meta({
+        description:
+          "File in the operator's container with the certificate authorities of this issuer (PEM); absent means those of the configuration.",
+        ...validations(
+          matches('^/\\P{Cc}*$', `${TRUSTED}.caFile must be an absolute path such as /etc/ca/ca.crt`),
+        ),
+      })
+      .optional(),
+  })
+  .meta({ description: 'An issuer whose tokens are assertions of this client.' });
+
+const ServiceAccountSchema = z
+  .object({
+    namespace: namespaceName({
+      path: `${PATH}.serviceAccounts.namespace`,
+      description: 'Namespace of the ServiceAccount.',
+    }),
+    name: objectName({ path: `${PATH}.serviceAccounts.name`, description: 'Name of the ServiceAccount.' }),
+  })
+  .meta({ description: 'A ServiceAccount.' });
+
+/** `spec.authentication` of an OAuthClient (contract §2.4). */
+export const AuthenticationSchema = z
+  .object({
+    clientSecret: ClientSecretSchema.optional(),
+    privateKeyJWT: PrivateKeyJwtSchema.optional(),
+    trustedIssuers: z
+      .array(TrustedIssuerSchema)
+      .max(16)
+      .meta({
+        description:
+          'The assertion is a JWT of one of these OpenID providers; owner and subject come from it.',
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['authority', 'audience'],
+      })
+      .optional(),
+    serviceAccounts: z
+      .array(ServiceAccountSchema)
+      .max(64)
+      .meta({
+        description:
+          "The assertion is a projected token, for the issuer's URL as audience, of one of these ServiceAccounts: no stored secret at all.",
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['namespace', 'name'],
+      })
+      .optional(),
+  })
+  .meta({
+    description:
+      'How the client proves itself at a door. privateKeyJWT, trustedIssuers and serviceAccounts are alternatives; with none of all it is for declared Tokens only.',
+  });

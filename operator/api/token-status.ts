@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { grantedAudiences } from './audience.ts';
+import { conditionList, observedGeneration } from './conditions.ts';
+import { grantedScopes } from './scope.ts';
+import { time } from './time.ts';
+import { MAX_TOKEN_AUDIENCES } from './token-spec.ts';
+
+/** The most earlier JWTs of a Token that may still be good (contract §2.1). */
+const MAX_PREVIOUS = 8;
+
+const text = (max: number, description: string) => z.string().max(max).meta({ description });
+const counter = (description: string) => z.int().min(0).meta({ description, format: 'int64' });
+
+const PreviousSchema = z
+  .object({
+    id: text(64, 'Its jti.'),
+    issuedAt: time('Its iat.'),
+    expiration: time('Until when it is still good.'),
+    keyID: text(64, 'kid of the key that signed it.'),
+  })
+  .meta({ description: 'An earlier JWT.' });
+
+const BlacklistedSchema = z
+  .object({
+    flag: z.boolean().meta({ description: 'True means revoked, for ever.' }),
+    timestamp: time('When it was revoked.'),
+  })
+  .meta({
+    description:
+      'Whether the token is revoked. Irreversible: once the flag is true, no writer can change or remove this. Set it (flag and timestamp) with a patch of the status, or set spec.revoked.',
+  });
+
+/** `status` of a Token (contract §2.1). Times are RFC 3339 in whole seconds. */
+export const TokenStatusSchema = z
+  .object({
+    id: text(64, "The current JWT's jti: UUIDv5 of metadata.uid and the issuance in decimal.").optional(),
+    version: counter('Grows by one with every recorded change.').optional(),
+    issuance: counter('Number of the current JWT; the first is 1. It never falls.').optional(),
+    owner: text(512, 'Owner of the token.').optional(),
+    subject: text(512, "The JWT's sub.").optional(),
+    clientID: text(253, "The JWT's client_id.").optional(),
+    clientUID: text(
+      64,
+      'metadata.uid of the OAuthClient: one that is made again under the same name is another.',
+    ).optional(),
+    keyID: text(64, 'kid of the key that signed the current JWT.').optional(),
+    audience: grantedAudiences("The JWT's aud.", MAX_TOKEN_AUDIENCES).optional(),
+    scope: grantedScopes("The JWT's scope.").optional(),
+    issuedAt: time("The JWT's iat.").optional(),
+    expiration: time("The JWT's exp; absent where it never expires.").optional(),
+    renewalTime: time('When the token is renewed next; absent where it is not.').optional(),
+    originalTokenClaims: z
+      .record(z.string(), z.unknown())
+      .meta({
+        description: 'Claims of the assertion that the token was asked for with; none for declared Tokens.',
+        'x-kubernetes-preserve-unknown-fields': true,
+        'x-kubernetes-map-type': 'atomic',
+        maxProperties: 256,
+      })
+      .optional(),
+    claimsDigest: text(
+      64,
+      'SHA-256 of the claims other than iat, exp and jti: whether they would change.',
+    ).optional(),
+    previous: z
+      .array(PreviousSchema)
+      .max(MAX_PREVIOUS)
+      .meta({
+        description: 'Earlier JWTs that are still good, at most 8.',
+        'x-kubernetes-list-type': 'atomic',
+      })
+      .optional(),
+    blacklisted: BlacklistedSchema.optional(),
+    secretRef: z
+      .object({ name: text(253, 'Name of the Secret.') })
+      .meta({ description: "The Secret that holds the JWT, in the Token's namespace." })
+      .optional(),
+    observedGeneration: observedGeneration().optional(),
+    lastHandledRenew: text(
+      1024,
+      'Value of the annotation m2moauth.dev/renew that was acted upon last; another value renews the token now.',
+    ).optional(),
+    conditions: conditionList(
+      'Ready (the current JWT is good and matches the spec), Renewing (False while a renewal fails), Stalled (True where only a person can help).',
+    ).optional(),
+  })
+  .meta({ description: 'What the current JWT says, and how the Token is. Written by the operator.' });

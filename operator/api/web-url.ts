@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { validations } from './cel-rule.ts';
+import { matches, type TextField } from './names.ts';
+
+const HOST = '([A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?|\\[[0-9A-Fa-f:.]+\\])(:[0-9]{1,5})?';
+const CHARACTER = '([-._~!$&()*+,;=:@/A-Za-z0-9]|%[0-9A-Fa-f]{2})';
+const QUERY = '([-._~!$&()*+,;=:@/?A-Za-z0-9]|%[0-9A-Fa-f]{2})';
+
+/** The URL of an OpenID provider (OpenID Connect Discovery 1.0 §3: https, no query, no fragment); a user name is refused too. */
+export const issuerURL = ({ path, description }: TextField) =>
+  z
+    .string()
+    .min(1)
+    .max(1024)
+    .meta({
+      description,
+      ...validations(
+        matches(
+          `^https://${HOST}(/${CHARACTER}*)?$`,
+          `${path} must be an https URL without user name, query and fragment`,
+        ),
+      ),
+    });
+
+/** The URL of a document: https, no user name, no fragment; a query is what some providers tell key sets apart by. */
+export const documentURL = ({ path, description }: TextField) =>
+  z
+    .string()
+    .min(1)
+    .max(1024)
+    .meta({
+      description,
+      ...validations(
+        matches(
+          `^https://${HOST}(/${CHARACTER}*)?(\\?${QUERY}*)?$`,
+          `${path} must be an https URL without user name and fragment`,
+        ),
+      ),
+    });
