@@ -1,14 +1,9 @@
-import { createHash } from 'node:crypto';
-import { buildConnector, type Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import { Contacts } from './contacts.ts';
-import {
-  type CredentialSource,
-  type Credentials,
-  loadCredentialSource,
-  type TlsMaterial,
-} from './credentials.ts';
+import { type CredentialSource, type Credentials, loadCredentialSource } from './credentials.ts';
+import { buildPools, fingerprintOf, type Pools } from './pools.ts';
 
 /** What one call sends. */
 export interface Outgoing {
@@ -30,24 +25,7 @@ export interface ConnectionOptions {
   readonly connections?: number;
 }
 
-interface Pools {
-  readonly fingerprint: string;
-  readonly basePath: string;
-  readonly requests: Pool;
-  readonly watches: Pool;
-  headers: Readonly<Record<string, string>>;
-}
-
-const CONNECT_TIMEOUT_MS = 10_000;
-/** Below the API server's own 90 s, so that it is never the one to close a connection that we are about to use. */
-const KEEP_ALIVE_MS = 45_000;
-/** Most bytes of one answer: a page of 500 objects at their largest. A watch has no end and no such bound. */
-const MAX_RESPONSE_BYTES = 128 * 1024 * 1024;
 const REFRESH_MS = 10_000;
-const WATCH_STREAMS = 100;
-/** Reached only where the server speaks HTTP/1.1 alone and each watch takes a connection. */
-const WATCH_CONNECTIONS = 1_024;
-const PING_MS = 3_000;
 
 /**
  * The connections to one API server.
@@ -116,15 +94,17 @@ export class Connection {
     const now = this.#options.clock.now();
     const fresh = this.#pools && now - this.#loadedAt < REFRESH_MS;
     const pools = fresh && this.#pools ? this.#pools : await this.#load();
-    return pools[which].request({
+    const { signal } = outgoing;
+    const response = pools[which].request({
       method: outgoing.method,
       path: pools.basePath + outgoing.path,
       headers: { ...pools.headers, ...outgoing.headers },
       body: outgoing.body ?? null,
-      signal: outgoing.signal ?? null,
+      signal: signal ?? null,
       headersTimeout: outgoing.headersTimeoutMs,
       bodyTimeout: outgoing.bodyTimeoutMs,
     });
+    return signal ? unlessAborted(response, signal) : response;
   }
 
   #load(): Promise<Pools> {
@@ -169,46 +149,14 @@ export class Connection {
 export const loadConnection = (options: ConnectionOptions & { readonly kubeconfig?: string }): Connection =>
   new Connection(loadCredentialSource(options.kubeconfig), options);
 
-const fingerprintOf = ({ server, tls }: Credentials): string => {
-  const material = [tls.ca, tls.cert, tls.key].map(String);
-  return createHash('sha256')
-    .update(JSON.stringify([server, ...material, tls.servername, tls.rejectUnauthorized]))
-    .digest('base64');
-};
-
-const buildPools = (made: {
-  readonly credentials: Credentials;
-  readonly fingerprint: string;
-  readonly connections: number;
-  readonly contacts: Contacts;
-}): Pools => {
-  const { server, tls, headers } = made.credentials;
-  const url = new URL(server);
-  const shared = { keepAliveTimeout: KEEP_ALIVE_MS, maxRequestsPerClient: 0 };
-  const requests = new Pool(url.origin, {
-    ...shared,
-    connections: made.connections,
-    allowH2: false,
-    pipelining: 1,
-    maxResponseSize: MAX_RESPONSE_BYTES,
-    connect: { ...tls, timeout: CONNECT_TIMEOUT_MS },
+/** undici heeds a signal only once a request has its connection; one that waits for a handshake would hang on. */
+const unlessAborted = (
+  response: Promise<Dispatcher.ResponseData>,
+  signal: AbortSignal,
+): Promise<Dispatcher.ResponseData> =>
+  new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    response.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
-  const watches = new Pool(url.origin, {
-    ...shared,
-    connections: WATCH_CONNECTIONS,
-    allowH2: true,
-    h2Options: { maxConcurrentStreams: WATCH_STREAMS, pingInterval: PING_MS },
-    connect: trackedConnector(tls, made.contacts),
-  });
-  const basePath = url.pathname.replace(/\/+$/u, '');
-  return { fingerprint: made.fingerprint, basePath, requests, watches, headers };
-};
-
-const trackedConnector = (tls: TlsMaterial, contacts: Contacts): buildConnector.connector => {
-  const connector = buildConnector({ ...tls, allowH2: true, timeout: CONNECT_TIMEOUT_MS });
-  return (options, callback) =>
-    connector(options, (...result) => {
-      if (result[1]) contacts.track(result[1]);
-      callback(...result);
-    });
-};

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { KubeObject } from '../../../operator/api/meta.ts';
+import { listWatchObjects } from '../../../operator/kube/list-watch.ts';
+import { CONFIG_MAPS } from '../../../operator/kube/resource-types.ts';
+import { type Cluster, startCluster } from '../../cluster/cluster.ts';
+import { bodyOf, type TestApi, testApi } from '../../support/api.ts';
+import { eventually } from '../../support/eventually.ts';
+import { openKube } from '../../support/kube.ts';
+import { startTcpProxy } from '../../support/tcp-proxy.ts';
+import { watch } from '../../support/watched.ts';
+
+const namespace = 'default';
+const selectNew = { fieldSelector: 'metadata.name!=kube-root-ca.crt' };
+
+const configMap = (name: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace } });
+
+/** An informer on the ConfigMaps of one namespace, through a proxy, with nothing of earlier tests in it. */
+const setUp = async (cluster: Cluster, api: TestApi) => {
+  for (const { metadata } of bodyOf(await api.list(configMap(''))).items) {
+    if (metadata.name !== 'kube-root-ca.crt') bodyOf(await api.delete(configMap(metadata.name)));
+  }
+  bodyOf(await api.create(configMap('stays')));
+  bodyOf(await api.create(configMap('goes')));
+  const proxy = await startTcpProxy(cluster.url);
+  const kube = openKube({ kubeconfig: cluster.kubeconfigPath, server: proxy.url });
+  const source = listWatchObjects<KubeObject>(kube.client, CONFIG_MAPS, { namespace, ...selectNew });
+  const watched = await watch(kube, source, { namespace });
+  return {
+    proxy,
+    watched,
+    /** Answered requests of the verb so far. */
+    answered: (verb: string) =>
+      kube.metrics.calls.filter((call) => call[0] === 'apiRequest' && call[1] === verb && call[2] === 200)
+        .length,
+    [Symbol.asyncDispose]: async () => {
+      await watched[Symbol.asyncDispose]();
+      await kube.close();
+      await proxy.close();
+    },
+  };
+};
+
+describe.each([
+  ['with watch-list', []],
+  ['without the feature WatchList', ['--feature-gates=WatchList=false']],
+])('an API server %s', (_name, apiserverFlags) => {
+  let cluster: Cluster;
+  let api: TestApi;
+  beforeAll(async () => {
+    cluster = await startCluster({ apiserverFlags });
+    api = testApi(cluster.kubeconfigPath);
+  }, 60_000);
+  afterAll(async () => {
+    await api?.close();
+    await cluster?.stop();
+  });
+
+  test('that is killed and started again costs no event, and no new list', async () => {
+    await using world = await setUp(cluster, api);
+    const lists = world.answered('list');
+    expect(lists).toBe(apiserverFlags.length === 0 ? 0 : 1);
+    await cluster.kill('apiserver');
+    await cluster.start('apiserver');
+    bodyOf(await api.create(configMap('new')));
+    bodyOf(await api.delete(configMap('goes')));
+    await eventually(
+      () => expect(world.watched.told()).toEqual(['set goes', 'set stays', 'set new', 'delete goes']),
+      {
+        timeoutMs: 20_000,
+      },
+    );
+    expect(world.answered('list')).toBe(lists);
+    expect(world.watched.restarts()).not.toContain('expired');
+  }, 60_000);
+
+  test('that forgot the gap (410) is listed again: missed deletions and new lives show', async () => {
+    await using world = await setUp(cluster, api);
+    world.proxy.refuse();
+    bodyOf(await api.delete(configMap('goes')));
+    bodyOf(await api.delete(configMap('stays')));
+    bodyOf(await api.create(configMap('stays')));
+    await cluster.compact();
+    world.proxy.accept();
+    await eventually(
+      () => {
+        expect(world.watched.told()).toHaveLength(5);
+        expect(world.watched.told()).toEqual(
+          expect.arrayContaining(['set goes', 'set stays', 'delete goes', 'delete stays']),
+        );
+      },
+      { timeoutMs: 20_000 },
+    );
+    const stays = world.watched.told().filter((line) => line.endsWith('stays'));
+    expect(stays).toEqual(['set stays', 'delete stays', 'set stays']);
+    expect(world.watched.restarts()).toContain('expired');
+  }, 60_000);
+
+  test('whose etcd dies is followed on when it is back', async () => {
+    await using world = await setUp(cluster, api);
+    await cluster.kill('etcd');
+    await cluster.start('etcd');
+    await eventually(async () => bodyOf(await api.create(configMap('new'))), { timeoutMs: 20_000 });
+    await eventually(() => expect(world.watched.told()).toContain('set new'), { timeoutMs: 20_000 });
+  }, 60_000);
+});

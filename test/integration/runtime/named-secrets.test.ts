@@ -1,0 +1,108 @@
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { listWatchSecretMeta } from '../../../operator/kube/list-watch.ts';
+import { systemClock } from '../../../operator/ops/system-clock.ts';
+import { NamedSecretWatches } from '../../../operator/runtime/named-secrets.ts';
+import { bodyOf, testApi } from '../../support/api.ts';
+import { eventually } from '../../support/eventually.ts';
+import { openKube } from '../../support/kube.ts';
+
+const api = testApi();
+afterAll(api.close);
+
+const secret = (namespace: string, name: string) => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name, namespace },
+  stringData: { password: 'not to be seen' },
+});
+
+const setUp = async (limit = 500) => {
+  const namespace = await api.createNamespace();
+  const kube = openKube();
+  const named = new NamedSecretWatches({
+    sourceOf: (ref) =>
+      listWatchSecretMeta(kube.client, {
+        namespace: ref.namespace,
+        fieldSelector: `metadata.name=${ref.name}`,
+      }),
+    clock: systemClock,
+    random: Math.random,
+    log: kube.log,
+    metrics: kube.metrics,
+    limit,
+  });
+  const told: string[] = [];
+  named.onChange((owner) => told.push(owner));
+  return {
+    namespace,
+    named,
+    told,
+    [Symbol.asyncDispose]: async () => {
+      await named.stop();
+      await kube.close();
+    },
+  };
+};
+
+describe('Secrets that are followed by name', () => {
+  test('show to each owner that they appeared, changed and went', async () => {
+    await using world = await setUp();
+    const { namespace, named, told } = world;
+    const key = `${namespace}/s`;
+    expect(named.follow('one', [key])).toBe(true);
+    expect(named.follow('two', [key])).toBe(true);
+    expect(named.size).toBe(1);
+    bodyOf(await api.create(secret(namespace, 's')));
+    await eventually(() => expect(told.toSorted()).toEqual(['one', 'two']));
+    bodyOf(await api.delete(secret(namespace, 's')));
+    await eventually(() => expect(told.toSorted()).toEqual(['one', 'one', 'two', 'two']));
+    expect(named.get(key)).toBeUndefined();
+  });
+
+  test('bring no content into memory', async () => {
+    await using world = await setUp();
+    const { namespace, named } = world;
+    bodyOf(await api.create(secret(namespace, 's')));
+    named.follow('one', [`${namespace}/s`]);
+    await eventually(() => named.get(`${namespace}/s`) !== undefined);
+    const meta = named.get(`${namespace}/s`);
+    expect(meta).not.toHaveProperty('data');
+    expect(meta?.fields.foreignData).toEqual(['password']);
+  });
+
+  test('are no longer watched when the last owner has lost interest', async () => {
+    await using world = await setUp();
+    const { namespace, named, told } = world;
+    bodyOf(await api.create(secret(namespace, 's')));
+    named.follow('one', [`${namespace}/s`]);
+    named.follow('two', [`${namespace}/s`]);
+    await eventually(() => named.get(`${namespace}/s`) !== undefined);
+    named.follow('one', []);
+    expect(named.size).toBe(1);
+    named.follow('two', [`${namespace}/other`]);
+    expect(named.get(`${namespace}/s`)).toBeUndefined();
+    told.length = 0;
+    bodyOf(await api.delete(secret(namespace, 's')));
+    bodyOf(await api.create(secret(namespace, 'other')));
+    await eventually(() => expect(told).toEqual(['two']));
+  });
+
+  test('beyond the bound are not watched, and the owner is told so', async () => {
+    await using world = await setUp(2);
+    const { named } = world;
+    expect(named.follow('one', ['n/a', 'n/b'])).toBe(true);
+    expect(named.follow('two', ['n/b', 'n/c'])).toBe(false);
+    named.follow('one', []);
+    expect(named.follow('two', ['n/b', 'n/c'])).toBe(true);
+  });
+
+  test('share connections, hundreds of them', async () => {
+    await using world = await setUp();
+    const { namespace, named, told } = world;
+    const keys = Array.from({ length: 250 }, (_, i) => `${namespace}/s${i}`);
+    expect(named.follow('one', keys)).toBe(true);
+    bodyOf(await api.create(secret(namespace, 's0')));
+    bodyOf(await api.create(secret(namespace, 's249')));
+    await eventually(() => expect(told).toHaveLength(2));
+  }, 20_000);
+});
