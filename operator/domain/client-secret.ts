@@ -1,0 +1,34 @@
+/** The secrets of a client, as its Secret holds them: both match, while a rotation is under way. */
+export interface ClientSecrets {
+  readonly current: string | undefined;
+  readonly previous: string | undefined;
+}
+
+/** Suffix of the data key whose secret is accepted too. */
+export const PREVIOUS_SUFFIX = '_previous';
+/** Data key in a Secret that the operator makes, beside the secret's own. */
+export const CLIENT_ID_KEY = 'client_id';
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+const readValue = (base64: string | undefined): string | undefined => {
+  if (base64 === undefined) return undefined;
+  try {
+    const text = utf8.decode(Buffer.from(base64, 'base64')).replace(/\r?\n$/u, '');
+    return text === '' ? undefined : text;
+  } catch {
+    return undefined;
+  }
+};
+
+/**
+ * Reads the data of a client's Secret (base64 values): the secret under `key` and the one under `<key>_previous`,
+ * each without one trailing newline. What is missing, empty or no UTF-8 is undefined, and matches nothing.
+ */
+export const readClientSecrets = (
+  data: Readonly<Record<string, string>> | undefined,
+  key: string,
+): ClientSecrets => ({
+  current: readValue(data?.[key]),
+  previous: readValue(data?.[`${key}${PREVIOUS_SUFFIX}`]),
+});

@@ -1,0 +1,122 @@
+import type { KeyEntry } from '../api/signing-key.ts';
+import { PRIVATE_PEM } from '../domain/key-secrets.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { KeyPairs } from '../ports/keys.ts';
+import type { Log } from '../ports/log.ts';
+import type { Secret } from '../ports/secrets.ts';
+import type { Signer } from '../ports/signing.ts';
+
+const FIRST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 30_000;
+
+export interface KeyLoaderOptions {
+  /** The Secret of that name in the operator's namespace; undefined where there is none. */
+  readonly readSecret: (name: string, signal: AbortSignal) => Promise<Secret | undefined>;
+  readonly keyPairs: Pick<KeyPairs, 'read' | 'signer'>;
+  readonly clock: Clock;
+  /** [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+  /** Called when a signer is there that was not before. */
+  readonly onLoaded: () => void;
+}
+
+interface Loading {
+  readonly entry: KeyEntry;
+  readonly stop: AbortController;
+  failures: number;
+  busy: boolean;
+  cancelTimer: () => void;
+}
+
+/** The private halves that may have to sign, held while they are wanted; what can't be read is tried again, with backoff. */
+export class KeyLoader {
+  readonly #options: KeyLoaderOptions;
+  readonly #signers = new Map<string, Signer>();
+  readonly #loading = new Map<string, Loading>();
+
+  constructor(options: KeyLoaderOptions) {
+    this.#options = options;
+  }
+
+  /** The signer of a kid that is wanted, once its private half is here. */
+  signer(kid: string): Signer | undefined {
+    return this.#signers.get(kid);
+  }
+
+  /** True once a wanted key has been read, or could not be. */
+  tried(kid: string): boolean {
+    return this.#signers.has(kid) || (this.#loading.get(kid)?.failures ?? 0) > 0;
+  }
+
+  /** Replaces what is wanted: forgets the rest at once, and looks again now for what is missing. */
+  want(entries: readonly KeyEntry[]): void {
+    const wanted = new Map(entries.map((entry) => [entry.kid, entry]));
+    for (const kid of this.#signers.keys()) if (!wanted.has(kid)) this.#signers.delete(kid);
+    for (const [kid, loading] of this.#loading) {
+      const entry = wanted.get(kid);
+      if (!entry || !isAtSamePlace(entry, loading.entry)) this.#end(kid, loading);
+    }
+    for (const entry of wanted.values()) if (!this.#signers.has(entry.kid)) this.#begin(entry);
+  }
+
+  #begin(entry: KeyEntry): void {
+    const loading = this.#loading.get(entry.kid) ?? {
+      entry,
+      stop: new AbortController(),
+      failures: 0,
+      busy: false,
+      cancelTimer: () => {},
+    };
+    this.#loading.set(entry.kid, loading);
+    loading.cancelTimer();
+    if (!loading.busy) void this.#load(loading);
+  }
+
+  #end(kid: string, loading: Loading): void {
+    loading.stop.abort();
+    loading.cancelTimer();
+    this.#loading.delete(kid);
+  }
+
+  /** Never rejects: an error is a reason to try again. */
+  async #load(loading: Loading): Promise<void> {
+    const { entry, stop } = loading;
+    const { kid } = entry;
+    loading.busy = true;
+    const outcome = await this.#read(entry, stop.signal).catch((error: unknown) => ({ error }));
+    loading.busy = false;
+    if (stop.signal.aborted) return;
+    if ('signer' in outcome) {
+      this.#signers.set(kid, outcome.signer);
+      this.#loading.delete(kid);
+      this.#options.onLoaded();
+      return;
+    }
+    this.#options.log.warn('a private key is not at hand; trying again', { kid, ...outcome });
+    loading.failures++;
+    const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(loading.failures - 1, 10));
+    const jittered = wait * (0.5 + this.#options.random() / 2);
+    loading.cancelTimer = this.#options.clock.after(jittered, () => void this.#load(loading));
+  }
+
+  async #read(
+    { kid, algorithm, secretRef }: KeyEntry,
+    signal: AbortSignal,
+  ): Promise<{ signer: Signer } | { problem: string }> {
+    const { readSecret, keyPairs } = this.#options;
+    if (!secretRef) return { problem: 'status names no Secret' };
+    const secret = await readSecret(secretRef.name, signal);
+    const data = secret?.data?.[secretRef.key ?? PRIVATE_PEM];
+    if (data === undefined) return { problem: 'the Secret or its key is missing' };
+    const reading = await keyPairs.read(Buffer.from(data, 'base64').toString('utf8'), algorithm);
+    if ('problem' in reading) return reading;
+    if (reading.key.kid !== kid) return { problem: 'the Secret holds another key' };
+    return { signer: await keyPairs.signer(reading.key) };
+  }
+}
+
+const isAtSamePlace = (a: KeyEntry, b: KeyEntry): boolean =>
+  a.secretRef?.name === b.secretRef?.name &&
+  a.secretRef?.key === b.secretRef?.key &&
+  a.algorithm === b.algorithm;
