@@ -17,6 +17,8 @@ export const TOKEN_INDEX = {
   anyKid: 'anyKid',
   /** By the reasons of `Ready` and `Renewing`. */
   reason: 'reason',
+  /** By the reason of `Ready` alone, `Issuing` before there is one: each Token once. */
+  state: 'state',
   /** By `<namespace>/<name>` of the Secret that it asks for. */
   secret: 'secret',
   namespace: 'namespace',
@@ -44,6 +46,7 @@ export const TOKEN_INDEXERS: Indexers<Token> = {
       findCondition(status?.conditions, 'Ready')?.reason,
       findCondition(status?.conditions, 'Renewing')?.reason,
     ),
+  [TOKEN_INDEX.state]: ({ status }) => [findCondition(status?.conditions, 'Ready')?.reason ?? 'Issuing'],
   [TOKEN_INDEX.secret]: (token) => [`${token.metadata.namespace}/${secretNameOf(token)}`],
   [TOKEN_INDEX.namespace]: ({ metadata }) => [metadata.namespace],
   [TOKEN_INDEX.id]: idsOf,
