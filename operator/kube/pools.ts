@@ -12,7 +12,8 @@ export interface Pools {
   headers: Readonly<Record<string, string>>;
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
+/** TCP and TLS; a request that waits for its connection is not counted by its own timeout. */
+const CONNECT_TIMEOUT_MS = 5_000;
 /** Below the API server's own 90 s, so that it is never the one to close a connection that we are about to use. */
 const KEEP_ALIVE_MS = 45_000;
 /** Most bytes of one answer: a page of 500 objects at their largest. A watch has no end and no such bound. */
