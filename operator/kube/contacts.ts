@@ -64,7 +64,8 @@ export class Contacts {
     this.#lookedAt = this.#clock.now();
     this.#cancel = this.#clock.after(LOOK_MS, () => {
       for (const contact of this.#contacts) this.#look(contact);
-      this.#arm();
+      if (this.#contacts.size > 0) this.#arm();
+      else this.#cancel = undefined;
     });
   }
 

@@ -1,0 +1,228 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { ApiError } from '../../../operator/ports/kube.ts';
+import type {
+  ListOptions,
+  ListPage,
+  ListWatch,
+  WatchEvent,
+  WatchOptions,
+} from '../../../operator/ports/watch.ts';
+import { ObjectStore } from '../../../operator/runtime/object-store.ts';
+import { Reflector } from '../../../operator/runtime/reflector.ts';
+import { FakeClock, settle } from '../../support/fake-clock.ts';
+import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
+
+interface Thing {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+    readonly creationTimestamp: string;
+  };
+}
+
+const thing = (name: string, rv: number): Thing => ({
+  metadata: { name, namespace: 'n', uid: name, resourceVersion: `${rv}`, creationTimestamp: '' },
+});
+
+const added = (name: string, rv: number): WatchEvent<Thing> => ({
+  type: 'ADDED',
+  object: thing(name, rv),
+  resourceVersion: `${rv}`,
+});
+const bookmark = (rv: number, initialEventsEnd = false): WatchEvent<Thing> => ({
+  type: 'BOOKMARK',
+  resourceVersion: `${rv}`,
+  initialEventsEnd,
+});
+
+/** One watch: batches, then an error, an end, or silence. */
+interface Stream {
+  readonly batches?: readonly (readonly WatchEvent<Thing>[])[];
+  readonly ends?: 'end' | 'silence' | ApiError;
+}
+
+const refused = new ApiError('forbidden', { status: 422, reason: 'Invalid' });
+const gone = new ApiError('too old', { status: 410, reason: 'Expired' });
+const broken = new ApiError('cut', { status: 0, reason: 'Unreachable' });
+
+const stop = { current: new AbortController() };
+afterEach(() => stop.current.abort());
+
+/** A reflector over scripted streams; the last of them is followed by silence. */
+const run = (streams: readonly (Stream | ApiError)[], pages: readonly ListPage<Thing>[] = []) => {
+  stop.current = new AbortController();
+  const clock = new FakeClock();
+  const [log, metrics] = [recordedLog(), recordedMetrics()];
+  const store = new ObjectStore<Thing>({ log });
+  const watches: WatchOptions[] = [];
+  const lists: ListOptions[] = [];
+  const until = (signal: AbortSignal) =>
+    new Promise<never>((_resolve, reject) => {
+      const abort = () => reject(new ApiError('aborted', { status: 0, reason: 'Aborted' }));
+      if (signal.aborted) abort();
+      signal.addEventListener('abort', abort);
+    });
+  const source: ListWatch<Thing> = {
+    resource: 'things',
+    lastContact: () => 0,
+    list: async (options) => {
+      lists.push(options);
+      const page = pages[lists.length - 1];
+      if (!page) throw broken;
+      return page;
+    },
+    watch: async (options) => {
+      watches.push(options);
+      const stream = streams[watches.length - 1] ?? {};
+      if (stream instanceof ApiError) throw stream;
+      return (async function* () {
+        for (const batch of stream.batches ?? []) yield batch;
+        if (stream.ends instanceof ApiError) throw stream.ends;
+        if (stream.ends !== 'end') await until(options.signal);
+      })();
+    },
+  };
+  const reflector = new Reflector({
+    source,
+    store,
+    inScope: () => true,
+    clock,
+    random: () => 0.5,
+    log,
+    metrics,
+  });
+  const ended = reflector.run(stop.current.signal);
+  const restarts = () => metrics.calls.map((call) => call[2]);
+  return { clock, log, store, watches, lists, reflector, restarts, ended };
+};
+
+const first: Stream = { batches: [[added('a', 1), added('b', 2), bookmark(2, true)]] };
+
+describe('a reflector', () => {
+  test('asks for initial events, and is synced at their bookmark and not before', async () => {
+    const half = run([{ batches: [[added('a', 1)]] }]);
+    await settle();
+    expect(half.reflector.synced).toBe(false);
+    stop.current.abort();
+    const whole = run([first]);
+    await settle();
+    expect(whole.reflector.synced).toBe(true);
+    expect(whole.watches[0]).toMatchObject({ resourceVersion: '', initialEvents: true });
+  });
+
+  test('resumes after a cut where it was, by event or bookmark, without a list', async () => {
+    const { clock, watches, lists } = run([
+      { ...first, ends: broken },
+      { batches: [[added('c', 7)]], ends: broken },
+      { batches: [[bookmark(9)]], ends: 'end' },
+    ]);
+    await clock.advance(1_000);
+    expect(watches.map(({ resourceVersion }) => resourceVersion)).toEqual(['', '2', '7', '9']);
+    expect(watches.map(({ initialEvents }) => initialEvents)).toEqual([true, false, false, false]);
+    expect(lists).toEqual([]);
+  });
+
+  test('begins again when the initial events were cut off in their middle', async () => {
+    const { clock, watches, reflector } = run([{ batches: [[added('a', 1)]], ends: broken }, first]);
+    await clock.advance(1_000);
+    expect(watches.map(({ initialEvents }) => initialEvents)).toEqual([true, true]);
+    expect(reflector.synced).toBe(true);
+  });
+
+  test.each([
+    ['in the stream', { ends: gone }],
+    ['instead of a stream', gone],
+  ])('lists again on a 410 %s, and drops what is no longer there', async (_name, expired) => {
+    const second: Stream = { batches: [[added('b', 2), added('c', 9), bookmark(9, true)]] };
+    const { clock, store, watches, restarts } = run([{ ...first, ends: 'end' }, expired, second]);
+    await clock.advance(1_000);
+    expect(watches.map(({ initialEvents }) => initialEvents)).toEqual([true, false, true]);
+    expect([...store.keys()].sort()).toEqual(['n/b', 'n/c']);
+    expect(restarts()).toEqual(['closed', 'expired']);
+  });
+
+  test('falls back to pages where the server refuses initial events, and never asks again', async () => {
+    const page = (name: string, rv: string, continueToken?: string): ListPage<Thing> => ({
+      resourceVersion: rv,
+      continueToken,
+      items: [thing(name, 1)],
+    });
+    const { clock, store, lists, watches } = run(
+      [refused, { ends: gone }, {}],
+      [page('a', '5', 'next'), page('b', '5'), page('c', '8')],
+    );
+    await clock.advance(1_000);
+    expect(lists.map(({ limit, continueToken }) => [limit, continueToken])).toEqual([
+      [500, undefined],
+      [500, 'next'],
+      [500, undefined],
+    ]);
+    expect(watches.map(({ resourceVersion }) => resourceVersion)).toEqual(['', '5', '8']);
+    expect([...store.keys()]).toEqual(['n/c']);
+  });
+
+  test('gives up a stream that is silent for 90 s, and no sooner', async () => {
+    const { clock, watches, restarts } = run([first]);
+    await clock.advance(89_999);
+    expect(watches).toHaveLength(1);
+    await clock.advance(200);
+    expect(watches).toHaveLength(2);
+    expect(restarts()).toEqual(['stalled']);
+  });
+
+  test('lists by pages where initial events come to no end', async () => {
+    const { clock, lists } = run([{ batches: [[added('a', 1)]] }]);
+    await clock.advance(91_000);
+    expect(lists.length).toBeGreaterThan(0);
+  });
+
+  test('backs off from failure to failure, up to ten seconds, and starts afresh after a good stream', async () => {
+    const { clock, watches } = run(
+      [first, ...Array.from({ length: 12 }, () => broken)].map((one, at) =>
+        at === 0 ? { ...first, ends: broken } : one,
+      ),
+    );
+    const waits: number[] = [];
+    while (watches.length < 12) {
+      await settle();
+      waits.push(clock.untilNext ?? 0);
+      await clock.advance(clock.untilNext ?? 0);
+    }
+    expect(waits.slice(0, 4)).toEqual([50, 100, 200, 400]);
+    expect(Math.max(...waits)).toBe(5_000);
+  });
+
+  test('waits as long as the API server asks', async () => {
+    const busy = new ApiError('busy', { status: 429, reason: 'TooManyRequests', retryAfterMs: 4_000 });
+    const { clock, watches } = run([busy, first]);
+    await clock.advance(3_999);
+    expect(watches).toHaveLength(1);
+    await clock.advance(1);
+    expect(watches).toHaveLength(2);
+  });
+
+  test('asks the API server to end a watch within five to ten minutes', async () => {
+    const { watches } = run([first]);
+    await settle();
+    expect(watches[0]?.timeoutSeconds).toBe(450);
+  });
+
+  test('takes a watch that the server ended for no failure', async () => {
+    const { clock, log, watches } = run([{ ...first, ends: 'end' }, {}]);
+    await settle();
+    await clock.advance(0);
+    expect(watches).toHaveLength(2);
+    expect(log.lines).toEqual([]);
+  });
+
+  test('ends when it is told to, and takes nothing in afterwards', async () => {
+    const { reflector, ended, clock } = run([first]);
+    await settle();
+    stop.current.abort();
+    await ended;
+    expect(reflector.alive).toBe(false);
+    expect(clock.pending).toBe(0);
+  });
+});
