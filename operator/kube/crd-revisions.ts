@@ -1,10 +1,8 @@
+import { CRD_REVISION_ANNOTATION } from '../api/crd.ts';
 import type { KubeObject } from '../api/meta.ts';
 import type { Clock } from '../ports/clock.ts';
 import { isNotFound, type ResourceType } from '../ports/kube.ts';
 import type { KubeClient } from './client.ts';
-
-/** On an installed CRD: which revision of our schemas it is. */
-const REVISION_ANNOTATION = 'm2moauth.dev/crd-revision';
 
 const AGAIN_AFTER_PROBLEM_MS = 5_000;
 const AGAIN_MS = 60_000;
@@ -36,7 +34,7 @@ export const createCrdRevisions = (options: CrdRevisionsOptions): CrdRevisions =
     try {
       const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`;
       const { metadata } = await client.request<KubeObject>({ verb: 'get', path, accept: METADATA, signal });
-      const revision = Number(metadata.annotations?.[REVISION_ANNOTATION] ?? 0);
+      const revision = Number(metadata.annotations?.[CRD_REVISION_ANNOTATION] ?? 0);
       if (revision >= wanted) return undefined;
       return `${name} is at revision ${revision}, older than ${wanted}: apply the crds/ of this release`;
     } catch (error) {

@@ -67,6 +67,6 @@ test.each(commands)(
 );
 
 test('after the tour the Token is blacklisted', async () => {
-  const after = await waitForReason(installation.api, token('report-writer', 'team-a'), 'Blacklisted');
+  const after = await waitForReason(installation.api, token('reports', 'default'), 'Blacklisted');
   expect(after.status.blacklisted.flag).toBe(true);
 });

@@ -1,0 +1,21 @@
+import { TOKEN_REASONS } from '../api/conditions.ts';
+import { KEY_PHASES } from '../api/signing-key.ts';
+import type { Population } from '../ops/metrics.ts';
+import { TOKEN_INDEX } from '../reconcilers/token-indexes.ts';
+import type { Informers } from './informers.ts';
+
+/** What the population metrics read at a scrape: sizes of indexes, never a walk over Tokens. */
+export const populationOf = (informers: Informers): Population => ({
+  tokensByState: () =>
+    Object.fromEntries(
+      TOKEN_REASONS.map((reason) => [reason, informers.tokens.cache.countByIndex(TOKEN_INDEX.state, reason)]),
+    ),
+  keysByPhase: () => {
+    const counts: Record<string, number> = Object.fromEntries(KEY_PHASES.map((phase) => [phase, 0]));
+    for (const { status } of informers.signingKeys.cache.values()) {
+      for (const { phase } of status?.keys ?? []) counts[phase] = (counts[phase] ?? 0) + 1;
+    }
+    return counts;
+  },
+  cached: () => Object.fromEntries(Object.values(informers).map(({ name, cache }) => [name, cache.size])),
+});

@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto';
+import type { OAuthClient } from '../api/oauth-client.ts';
+import type { Token } from '../api/token.ts';
+import type { Config } from '../config/schema.ts';
+import { newClientSecret } from '../crypto/client-secret.ts';
+import { findJwkProblem } from '../crypto/public-jwk.ts';
+import type { IssuerSettings } from '../domain/claims.ts';
+import type { IssuerKeyring } from '../issuer/keyring.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { createResourceClient } from '../kube/resource-client.ts';
+import { OAUTH_CLIENTS, SECRETS, TOKENS } from '../kube/resource-types.ts';
+import { buildSecretMeta } from '../kube/secret-meta.ts';
+import { jsonFetcher } from '../outbound/fetch-json.ts';
+import type { EventRecorder } from '../ports/events.ts';
+import type { Metrics } from '../ports/metrics.ts';
+import type { NamedSecrets, Secret } from '../ports/secrets.ts';
+import { ClientCredentialsReconciler } from '../reconcilers/client-credentials.ts';
+import { clientOfFollower, clientOfSecret, clientTriggers } from '../reconcilers/client-triggers.ts';
+import { OAuthClientReconciler } from '../reconcilers/oauth-clients.ts';
+import { tokenTriggers } from '../reconcilers/token-triggers.ts';
+import { TokenReconciler } from '../reconcilers/tokens.ts';
+import { Controller } from '../runtime/controller.ts';
+import type { ReflectorSurroundings } from '../runtime/informer.ts';
+import type { Informers } from './informers.ts';
+
+/** The controllers, and what puts keys into their queues. */
+export interface Reconcilers {
+  readonly controllers: readonly Controller[];
+  /** To be called before the caches start. */
+  connect(): void;
+  disconnect(): void;
+}
+
+/** What every reconciler is built from. */
+export interface ReconcilerParts extends ReflectorSurroundings {
+  readonly metrics: Metrics;
+  /** Refuses writes while this replica does not lead. */
+  readonly writer: KubeClient;
+  readonly informers: Informers;
+  readonly named: NamedSecrets;
+  readonly keyring: IssuerKeyring;
+  readonly events: EventRecorder;
+}
+
+/** Tokens worked on at a time: enough to keep an API server of many cores busy, few enough for one of two. */
+const TOKENS_AT_A_TIME = 32;
+/** Clients whose Secrets and issuers are looked at at a time; an issuer may take its 5 s. */
+const CREDENTIALS_AT_A_TIME = 4;
+
+/** What the configuration says of every JWT. */
+export const issuerSettingsOf = ({ issuer }: Config): IssuerSettings => ({
+  url: issuer.url,
+  ownerClaim: issuer.ownerClaim,
+  deviceIDClaim: issuer.deviceIDClaim,
+  tokenType: issuer.tokenType,
+  backdateMs: issuer.backdate,
+});
+
+const wireTokens = (config: Config, parts: ReconcilerParts) => {
+  const { informers, writer } = parts;
+  const caches = {
+    tokens: informers.tokens.cache,
+    clients: informers.clients.cache,
+    secrets: informers.secrets.cache,
+    namespaces: informers.namespaces.cache,
+  };
+  const reconciler = new TokenReconciler({
+    ...parts,
+    ...caches,
+    settings: issuerSettingsOf(config),
+    tokenClient: createResourceClient<Token>(writer, TOKENS),
+    secretClient: createResourceClient<Secret>(writer, SECRETS, { keepManagedFields: true }),
+    secretMetaOf: buildSecretMeta,
+  });
+  const controller = new Controller({
+    ...parts,
+    name: 'Token',
+    concurrency: TOKENS_AT_A_TIME,
+    reconcile: (key, signal) => reconciler.reconcile(key, signal),
+  });
+  const connect = (): (() => void) => tokenTriggers({ ...parts, ...caches, queue: controller.queue });
+  return { controllers: [controller], connect };
+};
+
+const wireClients = (config: Config, parts: ReconcilerParts) => {
+  const { informers, writer, named } = parts;
+  const clients = informers.clients.cache;
+  const sinks = {
+    ...parts,
+    clients,
+    clientClient: createResourceClient<OAuthClient>(writer, OAUTH_CLIENTS),
+    settings: issuerSettingsOf(config),
+  };
+  const registration = new OAuthClientReconciler(sinks);
+  const credentials = new ClientCredentialsReconciler({
+    ...sinks,
+    secretClient: createResourceClient<Secret>(writer, SECRETS),
+    newClientSecret: () => newClientSecret(randomBytes),
+    fetchJson: jsonFetcher(config.outbound),
+    findJwkProblem,
+  });
+  const registers = new Controller({
+    ...parts,
+    name: 'OAuthClient',
+    concurrency: 1,
+    reconcile: (key, signal) => registration.reconcile(key, signal),
+  });
+  const verifies = new Controller({
+    ...parts,
+    name: 'OAuthClientCredentials',
+    concurrency: CREDENTIALS_AT_A_TIME,
+    reconcile: (key, signal) => credentials.reconcile(key, signal),
+  });
+  const connect = (): (() => void) => {
+    const stops = [
+      clients.onChange((change) => {
+        for (const key of clientTriggers(change, clients)) registers.queue.add(key);
+        verifies.queue.add(change.key);
+      }),
+      informers.secrets.cache.onChange((change) => {
+        const key = clientOfSecret(change.type === 'set' ? change.object : change.old);
+        if (key !== undefined) verifies.queue.add(key);
+      }),
+      named.onChange((owner) => {
+        const key = clientOfFollower(owner);
+        if (key !== undefined) verifies.queue.add(key);
+      }),
+    ];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  };
+  return { controllers: [registers, verifies], connect };
+};
+
+/** Builds the reconcilers of every kind, each with its controller and its triggers. */
+export const buildReconcilers = (config: Config, parts: ReconcilerParts): Reconcilers => {
+  const wired = [wireClients(config, parts), wireTokens(config, parts)];
+  let stops: (() => void)[] = [];
+  return {
+    controllers: wired.flatMap(({ controllers }) => controllers),
+    connect: () => {
+      stops = wired.map(({ connect }) => connect());
+    },
+    disconnect: () => {
+      for (const stop of stops) stop();
+    },
+  };
+};
