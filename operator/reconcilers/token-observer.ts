@@ -26,8 +26,9 @@ export interface TokenSources {
   readonly named: NamedSecrets;
   readonly keyring: Keyring;
   readonly settings: IssuerSettings;
+  /** Its answers have to keep `metadata.managedFields`: they tell who wrote what. */
   readonly secretClient: Pick<ResourceClient<Secret>, 'get'>;
-  /** What is kept of a Secret that was read or written (its managedFields are needed). */
+  /** What is kept of a Secret that was read or written. */
   readonly secretMetaOf: (secret: KubeObject) => SecretMeta;
 }
 
