@@ -60,9 +60,7 @@ export class ApiEventRecorder implements EventRecorder {
     series.count++;
     series.lastAt = this.#options.clock.now();
     this.#waiting.add(series);
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#startWriting();
   }
 
   /** Takes no more notes, and writes what waits without its usual pace, for at most `deadlineMs`. Never throws. */
@@ -71,7 +69,7 @@ export class ApiEventRecorder implements EventRecorder {
     this.#flushing = true;
     this.#bucket.open();
     const cancel = this.#options.clock.after(deadlineMs, () => this.#abort.abort());
-    await this.#writing;
+    while (this.#writing) await this.#writing;
     cancel();
     this.#abort.abort();
     for (let left = this.#waiting.size; left > 0; left--) this.#options.metrics.eventDropped();
@@ -82,17 +80,26 @@ export class ApiEventRecorder implements EventRecorder {
     const key = seriesKeyOf(note);
     const now = this.#options.clock.now();
     const known = this.#series.get(key);
+    const isWaiting = known !== undefined && this.#waiting.has(known);
+    if (!isWaiting && this.#waiting.size >= MAX_WAITING) return undefined;
     this.#series.delete(key);
-    if (known && (now - known.lastAt < SERIES_ENDS_MS || this.#waiting.has(known))) {
+    if (known && (isWaiting || now - known.lastAt < SERIES_ENDS_MS)) {
       this.#series.set(key, known);
       return known;
     }
-    if (this.#waiting.size >= MAX_WAITING) return undefined;
     const series: EventSeries = { note, firstAt: now, lastAt: now, count: 0, name: undefined };
     this.#series.set(key, series);
     const [oldest] = this.#series.keys();
     if (this.#series.size > MAX_SERIES && oldest !== undefined) this.#series.delete(oldest);
     return series;
+  }
+
+  #startWriting(): void {
+    this.#writing ??= this.#writeAll().finally(() => {
+      this.#writing = undefined;
+      // A note that came after the last look.
+      if (this.#waiting.size > 0 && !this.#abort.signal.aborted) this.#startWriting();
+    });
   }
 
   async #writeAll(): Promise<void> {
