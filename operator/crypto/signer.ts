@@ -1,6 +1,6 @@
 import { importPKCS8, SignJWT } from 'jose';
-import type { Metrics } from '../ports/metrics.ts';
 import type { KeyPair } from '../ports/keys.ts';
+import type { Metrics } from '../ports/metrics.ts';
 import type { Signer } from '../ports/signing.ts';
 
 export interface SignerOptions {

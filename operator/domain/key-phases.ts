@@ -12,7 +12,7 @@ const PUBLISH_BEFORE = '24h';
 /** Max-age of the JWKS that is served: a key that verifiers may not know yet never signs by schedule. */
 const MIN_PUBLISH_SECONDS = 300;
 /** What the schema lets `status.keys` hold. */
-export const MAX_KEYS = 64;
+export const MAX_KEYS = 256;
 
 /** An observation, and what every step of a plan asks of it. Times are in seconds since the Unix epoch. */
 export interface Pass extends SigningKeyObservation {

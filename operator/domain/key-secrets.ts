@@ -90,3 +90,27 @@ export const rebuildEntry = (secret: KeySecret): KeyEntry | undefined => {
     secretRef: { name: secret.name },
   };
 };
+
+const isRetiredEntry = (value: unknown): value is KeyEntry => {
+  if (typeof value !== 'object' || value === null) return false;
+  const { kid, algorithm, phase, publishedAt, publicJWK } = value as Partial<KeyEntry>;
+  return (
+    typeof kid === 'string' &&
+    ALGORITHMS.some((known) => known === algorithm) &&
+    phase === 'Retired' &&
+    typeof publishedAt === 'string' &&
+    typeof publicJWK === 'object' &&
+    publicJWK !== null
+  );
+};
+
+/** Reads what {@link RETIRED_KEYS} holds; what can't be read is none. */
+export const readRetiredKeys = (text: string | undefined): KeyEntry[] => {
+  if (text === undefined) return [];
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value.filter(isRetiredEntry) : [];
+  } catch {
+    return [];
+  }
+};

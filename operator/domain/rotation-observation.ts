@@ -17,6 +17,8 @@ export interface SigningKeyObservation {
   readonly readableKids: ReadonlySet<string>;
   /** When the last good token signed with a key expires, in seconds since the Unix epoch; undefined where there is none. */
   lastExpirationOf(kid: string): number | 'never' | undefined;
+  /** Why keys that had to be generated could not be stored. */
+  readonly failure?: string | undefined;
   /** Milliseconds since the Unix epoch. */
   readonly now: number;
 }

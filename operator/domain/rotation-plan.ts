@@ -1,6 +1,6 @@
 import { GROUP } from '../api/meta.ts';
 import type { Algorithm, KeyEntry, SigningKeyStatus } from '../api/signing-key.ts';
-import { canonicalJson } from './canonical-json.ts';
+import { canonicalDigest, canonicalJson } from './canonical-json.ts';
 import {
   activate,
   beginPass,
@@ -52,8 +52,17 @@ const activeOf = (entries: readonly KeyEntry[]): KeyEntry | undefined =>
 const standbyOf = (entries: readonly KeyEntry[], pass: Pass): KeyEntry | undefined =>
   entries.filter((entry) => entry.phase === 'Published' && pass.isUsable(entry)).sort(byPublication)[0];
 
-const isRotationAsked = ({ signingKey }: Pass): boolean => {
+/** What the status can hold of any annotation. */
+const MAX_REMEMBERED = 1024;
+
+const askedRotation = ({ signingKey }: Pass): string | undefined => {
   const asked = signingKey.metadata.annotations?.[ROTATE_ANNOTATION];
+  return asked !== undefined && asked.length > MAX_REMEMBERED ? canonicalDigest(asked) : asked;
+};
+
+const isRotationAsked = (pass: Pass): boolean => {
+  const { signingKey } = pass;
+  const asked = askedRotation(pass);
   const hasKeys = (signingKey.status?.keys ?? []).length > 0;
   return hasKeys && asked !== undefined && asked !== signingKey.status?.lastHandledRotate;
 };
@@ -119,8 +128,8 @@ const retireSurplus = (entries: readonly KeyEntry[], pass: Pass): KeyEntry[] => 
 };
 
 const handledRotate = (rotated: boolean, pass: Pass): string | undefined => {
-  const { metadata, status } = pass.signingKey;
-  const asked = metadata.annotations?.[ROTATE_ANNOTATION];
+  const { status } = pass.signingKey;
+  const asked = askedRotation(pass);
   // A brought key has nothing to rotate to: the wish is not kept for the day it has.
   const isHandled = rotated || pass.brought !== undefined || !isRotationAsked(pass);
   return asked !== undefined && isHandled ? asked : status?.lastHandledRotate;

@@ -23,13 +23,22 @@ const judge = (entries: readonly KeyEntry[], pass: Pass): ConditionVerdict => {
     if (isCompromised) return ready('False', 'KeyCompromised', found.problem);
     return ready('False', 'PrivateKeyInvalid', `spec.privateKeyRef: ${found.problem}`);
   }
+  const because = pass.failure === undefined ? '' : `: ${pass.failure}`;
   const active = entries.find(({ phase }) => phase === 'Active');
-  if (!active) return ready('False', 'NoActiveKey', 'no key has been made yet');
+  if (!active) return ready('False', 'NoActiveKey', `no key could be made yet${because}`);
   if (!pass.isUsable(active)) {
-    return ready('False', 'NoActiveKey', `the private half of key ${active.kid} is lost, and none stands by`);
+    return ready(
+      'False',
+      'NoActiveKey',
+      `the private half of key ${active.kid} is lost, and none stands by${because}`,
+    );
   }
   const standby = entries.find(({ phase }) => phase === 'Published');
-  const next = standby ? `; key ${standby.kid} (${standby.algorithm}) stands by` : '';
+  const next = standby
+    ? `; key ${standby.kid} (${standby.algorithm}) stands by`
+    : brought
+      ? ''
+      : `; none stands by${because}`;
   return ready('True', 'Active', `key ${active.kid} (${active.algorithm}) signs${next}`);
 };
 

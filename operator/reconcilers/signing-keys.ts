@@ -1,0 +1,177 @@
+import { keyOf } from '../api/meta.ts';
+import type { KeyEntry, SigningKey } from '../api/signing-key.ts';
+import type { Token } from '../api/token.ts';
+import { buildJwks } from '../domain/jwks.ts';
+import { planSigningKey, type SigningKeyPlan } from '../domain/rotation-plan.ts';
+import type { Cache } from '../ports/cache.ts';
+import type { Clock } from '../ports/clock.ts';
+import { ApiError, isRefused } from '../ports/kube.ts';
+import type { Log } from '../ports/log.ts';
+import type { NamedSecrets, Secret } from '../ports/secrets.ts';
+import { DONE, type Verdict } from '../runtime/controller.ts';
+import { applyJwks, type JwksSinks } from './jwks-config-map.ts';
+import {
+  describeKeySecret,
+  type ObservedSigningKey,
+  observeSigningKey,
+  type SigningKeySources,
+} from './signing-key-observer.ts';
+import { signingKeyFollowerOf } from './signing-key-triggers.ts';
+import {
+  changeKeySecret,
+  createKeySecret,
+  removeKeySecret,
+  type SigningKeySinks,
+  writeSigningKeyStatus,
+} from './signing-key-writes.ts';
+import { lastExpirations } from './token-expirations.ts';
+
+/** All that the reconciler of SigningKeys works with. */
+export type SigningKeyReconcilerOptions = SigningKeySources &
+  SigningKeySinks &
+  JwksSinks & {
+    /** The operator's own: a SigningKey elsewhere is none. */
+    readonly namespace: string;
+    /** Indexed by {@link TOKEN_INDEXERS}; synced before the first pass. */
+    readonly tokens: Cache<Token>;
+    readonly named: NamedSecrets;
+    readonly clock: Clock;
+    readonly log: Log;
+  };
+
+/** Generate, status, annotate, remove, forget the removed: no pass needs more rounds. */
+const MAX_ROUNDS = 8;
+/** For a Secret that could not be followed, and a ConfigMap that is somebody else's. */
+const LOOK_AGAIN_MS = 300_000;
+
+/** A plan, what it is made from, and why keys that it asked for are not there. */
+interface Planned {
+  readonly plan: SigningKeyPlan;
+  readonly observed: ObservedSigningKey;
+  readonly error?: unknown;
+}
+
+/**
+ * Keeps the keys of SigningKeys (contract §2.5) and the ConfigMaps with the key set. Needs get, list, watch of
+ * signingkeys; update of signingkeys/status; get, list, watch, create, update, delete of secrets and configmaps, all in
+ * the operator's namespace.
+ */
+export class SigningKeyReconciler {
+  readonly #options: SigningKeyReconcilerOptions;
+  readonly #log: Log;
+
+  constructor(options: SigningKeyReconcilerOptions) {
+    this.#options = options;
+    this.#log = options.log.child({ kind: 'SigningKey' });
+  }
+
+  /**
+   * One pass for the SigningKey of that key; to be called for one key at a time.
+   * @throws ApiError on a conflict (plan again soon) and on what the API server could not do
+   */
+  async reconcile(key: string, signal: AbortSignal): Promise<Verdict> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const signingKey = this.#options.signingKeys.get(key);
+      if (signingKey?.metadata.namespace !== this.#options.namespace) {
+        this.#options.named.follow(signingKeyFollowerOf(key), []);
+        return DONE;
+      }
+      const isFollowed = this.#follow(signingKey);
+      const { plan, observed, error } = await this.#plan(signingKey, signal);
+      const isDone = await this.#apply(plan, observed, signal);
+      const isKept = await this.#publish(key, signal);
+      if (error !== undefined) throw error;
+      if (isDone) return this.#verdict(plan, isFollowed && isKept);
+    }
+    return { kind: 'requeue', afterMs: 1000 };
+  }
+
+  /** Plans, makes the keys that the plan asks for, and plans again with them. */
+  async #plan(signingKey: SigningKey, signal: AbortSignal): Promise<Planned> {
+    const { tokens, clock } = this.#options;
+    const observed = await observeSigningKey(this.#options, signingKey, signal);
+    const now = clock.now();
+    const rest = { lastExpirationOf: lastExpirations(tokens, now), now };
+    const plan = planSigningKey({ ...observed.observation, ...rest });
+    if (plan.generate.length === 0) return { plan, observed };
+    const secrets = new Map(observed.secrets);
+    const described = [...observed.observation.secrets];
+    let failure: { text: string; error: unknown } | undefined;
+    try {
+      for (const algorithm of plan.generate) {
+        const secret = await createKeySecret(this.#options, { signingKey, algorithm, signal });
+        secrets.set(secret.metadata.name, secret);
+        described.push(await describeKeySecret(this.#options, secret, signingKey));
+      }
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      failure = { text: describeFailure(error), error };
+    }
+    const observation = { ...observed.observation, secrets: described, failure: failure?.text };
+    return {
+      plan: planSigningKey({ ...observation, ...rest }),
+      observed: { observation, secrets },
+      ...(failure && { error: failure.error }),
+    };
+  }
+
+  /** True where there was nothing to do. */
+  async #apply(
+    plan: SigningKeyPlan,
+    { observation, secrets }: ObservedSigningKey,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { signingKey } = observation;
+    const { namespace } = signingKey.metadata;
+    const { status } = plan;
+    if (status) {
+      await writeSigningKeyStatus(this.#options, signingKey, { status, signal });
+      this.#log.info('status written', { name: signingKey.metadata.name, keys: summary(status.keys) });
+    }
+    for (const change of plan.change) {
+      const live: Secret | undefined = secrets.get(change.secret.name);
+      await changeKeySecret(this.#options, { change, live, signal });
+    }
+    for (const secret of plan.remove) await removeKeySecret(this.#options, secret, { namespace, signal });
+    return !status && plan.change.length === 0 && plan.remove.length === 0;
+  }
+
+  /** False where the ConfigMap's name is taken. */
+  async #publish(key: string, signal: AbortSignal): Promise<boolean> {
+    const { signingKeys, namespace } = this.#options;
+    const signingKey = signingKeys.get(key);
+    if (!signingKey) return true;
+    const all = [...signingKeys.values()].filter(({ metadata }) => metadata.namespace === namespace);
+    const isKept = await applyJwks(this.#options, { signingKey, jwks: buildJwks(all), signal });
+    if (!isKept) this.#log.warn("a ConfigMap of the key set's name is somebody else's", { key });
+    return isKept;
+  }
+
+  #follow({ metadata, spec, status }: SigningKey): boolean {
+    const names = [
+      spec.privateKeyRef?.name,
+      ...(status?.keys ?? []).map(({ secretRef }) =>
+        secretRef?.key === undefined ? undefined : secretRef.name,
+      ),
+    ].filter((name) => name !== undefined);
+    const keys = [...new Set(names)].map((name) => `${metadata.namespace}/${name}`);
+    return this.#options.named.follow(signingKeyFollowerOf(keyOf(metadata)), keys);
+  }
+
+  #verdict({ requeueAt }: SigningKeyPlan, isSettled: boolean): Verdict {
+    const waits = [
+      ...(requeueAt === undefined ? [] : [Math.max(0, requeueAt - this.#options.clock.now())]),
+      ...(isSettled ? [] : [LOOK_AGAIN_MS]),
+    ];
+    return waits.length === 0 ? DONE : { kind: 'requeue', afterMs: Math.min(...waits) };
+  }
+}
+
+const describeFailure = (error: ApiError): string => {
+  const answer = error.reason === '' ? `${error.status}` : `${error.status} ${error.reason}`;
+  return isRefused(error)
+    ? `the API server refuses its Secret (${answer}): a quota or an admission policy stands in its way`
+    : `its Secret could not be written (${answer})`;
+};
+
+const summary = (keys: readonly KeyEntry[] = []): string[] => keys.map(({ kid, phase }) => `${phase} ${kid}`);
