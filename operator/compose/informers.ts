@@ -12,6 +12,7 @@ import {
 } from '../kube/list-watch.ts';
 import { CONFIG_MAPS, NAMESPACES, OAUTH_CLIENTS, SIGNING_KEYS, TOKENS } from '../kube/resource-types.ts';
 import type { Cacheable, Indexers } from '../ports/cache.ts';
+import type { ConfigMap } from '../ports/config-maps.ts';
 import type { SecretMeta } from '../ports/secrets.ts';
 import type { ListWatch } from '../ports/watch.ts';
 import { Informer, type InformerSource, type ReflectorSurroundings } from '../runtime/informer.ts';
@@ -24,7 +25,7 @@ export interface Informers {
   /** Those that the operator made, metadata alone. */
   readonly secrets: Informer<SecretMeta>;
   /** Those that the operator made, in its own namespace. */
-  readonly configMaps: Informer<KubeObject>;
+  readonly configMaps: Informer<ConfigMap>;
   /** For their labels. */
   readonly namespaces: Informer<KubeObject>;
 }
@@ -77,7 +78,7 @@ export const buildInformers = (
       secretIndexers,
     ),
     configMaps: build('configmaps', [
-      { namespace, listWatch: listWatchObjects<KubeObject>(client, CONFIG_MAPS, { ...OURS, namespace }) },
+      { namespace, listWatch: listWatchObjects<ConfigMap>(client, CONFIG_MAPS, { ...OURS, namespace }) },
     ]),
     namespaces: build('namespaces', [{ listWatch: listWatchMetadata(client, NAMESPACES) }]),
   };

@@ -1,22 +1,34 @@
 import { randomBytes } from 'node:crypto';
 import type { OAuthClient } from '../api/oauth-client.ts';
+import type { SigningKey } from '../api/signing-key.ts';
 import type { Token } from '../api/token.ts';
 import type { Config } from '../config/schema.ts';
 import { newClientSecret } from '../crypto/client-secret.ts';
+import { joseKeyPairs } from '../crypto/key-pairs.ts';
 import { findJwkProblem } from '../crypto/public-jwk.ts';
 import type { IssuerSettings } from '../domain/claims.ts';
+import { SIGNING_KEY_LABEL } from '../domain/key-secrets.ts';
 import type { IssuerKeyring } from '../issuer/keyring.ts';
 import type { KubeClient } from '../kube/client.ts';
+import { listWatchObjects } from '../kube/list-watch.ts';
 import { createResourceClient } from '../kube/resource-client.ts';
-import { OAUTH_CLIENTS, SECRETS, TOKENS } from '../kube/resource-types.ts';
+import { CONFIG_MAPS, OAUTH_CLIENTS, SECRETS, SIGNING_KEYS, TOKENS } from '../kube/resource-types.ts';
 import { buildSecretMeta } from '../kube/secret-meta.ts';
 import { jsonFetcher } from '../outbound/fetch-json.ts';
+import type { ConfigMap } from '../ports/config-maps.ts';
 import type { EventRecorder } from '../ports/events.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { NamedSecrets, Secret } from '../ports/secrets.ts';
 import { ClientCredentialsReconciler } from '../reconcilers/client-credentials.ts';
 import { clientOfFollower, clientOfSecret, clientTriggers } from '../reconcilers/client-triggers.ts';
 import { OAuthClientReconciler } from '../reconcilers/oauth-clients.ts';
+import {
+  signingKeyOfFollower,
+  signingKeyOfJwks,
+  signingKeyOfSecret,
+  signingKeyTriggers,
+} from '../reconcilers/signing-key-triggers.ts';
+import { SigningKeyReconciler } from '../reconcilers/signing-keys.ts';
 import { tokenTriggers } from '../reconcilers/token-triggers.ts';
 import { TokenReconciler } from '../reconcilers/tokens.ts';
 import { Controller } from '../runtime/controller.ts';
@@ -133,9 +145,51 @@ const wireClients = (config: Config, parts: ReconcilerParts) => {
   return { controllers: [registers, verifies], connect };
 };
 
+const wireSigningKeys = ({ kubernetes }: Config, parts: ReconcilerParts) => {
+  const { informers, writer, named } = parts;
+  const { namespace } = kubernetes;
+  const signingKeys = informers.signingKeys.cache;
+  const reconciler = new SigningKeyReconciler({
+    ...parts,
+    namespace,
+    signingKeys,
+    tokens: informers.tokens.cache,
+    configMaps: informers.configMaps.cache,
+    keySecrets: listWatchObjects<Secret>(writer, SECRETS, { namespace, labelSelector: SIGNING_KEY_LABEL }),
+    keyPairs: joseKeyPairs(),
+    signingKeyClient: createResourceClient<SigningKey>(writer, SIGNING_KEYS),
+    secretClient: createResourceClient<Secret>(writer, SECRETS),
+    configMapClient: createResourceClient<ConfigMap>(writer, CONFIG_MAPS),
+  });
+  const controller = new Controller({
+    ...parts,
+    name: 'SigningKey',
+    concurrency: 1,
+    reconcile: (key, signal) => reconciler.reconcile(key, signal),
+  });
+  const addKnown = (key: string | undefined): void => {
+    if (key !== undefined && signingKeys.get(key) !== undefined) controller.queue.add(key, 'high');
+  };
+  const connect = (): (() => void) => {
+    const stops = [
+      signingKeys.onChange(({ key }) => {
+        controller.queue.add(key, 'high');
+        for (const other of signingKeyTriggers(signingKeys)) controller.queue.add(other, 'high');
+      }),
+      informers.secrets.cache.onChange((change) => addKnown(signingKeyOfSecret(change))),
+      informers.configMaps.cache.onChange((change) => addKnown(signingKeyOfJwks(change))),
+      named.onChange((owner) => addKnown(signingKeyOfFollower(owner))),
+    ];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  };
+  return { controllers: [controller], connect };
+};
+
 /** Builds the reconcilers of every kind, each with its controller and its triggers. */
 export const buildReconcilers = (config: Config, parts: ReconcilerParts): Reconcilers => {
-  const wired = [wireClients(config, parts), wireTokens(config, parts)];
+  const wired = [wireSigningKeys(config, parts), wireClients(config, parts), wireTokens(config, parts)];
   let stops: (() => void)[] = [];
   return {
     controllers: wired.flatMap(({ controllers }) => controllers),
