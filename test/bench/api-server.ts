@@ -59,6 +59,8 @@ export const connectApiServer = (kubeconfigPath: string): ApiServer => {
       );
       const lines = createInterface({ input: response.body });
       lines.on('line', (line) => onEvent(JSON.parse(line) as WatchEvent));
+      // Calling the watch off ends both with an error.
+      lines.on('error', () => undefined);
       response.body.on('error', () => undefined);
       return () => abort.abort();
     },
