@@ -30,6 +30,9 @@ type Step = { readonly end: Verdict } | { readonly again: PassFindings };
 const MAX_STEPS = 6;
 /** The shortest wait that a plan gets, in milliseconds. */
 const SHORTEST_WAIT = 1000;
+/** How soon to look again for a Secret in the way that its watch has not shown yet, and for one that is not watched, in milliseconds. */
+const UNSEEN_WAIT = 1000;
+const UNFOLLOWED_WAIT = 60_000;
 
 /**
  * Brings Tokens to what their specs ask for (contract §2.1): observe, plan, apply. Needs get, list, watch, delete of tokens; update
@@ -60,8 +63,7 @@ export class TokenReconciler {
       const outcome = await this.#apply(plan, observed, signal);
       if ('end' in outcome) {
         if (findings.error) throw findings.error;
-        const follows = this.#follow(token, plan.awaits);
-        return outcome.end.kind === 'done' && !follows ? { kind: 'requeue', afterMs: 60_000 } : outcome.end;
+        return this.#await(token, plan.awaits, outcome.end);
       }
       findings = outcome.again;
     }
@@ -78,9 +80,14 @@ export class TokenReconciler {
     return DONE;
   }
 
-  #follow({ metadata }: Token, awaits: string | undefined): boolean {
-    const names = awaits === undefined ? [] : [`${metadata.namespace}/${awaits}`];
-    return this.#options.named.follow(followerOf(keyOf(metadata)), names);
+  /** Follows the Secret that is in the way; until its watch knows it, or where there are too many to be followed, time has to do. */
+  #await({ metadata }: Token, awaits: string | undefined, verdict: Verdict): Verdict {
+    const { named, secrets } = this.#options;
+    const keys = awaits === undefined ? [] : [`${metadata.namespace}/${awaits}`];
+    const isFollowed = named.follow(followerOf(keyOf(metadata)), keys);
+    if (keys.every((key) => named.get(key) ?? secrets.get(key))) return verdict;
+    const limit = isFollowed ? UNSEEN_WAIT : UNFOLLOWED_WAIT;
+    return verdict.kind === 'done' || verdict.afterMs > limit ? { kind: 'requeue', afterMs: limit } : verdict;
   }
 
   async #apply(plan: TokenPlan, observed: Observed, signal: AbortSignal): Promise<Step> {

@@ -140,6 +140,7 @@ export class TokenStage implements AsyncDisposable {
       sourceOf: (ref) =>
         listWatchSecretMeta(client, { namespace: ref.namespace, fieldSelector: `metadata.name=${ref.name}` }),
     });
+    this.isSeen = (name) => named.get(`${namespace}/${name}`) !== undefined;
     const caches = {
       tokens: tokens.cache,
       clients: clients.cache,
@@ -183,6 +184,9 @@ export class TokenStage implements AsyncDisposable {
       await eventually(() => expect([controller.queue.depth, controller.queue.processing]).toEqual([0, 0]));
     };
   }
+
+  /** Whether the watch of a Secret that is followed by name has shown it. */
+  isSeen: (name: string) => boolean = () => false;
 
   /** Resolves when no key is due and none is worked on. */
   idle: () => Promise<void> = async () => {};

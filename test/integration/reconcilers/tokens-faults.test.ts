@@ -35,7 +35,10 @@ describe('one failure at a write, and the next pass repairs it', () => {
     });
     const token = await stage.token('Issued');
     expect(token.status).toMatchObject({ issuance: 1, version: 1, id: tokenId(metadata.uid, 1) });
-    expect((await stage.jwt()).payload).toMatchObject({ jti: token.status.id, iat: 1767225600 });
+    expect((await stage.jwt()).payload).toMatchObject({
+      jti: token.status.id,
+      iat: Date.parse(token.status.issuedAt) / 1000,
+    });
     expect(stage.writes).toEqual(writes);
   });
 
@@ -111,14 +114,14 @@ describe('one failure at a write, and the next pass repairs it', () => {
   test('a webhook that fails shows as Issuing until it answers', async () => {
     await using stage = await TokenStage.open();
     await stage.client();
-    stage.faults.push({
-      call: 'create Secret',
-      when: 'before',
-      error: new ApiError('webhook', { status: 500, reason: 'InternalError' }),
-    });
+    const error = new ApiError('webhook', { status: 500, reason: 'InternalError' });
+    const fault: Fault = { call: 'create Secret', when: 'before', error };
+    stage.faults.push(...Array.from({ length: 100 }, () => fault));
     await stage.create();
     const token = await stage.token('Issuing');
     expect(conditionOf(token, 'Ready')?.message).toContain('500 InternalError');
+    expect(stage.writes).toEqual(['updateStatus Token reports']);
+    stage.faults.length = 0;
     await recover(stage, async () => {
       expect(conditionOf(await stage.get('Token', 'reports'), 'Ready')?.status).toBe('True');
     });
@@ -130,11 +133,12 @@ describe('after a crash between Secret and status', () => {
   const crashed = async (): Promise<TokenStage> => {
     const stage = await TokenStage.open();
     await stage.client();
-    stage.faults.push({ call: 'updateStatus Token', when: 'before', error: silence() });
+    const fault: Fault = { call: 'updateStatus Token', when: 'before', error: silence() };
+    stage.faults.push(...Array.from({ length: 100 }, () => fault));
     await stage.create();
     await eventually(async () => expect(stage.calls).toContain('create Secret reports'));
-    await stage.idle();
     await stage.stop();
+    stage.faults.length = 0;
     await stage.clock.advance(60_000);
     stage.calls.length = 0;
     return stage;

@@ -68,7 +68,7 @@ describe('a Token that may not be issued says why, writes once, and is issued wh
     await cure(stage);
     const cured = await stage.token('Issued');
     expect(conditionOf(cured, 'Stalled')).toBeUndefined();
-    expect(cured.status.version).toBe(2);
+    expect(cured.status).toMatchObject({ issuance: 1 });
   });
 
   test('ClientNotReady: the client holds no client ID yet', async () => {
@@ -114,6 +114,7 @@ describe('a Token that may not be issued says why, writes once, and is issued wh
     await stage.client();
     await stage.create();
     await stage.token('SecretConflict');
+    await eventually(() => stage.isSeen('reports'));
     await stage.clock.advance(10_000);
     await stage.idle();
     expect(stage.writes).toEqual(['updateStatus Token reports']);
@@ -122,6 +123,7 @@ describe('a Token that may not be issued says why, writes once, and is issued wh
     );
     await stage.delete('Secret', 'reports');
     await stage.token('Issued');
+    expect(stage.isSeen('reports')).toBe(false);
     expect((await stage.jwt()).secret.data).not.toHaveProperty('password');
   });
 
