@@ -1,3 +1,4 @@
+import { canonicalDigest } from './canonical-json.ts';
 import type { Succession } from './previous.ts';
 import { renewalPolicy, renewalTimeOf } from './renewal.ts';
 import { floorSeconds, secondsOf } from './timestamps.ts';
@@ -53,9 +54,11 @@ export const CAUSE_TRAITS: Readonly<Record<IssueCause, CauseTraits>> = {
   SecretLost: { ...renewed, outcome: 'Reissued', leavesCurrentGood: false },
 };
 
-/** The value of the renew annotation as status remembers it; a long one as its beginning, so that it fits. */
-export const renewRequestOf = ({ token }: Pick<TokenObservation, 'token'>): string | undefined =>
-  token.metadata.annotations?.[RENEW_ANNOTATION]?.slice(0, MAX_REMEMBERED);
+/** The value of the renew annotation as status remembers it: a long one by its digest, so that it fits. */
+export const renewRequestOf = ({ token }: Pick<TokenObservation, 'token'>): string | undefined => {
+  const value = token.metadata.annotations?.[RENEW_ANNOTATION];
+  return value === undefined || value.length <= MAX_REMEMBERED ? value : `sha256:${canonicalDigest(value)}`;
+};
 
 /** Whether the renew annotation has a value that no issuance has answered. */
 export const isRenewRequested = ({ token }: Pick<TokenObservation, 'token'>): boolean => {

@@ -32,7 +32,9 @@ export class KeyringChanges {
     if (isActiveNew) yield* this.#tokens.byIndex(TOKEN_INDEX.reason, 'SigningKeyNotReady');
     for (const [kid, before] of this.#phases) {
       const phase = this.#keyring.phase(kid);
-      if (phase === before && !(phase === undefined && isActiveNew)) continue;
+      // An unknown kid counts against a Token only while there is an active one to replace it.
+      const isUnknownNow = phase === undefined && isActiveNew && activeKid !== undefined;
+      if (phase === before && !isUnknownNow) continue;
       this.#phases.set(kid, phase);
       yield* this.#concernedBy(kid, phase);
       if (this.#tokens.countByIndex(TOKEN_INDEX.kid, kid) === 0) this.#phases.delete(kid);

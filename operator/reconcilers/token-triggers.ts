@@ -4,6 +4,7 @@ import type { OAuthClient } from '../api/oauth-client.ts';
 import type { Token } from '../api/token.ts';
 import { canonicalJson } from '../domain/canonical-json.ts';
 import { clientKeyOf } from '../domain/token-observation.ts';
+import { isBlacklisted } from '../domain/token-plan.ts';
 import type { Cache, CacheChange } from '../ports/cache.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { NamedSecrets, SecretMeta } from '../ports/secrets.ts';
@@ -52,6 +53,13 @@ function* keysOf(tokens: Iterable<Token>): Generator<string> {
   for (const { metadata } of tokens) yield keyOf(metadata);
 }
 
+/** A revocation does not wait behind renewals. */
+const urgencyOf = (change: CacheChange<Token>): 'high' | 'normal' => {
+  if (change.type === 'delete') return 'normal';
+  const isNew = !(change.old && isBlacklisted({ token: change.old }));
+  return isNew && isBlacklisted({ token: change.object }) ? 'high' : 'normal';
+};
+
 const onSecret = ({ tokens, queue }: TokenTriggerOptions, change: CacheChange<SecretMeta>): void => {
   const secret = change.type === 'set' ? change.object : change.old;
   const owner = controllingToken(secret);
@@ -80,7 +88,7 @@ export const tokenTriggers = (options: TokenTriggerOptions): (() => void) => {
   const stops = [
     tokens.onChange((change) => {
       keys.learn(change);
-      queue.add(change.key, tokens.synced ? 'normal' : 'low');
+      queue.add(change.key, tokens.synced ? urgencyOf(change) : 'low');
     }),
     secrets.onChange((change) => {
       if (secrets.synced) onSecret(options, change);

@@ -188,12 +188,20 @@ describe('renewal', () => {
     expect(world.plan().kind).toBe('wait');
   });
 
-  test('by annotation happens once for a value', () => {
+  test('by annotation happens once for a value, however long', () => {
     const world = issued();
-    world.annotate({ 'm2moauth.dev/renew': 'x'.repeat(5000) });
-    world.reconcile();
-    world.reconcile();
-    expect(world.status.issuance).toBe(2);
+    for (const [value, issuance] of [
+      ['a', 2],
+      ['a', 2],
+      ['x'.repeat(5000), 3],
+      [`${'x'.repeat(5000)}y`, 4],
+    ] as const) {
+      world.annotate({ 'm2moauth.dev/renew': value });
+      world.reconcile();
+      world.reconcile();
+      expect(world.status.issuance).toBe(issuance);
+    }
+    expect(world.status.lastHandledRenew?.length).toBe(50);
   });
 
   test('that fails leaves Ready alone while the JWT is good, and ends it after', () => {
