@@ -158,7 +158,7 @@ describe('whatever happens to a Token, its client and its keys', () => {
         }
         expect([...claimSets(world).values()].filter((sets) => sets.size > 1)).toEqual([]);
       }),
-      { numRuns: 1500 },
+      { numRuns: 600 },
     );
   });
 
@@ -176,7 +176,7 @@ describe('whatever happens to a Token, its client and its keys', () => {
           expect([...crashed.secrets.keys()]).toEqual([...world.secrets.keys()]);
         }
       }),
-      { numRuns: 1500 },
+      { numRuns: 600 },
     );
   });
 
@@ -191,7 +191,7 @@ describe('whatever happens to a Token, its client and its keys', () => {
         settle(world);
         expect([...claimSets(world).values()].filter((sets) => sets.size > 1)).toEqual([]);
       }),
-      { numRuns: 1500 },
+      { numRuns: 600 },
     );
   });
 });
