@@ -93,18 +93,20 @@ const rotate = (before: readonly KeyEntry[], pass: Pass): Rotation => {
   const emergency = isEmergency(active, pass);
   const isFull = before.length + 2 > MAX_KEYS && !emergency;
   const urgent = emergency || (isRotationAsked(pass) && !isFull);
-  const due = (entries: readonly KeyEntry[]): number | undefined => {
-    const standby = standbyOf(entries, pass);
+  const due = (standby: KeyEntry | undefined): number | undefined => {
     if (!standby || isFull) return undefined;
     return urgent || !active ? pass.seconds : scheduledAt(active, standby, pass);
   };
   const isDue = (at: number | undefined): boolean => at !== undefined && at <= pass.seconds;
-  const wanted = urgent || isDue(due(before)) ? 2 : 1;
+  const known = standbyOf(before, pass);
+  const wanted = urgent || isDue(due(known)) ? 2 : 1;
   const published = pass.brought
     ? { entries: publishBrought(before, pass), missing: 0 }
     : publishGenerated(before, pass, wanted);
-  const at = due(published.entries);
-  const next = isDue(at) ? standbyOf(published.entries, pass) : undefined;
+  // One that is published this very second never goes before one that verifiers may know.
+  const standby = known ?? standbyOf(published.entries, pass);
+  const at = due(standby);
+  const next = isDue(at) ? standby : undefined;
   if (!next) return { ...published, rotated: false, nextAt: at };
   const entries = published.entries.map((entry) => {
     if (entry.kid === next.kid) return activate(entry, pass);

@@ -78,10 +78,14 @@ export class SigningKeyReconciler {
       }
       const isFollowed = this.#follow(signingKey);
       const { plan, observed, error } = await this.#plan(signingKey, signal);
+      // Before the status says that a key signs; a failure must not keep that from being said.
+      const published = await this.#publish(signingKey, plan, signal).catch((failure: unknown) => ({
+        failure,
+      }));
       const isDone = await this.#apply(plan, observed, signal);
-      const isKept = await this.#publish(key, signal);
       if (error !== undefined) throw error;
-      if (isDone) return this.#verdict(plan, isFollowed && isKept);
+      if ('failure' in published) throw published.failure;
+      if (isDone) return this.#verdict(plan, isFollowed && published.isKept);
     }
     return { kind: 'requeue', afterMs: 1000 };
   }
@@ -136,15 +140,21 @@ export class SigningKeyReconciler {
     return !status && plan.change.length === 0 && plan.remove.length === 0;
   }
 
-  /** False where the ConfigMap's name is taken. */
-  async #publish(key: string, signal: AbortSignal): Promise<boolean> {
+  /** Puts the key set as it is to be into the ConfigMap; not kept where its name is somebody else's. */
+  async #publish(
+    signingKey: SigningKey,
+    { status = signingKey.status }: SigningKeyPlan,
+    signal: AbortSignal,
+  ): Promise<{ readonly isKept: boolean }> {
     const { signingKeys, namespace } = this.#options;
-    const signingKey = signingKeys.get(key);
-    if (!signingKey) return true;
-    const all = [...signingKeys.values()].filter(({ metadata }) => metadata.namespace === namespace);
-    const isKept = await applyJwks(this.#options, { signingKey, jwks: buildJwks(all), signal });
-    if (!isKept) this.#log.warn("a ConfigMap of the key set's name is somebody else's", { key });
-    return isKept;
+    const { uid, name } = signingKey.metadata;
+    const others = [...signingKeys.values()].filter(
+      ({ metadata }) => metadata.namespace === namespace && metadata.uid !== uid,
+    );
+    const jwks = buildJwks([...others, { ...signingKey, ...(status && { status }) }]);
+    const isKept = await applyJwks(this.#options, { signingKey, jwks, signal });
+    if (!isKept) this.#log.warn("the ConfigMap for the key set is somebody else's", { name: `${name}-jwks` });
+    return { isKept };
   }
 
   #follow({ metadata, spec, status }: SigningKey): boolean {
