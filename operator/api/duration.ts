@@ -3,13 +3,14 @@ import { type CelRule, celText, validations } from './cel-rule.ts';
 
 const FRACTION = '(?:\\.[0-9]{1,9})?';
 const HOURS = `[0-9]{1,6}${FRACTION}h`;
-const LESS = `(?:[0-9]{1,7}${FRACTION}m|[0-9]{1,9}${FRACTION}s|[0-9]{1,12}${FRACTION}ms|[0-9]{1,15}${FRACTION}(?:us|µs)|[0-9]{1,18}ns)`;
+const LESS = `(?:[0-9]{1,6}${FRACTION}m|[0-9]{1,8}${FRACTION}s|[0-9]{1,11}${FRACTION}ms|[0-9]{1,14}${FRACTION}(?:us|µs)|[0-9]{1,17}ns)`;
 
 /**
  * The syntax of a non-negative Go duration as the CRDs accept it (`1h30m`, `90s`, `0s`); Go's `time.ParseDuration` knows more.
- * The digits are limited so that no text can overflow the 64-bit nanoseconds of Go and CEL.
+ * The digits are limited (no more than three years in each part but the hours) so that no text can overflow the 64-bit
+ * nanoseconds of Go and CEL.
  */
-export const DURATION_PATTERN = `^(?:${LESS}){0,2}(?:${HOURS})?(?:${LESS}){0,3}$`;
+export const DURATION_PATTERN = `^(?:${LESS}){0,5}(?:${HOURS})?(?:${LESS}){0,5}$`;
 
 /** The longest duration: about a hundred years. */
 const LONGEST = '876000h';
@@ -43,7 +44,9 @@ export const durationMs = (text: string): number => {
   return ms;
 };
 
-const isSyntax = (value: string): string => `${value}.matches(${celText(DURATION_PATTERN)})`;
+/** The pattern takes an empty text too: RE2 has no lookahead to tell. */
+const isSyntax = (value: string): string =>
+  `(${value} != '' && ${value}.matches(${celText(DURATION_PATTERN)}))`;
 
 /** CEL for "a condition on durations holds", true as well where one of `values` is none: that is its own rule's to say. */
 export const celWithDurations = (values: readonly string[], condition: string): string =>
@@ -60,7 +63,6 @@ export interface DurationField {
 export const duration = ({ path, description, rules = [] }: DurationField) =>
   z
     .string()
-    .min(1)
     .max(64)
     .meta({
       description: `${description} A duration such as 1h30m or 90s (units h, m, s, ms, us, ns), at most ${LONGEST}.`,

@@ -20,9 +20,20 @@ export const RESERVED_CLAIM_NAMES = [
   'm2moauth.dev/token',
 ] as const;
 
+/** Reserved claims that are objects (RFC 7800 §3.1, RFC 8693 §4.1 and §4.4). */
+const OBJECTS: readonly string[] = ['cnf', 'act', 'may_act', 'originalTokenClaims'];
+
+const reservedProperty = (name: string) => ({
+  description: 'Set by the issuer: refused here.',
+  ...(OBJECTS.includes(name)
+    ? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
+    : { 'x-kubernetes-int-or-string': true }),
+});
+
 /**
- * `spec.insertTokenClaims`: any JSON. CEL can't look into fields without a schema, so the reserved names have one: a text under
- * such a name is refused by the rule, anything else by its type. The 4 KiB of the contract can't be measured here.
+ * `spec.insertTokenClaims`: any JSON. CEL sees only fields with a schema, so the reserved names have one, of the type that somebody
+ * might try: such a value is refused by the rule, one of another type by the schema, and null is dropped. The 4 KiB of the
+ * contract can't be measured here.
  */
 export const InsertTokenClaimsSchema = z.record(z.string(), z.unknown()).meta({
   description:
@@ -30,12 +41,7 @@ export const InsertTokenClaimsSchema = z.record(z.string(), z.unknown()).meta({
   maxProperties: 64,
   'x-kubernetes-preserve-unknown-fields': true,
   'x-kubernetes-map-type': 'atomic',
-  properties: Object.fromEntries(
-    RESERVED_CLAIM_NAMES.map((name) => [
-      name,
-      { type: 'string', maxLength: 1024, description: 'Set by the issuer: refused here.' },
-    ]),
-  ),
+  properties: Object.fromEntries(RESERVED_CLAIM_NAMES.map((name) => [name, reservedProperty(name)])),
   ...validations({
     rule: `!(${RESERVED_CLAIM_NAMES.map((name) => `has(self.${celName(name)})`).join(' || ')})`,
     message: `spec.insertTokenClaims must not have a claim that the issuer sets: ${RESERVED_CLAIM_NAMES.join(', ')}`,

@@ -21,8 +21,9 @@ const labelValue = (path: string) =>
       ),
     });
 
+/** `indexOf` is the length of the prefix. */
 const keyRule = (path: string) => ({
-  rule: `self.all(key, key.size() <= ${MAX_KEY} && key.matches(${celText(KEY)}))`,
+  rule: `self.all(key, key.indexOf('/') <= 253 && key.matches(${celText(KEY)}))`,
   message: `${path} must have keys such as name or example.com/name`,
 });
 

@@ -5,7 +5,7 @@ import { atLeast, duration } from './duration.ts';
 import { userAnnotations, userLabels } from './labels.ts';
 import { namespaceName, objectName, printable, secretKey } from './names.ts';
 import { scopes } from './scope.ts';
-import { time } from './time.ts';
+import { givenTime } from './time.ts';
 import { TOKEN_SPEC_RULES } from './token-rules.ts';
 
 /** The most audiences of one token. */
@@ -91,7 +91,7 @@ export const TokenSpecSchema = z
       description:
         "What the token allows, the JWT's claim scope. Each must be among the client's spec.allowedScopes; absent or empty means all of those.",
     }).optional(),
-    expiration: time(
+    expiration: givenTime(
       "When the token expires, absolutely; not with spec.lifetime. It must be in the future, and within the client's spec.accessTokenLifetime.",
     ).optional(),
     lifetime: duration({

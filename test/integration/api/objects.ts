@@ -1,0 +1,34 @@
+import type { Ref } from '../../support/api.ts';
+
+const apiVersion = 'm2moauth.dev/v1alpha1';
+
+/** An object of ours with the least that its kind needs, and `spec` on top; a field that is undefined is left out. */
+const builder =
+  (kind: string, least: object) =>
+  (spec: object = {}, metadata: object = {}): Ref => ({
+    apiVersion,
+    kind,
+    metadata: { namespace: 'default', name: 'a', ...metadata },
+    spec: { ...least, ...spec },
+  });
+
+export const token = builder('Token', { clientRef: { name: 'app' } });
+export const client = builder('OAuthClient', { owner: 'alice' });
+export const key = builder('SigningKey', {});
+
+/** A client with one method of authentication. */
+export const clientWith = (authentication: object): Ref => client({ authentication });
+
+/** A client that trusts one issuer, with `fields` of its own. */
+export const clientTrusting = (fields: object): Ref =>
+  clientWith({ trustedIssuers: [{ authority: 'https://idp.example.com', audience: 'us', ...fields }] });
+
+/** A client with one public key, with `members` of its own. */
+export const clientWithKey = (members: object): Ref =>
+  clientWith({ privateKeyJWT: { jwks: { keys: [{ kty: 'OKP', crv: 'Ed25519', x: 'AA', ...members }] } } });
+
+/** A kid, as far as its shape goes. */
+export const kid = (letter: string): string => letter.repeat(43);
+
+/** `n` different texts. */
+export const many = (n: number): string[] => Array.from({ length: n }, (_, at) => `entry-${at}`);
