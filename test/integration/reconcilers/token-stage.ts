@@ -1,47 +1,13 @@
 import { expect } from '@jest/globals';
-import { API_VERSION, type KubeObject, MANAGED_BY_LABEL, MANAGER } from '../../../operator/api/meta.ts';
-import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
-import type { Token } from '../../../operator/api/token.ts';
-import type { IssuerSettings } from '../../../operator/domain/claims.ts';
-import {
-  listWatchMetadata,
-  listWatchObjects,
-  listWatchSecretMeta,
-} from '../../../operator/kube/list-watch.ts';
-import { createResourceClient } from '../../../operator/kube/resource-client.ts';
-import { NAMESPACES, OAUTH_CLIENTS, SECRETS, TOKENS } from '../../../operator/kube/resource-types.ts';
-import { buildSecretMeta } from '../../../operator/kube/secret-meta.ts';
-import { systemClock } from '../../../operator/ops/system-clock.ts';
+import { API_VERSION } from '../../../operator/api/meta.ts';
 import type { EventNote } from '../../../operator/ports/events.ts';
-import type { ResourceClient } from '../../../operator/ports/kube.ts';
-import type { Secret, SecretMeta } from '../../../operator/ports/secrets.ts';
-import { SECRET_INDEXERS, TOKEN_INDEXERS } from '../../../operator/reconcilers/token-indexes.ts';
-import { tokenTriggers } from '../../../operator/reconcilers/token-triggers.ts';
-import { TokenReconciler } from '../../../operator/reconcilers/tokens.ts';
-import { Controller } from '../../../operator/runtime/controller.ts';
-import { Informer } from '../../../operator/runtime/informer.ts';
-import { NamedSecretWatches } from '../../../operator/runtime/named-secrets.ts';
 import { type KubeObject as AnyObject, bodyOf, type TestApi, testApi } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { openKube } from '../../support/kube.ts';
-import { ISSUER, TestKeyring } from './test-keyring.ts';
-
-export const settings: IssuerSettings = {
-  url: ISSUER,
-  ownerClaim: 'sub',
-  deviceIDClaim: '',
-  tokenType: 'at+jwt',
-  backdateMs: 0,
-};
-
-type Verb = 'create' | 'update' | 'updateStatus' | 'delete' | 'get';
-/** A fault of one call: thrown in its place, or after the API server has done it. */
-export interface Fault {
-  readonly call: `${Verb} ${'Token' | 'Secret'}`;
-  readonly when: 'before' | 'after';
-  readonly error: Error;
-}
+import type { Fault } from './guarded-client.ts';
+import { TestKeyring } from './test-keyring.ts';
+import { startTokenOperator, type TokenOperator } from './token-operator.ts';
 
 /** A namespace of a real API server, the Token reconciler on real caches and a controller, and a clock that the test moves. */
 export class TokenStage implements AsyncDisposable {
@@ -54,7 +20,7 @@ export class TokenStage implements AsyncDisposable {
   readonly faults: Fault[] = [];
   readonly namespace: string;
   readonly kube = openKube();
-  #stop: (() => Promise<void>) | undefined;
+  #operator: TokenOperator | undefined;
 
   private constructor(api: TestApi, namespace: string) {
     this.api = api;
@@ -73,127 +39,24 @@ export class TokenStage implements AsyncDisposable {
     return this.calls.filter((call) => !call.startsWith('get '));
   }
 
-  #guard<T extends KubeObject>(client: ResourceClient<T>): ResourceClient<T> {
-    const kind = client.type.kind;
-    const run = async <R>(verb: Verb, name: string, call: () => Promise<R>): Promise<R> => {
-      const at = this.faults.findIndex((fault) => fault.call === `${verb} ${kind}`);
-      const [fault] = at >= 0 ? this.faults.splice(at, 1) : [];
-      if (fault?.when === 'before') throw fault.error;
-      const answer = await call();
-      this.calls.push(`${verb} ${kind} ${name}`);
-      if (fault) throw fault.error;
-      return answer;
-    };
-    return {
-      type: client.type,
-      get: (ref, options) => run('get', ref.name, () => client.get(ref, options)),
-      create: (object, options) => run('create', object.metadata.name, () => client.create(object, options)),
-      update: (object, options) => run('update', object.metadata.name, () => client.update(object, options)),
-      updateStatus: (object, options) =>
-        run('updateStatus', object.metadata.name, () => client.updateStatus(object, options)),
-      delete: (ref, conditions, options) =>
-        run('delete', ref.name, () => client.delete(ref, conditions, options)),
-    };
-  }
-
   /** Starts the operator's part; {@link TokenStage.stop} and this again are a restart. */
   async start(): Promise<void> {
-    const { client, log, metrics } = this.kube;
-    const { namespace, keyring } = this;
-    const around = { clock: systemClock, random: Math.random, log, metrics };
-    const tokens = new Informer<Token>({
-      ...around,
-      name: 'tokens',
-      sources: [{ namespace, listWatch: listWatchObjects<Token>(client, TOKENS, { namespace }) }],
-      indexers: TOKEN_INDEXERS,
-    });
-    const clients = new Informer<OAuthClient>({
-      ...around,
-      name: 'clients',
-      sources: [
-        { namespace, listWatch: listWatchObjects<OAuthClient>(client, OAUTH_CLIENTS, { namespace }) },
-      ],
-    });
-    const secrets = new Informer<SecretMeta>({
-      ...around,
-      name: 'secrets',
-      sources: [
-        {
-          namespace,
-          listWatch: listWatchSecretMeta(client, {
-            namespace,
-            labelSelector: `${MANAGED_BY_LABEL}=${MANAGER}`,
-          }),
-        },
-      ],
-      indexers: SECRET_INDEXERS,
-    });
-    const namespaces = new Informer<KubeObject>({
-      ...around,
-      name: 'namespaces',
-      sources: [
-        { listWatch: listWatchMetadata(client, NAMESPACES, { fieldSelector: `metadata.name=${namespace}` }) },
-      ],
-    });
-    const named = new NamedSecretWatches({
-      ...around,
-      sourceOf: (ref) =>
-        listWatchSecretMeta(client, { namespace: ref.namespace, fieldSelector: `metadata.name=${ref.name}` }),
-    });
-    this.isSeen = (name) => named.get(`${namespace}/${name}`) !== undefined;
-    const caches = {
-      tokens: tokens.cache,
-      clients: clients.cache,
-      secrets: secrets.cache,
-      namespaces: namespaces.cache,
-      named,
-      keyring,
-      clock: this.clock,
-    };
-    const reconciler = new TokenReconciler({
-      ...caches,
-      settings,
-      tokenClient: this.#guard(createResourceClient<Token>(client, TOKENS)),
-      secretClient: this.#guard(createResourceClient<Secret>(client, SECRETS, { keepManagedFields: true })),
-      secretMetaOf: buildSecretMeta,
-      events: { record: (note) => this.events.push(note) },
-      metrics,
-      log,
-    });
-    const controller = new Controller({
-      name: 'token',
-      concurrency: 4,
-      reconcile: (key, signal) => reconciler.reconcile(key, signal),
-      clock: this.clock,
-      random: Math.random,
-      log,
-      metrics,
-    });
-    const untrigger = tokenTriggers({ ...caches, queue: controller.queue });
-    const ending = new AbortController();
-    const informers = [tokens, clients, secrets, namespaces];
-    for (const informer of informers) informer.start(ending.signal);
-    await Promise.all(informers.map((informer) => informer.whenSynced(ending.signal)));
-    controller.start(ending.signal);
-    this.#stop = async () => {
-      untrigger();
-      ending.abort();
-      await Promise.all([named.stop(), ...informers.map((informer) => informer.stopped())]);
-    };
-    this.idle = async () => {
-      await eventually(() => expect([controller.queue.depth, controller.queue.processing]).toEqual([0, 0]));
-    };
+    this.#operator = await startTokenOperator(this);
+  }
+
+  async stop(): Promise<void> {
+    await this.#operator?.stop();
+    this.#operator = undefined;
   }
 
   /** Whether the watch of a Secret that is followed by name has shown it. */
-  isSeen: (name: string) => boolean = () => false;
+  isSeen(name: string): boolean {
+    return this.#operator?.isSeen(name) ?? false;
+  }
 
   /** Resolves when no key is due and none is worked on. */
-  idle: () => Promise<void> = async () => {};
-
-  async stop(): Promise<void> {
-    await this.#stop?.();
-    this.#stop = undefined;
+  async idle(): Promise<void> {
+    await this.#operator?.idle();
   }
 
   async restart(): Promise<void> {
@@ -206,6 +69,16 @@ export class TokenStage implements AsyncDisposable {
     await this.api.delete({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: this.namespace } });
     await this.kube.close();
     await this.api.close();
+    this.#expectNoJwtOutside();
+  }
+
+  /** Invariant 5 (contract §8), after every test: a JWT begins with `eyJ`, base64 of `{"`. */
+  #expectNoJwtOutside(): void {
+    const { log, metrics } = this.kube;
+    const said = JSON.stringify([log.lines, metrics.calls, this.events], (_, value: unknown) =>
+      value instanceof Error ? [value.name, value.message, value.cause] : value,
+    );
+    expect(said).not.toMatch(/eyJ|ZXlK/u);
   }
 
   ref(kind: 'Token' | 'OAuthClient' | 'Secret', name: string) {
@@ -219,7 +92,10 @@ export class TokenStage implements AsyncDisposable {
       await this.api.create({ ...this.ref('OAuthClient', name), spec: { owner: 'alice', ...spec } }),
     );
     const status = { clientID: name };
-    return bodyOf(await this.api.patch(object, 'merge', { status }, { subresource: 'status' }));
+    const client = bodyOf(await this.api.patch(object, 'merge', { status }, { subresource: 'status' }));
+    const { resourceVersion } = client.metadata;
+    await eventually(() => this.#operator?.isClientKnown(name, resourceVersion) ?? true);
+    return client;
   }
 
   async create(spec: Record<string, unknown> = {}, name = 'reports'): Promise<AnyObject> {

@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { tokenId } from '../../../operator/domain/token-id.ts';
 import { ApiError } from '../../../operator/ports/kube.ts';
 import { eventually } from '../../support/eventually.ts';
-import { conditionOf, type Fault, TokenStage } from './token-stage.ts';
+import type { Fault } from './guarded-client.ts';
+import { conditionOf, TokenStage } from './token-stage.ts';
 
 const silence = () => new ApiError('no answer', { status: 0, reason: 'Unreachable' });
 const conflict = () => new ApiError('conflict', { status: 409, reason: 'Conflict' });
