@@ -1,0 +1,66 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+
+/** A PEM private key as users bring it. */
+export interface PrivatePem {
+  readonly name: string;
+  readonly algorithm: 'ES256' | 'ES384' | 'EdDSA' | 'RS256' | 'PS256';
+  readonly pem: string;
+}
+
+const ec = (namedCurve: string): KeyObject => generateKeyPairSync('ec', { namedCurve }).privateKey;
+const rsa = (modulusLength: number): KeyObject => generateKeyPairSync('rsa', { modulusLength }).privateKey;
+const pkcs8 = (key: KeyObject): string => key.export({ format: 'pem', type: 'pkcs8' }).toString();
+const sec1 = (key: KeyObject): string => key.export({ format: 'pem', type: 'sec1' }).toString();
+const pkcs1 = (key: KeyObject): string => key.export({ format: 'pem', type: 'pkcs1' }).toString();
+
+/** What `openssl ecparam -genkey` writes before the key: the OID of P-256. */
+const EC_PARAMETERS = '-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n';
+
+/** One new key for each format and algorithm that is accepted. */
+export const acceptedPems = (): PrivatePem[] => [
+  { name: 'PKCS#8 on P-256', algorithm: 'ES256', pem: pkcs8(ec('P-256')) },
+  { name: 'SEC 1 on P-256', algorithm: 'ES256', pem: sec1(ec('P-256')) },
+  { name: 'SEC 1 after its parameters', algorithm: 'ES256', pem: EC_PARAMETERS + sec1(ec('P-256')) },
+  { name: 'SEC 1 on P-384', algorithm: 'ES384', pem: sec1(ec('P-384')) },
+  { name: 'PKCS#8 with Ed25519', algorithm: 'EdDSA', pem: pkcs8(generateKeyPairSync('ed25519').privateKey) },
+  { name: 'PKCS#1 with RSA', algorithm: 'RS256', pem: pkcs1(rsa(2048)) },
+  { name: 'PKCS#8 with RSA', algorithm: 'PS256', pem: pkcs8(rsa(2048)) },
+  { name: 'text around the PEM', algorithm: 'ES256', pem: `made by hand\n${pkcs8(ec('P-256'))}\n\n` },
+];
+
+/** Texts that are refused, and a word of the reason. */
+export const refusedPems = (): (PrivatePem & { readonly reason: string })[] => {
+  const es256 = { algorithm: 'ES256' } as const;
+  const encrypted = (key: KeyObject, type: 'pkcs8' | 'sec1') =>
+    key.export({ format: 'pem', type, cipher: 'aes-256-cbc', passphrase: 'secret' } as never).toString();
+  const publicHalf = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey;
+  return [
+    { ...es256, name: 'nothing', pem: '\n', reason: 'empty' },
+    { ...es256, name: 'no PEM', pem: 'hunter2', reason: 'no PEM' },
+    {
+      ...es256,
+      name: 'a public key',
+      pem: publicHalf.export({ format: 'pem', type: 'spki' }).toString(),
+      reason: 'no private key',
+    },
+    { ...es256, name: 'an encrypted PKCS#8', pem: encrypted(ec('P-256'), 'pkcs8'), reason: 'encrypted' },
+    { ...es256, name: 'an encrypted SEC 1', pem: encrypted(ec('P-256'), 'sec1'), reason: 'encrypted' },
+    { ...es256, name: 'two keys', pem: pkcs8(ec('P-256')) + pkcs8(ec('P-256')), reason: 'more than one' },
+    { ...es256, name: 'another curve', pem: pkcs8(ec('P-384')), reason: 'P-384' },
+    { ...es256, name: 'another type', pem: pkcs8(rsa(2048)), reason: 'RSA key of 2048 bits' },
+    { algorithm: 'RS256', name: 'a short RSA key', pem: pkcs8(rsa(1024)), reason: '1024' },
+    {
+      ...es256,
+      name: 'a broken body',
+      pem: pkcs8(ec('P-256')).replace(/\n[A-Za-z]/u, '\n!'),
+      reason: 'can not be read',
+    },
+    {
+      ...es256,
+      name: 'a body of zeros',
+      pem: '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n',
+      reason: 'can not be read',
+    },
+    { ...es256, name: 'far too much text', pem: 'A'.repeat(70_000), reason: '65536' },
+  ];
+};

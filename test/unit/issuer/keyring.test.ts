@@ -1,0 +1,258 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { SignJWT } from 'jose';
+import type { KeyEntry, KeyPhase, SigningKey } from '../../../operator/api/signing-key.ts';
+import { joseKeyPairs } from '../../../operator/crypto/key-pairs.ts';
+import { IssuerKeyring } from '../../../operator/issuer/keyring.ts';
+import type { KeyPair } from '../../../operator/ports/keys.ts';
+import type { Secret } from '../../../operator/ports/secrets.ts';
+import { ObjectStore } from '../../../operator/runtime/object-store.ts';
+import { FakeClock, settle } from '../../support/fake-clock.ts';
+import { type RecordedLog, recordedLog } from '../../support/quiet.ts';
+
+const URL = 'https://issuer.example.com/m2m';
+const keyPairs = joseKeyPairs();
+const [a, b, c] = (await Promise.all(
+  ['ES256', 'ES256', 'EdDSA'].map((alg) => keyPairs.generate(alg as 'ES256')),
+)) as [KeyPair, KeyPair, KeyPair];
+
+const entryOf = (key: KeyPair, phase: KeyPhase, secretRef: object = { name: key.kid }): KeyEntry => ({
+  kid: key.kid,
+  algorithm: key.algorithm,
+  publicJWK: { ...key.publicJWK },
+  phase,
+  publishedAt: '2026-01-01T00:00:00Z',
+  secretRef: secretRef as { name: string },
+});
+
+let version = 0;
+const signingKey = (
+  keys: KeyEntry[],
+  { name = 'default', namespace = 'system', compromised = [] as string[] } = {},
+): SigningKey => ({
+  apiVersion: 'm2moauth.dev/v1alpha1',
+  kind: 'SigningKey',
+  metadata: {
+    name,
+    namespace,
+    uid: `${namespace}/${name}`,
+    resourceVersion: `${++version}`,
+    creationTimestamp: '2026-01-01T00:00:00Z',
+  },
+  spec: { algorithm: 'ES256', compromised },
+  status: { keys },
+});
+
+const secretOf = (pem: string, dataKey = 'private.pem'): Secret => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: {
+    name: 's',
+    namespace: 'system',
+    uid: 's',
+    resourceVersion: '1',
+    creationTimestamp: '2026-01-01T00:00:00Z',
+  },
+  data: { [dataKey]: Buffer.from(pem).toString('base64') },
+});
+
+let store: ObjectStore<SigningKey>;
+let clock: FakeClock;
+let log: RecordedLog;
+let secrets: Map<string, Secret | Error>;
+let keyring: IssuerKeyring;
+let told: number;
+
+beforeEach(() => {
+  log = recordedLog();
+  store = new ObjectStore<SigningKey>({ log });
+  clock = new FakeClock();
+  secrets = new Map([a, b, c].map((key) => [key.kid, secretOf(key.privatePem)]));
+  told = 0;
+  keyring = new IssuerKeyring({
+    signingKeys: store,
+    namespace: 'system',
+    signingKey: 'default',
+    issuerUrl: URL,
+    keyPairs,
+    readSecret: async (name) => {
+      const secret = secrets.get(name);
+      if (secret instanceof Error) throw secret;
+      return secret;
+    },
+    clock,
+    random: () => 0.5,
+    log,
+  });
+  keyring.onChange(() => told++);
+  keyring.start();
+});
+afterEach(() => keyring.stop());
+
+const apply = async (object: SigningKey): Promise<void> => {
+  store.apply(object);
+  for (let turn = 0; turn < 20; turn++) await settle();
+};
+const jwtOf = async (key: KeyPair, claims: Record<string, unknown> = { iss: URL }): Promise<string> =>
+  (await keyPairs.signer(key)).sign({ typ: 'JWT', claims });
+
+test('the Active key of the configured SigningKey signs, once its private half is loaded', async () => {
+  expect(keyring.loaded).toBe(false);
+  store.markSynced();
+  expect(keyring.loaded).toBe(true);
+  store.apply(signingKey([entryOf(a, 'Active'), entryOf(b, 'Published')]));
+  expect([keyring.active(), keyring.loaded, keyring.phase(a.kid)]).toEqual([undefined, false, 'Active']);
+  await apply(signingKey([entryOf(a, 'Active'), entryOf(b, 'Published')]));
+  expect(keyring.active()?.kid).toBe(a.kid);
+  expect(keyring.loaded).toBe(true);
+  const jwt = await keyring.active()?.sign({ typ: 'at+jwt', claims: { iss: URL, sub: 'x' } });
+  expect(await keyring.verify(jwt ?? '')).toEqual({
+    kid: a.kid,
+    algorithm: 'ES256',
+    claims: { iss: URL, sub: 'x' },
+  });
+});
+
+test('a rotation is taken over without waiting: the standby is loaded beforehand', async () => {
+  await apply(signingKey([entryOf(a, 'Active'), entryOf(b, 'Published')]));
+  const before = told;
+  store.apply(signingKey([entryOf(a, 'Retired'), entryOf(b, 'Active')]));
+  expect(keyring.active()?.kid).toBe(b.kid);
+  expect(told).toBe(before + 1);
+  expect(await keyring.verify(await jwtOf(a))).toMatchObject({ kid: a.kid });
+});
+
+test('keys of another SigningKey, or another namespace, do not sign; those of another namespace do not verify either', async () => {
+  await apply(signingKey([entryOf(a, 'Active')], { name: 'other' }));
+  await apply(signingKey([entryOf(b, 'Active')], { namespace: 'tenant' }));
+  expect(keyring.active()).toBeUndefined();
+  expect(await keyring.verify(await jwtOf(a))).toMatchObject({ kid: a.kid });
+  expect(await keyring.verify(await jwtOf(b))).toBeUndefined();
+  expect(keyring.jwks().keys.map(({ kid }) => kid)).toEqual([a.kid]);
+  expect(keyring.phase(b.kid)).toBeUndefined();
+});
+
+test('a Secret that is missing, unreadable or another key is tried again, with a growing wait', async () => {
+  secrets.delete(a.kid);
+  await apply(signingKey([entryOf(a, 'Active')]));
+  expect([keyring.active(), clock.untilNext]).toEqual([undefined, 750]);
+  secrets.set(a.kid, new Error('the API server is away'));
+  await clock.advance(750);
+  for (let turn = 0; turn < 20; turn++) await settle();
+  expect([keyring.active(), clock.untilNext]).toEqual([undefined, 1500]);
+  secrets.set(a.kid, secretOf(b.privatePem));
+  await clock.advance(1500);
+  for (let turn = 0; turn < 20; turn++) await settle();
+  expect([keyring.active(), clock.untilNext]).toEqual([undefined, 3000]);
+  secrets.set(a.kid, secretOf(a.privatePem));
+  const before = told;
+  await clock.advance(3000);
+  for (let turn = 0; turn < 20; turn++) await settle();
+  expect(keyring.active()?.kid).toBe(a.kid);
+  expect(told).toBe(before + 1);
+  expect(clock.pending).toBe(0);
+  expect(JSON.stringify(log.lines)).not.toContain('PRIVATE KEY');
+});
+
+test('a brought key is read where the status says', async () => {
+  secrets.set('mine', secretOf(a.privatePem, 'tls.key'));
+  await apply(signingKey([entryOf(a, 'Active', { name: 'mine', key: 'tls.key' })]));
+  expect(keyring.active()?.kid).toBe(a.kid);
+});
+
+describe('a compromised key', () => {
+  test('neither signs nor verifies, whichever SigningKey says so, and is out of the key set', async () => {
+    await apply(signingKey([entryOf(a, 'Active'), entryOf(b, 'Published')]));
+    const jwt = await jwtOf(a);
+    store.apply(signingKey([], { name: 'other', compromised: [a.kid] }));
+    expect(keyring.active()).toBeUndefined();
+    expect(keyring.phase(a.kid)).toBe('Compromised');
+    expect(await keyring.verify(jwt)).toBeUndefined();
+    expect(keyring.jwks().keys.map(({ kid }) => kid)).toEqual([b.kid]);
+  });
+
+  test('is refused even where the signature was being checked already', async () => {
+    await apply(signingKey([entryOf(a, 'Active')]));
+    const verifying = keyring.verify(await jwtOf(a));
+    store.apply(signingKey([entryOf(a, 'Active')], { compromised: [a.kid] }));
+    expect(await verifying).toBeUndefined();
+  });
+});
+
+describe('a JWT', () => {
+  beforeEach(() => apply(signingKey([entryOf(a, 'Active'), entryOf(c, 'Retired')])));
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+  const header = { alg: 'ES256', kid: a.kid };
+
+  test.each([
+    ['of another issuer', () => jwtOf(a, { iss: `${URL}/` })],
+    ['without an issuer', () => jwtOf(a, {})],
+    ['of an unknown key', () => jwtOf(b)],
+    [
+      'without a kid',
+      async () => (await jwtOf(a)).replace(/^[^.]+/u, Buffer.from('{"alg":"ES256"}').toString('base64url')),
+    ],
+    [
+      'with another alg in its header',
+      async () =>
+        (await jwtOf(a)).replace(
+          /^[^.]+/u,
+          Buffer.from(JSON.stringify({ ...header, alg: 'ES384' })).toString('base64url'),
+        ),
+    ],
+    [
+      'that says alg none',
+      async () => `${Buffer.from(JSON.stringify({ ...header, alg: 'none' })).toString('base64url')}.e30.`,
+    ],
+    [
+      'signed with the public half as a secret',
+      () =>
+        new SignJWT({ iss: URL })
+          .setProtectedHeader({ ...header, alg: 'HS256' })
+          .sign(Buffer.from(JSON.stringify(a.publicJWK))),
+    ],
+    [
+      'signed by somebody else under our kid',
+      () => new SignJWT({ iss: URL }).setProtectedHeader({ ...header, alg: 'RS256' }).sign(rsa),
+    ],
+    [
+      'with an extension that nobody knows',
+      async () => {
+        const parts = (await jwtOf(a)).split('.');
+        return [
+          Buffer.from(JSON.stringify({ ...header, crit: ['x'], x: 1 })).toString('base64url'),
+          ...parts.slice(1),
+        ].join('.');
+      },
+    ],
+    [
+      'that was changed',
+      async () =>
+        (await jwtOf(a)).replace(
+          /\.[^.]+\./u,
+          `.${Buffer.from(JSON.stringify({ iss: URL, sub: 'root' })).toString('base64url')}.`,
+        ),
+    ],
+    ['that is none', async () => 'secret'],
+    ['that is empty', async () => ''],
+    ['that is far too long', async () => `${await jwtOf(a)}${'a'.repeat(300_000)}`],
+  ])('%s is not ours', async (_, make) => {
+    expect(await keyring.verify(await make())).toBeUndefined();
+  });
+
+  test('of a retired key is ours, expired or not', async () => {
+    expect(await keyring.verify(await jwtOf(c, { iss: URL, exp: 1 }))).toMatchObject({
+      algorithm: 'EdDSA',
+      claims: { exp: 1 },
+    });
+  });
+});
+
+test('after stop no private half is held and nothing is told', async () => {
+  await apply(signingKey([entryOf(a, 'Active')]));
+  keyring.stop();
+  const before = told;
+  expect(keyring.active()).toBeUndefined();
+  await apply(signingKey([entryOf(b, 'Active')]));
+  expect([keyring.active(), told]).toEqual([undefined, before]);
+});
