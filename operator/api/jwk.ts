@@ -50,7 +50,11 @@ const PublicJwkSchema = (path: string) =>
         .meta({ description: 'Private: refused.', 'x-kubernetes-list-type': 'atomic' })
         .optional(),
     })
-    .meta({ description: 'A public key (RFC 7517).', ...validations(...publicRules(path)) });
+    .meta({
+      description: 'A public key (RFC 7517).',
+      maxProperties: 32,
+      ...validations(...publicRules(path)),
+    });
 
 /** A set of public keys (RFC 7517 §5); private and symmetric ones are refused. */
 export const publicJwks = ({ path, description }: TextField) =>
