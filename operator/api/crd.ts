@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { type CelRule, validations } from './cel-rule.ts';
 import { GROUP, MANAGER, VERSION } from './meta.ts';
 import { OAUTH_CLIENT_TRANSITIONS, OAuthClientStatusSchema } from './oauth-client.ts';
@@ -27,8 +28,8 @@ interface Kind {
   readonly plural: string;
   readonly shortName: string;
   readonly description: string;
-  readonly spec: StructuralSchema;
-  readonly status: StructuralSchema;
+  readonly spec: z.ZodType;
+  readonly status: z.ZodType;
   readonly rules: readonly CelRule[];
   readonly columns: readonly PrinterColumn[];
 }
@@ -74,8 +75,8 @@ const TOKEN: Kind = {
   plural: 'tokens',
   shortName: 'm2mtoken',
   description: 'A declared token: the operator keeps a signed JWT for it in a Secret.',
-  spec: structuralSchema(TokenSpecSchema),
-  status: structuralSchema(TokenStatusSchema),
+  spec: TokenSpecSchema,
+  status: TokenStatusSchema,
   rules: TOKEN_TRANSITIONS,
   columns: [
     column('Client', '.spec.clientRef.name', 'The OAuthClient'),
@@ -95,8 +96,8 @@ const OAUTH_CLIENT: Kind = {
   plural: 'oauthclients',
   shortName: 'm2mclient',
   description: 'An OAuth client: who may have tokens, and which.',
-  spec: structuralSchema(OAuthClientSpecSchema),
-  status: structuralSchema(OAuthClientStatusSchema),
+  spec: OAuthClientSpecSchema,
+  status: OAuthClientStatusSchema,
   rules: OAUTH_CLIENT_TRANSITIONS,
   columns: [
     column('Client ID', '.status.clientID', 'The client ID that it holds'),
@@ -114,8 +115,8 @@ const SIGNING_KEY: Kind = {
   plural: 'signingkeys',
   shortName: 'm2mkey',
   description: "Keys that sign tokens, and when they change; it counts in the operator's namespace alone.",
-  spec: structuralSchema(SigningKeySpecSchema),
-  status: structuralSchema(SigningKeyStatusSchema),
+  spec: SigningKeySpecSchema,
+  status: SigningKeyStatusSchema,
   rules: SIGNING_KEY_RULES,
   columns: [
     column('Algorithm', '.spec.algorithm', 'Signature algorithm'),
@@ -134,8 +135,8 @@ const rootSchema = ({ description, spec, status, rules }: Kind): StructuralSchem
     apiVersion: { type: 'string', description: `Version of this schema: ${GROUP}/${VERSION}.` },
     kind: { type: 'string', description: 'The kind of this resource.' },
     metadata: { type: 'object' },
-    spec,
-    status,
+    spec: structuralSchema(spec),
+    status: structuralSchema(status),
   },
   ...validations(...rules),
 });
