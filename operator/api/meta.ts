@@ -51,6 +51,9 @@ export interface KubeObject {
   readonly metadata: ObjectMeta;
 }
 
+/** A value that nobody may change, all the way down: objects of the cache are frozen. */
+export type Immutable<T> = T extends object ? { readonly [Key in keyof T]: Immutable<T[Key]> } : T;
+
 /** A resource of this product: `spec` is the user's, `status` the operator's. */
 export interface Resource<Kind extends string, Spec, Status> extends KubeObject {
   readonly kind: Kind;

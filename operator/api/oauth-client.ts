@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type CelRule, immutable } from './cel-rule.ts';
 import { conditionList, observedGeneration } from './conditions.ts';
-import type { Resource } from './meta.ts';
+import type { Immutable, Resource } from './meta.ts';
 import type { OAuthClientSpecSchema } from './oauth-client-spec.ts';
 
 /** `status` of an OAuthClient. `clientID` is set on the holder of that client ID alone. */
@@ -24,7 +24,7 @@ export const OAUTH_CLIENT_TRANSITIONS: readonly CelRule[] = [
   immutable('spec.clientID', 'make another OAuthClient'),
 ];
 
-export type OAuthClientSpec = z.output<typeof OAuthClientSpecSchema>;
-export type OAuthClientStatus = z.output<typeof OAuthClientStatusSchema>;
+export type OAuthClientSpec = Immutable<z.output<typeof OAuthClientSpecSchema>>;
+export type OAuthClientStatus = Immutable<z.output<typeof OAuthClientStatusSchema>>;
 /** Who may have tokens, and which. */
 export type OAuthClient = Resource<'OAuthClient', OAuthClientSpec, OAuthClientStatus>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type CelRule, validations } from './cel-rule.ts';
 import { conditionList, observedGeneration } from './conditions.ts';
 import { atLeast, celWithDurations, duration } from './duration.ts';
-import type { Resource } from './meta.ts';
+import type { Immutable, Resource } from './meta.ts';
 import { matches, objectName, secretKey } from './names.ts';
 import { time } from './time.ts';
 
@@ -156,8 +156,8 @@ export const SIGNING_KEY_RULES: readonly CelRule[] = [
   },
 ];
 
-export type SigningKeySpec = z.output<typeof SigningKeySpecSchema>;
-export type SigningKeyStatus = z.output<typeof SigningKeyStatusSchema>;
+export type SigningKeySpec = Immutable<z.output<typeof SigningKeySpecSchema>>;
+export type SigningKeyStatus = Immutable<z.output<typeof SigningKeyStatusSchema>>;
 /** One entry of `status.keys`. */
 export type KeyEntry = NonNullable<SigningKeyStatus['keys']>[number];
 /** The keys that sign, and the public halves that verify. */
