@@ -1,7 +1,9 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { bodyOf } from '../../support/api.ts';
 import { conditionOf, DAY, HOUR, ISSUER_URL, MINUTE, SECOND, SigningKeyStage } from './signing-key-stage.ts';
+
+jest.setTimeout(30_000);
 
 let stage: SigningKeyStage;
 beforeEach(async () => {

@@ -1,0 +1,329 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { jsonFetcher } from '../../../operator/outbound/fetch-json.ts';
+import { ApiError } from '../../../operator/ports/kube.ts';
+import { bodyOf, type KubeObject } from '../../support/api.ts';
+import { type HttpsIssuer, startHttpsIssuer } from '../../support/https-issuer.ts';
+import { ClientStage, conditionOf } from './client-stage.ts';
+
+jest.setTimeout(30_000);
+
+let stage: ClientStage;
+beforeEach(async () => {
+  stage = await ClientStage.open();
+});
+afterEach(async () => {
+  await stage[Symbol.asyncDispose]();
+});
+
+const text = (secret: KubeObject, key: string): string =>
+  Buffer.from(secret.data[key], 'base64').toString('utf8');
+const messageOf = (client: KubeObject): string => conditionOf(client, 'CredentialsReady').message;
+const publicJwk = () =>
+  generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' });
+
+describe('a client secret', () => {
+  const clientSecret = { secretRef: { name: 'creds' } };
+
+  test('is waited for: a Secret, its key, and something in it, each is seen at once', async () => {
+    await stage.create('app', { authentication: { clientSecret } });
+    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'SecretInvalid'))).toContain('missing');
+    await stage.reason('app', 'Ready', 'Registered');
+    await stage.secret('creds', { other: 'x' });
+    await stage.until(async () => expect(messageOf(await stage.get('app'))).toContain('key "client_secret"'));
+    await stage.patch('creds', { stringData: { client_secret: '\n' } }, 'Secret');
+    await stage.until(async () => expect(messageOf(await stage.get('app'))).toContain('empty'));
+    await stage.patch('creds', { stringData: { client_secret: 'hunter2\n' } }, 'Secret');
+    await stage.reason('app', 'CredentialsReady', 'Verified');
+    await stage.api.delete(stage.ref('Secret', 'creds'));
+    await stage.reason('app', 'CredentialsReady', 'SecretInvalid');
+    expect(stage.writes.filter((call) => call.includes(' Secret '))).toEqual([]);
+    expect(JSON.stringify([await stage.get('app'), stage.events, stage.kube.log.lines])).not.toContain(
+      'hunter2',
+    );
+    expect(stage.events.map(({ reason }) => reason)).toEqual(['SecretInvalid', 'SecretInvalid']);
+  });
+
+  test('is generated: client_id, 43 characters, owned by the client; put back where it is gone, kept where it is not', async () => {
+    await stage.create('app', {
+      clientID: 'the-app',
+      authentication: { clientSecret: { ...clientSecret, generate: true } },
+    });
+    const client = await stage.reason('app', 'CredentialsReady', 'Verified');
+    const secret = await stage.get('creds', { kind: 'Secret' });
+    expect(text(secret, 'client_id')).toBe('the-app');
+    expect(text(secret, 'client_secret')).toMatch(/^[A-Za-z0-9_-]{43}$/u);
+    expect(secret.type).toBe('Opaque');
+    expect(secret.metadata.labels).toEqual({ 'app.kubernetes.io/managed-by': 'm2m-oauth-operator' });
+    expect(secret.metadata.ownerReferences).toEqual([
+      {
+        apiVersion: 'm2moauth.dev/v1alpha1',
+        kind: 'OAuthClient',
+        name: 'app',
+        uid: client.metadata.uid,
+        controller: true,
+      },
+    ]);
+    await stage.patch(
+      'creds',
+      {
+        metadata: { labels: null },
+        data: { client_id: 'eA==' },
+        stringData: { client_secret_previous: 'old' },
+      },
+      'Secret',
+    );
+    await stage.until(async () => {
+      const found = await stage.get('creds', { kind: 'Secret' });
+      expect([text(found, 'client_id'), text(found, 'client_secret')]).toEqual([
+        'the-app',
+        text(secret, 'client_secret'),
+      ]);
+      expect(found.metadata.labels).toEqual(secret.metadata.labels);
+      expect(text(found, 'client_secret_previous')).toBe('old');
+    });
+    await stage.patch('creds', { data: { client_secret: null } }, 'Secret');
+    const second = await stage.until(async () => {
+      const found = text(await stage.get('creds', { kind: 'Secret' }), 'client_secret');
+      expect(found).toMatch(/^[A-Za-z0-9_-]{43}$/u);
+      return found;
+    });
+    expect(second).not.toBe(text(secret, 'client_secret'));
+    await stage.api.delete(stage.ref('Secret', 'creds'));
+    await stage.until(async () =>
+      expect(text(await stage.get('creds', { kind: 'Secret' }), 'client_secret')).not.toBe(second),
+    );
+    expect(JSON.stringify([await stage.get('app'), stage.events, stage.kube.log.lines])).not.toContain(
+      second,
+    );
+  });
+
+  test("of somebody else's Secret is used where it is there, and never written", async () => {
+    await stage.secret('creds', { other: 'x' });
+    await stage.create('app', { authentication: { clientSecret: { ...clientSecret, generate: true } } });
+    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'SecretInvalid'))).toContain(
+      'key "client_secret"',
+    );
+    await stage.idle();
+    expect((await stage.get('creds', { kind: 'Secret' })).data).toEqual({ other: 'eA==' });
+    await stage.patch('creds', { stringData: { client_secret: 'mine' } }, 'Secret');
+    await stage.reason('app', 'CredentialsReady', 'Verified');
+    expect(stage.writes.filter((call) => call.includes(' Secret '))).toEqual([]);
+  });
+
+  test('is not generated for who does not hold the client ID', async () => {
+    await stage.create('first', { clientID: 'shared' });
+    await stage.reason('first', 'Ready', 'Registered');
+    await stage.create('second', {
+      clientID: 'shared',
+      authentication: { clientSecret: { ...clientSecret, generate: true } },
+    });
+    await stage.reason('second', 'Ready', 'ClientIDConflict');
+    await stage.reason('second', 'CredentialsReady', 'SecretInvalid');
+    expect((await stage.api.get(stage.ref('Secret', 'creds'))).status).toBe(404);
+  });
+
+  test('that a quota leaves no room for is SecretInvalid, and tried again', async () => {
+    const path = `/api/v1/namespaces/${stage.namespace}/resourcequotas`;
+    const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'none' } };
+    bodyOf(await stage.api.request('POST', path, { ...quota, spec: { hard: { 'count/secrets': '0' } } }));
+    await stage.until(async () => {
+      const { body } = await stage.api.request('GET', `${path}/none`);
+      expect(body.status?.hard).toBeDefined();
+    });
+    await stage.create('app', { authentication: { clientSecret: { ...clientSecret, generate: true } } });
+    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'SecretInvalid'))).toContain('403');
+    bodyOf(await stage.api.request('DELETE', `${path}/none`));
+    await stage.until(async () => {
+      await stage.idle();
+      await stage.clock.advance(60_000);
+      expect(conditionOf(await stage.get('app'), 'CredentialsReady').reason).toBe('Verified');
+    });
+  });
+
+  test.each(['create Secret', 'updateStatus OAuthClient'])(
+    'survives a failure after "%s": one Secret, one secret',
+    async (call) => {
+      stage.faults.push({ call, when: 'after', error: new ApiError('away', { status: 503 }) });
+      await stage.create('app', { authentication: { clientSecret: { ...clientSecret, generate: true } } });
+      await stage.reason('app', 'CredentialsReady', 'Verified');
+      await stage.idle();
+      expect(stage.writes.filter((write) => write.includes(' Secret '))).toEqual(['create Secret creds']);
+    },
+  );
+
+  test('does not count where another method is configured', async () => {
+    await stage.create('app', {
+      authentication: {
+        clientSecret: { ...clientSecret, generate: true },
+        serviceAccounts: [{ namespace: 'a', name: 'b' }],
+      },
+    });
+    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'Verified'))).toContain('serviceAccounts');
+    expect((await stage.api.get(stage.ref('Secret', 'creds'))).status).toBe(404);
+  });
+});
+
+describe('inline keys', () => {
+  test('are Verified where each can verify', async () => {
+    await stage.create('app', {
+      authentication: {
+        privateKeyJWT: { jwks: { keys: [publicJwk(), { ...publicJwk(), kid: 'b', alg: 'ES256' }] } },
+      },
+    });
+    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'Verified'))).toContain('privateKeyJWT');
+  });
+
+  test('that can not be read are SecretInvalid', async () => {
+    const jwk = publicJwk();
+    await stage.create('app', {
+      authentication: { privateKeyJWT: { jwks: { keys: [publicJwk(), { ...jwk, x: jwk.y }] } } },
+    });
+    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'SecretInvalid'))).toContain('key 1');
+  });
+});
+
+describe('trusted issuers and jwksURI', () => {
+  let issuer: HttpsIssuer;
+  beforeEach(async () => {
+    issuer = await startHttpsIssuer();
+    issuer.serve('/.well-known/openid-configuration', { issuer: issuer.url, jwks_uri: `${issuer.url}/jwks` });
+    issuer.serve('/jwks', { keys: [{ kty: 'oct', k: 'eA' }, publicJwk()] });
+    stage.fetchJson = jsonFetcher({ caFile: issuer.caFile, allowedCIDRs: ['127.0.0.1/32'], timeoutMs: 500 });
+  });
+  afterEach(async () => {
+    await issuer[Symbol.asyncDispose]();
+  });
+
+  const trusting = (audience = 'https://m2m.example.com', extra: object = {}) => ({
+    authentication: { trustedIssuers: [{ authority: issuer.url, audience, ...extra }] },
+  });
+  const discovery = (document: object) => issuer.serve('/.well-known/openid-configuration', document);
+
+  test('are Verified where discovery names the authority and its keys can verify; asked again hourly, not at each event', async () => {
+    await stage.create('app', trusting());
+    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'Verified'))).toContain('trustedIssuer');
+    await stage.patch('app', { metadata: { labels: { seen: 'again' } } });
+    await stage.idle();
+    expect(issuer.asked).toEqual(['/.well-known/openid-configuration', '/jwks']);
+    await stage.clock.advance(3_600_000);
+    await stage.until(() => expect(issuer.asked).toHaveLength(4));
+    await stage.idle();
+    await stage.patch('app', { spec: trusting('https://other.example.com') });
+    await stage.until(() => expect(issuer.asked).toHaveLength(6));
+  });
+
+  test('that are believed for any audience are named', async () => {
+    await stage.create('app', trusting('*'));
+    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'Verified'))).toContain('any audience');
+  });
+
+  test('are reached by a caFile of their own', async () => {
+    stage.fetchJson = jsonFetcher({ caFile: '', allowedCIDRs: ['127.0.0.1/32'] });
+    await stage.create('app', trusting('a', { caFile: issuer.caFile }));
+    await stage.reason('app', 'CredentialsReady', 'Verified');
+  });
+
+  test('by jwksURI alone are Verified too', async () => {
+    await stage.create('app', { authentication: { privateKeyJWT: { jwksURI: `${issuer.url}/jwks` } } });
+    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'Verified'))).toContain('privateKeyJWT');
+  });
+
+  test.each<[string, () => void, string]>([
+    [
+      'names another issuer',
+      () => discovery({ issuer: `${issuer.url}/`, jwks_uri: `${issuer.url}/jwks` }),
+      'another',
+    ],
+    ['has no jwks_uri', () => discovery({ issuer: issuer.url }), 'no jwks_uri'],
+    ['is no object', () => issuer.serve('/.well-known/openid-configuration', ['x']), 'no JSON object'],
+    [
+      'redirects',
+      () =>
+        issuer.on('/.well-known/openid-configuration', (r) => r.writeHead(302, { location: '/jwks' }).end()),
+      'redirect',
+    ],
+    ['is too large', () => discovery({ issuer: issuer.url, x: 'x'.repeat(300_000) }), '262144'],
+    ['is too slow', () => issuer.on('/.well-known/openid-configuration', () => {}), 'in time'],
+    [
+      'is not there',
+      () => issuer.on('/.well-known/openid-configuration', (r) => r.writeHead(404).end()),
+      '404',
+    ],
+    [
+      'leads to plain http',
+      () => discovery({ issuer: issuer.url, jwks_uri: 'http://127.0.0.1/jwks' }),
+      'no https URL',
+    ],
+    [
+      'leads to the metadata service',
+      () => discovery({ issuer: issuer.url, jwks_uri: 'https://169.254.169.254/jwks' }),
+      'metadata',
+    ],
+    [
+      'leads to keys that can not verify',
+      () => issuer.serve('/jwks', { keys: [{ kty: 'oct', k: 'eA' }] }),
+      'no key',
+    ],
+    ['leads to no keys', () => issuer.serve('/jwks', {}), 'no list of keys'],
+  ])(
+    'are IssuerUnreachable where the discovery document %s, and asked again with backoff',
+    async (_, spoil, word) => {
+      spoil();
+      await stage.create('app', trusting());
+      const client = await stage.reason('app', 'CredentialsReady', 'IssuerUnreachable');
+      expect(conditionOf(client, 'CredentialsReady').status).toBe('False');
+      expect(messageOf(client)).toContain(word);
+      expect(messageOf(client)).toContain(issuer.url);
+      await stage.reason('app', 'Ready', 'Registered');
+      discovery({ issuer: issuer.url, jwks_uri: `${issuer.url}/jwks` });
+      issuer.serve('/jwks', { keys: [publicJwk()] });
+      await stage.idle();
+      await stage.clock.advance(5000);
+      await stage.reason('app', 'CredentialsReady', 'Verified');
+    },
+  );
+
+  test('on loopback are refused unless they are listed', async () => {
+    stage.fetchJson = jsonFetcher({ caFile: issuer.caFile, allowedCIDRs: [] });
+    await stage.create('app', trusting());
+    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'IssuerUnreachable'))).toContain(
+      'loopback',
+    );
+    expect(issuer.asked).toEqual([]);
+  });
+
+  test('that fail wait longer each time, and keep nobody else from the client ID', async () => {
+    issuer.on('/.well-known/openid-configuration', () => {});
+    await Promise.all(Array.from({ length: 8 }, (_, at) => stage.create(`slow-${at}`, trusting())));
+    const startedAt = performance.now();
+    await stage.create('quick');
+    await stage.reason('quick', 'Ready', 'Registered');
+    expect(performance.now() - startedAt).toBeLessThan(1500);
+    for (let at = 0; at < 8; at++) await stage.reason(`slow-${at}`, 'CredentialsReady', 'IssuerUnreachable');
+  });
+
+  test('are alternatives: one that works suffices, and the other is named', async () => {
+    await stage.create('app', {
+      authentication: {
+        trustedIssuers: [
+          { authority: issuer.url, audience: 'a' },
+          { authority: 'https://127.0.0.1:1', audience: 'a' },
+        ],
+      },
+    });
+    const message = messageOf(await stage.reason('app', 'CredentialsReady', 'Verified'));
+    expect(message).toContain('trusted issuer https://127.0.0.1:1');
+  });
+});
+
+test('a client that goes ends what is followed for it', async () => {
+  await stage.create('app', { authentication: { clientSecret: { secretRef: { name: 'creds' } } } });
+  await stage.reason('app', 'CredentialsReady', 'SecretInvalid');
+  await stage.api.delete(stage.ref('OAuthClient', 'app'));
+  await stage.idle();
+  stage.calls.length = 0;
+  bodyOf(await stage.api.create({ ...stage.ref('Secret', 'creds'), stringData: { client_secret: 'x' } }));
+  await stage.idle();
+  expect(stage.calls).toEqual([]);
+});
