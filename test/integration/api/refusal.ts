@@ -32,3 +32,9 @@ export const expectInvalid = (
   expect(body.message).toContain(field);
   expect(body.message).not.toMatch(BROKEN_RULE);
 };
+
+/** Tries to create an object: it is accepted, and has no field that its schema does not know. */
+export const expectAcceptance = async (api: TestApi, object: Ref): Promise<void> => {
+  const { status, body } = await api.create(object, { query: { dryRun: 'All', fieldValidation: 'Strict' } });
+  expect({ status, message: body.message }).toEqual({ status: 201, message: undefined });
+};

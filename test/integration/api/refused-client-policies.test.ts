@@ -1,0 +1,141 @@
+import { afterAll, describe, test } from '@jest/globals';
+import { testApi } from '../../support/api.ts';
+import { client, many } from './objects.ts';
+import { expectRefusal, type Refusal } from './refusal.ts';
+
+const api = testApi();
+afterAll(api.close);
+
+const namespaces = (allowedNamespaces: object) => client({ allowedNamespaces });
+const selector = (fields: object) => namespaces({ from: 'Selector', selector: fields });
+const expression = (fields: object) =>
+  selector({ matchExpressions: [{ key: 'a', operator: 'In', values: ['b'], ...fields }] });
+const introspection = (fields: object) => client({ introspection: fields });
+const labels = (n: number) => Object.fromEntries(many(n).map((name) => [name, 'x']));
+
+const policies: readonly Refusal[] = [
+  [
+    'allowing other namespaces than there are ways to say',
+    namespaces({ from: 'Some' }),
+    'spec.allowedNamespaces.from',
+    'Selector',
+  ],
+  [
+    'with from: Selector and no selector',
+    namespaces({ from: 'Selector' }),
+    'spec.allowedNamespaces.selector',
+    'with from: Selector',
+  ],
+  [
+    'with a selector and from: All',
+    namespaces({ from: 'All', selector: {} }),
+    'spec.allowedNamespaces.selector',
+    'with from: Selector',
+  ],
+  [
+    'with a selector and no from',
+    namespaces({ selector: {} }),
+    'spec.allowedNamespaces.selector',
+    'with from: Selector',
+  ],
+  [
+    'selecting by a value that no label has',
+    selector({ matchLabels: { a: 'b c' } }),
+    'spec.allowedNamespaces.selector.matchLabels',
+    'label values',
+  ],
+  [
+    'selecting by a key that no label has',
+    selector({ matchLabels: { 'a b': 'c' } }),
+    'spec.allowedNamespaces.selector.matchLabels',
+    'keys such as',
+  ],
+  [
+    'selecting by 33 labels',
+    selector({ matchLabels: labels(33) }),
+    'spec.allowedNamespaces.selector.matchLabels',
+    '32',
+  ],
+  [
+    'selecting by an unknown operator',
+    expression({ operator: 'Like' }),
+    'spec.allowedNamespaces.selector.matchExpressions',
+    'NotIn',
+  ],
+  [
+    'selecting by In without values',
+    expression({ values: undefined }),
+    'spec.allowedNamespaces.selector.matchExpressions',
+    'values must be given',
+  ],
+  [
+    'selecting by NotIn with no value',
+    expression({ operator: 'NotIn', values: [] }),
+    'spec.allowedNamespaces.selector.matchExpressions',
+    'values must be given',
+  ],
+  [
+    'selecting by Exists with values',
+    expression({ operator: 'Exists' }),
+    'spec.allowedNamespaces.selector.matchExpressions',
+    'values must be given',
+  ],
+  [
+    'selecting by a condition on no key',
+    expression({ key: '' }),
+    'spec.allowedNamespaces.selector.matchExpressions',
+    '1 chars',
+  ],
+  [
+    'selecting by a condition on a key that is none',
+    expression({ key: 'a/' }),
+    'spec.allowedNamespaces.selector.matchExpressions',
+    'label key',
+  ],
+  [
+    'selecting by a value of a condition that is none',
+    expression({ values: ['-'] }),
+    'spec.allowedNamespaces.selector.matchExpressions',
+    'label values',
+  ],
+  [
+    'introspecting by another policy',
+    introspection({ policy: 'Some' }),
+    'spec.introspection.policy',
+    'Audience',
+  ],
+  [
+    'introspecting by audience without audiences',
+    introspection({ policy: 'Audience' }),
+    'spec.introspection.audiences',
+    'with policy: Audience',
+  ],
+  [
+    'introspecting by audience with no audience',
+    introspection({ policy: 'Audience', audiences: [] }),
+    'spec.introspection.audiences',
+    'with policy: Audience',
+  ],
+  [
+    'introspecting all with audiences',
+    introspection({ policy: 'All', audiences: ['a'] }),
+    'spec.introspection.audiences',
+    'with policy: Audience',
+  ],
+  [
+    'introspecting its own with audiences',
+    introspection({ audiences: ['a'] }),
+    'spec.introspection.audiences',
+    'with policy: Audience',
+  ],
+  [
+    'introspecting by an audience with a space',
+    introspection({ policy: 'Audience', audiences: ['a b'] }),
+    'spec.introspection.audiences',
+    'without white space',
+  ],
+];
+
+describe('the API server refuses an OAuthClient', () => {
+  test.each(policies)('%s', (...refusal) => expectRefusal(api, refusal));
+});
