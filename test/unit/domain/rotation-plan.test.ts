@@ -1,0 +1,277 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { MAX_KEYS } from '../../../operator/domain/key-phases.ts';
+import { readRetiredKeys } from '../../../operator/domain/key-secrets.ts';
+import { DAY, HOUR, MINUTE, SECOND, SigningKeyWorld } from './signing-key-world.ts';
+
+let world: SigningKeyWorld;
+beforeEach(() => {
+  world = new SigningKeyWorld();
+});
+
+const phases = (): string[] => world.keys.map(({ kid, phase }) => `${kid} ${phase}`);
+
+describe('generated keys', () => {
+  test('begin with one that signs and one that stands by', () => {
+    world.reconcile();
+    expect(phases()).toEqual(['k1 Active', 'k2 Published']);
+    expect(world.ready()).toMatchObject({ status: 'True', reason: 'Active' });
+  });
+
+  test('are planned for the next rotation, and nothing before it', () => {
+    const requeueAt = world.reconcile();
+    expect(requeueAt).toBe(world.now + 90 * DAY);
+    world.now = Number(requeueAt) - SECOND;
+    expect(world.plan()).toMatchObject({ generate: [], status: undefined, change: [], remove: [] });
+  });
+
+  test.each([
+    ['the interval, where the standby is known long enough', '2160h', '24h', 90 * DAY],
+    ['publishBefore, where that ends later (a key was lost)', '10m', '9m59s', 10 * MINUTE],
+  ])('rotate after %s', (_, interval, publishBefore, after) => {
+    world.spec = { ...world.spec, rotation: { interval, publishBefore } };
+    world.reconcile();
+    const start = world.now;
+    world.advance(after - SECOND);
+    expect(world.active()?.kid).toBe('k1');
+    world.advance(SECOND);
+    expect(world.active()?.kid).toBe('k2');
+    expect(world.now - start).toBe(after);
+  });
+
+  test('that stand by since a moment ago wait publishBefore, though the interval is over', () => {
+    world.reconcile();
+    world.advance(90 * DAY - HOUR);
+    world.secrets.delete(world.secretOf('k2')?.name ?? '');
+    world.reconcile();
+    expect(phases()).toEqual(['k1 Active', 'k2 Retired', 'k3 Published']);
+    world.advance(HOUR);
+    expect(world.active()?.kid).toBe('k1');
+    world.advance(23 * HOUR);
+    expect(world.active()?.kid).toBe('k3');
+  });
+
+  test('never sign within the max-age of the key set, whatever publishBefore says', () => {
+    world.spec = { ...world.spec, rotation: { interval: '1s', publishBefore: '1s' } };
+    world.reconcile();
+    world.advance(299 * SECOND);
+    expect(world.active()?.kid).toBe('k1');
+    world.advance(SECOND);
+    expect(world.active()?.kid).toBe('k2');
+  });
+
+  test('rotate with the one that was published first, even within the same second', () => {
+    world.reconcile();
+    world.rotate('now');
+    world.reconcile();
+    expect(phases()).toEqual(['k1 Retired', 'k2 Active', 'k3 Published']);
+    expect(world.status?.lastHandledRotate).toBe('now');
+    world.reconcile();
+    expect(world.active()?.kid).toBe('k2');
+  });
+
+  test('take a very long wish to rotate once too', () => {
+    world.reconcile();
+    world.rotate('x'.repeat(5000));
+    world.reconcile();
+    world.reconcile();
+    expect(world.active()?.kid).toBe('k2');
+    expect(world.status?.lastHandledRotate?.length).toBeLessThanOrEqual(1024);
+  });
+
+  test('give a compromised key up in one write, and never take it back', () => {
+    world.reconcile();
+    const before = world.history.length;
+    world.compromise('k1');
+    world.reconcile();
+    expect(world.history[before]?.keys.map(({ kid, phase }) => `${kid} ${phase}`)).toEqual([
+      'k1 Retired',
+      'k2 Active',
+      'k3 Published',
+    ]);
+    world.status = undefined;
+    world.reconcile();
+    expect(world.keys.map(({ kid }) => kid)).not.toContain('k1');
+  });
+
+  test('go on with what is there where no new one can be stored, and say so', () => {
+    world.reconcile();
+    world.mayGenerate = false;
+    world.compromise('k1');
+    world.reconcile();
+    expect(phases()).toEqual(['k1 Retired', 'k2 Active']);
+    expect(world.ready()).toMatchObject({ status: 'True' });
+    world.compromise('k2');
+    world.reconcile();
+    expect(world.ready()).toMatchObject({ status: 'False', reason: 'NoActiveKey' });
+    world.mayGenerate = true;
+    world.reconcile();
+    expect(world.ready()).toMatchObject({ status: 'True', reason: 'Active' });
+  });
+
+  test('do not rotate for a wish that would fill the status, but for an emergency they do', () => {
+    world.reconcile();
+    const [first] = world.keys;
+    const retired = Array.from({ length: MAX_KEYS - 4 }, (_, at) => ({
+      ...SigningKeyWorld.publicKey(`old${at}`),
+      publicJWK: { ...first?.publicJWK },
+      phase: 'Retired' as const,
+      publishedAt: '2025-01-01T00:00:00Z',
+      retiredAt: '2025-06-01T00:00:00Z',
+    }));
+    world.status = { ...world.status, keys: [...retired, ...world.keys] };
+    world.tokens = retired.map(({ kid }) => ({ kid, exp: 'never' }));
+    for (let turn = 0; turn < 5; turn++) {
+      world.rotate(`r${turn}`);
+      world.reconcile();
+    }
+    expect(world.keys).toHaveLength(MAX_KEYS - 1);
+    const active = world.active()?.kid ?? '';
+    for (let turn = 0; turn < 5; turn++) {
+      world.compromise(world.active()?.kid ?? '');
+      world.reconcile();
+      expect(world.keys.length).toBeLessThanOrEqual(MAX_KEYS);
+    }
+    expect(world.active()?.kid).not.toBe(active);
+    expect(world.standbys()).toHaveLength(1);
+  });
+});
+
+describe('a retired key', () => {
+  beforeEach(() => {
+    world.reconcile();
+  });
+  const exp = (ms: number): number => Math.floor((world.now + ms) / SECOND);
+
+  test.each<[string, number | 'never' | undefined, number]>([
+    ['no token', undefined, 10 * MINUTE],
+    ['a token that expires soon', 60, 10 * MINUTE],
+    ['a token that expires late', 5 * 3600, 5 * HOUR],
+  ])('with %s goes when the grace is over and the token is', (_, lifetime, after) => {
+    if (typeof lifetime === 'number') world.tokens = [{ kid: 'k1', exp: exp(lifetime * SECOND) }];
+    world.rotate('now');
+    world.reconcile();
+    world.advance(after - SECOND);
+    expect(phases()).toContain('k1 Retired');
+    world.advance(SECOND);
+    expect(phases()).toEqual(['k2 Active', 'k3 Published']);
+  });
+
+  test('with a token that never expires is asked after every ten minutes', () => {
+    world.tokens = [{ kid: 'k1', exp: 'never' }];
+    world.rotate('now');
+    expect(world.reconcile()).toBe(world.now + 10 * MINUTE);
+    world.advance(HOUR);
+    expect(phases()).toContain('k1 Retired');
+    world.tokens = [];
+    world.advance(10 * MINUTE);
+    expect(phases()).not.toContain('k1 Retired');
+  });
+
+  test('remembers the last expiration that was seen', () => {
+    world.tokens = [{ kid: 'k1', exp: exp(HOUR) }];
+    world.rotate('now');
+    world.reconcile();
+    const lastExpiration = () => world.keys.find(({ kid }) => kid === 'k1')?.lastExpiration;
+    expect(lastExpiration()).toBe('2026-01-01T01:00:00Z');
+    world.tokens.push({ kid: 'k1', exp: exp(2 * HOUR) });
+    world.reconcile();
+    expect(lastExpiration()).toBe('2026-01-01T02:00:00Z');
+    world.tokens.length = 0;
+    world.reconcile();
+    expect(lastExpiration()).toBe('2026-01-01T02:00:00Z');
+  });
+
+  test('gives up its private half with the status that says so, not before', () => {
+    world.rotate('now');
+    world.budget = 2;
+    expect(() => world.reconcile()).toThrow();
+    expect([phases(), world.secretOf('k1') !== undefined]).toEqual([
+      ['k1 Retired', 'k2 Active', 'k3 Published'],
+      true,
+    ]);
+    world.budget = Number.POSITIVE_INFINITY;
+    world.reconcile();
+    expect(world.secretOf('k1')).toBeUndefined();
+    expect(world.keys.find(({ kid }) => kid === 'k1')?.secretRef).toBeUndefined();
+  });
+});
+
+describe('a brought key', () => {
+  const bring = (kid: string, name = kid): void => {
+    const key = SigningKeyWorld.publicKey(kid);
+    world.brought = { key, secretRef: { name, key: 'tls.key' } };
+  };
+
+  test('signs at once where no other does, and no standby can be made', () => {
+    bring('mine');
+    world.reconcile();
+    expect(phases()).toEqual(['mine Active']);
+    expect(world.active()?.secretRef).toEqual({ name: 'mine', key: 'tls.key' });
+    expect(world.plan().generate).toEqual([]);
+  });
+
+  test('is refused where it is invalid, retired already, or known for another algorithm', () => {
+    bring('mine');
+    world.reconcile();
+    world.brought = {
+      key: SigningKeyWorld.publicKey('mine', 'ES384'),
+      secretRef: { name: 'mine', key: 'tls.key' },
+    };
+    world.reconcile();
+    expect(world.ready()).toMatchObject({
+      reason: 'PrivateKeyInvalid',
+      message: expect.stringContaining('ES256'),
+    });
+    bring('other');
+    world.reconcile();
+    expect(phases()).toEqual(['mine Retired', 'other Active']);
+    bring('mine');
+    world.reconcile();
+    expect(world.ready()).toMatchObject({
+      reason: 'PrivateKeyInvalid',
+      message: expect.stringContaining('retired'),
+    });
+    world.brought = { problem: 'Secret "x" is missing' };
+    world.reconcile();
+    expect(world.ready()).toMatchObject({
+      reason: 'PrivateKeyInvalid',
+      message: expect.stringContaining('"x"'),
+    });
+  });
+
+  test('that is compromised is KeyCompromised; a wish to rotate it is not kept', () => {
+    bring('mine');
+    world.reconcile();
+    world.rotate('now');
+    world.reconcile();
+    expect([phases(), world.status?.lastHandledRotate]).toEqual([['mine Active'], 'now']);
+    world.compromise('mine');
+    world.reconcile();
+    expect(phases()).toEqual(['mine Retired']);
+    expect(world.ready()).toMatchObject({ status: 'False', reason: 'KeyCompromised' });
+  });
+});
+
+test('what a Secret keeps of retired keys is read with care', () => {
+  const entry = {
+    kid: 'k',
+    algorithm: 'ES256',
+    phase: 'Retired',
+    publishedAt: '2026-01-01T00:00:00Z',
+    publicJWK: {},
+  };
+  expect(readRetiredKeys(JSON.stringify([entry]))).toEqual([entry]);
+  for (const text of [
+    undefined,
+    '',
+    'x',
+    '{}',
+    'null',
+    '[null]',
+    '[1]',
+    JSON.stringify([{ ...entry, phase: 'Active' }]),
+    JSON.stringify([{ ...entry, algorithm: 'HS256' }]),
+  ]) {
+    expect(readRetiredKeys(text)).toEqual([]);
+  }
+});
