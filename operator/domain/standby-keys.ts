@@ -1,6 +1,6 @@
 import type { KeyEntry } from '../api/signing-key.ts';
 import { isBrought, type Pass, retire } from './key-phases.ts';
-import { type KeySecret, keySecretName, PUBLISHED_AT_ANNOTATION } from './key-secrets.ts';
+import { type KeySecret, keySecretName } from './key-secrets.ts';
 
 /** The brought key that may be published: readable, not compromised, not known under another algorithm, not retired already. */
 export const findUsableBrought = (
@@ -38,15 +38,14 @@ export const retireUnfitStandbys = (entries: readonly KeyEntry[], pass: Pass): K
   return entries.map((entry) => (entry.phase === 'Published' && !fits(entry) ? retire(entry, pass) : entry));
 };
 
-/** Keys that were generated and never published, oldest name first. */
+/** Keys that were generated and never published, in the order of their names: what was published is an entry already. */
 const freshSecrets = (entries: readonly KeyEntry[], pass: Pass): (KeySecret & { key: object })[] =>
   [...pass.ownSecrets.values()]
     .filter((secret): secret is KeySecret & { key: NonNullable<KeySecret['key']> } => {
-      const { key, annotations } = secret;
+      const { key } = secret;
       return (
         key !== undefined &&
         key.algorithm === pass.signingKey.spec.algorithm &&
-        annotations[PUBLISHED_AT_ANNOTATION] === undefined &&
         !pass.compromised.has(key.kid) &&
         !entries.some(({ kid }) => kid === key.kid)
       );

@@ -2,7 +2,8 @@ import type { TokenReason } from '../api/conditions.ts';
 import { findCondition } from '../api/conditions.ts';
 import type { OAuthClient } from '../api/oauth-client.ts';
 import type { Token } from '../api/token.ts';
-import { findReservedClaims, type IssuerSettings } from './claims.ts';
+import type { IssuerSettings } from './claims.ts';
+import { findInsertedClaimsProblem } from './insert-token-claims.ts';
 import { selects } from './label-selector.ts';
 import { findLifetimeViolation } from './token-lifetime.ts';
 import { clientKeyOf, type TokenObservation } from './token-observation.ts';
@@ -73,12 +74,12 @@ const ClientWithoutOwner: Check = ({ token, client }) =>
         message: `OAuthClient ${clientKeyOf(token)} has no spec.owner: declared Tokens need one`,
       };
 
-const ClientClaimsReserved: Check = ({ token, client, settings }) => {
-  const reserved = findReservedClaims(client.spec.insertTokenClaims, settings);
-  if (reserved.length === 0) return undefined;
+const ClientClaimsInvalid: Check = ({ token, client, settings }) => {
+  const problem = findInsertedClaimsProblem(client.spec, settings);
+  if (problem === undefined) return undefined;
   return {
     reason: 'ClientNotReady',
-    message: `OAuthClient ${clientKeyOf(token)} may not set in spec.insertTokenClaims: ${quote(reserved)}`,
+    message: `OAuthClient ${clientKeyOf(token)} gets no tokens: its ${problem}`,
   };
 };
 
@@ -127,7 +128,7 @@ const CHECKS: readonly Check[] = [
   ClientNotHolder,
   ClientWithoutGrant,
   ClientWithoutOwner,
-  ClientClaimsReserved,
+  ClientClaimsInvalid,
   ClientSuspended,
   AudienceNotAllowed,
   ScopeNotAllowed,

@@ -59,15 +59,19 @@ describe('generated keys', () => {
     expect(world.active()?.kid).toBe('k2');
   });
 
-  test('rotate with the one that was published first, even within the same second', () => {
-    world.reconcile();
-    world.rotate('now');
-    world.reconcile();
-    expect(phases()).toEqual(['k1 Retired', 'k2 Active', 'k3 Published']);
-    expect(world.status?.lastHandledRotate).toBe('now');
-    world.reconcile();
-    expect(world.active()?.kid).toBe('k2');
-  });
+  test.each(['k1', 'k9'])(
+    'rotate with the one that was published first, even within the same second',
+    (fresh) => {
+      world.nameKey = (made) => (made > 2 ? fresh : `k${made + 4}`);
+      world.reconcile();
+      world.rotate('now');
+      world.reconcile();
+      expect(phases().sort()).toEqual([`${fresh} Published`, 'k5 Retired', 'k6 Active'].sort());
+      expect(world.status?.lastHandledRotate).toBe('now');
+      world.reconcile();
+      expect(world.active()?.kid).toBe('k6');
+    },
+  );
 
   test('take a very long wish to rotate once too', () => {
     world.reconcile();
@@ -189,10 +193,43 @@ describe('a retired key', () => {
       ['k1 Retired', 'k2 Active', 'k3 Published'],
       true,
     ]);
+    world.now += HOUR;
+    world.budget = 1;
+    expect(() => world.reconcile()).toThrow();
+    expect(phases()).toContain('k1 Retired');
     world.budget = Number.POSITIVE_INFINITY;
+    world.now -= HOUR;
     world.reconcile();
     expect(world.secretOf('k1')).toBeUndefined();
     expect(world.keys.find(({ kid }) => kid === 'k1')?.secretRef).toBeUndefined();
+  });
+});
+
+describe('from the Secrets alone', () => {
+  test('phases, times and retired keys are rebuilt', () => {
+    world.reconcile();
+    world.rotate('now');
+    world.advance(5 * MINUTE);
+    const before = world.keys;
+    expect(phases()).toEqual(['k1 Retired', 'k2 Active', 'k3 Published']);
+    world.status = undefined;
+    world.reconcile();
+    expect(world.keys).toEqual(before);
+    expect(world.active()?.kid).toBe('k2');
+  });
+
+  test('the key that was activated last signs, where a backup brings an earlier one back', () => {
+    world.reconcile();
+    const backup = { ...world.secretOf('k1') };
+    world.now += HOUR;
+    world.rotate('now');
+    world.reconcile();
+    world.now += HOUR;
+    if (backup.name) world.secrets.set(backup.name, backup as never);
+    world.status = undefined;
+    world.reconcile();
+    expect(phases()).toEqual(['k1 Retired', 'k2 Active', 'k3 Published']);
+    expect(world.secretOf('k1')).toBeUndefined();
   });
 });
 

@@ -41,6 +41,7 @@ export class SigningKeyWorld {
   writes = 0;
   budget = Number.POSITIVE_INFINITY;
   mayGenerate = true;
+  nameKey = (made: number): string => `k${made}`;
   #made = 0;
 
   get signingKey(): SigningKey {
@@ -131,7 +132,7 @@ export class SigningKeyWorld {
   }
 
   #generate(algorithm: SigningKeySpec['algorithm']): void {
-    const kid = `k${++this.#made}`;
+    const kid = this.nameKey(++this.#made);
     const name = keySecretName('default', kid);
     const annotations = keySecretAnnotations({ kid, algorithm });
     this.#write(() =>
