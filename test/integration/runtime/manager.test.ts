@@ -119,21 +119,21 @@ describe('a manager', () => {
 
   test('aborts reconciles at once when the lease is lost, and ends', async () => {
     const namespace = await api.createNamespace();
-    let aborted = false;
+    let reason: unknown;
     await using one = await replica(
       namespace,
       (_key, signal) =>
         new Promise((_resolve, reject) =>
           signal.addEventListener('abort', () => {
-            aborted = true;
-            reject(signal.reason);
+            reason = signal.reason;
+            reject(reason);
           }),
         ),
     );
     await eventually(() => expect(one.diary).toContain('reconcile'));
     one.proxy.stall();
     expect(await one.ended).toBe('lost-lease');
-    expect(aborted).toBe(true);
+    expect(reason).toEqual(new Error('the lease is lost'));
     expect(one.diary.slice(-2)).toEqual(['door stops', 'probes stops']);
   });
 
