@@ -1,18 +1,16 @@
 import { expect } from '@jest/globals';
-import { API_VERSION, MANAGED_BY_LABEL, MANAGER } from '../../../operator/api/meta.ts';
+import { API_VERSION } from '../../../operator/api/meta.ts';
 import type { KeyEntry, SigningKey } from '../../../operator/api/signing-key.ts';
-import type { Token } from '../../../operator/api/token.ts';
 import { joseKeyPairs } from '../../../operator/crypto/key-pairs.ts';
 import { SIGNING_KEY_LABEL } from '../../../operator/domain/key-secrets.ts';
 import { IssuerKeyring } from '../../../operator/issuer/keyring.ts';
-import { listWatchObjects, listWatchSecretMeta } from '../../../operator/kube/list-watch.ts';
+import { listWatchObjects } from '../../../operator/kube/list-watch.ts';
 import { createResourceClient } from '../../../operator/kube/resource-client.ts';
-import { CONFIG_MAPS, SECRETS, SIGNING_KEYS, TOKENS } from '../../../operator/kube/resource-types.ts';
-import { systemClock } from '../../../operator/ops/system-clock.ts';
+import { CONFIG_MAPS, SECRETS, SIGNING_KEYS } from '../../../operator/kube/resource-types.ts';
 import type { ConfigMap } from '../../../operator/ports/config-maps.ts';
 import type { EventNote } from '../../../operator/ports/events.ts';
 import { isNotFound } from '../../../operator/ports/kube.ts';
-import type { Secret, SecretMeta } from '../../../operator/ports/secrets.ts';
+import type { Secret } from '../../../operator/ports/secrets.ts';
 import {
   signingKeyOfFollower,
   signingKeyOfJwks,
@@ -20,21 +18,16 @@ import {
   signingKeyTriggers,
 } from '../../../operator/reconcilers/signing-key-triggers.ts';
 import { SigningKeyReconciler } from '../../../operator/reconcilers/signing-keys.ts';
-import { TOKEN_INDEXERS } from '../../../operator/reconcilers/token-indexes.ts';
 import { Controller } from '../../../operator/runtime/controller.ts';
-import { Informer } from '../../../operator/runtime/informer.ts';
-import { NamedSecretWatches } from '../../../operator/runtime/named-secrets.ts';
 import { bodyOf, type KubeObject, type TestApi, testApi } from '../../support/api.ts';
+import { SECOND } from '../../support/durations.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { openKube } from '../../support/kube.ts';
 import { type Fault, guardClient } from './guarded-client.ts';
+import { buildCaches } from './signing-key-caches.ts';
 
 export const ISSUER_URL = 'https://issuer.example.com/m2m';
-export const SECOND = 1000;
-export const MINUTE = 60 * SECOND;
-export const HOUR = 60 * MINUTE;
-export const DAY = 24 * HOUR;
 
 type Kind = 'SigningKey' | 'Secret' | 'ConfigMap' | 'Token';
 
@@ -72,50 +65,11 @@ export class SigningKeyStage implements AsyncDisposable {
     return this.calls.filter((call) => !call.startsWith('get '));
   }
 
-  #informers() {
-    const { client, log, metrics } = this.kube;
-    const { namespace } = this;
-    const around = { clock: systemClock, random: Math.random, log, metrics };
-    const labelSelector = `${MANAGED_BY_LABEL}=${MANAGER}`;
-    const own = { namespace, labelSelector };
-    return {
-      around,
-      signingKeys: new Informer<SigningKey>({
-        ...around,
-        name: 'signingkeys',
-        sources: [
-          { namespace, listWatch: listWatchObjects<SigningKey>(client, SIGNING_KEYS, { namespace }) },
-        ],
-      }),
-      tokens: new Informer<Token>({
-        ...around,
-        name: 'tokens',
-        sources: [{ namespace, listWatch: listWatchObjects<Token>(client, TOKENS, { namespace }) }],
-        indexers: TOKEN_INDEXERS,
-      }),
-      secrets: new Informer<SecretMeta>({
-        ...around,
-        name: 'secrets',
-        sources: [{ namespace, listWatch: listWatchSecretMeta(client, own) }],
-      }),
-      configMaps: new Informer<ConfigMap>({
-        ...around,
-        name: 'configmaps',
-        sources: [{ namespace, listWatch: listWatchObjects<ConfigMap>(client, CONFIG_MAPS, own) }],
-      }),
-    };
-  }
-
   /** Starts the operator's part; {@link SigningKeyStage.stop} and this again are a restart. */
   async start(): Promise<void> {
     const { client, log, metrics } = this.kube;
     const { namespace, clock } = this;
-    const { around, signingKeys, tokens, secrets, configMaps } = this.#informers();
-    const named = new NamedSecretWatches({
-      ...around,
-      sourceOf: (ref) =>
-        listWatchSecretMeta(client, { namespace: ref.namespace, fieldSelector: `metadata.name=${ref.name}` }),
-    });
+    const { around, signingKeys, tokens, secrets, configMaps, named } = buildCaches(this.kube, namespace);
     const keyPairs = joseKeyPairs();
     const secretClient = createResourceClient<Secret>(client, SECRETS);
     const reconciler = new SigningKeyReconciler({

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { bodyOf } from '../../support/api.ts';
-import { conditionOf, DAY, HOUR, ISSUER_URL, MINUTE, SECOND, SigningKeyStage } from './signing-key-stage.ts';
+import { DAY, HOUR, MINUTE, SECOND } from '../../support/durations.ts';
+import { conditionOf, ISSUER_URL, SigningKeyStage } from './signing-key-stage.ts';
 
 jest.setTimeout(30_000);
 

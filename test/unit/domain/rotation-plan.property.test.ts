@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { buildJwks } from '../../../operator/domain/jwks.ts';
-import { Crash, DAY, HOUR, SECOND, SigningKeyWorld } from './signing-key-world.ts';
+import { DAY, HOUR, SECOND } from '../../support/durations.ts';
+import { Crash, SigningKeyWorld } from './signing-key-world.ts';
 
 const RANK = { Published: 0, Active: 1, Retired: 2 } as const;
 

@@ -23,11 +23,6 @@ interface StoredSecret {
   retired: readonly KeyEntry[];
 }
 
-export const SECOND = 1000;
-export const MINUTE = 60 * SECOND;
-export const HOUR = 60 * MINUTE;
-export const DAY = 24 * HOUR;
-
 /** A SigningKey, its Secrets, its tokens and a clock, as far as a plan can see them. Every status that was ever stored is kept in `history`. */
 export class SigningKeyWorld {
   now = Date.UTC(2026, 0, 1);
