@@ -20,7 +20,6 @@ import {
 import { SigningKeyReconciler } from '../../../operator/reconcilers/signing-keys.ts';
 import { Controller } from '../../../operator/runtime/controller.ts';
 import { bodyOf, type KubeObject, type TestApi, testApi } from '../../support/api.ts';
-import { SECOND } from '../../support/durations.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { openKube } from '../../support/kube.ts';
@@ -159,7 +158,7 @@ export class SigningKeyStage implements AsyncDisposable {
     return eventually(async () => {
       const keys = ['default', 'other'].map((name) => `${namespace}/${name}`);
       if (keys.some((key) => (this.#controller?.queue.failures(key) ?? 0) > 0))
-        await this.clock.advance(SECOND);
+        await this.clock.advance(1000);
       return look();
     });
   }
