@@ -12,7 +12,10 @@ const UNBOUNDED_OVERLAP = 3600;
 /** The longest that a JWT stays good whose successor says something else, in seconds. */
 const CHANGED_OVERLAP = 600;
 
-/** How the JWT that is replaced lives on: `Renewed` by `spec.renewal.overlap`, `Changed` at most 10 min of it, `Dropped` not at all. */
+/**
+ * How the JWT that is replaced lives on: `Renewed` by `spec.renewal.overlap`, `Changed` at most 10 min of it, `Dropped` not at all.
+ * After the last two the ones before it, which may say the same, have at most 10 min left, too.
+ */
 export type Succession = 'Renewed' | 'Changed' | 'Dropped';
 
 /** What the list of earlier JWTs is made from after an issuance. */
@@ -27,17 +30,32 @@ export interface SuccessionInput {
   readonly isRefusedKey: (kid: string) => boolean;
 }
 
+/** How long a JWT stays good from now, in seconds, but for its own expiration. */
+const stayOf = ({ status, succession, overlap }: SuccessionInput): number => {
+  const asked = overlap === undefined ? undefined : Math.floor(durationMs(overlap) / 1000);
+  const stay = asked ?? (status?.expiration === undefined ? UNBOUNDED_OVERLAP : Number.POSITIVE_INFINITY);
+  return succession === 'Renewed' ? stay : Math.min(stay, CHANGED_OVERLAP);
+};
+
 const currentAsPrevious = (input: SuccessionInput): PreviousToken | undefined => {
-  const { status, succession, overlap, nowSeconds } = input;
+  const { status, succession, nowSeconds } = input;
   const { id, issuedAt, keyID, expiration } = status ?? {};
   if (succession === 'Dropped' || id === undefined || issuedAt === undefined || keyID === undefined) {
     return undefined;
   }
   const own = expiration === undefined ? Number.POSITIVE_INFINITY : secondsOf(expiration);
-  const asked = overlap === undefined ? undefined : Math.floor(durationMs(overlap) / 1000);
-  const stay = asked ?? (expiration === undefined ? UNBOUNDED_OVERLAP : Number.POSITIVE_INFINITY);
-  const end = Math.min(own, nowSeconds + (succession === 'Changed' ? Math.min(stay, CHANGED_OVERLAP) : stay));
-  return { id, issuedAt, expiration: formatTime(end), keyID };
+  return { id, issuedAt, expiration: formatTime(Math.min(own, nowSeconds + stayOf(input))), keyID };
+};
+
+/** An overlap that was promised at a renewal holds at the next one; a change of what the JWTs say, or of their limit, cuts it. */
+const earlierAfter = (input: SuccessionInput): PreviousToken[] => {
+  const { status, succession, nowSeconds, keepsEarlier } = input;
+  const earlier = keepsEarlier ? (status?.previous ?? []) : [];
+  if (succession === 'Renewed') return [...earlier];
+  const latest = nowSeconds + stayOf(input);
+  return earlier.map((entry) =>
+    secondsOf(entry.expiration) > latest ? { ...entry, expiration: formatTime(latest) } : entry,
+  );
 };
 
 /** The earlier JWTs that are still good: expired ones and those of refused keys are left out. */
@@ -53,7 +71,9 @@ export const prunePrevious = (
 /** `status.previous` after an issuance, oldest first: those still good and the one that is replaced; at most 8, of which the oldest go. */
 export const previousAfter = (input: SuccessionInput): PreviousToken[] => {
   const replaced = currentAsPrevious(input);
-  const earlier = input.keepsEarlier ? (input.status?.previous ?? []) : [];
-  const all = [...earlier.filter(({ id }) => id !== replaced?.id), ...(replaced ? [replaced] : [])];
+  const all = [
+    ...earlierAfter(input).filter(({ id }) => id !== replaced?.id),
+    ...(replaced ? [replaced] : []),
+  ];
   return prunePrevious(all, input.nowSeconds, input.isRefusedKey).slice(-MAX_PREVIOUS);
 };

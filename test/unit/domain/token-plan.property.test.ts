@@ -127,8 +127,7 @@ const claimSets = (world: TokenWorld): Map<string, Set<string>> => {
   const sets = new Map<string, Set<string>>();
   for (const { claims } of world.issued) {
     const id = String(claims.jti);
-    const { aud: _a, scope: _s, ...rest } = claims;
-    sets.set(id, (sets.get(id) ?? new Set()).add(JSON.stringify(rest)));
+    sets.set(id, (sets.get(id) ?? new Set()).add(JSON.stringify(claims)));
   }
   return sets;
 };
@@ -157,6 +156,25 @@ describe('whatever happens to a Token, its client and its keys', () => {
           }
         }
         expect([...claimSets(world).values()].filter((sets) => sets.size > 1)).toEqual([]);
+      }),
+      { numRuns: 600 },
+    );
+  });
+
+  test('no earlier JWT outlives a change of claims or a limit that fell by more than ten minutes', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        const world = new TokenWorld(makeToken());
+        for (const step of steps) {
+          const known = world.causes.length;
+          step(world);
+          settle(world);
+          const causes = world.causes.slice(known);
+          if (!causes.includes('ClaimsChanged') && !causes.includes('BeyondLimit')) continue;
+          for (const { expiration } of world.status.previous ?? []) {
+            expect(Date.parse(expiration)).toBeLessThanOrEqual(world.now + 600_000);
+          }
+        }
       }),
       { numRuns: 600 },
     );

@@ -98,6 +98,8 @@ export class TokenWorld {
   writes: string[] = [];
   /** Every JWT that was ever put into a Secret. */
   issued: StoredJwt[] = [];
+  /** Why each issuance was made whose status is written. */
+  causes: (TokenPlan & { kind: 'deliver' })['cause'][] = [];
   /** Writes still allowed before the pass crashes. */
   budget = Number.POSITIVE_INFINITY;
   refuse: SecretFailure | undefined;
@@ -291,6 +293,7 @@ export class TokenWorld {
         this.#putSecret(plan);
         this.#remove(plan.remove);
         this.#putStatus(plan.status);
+        this.causes.push(plan.cause);
     }
   }
 
