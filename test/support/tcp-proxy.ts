@@ -9,13 +9,13 @@ export interface TcpProxy {
   readonly open: number;
   /** Connections that were made so far. */
   readonly accepted: number;
-  /** Resets every connection; new ones are fine. */
+  /** Breaks every connection; new ones are fine. (No `resetAndDestroy`: it can leave Node 24 spinning at exit, over a request that is never counted as ended.) */
   cut(): void;
   /** Holds back all bytes in both directions, of new connections too, as a firewall does that drops packets. */
   stall(): void;
   /** Ends {@link TcpProxy.stall}; what was held back arrives. */
   resume(): void;
-  /** Resets new connections too, until `accept`. */
+  /** Breaks new connections too, until `accept`. */
   refuse(): void;
   accept(): void;
   close(): Promise<void>;
@@ -34,7 +34,7 @@ export const startTcpProxy = async (target: string): Promise<TcpProxy> => {
   };
   const server = createServer((client) => {
     if (state.refusing) {
-      client.resetAndDestroy();
+      client.destroy();
       return;
     }
     state.accepted++;
@@ -50,7 +50,7 @@ export const startTcpProxy = async (target: string): Promise<TcpProxy> => {
   const address = server.address();
   const local = typeof address === 'object' && address ? address.port : 0;
   const cut = (): void => {
-    for (const socket of sockets) socket.resetAndDestroy();
+    for (const socket of sockets) socket.destroy();
   };
   return {
     url: `https://127.0.0.1:${local}`,
