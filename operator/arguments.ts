@@ -2,14 +2,14 @@ import { parseArgs } from 'node:util';
 
 /** What the command line asks for. */
 export type Command =
-  | { readonly kind: 'run'; readonly configPath: string | undefined }
+  | { readonly kind: 'run'; readonly configPath: string }
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
   | { readonly kind: 'misuse'; readonly message: string };
 
-export const USAGE = `usage: node dist/main.js [--config FILE]
+export const USAGE = `usage: node dist/main.js --config FILE
 
-  --config FILE   the YAML configuration; the defaults hold without one
+  --config FILE   the YAML configuration (docs/configuration.md)
   --version       print the version
   --help          print this
 
@@ -31,7 +31,7 @@ export const parseArguments = (args: readonly string[]): Command => {
     });
     if (values.help) return { kind: 'help' };
     if (values.version) return { kind: 'version' };
-    if (values.config === '') return { kind: 'misuse', message: '--config needs a file' };
+    if (!values.config) return { kind: 'misuse', message: '--config needs a file' };
     return { kind: 'run', configPath: values.config };
   } catch (error) {
     return { kind: 'misuse', message: (error as Error).message };

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { CRD_REVISION } from './api/crd.ts';
-import { clockAgrees, informersAlive, informersSynced } from './compose/health.ts';
+import { clockAgrees, informersAlive, informersInStep, isClockUsable } from './compose/health.ts';
 import { buildInformers, type Informers } from './compose/informers.ts';
 import { populationOf } from './compose/population.ts';
 import { buildReconcilers } from './compose/reconcilers.ts';
@@ -45,6 +45,8 @@ export interface Operator {
 /** Name of the Lease, and of the field manager and label of all that the operator makes. */
 const LEASE_NAME = 'm2m-oauth-operator';
 const LEASE_CONNECTIONS = 2;
+const KEY_PATIENCE_MS = 5_000;
+const KEY_POLL_MS = 20;
 
 const tools = (log: Log, metrics: PrometheusMetrics) => ({
   clock: systemClock,
@@ -127,7 +129,7 @@ const opsComponent = (
     registry: metrics.registry,
     live: [loop, informersAlive(watched, clock)],
     ready: [
-      informersSynced(watched),
+      informersInStep(watched, clock),
       { name: 'crds', problem: () => crds.problem() },
       clockAgrees(() => client.clockSkewSeconds()),
       { name: 'keyring', problem: () => (keyring.loaded ? undefined : 'the signing key is not read yet') },
@@ -147,6 +149,14 @@ const opsComponent = (
       await server.stop();
     },
   };
+};
+
+/** The first passes need what signs: without this wait they would call it missing. A key that can't be read holds up nothing for long. */
+const whenLoaded = async (keyring: IssuerKeyring, signal: AbortSignal): Promise<void> => {
+  const giveUpAt = systemClock.monotonic() + KEY_PATIENCE_MS;
+  while (!keyring.loaded && !signal.aborted && systemClock.monotonic() < giveUpAt) {
+    await new Promise<void>((resolve) => systemClock.after(KEY_POLL_MS, resolve));
+  }
 };
 
 const informerSurroundings = (around: ReflectorSurroundings) => ({
@@ -179,7 +189,15 @@ export const compose = async (
   const named = watchNamed(client, around);
   const keyring = createKeyring(config, client, { ...around, informers });
   const events = new ApiEventRecorder({ ...around, client, instance: identity });
-  const reconcilers = buildReconcilers(config, { ...around, writer, informers, named, keyring, events });
+  const reconcilers = buildReconcilers(config, {
+    ...around,
+    writer,
+    informers,
+    named,
+    keyring,
+    events,
+    isClockUsable: () => isClockUsable(client.clockSkewSeconds()),
+  });
   metrics.watch(populationOf(informers));
 
   const base: Component[] = [
@@ -193,6 +211,7 @@ export const compose = async (
     ...around,
     base,
     caches: Object.values(informers),
+    doors: [{ name: 'signing-key', start: (stop) => whenLoaded(keyring, stop), stop: () => undefined }],
     controllers: reconcilers.controllers,
     ...(election && { election }),
   });

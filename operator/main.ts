@@ -13,7 +13,7 @@ const readVersion = (): string => {
   return (JSON.parse(text) as { version: string }).version;
 };
 
-const readConfig = (path: string | undefined): Config | undefined => {
+const readConfig = (path: string): Config | undefined => {
   try {
     return loadConfig(path, process.env.POD_NAMESPACE);
   } catch (error) {

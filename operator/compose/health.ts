@@ -12,8 +12,14 @@ export interface WatchedType {
 const DEAD_AFTER_MS = 5 * 60_000;
 /** An answer on the watches' connections is this fresh where the API server can be reached. */
 const CONTACT_FRESH_MS = 10_000;
+/** A bookmark comes about every minute. */
+const PROGRESS_FRESH_MS = 90_000;
 /** Contract §3: a replica whose clock is further off is not ready. */
 const MAX_SKEW_SECONDS = 120;
+
+/** Whether expiry can be judged by this clock. */
+export const isClockUsable = (skewSeconds: number): boolean =>
+  Math.abs(Math.round(skewSeconds)) <= MAX_SKEW_SECONDS;
 
 /** Liveness: every informer runs, and none is silent while its connection is not. An API server that is away is no reason to restart. */
 export const informersAlive = (informers: readonly WatchedType[], clock: Clock): Check => ({
@@ -28,21 +34,35 @@ export const informersAlive = (informers: readonly WatchedType[], clock: Clock):
   },
 });
 
-/** Readiness: the first whole list of every type is in. */
-export const informersSynced = (informers: readonly WatchedType[]): Check => ({
-  name: 'caches',
-  problem: () => {
-    const missing = informers.filter(({ health }) => !health.synced).map(({ name }) => name);
-    return missing.length === 0 ? undefined : `not listed yet: ${missing.join(', ')}`;
-  },
-});
+/**
+ * Readiness: the first whole list of every type is in, and every watch is in step (contract §3): an event or bookmark
+ * 90 s ago at most, and, where connections are pinged (HTTP/2), a sign of life 10 s ago at most.
+ */
+export const informersInStep = (informers: readonly WatchedType[], clock: Clock): Check => {
+  let arePinged = false;
+  return {
+    name: 'caches',
+    problem: () => {
+      const missing = informers.filter(({ health }) => !health.synced).map(({ name }) => name);
+      if (missing.length > 0) return `not listed yet: ${missing.join(', ')}`;
+      arePinged ||= informers.some(({ health }) => health.lastContact > health.lastProgress);
+      const now = clock.now();
+      const behind = informers.find(
+        ({ health }) =>
+          now - health.lastProgress > PROGRESS_FRESH_MS ||
+          (arePinged && now - health.lastContact > CONTACT_FRESH_MS),
+      );
+      return behind && `${behind.name}: the API server has not been heard of for too long`;
+    },
+  };
+};
 
 /** Readiness: this clock and the API server's agree well enough to judge expiry. */
 export const clockAgrees = (skewSeconds: () => number): Check => ({
   name: 'clock',
   problem: () => {
     const seconds = Math.round(skewSeconds());
-    return Math.abs(seconds) <= MAX_SKEW_SECONDS
+    return isClockUsable(seconds)
       ? undefined
       : `this clock is ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead of' : 'behind'} the API server's`;
   },

@@ -31,7 +31,7 @@ import {
 import { SigningKeyReconciler } from '../reconcilers/signing-keys.ts';
 import { tokenTriggers } from '../reconcilers/token-triggers.ts';
 import { TokenReconciler } from '../reconcilers/tokens.ts';
-import { Controller } from '../runtime/controller.ts';
+import { Controller, type ControllerOptions } from '../runtime/controller.ts';
 import type { ReflectorSurroundings } from '../runtime/informer.ts';
 import type { Informers } from './informers.ts';
 
@@ -52,6 +52,8 @@ export interface ReconcilerParts extends ReflectorSurroundings {
   readonly named: NamedSecrets;
   readonly keyring: IssuerKeyring;
   readonly events: EventRecorder;
+  /** False while this clock is too far off the API server's to issue, expire or collect by it. */
+  readonly isClockUsable: () => boolean;
 }
 
 /** Tokens worked on at a time: enough to keep an API server of many cores busy, few enough for one of two. */
@@ -67,6 +69,17 @@ export const issuerSettingsOf = ({ issuer }: Config): IssuerSettings => ({
   tokenType: issuer.tokenType,
   backdateMs: issuer.backdate,
 });
+
+const ASK_CLOCK_AGAIN_MS = 15_000;
+
+/** Puts off what depends on the time while this clock can't be trusted; revocation counts at the doors without it. */
+const byGoodClock =
+  (
+    { isClockUsable }: ReconcilerParts,
+    reconcile: ControllerOptions['reconcile'],
+  ): ControllerOptions['reconcile'] =>
+  async (key, signal) =>
+    isClockUsable() ? reconcile(key, signal) : { kind: 'requeue', afterMs: ASK_CLOCK_AGAIN_MS };
 
 const wireTokens = (config: Config, parts: ReconcilerParts) => {
   const { informers, writer } = parts;
@@ -88,7 +101,7 @@ const wireTokens = (config: Config, parts: ReconcilerParts) => {
     ...parts,
     name: 'Token',
     concurrency: TOKENS_AT_A_TIME,
-    reconcile: (key, signal) => reconciler.reconcile(key, signal),
+    reconcile: byGoodClock(parts, (key, signal) => reconciler.reconcile(key, signal)),
   });
   const connect = (): (() => void) => tokenTriggers({ ...parts, ...caches, queue: controller.queue });
   return { controllers: [controller], connect };
@@ -165,7 +178,7 @@ const wireSigningKeys = ({ kubernetes }: Config, parts: ReconcilerParts) => {
     ...parts,
     name: 'SigningKey',
     concurrency: 1,
-    reconcile: (key, signal) => reconciler.reconcile(key, signal),
+    reconcile: byGoodClock(parts, (key, signal) => reconciler.reconcile(key, signal)),
   });
   const addKnown = (key: string | undefined): void => {
     if (key !== undefined && signingKeys.get(key) !== undefined) controller.queue.add(key, 'high');

@@ -62,11 +62,10 @@ export const parseConfig = (text: string, source: string, podNamespace?: string)
 };
 
 /**
- * Reads the configuration file; without a path the defaults hold.
+ * Reads the configuration file.
  * @throws ConfigError where it can't be read or is not valid
  */
-export const loadConfig = (path: string | undefined, podNamespace?: string): Config => {
-  if (path === undefined) return parseConfig('', 'defaults', podNamespace);
+export const loadConfig = (path: string, podNamespace?: string): Config => {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');

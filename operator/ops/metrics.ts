@@ -3,7 +3,7 @@ import type { Metrics } from '../ports/metrics.ts';
 
 /** What is counted at scrape time, by looking at an index's sizes. */
 export interface Population {
-  /** Tokens by the reason of their condition Ready; `None` where there is no condition yet. */
+  /** Tokens by the reason of their condition Ready; `Issuing` where there is no condition yet. */
   tokensByState(): Readonly<Record<string, number>>;
   /** Keys of all SigningKeys by phase. */
   keysByPhase(): Readonly<Record<string, number>>;

@@ -2,7 +2,6 @@ import { expect, test } from '@jest/globals';
 import { parseArguments } from '../../operator/arguments.ts';
 
 test.each([
-  ['no argument runs with the defaults', [], { kind: 'run', configPath: undefined }],
   ['a configuration file', ['--config', 'x.yaml'], { kind: 'run', configPath: 'x.yaml' }],
   ['help', ['--help'], { kind: 'help' }],
   ['help, short', ['-h'], { kind: 'help' }],
@@ -12,6 +11,7 @@ test.each([
 });
 
 test.each([
+  ['no configuration', []],
   ['an unknown flag', ['--conf', 'x']],
   ['a stray word', ['run']],
   ['a flag without its value', ['--config']],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { clockAgrees, informersAlive, informersSynced } from '../../../operator/compose/health.ts';
+import { clockAgrees, informersAlive, informersInStep } from '../../../operator/compose/health.ts';
 
 const NOW = 1_000_000_000;
 const clock = { now: () => NOW, after: () => () => undefined };
@@ -33,7 +33,23 @@ describe('readiness', () => {
       { name: 'tokens', health: { ...well, synced: false } },
       { name: 'secrets', health: well },
     ];
-    expect(informersSynced(informers).problem()).toBe('not listed yet: tokens');
+    expect(informersInStep(informers, clock).problem()).toBe('not listed yet: tokens');
+  });
+
+  test.each([
+    ['watches with recent signs are in step', {}, undefined],
+    ['no event or bookmark for 90 s', { lastProgress: NOW - 91_000 }, 'tokens: '],
+    ['pings that stopped', { lastContact: NOW - 11_000 }, 'tokens: '],
+  ])('%s', (_name, health, expected) => {
+    const informers = [{ name: 'tokens', health: { ...well, ...health } }];
+    const problem = informersInStep(informers, clock).problem();
+    if (expected === undefined) expect(problem).toBeUndefined();
+    else expect(problem).toMatch(expected);
+  });
+
+  test('without pings (HTTP/1.1) events and bookmarks are all there is', () => {
+    const quiet = { ...well, lastProgress: NOW - 60_000, lastContact: NOW - 60_000 };
+    expect(informersInStep([{ name: 'tokens', health: quiet }], clock).problem()).toBeUndefined();
   });
 
   test.each([
