@@ -2,7 +2,7 @@ import type { Cacheable, CacheChange, Indexers, WritableCache } from '../ports/c
 import type { Log } from '../ports/log.ts';
 import { freezeDeep } from './freeze.ts';
 import { KeyIndex } from './key-index.ts';
-import { isOlder } from './resource-version.ts';
+import { compareResourceVersions, isOlder } from './resource-version.ts';
 
 export interface ObjectStoreOptions<T> {
   readonly log: Log;
@@ -11,6 +11,9 @@ export interface ObjectStoreOptions<T> {
 
 /** Deletions of our own whose DELETED event has not come yet; the oldest go beyond this. */
 const MAX_TOMBSTONES = 10_000;
+
+/** Objects of which it is remembered when they went; the oldest go beyond this. An answer is late by seconds. */
+const MAX_GONE = 10_000;
 
 /** The key of an object: `namespace/name`, or the name where it has no namespace. */
 export const cacheKeyOf = ({ metadata }: Cacheable): string =>
@@ -28,6 +31,11 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
   readonly #handlers = new Set<(change: CacheChange<T>) => void>();
   /** UIDs of what we deleted ourselves: a late event from before that must not bring them back. */
   readonly #tombstones = new Set<string>();
+  /**
+   * By UID, the resourceVersion at which the watch or a list said that it was gone: the answer of an earlier write may
+   * come later, over another connection. One that only left the selection comes back with a newer resourceVersion.
+   */
+  readonly #gone = new Map<string, string>();
   #synced = false;
 
   constructor({ log, indexers = {} }: ObjectStoreOptions<T>) {
@@ -95,6 +103,7 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
     const { uid, resourceVersion, deletionTimestamp } = object.metadata;
     // One that is kept by a finalizer is still there, and shows so.
     if (this.#tombstones.has(uid) && deletionTimestamp === undefined) return;
+    if (this.#wasGoneAt(uid, resourceVersion)) return;
     const key = cacheKeyOf(object);
     const known = this.#objects.get(key);
     if (known) {
@@ -112,6 +121,7 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
   remove(object: T): void {
     const { uid, resourceVersion } = object.metadata;
     this.#tombstones.delete(uid);
+    this.#markGone(uid, resourceVersion);
     const key = cacheKeyOf(object);
     const known = this.#objects.get(key);
     if (!known) return;
@@ -132,6 +142,7 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
     for (const [key, { metadata }] of this.#objects) {
       if (list.seen.has(key) || !list.inScope(key)) continue;
       if (isOlder(list.resourceVersion, metadata.resourceVersion)) continue;
+      this.#markGone(metadata.uid, list.resourceVersion);
       this.#delete(key);
     }
   }
@@ -139,6 +150,20 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
   /** A scope that is no longer watched: its objects go. */
   drop(inScope: (key: string) => boolean): void {
     for (const key of this.#objects.keys()) if (inScope(key)) this.#delete(key);
+  }
+
+  #wasGoneAt(uid: string, resourceVersion: string): boolean {
+    const goneAt = this.#gone.get(uid);
+    return goneAt !== undefined && (compareResourceVersions(resourceVersion, goneAt) ?? 1) <= 0;
+  }
+
+  #markGone(uid: string, resourceVersion: string): void {
+    if (this.#wasGoneAt(uid, resourceVersion)) return;
+    this.#gone.delete(uid);
+    this.#gone.set(uid, resourceVersion);
+    if (this.#gone.size <= MAX_GONE) return;
+    const [oldest] = this.#gone.keys();
+    if (oldest !== undefined) this.#gone.delete(oldest);
   }
 
   #delete(key: string): undefined {
