@@ -6,6 +6,7 @@ type Fields = Readonly<Record<string, unknown>>;
 /** Where in `fieldsV1` the parts stand whose writers count. */
 const PATHS = {
   data: ['f:data'],
+  stringData: ['f:stringData'],
   labels: ['f:metadata', 'f:labels'],
   annotations: ['f:metadata', 'f:annotations'],
 } as const;
@@ -13,21 +14,24 @@ const PATHS = {
 /**
  * What is kept of a Secret, from its PartialObjectMetadata. Who wrote which data key, label and annotation comes from
  * `managedFields` (server-side apply's FieldsV1), which name keys and never values. A key that we and others own
- * alike (server-side apply of an equal value) counts as ours; one that nobody owns shows nowhere, so a Secret whose
- * managedFields were emptied looks like one that we have not written.
+ * alike (server-side apply of an equal value) counts as ours; but one that others apply as `stringData` counts as theirs,
+ * since that changes `data` without a trace in the ownership of `data`. A key that nobody owns shows nowhere, so a Secret
+ * whose managedFields were emptied looks like one that we have not written.
  */
 export const buildSecretMeta = (object: KubeObject): SecretMeta => {
   const { managedFields = [], ...metadata } = object.metadata;
   const own = managedFields.filter(({ manager }) => manager === MANAGER);
   const foreign = managedFields.filter(({ manager }) => manager !== MANAGER);
-  const ownData = ownedKeys(own, PATHS.data);
+  const applied = ownedKeys(foreign, PATHS.stringData);
+  const ownData = ownedKeys(own, PATHS.data).filter((key) => !applied.includes(key));
+  const foreignData = [...new Set([...applied, ...ownedKeys(foreign, PATHS.data)])].sort();
   return {
     apiVersion: 'v1',
     kind: 'Secret',
     metadata,
     fields: {
       ownData,
-      foreignData: ownedKeys(foreign, PATHS.data).filter((key) => !ownData.includes(key)),
+      foreignData: foreignData.filter((key) => !ownData.includes(key)),
       ownLabels: ownedKeys(own, PATHS.labels),
       ownAnnotations: ownedKeys(own, PATHS.annotations),
     },

@@ -34,6 +34,16 @@ describe('the metadata of a Secret', () => {
     expect(meta.fields).toMatchObject({ ownData: ['token'], foreignData: [] });
   });
 
+  test('counts a key that somebody applies as stringData as theirs, though ours stays on the record', () => {
+    const applied = {
+      manager: 'kubectl',
+      operation: 'Apply',
+      fieldsV1: { 'f:stringData': { 'f:token': {}, 'f:more': {} } },
+    } as const;
+    const meta = buildSecretMeta(secret([entry(MANAGER, ['token', 'kept']), applied]));
+    expect(meta.fields).toMatchObject({ ownData: ['kept'], foreignData: ['more', 'token'] });
+  });
+
   test('shows no owner at all where managedFields were emptied', () => {
     expect(buildSecretMeta(secret([{}])).fields).toEqual({
       ownData: [],
@@ -65,7 +75,10 @@ describe('the metadata of a Secret', () => {
   });
 
   test('survives any managedFields, and never gives one key to both sides', () => {
-    const fieldsV1 = fc.dictionary(fc.constantFrom('f:data', 'f:metadata', '.'), fc.jsonValue());
+    const fieldsV1 = fc.dictionary(
+      fc.constantFrom('f:data', 'f:stringData', 'f:metadata', '.'),
+      fc.jsonValue(),
+    );
     const entries = fc.array(
       fc.record({ manager: fc.constantFrom(MANAGER, 'other'), fieldsV1 }, { requiredKeys: [] }),
     );
