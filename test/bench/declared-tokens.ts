@@ -91,7 +91,9 @@ export const operatorDrains = async (world: World, count: number): Promise<Decla
 export const operatorLive = async (world: World, count: number): Promise<DeclaredRound> => {
   const operator = await world.operator();
   await operator.ready();
-  await eventually(() => operator.log.some(({ message }) => message === 'became the leader'), { timeoutMs: 60_000 });
+  await eventually(() => operator.log.some(({ message }) => message === 'became the leader'), {
+    timeoutMs: 60_000,
+  });
   const namespace = await world.api.createNamespace('live');
   const { seen, stop } = await countWrites(world, namespace);
   const start = performance.now();

@@ -66,7 +66,7 @@ export const createWorld = async (): Promise<World> => {
   const cluster = await startCluster();
   const api = testApi(cluster.kubeconfigPath);
   const server = connectApiServer(cluster.kubeconfigPath);
-  await applyFiles(api, [join(ROOT, 'crds'), join(ROOT, 'operator/deploy/rbac.yaml')]);
+  await applyFiles(api, [join(ROOT, 'crds'), join(ROOT, 'operator/deploy')]);
   await applyObjects(api, [KEY, CLIENT], { namespace: SYSTEM });
   const operator = () => startOperator({ kubeconfigPath: cluster.kubeconfigPath });
   const first = await operator();

@@ -97,7 +97,8 @@ export const install = async (): Promise<Installation> => {
   const dir = await mkdtemp(join(tmpdir(), 'm2m-installation-'));
   const cluster = await startCluster();
   const api = testApi(cluster.kubeconfigPath);
-  await applyFiles(api, [join(ROOT, 'crds'), join(ROOT, 'operator/deploy/rbac.yaml')]);
+  // As kubectl, so that the commands of the README meet what they would have made themselves.
+  await applyFiles(api, [join(ROOT, 'crds'), join(ROOT, 'operator/deploy')], { fieldManager: 'kubectl' });
   // The garbage collector looks for new kinds every 30 s, but at its start at once.
   await cluster.kill('controllerManager');
   await cluster.start('controllerManager');

@@ -45,7 +45,7 @@ const startProduct = async (
 ): Promise<OperatorProcess> => {
   step('Applying crds/ and the operator’s ServiceAccount with its permissions');
   await cluster.apply(join(ROOT, 'crds'));
-  await cluster.apply(join(ROOT, 'operator/deploy/rbac.yaml'));
+  await cluster.apply(join(ROOT, 'operator/deploy'));
   step('Building and starting the operator, with that ServiceAccount’s permissions and no others');
   await promisify(execFile)('npm', ['run', '--silent', 'build'], { cwd: ROOT });
   const kubeconfigPath = join(dir, 'operator.kubeconfig');

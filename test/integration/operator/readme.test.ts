@@ -12,17 +12,19 @@ import { type Installation, install, token, waitForReason } from '../../support/
 
 const ROOT = join(import.meta.dirname, '../../..');
 
-/** The shell block that follows the README's tour mark, as single commands with their comments as names. */
-const tourCommands = (): { name: string; command: string }[] => {
+/** The shell block that follows a mark in the README, as single commands. */
+const commandsAfter = (mark: string): { name: string; command: string }[] => {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-  const block = /<!-- tour:[^\n]*-->\n```sh\n([\s\S]*?)```/u.exec(readme)?.[1] ?? '';
+  const block =
+    new RegExp(`<!-- ${mark}:[^\\n]*-->\\n\`\`\`sh\\n([\\s\\S]*?)\`\`\``, 'u').exec(readme)?.[1] ?? '';
   return block
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((command) => ({ name: command.slice(0, 80), command }));
 };
 
-const commands = tourCommands();
+const commands = commandsAfter('tour');
+const installing = commandsAfter('install');
 let installation: Installation;
 let bin: string;
 
@@ -42,6 +44,7 @@ afterAll(async () => {
 
 const run = async (command: string): Promise<string> => {
   const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', command], {
+    cwd: ROOT,
     env: {
       ...process.env,
       PATH: `${bin}${delimiter}${process.env.PATH}`,
@@ -52,9 +55,18 @@ const run = async (command: string): Promise<string> => {
   return stdout;
 };
 
-test('the README has a tour', () => {
+test('the README tells how to install, and has a tour', () => {
+  expect(installing.length).toBeGreaterThan(1);
   expect(commands.length).toBeGreaterThan(6);
 });
+
+test.each(installing)(
+  '$name',
+  async ({ command }) => {
+    expect(await run(command)).toContain('serverside-applied');
+  },
+  90_000,
+);
 
 test.each(commands)(
   '$name',
