@@ -9,7 +9,7 @@ import type { Cache, CacheChange } from '../ports/cache.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { NamedSecrets, SecretMeta } from '../ports/secrets.ts';
 import type { Keyring } from '../ports/signing.ts';
-import { BulkQueue, type KeySink } from './bulk-queue.ts';
+import { BulkQueue, type KeySink } from '../runtime/bulk-queue.ts';
 import { KeyringChanges } from './keyring-changes.ts';
 import { controllingToken, TOKEN_INDEX } from './token-indexes.ts';
 
@@ -95,11 +95,13 @@ export const tokenTriggers = (options: TokenTriggerOptions): (() => void) => {
     }),
     clients.onChange((change) => {
       if (clients.synced && !isSameToPlans(change)) {
-        bulk.add(keysOf(tokens.byIndex(TOKEN_INDEX.client, change.key)));
+        bulk.add(keysOf(tokens.byIndex(TOKEN_INDEX.client, change.key)), `client ${change.key}`);
       }
     }),
     namespaces.onChange((change) => {
-      if (namespaces.synced && !isSameNamespace(change)) bulk.add(keysOf(selectedBy(options, change.key)));
+      if (namespaces.synced && !isSameNamespace(change)) {
+        bulk.add(keysOf(selectedBy(options, change.key)), `namespace ${change.key}`);
+      }
     }),
     keyring.onChange(() => bulk.add(keysOf(keys.concerned()))),
     named.onChange((owner) => {

@@ -186,6 +186,21 @@ describe('what puts a Token into the queue', () => {
     expect(tell()).toEqual([]);
   });
 
+  test('a key of an earlier JWT, where it is refused, and not where it is retired', () => {
+    const { added, putToken, sync } = setUp();
+    phases.set('key-0', 'Published');
+    const earlier = { id: 'b', keyID: 'key-0', issuedAt: '', expiration: '2026-01-01T00:00:00Z' };
+    putToken('renewed', issued('key-1', { previous: [earlier] }));
+    putToken('other', issued('key-1'));
+    sync();
+    phases.set('key-0', 'Retired');
+    for (const handler of keyringHandlers) handler();
+    expect(added).toEqual([]);
+    phases.set('key-0', 'Compromised');
+    for (const handler of keyringHandlers) handler();
+    expect(added).toEqual(['team/renewed low']);
+  });
+
   test('a Secret that it follows, and not those that others follow', () => {
     const { added, stop } = setUp();
     for (const handler of namedHandlers) {

@@ -1,0 +1,53 @@
+import { expect, test } from '@jest/globals';
+import { BulkQueue } from '../../../operator/runtime/bulk-queue.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+const setUp = () => {
+  const clock = new FakeClock();
+  const added: [string, string | undefined][] = [];
+  const bulk = new BulkQueue({ add: (key, priority) => added.push([key, priority]) }, clock);
+  const drawn = { count: 0 };
+  function* keys(count: number, start = 0): Generator<string> {
+    for (let n = start; n < count; n++) {
+      drawn.count += 1;
+      yield `ns/${n}`;
+    }
+  }
+  return { clock, added, bulk, keys, drawn, addedKeys: () => added.map(([key]) => key) };
+};
+
+test('many keys go in a piece at a time, in order, at low priority', async () => {
+  const { clock, added, bulk, keys, addedKeys } = setUp();
+  bulk.add(keys(1200));
+  expect(added.length).toBe(500);
+  bulk.add(keys(1800, 1200));
+  expect(added.length).toBe(500);
+  await clock.advance(0);
+  expect(addedKeys()).toEqual([...keys(1800)]);
+  expect(new Set(added.map(([, priority]) => priority))).toEqual(new Set(['low']));
+});
+
+test('of a hundred thousand keys, no more are looked at in a turn than go in', () => {
+  const { bulk, keys, drawn } = setUp();
+  bulk.add(keys(100_000));
+  expect(drawn.count).toBe(500);
+});
+
+test('a source that changes again and again while it is walked is walked once more, with its latest keys', async () => {
+  const { clock, bulk, keys, addedKeys } = setUp();
+  bulk.add(keys(600), 'client');
+  bulk.add(keys(700, 600), 'other');
+  bulk.add(keys(1000), 'client');
+  bulk.add(keys(601), 'client');
+  await clock.advance(0);
+  expect(addedKeys()).toEqual([...keys(600), ...keys(700, 600), ...keys(601)]);
+  expect(clock.pending).toBe(0);
+});
+
+test('what waits is forgotten at the end', async () => {
+  const { clock, added, bulk, keys } = setUp();
+  bulk.add(keys(600));
+  bulk.stop();
+  await clock.advance(1000);
+  expect(added.length).toBe(500);
+});
