@@ -1,12 +1,13 @@
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import type { Token, TokenStatus } from '../../../operator/api/token.ts';
+import { formatTime } from '../../../operator/domain/timestamps.ts';
 import { lastExpirations } from '../../../operator/reconcilers/token-expirations.ts';
 import { TOKEN_INDEXERS } from '../../../operator/reconcilers/token-indexes.ts';
 import { ObjectStore } from '../../../operator/runtime/object-store.ts';
 import { recordedLog } from '../../support/quiet.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
-const at = (seconds: number): string => new Date(NOW + seconds * 1000).toISOString();
+const at = (seconds: number): string => formatTime(NOW / 1000 + seconds);
 const tokens = (...statuses: TokenStatus[]) => {
   const store = new ObjectStore<Token>({ log: recordedLog(), indexers: TOKEN_INDEXERS });
   for (const [index, status] of statuses.entries()) {
@@ -16,7 +17,7 @@ const tokens = (...statuses: TokenStatus[]) => {
       metadata: {
         name: `t${index}`,
         namespace: 'n',
-        uid: `0b0e7d3a-5c1f-4f0e-9d2b-00000000000${index}`,
+        uid: `0b0e7d3a-5c1f-4f0e-9d2b-${String(index).padStart(12, '0')}`,
         resourceVersion: '1',
         creationTimestamp: at(0),
       },
@@ -50,9 +51,49 @@ test.each<[string, TokenStatus[], number | 'never' | undefined]>([
     [{ keyID: 'k', expiration: at(60), previous: previous('other', 600) }],
     60,
   ],
+  [
+    'tokens have whose times somebody wrote in another form: the last one',
+    [
+      { keyID: 'k', expiration: '2026-01-01T02:00:30+02:00' },
+      { keyID: 'k', expiration: '2026-01-01T00:01:00.900Z' },
+      { keyID: 'k', expiration: 'tomorrow' },
+    ],
+    60,
+  ],
   ['an expired token has', [{ keyID: 'k', expiration: at(0) }], undefined],
   ['a blacklisted token has', [{ keyID: 'k', blacklisted }], undefined],
 ])('a key that %s', (_, statuses, expected) => {
   const last = lastExpirations(tokens(...statuses), NOW)('k');
   expect(typeof last === 'number' ? last - NOW / 1000 : last).toEqual(expected);
+});
+
+test('of a key that every token has, one time is parsed and the others are compared', () => {
+  const many = tokens(...Array.from({ length: 500 }, (_, n) => ({ keyID: 'k', expiration: at(n + 1) })));
+  const parse = jest.spyOn(Date, 'parse');
+  try {
+    expect(lastExpirations(many, NOW)('k')).toBe(NOW / 1000 + 500);
+    expect(parse.mock.calls.length).toBe(1);
+  } finally {
+    parse.mockRestore();
+  }
+});
+
+test('a token without expiration ends the search', () => {
+  const many = tokens(
+    { keyID: 'k' },
+    ...Array.from({ length: 9 }, () => ({ keyID: 'k', expiration: at(1) })),
+  );
+  let looked = 0;
+  const counted = Object.create(many, {
+    byIndex: {
+      *value(index: string, value: string) {
+        for (const token of many.byIndex(index, value)) {
+          looked += 1;
+          yield token;
+        }
+      },
+    },
+  });
+  expect(lastExpirations(counted, NOW)('k')).toBe('never');
+  expect(looked).toBe(1);
 });
