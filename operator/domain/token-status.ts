@@ -115,3 +115,9 @@ export const nextStatus = ({ status = {} }: Token, wanted: TokenStatus): TokenSt
   if (canonicalJson(after) === canonicalJson(before)) return undefined;
   return compact<TokenStatus>({ ...after, version: version + 1 });
 };
+
+/** What is left of a planned status where a Secret could not be removed: all of it, but `secretRef` still leads to what is there. */
+export const statusDespiteSecret = (token: Token, planned: TokenStatus): TokenStatus | undefined => {
+  const secretRef = token.status?.secretRef ?? planned.secretRef;
+  return nextStatus(token, { ...planned, ...(secretRef && { secretRef }) });
+};

@@ -4,8 +4,10 @@ import type { Token } from '../api/token.ts';
 import { CAUSE_TRAITS } from '../domain/issue-cause.ts';
 import type { TokenPlan } from '../domain/token-outcome.ts';
 import { planToken } from '../domain/token-plan.ts';
+import { statusDespiteSecret } from '../domain/token-status.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventRecorder } from '../ports/events.ts';
+import { ApiError, isConflict } from '../ports/kube.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import { DONE, type Verdict } from '../runtime/controller.ts';
@@ -25,6 +27,8 @@ export type TokenReconcilerOptions = TokenSources &
 
 /** What a step of a pass leads to: its end, or another plan that knows more. */
 type Step = { readonly end: Verdict } | { readonly again: PassFindings };
+
+type RemovingPlan = Extract<TokenPlan, { kind: 'record' | 'deliver' }>;
 
 /** A pass has no more steps than: met by a create, adopted, stale, failed, planned. */
 const MAX_STEPS = 6;
@@ -117,16 +121,41 @@ export class TokenReconciler {
     signal: AbortSignal,
   ): Promise<Step> {
     const { token } = observation;
-    if (plan.order === 'SecretsFirst') await removeSecrets(this.#options, token, plan.remove, signal);
-    if (plan.status) {
-      const isThere = await writeStatus(this.#options, token, plan.status, signal);
-      if (isThere && plan.status.blacklisted?.flag && !wasBlacklisted(token)) {
-        this.#options.metrics.tokenBlacklisted();
-      }
+    const isStatusFirst = plan.order === 'StatusFirst';
+    const denied = isStatusFirst ? undefined : await this.#tryRemoval(token, plan, signal);
+    const isThere = await this.#writeStatus(token, plan, { denied, signal });
+    if (isThere && plan.status?.blacklisted?.flag && !wasBlacklisted(token)) {
+      this.#options.metrics.tokenBlacklisted();
     }
-    if (plan.order === 'StatusFirst') await removeSecrets(this.#options, token, plan.remove, signal);
     this.#announce(token, plan);
+    if (denied) throw denied;
+    if (isStatusFirst) await removeSecrets(this.#options, token, plan.remove, signal);
     return { end: this.#verdictOf(plan) };
+  }
+
+  /** Removes a plan's Secrets; what the API server has against it is returned, since the status has to say the rest all the same. */
+  async #tryRemoval(
+    token: Token,
+    { remove }: RemovingPlan,
+    signal: AbortSignal,
+  ): Promise<ApiError | undefined> {
+    try {
+      await removeSecrets(this.#options, token, remove, signal);
+      return undefined;
+    } catch (error) {
+      if (error instanceof ApiError && !isConflict(error)) return error;
+      throw error;
+    }
+  }
+
+  /** Writes a plan's status, if it has one. False where nothing was written. */
+  async #writeStatus(
+    token: Token,
+    plan: RemovingPlan,
+    { denied, signal }: { readonly denied: ApiError | undefined; readonly signal: AbortSignal },
+  ): Promise<boolean> {
+    const status = denied && plan.status ? statusDespiteSecret(token, plan.status) : plan.status;
+    return status !== undefined && (await writeStatus(this.#options, token, status, signal));
   }
 
   async #deliver(
@@ -151,12 +180,13 @@ export class TokenReconciler {
       case 'written':
         break;
     }
-    await removeSecrets(this.#options, token, plan.remove, signal);
-    if (plan.status) await writeStatus(this.#options, token, plan.status, signal);
+    const denied = await this.#tryRemoval(token, plan, signal);
+    await this.#writeStatus(token, plan, { denied, signal });
     if (plan.cause !== 'SecretFault') this.#options.metrics.tokenIssued(CAUSE_TRAITS[plan.cause].outcome);
     const id = plan.status?.id ?? token.status?.id;
     this.#log.info('delivered', { ...this.#fields(token, id), cause: plan.cause, kid: plan.jwt?.kid });
     this.#announce(token, plan);
+    if (denied) throw denied;
     return { end: this.#verdictOf(plan) };
   }
 
