@@ -129,12 +129,14 @@ const wireClients = (config: Config, parts: ReconcilerParts) => {
     name: 'OAuthClient',
     concurrency: 1,
     reconcile: (key, signal) => registration.reconcile(key, signal),
+    seed: () => clients.keys(),
   });
   const verifies = new Controller({
     ...parts,
     name: 'OAuthClientCredentials',
     concurrency: CREDENTIALS_AT_A_TIME,
     reconcile: (key, signal) => credentials.reconcile(key, signal),
+    seed: () => clients.keys(),
   });
   const connect = (): (() => void) => {
     const stops = [

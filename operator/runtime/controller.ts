@@ -2,6 +2,7 @@ import type { Clock } from '../ports/clock.ts';
 import { ApiError, isConflict } from '../ports/kube.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics, ReconcileOutcome } from '../ports/metrics.ts';
+import { BulkQueue } from './bulk-queue.ts';
 import { TerminalError } from './terminal-error.ts';
 import { settlesWithin } from './wait.ts';
 import { WorkQueue } from './work-queue.ts';
@@ -22,6 +23,8 @@ export interface ControllerOptions {
    * planned again soon, a {@link TerminalError} is not retried, anything else is, with the key's backoff.
    */
   readonly reconcile: (key: string, signal: AbortSignal) => Promise<Verdict>;
+  /** Every key that there is to work on, at the start: what was added before, while another replica led, was not kept. */
+  readonly seed?: () => Iterable<string>;
   readonly clock: Clock;
   /** [0, 1). */
   readonly random: () => number;
@@ -33,13 +36,14 @@ export interface ControllerOptions {
 
 const TIMEOUT_MS = 120_000;
 
-/** A work queue and the workers that empty it. Keys may be added before it is started. */
+/** A work queue and the workers that empty it. Keys that are added before it is started are dropped: its seed knows them. */
 export class Controller {
   readonly name: string;
   readonly queue: WorkQueue;
   readonly #options: ControllerOptions;
   readonly #log: Log;
   readonly #stopping = new AbortController();
+  readonly #seeding: BulkQueue;
   #workers: Promise<unknown> = Promise.resolve();
 
   constructor(options: ControllerOptions) {
@@ -47,23 +51,31 @@ export class Controller {
     this.#options = options;
     this.#log = options.log.child({ controller: options.name });
     this.queue = new WorkQueue(options);
+    this.#seeding = new BulkQueue(this.queue, options.clock);
   }
 
-  /** Starts the workers. `signal` aborts what they do at once (a lost lease); {@link Controller.stop} lets them end their keys. */
+  /** Starts the workers, and seeds the queue at low priority. `signal` aborts what they do at once (a lost lease); {@link Controller.stop} lets them end their keys. */
   start(signal: AbortSignal): void {
+    this.queue.start();
     const workers = Array.from({ length: this.#options.concurrency }, () => this.#work(signal));
     this.#workers = Promise.all(workers);
-    signal.addEventListener('abort', () => this.queue.shutDown(), { once: true });
-    if (signal.aborted) this.queue.shutDown();
+    signal.addEventListener('abort', () => this.#close(), { once: true });
+    if (signal.aborted) this.#close();
+    else this.#seeding.add(this.#options.seed?.() ?? []);
   }
 
   /** Takes no new keys, and waits for the workers to end theirs, at most `deadlineMs`; then their signals abort. True where all ended in time. Never throws. */
   async stop(deadlineMs = 10_000): Promise<boolean> {
-    this.queue.shutDown();
+    this.#close();
     const ended = await settlesWithin(this.#options.clock, deadlineMs, this.#workers);
     this.#stopping.abort();
     if (!ended) this.#log.warn('reconciles were cut short at stop', { keys: this.queue.processing });
     return ended;
+  }
+
+  #close(): void {
+    this.#seeding.stop();
+    this.queue.shutDown();
   }
 
   async #work(signal: AbortSignal): Promise<void> {

@@ -22,7 +22,8 @@ const LONGEST_SLEEP_MS = 3_600_000;
 
 /**
  * Keys to work on, after client-go's workqueue: a key waits once however often it is added; one that is added while
- * a worker has it comes back when the worker is done, so no two workers ever have the same key.
+ * a worker has it comes back when the worker is done, so no two workers ever have the same key. Before its start it
+ * takes none: where nobody works, it would only grow.
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
@@ -36,7 +37,7 @@ export class WorkQueue {
   readonly #idle: (() => void)[] = [];
   #cancelTimer: (() => void) | undefined;
   #timerDue = Number.POSITIVE_INFINITY;
-  #closed = false;
+  #state: 'idle' | 'open' | 'closed' = 'idle';
 
   constructor(options: WorkQueueOptions) {
     this.#options = options;
@@ -57,9 +58,14 @@ export class WorkQueue {
     return this.#processing.size;
   }
 
+  /** Takes keys from now on. */
+  start(): void {
+    if (this.#state === 'idle') this.#state = 'open';
+  }
+
   /** Makes the key due. While a worker has it, it comes back after {@link WorkQueue.done}. */
   add(key: string, priority: Priority = 'normal'): void {
-    if (this.#closed) return;
+    if (this.#state !== 'open') return;
     if (this.#processing.has(key)) {
       this.#markDirty(key, priority);
       return;
@@ -69,7 +75,7 @@ export class WorkQueue {
 
   /** Makes the key due in `ms`, unless it is due earlier already. The timer ends when a worker takes the key: what it needs later, it asks for anew. */
   addAfter(key: string, ms: number): void {
-    if (this.#closed) return;
+    if (this.#state !== 'open') return;
     if (!(ms > 0)) {
       this.add(key);
       return;
@@ -100,7 +106,7 @@ export class WorkQueue {
 
   /** The next key, when there is one; undefined once `signal` aborts or the queue is shut down. Each key must be given back with {@link WorkQueue.done}. */
   get(signal: AbortSignal): Promise<string | undefined> {
-    if (this.#closed || signal.aborted) return Promise.resolve(undefined);
+    if (this.#state === 'closed' || signal.aborted) return Promise.resolve(undefined);
     const key = this.#take();
     if (key !== undefined) return Promise.resolve(key);
     return new Promise((resolve) => {
@@ -120,13 +126,14 @@ export class WorkQueue {
     this.#processing.delete(key);
     const priority = this.#dirty.get(key);
     this.#dirty.delete(key);
-    if (priority !== undefined && !this.#closed) this.#makeReady(key, priority, this.#options.clock.now());
+    if (priority !== undefined && this.#state === 'open')
+      this.#makeReady(key, priority, this.#options.clock.now());
     if (this.#processing.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   /** Takes nothing any more, forgets what waits, and sends the waiting workers home. */
   shutDown(): void {
-    this.#closed = true;
+    this.#state = 'closed';
     this.#ready.clear();
     this.#delayed.clear();
     this.#dirty.clear();

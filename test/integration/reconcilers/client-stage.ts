@@ -132,14 +132,14 @@ export class ClientStage implements AsyncDisposable {
     const { log, metrics } = this.kube;
     const { clients, secrets, named } = this.#informers();
     const { registration, credentials } = this.#reconcilers({ clients, named });
+    const around = { seed: () => clients.cache.keys(), clock: this.clock, random: Math.random, log, metrics };
     const controllerOf = (
       name: string,
       concurrency: number,
       {
         reconcile,
       }: { reconcile: (key: string, signal: AbortSignal) => ReturnType<OAuthClientReconciler['reconcile']> },
-    ) =>
-      new Controller({ name, concurrency, reconcile, clock: this.clock, random: Math.random, log, metrics });
+    ) => new Controller({ name, concurrency, reconcile, ...around });
     const registers = controllerOf('OAuthClient', 1, {
       reconcile: (key, signal) => registration.reconcile(key, signal),
     });

@@ -90,13 +90,13 @@ export class SigningKeyStage implements AsyncDisposable {
       name: 'SigningKey',
       concurrency: 1,
       reconcile: (key, signal) => reconciler.reconcile(key, signal),
+      seed: () => signingKeys.cache.keys(),
       clock,
       random: Math.random,
       log,
       metrics,
     });
-    const { queue } = controller;
-    const add = (key: string | undefined): void => void (key !== undefined && queue.add(key));
+    const add = (key: string | undefined): void => void (key !== undefined && controller.queue.add(key));
     signingKeys.cache.onChange((change) => {
       for (const key of [change.key, ...signingKeyTriggers(signingKeys.cache)]) add(key);
     });

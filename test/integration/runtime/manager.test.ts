@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import type { KubeObject } from '../../../operator/api/meta.ts';
 import { listWatchObjects } from '../../../operator/kube/list-watch.ts';
 import { createResourceClient } from '../../../operator/kube/resource-client.ts';
@@ -14,6 +14,7 @@ import { eventually } from '../../support/eventually.ts';
 import { openKube } from '../../support/kube.ts';
 import { startTcpProxy } from '../../support/tcp-proxy.ts';
 
+jest.setTimeout(30_000);
 const api = testApi();
 afterAll(api.close);
 
@@ -31,8 +32,8 @@ const replica = async (
     leases: createResourceClient<Lease>(kube.client, LEASES),
     lease: { namespace, name: 'leader' },
     identity: `${Math.random()}`,
-    leaseDurationMs: 2_000,
-    renewDeadlineMs: 1_000,
+    leaseDurationMs: 5_000,
+    renewDeadlineMs: 2_000,
     retryPeriodMs: 100,
   });
   const informer = new Informer<KubeObject>({
@@ -48,6 +49,7 @@ const replica = async (
       diary.push('reconcile');
       return reconcile ? reconcile(key, signal) : DONE;
     },
+    seed: () => informer.cache.keys(),
   });
   informer.cache.onChange(({ key }) => controller.queue.add(key));
   const component = (name: string): Component => ({
@@ -114,7 +116,7 @@ describe('a manager', () => {
     gate.resolve();
     expect(await one.ended).toBe('stopped');
     expect(signalAtEnd).toBe(false);
-    await eventually(() => expect(two.diary).toContain('reconcile'), { timeoutMs: 1_500 });
+    await eventually(() => expect(two.diary).toContain('reconcile'), { timeoutMs: 4_000 });
   });
 
   test('aborts reconciles at once when the lease is lost, and ends', async () => {

@@ -8,23 +8,35 @@ import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
 const stop = { current: new AbortController() };
 afterEach(() => stop.current.abort());
 
-const run = (reconcile: (key: string, signal: AbortSignal) => Promise<Verdict>, concurrency = 2) => {
+type Reconcile = (key: string, signal: AbortSignal) => Promise<Verdict>;
+
+const build = (
+  reconcile: Reconcile,
+  options: { readonly concurrency?: number; readonly seed?: () => Iterable<string> } = {},
+) => {
   stop.current = new AbortController();
   const clock = new FakeClock();
   const log = recordedLog();
   const metrics = recordedMetrics();
   const controller = new Controller({
     name: 'token',
-    concurrency,
+    concurrency: 2,
+    ...options,
     reconcile,
     clock,
     random: () => 0.5,
     log,
     metrics,
   });
-  controller.start(stop.current.signal);
+  const start = () => controller.start(stop.current.signal);
   const outcomes = () => metrics.calls.filter(([name]) => name === 'reconciled').map((call) => call[2]);
-  return { clock, log, controller, outcomes, cut: () => stop.current.abort() };
+  return { clock, log, metrics, controller, start, outcomes, cut: () => stop.current.abort() };
+};
+
+const run = (reconcile: Reconcile, concurrency = 2) => {
+  const built = build(reconcile, { concurrency });
+  built.start();
+  return built;
 };
 
 /** Throws the errors one after the other, then is done. */
@@ -42,7 +54,7 @@ const failing = (...errors: unknown[]) => {
 const conflict = new ApiError('update x: 409 Conflict', { status: 409, reason: 'Conflict' });
 
 describe('a controller', () => {
-  test('works on keys that were added before its start, as many at a time as it may', async () => {
+  test('works on as many keys at a time as it may', async () => {
     let now = 0;
     let most = 0;
     const { controller } = run(async () => {
@@ -54,6 +66,46 @@ describe('a controller', () => {
     for (let i = 0; i < 10; i++) controller.queue.add(`k${i}`);
     while (controller.queue.depth + controller.queue.processing > 0) await settle();
     expect(most).toBe(3);
+  });
+
+  test('takes no keys before its start, and then all that its seed knows, in pieces and after what is urgent', async () => {
+    const { calls, reconcile } = failing();
+    const known = new Set(['b']);
+    const { controller, clock, metrics, start } = build(reconcile, {
+      concurrency: 1,
+      seed: () => known.keys(),
+    });
+    controller.queue.add('gone');
+    controller.queue.addAfter('later', 1_000);
+    controller.queue.retry('failed');
+    expect([controller.queue.depth, controller.queue.delayed]).toEqual([0, 0]);
+    expect(metrics.calls).toEqual([]);
+    for (let n = 0; n < 1_000; n++) known.add(`k${n}`);
+    start();
+    expect(controller.queue.depth).toBeLessThanOrEqual(500);
+    controller.queue.add('urgent', 'high');
+    await clock.advance(0);
+    expect(new Set(calls)).toEqual(new Set([...known, 'urgent']));
+    expect(calls.indexOf('urgent')).toBeLessThan(20);
+    await clock.advance(10_000);
+    expect(calls).toHaveLength(1_002);
+  });
+
+  test('asks its seed for nothing more once it is stopped', async () => {
+    const { reconcile } = failing();
+    const drawn: number[] = [];
+    const { controller, clock, start } = build(reconcile, {
+      seed: function* () {
+        for (let n = 0; n < 1_000; n++) {
+          drawn.push(n);
+          yield `k${n}`;
+        }
+      },
+    });
+    start();
+    expect(await controller.stop()).toBe(true);
+    await clock.advance(1_000);
+    expect(drawn).toHaveLength(500);
   });
 
   test('looks again when the verdict says so', async () => {

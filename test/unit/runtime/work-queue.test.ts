@@ -9,6 +9,7 @@ const never = new AbortController().signal;
 const build = (clock = new FakeClock()) => {
   const metrics = recordedMetrics();
   const queue = new WorkQueue({ name: 'token', clock, random: () => 0.5, metrics });
+  queue.start();
   return { clock, metrics, queue };
 };
 
