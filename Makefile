@@ -7,9 +7,10 @@ SHELL := bash
 NPM := npm --no-update-notifier --no-fund
 INSTALLED := node_modules/.package-lock.json
 
-# The lockfile decides what is installed; nothing is installed twice.
+# The lockfile decides what is installed, and is not changed by it. `npm ci` would also insist on the binaries of
+# platforms that this is not, which not every registry mirror has.
 $(INSTALLED): package-lock.json package.json
-	$(NPM) ci
+	$(NPM) install --no-save
 	@touch $@
 
 .PHONY: run
