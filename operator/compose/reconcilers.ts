@@ -102,6 +102,7 @@ const wireTokens = (config: Config, parts: ReconcilerParts) => {
     name: 'Token',
     concurrency: TOKENS_AT_A_TIME,
     reconcile: byGoodClock(parts, (key, signal) => reconciler.reconcile(key, signal)),
+    seed: () => caches.tokens.keys(),
   });
   const connect = (): (() => void) => tokenTriggers({ ...parts, ...caches, queue: controller.queue });
   return { controllers: [controller], connect };
@@ -181,6 +182,7 @@ const wireSigningKeys = ({ kubernetes }: Config, parts: ReconcilerParts) => {
     name: 'SigningKey',
     concurrency: 1,
     reconcile: byGoodClock(parts, (key, signal) => reconciler.reconcile(key, signal)),
+    seed: () => signingKeys.keys(),
   });
   const addKnown = (key: string | undefined): void => {
     if (key !== undefined && signingKeys.get(key) !== undefined) controller.queue.add(key, 'high');

@@ -24,7 +24,7 @@ export interface ControllerOptions {
    */
   readonly reconcile: (key: string, signal: AbortSignal) => Promise<Verdict>;
   /** Every key that there is to work on, at the start: what was added before, while another replica led, was not kept. */
-  readonly seed?: () => Iterable<string>;
+  readonly seed: () => Iterable<string>;
   readonly clock: Clock;
   /** [0, 1). */
   readonly random: () => number;
@@ -61,7 +61,7 @@ export class Controller {
     this.#workers = Promise.all(workers);
     signal.addEventListener('abort', () => this.#close(), { once: true });
     if (signal.aborted) this.#close();
-    else this.#seeding.add(this.#options.seed?.() ?? []);
+    else this.#seeding.add(this.#options.seed());
   }
 
   /** Takes no new keys, and waits for the workers to end theirs, at most `deadlineMs`; then their signals abort. True where all ended in time. Never throws. */

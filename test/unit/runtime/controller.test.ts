@@ -21,6 +21,7 @@ const build = (
   const controller = new Controller({
     name: 'token',
     concurrency: 2,
+    seed: () => [],
     ...options,
     reconcile,
     clock,
