@@ -50,6 +50,10 @@ export const transportFailure = (call: CallName, cause: unknown, signal?: AbortS
   });
 };
 
+/** The call succeeded, but its answer is no JSON. Without the parser's error, which quotes what it read. */
+export const unreadableAnswer = (call: CallName, status: number): ApiError =>
+  new ApiError(`${call.verb} ${call.path}: ${status} NotJSON`, { status, reason: 'NotJSON' });
+
 /** `code` of a system or undici error, else its class. */
 export const codeOf = (error: unknown): string => {
   if (!(error instanceof Error)) return '';

@@ -3,7 +3,7 @@ import type { MonotonicClock } from '../ports/clock.ts';
 import { ApiError } from '../ports/kube.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
-import { codeOf, retryAfterMsOf, statusFailure, transportFailure } from './api-failure.ts';
+import { codeOf, retryAfterMsOf, statusFailure, transportFailure, unreadableAnswer } from './api-failure.ts';
 import { ClockSkew } from './clock-skew.ts';
 import type { Connection, Outgoing } from './connection.ts';
 
@@ -24,6 +24,8 @@ export interface KubeRequest {
   readonly signal?: AbortSignal | undefined;
   /** Most milliseconds until the answer's headers, and between two pieces of its body; 30 s unless given. */
   readonly timeoutMs?: number;
+  /** Asked before each try of a write; see {@link KubeClient.gated}. */
+  readonly mayWrite?: () => boolean;
 }
 
 /** Calls to the API server; every failure is an ApiError, which never carries a body. */
@@ -32,7 +34,7 @@ export interface KubeClient {
   request<T>(request: KubeRequest): Promise<T>;
   /** A watch's stream, once the API server has accepted it. The caller must read or destroy it. */
   stream(request: KubeRequest): Promise<Dispatcher.ResponseData['body']>;
-  /** The same client, but its writes fail at once (status 0, reason `NotLeader`) while `mayWrite` says no. */
+  /** The same client, but its writes are not sent, nor sent again, while `mayWrite` says no: they fail with status 0, reason `NotLeader`. */
   gated(mayWrite: () => boolean): KubeClient;
   /** Seconds that this clock is ahead of the API server's; 0 before the first answer. */
   clockSkewSeconds(): number;
@@ -65,23 +67,18 @@ const USER_AGENT = 'm2m-oauth-operator';
 /** Wraps a connection; see {@link KubeClient}. */
 export const createKubeClient = (options: KubeClientOptions): KubeClient => {
   const exchange = new Exchange(options);
-  const ungated: KubeClient = {
-    request: (request) => exchange.request(request),
-    stream: (request) => exchange.stream(request),
-    gated: (mayWrite) => ({ ...ungated, request: gate(ungated, mayWrite) }),
+  const calls = {
+    stream: (request: KubeRequest) => exchange.stream(request),
     clockSkewSeconds: () => exchange.skew.seconds,
     lastWatchContact: () => options.connection.lastWatchContact(),
   };
-  return ungated;
+  const gatedBy = (mayWrite: () => boolean): KubeClient => ({
+    ...calls,
+    request: (request) => exchange.request({ ...request, mayWrite }),
+    gated: (more) => gatedBy(() => mayWrite() && more()),
+  });
+  return gatedBy(() => true);
 };
-
-const gate =
-  (client: KubeClient, mayWrite: () => boolean): KubeClient['request'] =>
-  (request) => {
-    if (READS.has(request.verb) || mayWrite()) return client.request(request);
-    const message = `${request.verb} ${request.path}: not the leader`;
-    return Promise.reject(new ApiError(message, { status: 0, reason: 'NotLeader' }));
-  };
 
 /** One try's outcome: the answer, or the failure and after how long another try makes sense. */
 type Try<T> =
@@ -100,7 +97,10 @@ class Exchange {
   }
 
   async request<T>(request: KubeRequest): Promise<T> {
+    const { verb, path, mayWrite } = request;
     for (let tries = 1; ; tries++) {
+      if (!READS.has(verb) && mayWrite?.() === false)
+        throw new ApiError(`${verb} ${path}: not the leader`, { status: 0, reason: 'NotLeader' });
       const outcome = await this.#try<T>(request);
       if ('answer' in outcome) return outcome.answer;
       if (!outcome.again || tries >= MAX_TRIES || request.signal?.aborted) throw outcome.failure;
@@ -118,7 +118,7 @@ class Exchange {
     const isRead = READS.has(request.verb);
     try {
       const response = await this.#exchange(request, (out) => this.#options.connection.request(out));
-      if (response.statusCode < 300) return { answer: JSON.parse(await response.body.text()) as T };
+      if (response.statusCode < 300) return { answer: await this.#answer<T>(request, response) };
       return judge(await this.#refusal(request, response), isRead);
     } catch (error) {
       const failure = transportFailure(request, error, request.signal);
@@ -145,6 +145,15 @@ class Exchange {
       throw transportFailure(request, error, request.signal);
     } finally {
       metrics.apiRequest(request.verb, code, (clock.monotonic() - startedAt) / 1000);
+    }
+  }
+
+  async #answer<T>(request: KubeRequest, response: Dispatcher.ResponseData): Promise<T> {
+    const text = await response.body.text();
+    try {
+      return JSON.parse(text) as T;
+    } catch {
+      throw unreadableAnswer(request, response.statusCode);
     }
   }
 
