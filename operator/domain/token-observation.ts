@@ -1,3 +1,4 @@
+import type { TokenReason } from '../api/conditions.ts';
 import type { OAuthClient } from '../api/oauth-client.ts';
 import type { KeyPhase } from '../api/signing-key.ts';
 import type { Token } from '../api/token.ts';
@@ -46,6 +47,12 @@ export interface SecretFailure {
   readonly message: string;
 }
 
+/** What keeps meeting a Token that tries again, and since when it does, in seconds since the Unix epoch. */
+export interface KnownObstacle {
+  readonly reason: TokenReason;
+  readonly since: number;
+}
+
 /** Everything that a plan for a Token is made from. */
 export interface TokenObservation {
   readonly token: Token;
@@ -57,6 +64,8 @@ export interface TokenObservation {
   /** Milliseconds since the Unix epoch. */
   readonly now: number;
   readonly failure?: SecretFailure | undefined;
+  /** Undefined where no earlier pass of this process met one. */
+  readonly obstacle?: KnownObstacle | undefined;
 }
 
 /** The key `<namespace>/<name>` of the OAuthClient that a Token names (its own namespace by default). */

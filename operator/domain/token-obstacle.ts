@@ -1,4 +1,5 @@
 import { findCondition, type TokenReason } from '../api/conditions.ts';
+import type { TokenStatus } from '../api/token.ts';
 import { findIssueCause, type IssueCause } from './issue-cause.ts';
 import { findSecretFault, type SecretFault, secretInPlace, secretNameOf } from './secret-plan.ts';
 import { floorSeconds, secondsOf } from './timestamps.ts';
@@ -66,15 +67,30 @@ export const findObstacle = (observation: PermittedObservation, lack: Lack): Obs
 };
 
 /** What nothing tells the end of for sure. */
-const RETRIED: readonly TokenReason[] = ['SecretRefused', 'SecretConflict', 'Issuing'];
+const RETRIED: readonly string[] = ['SecretRefused', 'SecretConflict', 'Issuing'] satisfies TokenReason[];
+const isRetried = (reason: string | undefined): reason is TokenReason =>
+  reason !== undefined && RETRIED.includes(reason);
+
+const conditionsOf = (status: TokenStatus | undefined) =>
+  ['Ready', 'Renewing'].map((type) => findCondition(status?.conditions, type));
+
+/** The reason in a status that is tried again after a while, if there is one. */
+export const retriedReasonOf = (status: TokenStatus | undefined): TokenReason | undefined =>
+  conditionsOf(status)
+    .map((condition) => condition?.reason)
+    .find(isRetried);
+
+/** The condition's time is as old as its status, not as its reason: good enough where nobody saw the reason begin. */
+const beginOf = ({ token, obstacle: known }: TokenObservation, { reason }: Obstacle): number | undefined => {
+  if (known?.reason === reason) return known.since;
+  const condition = conditionsOf(token.status).find((one) => one?.reason === reason);
+  return condition && secondsOf(condition.lastTransitionTime);
+};
 
 /** When to try again, in seconds since the Unix epoch: later the longer the obstacle lasts, so that a quota that stays is not knocked at for ever. */
-export const retryTime = ({ token, now }: TokenObservation, obstacle: Obstacle): number | undefined => {
-  if (!RETRIED.includes(obstacle.reason)) return undefined;
-  const nowSeconds = floorSeconds(now);
-  const known = ['Ready', 'Renewing']
-    .map((type) => findCondition(token.status?.conditions, type))
-    .find((condition) => condition?.reason === obstacle.reason);
-  const lasted = known ? nowSeconds - secondsOf(known.lastTransitionTime) : 0;
+export const retryTime = (observation: TokenObservation, obstacle: Obstacle): number | undefined => {
+  if (!isRetried(obstacle.reason)) return undefined;
+  const nowSeconds = floorSeconds(observation.now);
+  const lasted = nowSeconds - (beginOf(observation, obstacle) ?? nowSeconds);
   return nowSeconds + Math.min(Math.max(lasted, RETRY.soonest), RETRY.latest);
 };

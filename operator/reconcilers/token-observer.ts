@@ -6,6 +6,7 @@ import { needsContent, secretNameOf } from '../domain/secret-plan.ts';
 import { nextTokenId } from '../domain/token-adoption.ts';
 import {
   clientKeyOf,
+  type KnownObstacle,
   type ObservedSecret,
   type SecretFailure,
   type TokenObservation,
@@ -117,7 +118,11 @@ const describeKnown = async (
 export const observeToken = async (
   token: Token,
   sources: TokenSources,
-  pass: PassFindings & { readonly now: number; readonly signal: AbortSignal },
+  pass: PassFindings & {
+    readonly now: number;
+    readonly signal: AbortSignal;
+    readonly obstacle?: KnownObstacle | undefined;
+  },
 ): Promise<Observed> => {
   const secrets = await knowSecrets(token, sources, pass, pass.signal);
   const described: ObservedSecret[] = [];
@@ -132,6 +137,7 @@ export const observeToken = async (
     settings: sources.settings,
     now: pass.now,
     failure: pass.failure,
+    obstacle: pass.obstacle,
   };
   return { observation, secrets };
 };

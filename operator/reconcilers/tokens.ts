@@ -11,6 +11,7 @@ import { ApiError, isConflict } from '../ports/kube.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import { DONE, type Verdict } from '../runtime/controller.ts';
+import { ObstacleTimes } from './obstacle-times.ts';
 import { RepairPacer } from './repair-pacer.ts';
 import { type Observed, observeToken, type PassFindings, type TokenSources } from './token-observer.ts';
 import { followerOf } from './token-triggers.ts';
@@ -46,6 +47,7 @@ export class TokenReconciler {
   readonly #options: TokenReconcilerOptions;
   readonly #log: Log;
   readonly #pacer = new RepairPacer();
+  readonly #obstacles = new ObstacleTimes();
 
   constructor(options: TokenReconcilerOptions) {
     this.#options = options;
@@ -62,10 +64,12 @@ export class TokenReconciler {
       const token = this.#options.tokens.get(key);
       if (token === undefined || this.#isNamespaceGoing(token)) return this.#leave(key);
       const now = this.#options.clock.now();
-      const observed = await observeToken(token, this.#options, { ...findings, now, signal });
+      const obstacle = this.#obstacles.of(token.metadata.uid);
+      const observed = await observeToken(token, this.#options, { ...findings, now, signal, obstacle });
       const plan = planToken(observed.observation);
       const outcome = await this.#apply(plan, observed, signal);
       if ('end' in outcome) {
+        this.#obstacles.note(this.#options.tokens.get(key) ?? token, now);
         if (findings.error) throw findings.error;
         return this.#await(token, plan.awaits, outcome.end);
       }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { ApiError } from '../../../operator/ports/kube.ts';
 import { bodyOf } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
+import type { Fault } from './guarded-client.ts';
 import { conditionOf, TokenStage } from './token-stage.ts';
 
 type Spec = Record<string, unknown>;
@@ -171,6 +173,23 @@ describe('a Token that may not be issued says why, writes once, and is issued wh
       expect(conditionOf(await stage.get('Token', 'reports'), 'Ready')?.reason).toBe('Issued');
     });
   }, 30_000);
+
+  test('SecretRefused: what was False for another reason before is tried again as soon', async () => {
+    await using stage = await TokenStage.open();
+    await stage.create();
+    await stage.token('ClientNotFound');
+    await stage.clock.advance(3_600_000);
+    const error = new ApiError('quota', { status: 403, reason: 'Forbidden' });
+    const fault: Fault = { call: 'create Secret', when: 'before', error };
+    stage.faults.push(...Array.from({ length: 100 }, () => fault));
+    await stage.client();
+    await stage.token('SecretRefused');
+    expect(stage.clock.untilNext).toBe(15_000);
+    await stage.clock.advance(15_000);
+    await eventually(() => expect(stage.clock.untilNext).toBe(15_000));
+    await stage.clock.advance(15_000);
+    await eventually(() => expect(stage.clock.untilNext).toBe(30_000));
+  });
 
   test('False leaves a good Secret alone until its JWT expires, then removes it', async () => {
     await using stage = await TokenStage.open();
