@@ -20,7 +20,10 @@ export interface Pass extends SigningKeyObservation {
   readonly time: string;
   readonly interval: number;
   readonly publishBefore: number;
+  /** By a spec, or remembered. */
   readonly compromised: ReadonlySet<string>;
+  /** Compromised kids that no spec names any more, only our Secrets do: the key set does not leave them out. */
+  readonly remembered: ReadonlySet<string>;
   /** Our Secrets for keys of this SigningKey, by name. */
   readonly ownSecrets: ReadonlyMap<string, KeySecret>;
   /** The private half of an entry's key is at hand. */
@@ -36,6 +39,8 @@ export const beginPass = (observation: SigningKeyObservation): Pass => {
     secrets.filter((secret) => isKeySecretOf(name, secret)).map((secret) => [secret.name, secret]),
   );
   const seconds = floorSeconds(now);
+  const named = new Set(signingKey.spec.compromised ?? []);
+  const stored = [...ownSecrets.values()].flatMap(({ compromised }) => compromised);
   const broughtKid = brought && 'key' in brought ? brought.key.kid : undefined;
   return {
     ...observation,
@@ -43,7 +48,8 @@ export const beginPass = (observation: SigningKeyObservation): Pass => {
     time: formatTime(seconds),
     interval: durationMs(interval) / 1000,
     publishBefore: Math.max(MIN_PUBLISH_SECONDS, durationMs(publishBefore) / 1000),
-    compromised: new Set(signingKey.spec.compromised ?? []),
+    compromised: new Set([...named, ...stored]),
+    remembered: new Set(stored.filter((kid) => !named.has(kid))),
     ownSecrets,
     isUsable: ({ kid }) =>
       readableKids.has(kid) ||
@@ -81,7 +87,8 @@ export const knownEntries = (pass: Pass): KeyEntry[] => {
   const kept = secrets.flatMap(({ retired }) => retired).filter(({ phase }) => phase === 'Retired');
   for (const entry of [...kept, ...rebuilt])
     if (!pass.compromised.has(entry.kid)) entries.set(entry.kid, entry);
-  for (const entry of pass.signingKey.status?.keys ?? []) entries.set(entry.kid, entry);
+  for (const entry of pass.signingKey.status?.keys ?? [])
+    if (!pass.remembered.has(entry.kid)) entries.set(entry.kid, entry);
   return [...entries.values()];
 };
 

@@ -10,6 +10,10 @@ export const SIGNING_KEY_LABEL = `${GROUP}/signing-key`;
 export const PRIVATE_PEM = 'private.pem';
 /** Data key, in the Active key's Secret, of the retired entries: their private halves are gone, and a lost status could not be rebuilt without. */
 export const RETIRED_KEYS = 'retired.json';
+/** Data key, in the Secret of every key that signs or stands by, of the compromised kids: whoever deletes a SigningKey and makes it again does not bring them back. */
+export const COMPROMISED_KIDS = 'compromised.json';
+/** What a Secret keeps of compromised kids at most. */
+export const MAX_COMPROMISED = 2048;
 
 export const KID_ANNOTATION = `${GROUP}/kid`;
 export const ALGORITHM_ANNOTATION = `${GROUP}/algorithm`;
@@ -35,6 +39,8 @@ export interface KeySecret {
   readonly key: PublicKey | undefined;
   /** The retired entries that it keeps. */
   readonly retired: readonly KeyEntry[];
+  /** The compromised kids that it keeps. */
+  readonly compromised: readonly string[];
 }
 
 /** The name of a key's Secret; the same key always has the same, so that a create that was answered to nobody is met again. */
@@ -104,13 +110,22 @@ const isRetiredEntry = (value: unknown): value is KeyEntry => {
   );
 };
 
-/** Reads what {@link RETIRED_KEYS} holds; what can't be read is none. */
-export const readRetiredKeys = (text: string | undefined): KeyEntry[] => {
+const readList = (text: string | undefined): readonly unknown[] => {
   if (text === undefined) return [];
   try {
     const value: unknown = JSON.parse(text);
-    return Array.isArray(value) ? value.filter(isRetiredEntry) : [];
+    return Array.isArray(value) ? value : [];
   } catch {
     return [];
   }
 };
+
+/** Reads what {@link RETIRED_KEYS} holds; what can't be read is none. */
+export const readRetiredKeys = (text: string | undefined): KeyEntry[] =>
+  readList(text).filter(isRetiredEntry);
+
+/** Reads what {@link COMPROMISED_KIDS} holds; what can't be read is none. */
+export const readCompromisedKids = (text: string | undefined): string[] =>
+  readList(text)
+    .filter((value) => typeof value === 'string')
+    .slice(0, MAX_COMPROMISED);

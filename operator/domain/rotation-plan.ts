@@ -16,7 +16,13 @@ import {
   retireDoubles,
   settleRetired,
 } from './key-phases.ts';
-import { type KeySecret, keySecretAnnotations, keySecretLabels, keySecretName } from './key-secrets.ts';
+import {
+  type KeySecret,
+  keySecretAnnotations,
+  keySecretLabels,
+  keySecretName,
+  MAX_COMPROMISED,
+} from './key-secrets.ts';
 import type { SigningKeyObservation } from './rotation-observation.ts';
 import { signingKeyConditions } from './signing-key-conditions.ts';
 import { findSpentSecrets, publishBrought, publishGenerated, retireUnfitStandbys } from './standby-keys.ts';
@@ -27,12 +33,13 @@ export const ROTATE_ANNOTATION = `${GROUP}/rotate`;
 /** How long to wait before asking again whether a token without expiration still names a retired key. */
 const ASK_AGAIN_SECONDS = 600;
 
-/** How a key Secret's metadata and its store of retired keys are to stand; everything else in it stays. */
+/** How a key Secret's metadata and what it remembers of other keys are to stand; everything else in it stays. */
 export interface KeySecretChange {
   readonly secret: KeySecret;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly retired: readonly KeyEntry[];
+  readonly compromised: readonly string[];
 }
 
 /** What to do, in this order: generate (and plan again with what came of it), write the status, change Secrets, remove Secrets. */
@@ -137,22 +144,28 @@ const handledRotate = (rotated: boolean, pass: Pass): string | undefined => {
   return asked !== undefined && isHandled ? asked : status?.lastHandledRotate;
 };
 
+const keptIn = ({ labels, annotations, retired, compromised }: KeySecret) => ({
+  labels,
+  annotations,
+  retired,
+  compromised,
+});
+
 const changesOf = (entries: readonly KeyEntry[], pass: Pass): KeySecretChange[] => {
   const { name } = pass.signingKey.metadata;
   const retiredEntries = entries
-    .filter(({ phase }) => phase === 'Retired')
+    .filter(({ phase, kid }) => phase === 'Retired' && !pass.compromised.has(kid))
     .map(({ secretRef: _, ...rest }) => rest);
+  // Those that specs name come first: it is the remembered ones that would have to go.
+  const compromised = [...pass.compromised].slice(0, MAX_COMPROMISED).sort();
   return entries.flatMap((entry) => {
     const secret = pass.ownSecrets.get(keySecretName(name, entry.kid));
     if (entry.phase === 'Retired' || secret?.key === undefined) return [];
     const labels = { ...secret.labels, ...keySecretLabels(name) };
     const annotations = { ...secret.annotations, ...keySecretAnnotations(entry) };
     const retired = entry.phase === 'Active' ? retiredEntries : [];
-    const wanted = canonicalJson({ labels, annotations, retired });
-    const { labels: l, annotations: a, retired: r } = secret;
-    return wanted === canonicalJson({ labels: l, annotations: a, retired: r })
-      ? []
-      : [{ secret, labels, annotations, retired }];
+    const wanted = { labels, annotations, retired, compromised };
+    return canonicalJson(wanted) === canonicalJson(keptIn(secret)) ? [] : [{ secret, ...wanted }];
   });
 };
 

@@ -1,11 +1,13 @@
 import type { Algorithm, KeyEntry, SigningKey } from '../api/signing-key.ts';
 import {
   algorithmOf,
+  COMPROMISED_KIDS,
   type KeySecret,
   keySecretName,
   PRIVATE_PEM,
   type PublicKey,
   RETIRED_KEYS,
+  readCompromisedKids,
   readRetiredKeys,
   SIGNING_KEY_LABEL,
 } from '../domain/key-secrets.ts';
@@ -82,7 +84,9 @@ export const describeKeySecret = async (
   );
   const isItsOwn = 'kid' in found && keySecretName(signingKey.metadata.name, found.kid) === name;
   const retired = readRetiredKeys(decode(secret, RETIRED_KEYS));
-  return { name, uid, resourceVersion, labels, annotations, key: isItsOwn ? found : undefined, retired };
+  const compromised = readCompromisedKids(decode(secret, COMPROMISED_KIDS));
+  const key = isItsOwn ? found : undefined;
+  return { name, uid, resourceVersion, labels, annotations, key, retired, compromised };
 };
 
 type ReadByName = (name: string) => Promise<Secret | undefined>;

@@ -1,6 +1,7 @@
 import { findCondition } from '../api/conditions.ts';
 import type { Algorithm, KeyEntry, SigningKey, SigningKeyStatus } from '../api/signing-key.ts';
 import {
+  COMPROMISED_KIDS,
   KEY_SECRET_TYPE,
   type KeySecret,
   keySecretAnnotations,
@@ -52,15 +53,18 @@ export const createKeySecret = async (
   );
 };
 
-/** Brings a key Secret's metadata and its store of retired keys to what the plan says. @throws ApiError on a conflict */
+/** Brings a key Secret's metadata and what it remembers of other keys to what the plan says. @throws ApiError on a conflict */
 export const changeKeySecret = async (
   { secretClient }: SigningKeySinks,
   { change, live, signal }: { change: KeySecretChange; live: Secret | undefined; signal: AbortSignal },
 ): Promise<void> => {
   if (!live) return;
-  const { [RETIRED_KEYS]: _, ...data } = live.data ?? {};
-  const { labels, annotations, retired } = change;
-  const store = retired.length === 0 ? {} : { [RETIRED_KEYS]: encode(JSON.stringify(retired)) };
+  const { [RETIRED_KEYS]: _, [COMPROMISED_KIDS]: __, ...data } = live.data ?? {};
+  const { labels, annotations, retired, compromised } = change;
+  const store = {
+    ...(retired.length > 0 && { [RETIRED_KEYS]: encode(JSON.stringify(retired)) }),
+    ...(compromised.length > 0 && { [COMPROMISED_KIDS]: encode(JSON.stringify(compromised)) }),
+  };
   const metadata = { ...live.metadata, labels, annotations };
   await secretClient.update({ ...live, metadata, data: { ...data, ...store } }, { signal });
 };

@@ -92,6 +92,25 @@ describe('what is lost', () => {
     await stage.until(async () => expect(await stage.jwks()).toEqual(jwks));
   });
 
+  test('a SigningKey that is made again does not bring a compromised key back', async () => {
+    await stage.create();
+    const { active: compromised } = await stage.settled();
+    await stage.patch({ spec: { compromised: [compromised] } });
+    await stage.settled(1);
+    await stage.until(async () => {
+      const secrets = await stage.keySecrets();
+      expect(secrets).toHaveLength(2);
+      for (const { data } of secrets) expect(data['compromised.json']).toBeDefined();
+    });
+    await stage.api.delete(stage.ref('SigningKey', 'default'));
+    await stage.until(() => expect(stage.keyring.phase(compromised)).toBeUndefined());
+    await stage.create();
+    await stage.settled();
+    await stage.until(async () => expect((await stage.jwks()).keys).toHaveLength(2));
+    expect((await stage.jwks()).keys.map(({ kid }) => kid)).not.toContain(compromised);
+    expect(stage.keyring.phase(compromised)).toBeUndefined();
+  });
+
   test('a quota that leaves no room for keys is NoActiveKey, and is got over', async () => {
     const quota = {
       apiVersion: 'v1',

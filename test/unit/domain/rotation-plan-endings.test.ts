@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { readRetiredKeys } from '../../../operator/domain/key-secrets.ts';
+import { readCompromisedKids, readRetiredKeys } from '../../../operator/domain/key-secrets.ts';
 import { HOUR, MINUTE, SECOND } from '../../support/durations.ts';
 import { SigningKeyWorld } from './signing-key-world.ts';
 
@@ -86,6 +86,36 @@ describe('from the Secrets alone', () => {
     world.reconcile();
     expect(world.keys).toEqual(before);
     expect(world.active()?.kid).toBe('k2');
+  });
+
+  test.each([
+    ['at once', 0],
+    ['with a long life behind it', 200 * 24 * HOUR],
+  ])('a SigningKey that is made again %s does not bring a compromised key back', (_, ms) => {
+    world.reconcile();
+    const backup = { ...world.secretOf('k1') };
+    world.compromise('k1');
+    world.reconcile();
+    world.advance(ms);
+    world.recreate();
+    world.reconcile();
+    expect(world.keys.map(({ kid }) => kid)).not.toContain('k1');
+    if (backup.name) world.secrets.set(backup.name, backup as never);
+    world.status = {
+      ...world.status,
+      keys: [
+        ...world.keys,
+        {
+          ...SigningKeyWorld.publicKey('k1'),
+          phase: 'Retired',
+          publishedAt: '2026-01-01T00:00:00Z',
+          publicJWK: {},
+        },
+      ],
+    };
+    world.reconcile();
+    expect(world.keys.map(({ kid }) => kid)).not.toContain('k1');
+    expect(world.secretOf('k1')).toBeUndefined();
   });
 
   test('the key that was activated last signs, where a backup brings an earlier one back', () => {
@@ -181,4 +211,6 @@ test('what a Secret keeps of retired keys is read with care', () => {
   ]) {
     expect(readRetiredKeys(text)).toEqual([]);
   }
+  expect(readCompromisedKids('["a",1,null,"b"]')).toEqual(['a', 'b']);
+  expect(readCompromisedKids('x')).toEqual([]);
 });

@@ -21,6 +21,7 @@ interface StoredSecret {
   /** The private half: of which key. */
   pem: string | undefined;
   retired: readonly KeyEntry[];
+  compromised: readonly string[];
 }
 
 /** A SigningKey, its Secrets, its tokens and a clock, as far as a plan can see them. Every status that was ever stored is kept in `history`. */
@@ -31,6 +32,8 @@ export class SigningKeyWorld {
   status: SigningKey['status'];
   brought: BroughtKey | undefined;
   secrets = new Map<string, StoredSecret>();
+  /** Whatever any spec ever named. */
+  readonly everCompromised = new Set<string>();
   tokens: { kid: string; exp: number | 'never' }[] = [];
   history: { at: number; keys: readonly KeyEntry[] }[] = [];
   writes = 0;
@@ -69,7 +72,16 @@ export class SigningKeyWorld {
     this.annotations[ROTATE_ANNOTATION] = value;
   }
   compromise(kid: string): void {
+    this.everCompromised.add(kid);
     this.spec = { ...this.spec, compromised: [...(this.spec.compromised ?? []), kid] };
+  }
+
+  /** Somebody deletes the SigningKey, and makes another of its name that remembers nothing. */
+  recreate(): void {
+    this.status = undefined;
+    this.history = [];
+    this.annotations = {};
+    this.spec = { algorithm: this.spec.algorithm };
   }
 
   static publicKey = (kid: string, algorithm: SigningKeySpec['algorithm'] = 'ES256'): PublicKey => ({
@@ -104,9 +116,9 @@ export class SigningKeyWorld {
           this.history.push({ at: this.now, keys: status.keys ?? [] });
         });
       }
-      for (const { secret, labels, annotations, retired } of plan.change) {
+      for (const { secret, labels, annotations, retired, compromised } of plan.change) {
         const stored = this.secrets.get(secret.name);
-        if (stored) this.#write(() => Object.assign(stored, { labels, annotations, retired }));
+        if (stored) this.#write(() => Object.assign(stored, { labels, annotations, retired, compromised }));
       }
       for (const { name } of plan.remove) this.#write(() => this.secrets.delete(name));
       if (!plan.status && plan.change.length === 0 && plan.remove.length === 0) return plan.requeueAt;
@@ -137,6 +149,7 @@ export class SigningKeyWorld {
         annotations,
         pem: kid,
         retired: [],
+        compromised: [],
       }),
     );
   }
@@ -156,10 +169,10 @@ export class SigningKeyWorld {
     return Math.max(...good.map(({ exp }) => Number(exp)));
   }
 
-  #observe({ name, labels, annotations, pem, retired }: StoredSecret): KeySecret {
+  #observe({ name, labels, annotations, pem, retired, compromised }: StoredSecret): KeySecret {
     const algorithm = algorithmOf(annotations);
     const isWhole = pem !== undefined && pem === annotations[KID_ANNOTATION] && algorithm !== undefined;
     const key = isWhole ? SigningKeyWorld.publicKey(pem, algorithm) : undefined;
-    return { name, uid: name, resourceVersion: '1', labels, annotations, key, retired };
+    return { name, uid: name, resourceVersion: '1', labels, annotations, key, retired, compromised };
   }
 }
