@@ -46,13 +46,16 @@ export type IssuanceMarks = Pick<TokenStatus, 'id' | 'clientUID' | 'lastHandledR
 /** The name of the Secret that a Token asks for. */
 export const secretNameOf = ({ metadata, spec }: Token): string => spec.secret?.name ?? metadata.name;
 
+/** The data key that a Token asks for. */
+export const dataKeyOf = ({ spec }: Token): string => spec.secret?.key ?? DEFAULT_KEY;
+
 /** The Secret that a Token asks for; labels and annotations of the operator win over those of the spec. */
 export const wantedSecret = (token: Token, marks: IssuanceMarks): WantedSecret => {
-  const { key = DEFAULT_KEY, labels = {}, annotations = {} } = token.spec.secret ?? {};
+  const { labels = {}, annotations = {} } = token.spec.secret ?? {};
   const { [RENEW_ANNOTATION]: _renew, ...others } = annotations;
   return {
     name: secretNameOf(token),
-    dataKey: key,
+    dataKey: dataKeyOf(token),
     labels: { ...labels, [MANAGED_BY_LABEL]: MANAGER },
     annotations: {
       ...others,

@@ -2,7 +2,7 @@ import type { KubeObject } from '../api/meta.ts';
 import type { OAuthClient } from '../api/oauth-client.ts';
 import type { Token } from '../api/token.ts';
 import type { IssuerSettings } from '../domain/claims.ts';
-import { needsContent, secretNameOf } from '../domain/secret-plan.ts';
+import { dataKeyOf, needsContent, secretNameOf } from '../domain/secret-plan.ts';
 import { nextTokenId } from '../domain/token-adoption.ts';
 import {
   clientKeyOf,
@@ -107,7 +107,9 @@ const describeKnown = async (
   keyring: Keyring,
 ): Promise<ObservedSecret> => {
   const described = describeSecret(token.metadata.uid, meta);
-  return live && described.owned ? { ...described, jwts: await readJwts(live, keyring) } : described;
+  if (!live || !described.owned) return described;
+  const likely = [dataKeyOf(token), ...meta.fields.ownData];
+  return { ...described, jwts: await readJwts(live, { likely, keyring }) };
 };
 
 /**

@@ -21,9 +21,14 @@ export const describeSecret = (uid: string, { metadata, fields }: SecretMeta): O
   fields,
 });
 
-/** The JWTs in a Secret that our keys have signed; what else there is says nothing. */
-export const readJwts = async (secret: Secret, keyring: Keyring): Promise<ObservedJwt[]> => {
-  const candidates = Object.entries(secret.data ?? {})
+/** The JWTs in a Secret that our keys have signed, looked for under the `likely` data keys first; what else there is says nothing. */
+export const readJwts = async (
+  { data = {} }: Secret,
+  { likely, keyring }: { readonly likely: readonly string[]; readonly keyring: Keyring },
+): Promise<ObservedJwt[]> => {
+  const keys = new Set([...likely.filter((key) => Object.hasOwn(data, key)), ...Object.keys(data)]);
+  const candidates = [...keys]
+    .map((key) => [key, data[key] ?? ''] as const)
     .filter(([, value]) => value.length <= MAX_BASE64_LENGTH)
     .slice(0, MAX_KEYS);
   const jwts: ObservedJwt[] = [];
