@@ -32,14 +32,13 @@ export interface Pass extends SigningKeyObservation {
 
 /** Reads an observation once for all steps. */
 export const beginPass = (observation: SigningKeyObservation): Pass => {
-  const { signingKey, secrets, brought, readableKids, now } = observation;
+  const { signingKey, compromised: named, secrets, brought, readableKids, now } = observation;
   const { name } = signingKey.metadata;
   const { interval = INTERVAL, publishBefore = PUBLISH_BEFORE } = signingKey.spec.rotation ?? {};
   const ownSecrets = new Map(
     secrets.filter((secret) => isKeySecretOf(name, secret)).map((secret) => [secret.name, secret]),
   );
   const seconds = floorSeconds(now);
-  const named = new Set(signingKey.spec.compromised ?? []);
   const stored = [...ownSecrets.values()].flatMap(({ compromised }) => compromised);
   const broughtKid = brought && 'key' in brought ? brought.key.kid : undefined;
   return {

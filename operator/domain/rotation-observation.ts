@@ -9,6 +9,8 @@ export type BroughtKey =
 /** Everything that a plan for a SigningKey is made from; no private half is in it. */
 export interface SigningKeyObservation {
   readonly signingKey: SigningKey;
+  /** Every kid that a SigningKey of the namespace calls compromised: it counts for all of them. */
+  readonly compromised: ReadonlySet<string>;
   /** The Secrets that the operator made for its keys. */
   readonly secrets: readonly KeySecret[];
   /** Undefined where the operator makes the keys. */

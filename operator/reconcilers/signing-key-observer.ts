@@ -27,7 +27,7 @@ export interface SigningKeySources {
 
 /** An observation, and the Secrets behind it, private halves and all, by name. */
 export interface ObservedSigningKey {
-  readonly observation: Omit<SigningKeyObservation, 'lastExpirationOf' | 'now'>;
+  readonly observation: Omit<SigningKeyObservation, 'compromised' | 'lastExpirationOf' | 'now'>;
   readonly secrets: ReadonlyMap<string, Secret>;
 }
 

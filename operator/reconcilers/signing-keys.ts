@@ -1,7 +1,7 @@
 import { keyOf } from '../api/meta.ts';
 import type { KeyEntry, SigningKey } from '../api/signing-key.ts';
 import type { Token } from '../api/token.ts';
-import { buildJwks } from '../domain/jwks.ts';
+import { buildJwks, compromisedKids } from '../domain/jwks.ts';
 import { planSigningKey, type SigningKeyPlan } from '../domain/rotation-plan.ts';
 import type { Cache } from '../ports/cache.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -95,7 +95,8 @@ export class SigningKeyReconciler {
     const { tokens, clock } = this.#options;
     const observed = await observeSigningKey(this.#options, signingKey, signal);
     const now = clock.now();
-    const rest = { lastExpirationOf: lastExpirations(tokens, now), now };
+    const compromised = compromisedKids([signingKey, ...this.#others(signingKey)]);
+    const rest = { compromised, lastExpirationOf: lastExpirations(tokens, now), now };
     const plan = planSigningKey({ ...observed.observation, ...rest });
     if (plan.generate.length === 0) return { plan, observed };
     const secrets = new Map(observed.secrets);
@@ -146,15 +147,18 @@ export class SigningKeyReconciler {
     { status = signingKey.status }: SigningKeyPlan,
     signal: AbortSignal,
   ): Promise<{ readonly isKept: boolean }> {
-    const { signingKeys, namespace } = this.#options;
-    const { uid, name } = signingKey.metadata;
-    const others = [...signingKeys.values()].filter(
-      ({ metadata }) => metadata.namespace === namespace && metadata.uid !== uid,
-    );
-    const jwks = buildJwks([...others, { ...signingKey, ...(status && { status }) }]);
+    const { name } = signingKey.metadata;
+    const jwks = buildJwks([...this.#others(signingKey), { ...signingKey, ...(status && { status }) }]);
     const isKept = await applyJwks(this.#options, { signingKey, jwks, signal });
     if (!isKept) this.#log.warn("the ConfigMap for the key set is somebody else's", { name: `${name}-jwks` });
     return { isKept };
+  }
+
+  #others({ metadata: { name } }: SigningKey): SigningKey[] {
+    const { signingKeys, namespace } = this.#options;
+    return [...signingKeys.values()].filter(
+      ({ metadata }) => metadata.namespace === namespace && metadata.name !== name,
+    );
   }
 
   #follow({ metadata, spec, status }: SigningKey): boolean {

@@ -151,6 +151,15 @@ test('another algorithm is published first and signs when everyone had time to k
   expect((await verifyOffline(await signWithActive())).protectedHeader.alg).toBe('EdDSA');
 });
 
+test('a key that another SigningKey calls compromised is given up as well, and what takes its place signs', async () => {
+  await stage.create();
+  const first = await stage.settled();
+  await stage.create({ compromised: [first.active] }, 'other');
+  const second = await stage.settled(1);
+  expect(second.active).toBe(first.standby);
+  await stage.until(() => expect(stage.keyring.active()?.kid).toBe(first.standby));
+});
+
 test('a compromised key is out of the key set and signs no more, a compromised standby too; compromised only grows', async () => {
   await stage.create();
   const first = await stage.settled();

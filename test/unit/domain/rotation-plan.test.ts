@@ -97,6 +97,16 @@ describe('generated keys', () => {
     expect(world.keys.map(({ kid }) => kid)).not.toContain('k1');
   });
 
+  test('give a key up that another SigningKey calls compromised, and leave it given up when that is gone', () => {
+    world.reconcile();
+    world.others = [{ ...world.signingKey, spec: { ...world.spec, compromised: ['k1'] } }];
+    world.reconcile();
+    expect(phases()).toEqual(['k1 Retired', 'k2 Active', 'k3 Published']);
+    world.others = [];
+    world.reconcile();
+    expect(phases()).toEqual(['k2 Active', 'k3 Published']);
+  });
+
   test('go on with what is there where no new one can be stored, and say so', () => {
     world.reconcile();
     world.mayGenerate = false;

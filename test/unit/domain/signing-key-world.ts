@@ -1,4 +1,5 @@
 import type { KeyEntry, SigningKey, SigningKeySpec } from '../../../operator/api/signing-key.ts';
+import { compromisedKids } from '../../../operator/domain/jwks.ts';
 import {
   algorithmOf,
   type KeySecret,
@@ -30,6 +31,8 @@ export class SigningKeyWorld {
   spec: SigningKeySpec = { algorithm: 'ES256' };
   annotations: Record<string, string> = {};
   status: SigningKey['status'];
+  /** The other SigningKeys of the namespace. */
+  others: readonly SigningKey[] = [];
   brought: BroughtKey | undefined;
   secrets = new Map<string, StoredSecret>();
   /** Whatever any spec ever named. */
@@ -93,6 +96,7 @@ export class SigningKeyWorld {
   plan() {
     return planSigningKey({
       signingKey: this.signingKey,
+      compromised: compromisedKids([this.signingKey, ...this.others]),
       secrets: [...this.secrets.values()].map((secret) => this.#observe(secret)),
       brought: this.brought,
       readableKids: new Set(),
