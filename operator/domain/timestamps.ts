@@ -7,3 +7,6 @@ export const secondsOf = (time: string): number => Math.floor(Date.parse(time) /
 
 /** Whole seconds of an instant in milliseconds, floored, as JWT NumericDates are made here (RFC 7519 §2). */
 export const floorSeconds = (ms: number): number => Math.floor(ms / 1000);
+
+/** 9999-12-31T23:59:59Z: the last second that RFC 3339 can write (§1: four digits of a year), since the Unix epoch. */
+export const LAST_SECOND = 253_402_300_799;

@@ -3,7 +3,7 @@ import type { OAuthClient } from '../api/oauth-client.ts';
 import type { Token, TokenStatus } from '../api/token.ts';
 import type { IssuerSettings } from './claims.ts';
 import { renewalPolicy } from './renewal.ts';
-import { floorSeconds, secondsOf } from './timestamps.ts';
+import { floorSeconds, LAST_SECOND, secondsOf } from './timestamps.ts';
 
 /** The shortest lifetime that can be renewed by itself, in seconds (contract §2.1). */
 const SHORTEST_AUTO = 60;
@@ -64,6 +64,7 @@ const findExpirationViolation = (input: LifetimeInput, expiration: string): Life
   const current = token.status?.expiration;
   const isCurrent = current !== undefined && secondsOf(current) === asked;
   if (Number.isNaN(asked)) return { message: 'spec.expiration is not a time' };
+  if (asked > LAST_SECOND) return { message: 'spec.expiration is too late: set one before the year 10000' };
   if (!isCurrent && asked <= floorSeconds(now)) {
     return { message: 'spec.expiration is in the past: set a later one' };
   }

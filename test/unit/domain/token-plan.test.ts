@@ -104,6 +104,14 @@ describe('refusals', () => {
       'InvalidExpiration',
       (w) => w.edit({ expiration: '2026-01-01T01:00:10Z' }),
     ],
+    [
+      'an expiration after the year 9999',
+      'InvalidExpiration',
+      (w) => {
+        w.client = makeClient({ accessTokenLifetime: '0s' });
+        w.edit({ expiration: '9999-12-31T23:59:59-12:00' });
+      },
+    ],
     ['a lifetime beyond the maximum', 'InvalidExpiration', (w) => w.edit({ lifetime: '61m' })],
     ['a lifetime too short for Auto', 'InvalidExpiration', (w) => w.edit({ lifetime: '59s' })],
     [
