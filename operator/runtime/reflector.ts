@@ -136,6 +136,8 @@ export class Reflector<T extends Cacheable> {
     let continueToken: string | undefined;
     do {
       const page = await source.list({ limit: pageSize, continueToken, signal: stall.signal });
+      // It may have come in the turn of the abort, after what it shows was dropped.
+      stall.signal.throwIfAborted();
       stall.touch();
       for (const item of page.items) {
         seen.add(cacheKeyOf(item));
@@ -169,9 +171,10 @@ export class Reflector<T extends Cacheable> {
     for await (const batch of batches) {
       if (stall.signal.aborted) return;
       this.#lastProgress = clock.now();
-      this.#failures = 0;
       stall.touch();
       for (const event of batch) seen = this.#take(event, seen);
+      // Half a list is no success: it costs the API server a whole one, and begins at its start again.
+      if (seen === undefined) this.#failures = 0;
     }
   }
 

@@ -194,6 +194,19 @@ describe('a reflector', () => {
     expect(Math.max(...waits)).toBe(5_000);
   });
 
+  test('backs off from initial events that break in their middle again and again', async () => {
+    const { clock, watches } = run(
+      Array.from({ length: 6 }, () => ({ batches: [[added('a', 1)]], ends: broken })),
+    );
+    const waits: number[] = [];
+    while (watches.length < 5) {
+      await settle();
+      waits.push(clock.untilNext ?? 0);
+      await clock.advance(clock.untilNext ?? 0);
+    }
+    expect(waits).toEqual([50, 100, 200, 400]);
+  });
+
   test('waits as long as the API server asks', async () => {
     const busy = new ApiError('busy', { status: 429, reason: 'TooManyRequests', retryAfterMs: 4_000 });
     const { clock, watches } = run([busy, first]);
@@ -215,6 +228,20 @@ describe('a reflector', () => {
     await clock.advance(0);
     expect(watches).toHaveLength(2);
     expect(log.lines).toEqual([]);
+  });
+
+  test('takes in no page that comes in the turn in which it is told to end', async () => {
+    const pages = {
+      get 0(): ListPage<Thing> {
+        stop.current.abort();
+        return { resourceVersion: '5', continueToken: undefined, items: [thing('a', 1)] };
+      },
+    };
+    const { clock, store, reflector, ended } = run([refused], pages as never);
+    await clock.advance(1_000);
+    await ended;
+    expect([...store.keys()]).toEqual([]);
+    expect(reflector.synced).toBe(false);
   });
 
   test('ends when it is told to, and takes nothing in afterwards', async () => {
