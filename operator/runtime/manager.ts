@@ -60,7 +60,7 @@ export class Manager {
 
   /**
    * Runs until `signal` aborts (SIGTERM) or the lease is lost, and has stopped everything when it resolves.
-   * @throws what a component's start throws, after stopping what was started.
+   * @throws what a component's start throws, after stopping what was started; not where `signal` has aborted.
    */
   async run(signal: AbortSignal): Promise<ManagerOutcome> {
     const { base = [], caches } = this.#options;
@@ -70,6 +70,9 @@ export class Manager {
       await this.#startAll(base, started, signal);
       for (const cache of caches) cache.start(cachesStop.signal);
       return await this.#serve(signal);
+    } catch (error) {
+      if (signal.aborted) return 'stopped';
+      throw error;
     } finally {
       this.#ready = false;
       cachesStop.abort();
@@ -87,9 +90,6 @@ export class Manager {
       await this.#startAll(doors, started, signal);
       this.#ready = true;
       return await this.#lead(signal);
-    } catch (error) {
-      if (signal.aborted) return 'stopped';
-      throw error;
     } finally {
       this.#ready = false;
       await this.#stopAll(started);
