@@ -7,6 +7,9 @@ export interface LeaseSpec {
   readonly acquireTime?: string;
   readonly renewTime?: string;
   readonly leaseTransitions?: number;
+  /** Of coordinated leader election (KEP-4355); not ours to decide. */
+  readonly strategy?: string;
+  readonly preferredHolder?: string;
 }
 
 /** What replicas agree by on who leads. */

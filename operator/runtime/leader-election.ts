@@ -114,8 +114,9 @@ export class LeaderElection {
     this.#options.metrics.leading(false);
   }
 
+  /** A Lease that is gone, or has no holder, is nobody else's: there is time to write it again. */
   #isTakenOver(): boolean {
-    return this.holder !== this.#options.identity;
+    return this.holder !== '' && this.holder !== this.#options.identity;
   }
 
   async #tryOnce(signal: AbortSignal, deadlineMs: number): Promise<boolean> {

@@ -40,10 +40,17 @@ export interface LeaseClaim {
   readonly now: string;
 }
 
+/** What others wrote into the record for the election's sake. */
+const coordinationOf = ({ strategy, preferredHolder }: LeaseSpec): LeaseSpec => ({
+  ...(strategy !== undefined && { strategy }),
+  ...(preferredHolder !== undefined && { preferredHolder }),
+});
+
 /** The record to write: acquireTime and leaseTransitions move only when the holder does. */
 export const buildLeaseSpec = (old: LeaseSpec | undefined, claim: LeaseClaim): LeaseSpec => {
   const isRenewal = old?.holderIdentity === claim.identity;
   return {
+    ...coordinationOf(old ?? {}),
     holderIdentity: claim.identity,
     leaseDurationSeconds: Math.ceil(claim.leaseDurationMs / 1000),
     acquireTime: isRenewal ? (old.acquireTime ?? claim.now) : claim.now,
@@ -54,6 +61,7 @@ export const buildLeaseSpec = (old: LeaseSpec | undefined, claim: LeaseClaim): L
 
 /** The record that lets the next candidate in at once: no holder, one second (client-go's release). */
 export const buildReleasedSpec = (old: LeaseSpec, now: string): LeaseSpec => ({
+  ...coordinationOf(old),
   holderIdentity: '',
   leaseDurationSeconds: 1,
   acquireTime: now,

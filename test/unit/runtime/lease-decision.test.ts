@@ -51,6 +51,13 @@ describe('what is written', () => {
     expect(buildLeaseSpec(ours, { ...claim, now: later })).toEqual({ ...ours, renewTime: later });
   });
 
+  test('what others coordinate the election by is kept', () => {
+    const coordinated = { strategy: 'OldestEmulationVersion', preferredHolder: 'other_9d20' };
+    expect(buildLeaseSpec({ ...held, ...coordinated }, claim)).toMatchObject(coordinated);
+    expect(buildReleasedSpec({ ...held, ...coordinated }, claim.now)).toMatchObject(coordinated);
+    expect(buildLeaseSpec(held, claim)).not.toHaveProperty('strategy');
+  });
+
   test('a duration that is no whole number of seconds is rounded up, for the others to be patient', () => {
     expect(buildLeaseSpec(undefined, { ...claim, leaseDurationMs: 1_500 }).leaseDurationSeconds).toBe(2);
   });
