@@ -77,17 +77,20 @@ const updateSecret = async (
   signal: AbortSignal,
 ): Promise<SecretWritten> => {
   const { metadata } = known.meta;
-  const live =
-    known.live ?? (write.keepsContent ? await sinks.secretClient.get(metadata, { signal }) : undefined);
+  const forget = (): SecretWritten => {
+    sinks.secrets.forget(keyOf(metadata), metadata.uid);
+    return { kind: 'stale' };
+  };
+  const isReadFirst = known.live === undefined && write.keepsContent;
+  const live = isReadFirst ? await readSecret(sinks.secretClient, metadata, signal) : known.live;
+  if (isReadFirst && live === undefined) return forget();
   try {
     const changed = changedSecret(write, { meta: known.meta, live }, jwt);
     const updated = await sinks.secretClient.update(changed, { signal });
     sinks.secrets.observe(sinks.secretMetaOf(updated));
     return { kind: 'written' };
   } catch (error) {
-    if (!isNotFound(error)) return judge(error, write.name);
-    sinks.secrets.forget(keyOf(metadata), metadata.uid);
-    return { kind: 'stale' };
+    return isNotFound(error) ? forget() : judge(error, write.name);
   }
 };
 
