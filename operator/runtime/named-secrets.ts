@@ -8,22 +8,29 @@ import { Reflector } from './reflector.ts';
 export interface NamedSecretWatchesOptions extends ReflectorSurroundings {
   /** Metadata of the one Secret of that name (field selector `metadata.name`). */
   readonly sourceOf: (ref: ObjectRef) => ListWatch<SecretMeta>;
-  /** Most Secrets that are watched at a time; 500 unless given. */
-  readonly limit?: number;
+  /** Most Secrets that the owners of one kind follow at a time; 250 unless given. */
+  readonly limitOfKind?: number;
 }
 
 interface Followed {
-  readonly owners: Set<string>;
+  /** By their kind. */
+  readonly owners: Map<string, Set<string>>;
   readonly stop: AbortController;
 }
 
-const LIMIT = 500;
+/** A budget for each, so that Tokens, which anybody may make, leave clients and signing keys theirs. */
+const LIMIT_OF_KIND = 250;
+
+/** `token:<key>`, `OAuthClient/<key>`: what comes before the key. */
+const kindOf = (owner: string): string => /^[^:/]*/u.exec(owner)?.[0] ?? '';
 
 /** One single-name watch for each Secret that somebody follows, shared between those who follow it, ended with the last. */
 export class NamedSecretWatches implements NamedSecrets {
   readonly #options: NamedSecretWatchesOptions;
   readonly #store: ObjectStore<SecretMeta>;
   readonly #followed = new Map<string, Followed>();
+  /** How many Secrets the owners of a kind follow. */
+  readonly #sizeOfKind = new Map<string, number>();
   readonly #keysOf = new Map<string, ReadonlySet<string>>();
   readonly #handlers = new Set<(owner: string) => void>();
   readonly #running = new Set<Promise<void>>();
@@ -71,14 +78,26 @@ export class NamedSecretWatches implements NamedSecrets {
   }
 
   #acquire(owner: string, key: string): boolean {
+    if (this.#stopped) return false;
+    const kind = kindOf(owner);
     const known = this.#followed.get(key);
-    if (known) {
-      known.owners.add(owner);
+    const ofKind = known?.owners.get(kind);
+    if (ofKind) {
+      ofKind.add(owner);
       return true;
     }
-    if (this.#stopped || this.#followed.size >= (this.#options.limit ?? LIMIT)) return false;
+    const size = this.#sizeOfKind.get(kind) ?? 0;
+    if (size >= (this.#options.limitOfKind ?? LIMIT_OF_KIND)) return false;
+    this.#sizeOfKind.set(kind, size + 1);
+    const { owners } = known ?? this.#watch(key);
+    owners.set(kind, new Set([owner]));
+    return true;
+  }
+
+  #watch(key: string): Followed {
     const stop = new AbortController();
-    this.#followed.set(key, { owners: new Set([owner]), stop });
+    const followed: Followed = { owners: new Map(), stop };
+    this.#followed.set(key, followed);
     const reflector = new Reflector({
       ...this.#options,
       source: this.#options.sourceOf(refOf(key)),
@@ -87,20 +106,26 @@ export class NamedSecretWatches implements NamedSecrets {
     });
     const running = reflector.run(stop.signal).finally(() => this.#running.delete(running));
     this.#running.add(running);
-    return true;
+    return followed;
   }
 
   #release(owner: string, key: string): void {
     const followed = this.#followed.get(key);
-    followed?.owners.delete(owner);
-    if (!followed || followed.owners.size > 0) return;
+    const kind = kindOf(owner);
+    const ofKind = followed?.owners.get(kind);
+    ofKind?.delete(owner);
+    if (!followed || !ofKind || ofKind.size > 0) return;
+    followed.owners.delete(kind);
+    this.#sizeOfKind.set(kind, (this.#sizeOfKind.get(kind) ?? 1) - 1);
+    if (followed.owners.size > 0) return;
     followed.stop.abort();
     this.#followed.delete(key);
     this.#store.drop((other) => other === key);
   }
 
   #tell(key: string): void {
-    for (const owner of this.#followed.get(key)?.owners ?? []) {
+    const owners = [...(this.#followed.get(key)?.owners.values() ?? [])].flatMap((ofKind) => [...ofKind]);
+    for (const owner of owners) {
       for (const handler of this.#handlers) {
         try {
           handler(owner);

@@ -17,7 +17,7 @@ const secret = (namespace: string, name: string) => ({
   stringData: { password: 'not to be seen' },
 });
 
-const setUp = async (limit = 500) => {
+const setUp = async (limitOfKind = 250) => {
   const namespace = await api.createNamespace();
   const kube = openKube();
   const named = new NamedSecretWatches({
@@ -30,7 +30,7 @@ const setUp = async (limit = 500) => {
     random: Math.random,
     log: kube.log,
     metrics: kube.metrics,
-    limit,
+    limitOfKind,
   });
   const told: string[] = [];
   named.onChange((owner) => told.push(owner));
@@ -91,10 +91,10 @@ describe('Secrets that are followed by name', () => {
   test('beyond the bound are not watched, and the owner is told so', async () => {
     await using world = await setUp(2);
     const { named } = world;
-    expect(named.follow('one', ['n/a', 'n/b'])).toBe(true);
-    expect(named.follow('two', ['n/b', 'n/c'])).toBe(false);
-    named.follow('one', []);
-    expect(named.follow('two', ['n/b', 'n/c'])).toBe(true);
+    expect(named.follow('token:one', ['n/a', 'n/b'])).toBe(true);
+    expect(named.follow('token:two', ['n/b', 'n/c'])).toBe(false);
+    named.follow('token:one', []);
+    expect(named.follow('token:two', ['n/b', 'n/c'])).toBe(true);
   });
 
   test('share connections, hundreds of them', async () => {
