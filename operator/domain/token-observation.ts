@@ -19,6 +19,8 @@ export interface ObservedSecret {
   readonly resourceVersion: string;
   /** The Token is its controller. */
   readonly owned: boolean;
+  /** Its controller is a Token of this name that is no more: the garbage collector has yet to come for it. */
+  readonly ofPredecessor: boolean;
   /** It has a deletionTimestamp: somebody's finalizer holds it. */
   readonly terminating: boolean;
   readonly labels: Readonly<Record<string, string>>;

@@ -43,6 +43,13 @@ export const findLack = (observation: PermittedObservation): Lack => {
 export const findObstacle = (observation: PermittedObservation, lack: Lack): Obstacle | undefined => {
   const name = secretNameOf(observation.token);
   const inPlace = secretInPlace(observation);
+  if (inPlace?.ofPredecessor) {
+    return {
+      reason: 'Issuing',
+      message: `Secret "${name}" is of a deleted Token of this name: waiting for the garbage collector to remove it`,
+      awaits: name,
+    };
+  }
   if (inPlace && !inPlace.owned) {
     return {
       reason: 'SecretConflict',

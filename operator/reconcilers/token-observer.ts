@@ -89,7 +89,7 @@ const knowSecrets = async (
   const secrets = new Map<string, KnownSecret>();
   for (const [name, meta] of cachedSecrets(token, sources)) {
     if (name === met?.metadata.name) continue;
-    const described = describeSecret(token.metadata.uid, meta);
+    const described = describeSecret(token, meta);
     if (!needsContent(token, described, nextTokenId({ token }))) {
       secrets.set(name, { meta, live: undefined });
       continue;
@@ -106,7 +106,7 @@ const describeKnown = async (
   { meta, live }: KnownSecret,
   keyring: Keyring,
 ): Promise<ObservedSecret> => {
-  const described = describeSecret(token.metadata.uid, meta);
+  const described = describeSecret(token, meta);
   if (!live || !described.owned) return described;
   const likely = [dataKeyOf(token), ...meta.fields.ownData];
   return { ...described, jwts: await readJwts(live, { likely, keyring }) };

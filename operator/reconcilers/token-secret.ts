@@ -4,22 +4,32 @@ import type { ObservedJwt, ObservedSecret } from '../domain/token-observation.ts
 import type { ChangedObject, NewObject } from '../ports/kube.ts';
 import type { Secret, SecretMeta } from '../ports/secrets.ts';
 import type { Keyring } from '../ports/signing.ts';
+import { controllingToken } from './token-indexes.ts';
 
 /** Bounds of what is looked at in a Secret that others may write to. */
 const MAX_KEYS = 16;
 const MAX_BASE64_LENGTH = 128 * 1024;
 
-/** What a plan needs to know of a Secret, from its metadata. */
-export const describeSecret = (uid: string, { metadata, fields }: SecretMeta): ObservedSecret => ({
-  name: metadata.name,
-  uid: metadata.uid,
-  resourceVersion: metadata.resourceVersion,
-  owned: isOwnedBy(uid, metadata.ownerReferences),
-  terminating: metadata.deletionTimestamp !== undefined,
-  labels: metadata.labels ?? {},
-  annotations: metadata.annotations ?? {},
-  fields,
-});
+const isOfPredecessor = ({ metadata }: Token, secret: SecretMeta): boolean => {
+  const controller = controllingToken(secret);
+  return controller?.name === metadata.name && controller.uid !== metadata.uid;
+};
+
+/** What a Token's plan needs to know of a Secret, from its metadata. */
+export const describeSecret = (token: Token, secret: SecretMeta): ObservedSecret => {
+  const { metadata, fields } = secret;
+  return {
+    name: metadata.name,
+    uid: metadata.uid,
+    resourceVersion: metadata.resourceVersion,
+    owned: isOwnedBy(token.metadata.uid, metadata.ownerReferences),
+    ofPredecessor: isOfPredecessor(token, secret),
+    terminating: metadata.deletionTimestamp !== undefined,
+    labels: metadata.labels ?? {},
+    annotations: metadata.annotations ?? {},
+    fields,
+  };
+};
 
 /** The JWTs in a Secret that our keys have signed, looked for under the `likely` data keys first; what else there is says nothing. */
 export const readJwts = async (

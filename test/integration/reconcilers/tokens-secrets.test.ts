@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { API_VERSION } from '../../../operator/api/meta.ts';
 import { bodyOf } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
-import { TokenStage } from './token-stage.ts';
+import { conditionOf, TokenStage } from './token-stage.ts';
 
 const issued = async (): Promise<TokenStage> => {
   const stage = await TokenStage.open();
@@ -62,3 +63,30 @@ describe('a Secret that somebody writes to by server-side apply of stringData', 
     expect(text((await stage.jwt()).secret.data.other)).toBe('theirs');
   });
 });
+
+test('a Token that is made again under its name waits for the garbage collector to take the Secret of the one before', async () => {
+  await using stage = await TokenStage.open();
+  await stage.client();
+  const old = {
+    apiVersion: API_VERSION,
+    kind: 'Token',
+    name: 'reports',
+    uid: '5d1d3a52-7c0e-4c38-9c3e-000000000001',
+    controller: true,
+  };
+  const held = { ownerReferences: [old], finalizers: ['example.com/hold'] };
+  const ref = stage.ref('Secret', 'reports');
+  bodyOf(await stage.api.create({ ...ref, metadata: { ...ref.metadata, ...held } }));
+  await stage.create();
+  const token = await stage.token('Issuing');
+  expect(conditionOf(token, 'Ready')?.message).toContain('garbage collector');
+  await stage.patch('Secret', 'reports', { metadata: { finalizers: null } });
+  await eventually(
+    async () => {
+      await stage.clock.advance(1_000);
+      expect(conditionOf(await stage.get('Token', 'reports'), 'Ready')?.reason).toBe('Issued');
+    },
+    { timeoutMs: 30_000 },
+  );
+  expect(stage.events.map(({ reason }) => reason)).not.toContain('SecretConflict');
+}, 40_000);

@@ -123,6 +123,14 @@ describe('refusals', () => {
     ['no active key', 'SigningKeyNotReady', (w) => (w.activeKid = undefined)],
     ['a refused write', 'SecretRefused', (w) => (w.refuse = { reason: 'SecretRefused', message: 'quota' })],
     [
+      'the Secret of a deleted Token of the same name',
+      'Issuing',
+      (w) => {
+        w.putForeign('reports');
+        Object.assign(w.secrets.get('reports') ?? {}, { ofPredecessor: true });
+      },
+    ],
+    [
       'a Secret that is going away',
       'Issuing',
       (w) => {

@@ -33,6 +33,7 @@ interface StoredSecret {
   uid: string;
   resourceVersion: string;
   owned: boolean;
+  ofPredecessor: boolean;
   terminating: boolean;
   labels: Record<string, string>;
   annotations: Record<string, string>;
@@ -141,6 +142,7 @@ export class TokenWorld {
     this.secrets.set(name, {
       ...this.#identity(),
       owned: false,
+      ofPredecessor: false,
       terminating: false,
       labels: {},
       annotations: {},
@@ -162,6 +164,7 @@ export class TokenWorld {
       uid: secret.uid,
       resourceVersion: secret.resourceVersion,
       owned: secret.owned,
+      ofPredecessor: secret.ofPredecessor,
       terminating: secret.terminating,
       labels: secret.labels,
       annotations: secret.annotations,
@@ -253,6 +256,7 @@ export class TokenWorld {
       ...this.#identity(),
       ...(before && { uid: before.uid }),
       owned: true,
+      ofPredecessor: false,
       terminating: false,
       labels: { ...keep(before?.labels ?? {}, write.drop.labels), ...write.labels },
       annotations: { ...keep(before?.annotations ?? {}, write.drop.annotations), ...write.annotations },
