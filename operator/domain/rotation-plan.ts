@@ -42,12 +42,20 @@ export interface KeySecretChange {
   readonly compromised: readonly string[];
 }
 
+/** A key that begins to sign. */
+export interface Activation {
+  readonly kid: string;
+  readonly canWait: boolean;
+}
+
 /** What to do, in this order: generate (and plan again with what came of it), write the status, change Secrets, remove Secrets. */
 export interface SigningKeyPlan {
   /** One new key pair for each; the rest of the plan does without where they can't be made. */
   readonly generate: readonly Algorithm[];
   /** Undefined where the status stands as it should. */
   readonly status: SigningKeyStatus | undefined;
+  /** The key that begins to sign by that status; it `canWait` where the one before it can go on, or no key ever signed. */
+  readonly activation: Activation | undefined;
   readonly change: readonly KeySecretChange[];
   readonly remove: readonly KeySecret[];
   /** Milliseconds since the Unix epoch; undefined where no time changes anything. */
@@ -56,8 +64,8 @@ export interface SigningKeyPlan {
 
 const activeOf = (entries: readonly KeyEntry[]): KeyEntry | undefined =>
   entries.find(({ phase }) => phase === 'Active');
-const standbyOf = (entries: readonly KeyEntry[], pass: Pass): KeyEntry | undefined =>
-  entries.filter((entry) => entry.phase === 'Published' && pass.isUsable(entry)).sort(byPublication)[0];
+const standbysOf = (entries: readonly KeyEntry[], pass: Pass): KeyEntry[] =>
+  entries.filter((entry) => entry.phase === 'Published' && pass.isUsable(entry)).sort(byPublication);
 
 /** What the status can hold of any annotation. */
 const MAX_REMEMBERED = 1024;
@@ -90,9 +98,15 @@ const scheduledAt = (active: KeyEntry, standby: KeyEntry, pass: Pass): number | 
 interface Rotation {
   readonly entries: KeyEntry[];
   readonly missing: number;
-  readonly rotated: boolean;
+  readonly activation: Activation | undefined;
   readonly nextAt: number | undefined;
 }
+
+/** The key that may sign next: one that the status has shown to verifiers, be it by a moment. */
+const shownStandbyOf = (entries: readonly KeyEntry[], pass: Pass): KeyEntry | undefined => {
+  const shown = (pass.signingKey.status?.keys ?? []).filter(({ phase }) => phase === 'Published');
+  return standbysOf(entries, pass).find(({ kid }) => shown.some((entry) => entry.kid === kid));
+};
 
 /** Lets the standby take over where it is time, and sees that another stands by. */
 const rotate = (before: readonly KeyEntry[], pass: Pass): Rotation => {
@@ -105,34 +119,34 @@ const rotate = (before: readonly KeyEntry[], pass: Pass): Rotation => {
     return urgent || !active ? pass.seconds : scheduledAt(active, standby, pass);
   };
   const isDue = (at: number | undefined): boolean => at !== undefined && at <= pass.seconds;
-  const known = standbyOf(before, pass);
-  const wanted = urgent || isDue(due(known)) ? 2 : 1;
+  const standby = shownStandbyOf(before, pass);
+  const at = due(standby);
+  const wanted = emergency || isDue(at) ? 2 : 1;
   const published = pass.brought
     ? { entries: publishBrought(before, pass), missing: 0 }
     : publishGenerated(before, pass, wanted);
-  // One that is published this very second never goes before one that verifiers may know.
-  const standby = known ?? standbyOf(published.entries, pass);
-  const at = due(standby);
   const next = isDue(at) ? standby : undefined;
-  if (!next) return { ...published, rotated: false, nextAt: at };
+  if (!next) return { ...published, activation: undefined, nextAt: at };
   const entries = published.entries.map((entry) => {
     if (entry.kid === next.kid) return activate(entry, pass);
     return entry.kid === active?.kid ? retire(entry, pass) : entry;
   });
-  return { entries, missing: published.missing, rotated: true, nextAt: nextRotationAt(entries, pass) };
+  const canWait = !emergency || before.every(({ activatedAt }) => activatedAt === undefined);
+  const activation = { kid: next.kid, canWait };
+  return { entries, missing: published.missing, activation, nextAt: nextRotationAt(entries, pass) };
 };
 
 const nextRotationAt = (entries: readonly KeyEntry[], pass: Pass): number | undefined => {
   const active = activeOf(entries);
-  const standby = standbyOf(entries, pass);
+  const [standby] = standbysOf(entries, pass);
   return active && standby && scheduledAt(active, standby, pass);
 };
 
-/** More than one may stand by after a rebuild: the oldest stays. */
+/** More than one may stand by after a rebuild: the oldest stays, and a second one where the first is about to sign. */
 const retireSurplus = (entries: readonly KeyEntry[], pass: Pass): KeyEntry[] => {
-  const standby = standbyOf(entries, pass);
+  const kept = standbysOf(entries, pass).slice(0, isEmergency(activeOf(entries), pass) ? 2 : 1);
   return entries.map((entry) =>
-    standby && entry.phase === 'Published' && entry.kid !== standby.kid ? retire(entry, pass) : entry,
+    kept.length > 0 && entry.phase === 'Published' && !kept.includes(entry) ? retire(entry, pass) : entry,
   );
 };
 
@@ -193,7 +207,7 @@ export const planSigningKey = (observation: SigningKeyObservation): SigningKeyPl
   const rotation = rotate(retireUnfitStandbys(known, pass), pass);
   const settled = settleRetired(retireSurplus(rotation.entries, pass), pass);
   const entries = dropBeyondLimit(settled).sort(byPublication);
-  const lastHandledRotate = handledRotate(rotation.rotated, pass);
+  const lastHandledRotate = handledRotate(rotation.activation !== undefined, pass);
   const status: SigningKeyStatus = {
     keys: entries,
     ...(lastHandledRotate !== undefined && { lastHandledRotate }),
@@ -204,6 +218,7 @@ export const planSigningKey = (observation: SigningKeyObservation): SigningKeyPl
   return {
     generate: Array.from({ length: rotation.missing }, () => signingKey.spec.algorithm),
     status: isSame ? undefined : status,
+    activation: rotation.activation,
     change: changesOf(entries, pass),
     remove: findSpentSecrets(entries, pass),
     requeueAt: requeueAt(entries, rotation.nextAt, pass),

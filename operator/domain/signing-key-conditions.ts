@@ -25,15 +25,12 @@ const judge = (entries: readonly KeyEntry[], pass: Pass): ConditionVerdict => {
   }
   const because = pass.failure === undefined ? '' : `: ${pass.failure}`;
   const active = entries.find(({ phase }) => phase === 'Active');
-  if (!active) return ready('False', 'NoActiveKey', `no key could be made yet${because}`);
-  if (!pass.isUsable(active)) {
-    return ready(
-      'False',
-      'NoActiveKey',
-      `the private half of key ${active.kid} is lost, and none stands by${because}`,
-    );
-  }
   const standby = entries.find(({ phase }) => phase === 'Published');
+  if (!active || !pass.isUsable(active)) {
+    const what = active ? `the private half of key ${active.kid} is lost` : 'no key signs yet';
+    const next = standby ? `key ${standby.kid} is published, and signs next` : `none stands by${because}`;
+    return ready('False', 'NoActiveKey', `${what}; ${next}`);
+  }
   const next = standby
     ? `; key ${standby.kid} (${standby.algorithm}) stands by`
     : brought

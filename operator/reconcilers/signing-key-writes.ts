@@ -99,9 +99,11 @@ export const writeSigningKeyStatus = async (
   if (!ready) return;
   const isRotated = activeKid(status.keys) !== activeKid(signingKey.status?.keys);
   const { reason, message: note } = ready;
+  // The key that signs next is published first: that is no trouble to tell of.
+  const isBeginning = reason === 'NoActiveKey' && status.keys?.some(({ phase }) => phase === 'Published');
   if (ready.status === 'True' && isRotated) {
     events.record({ regarding: signingKey, type: 'Normal', reason, action: 'Rotate', note });
-  } else if (ready.status === 'False' && before?.reason !== reason) {
+  } else if (ready.status === 'False' && before?.reason !== reason && !isBeginning) {
     events.record({ regarding: signingKey, type: 'Warning', reason, action: 'Rotate', note });
   }
 };

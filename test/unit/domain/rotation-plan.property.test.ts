@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { durationMs } from '../../../operator/api/duration.ts';
 import { buildJwks } from '../../../operator/domain/jwks.ts';
 import { DAY, HOUR, SECOND } from '../../support/durations.ts';
 import { Crash, SigningKeyWorld } from './signing-key-world.ts';
@@ -19,6 +20,13 @@ const check = (world: SigningKeyWorld): void => {
       expect(retiredAt !== undefined).toBe(phase === 'Retired');
     }
     for (const kid of rankOf.keys()) if (!present.has(kid)) expect(rankOf.get(kid)).toBe(RANK.Retired);
+  }
+  for (const { at, publishedSince, because } of world.activations) {
+    if (publishedSince === undefined)
+      throw new Error(`a key signs (${because}) that no earlier status listed`);
+    const { publishBefore = '24h' } = world.spec.rotation ?? {};
+    if (because === 'schedule')
+      expect(at - publishedSince).toBeGreaterThanOrEqual(Math.max(300 * SECOND, durationMs(publishBefore)));
   }
   const shown = buildJwks([world.signingKey]).keys.map(({ kid }) => kid);
   const compromised = world.everCompromised;

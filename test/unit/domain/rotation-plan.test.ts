@@ -14,6 +14,10 @@ describe('generated keys', () => {
   test('begin with one that signs and one that stands by', () => {
     world.reconcile();
     expect(phases()).toEqual(['k1 Active', 'k2 Published']);
+    expect(world.history.map(({ keys }) => keys.map(({ kid, phase }) => `${kid} ${phase}`))).toEqual([
+      ['k1 Published', 'k2 Published'],
+      ['k1 Active', 'k2 Published'],
+    ]);
     expect(world.ready()).toMatchObject({ status: 'True', reason: 'Active' });
   });
 
@@ -105,6 +109,31 @@ describe('generated keys', () => {
     world.others = [];
     world.reconcile();
     expect(phases()).toEqual(['k2 Active', 'k3 Published']);
+  });
+
+  test('are published before one signs, where none that is known can take the place of what is lost', () => {
+    world.reconcile();
+    const before = world.history.length;
+    world.secrets.clear();
+    world.reconcile();
+    const written = world.history
+      .slice(before)
+      .map(({ keys }) => keys.map(({ kid, phase }) => `${kid} ${phase}`));
+    expect(written.at(0)).toEqual(expect.arrayContaining(['k3 Published', 'k4 Published']));
+    expect(phases()).toEqual(expect.arrayContaining(['k3 Active', 'k4 Published']));
+    expect(world.activations.at(-1)).toMatchObject({
+      kid: 'k3',
+      because: 'emergency',
+      publishedSince: world.now,
+    });
+  });
+
+  test('that are asked to rotate while none stands by make one key, not two', () => {
+    world.reconcile();
+    world.secrets.delete(world.secretOf('k2')?.name ?? '');
+    world.rotate('now');
+    world.reconcile();
+    expect(phases()).toEqual(['k1 Retired', 'k2 Retired', 'k3 Active', 'k4 Published']);
   });
 
   test('go on with what is there where no new one can be stored, and say so', () => {

@@ -12,8 +12,18 @@ import {
 import type { BroughtKey } from '../../../operator/domain/rotation-observation.ts';
 import { planSigningKey, ROTATE_ANNOTATION } from '../../../operator/domain/rotation-plan.ts';
 
+import { SECOND } from '../../support/durations.ts';
+
 /** The process dies: between two writes, nowhere else. */
 export class Crash extends Error {}
+
+/** A key that began to sign: when an earlier status had first listed it as Published, and what made it sign. */
+export interface Activation {
+  readonly kid: string;
+  readonly at: number;
+  readonly publishedSince: number | undefined;
+  readonly because: 'bootstrap' | 'emergency' | 'asked' | 'schedule';
+}
 
 interface StoredSecret {
   readonly name: string;
@@ -39,6 +49,9 @@ export class SigningKeyWorld {
   readonly everCompromised = new Set<string>();
   tokens: { kid: string; exp: number | 'never' }[] = [];
   history: { at: number; keys: readonly KeyEntry[] }[] = [];
+  readonly activations: Activation[] = [];
+  readonly #everActive = new Set<string>();
+  readonly #publishedSince = new Map<string, number>();
   writes = 0;
   budget = Number.POSITIVE_INFINITY;
   mayGenerate = true;
@@ -116,6 +129,7 @@ export class SigningKeyWorld {
       if (plan.status) {
         const { status } = plan;
         this.#write(() => {
+          this.#noteActivation(status.keys ?? []);
           this.status = status;
           this.history.push({ at: this.now, keys: status.keys ?? [] });
         });
@@ -162,6 +176,30 @@ export class SigningKeyWorld {
     if (this.budget-- <= 0) throw new Crash();
     write();
     this.writes++;
+  }
+
+  #noteActivation(keys: readonly KeyEntry[]): void {
+    // Times in a status are whole seconds.
+    const now = Math.floor(this.now / SECOND) * SECOND;
+    for (const { kid, phase } of keys) {
+      if (phase !== 'Active' || this.#everActive.has(kid)) continue;
+      const publishedSince = this.#publishedSince.get(kid);
+      this.activations.push({ kid, at: now, publishedSince, because: this.#causeOfActivation() });
+      this.#everActive.add(kid);
+    }
+    // After the look above: this status is no earlier one.
+    for (const { kid, phase } of keys) {
+      if (phase === 'Published' && !this.#publishedSince.has(kid)) this.#publishedSince.set(kid, now);
+    }
+  }
+
+  #causeOfActivation(): Activation['because'] {
+    if (this.#everActive.size === 0) return 'bootstrap';
+    const active = this.active();
+    if (!active || this.everCompromised.has(active.kid) || this.secretOf(active.kid)?.pem !== active.kid)
+      return 'emergency';
+    const asked = this.annotations[ROTATE_ANNOTATION];
+    return asked !== undefined && asked !== this.status?.lastHandledRotate ? 'asked' : 'schedule';
   }
 
   #lastExpirationOf(kid: string): number | 'never' | undefined {
