@@ -1,24 +1,6 @@
 import { z } from 'zod';
 import { celName, validations } from './cel-rule.ts';
-
-/** Claims that the issuer sets itself (contract §2.4); the configured owner and device-ID claims come on top, which only the operator knows. */
-export const RESERVED_CLAIM_NAMES = [
-  'iss',
-  'sub',
-  'aud',
-  'exp',
-  'nbf',
-  'iat',
-  'jti',
-  'client_id',
-  'scope',
-  'name',
-  'cnf',
-  'act',
-  'may_act',
-  'originalTokenClaims',
-  'm2moauth.dev/token',
-] as const;
+import { RESERVED_CLAIMS } from './reserved-claims.ts';
 
 /** Reserved claims that are objects (RFC 7800 §3.1, RFC 8693 §4.1 and §4.4). */
 const OBJECTS: readonly string[] = ['cnf', 'act', 'may_act', 'originalTokenClaims'];
@@ -41,10 +23,10 @@ export const InsertTokenClaimsSchema = z.record(z.string(), z.unknown()).meta({
   maxProperties: 64,
   'x-kubernetes-preserve-unknown-fields': true,
   'x-kubernetes-map-type': 'atomic',
-  properties: Object.fromEntries(RESERVED_CLAIM_NAMES.map((name) => [name, reservedProperty(name)])),
+  properties: Object.fromEntries(RESERVED_CLAIMS.map((name) => [name, reservedProperty(name)])),
   ...validations({
-    rule: `!(${RESERVED_CLAIM_NAMES.map((name) => `has(self.${celName(name)})`).join(' || ')})`,
-    message: `spec.insertTokenClaims must not have a claim that the issuer sets: ${RESERVED_CLAIM_NAMES.join(', ')}`,
+    rule: `!(${RESERVED_CLAIMS.map((name) => `has(self.${celName(name)})`).join(' || ')})`,
+    message: `spec.insertTokenClaims must not have a claim that the issuer sets: ${RESERVED_CLAIMS.join(', ')}`,
     reason: 'FieldValueForbidden',
   }),
 });

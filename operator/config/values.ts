@@ -1,23 +1,10 @@
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
 import { parseDurationMs } from '../api/duration.ts';
+import { isReservedClaim } from '../api/reserved-claims.ts';
 
-/** Claims that the issuer sets itself; `sub` and `name` may be named as owner or device-ID claim all the same (contract §6). */
-const RESERVED_CLAIMS = new Set([
-  'iss',
-  'aud',
-  'exp',
-  'nbf',
-  'iat',
-  'jti',
-  'client_id',
-  'scope',
-  'cnf',
-  'act',
-  'may_act',
-  'originalTokenClaims',
-  'm2moauth.dev/token',
-]);
+/** The two reserved claims that may be named as owner or device-ID claim all the same (contract §6). */
+const NAMEABLE: readonly string[] = ['sub', 'name'];
 
 /** A Go duration, given as text and held in milliseconds. */
 export const duration = (fallback: string) =>
@@ -91,7 +78,10 @@ export const authorityUrl = z
 export const claimName = z
   .string()
   .max(253)
-  .refine((name) => !RESERVED_CLAIMS.has(name), 'must not be a registered claim other than sub or name');
+  .refine(
+    (name) => NAMEABLE.includes(name) || !isReservedClaim(name),
+    'must not be a registered claim other than sub or name',
+  );
 
 /** A CIDR block or a single address. */
 export const cidr = z.string().refine((text) => {

@@ -1,3 +1,4 @@
+import { isReservedClaim, TOKEN_CLAIM } from '../api/reserved-claims.ts';
 import { canonicalDigest } from './canonical-json.ts';
 
 /** What the configuration says of every JWT (contract §6, `issuer`). */
@@ -42,30 +43,8 @@ export interface JwtContent {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-/** The claim that names the declared Token of a JWT. */
-export const TOKEN_CLAIM = 'm2moauth.dev/token';
-
-/** Claims that a client's extra claims may never set (contract §2.4), beside the configured owner and device-ID claims. */
-export const RESERVED_CLAIMS: readonly string[] = [
-  'iss',
-  'sub',
-  'aud',
-  'exp',
-  'nbf',
-  'iat',
-  'jti',
-  'client_id',
-  'scope',
-  'name',
-  'cnf',
-  'act',
-  'may_act',
-  'originalTokenClaims',
-  TOKEN_CLAIM,
-];
-
 const isReserved = (name: string, settings: IssuerSettings): boolean =>
-  RESERVED_CLAIMS.includes(name) ||
+  isReservedClaim(name) ||
   name === settings.ownerClaim ||
   (settings.deviceIDClaim !== '' && name === settings.deviceIDClaim);
 

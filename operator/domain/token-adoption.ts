@@ -1,5 +1,6 @@
+import { TOKEN_CLAIM } from '../api/reserved-claims.ts';
 import type { TokenStatus } from '../api/token.ts';
-import { TOKEN_CLAIM, typeOf } from './claims.ts';
+import { typeOf } from './claims.ts';
 import { CAUSE_TRAITS, findIssueCause, RENEW_ANNOTATION } from './issue-cause.ts';
 import { previousAfter, type Succession } from './previous.ts';
 import { CLIENT_UID_ANNOTATION } from './secret-plan.ts';

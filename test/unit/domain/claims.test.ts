@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { RESERVED_CLAIMS } from '../../../operator/api/reserved-claims.ts';
 import {
   buildJwt,
   type ClaimsGrant,
@@ -7,7 +8,6 @@ import {
   findReservedClaims,
   type IssuerSettings,
   issuedAtFor,
-  RESERVED_CLAIMS,
 } from '../../../operator/domain/claims.ts';
 
 const settings: IssuerSettings = {
