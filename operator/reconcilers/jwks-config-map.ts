@@ -16,9 +16,22 @@ export interface JwksSinks {
 export const JWKS_KEY = 'jwks.json';
 const SUFFIX = '-jwks';
 
+/** The name of a SigningKey's ConfigMap. */
+export const configMapNameOf = (signingKey: string): string => `${signingKey}${SUFFIX}`;
+
 /** The SigningKey whose ConfigMap has that name. */
 export const signingKeyOfConfigMap = (name: string): string | undefined =>
   name.endsWith(SUFFIX) ? name.slice(0, -SUFFIX.length) : undefined;
+
+/** Whether a ConfigMap for the key set, as it was last seen or written, holds the key. */
+export const holdsKid = (configMap: ConfigMap | undefined, kid: string): boolean => {
+  try {
+    const jwks = JSON.parse(configMap?.data?.[JWKS_KEY] ?? '{}') as Partial<Jwks> | null;
+    return Array.isArray(jwks?.keys) && jwks.keys.some((key) => key?.kid === kid);
+  } catch {
+    return false;
+  }
+};
 
 const ownerOf = ({ metadata }: SigningKey) => ({
   apiVersion: API_VERSION,
@@ -50,7 +63,7 @@ const create = async (
   const { namespace, name } = signingKey.metadata;
   const metadata = {
     namespace,
-    name: `${name}${SUFFIX}`,
+    name: configMapNameOf(name),
     labels: { [MANAGED_BY_LABEL]: MANAGER },
     ownerReferences: [ownerOf(signingKey)],
   };
@@ -99,7 +112,8 @@ export const applyJwks = async (
 ): Promise<boolean> => {
   const { namespace, name } = signingKey.metadata;
   const wanted = { signingKey, text: JSON.stringify(jwks), signal };
-  const found = sinks.configMaps.get(`${namespace}/${name}${SUFFIX}`) ?? (await create(sinks, wanted));
+  const found =
+    sinks.configMaps.get(`${namespace}/${configMapNameOf(name)}`) ?? (await create(sinks, wanted));
   if (!found || isAsWanted(found, signingKey, wanted.text)) return true;
   if (!isOwn(found, signingKey)) return false;
   try {

@@ -5,11 +5,11 @@ import { buildJwks, compromisedKids } from '../domain/jwks.ts';
 import { planSigningKey, type SigningKeyPlan } from '../domain/rotation-plan.ts';
 import type { Cache } from '../ports/cache.ts';
 import type { Clock } from '../ports/clock.ts';
-import { ApiError, isRefused } from '../ports/kube.ts';
+import { ApiError, isConflict, isRefused } from '../ports/kube.ts';
 import type { Log } from '../ports/log.ts';
 import type { NamedSecrets, Secret } from '../ports/secrets.ts';
 import { DONE, type Verdict } from '../runtime/controller.ts';
-import { applyJwks, type JwksSinks } from './jwks-config-map.ts';
+import { applyJwks, configMapNameOf, holdsKid, type JwksSinks } from './jwks-config-map.ts';
 import {
   describeKeySecret,
   type ObservedSigningKey,
@@ -44,6 +44,9 @@ const MAX_ROUNDS = 8;
 /** For a Secret that could not be followed, and a ConfigMap that is somebody else's. */
 const LOOK_AGAIN_MS = 300_000;
 
+/** How often in a row the key set may fail to be written before a key signs that it does not hold: nobody's quota stops the issuer for ever. */
+const MAX_UNPUBLISHED = 5;
+
 /** A plan, what it is made from, and why keys that it asked for are not there. */
 interface Planned {
   readonly plan: SigningKeyPlan;
@@ -59,6 +62,8 @@ interface Planned {
 export class SigningKeyReconciler {
   readonly #options: SigningKeyReconcilerOptions;
   readonly #log: Log;
+  /** By key, how often in a row the key set could not be written. */
+  readonly #unpublished = new Map<string, number>();
 
   constructor(options: SigningKeyReconcilerOptions) {
     this.#options = options;
@@ -74,14 +79,17 @@ export class SigningKeyReconciler {
       const signingKey = this.#options.signingKeys.get(key);
       if (signingKey?.metadata.namespace !== this.#options.namespace) {
         this.#options.named.follow(signingKeyFollowerOf(key), []);
+        this.#unpublished.delete(key);
         return DONE;
       }
       const isFollowed = this.#follow(signingKey);
       const { plan, observed, error } = await this.#plan(signingKey, signal);
-      // Before the status says that a key signs; a failure must not keep that from being said.
+      // Before the status says that a key signs.
       const published = await this.#publish(signingKey, plan, signal).catch((failure: unknown) => ({
         failure,
       }));
+      if ('failure' in published) this.#goOnUnpublished(signingKey, plan, published.failure);
+      else this.#unpublished.delete(key);
       const isDone = await this.#apply(plan, observed, signal);
       if (error !== undefined) throw error;
       if ('failure' in published) throw published.failure;
@@ -152,6 +160,20 @@ export class SigningKeyReconciler {
     const isKept = await applyJwks(this.#options, { signingKey, jwks, signal });
     if (!isKept) this.#log.warn("the ConfigMap for the key set is somebody else's", { name: `${name}-jwks` });
     return { isKept };
+  }
+
+  /** @throws the failure where a key is to begin to sign, and can wait until the key set holds it */
+  #goOnUnpublished({ metadata }: SigningKey, { activation }: SigningKeyPlan, failure: unknown): void {
+    const key = keyOf(metadata);
+    // What a conflict is about the watch tells soon.
+    const failures = (this.#unpublished.get(key) ?? 0) + (isConflict(failure) ? 0 : 1);
+    this.#unpublished.set(key, failures);
+    const name = configMapNameOf(metadata.name);
+    const configMap = this.#options.configMaps.get(`${metadata.namespace}/${name}`);
+    if (!activation || holdsKid(configMap, activation.kid)) return;
+    if (activation.canWait && failures < MAX_UNPUBLISHED) throw failure;
+    const { kid } = activation;
+    this.#log.error('a key begins to sign that the ConfigMap does not hold', { name, kid, failures });
   }
 
   #others({ metadata: { name } }: SigningKey): SigningKey[] {

@@ -1,0 +1,81 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { ROTATE_ANNOTATION } from '../../../operator/domain/rotation-plan.ts';
+import { ApiError } from '../../../operator/ports/kube.ts';
+import { SigningKeyDesk } from './signing-key-desk.ts';
+
+let desk: SigningKeyDesk;
+beforeEach(() => {
+  desk = new SigningKeyDesk();
+});
+
+const activeKid = (): string | undefined => desk.keys.find(({ phase }) => phase === 'Active')?.kid;
+
+describe('while the ConfigMap with the key set can not be written', () => {
+  const refuse = (status = 403): void => {
+    desk.configMaps.admit = () => {
+      throw new ApiError('exceeded quota', { status });
+    };
+  };
+
+  test('the first key is published and does not sign, until that failed five times in a row', async () => {
+    desk.create();
+    refuse();
+    for (let failure = 1; failure <= 4; failure++) {
+      await expect(desk.reconcile()).rejects.toThrow('exceeded quota');
+      expect(desk.phases).toEqual(['Published', 'Published']);
+    }
+    expect(desk.log.lines.filter(({ level }) => level === 'error')).toEqual([]);
+    await expect(desk.reconcile()).rejects.toThrow('exceeded quota');
+    expect(desk.phases).toEqual(['Active', 'Published']);
+    expect(desk.log.lines).toContainEqual(
+      expect.objectContaining({ level: 'error', message: expect.stringContaining('ConfigMap') }),
+    );
+  });
+
+  test('the first key signs as soon as it can be written', async () => {
+    desk.create();
+    refuse();
+    await expect(desk.reconcile()).rejects.toThrow('exceeded quota');
+    desk.configMaps.admit = (object) => object;
+    await desk.reconcile();
+    expect(desk.phases).toEqual(['Active', 'Published']);
+    expect(desk.configMaps.find('default-jwks').data?.['jwks.json']).toContain(activeKid());
+  });
+
+  test('no key takes over that it does not hold; one that it holds does', async () => {
+    desk.create();
+    await desk.reconcile();
+    const [first, standby] = [activeKid(), desk.keys.find(({ phase }) => phase === 'Published')?.kid];
+    refuse();
+    const rotate = (value: string) =>
+      desk.change((old) => ({
+        ...old,
+        metadata: { ...old.metadata, annotations: { [ROTATE_ANNOTATION]: value } },
+      }));
+    rotate('one');
+    await expect(desk.reconcile()).rejects.toThrow('exceeded quota');
+    expect(activeKid()).toBe(standby);
+    expect(first).not.toBe(standby);
+    rotate('two');
+    await expect(desk.reconcile()).rejects.toThrow('exceeded quota');
+    expect(activeKid()).toBe(standby);
+  });
+
+  test('what takes the place of a compromised key signs none the less', async () => {
+    desk.create();
+    await desk.reconcile();
+    const kids = desk.keys.map(({ kid }) => kid);
+    refuse();
+    desk.change((old) => ({ ...old, spec: { ...old.spec, compromised: kids } }));
+    for (let pass = 0; pass < 2; pass++) await expect(desk.reconcile()).rejects.toThrow('exceeded quota');
+    expect(kids).not.toContain(activeKid());
+    expect(activeKid()).toBeDefined();
+  });
+
+  test('a conflict never counts: the watch tells what it is about', async () => {
+    desk.create();
+    refuse(409);
+    for (let pass = 0; pass < 8; pass++) await expect(desk.reconcile()).rejects.toThrow('exceeded quota');
+    expect(desk.phases).toEqual(['Published', 'Published']);
+  });
+});
