@@ -5,7 +5,7 @@ import { buildJwks, compromisedKids } from '../domain/jwks.ts';
 import { planSigningKey, type SigningKeyPlan } from '../domain/rotation-plan.ts';
 import type { Cache } from '../ports/cache.ts';
 import type { Clock } from '../ports/clock.ts';
-import { ApiError, isConflict, isRefused } from '../ports/kube.ts';
+import { ApiError, isConflict, isNotFound, isRefused } from '../ports/kube.ts';
 import type { Log } from '../ports/log.ts';
 import type { NamedSecrets, Secret } from '../ports/secrets.ts';
 import { DONE, type Verdict } from '../runtime/controller.ts';
@@ -76,8 +76,8 @@ export class SigningKeyReconciler {
    */
   async reconcile(key: string, signal: AbortSignal): Promise<Verdict> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const signingKey = this.#options.signingKeys.get(key);
-      if (signingKey?.metadata.namespace !== this.#options.namespace) {
+      const signingKey = await this.#read(key, signal);
+      if (!signingKey) {
         this.#options.named.follow(signingKeyFollowerOf(key), []);
         this.#unpublished.delete(key);
         return DONE;
@@ -96,6 +96,21 @@ export class SigningKeyReconciler {
       if (isDone) return this.#verdict(plan, isFollowed && published.isKept);
     }
     return { kind: 'requeue', afterMs: 1000 };
+  }
+
+  /** As it is now: next to Secrets that are read live, a status of yesterday would make them look spent. */
+  async #read(key: string, signal: AbortSignal): Promise<SigningKey | undefined> {
+    const { signingKeys, signingKeyClient, namespace } = this.#options;
+    const known = signingKeys.get(key);
+    if (known?.metadata.namespace !== namespace) return undefined;
+    try {
+      const live = await signingKeyClient.get(known.metadata, { signal });
+      signingKeys.observe(live);
+      return live;
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
   }
 
   /** Plans, makes the keys that the plan asks for, and plans again with them. */

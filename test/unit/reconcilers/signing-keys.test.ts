@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { ROTATE_ANNOTATION } from '../../../operator/domain/rotation-plan.ts';
 import { ApiError } from '../../../operator/ports/kube.ts';
+import { DAY } from '../../support/durations.ts';
 import { SigningKeyDesk } from './signing-key-desk.ts';
 
 let desk: SigningKeyDesk;
@@ -78,4 +79,29 @@ describe('while the ConfigMap with the key set can not be written', () => {
     for (let pass = 0; pass < 8; pass++) await expect(desk.reconcile()).rejects.toThrow('exceeded quota');
     expect(desk.phases).toEqual(['Published', 'Published']);
   });
+});
+
+test('a status that the cache has not seen yet is believed, and no Secret of a key in it is deleted', async () => {
+  desk.create();
+  await desk.reconcile();
+  const seen = desk.signingKeys.find('default');
+  await desk.clock.advance(90 * DAY);
+  await desk.reconcile();
+  const secrets = [...desk.secrets.objects.keys()].sort();
+  const late = new SigningKeyDesk();
+  for (const shelf of ['signingKeys', 'secrets', 'configMaps'] as const)
+    for (const object of desk[shelf].objects.values())
+      late[shelf].objects.set(object.metadata.name, object as never);
+  await late.clock.advance(90 * DAY);
+  late.cache.observe(seen);
+  await late.reconcile();
+  expect(late.keys).toEqual(desk.keys);
+  expect([...late.secrets.objects.keys()].sort()).toEqual(secrets);
+});
+
+test('a SigningKey that is gone, though the cache does not know it yet, is left alone', async () => {
+  desk.create();
+  desk.signingKeys.objects.clear();
+  expect(await desk.reconcile()).toEqual({ kind: 'done' });
+  expect(desk.secrets.objects.size).toBe(0);
 });
