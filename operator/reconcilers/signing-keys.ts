@@ -72,7 +72,8 @@ export class SigningKeyReconciler {
 
   /**
    * One pass for the SigningKey of that key; to be called for one key at a time.
-   * @throws ApiError on a conflict (plan again soon) and on what the API server could not do
+   * @throws ApiError on a conflict (plan again soon) and on what the API server could not do; Error where something
+   * undoes what the pass writes
    */
   async reconcile(key: string, signal: AbortSignal): Promise<Verdict> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -95,7 +96,9 @@ export class SigningKeyReconciler {
       if ('failure' in published) throw published.failure;
       if (isDone) return this.#verdict(plan, isFollowed && published.isKept);
     }
-    return { kind: 'requeue', afterMs: 1000 };
+    throw new Error(
+      `SigningKey ${key} is not as planned after ${MAX_ROUNDS} rounds: something changes its status or Secrets back, such as a mutating webhook`,
+    );
   }
 
   /** As it is now: next to Secrets that are read live, a status of yesterday would make them look spent. */

@@ -105,3 +105,15 @@ test('a SigningKey that is gone, though the cache does not know it yet, is left 
   expect(await desk.reconcile()).toEqual({ kind: 'done' });
   expect(desk.secrets.objects.size).toBe(0);
 });
+
+test('what changes our Secrets back again and again meets backoff, and the error names the SigningKey', async () => {
+  desk.secrets.admit = (secret) => ({
+    ...secret,
+    metadata: {
+      ...secret.metadata,
+      labels: { ...secret.metadata.labels, 'app.kubernetes.io/managed-by': 'me' },
+    },
+  });
+  desk.create();
+  await expect(desk.reconcile()).rejects.toThrow('SigningKey system/default');
+});
