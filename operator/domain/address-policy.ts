@@ -21,6 +21,9 @@ const IPV4: readonly (readonly [AddressClass, string, number])[] = [
 
 const IPV6: readonly (readonly [AddressClass, string, number])[] = [
   ['metadata', 'fd00:ec2::254', 128],
+  // EKS Pod Identity, Google Cloud.
+  ['metadata', 'fd00:ec2::23', 128],
+  ['metadata', 'fd20:ce::254', 128],
   ['loopback', '::1', 128],
   ['unspecified', '::', 128],
   ['link-local', 'fe80::', 10],

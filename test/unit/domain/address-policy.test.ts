@@ -19,6 +19,8 @@ test.each([
   ['::ffff:169.254.169.254', 'metadata'],
   ['::ffff:a9fe:a9fe', 'metadata'],
   ['fd00:ec2::254', 'metadata'],
+  ['fd00:ec2::23', 'metadata'],
+  ['fd20:ce::254', 'metadata'],
   ['100.100.100.200', 'metadata'],
   ['168.63.129.16', 'metadata'],
   ['0.0.0.0', 'unspecified'],
