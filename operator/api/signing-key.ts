@@ -35,7 +35,8 @@ const RotationSchema = z
         ['self.interval', 'self.publishBefore'],
         'duration(self.publishBefore) < duration(self.interval)',
       ),
-      message: 'spec.rotation.publishBefore must be shorter than spec.rotation.interval',
+      message:
+        'spec.rotation.publishBefore (24h unless given) must be shorter than spec.rotation.interval: set publishBefore too',
       fieldPath: '.publishBefore',
     }),
   });

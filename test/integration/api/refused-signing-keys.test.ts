@@ -45,9 +45,9 @@ const refusals: readonly Refusal[] = [
   ],
   [
     'that changes sooner than it is published by default',
-    rotation({ interval: '1h' }),
+    rotation({ interval: '12h' }),
     'spec.rotation.publishBefore',
-    'shorter than spec.rotation.interval',
+    'set publishBefore too',
   ],
   ['of its own without a name', own({ name: undefined }), 'spec.privateKeyRef.name', 'Required'],
   ['of its own with a name that is none', own({ name: 'A' }), 'spec.privateKeyRef.name', 'name of an object'],
