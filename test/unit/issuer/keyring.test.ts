@@ -7,6 +7,7 @@ import { IssuerKeyring } from '../../../operator/issuer/keyring.ts';
 import type { KeyPair } from '../../../operator/ports/keys.ts';
 import type { Secret } from '../../../operator/ports/secrets.ts';
 import { ObjectStore } from '../../../operator/runtime/object-store.ts';
+import { eventually } from '../../support/eventually.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { type RecordedLog, recordedLog } from '../../support/quiet.ts';
 
@@ -56,6 +57,19 @@ const secretOf = (pem: string, dataKey = 'private.pem'): Secret => ({
   data: { [dataKey]: Buffer.from(pem).toString('base64') },
 });
 
+/** How much of the real key work, which runs on other threads, is under way. */
+let busy = 0;
+const counted =
+  <Args extends unknown[], Result>(work: (...args: Args) => Promise<Result>) =>
+  async (...args: Args): Promise<Result> => {
+    busy++;
+    try {
+      return await work(...args);
+    } finally {
+      busy--;
+    }
+  };
+
 let store: ObjectStore<SigningKey>;
 let clock: FakeClock;
 let log: RecordedLog;
@@ -74,7 +88,7 @@ beforeEach(() => {
     namespace: 'system',
     signingKey: 'default',
     issuerUrl: URL,
-    keyPairs,
+    keyPairs: { read: counted(keyPairs.read), signer: counted(keyPairs.signer) },
     readSecret: async (name) => {
       const secret = secrets.get(name);
       if (secret instanceof Error) throw secret;
@@ -89,9 +103,15 @@ beforeEach(() => {
 });
 afterEach(() => keyring.stop());
 
+/** Until every key that is being read or made ready is done with, however long the machine takes. */
+const idle = async (): Promise<void> => {
+  await settle();
+  await eventually(() => busy === 0, { intervalMs: 1 });
+  await settle();
+};
 const apply = async (object: SigningKey): Promise<void> => {
   store.apply(object);
-  for (let turn = 0; turn < 20; turn++) await settle();
+  await idle();
 };
 const jwtOf = async (key: KeyPair, claims: Record<string, unknown> = { iss: URL }): Promise<string> =>
   (await keyPairs.signer(key)).sign({ typ: 'JWT', claims });
@@ -138,16 +158,16 @@ test('a Secret that is missing, unreadable or another key is tried again, with a
   expect([keyring.active(), clock.untilNext]).toEqual([undefined, 750]);
   secrets.set(a.kid, new Error('the API server is away'));
   await clock.advance(750);
-  for (let turn = 0; turn < 20; turn++) await settle();
+  await idle();
   expect([keyring.active(), clock.untilNext]).toEqual([undefined, 1500]);
   secrets.set(a.kid, secretOf(b.privatePem));
   await clock.advance(1500);
-  for (let turn = 0; turn < 20; turn++) await settle();
+  await idle();
   expect([keyring.active(), clock.untilNext]).toEqual([undefined, 3000]);
   secrets.set(a.kid, secretOf(a.privatePem));
   const before = told;
   await clock.advance(3000);
-  for (let turn = 0; turn < 20; turn++) await settle();
+  await idle();
   expect(keyring.active()?.kid).toBe(a.kid);
   expect(told).toBe(before + 1);
   expect(clock.pending).toBe(0);
