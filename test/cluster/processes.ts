@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
@@ -34,7 +34,21 @@ export async function killAndWait(pid: number): Promise<void> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
-  while ((await commandLine(pid)) !== '') await delay(5);
+  while (!(await hasEnded(pid))) await delay(5);
+}
+
+/**
+ * Whether every thread of a process has ended. Its command line is no sign of that: memory goes first, and the
+ * files, listening ports among them, with the last thread.
+ */
+async function hasEnded(pid: number): Promise<boolean> {
+  if (process.platform !== 'linux') return (await commandLine(pid)) === '';
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
+  const stats = await Promise.all(
+    threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8').catch(() => '')),
+  );
+  // proc(5): the state follows the name, which stands in parentheses.
+  return stats.every((stat) => stat === '' || /^[ZX]/u.test(stat.slice(stat.lastIndexOf(')') + 2)));
 }
 
 /** Whether `pid` is a live process whose command line holds `text`: ids are used again, so the id alone tells little. */
