@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Cluster, startCluster } from '../cluster/cluster.ts';
-import { connect } from '../tour/kubernetes.ts';
+import { connect } from './any-cluster.ts';
 import { bodyOf, type KubeObject, type Ref, type TestApi, testApi } from './api.ts';
 import { applyFiles, applyObjects } from './apply.ts';
 import { eventually } from './eventually.ts';
@@ -105,7 +105,9 @@ export const install = async (): Promise<Installation> => {
   await applyObjects(api, [signingKey(), oauthClient('shared', SYSTEM)], { namespace: SYSTEM });
   const kubeconfigPath = join(dir, 'operator.kubeconfig');
   const account = { namespace: SYSTEM, name: 'm2m-oauth-operator' };
-  const kubeconfig = await connect(cluster.kubeconfigPath).kubeconfigOf(account, 4);
+  const admin = connect(cluster.kubeconfigPath);
+  const kubeconfig = await admin.kubeconfigOf(account, 4);
+  await admin.close();
   await writeFile(kubeconfigPath, kubeconfig, { mode: 0o600 });
   const running = new Set<OperatorProcess>();
   return {

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import { startCluster } from '../cluster/cluster.ts';
+import { type AnyCluster, connect } from '../support/any-cluster.ts';
+import type { KubeObject } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { type OperatorProcess, startOperator } from '../support/operator-process.ts';
-import { type AnyObject, connect, type TourCluster } from './kubernetes.ts';
 
 /** `make run`: everything up, one Token shown from apply to verified claims, then the lines to try next. */
 
@@ -38,11 +39,7 @@ const openCluster = async (): Promise<Session> => {
   return { kubeconfigPath: cluster.kubeconfigPath, embedded: true, close: () => cluster.stop() };
 };
 
-const startProduct = async (
-  cluster: TourCluster,
-  session: Session,
-  dir: string,
-): Promise<OperatorProcess> => {
+const startProduct = async (cluster: AnyCluster, session: Session, dir: string): Promise<OperatorProcess> => {
   step('Applying crds/ and the operator’s ServiceAccount with its permissions');
   await cluster.apply(join(ROOT, 'crds'));
   await cluster.apply(join(ROOT, 'operator/deploy'));
@@ -62,7 +59,7 @@ const startProduct = async (
   return operator;
 };
 
-const applySample = async (cluster: TourCluster): Promise<AnyObject> => {
+const applySample = async (cluster: AnyCluster): Promise<KubeObject> => {
   step('kubectl apply -f crds/samples/quickstart.yaml');
   const applied = await cluster.apply(join(ROOT, 'crds/samples/quickstart.yaml'));
   for (const { kind, metadata } of applied) say(`  ${kind} ${metadata.namespace ?? ''}/${metadata.name}`);
@@ -83,7 +80,7 @@ const applySample = async (cluster: TourCluster): Promise<AnyObject> => {
   );
 };
 
-const verify = async (cluster: TourCluster, token: AnyObject): Promise<void> => {
+const verify = async (cluster: AnyCluster, token: KubeObject): Promise<void> => {
   const namespace = token.metadata?.namespace ?? 'default';
   const secretName = token.status.secretRef.name as string;
   const key = (token.spec.secret?.key as string | undefined) ?? 'token';
@@ -107,13 +104,13 @@ const verify = async (cluster: TourCluster, token: AnyObject): Promise<void> => 
   say(indent(payload));
 };
 
-const showToken = (token: AnyObject): void => {
+const showToken = (token: KubeObject): void => {
   const { id, owner, clientID, scope, audience, expiration, renewalTime } = token.status;
   step(`Token ${token.metadata?.namespace}/${token.metadata?.name} is Ready`);
   say(indent({ id, owner, clientID, scope, audience, expiration, renewalTime }));
 };
 
-const showNext = (session: Session, token: AnyObject): void => {
+const showNext = (session: Session, token: KubeObject): void => {
   const of = `-n ${token.metadata?.namespace} ${token.metadata?.name}`;
   step('To try next, in another terminal');
   say(`  export KUBECONFIG=${session.kubeconfigPath}`);
@@ -134,9 +131,9 @@ const untilInterrupted = async (operator: OperatorProcess): Promise<void> => {
 const main = async (): Promise<void> => {
   const dir = await mkdtemp(join(tmpdir(), 'm2m-tour-'));
   const session = await openCluster();
+  const cluster = connect(session.kubeconfigPath);
   let operator: OperatorProcess | undefined;
   try {
-    const cluster = connect(session.kubeconfigPath);
     operator = await startProduct(cluster, session, dir);
     const token = await applySample(cluster);
     showToken(token);
@@ -146,6 +143,7 @@ const main = async (): Promise<void> => {
   } finally {
     step('Ending');
     await operator?.stop();
+    await cluster.close();
     await session.close();
     await rm(dir, { recursive: true, force: true });
   }
