@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import { Pool, request } from 'undici';
 import { readKubeconfig } from '../cluster/kubeconfig.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** The API server as a load: bare undici, nothing but JSON in and out. */
 export interface ApiServer {
@@ -9,6 +10,8 @@ export interface ApiServer {
   /** POST or PUT; the stored object. Throws where the answer is not a success. */
   write(method: 'POST' | 'PUT', path: string, body: object): Promise<StoredObject>;
   get(path: string): Promise<StoredObject>;
+  /** Deletes every object of a collection and returns when none is left. */
+  empty(path: string): Promise<void>;
   /** Calls back for each event of a collection until the returned function is called; resolves when the watch stands. */
   watch(path: string, onEvent: (event: WatchEvent) => void): Promise<() => void>;
   close(): Promise<void>;
@@ -34,7 +37,11 @@ export const connectApiServer = (kubeconfigPath: string): ApiServer => {
   const tls = { ca, cert: client.certificate, key: client.key };
   const pool = new Pool(server, { connections: IN_FLIGHT, connect: tls });
   const watches = new Pool(server, { connect: tls, bodyTimeout: 0 });
-  const call = async (method: 'GET' | 'POST' | 'PUT', path: string, body?: object): Promise<StoredObject> => {
+  const call = async (
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    body?: object,
+  ): Promise<StoredObject> => {
     const response = await pool.request({
       method,
       path,
@@ -50,6 +57,13 @@ export const connectApiServer = (kubeconfigPath: string): ApiServer => {
     pool,
     write: call,
     get: (path) => call('GET', path),
+    empty: async (path) => {
+      await call('DELETE', path);
+      await eventually(async () => (await call('GET', `${path}?limit=1`)).items.length === 0, {
+        timeoutMs: 120_000,
+        intervalMs: 100,
+      });
+    },
     watch: async (path, onEvent) => {
       const list = await call('GET', `${path}?limit=1`);
       const abort = new AbortController();

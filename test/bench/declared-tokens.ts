@@ -10,41 +10,6 @@ export interface DeclaredRound {
   readonly surplusWrites: number;
 }
 
-/**
- * The limit: for each Token that exists, a bare loop creates a Secret and puts a status, both of the operator's own
- * size and shape (copied from a Token that it has made Ready).
- */
-export const bareTwoWrites = async (
-  world: World,
-  count: number,
-  sample: { secret: StoredObject; token: StoredObject },
-): Promise<number> => {
-  const { namespace, tokens } = await world.createTokens(count);
-  const { server } = world;
-  const seconds = await timedLoop(count, async (at) => {
-    const token = tokens[at];
-    if (token === undefined) return;
-    const { name, uid, resourceVersion } = token.metadata;
-    const { labels, annotations, ownerReferences }: Record<string, unknown> & { ownerReferences?: object[] } =
-      sample.secret.metadata;
-    const owner = { ...ownerReferences?.[0], name, uid };
-    await server.write('POST', `${secretsPath(namespace)}?fieldManager=bare&fieldValidation=Strict`, {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      type: sample.secret.type,
-      metadata: { name, namespace, labels, annotations, ownerReferences: [owner] },
-      data: sample.secret.data,
-    });
-    await server.write('PUT', `${tokensPath(namespace)}/${name}/status?fieldManager=bare`, {
-      apiVersion: token.apiVersion,
-      kind: token.kind,
-      metadata: { name, namespace, uid, resourceVersion },
-      status: sample.token.status,
-    });
-  });
-  return count / seconds;
-};
-
 /** Counts writes by what a watch saw: every event after the first one of a Token, every event of a Secret. */
 const countWrites = async (world: World, namespace: string) => {
   const seen = { tokenWrites: 0, secretWrites: 0, ready: new Set<string>(), lastReadyAt: 0 };
@@ -65,6 +30,47 @@ const countWrites = async (world: World, namespace: string) => {
       for (const stop of stops) stop();
     },
   };
+};
+
+/**
+ * The limit: for each Token that exists, a bare loop creates a Secret and puts a status, both of the operator's own
+ * size and shape (copied from a Token that it has made Ready). The same watches look on as in the operator's rounds.
+ */
+export const bareTwoWrites = async (
+  world: World,
+  count: number,
+  sample: { secret: StoredObject; token: StoredObject },
+): Promise<number> => {
+  const { namespace, tokens } = await world.createTokens(count);
+  const { server } = world;
+  const { seen, stop } = await countWrites(world, namespace);
+  const { labels, annotations, ownerReferences }: Record<string, unknown> & { ownerReferences?: object[] } =
+    sample.secret.metadata;
+  const seconds = await timedLoop(count, async (at) => {
+    const token = tokens[at];
+    if (token === undefined) return;
+    const { name, uid, resourceVersion } = token.metadata;
+    const owner = { ...ownerReferences?.[0], name, uid };
+    await server.write('POST', `${secretsPath(namespace)}?fieldManager=bare&fieldValidation=Strict`, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      type: sample.secret.type,
+      metadata: { name, namespace, labels, annotations, ownerReferences: [owner] },
+      data: sample.secret.data,
+    });
+    await server.write('PUT', `${tokensPath(namespace)}/${name}/status?fieldManager=bare`, {
+      apiVersion: token.apiVersion,
+      kind: token.kind,
+      metadata: { name, namespace, uid, resourceVersion },
+      status: sample.token.status,
+    });
+  });
+  await eventually(() => seen.ready.size === count, { timeoutMs: 60_000 });
+  stop();
+  // Their status is a copy: an operator that found them would issue them anew, in the time of its own round.
+  await server.empty(tokensPath(namespace));
+  await server.empty(secretsPath(namespace));
+  return count / seconds;
 };
 
 /** Tokens that wait for the operator: from the moment at which it leads until the last one is Ready. */
