@@ -1,4 +1,5 @@
 import { eventually } from '../support/eventually.ts';
+import type { OperatorProcess } from '../support/operator-process.ts';
 import { type StoredObject, timedLoop } from './api-server.ts';
 import { isReady, secretsPath, tokenOf, tokensPath, type World } from './world.ts';
 
@@ -73,6 +74,25 @@ export const bareTwoWrites = async (
   return count / seconds;
 };
 
+/** Waits for the last Token to be Ready, ends the operator, and tells the rate since `start`. */
+const endRound = async (round: {
+  readonly operator: OperatorProcess;
+  readonly count: number;
+  readonly start: number;
+  readonly observed: Awaited<ReturnType<typeof countWrites>>;
+}): Promise<DeclaredRound> => {
+  const { operator, count, start, observed } = round;
+  const { seen, stop } = observed;
+  await eventually(() => seen.ready.size === count, { timeoutMs: 120_000, intervalMs: 5 });
+  const seconds = (seen.lastReadyAt - start) / 1000;
+  await operator.stop();
+  stop();
+  return {
+    tokensPerSecond: count / seconds,
+    surplusWrites: seen.tokenWrites + seen.secretWrites - 2 * count,
+  };
+};
+
 /** Tokens that wait for the operator: from the moment at which it leads until the last one is Ready. */
 export const operatorDrains = async (world: World, count: number): Promise<DeclaredRound> => {
   const { namespace } = await world.createTokens(count);
@@ -83,14 +103,7 @@ export const operatorDrains = async (world: World, count: number): Promise<Decla
     intervalMs: 1,
   });
   const start = performance.now();
-  await eventually(() => seen.ready.size === count, { timeoutMs: 120_000, intervalMs: 5 });
-  const seconds = (seen.lastReadyAt - start) / 1000;
-  await operator.stop();
-  stop();
-  return {
-    tokensPerSecond: count / seconds,
-    surplusWrites: seen.tokenWrites + seen.secretWrites - 2 * count,
-  };
+  return endRound({ operator, count, start, observed: { seen, stop } });
 };
 
 /** Tokens created as fast as the API server takes them while the operator works: from the first create to the last Ready. */
@@ -106,14 +119,7 @@ export const operatorLive = async (world: World, count: number): Promise<Declare
   await timedLoop(count, async (at) => {
     await world.server.write('POST', tokensPath(namespace), tokenOf(`token-${at}`, namespace));
   });
-  await eventually(() => seen.ready.size === count, { timeoutMs: 120_000, intervalMs: 5 });
-  const seconds = (seen.lastReadyAt - start) / 1000;
-  await operator.stop();
-  stop();
-  return {
-    tokensPerSecond: count / seconds,
-    surplusWrites: seen.tokenWrites + seen.secretWrites - 2 * count,
-  };
+  return endRound({ operator, count, start, observed: { seen, stop } });
 };
 
 /** A Ready Token and its Secret, as the operator made them. */
