@@ -19,7 +19,7 @@ import { createLoopCheck } from './ops/health.ts';
 import { createMetrics, type PrometheusMetrics } from './ops/metrics.ts';
 import { createOpsServer } from './ops/server.ts';
 import { systemClock } from './ops/system-clock.ts';
-import { isNotFound } from './ports/kube.ts';
+import { getIfThere } from './ports/kube.ts';
 import type { Lease } from './ports/lease.ts';
 import type { Log } from './ports/log.ts';
 import type { Secret } from './ports/secrets.ts';
@@ -90,14 +90,7 @@ const createKeyring = (
     signingKey: config.issuer.signingKey,
     issuerUrl: config.issuer.url,
     keyPairs: joseKeyPairs({ metrics: around.metrics }),
-    readSecret: async (name, signal) => {
-      try {
-        return await secrets.get({ namespace, name }, { signal });
-      } catch (error) {
-        if (isNotFound(error)) return undefined;
-        throw error;
-      }
-    },
+    readSecret: (name, signal) => getIfThere(secrets, { namespace, name }, signal),
   });
 };
 

@@ -74,6 +74,19 @@ const hasStatus = (error: unknown, status: number): error is ApiError =>
 
 /** The object is not there. */
 export const isNotFound = (error: unknown): error is ApiError => hasStatus(error, 404);
+/** The object as it is now; undefined where there is none. @throws ApiError for any other failure */
+export const getIfThere = async <T extends KubeObject>(
+  client: Pick<ResourceClient<T>, 'get'>,
+  ref: ObjectRef,
+  signal: AbortSignal,
+): Promise<T | undefined> => {
+  try {
+    return await client.get(ref, { signal });
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+};
 /** A create met an object of that name. */
 export const isAlreadyExists = (error: unknown): error is ApiError =>
   hasStatus(error, 409) && error.reason === 'AlreadyExists';

@@ -6,8 +6,8 @@ import { CLIENT_ID_KEY, readClientSecrets } from '../domain/client-secret.ts';
 import {
   ApiError,
   type ChangedObject,
+  getIfThere,
   isAlreadyExists,
-  isNotFound,
   isRefused,
   type NewObject,
   type ResourceClient,
@@ -99,11 +99,7 @@ export const findClientSecret = async (
   const { name, key } = spec.secretRef;
   const ref = { namespace: client.metadata.namespace, name };
   const mayWrite = spec.generate === true && isHolder(client);
-  const read = (): Promise<Secret | undefined> =>
-    secretClient.get(ref, { signal }).catch((error: unknown) => {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    });
+  const read = (): Promise<Secret | undefined> => getIfThere(secretClient, ref, signal);
   let found = await read();
   try {
     if (!found && mayWrite) {

@@ -13,7 +13,7 @@ import {
 } from '../domain/key-secrets.ts';
 import type { BroughtKey, SigningKeyObservation } from '../domain/rotation-observation.ts';
 import type { KeyPairs } from '../ports/keys.ts';
-import { isNotFound, type ResourceClient } from '../ports/kube.ts';
+import { getIfThere, type ResourceClient } from '../ports/kube.ts';
 import type { Secret } from '../ports/secrets.ts';
 import type { ListWatch } from '../ports/watch.ts';
 
@@ -93,16 +93,8 @@ type ReadByName = (name: string) => Promise<Secret | undefined>;
 
 const readerOf = (sources: SigningKeySources, namespace: string, signal: AbortSignal): ReadByName => {
   const known = new Map<string, Promise<Secret | undefined>>();
-  const read: ReadByName = async (name) => {
-    try {
-      return await sources.secretClient.get({ namespace, name }, { signal });
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
-  };
   return (name) => {
-    const reading = known.get(name) ?? read(name);
+    const reading = known.get(name) ?? getIfThere(sources.secretClient, { namespace, name }, signal);
     known.set(name, reading);
     return reading;
   };

@@ -5,7 +5,7 @@ import { buildJwks, compromisedKids } from '../domain/jwks.ts';
 import { planSigningKey, type SigningKeyPlan } from '../domain/rotation-plan.ts';
 import type { Cache } from '../ports/cache.ts';
 import type { Clock } from '../ports/clock.ts';
-import { ApiError, isConflict, isNotFound, isRefused } from '../ports/kube.ts';
+import { ApiError, getIfThere, isConflict, isRefused } from '../ports/kube.ts';
 import type { Log } from '../ports/log.ts';
 import type { NamedSecrets, Secret } from '../ports/secrets.ts';
 import { DONE, type Verdict } from '../runtime/controller.ts';
@@ -106,14 +106,9 @@ export class SigningKeyReconciler {
     const { signingKeys, signingKeyClient, namespace } = this.#options;
     const known = signingKeys.get(key);
     if (known?.metadata.namespace !== namespace) return undefined;
-    try {
-      const live = await signingKeyClient.get(known.metadata, { signal });
-      signingKeys.observe(live);
-      return live;
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
+    const live = await getIfThere(signingKeyClient, known.metadata, signal);
+    if (live) signingKeys.observe(live);
+    return live;
   }
 
   /** Plans, makes the keys that the plan asks for, and plans again with them. */

@@ -12,7 +12,7 @@ import {
   type TokenObservation,
 } from '../domain/token-observation.ts';
 import type { Cache } from '../ports/cache.ts';
-import { type ApiError, isNotFound, type ResourceClient } from '../ports/kube.ts';
+import { type ApiError, getIfThere, type ResourceClient } from '../ports/kube.ts';
 import type { NamedSecrets, Secret, SecretMeta } from '../ports/secrets.ts';
 import type { Keyring } from '../ports/signing.ts';
 import { SECRET_INDEX } from './token-indexes.ts';
@@ -66,20 +66,6 @@ const cachedSecrets = (token: Token, sources: TokenSources): Map<string, SecretM
   return metas;
 };
 
-/** Reads a Secret now; undefined where there is none. */
-export const readSecret = async (
-  client: Pick<ResourceClient<Secret>, 'get'>,
-  ref: { readonly namespace: string; readonly name: string },
-  signal: AbortSignal,
-): Promise<Secret | undefined> => {
-  try {
-    return await client.get(ref, { signal });
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
-};
-
 const knowSecrets = async (
   token: Token,
   sources: TokenSources,
@@ -94,7 +80,7 @@ const knowSecrets = async (
       secrets.set(name, { meta, live: undefined });
       continue;
     }
-    const live = await readSecret(sources.secretClient, meta.metadata, signal);
+    const live = await getIfThere(sources.secretClient, meta.metadata, signal);
     if (live) secrets.set(name, { meta: sources.secretMetaOf(live), live });
   }
   if (met) secrets.set(met.metadata.name, { meta: sources.secretMetaOf(met), live: met });

@@ -4,10 +4,17 @@ import { isOwnedBy, type SecretRemoval } from '../domain/secret-plan.ts';
 import type { SecretFailure } from '../domain/token-observation.ts';
 import type { TokenPlan } from '../domain/token-outcome.ts';
 import type { WritableCache } from '../ports/cache.ts';
-import { ApiError, isAlreadyExists, isNotFound, isRefused, type ResourceClient } from '../ports/kube.ts';
+import {
+  ApiError,
+  getIfThere,
+  isAlreadyExists,
+  isNotFound,
+  isRefused,
+  type ResourceClient,
+} from '../ports/kube.ts';
 import type { Secret, SecretMeta } from '../ports/secrets.ts';
 import type { Keyring, Signer } from '../ports/signing.ts';
-import { type KnownSecret, type Observed, readSecret } from './token-observer.ts';
+import type { KnownSecret, Observed } from './token-observer.ts';
 import { changedSecret, newSecret } from './token-secret.ts';
 
 /** Where a Token's plan is written to. */
@@ -67,7 +74,7 @@ const createSecret = async (
     if (!isAlreadyExists(error)) return judge(error, write.name);
   }
   const ref = { namespace: token.metadata.namespace, name: write.name };
-  const met = await readSecret(sinks.secretClient, ref, signal);
+  const met = await getIfThere(sinks.secretClient, ref, signal);
   return met ? { kind: 'met', met } : { kind: 'stale' };
 };
 
@@ -82,7 +89,7 @@ const updateSecret = async (
     return { kind: 'stale' };
   };
   const isReadFirst = known.live === undefined && write.keepsContent;
-  const live = isReadFirst ? await readSecret(sinks.secretClient, metadata, signal) : known.live;
+  const live = isReadFirst ? await getIfThere(sinks.secretClient, metadata, signal) : known.live;
   if (isReadFirst && live === undefined) return forget();
   try {
     const changed = changedSecret(write, { meta: known.meta, live }, jwt);
@@ -118,7 +125,7 @@ const findRemovable = async (
   signal: AbortSignal,
 ): Promise<SecretRemoval['observed']> => {
   if (observed) return observed;
-  const secret = await readSecret(sinks.secretClient, { namespace: token.metadata.namespace, name }, signal);
+  const secret = await getIfThere(sinks.secretClient, { namespace: token.metadata.namespace, name }, signal);
   const isOurs = isOwnedBy(token.metadata.uid, secret?.metadata.ownerReferences);
   return isOurs && secret?.metadata.deletionTimestamp === undefined ? secret?.metadata : undefined;
 };
