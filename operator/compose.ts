@@ -7,7 +7,7 @@ import { populationOf } from './compose/population.ts';
 import { buildReconcilers } from './compose/reconcilers.ts';
 import type { Config } from './config/schema.ts';
 import { joseKeyPairs } from './crypto/key-pairs.ts';
-import { IssuerKeyring } from './issuer/keyring.ts';
+import { IssuerKeyring } from './issuer/keys/keyring.ts';
 import { createKubeClient, type KubeClient } from './kube/client.ts';
 import { type Connection, loadConnection } from './kube/connection.ts';
 import { createCrdRevisions } from './kube/crd-revisions.ts';

@@ -8,7 +8,7 @@ import { joseKeyPairs } from '../crypto/key-pairs.ts';
 import { findJwkProblem } from '../crypto/public-jwk.ts';
 import type { IssuerSettings } from '../domain/claims.ts';
 import { SIGNING_KEY_LABEL } from '../domain/key-secrets.ts';
-import type { IssuerKeyring } from '../issuer/keyring.ts';
+import type { IssuerKeyring } from '../issuer/keys/keyring.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { listWatchObjects } from '../kube/list-watch.ts';
 import { createResourceClient } from '../kube/resource-client.ts';

@@ -11,6 +11,8 @@ const core = (plural: string, kind: string): ResourceType => ({ group: '', versi
 
 /** Declared tokens (contract §2.1). */
 export const TOKENS = own('tokens', 'Token');
+/** Handed-out tokens (contract §2.2). */
+export const ISSUED_TOKENS = own('issuedtokens', 'IssuedToken');
 /** Contract §2.4. */
 export const OAUTH_CLIENTS = own('oauthclients', 'OAuthClient');
 /** Contract §2.5. */

@@ -113,6 +113,52 @@ const apiMetrics = (registers: Registry[]) => ({
   }),
 });
 
+const doorMetrics = (registers: Registry[]) => ({
+  calls: new Counter({
+    name: 'm2moauth_grpc_calls_total',
+    help: 'gRPC calls by method and status code.',
+    labelNames: ['method', 'code'],
+    registers,
+  }),
+  callSeconds: new Histogram({
+    name: 'm2moauth_grpc_call_seconds',
+    help: 'Duration of a gRPC call, streams to their end.',
+    labelNames: ['method'],
+    buckets: FAST,
+    registers,
+  }),
+  handedOut: new Counter({
+    name: 'm2moauth_tokens_handed_out_total',
+    help: 'JWTs handed out at a door, by how the client authenticated.',
+    labelNames: ['method'],
+    registers,
+  }),
+  failed: new Counter({
+    name: 'm2moauth_client_authentication_failures_total',
+    help: 'Clients that failed to authenticate, by why.',
+    labelNames: ['why'],
+    registers,
+  }),
+  judged: new Counter({
+    name: 'm2moauth_jwt_judgements_total',
+    help: 'Judgements of JWTs of this issuer at a door, by outcome (good, bad, unavailable).',
+    labelNames: ['outcome'],
+    registers,
+  }),
+  revocations: new Histogram({
+    name: 'm2moauth_revocation_seen_seconds',
+    help: 'Time from a blacklisting, whichever replica took it, until this replica knew; both times are in whole seconds.',
+    buckets: [1, 2, 3, 5, 10, 20, 60, 300],
+    registers,
+  }),
+  collected: new Counter({
+    name: 'm2moauth_issued_tokens_collected_total',
+    help: 'Records of handed-out tokens deleted after their time, by why.',
+    labelNames: ['why'],
+    registers,
+  }),
+});
+
 const setAll = (gauge: Gauge, label: string, counts: Readonly<Record<string, number>>): void => {
   gauge.reset();
   for (const [value, count] of Object.entries(counts)) gauge.set({ [label]: value }, count);
@@ -152,6 +198,7 @@ export const createMetrics = (options: { readonly processMetrics: boolean }): Pr
   const reconciles = reconcileMetrics(registers);
   const tokens = tokenMetrics(registers);
   const api = apiMetrics(registers);
+  const doors = doorMetrics(registers);
   return {
     registry,
     watch: (next) => {
@@ -178,5 +225,14 @@ export const createMetrics = (options: { readonly processMetrics: boolean }): Pr
     eventDropped: () => api.events.inc(),
     leading: (isLeader) => api.leader.set(isLeader ? 1 : 0),
     clockSkew: (seconds) => api.skew.set(seconds),
+    grpcCall: (method, code, seconds) => {
+      doors.calls.inc({ method, code });
+      doors.callSeconds.observe({ method }, seconds);
+    },
+    tokenHandedOut: (method) => doors.handedOut.inc({ method }),
+    authenticationFailed: (why) => doors.failed.inc({ why }),
+    judged: (outcome) => doors.judged.inc({ outcome }),
+    revocationSeen: (seconds) => doors.revocations.observe(seconds),
+    recordCollected: (why) => doors.collected.inc({ why }),
   };
 };

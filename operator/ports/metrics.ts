@@ -18,4 +18,16 @@ export interface Metrics {
   leading(isLeader: boolean): void;
   /** Seconds that this clock is ahead of the API server's `Date` (negative: behind). */
   clockSkew(seconds: number): void;
+  /** One call at the gRPC door; `method` is one that is served, or `unknown`; `code` the status by name. */
+  grpcCall(method: string, code: string, seconds: number): void;
+  /** A token left by a door; `method` is how its client authenticated. */
+  tokenHandedOut(method: string): void;
+  /** A client failed to authenticate; `why` is of a closed set. */
+  authenticationFailed(why: string): void;
+  /** An answer on a bearer or token: `good`, `bad` or `unavailable`. */
+  judged(outcome: string): void;
+  /** Seconds (by their whole-second times) from a blacklisting until this replica's cache showed it. */
+  revocationSeen(seconds: number): void;
+  /** Handed-out records that the leader deleted after their time. */
+  recordCollected(why: string): void;
 }

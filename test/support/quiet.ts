@@ -56,5 +56,11 @@ export const recordedMetrics = (): RecordedMetrics => {
     eventDropped: note('eventDropped'),
     leading: note('leading'),
     clockSkew: note('clockSkew'),
+    grpcCall: note('grpcCall'),
+    tokenHandedOut: note('tokenHandedOut'),
+    authenticationFailed: note('authenticationFailed'),
+    judged: note('judged'),
+    revocationSeen: note('revocationSeen'),
+    recordCollected: note('recordCollected'),
   };
 };

@@ -16,6 +16,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   crypto: ['ports', 'domain', 'api'],
   outbound: ['ports', 'domain', 'api'],
   ops: ['ports', 'domain', 'api'],
+  grpc: ['issuer', 'domain', 'ports', 'api'],
   config: ['domain', 'api'],
   compose: [
     'config',
@@ -27,6 +28,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'crypto',
     'outbound',
     'ops',
+    'grpc',
     'ports',
     'api',
   ],
@@ -44,6 +46,10 @@ const EDGE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   yaml: ['api', 'config'],
   pino: ['ops'],
   'prom-client': ['ops'],
+  '@grpc/grpc-js': ['grpc'],
+  '@grpc/reflection': ['grpc'],
+  'grpc-health-check': ['grpc'],
+  '@bufbuild/protobuf': ['grpc'],
 };
 
 const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));

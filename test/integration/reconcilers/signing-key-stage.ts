@@ -3,7 +3,7 @@ import { API_VERSION } from '../../../operator/api/meta.ts';
 import type { KeyEntry, SigningKey } from '../../../operator/api/signing-key.ts';
 import { joseKeyPairs } from '../../../operator/crypto/key-pairs.ts';
 import { SIGNING_KEY_LABEL } from '../../../operator/domain/key-secrets.ts';
-import { IssuerKeyring } from '../../../operator/issuer/keyring.ts';
+import { IssuerKeyring } from '../../../operator/issuer/keys/keyring.ts';
 import { listWatchObjects } from '../../../operator/kube/list-watch.ts';
 import { createResourceClient } from '../../../operator/kube/resource-client.ts';
 import { CONFIG_MAPS, SECRETS, SIGNING_KEYS } from '../../../operator/kube/resource-types.ts';

@@ -1,15 +1,15 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SignJWT } from 'jose';
-import type { KeyEntry, KeyPhase, SigningKey } from '../../../operator/api/signing-key.ts';
-import { joseKeyPairs } from '../../../operator/crypto/key-pairs.ts';
-import { IssuerKeyring } from '../../../operator/issuer/keyring.ts';
-import type { KeyPair } from '../../../operator/ports/keys.ts';
-import type { Secret } from '../../../operator/ports/secrets.ts';
-import { ObjectStore } from '../../../operator/runtime/object-store.ts';
-import { eventually } from '../../support/eventually.ts';
-import { FakeClock, settle } from '../../support/fake-clock.ts';
-import { type RecordedLog, recordedLog } from '../../support/quiet.ts';
+import type { KeyEntry, KeyPhase, SigningKey } from '../../../../operator/api/signing-key.ts';
+import { joseKeyPairs } from '../../../../operator/crypto/key-pairs.ts';
+import { IssuerKeyring } from '../../../../operator/issuer/keys/keyring.ts';
+import type { KeyPair } from '../../../../operator/ports/keys.ts';
+import type { Secret } from '../../../../operator/ports/secrets.ts';
+import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
+import { eventually } from '../../../support/eventually.ts';
+import { FakeClock, settle } from '../../../support/fake-clock.ts';
+import { type RecordedLog, recordedLog } from '../../../support/quiet.ts';
 
 const URL = 'https://issuer.example.com/m2m';
 const keyPairs = joseKeyPairs();

@@ -1,8 +1,8 @@
 import { type CryptoKey, compactVerify, decodeProtectedHeader, importJWK } from 'jose';
-import type { Algorithm, KeyEntry } from '../api/signing-key.ts';
-import { canonicalJson } from '../domain/canonical-json.ts';
-import { publicJwkOf } from '../domain/jwks.ts';
-import type { VerifiedJwt } from '../ports/signing.ts';
+import type { Algorithm, KeyEntry } from '../../api/signing-key.ts';
+import { canonicalJson } from '../../domain/canonical-json.ts';
+import { publicJwkOf } from '../../domain/jwks.ts';
+import type { VerifiedJwt } from '../../ports/signing.ts';
 
 /** Claims, scope and audiences at their limits stay far below this. */
 const MAX_JWT_CHARACTERS = 262_144;

@@ -1,7 +1,7 @@
-import type { KeyEntry, KeyPhase, SigningKey } from '../api/signing-key.ts';
-import { buildJwks, compromisedKids, type Jwks } from '../domain/jwks.ts';
-import type { Cache } from '../ports/cache.ts';
-import type { Keyring, Signer, VerifiedJwt } from '../ports/signing.ts';
+import type { KeyEntry, KeyPhase, SigningKey } from '../../api/signing-key.ts';
+import { buildJwks, compromisedKids, type Jwks } from '../../domain/jwks.ts';
+import type { Cache } from '../../ports/cache.ts';
+import type { Keyring, Signer, VerifiedJwt } from '../../ports/signing.ts';
 import { KeyLoader, type KeyLoaderOptions } from './key-loader.ts';
 import { VerificationKeys } from './verification-keys.ts';
 

@@ -1,10 +1,10 @@
-import type { KeyEntry } from '../api/signing-key.ts';
-import { PRIVATE_PEM } from '../domain/key-secrets.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { KeyPairs } from '../ports/keys.ts';
-import type { Log } from '../ports/log.ts';
-import type { Secret } from '../ports/secrets.ts';
-import type { Signer } from '../ports/signing.ts';
+import type { KeyEntry } from '../../api/signing-key.ts';
+import { PRIVATE_PEM } from '../../domain/key-secrets.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { KeyPairs } from '../../ports/keys.ts';
+import type { Log } from '../../ports/log.ts';
+import type { Secret } from '../../ports/secrets.ts';
+import type { Signer } from '../../ports/signing.ts';
 
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;

@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { grantedAudiences } from './audience.ts';
+import type { CelRule } from './cel-rule.ts';
+import type { Immutable, Resource } from './meta.ts';
+import { grantedScopes } from './scope.ts';
+import { time } from './time.ts';
+import { MAX_TOKEN_AUDIENCES } from './token-spec.ts';
+
+const text = (max: number, description: string) => z.string().max(max).meta({ description });
+
+/** `spec` of an IssuedToken (contract §2.2): whole after one write, since a status given at creation is dropped. */
+export const IssuedTokenSpecSchema = z
+  .object({
+    clientRef: z
+      .object({ name: text(253, 'Name of the OAuthClient, in the same namespace.') })
+      .meta({ description: 'The OAuthClient whose token this is.' }),
+    clientID: text(253, "The JWT's client_id."),
+    clientUID: text(64, 'metadata.uid of the OAuthClient.'),
+    tokenName: text(253, "A name for people, the JWT's claim name; absent where none was given.").optional(),
+    audience: grantedAudiences("The JWT's aud.", MAX_TOKEN_AUDIENCES).optional(),
+    scope: grantedScopes("The JWT's scope.").optional(),
+    owner: text(512, 'Owner of the token.'),
+    subject: text(512, "The JWT's sub."),
+    issuedAt: time("The JWT's iat."),
+    expiration: time("The JWT's exp; absent where it never expires.").optional(),
+    keyID: text(64, 'kid of the key that signed the JWT.'),
+    originalTokenClaims: z
+      .record(z.string(), z.unknown())
+      .meta({
+        description: 'Claims of the assertion that the token was asked for with.',
+        'x-kubernetes-preserve-unknown-fields': true,
+        'x-kubernetes-map-type': 'atomic',
+        maxProperties: 256,
+      })
+      .optional(),
+    revoked: z
+      .boolean()
+      .meta({ description: "True revokes the token for ever. It can't be taken back." })
+      .optional(),
+  })
+  .meta({ description: 'What the JWT says. Immutable but for revoked.' });
+
+/** `status` of an IssuedToken; there is none before it is blacklisted. */
+export const IssuedTokenStatusSchema = z
+  .object({
+    version: z
+      .int()
+      .min(0)
+      .meta({ description: 'Grows by one with every recorded change.', format: 'int64' })
+      .optional(),
+    blacklisted: z
+      .object({
+        flag: z.boolean().meta({ description: 'True means revoked, for ever.' }),
+        timestamp: time('When it was revoked.'),
+      })
+      .meta({ description: 'Whether the token is revoked. Irreversible.' })
+      .optional(),
+  })
+  .meta({ description: 'Whether the token is revoked.' });
+
+/** Transition rules of an IssuedToken, at the root of its schema. */
+export const ISSUED_TOKEN_TRANSITIONS: readonly CelRule[] = [];
+
+export type IssuedTokenSpec = Immutable<z.output<typeof IssuedTokenSpecSchema>>;
+export type IssuedTokenStatus = Immutable<z.output<typeof IssuedTokenStatusSchema>>;
+/** The record of a token that a door handed out; `metadata.name` is its `jti`. */
+export type IssuedToken = Resource<'IssuedToken', IssuedTokenSpec, IssuedTokenStatus>;

@@ -1,0 +1,42 @@
+/** The kinds of resource that a record can come from. */
+export type RecordKind = 'Token' | 'IssuedToken';
+
+/** The object that a record stands in. */
+export interface RecordOrigin {
+  readonly kind: RecordKind;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+/**
+ * One JWT as the API server knows it, whatever kind of resource it stands in: every door sees them alike (contract
+ * §2.3). Times are seconds since the Unix epoch.
+ */
+export interface TokenRecord {
+  /** The `jti`. */
+  readonly id: string;
+  readonly origin: RecordOrigin;
+  /**
+   * `Previous`: an earlier JWT of a declared Token that is still good. `Next`: one of a declared Token whose JWT may
+   * be out before its status says so; only `id`, `origin`, `client` and `blacklistedAt` say anything of it, and no list shows it.
+   */
+  readonly state: 'Current' | 'Previous' | 'Next';
+  readonly version: number;
+  readonly name: string;
+  readonly owner: string;
+  readonly subject: string;
+  readonly clientID: string;
+  /** `<namespace>/<name>` of the OAuthClient. */
+  readonly client: string;
+  readonly clientUID: string;
+  readonly keyID: string;
+  readonly audience: readonly string[];
+  readonly scope: readonly string[];
+  readonly issuedAt: number;
+  /** Undefined where it never expires. */
+  readonly expiration: number | undefined;
+  readonly originalTokenClaims: Readonly<Record<string, unknown>> | undefined;
+  /** When it was blacklisted; 0 where only `spec.revoked` says so yet; undefined where it is not. */
+  readonly blacklistedAt: number | undefined;
+}

@@ -1,0 +1,47 @@
+/** OAuth's word for a refused token request (RFC 6749 §5.2; RFC 8707 §2 for `invalid_target`). */
+export type OAuthErrorCode =
+  | 'invalid_client'
+  | 'invalid_request'
+  | 'invalid_scope'
+  | 'invalid_target'
+  | 'unauthorized_client'
+  | 'unsupported_grant_type';
+
+/**
+ * Why a call at a door came to nothing. `Refused`: a token request that the rules are against (with its OAuth code).
+ * `BearerInvalid`: no bearer, or none that is good. `OwnerMissing`: a good bearer without the owner claim. `Malformed`:
+ * beyond a limit of size, depth or form. `Unavailable`: the API server or an issuer can't be asked. `Exhausted`: a quota,
+ * a size or a limit on attempts.
+ */
+export type FailureCode =
+  | 'Refused'
+  | 'BearerInvalid'
+  | 'OwnerMissing'
+  | 'Malformed'
+  | 'Unavailable'
+  | 'Exhausted';
+
+/** What a use case throws. `message` is fixed text that any stranger may read; `cause` and `detail` are for the log. */
+export class IssuerFailure extends Error {
+  override readonly name = 'IssuerFailure';
+  readonly code: FailureCode;
+  /** With `Refused` alone. */
+  readonly oauthCode: OAuthErrorCode | undefined;
+  /** For the log: names and reasons, never a secret. */
+  readonly detail: string | undefined;
+
+  constructor(
+    code: FailureCode,
+    message: string,
+    more: { oauthCode?: OAuthErrorCode; detail?: string | undefined; cause?: unknown } = {},
+  ) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+    this.code = code;
+    this.oauthCode = more.oauthCode;
+    this.detail = more.detail;
+  }
+}
+
+/** A token request refused, with the OAuth code that says why. */
+export const refused = (oauthCode: OAuthErrorCode, message: string, detail?: string): IssuerFailure =>
+  new IssuerFailure('Refused', message, { oauthCode, detail });

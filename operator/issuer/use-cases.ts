@@ -1,0 +1,108 @@
+import type { OAuthClient } from '../api/oauth-client.ts';
+import type { TokenRecord } from '../domain/token-record.ts';
+
+/** What every call at a door brings besides its request. */
+export interface Call {
+  /** The caller's IP address without port; what failed attempts are limited by. */
+  readonly address: string;
+  /** Aborts when the caller is gone or its deadline has passed. */
+  readonly signal: AbortSignal;
+}
+
+/** How a caller proves to be a client (RFC 6749 §2.3, RFC 7521 §4.2); '' where a part is absent. */
+export interface ClientCredentials {
+  readonly clientID: string;
+  readonly clientSecret: string;
+  readonly assertionType: string;
+  readonly assertion: string;
+}
+
+/** A client that has proved itself. */
+export interface AuthenticatedClient {
+  readonly client: OAuthClient;
+  readonly method: 'clientSecret' | 'privateKeyJWT' | 'trustedIssuer' | 'serviceAccount';
+  /** From the assertion of a trusted issuer (owner and subject) or a ServiceAccount (subject alone). */
+  readonly owner?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly originalTokenClaims?: Readonly<Record<string, unknown>> | undefined;
+  /** The `jti` of the client's own assertion: it may be used for one token only. */
+  readonly assertionID?: string | undefined;
+}
+
+/** Finds out which client is calling. @throws IssuerFailure `Refused` with `invalid_client` (one text for every cause), `Exhausted` or `Unavailable` */
+export type AuthenticateClient = (credentials: ClientCredentials, call: Call) => Promise<AuthenticatedClient>;
+
+/** What a token is asked for with. */
+export interface TokenRequest extends ClientCredentials {
+  readonly grantType: string;
+  readonly audience: readonly string[];
+  readonly scope: readonly string[];
+  /** Seconds since the Unix epoch; 0 or less = not asked for. */
+  readonly expiration: number;
+  /** '' = none. */
+  readonly tokenName: string;
+}
+
+/** A token that is recorded, and may leave. */
+export interface HandedOutToken {
+  /** The `jti`, for the log. */
+  readonly id: string;
+  readonly clientID: string;
+  readonly accessToken: string;
+  /** What is left in whole seconds, at least 1; 0 where it never expires. */
+  readonly expiresInSeconds: number;
+  readonly scope: readonly string[];
+}
+
+/** Hands out a token: authenticate → authorise → record and sign. @throws IssuerFailure */
+export type CreateToken = (request: TokenRequest, call: Call) => Promise<HandedOutToken>;
+
+/** Whose tokens a bearer may see and revoke. */
+export interface Bearer {
+  readonly owner: string;
+  /** The bearer's own `jti`, where the configuration allows it nothing else (`access: Self`). */
+  readonly onlyID: string | undefined;
+  /** `<namespace>/<name>` of the client that a token of ours was issued to; undefined for other issuers' bearers. */
+  readonly client: string | undefined;
+}
+
+/** Judges the value of an Authorization header (RFC 6750 §2.1). @throws IssuerFailure `BearerInvalid`, `OwnerMissing` or `Unavailable` */
+export type AuthenticateBearer = (
+  authorization: string | undefined,
+  call: Pick<Call, 'signal'>,
+) => Promise<Bearer>;
+
+/** Which tokens; an empty `ids` is all of the owner's. */
+export interface TokenQuery {
+  readonly ids: readonly string[];
+  readonly includeBlacklisted: boolean;
+}
+
+/** The bearer's tokens that a query is about, in the order of their ids, a few at a time as they are asked for. @throws IssuerFailure */
+export type ListTokens = (
+  bearer: Bearer,
+  query: TokenQuery,
+  call: Pick<Call, 'signal'>,
+) => AsyncIterable<readonly TokenRecord[]>;
+
+/** What became of them; a token counts for at most one. */
+export interface DeletedTokens {
+  readonly blacklisted: number;
+  readonly deleted: number;
+}
+
+/** Blacklists live tokens and deletes expired ones (contract §4). @throws IssuerFailure */
+export type DeleteTokens = (
+  bearer: Bearer,
+  ids: readonly string[],
+  call: Pick<Call, 'signal'>,
+) => Promise<DeletedTokens>;
+
+/** The use cases behind every door. */
+export interface Issuer {
+  readonly authenticateClient: AuthenticateClient;
+  readonly authenticateBearer: AuthenticateBearer;
+  readonly createToken: CreateToken;
+  readonly listTokens: ListTokens;
+  readonly deleteTokens: DeleteTokens;
+}
