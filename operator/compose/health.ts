@@ -57,6 +57,13 @@ export const informersInStep = (informers: readonly WatchedType[], clock: Clock)
   };
 };
 
+/** Whether a yes may come from this type's cache (contract §3). Stricter than readiness where a connection is not pinged (HTTP/1.1): its last sign of life counts all the same. */
+export const isInStep = ({ health }: WatchedType, clock: Clock): boolean => {
+  const { synced, lastContact, lastProgress } = health;
+  const now = clock.now();
+  return synced && now - lastContact <= CONTACT_FRESH_MS && now - lastProgress <= PROGRESS_FRESH_MS;
+};
+
 /** Readiness: this clock and the API server's agree well enough to judge expiry. */
 export const clockAgrees = (skewSeconds: () => number): Check => ({
   name: 'clock',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { clockAgrees, informersAlive, informersInStep } from '../../../operator/compose/health.ts';
+import { clockAgrees, informersAlive, informersInStep, isInStep } from '../../../operator/compose/health.ts';
 
 const NOW = 1_000_000_000;
 const clock = { now: () => NOW, after: () => () => undefined };
@@ -24,6 +24,18 @@ describe('liveness', () => {
     ['the first list may take its time', { synced: false, lastProgress: 0 }, undefined],
   ])('%s', (_name, health, expected) => {
     expect(problemOf(health)).toBe(expected);
+  });
+});
+
+describe('a yes from the cache', () => {
+  test.each([
+    ['a watch with recent signs gives it', {}, true],
+    ['the bounds are within', { lastContact: NOW - 10_000, lastProgress: NOW - 90_000 }, true],
+    ['a connection that was silent for longer does not', { lastContact: NOW - 10_001 }, false],
+    ['nor a watch without event or bookmark', { lastProgress: NOW - 90_001 }, false],
+    ['nor one that is not listed yet', { synced: false }, false],
+  ])('%s', (_name, health, expected) => {
+    expect(isInStep({ name: 'tokens', health: { ...well, ...health } }, clock)).toBe(expected);
   });
 });
 
