@@ -1,4 +1,5 @@
 import { buildJwt, type ClaimsGrant, claimsDigest, issuedAtFor, type JwtContent } from './claims.ts';
+import { grantedScope } from './client-allowances.ts';
 import { secondsOf } from './timestamps.ts';
 import { tokenId } from './token-id.ts';
 import { expirationFor } from './token-lifetime.ts';
@@ -13,7 +14,7 @@ export const grantOf = ({ token, client }: PermittedObservation): ClaimsGrant =>
     owner,
     subject: owner,
     audience: spec.audience ?? [],
-    scope: spec.scope && spec.scope.length > 0 ? spec.scope : (client.spec.allowedScopes ?? []),
+    scope: grantedScope(client, spec.scope),
     name: spec.tokenName ?? metadata.name,
     token: `${metadata.namespace}/${metadata.name}`,
     extraClaims: client.spec.insertTokenClaims,

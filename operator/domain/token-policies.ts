@@ -3,6 +3,7 @@ import { findCondition } from '../api/conditions.ts';
 import type { OAuthClient } from '../api/oauth-client.ts';
 import type { Token } from '../api/token.ts';
 import type { IssuerSettings } from './claims.ts';
+import { foreignAudiences, foreignScopes, hasGrant, isAudienceMissing, quote } from './client-allowances.ts';
 import { findInsertedClaimsProblem } from './insert-token-claims.ts';
 import { selects } from './label-selector.ts';
 import { findLifetimeViolation } from './token-lifetime.ts';
@@ -26,12 +27,6 @@ export interface PolicyInput {
 }
 
 type Check = (input: PolicyInput) => Refusal | undefined;
-
-/** The first few: a message has to stay readable, and within what a condition may hold. */
-const quote = (values: readonly string[]): string => {
-  const shown = values.slice(0, 5).map((value) => JSON.stringify(value));
-  return values.length > 5 ? `${shown.join(', ')} and ${values.length - 5} more` : shown.join(', ');
-};
 
 const NamespaceNotAllowed: Check = ({ token, client, namespaceLabels }) => {
   const { from = 'Same', selector } = client.spec.allowedNamespaces ?? {};
@@ -59,7 +54,7 @@ const ClientNotHolder: Check = ({ token, client }) => {
 };
 
 const ClientWithoutGrant: Check = ({ token, client }) =>
-  (client.spec.allowedGrantTypes ?? ['client_credentials']).includes('client_credentials')
+  hasGrant(client)
     ? undefined
     : {
         reason: 'ClientNotReady',
@@ -90,15 +85,14 @@ const ClientSuspended: Check = ({ token, client }) =>
 
 const AudienceNotAllowed: Check = ({ token, client }) => {
   const asked = token.spec.audience ?? [];
-  const allowed = client.spec.allowedAudiences ?? [];
-  const foreign = asked.filter((audience) => !allowed.includes(audience));
+  const foreign = foreignAudiences(client, asked);
   if (foreign.length > 0) {
     return {
       reason: 'InvalidAudience',
       message: `spec.audience has what the client's allowedAudiences lack: ${quote(foreign)}`,
     };
   }
-  if (allowed.length > 0 && asked.length === 0) {
+  if (isAudienceMissing(client, asked)) {
     return {
       reason: 'InvalidAudience',
       message: "spec.audience has to name one of the client's allowedAudiences",
@@ -108,8 +102,7 @@ const AudienceNotAllowed: Check = ({ token, client }) => {
 };
 
 const ScopeNotAllowed: Check = ({ token, client }) => {
-  const allowed = client.spec.allowedScopes ?? [];
-  const foreign = (token.spec.scope ?? []).filter((scope) => !allowed.includes(scope));
+  const foreign = foreignScopes(client, token.spec.scope ?? []);
   if (foreign.length === 0) return undefined;
   return {
     reason: 'InvalidScope',
