@@ -1,6 +1,9 @@
 import { findCondition } from '../api/conditions.ts';
 import type { OAuthClient } from '../api/oauth-client.ts';
 
+/** Name of the index of the OAuthClient cache by {@link claimOf}. */
+export const CLAIM_INDEX = 'claim';
+
 /** The client ID that an OAuthClient asks for: its own name unless the spec says otherwise. */
 export const claimOf = ({ spec, metadata }: OAuthClient): string => spec.clientID ?? metadata.name;
 

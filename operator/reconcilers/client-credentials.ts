@@ -3,16 +3,17 @@ import type { OAuthClient, OAuthClientSpec } from '../api/oauth-client.ts';
 import { canonicalDigest } from '../domain/canonical-json.ts';
 import { type CredentialsFinding, planCredentials } from '../domain/client-credentials.ts';
 import { isHolder, isInConflict } from '../domain/client-holder.ts';
+import type { DocumentReader } from '../issuer/authentication/issuer-documents.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { NamedSecrets } from '../ports/secrets.ts';
 import { equalJitterMs } from '../runtime/backoff.ts';
 import { DONE, type Verdict } from '../runtime/controller.ts';
 import { clientFollowerOf } from './client-triggers.ts';
 import { type CredentialsSecretOptions, findClientSecret } from './credentials-secret.ts';
-import { type IssuerProbeOptions, probeIssuers } from './issuer-probe.ts';
+import { probeIssuers } from './issuer-probe.ts';
 import { type ClientSinks, writeClientStatus } from './oauth-clients.ts';
 
-export interface ClientCredentialsOptions extends ClientSinks, CredentialsSecretOptions, IssuerProbeOptions {
+export interface ClientCredentialsOptions extends ClientSinks, CredentialsSecretOptions, DocumentReader {
   readonly named: NamedSecrets;
   readonly clock: Clock;
   /** [0, 1). */

@@ -1,12 +1,12 @@
 import { findCondition } from '../api/conditions.ts';
 import type { OAuthClient } from '../api/oauth-client.ts';
-import { claimOf } from '../domain/client-holder.ts';
+import { CLAIM_INDEX, claimOf } from '../domain/client-holder.ts';
 import type { Indexers } from '../ports/cache.ts';
 
 /** Names of the indexes of the OAuthClient cache. */
 export const CLIENT_INDEX = {
   /** By the client ID that it asks for. */
-  claim: 'claim',
+  claim: CLAIM_INDEX,
   namespace: 'namespace',
   /** By the reasons of `Ready` and `CredentialsReady`. */
   reason: 'reason',
