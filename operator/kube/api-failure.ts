@@ -1,4 +1,4 @@
-import { ApiError } from '../ports/kube.ts';
+import { ApiError, EXCEEDED_QUOTA } from '../ports/kube.ts';
 
 /** What of a failed call may be told: nothing of its bodies. */
 export interface CallName {
@@ -15,8 +15,17 @@ interface Status {
 
 const MAX_MESSAGE = 1_000;
 
-/** Validation messages quote the values they refuse; those of a Secret are secret. */
-const isSecretPath = (path: string): boolean => /\/secrets(?:\/|$)/u.test(path);
+/** Validation messages quote the values they refuse; those of a Secret and of a TokenReview are secret. */
+const isSecretPath = (path: string): boolean => /\/(?:secrets|tokenreviews)(?:\/|$)/u.test(path);
+
+/**
+ * Kubernetes says no to what a ResourceQuota has no room for with the same 403 `Forbidden` as to anything that RBAC or
+ * a policy forbids: only the message of its quota admission tells them apart, and a caller has to be told (contract §4).
+ */
+const OVER_QUOTA = /is forbidden: (?:exceeded|insufficient) quota/u;
+
+const reasonOf = (status: number, reason: string, message: string): string =>
+  status === 403 && reason === 'Forbidden' && OVER_QUOTA.test(message) ? EXCEEDED_QUOTA : reason;
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
@@ -26,8 +35,9 @@ export const statusFailure = (
   answer: { readonly status: number; readonly body: unknown; readonly retryAfterMs?: number | undefined },
 ): ApiError => {
   const body = (typeof answer.body === 'object' && answer.body !== null ? answer.body : {}) as Status;
-  const reason = textOf(body.reason);
-  const told = isSecretPath(call.path) ? '' : textOf(body.message).slice(0, MAX_MESSAGE);
+  const message = textOf(body.message).slice(0, MAX_MESSAGE);
+  const reason = reasonOf(answer.status, textOf(body.reason), message);
+  const told = isSecretPath(call.path) ? '' : message;
   const seconds = body.details?.retryAfterSeconds;
   const detailsMs = typeof seconds === 'number' && seconds > 0 ? seconds * 1000 : undefined;
   const head = `${call.verb} ${call.path}: ${answer.status}${reason && ` ${reason}`}`;

@@ -48,6 +48,9 @@ export interface ResourceClient<T extends KubeObject> {
   delete(ref: ObjectRef, preconditions: Preconditions, options?: CallOptions): Promise<void>;
 }
 
+/** {@link ApiError.reason} where a ResourceQuota has no room left; the API server itself says `Forbidden`. */
+export const EXCEEDED_QUOTA = 'ExceededQuota';
+
 /** A refusal of the API server, or no answer (`status` 0). Never carries a request or response body. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
@@ -98,3 +101,8 @@ export const isExpired = (error: unknown): error is ApiError => hasStatus(error,
 /** Quota, admission or validation said no to the object itself (403 or 422): only another object or another policy helps. */
 export const isRefused = (error: unknown): error is ApiError =>
   hasStatus(error, 403) || hasStatus(error, 422) || hasStatus(error, 400);
+/** A ResourceQuota has no room for the object. */
+export const isOverQuota = (error: unknown): error is ApiError =>
+  hasStatus(error, 403) && error.reason === EXCEEDED_QUOTA;
+/** The object is larger than the API server takes (RFC 9110 §15.5.14). */
+export const isTooLarge = (error: unknown): error is ApiError => hasStatus(error, 413);
