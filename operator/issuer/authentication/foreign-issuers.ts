@@ -1,3 +1,7 @@
+import type { Clock } from '../../ports/clock.ts';
+import { type Claims, findTimeProblem, hasAudience, readForeignJwt } from './foreign-jwt.ts';
+import type { RemoteKeys } from './remote-keys.ts';
+
 /** An issuer whose JWTs are believed, as a resource or the configuration names it. */
 export interface ForeignIssuer {
   /** Equal to `iss` and to the discovery document's `issuer`. */
@@ -16,3 +20,32 @@ export interface ForeignIssuers {
     signal: AbortSignal,
   ): Promise<Readonly<Record<string, unknown>> | undefined>;
 }
+
+export interface ForeignIssuersOptions {
+  readonly keys: RemoteKeys;
+  readonly clock: Clock;
+}
+
+/** What is wrong with the claims of a JWT of that issuer (contract §4); fixed words. */
+export const findForeignProblem = (
+  claims: Claims,
+  issuer: ForeignIssuer,
+  now: number,
+): string | undefined => {
+  if (claims.iss !== issuer.authority) return 'iss is another';
+  if (issuer.audience !== '*' && !hasAudience(claims, issuer.audience)) return 'aud lacks the audience';
+  if (typeof claims.sub !== 'string' || claims.sub === '') return 'sub is missing';
+  return findTimeProblem(claims, now);
+};
+
+/** {@link ForeignIssuers} over keys that are fetched by discovery. What can't be good by its own words costs no fetch. */
+export const createForeignIssuers = ({ keys, clock }: ForeignIssuersOptions): ForeignIssuers => ({
+  verify: async (jwt, issuer, signal) => {
+    const parsed = readForeignJwt(jwt);
+    if (!parsed || findForeignProblem(parsed.claims, issuer, clock.now()) !== undefined) return undefined;
+    const { authority: url, caFile } = issuer;
+    const claims = await keys.verify(parsed, { kind: 'authority', url, caFile }, signal);
+    // The clock went on while keys were fetched, and these claims are the signed ones.
+    return claims && findForeignProblem(claims, issuer, clock.now()) === undefined ? claims : undefined;
+  },
+});

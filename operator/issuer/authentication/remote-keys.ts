@@ -1,0 +1,154 @@
+import type { MonotonicClock } from '../../ports/clock.ts';
+import type { Log } from '../../ports/log.ts';
+import { IssuerFailure } from '../failure.ts';
+import { unlessAborted } from '../shared-work.ts';
+import type { Claims, ForeignJwt } from './foreign-jwt.ts';
+import { type DocumentReader, fetchIssuerKeys, fetchJwks } from './issuer-documents.ts';
+import { createKeySet, type KeySet } from './key-set.ts';
+
+/** Where keys are had: a JWKS by its URL, or that of an OpenID provider by discovery. */
+export interface KeySource {
+  readonly kind: 'jwks' | 'authority';
+  readonly url: string;
+  readonly caFile?: string | undefined;
+}
+
+/** Keys that are fetched from elsewhere, kept, and fetched again when they get old. */
+export interface RemoteKeys {
+  /** The claims, once a key from there has proved to have made the JWT; undefined where none has. @throws IssuerFailure `Unavailable` where no usable keys can be had */
+  verify(jwt: ForeignJwt, source: KeySource, signal: AbortSignal): Promise<Claims | undefined>;
+}
+
+export interface RemoteKeysOptions extends DocumentReader {
+  readonly clock: MonotonicClock;
+  readonly log: Log;
+}
+
+/** What is known of one source; times are monotonic milliseconds. */
+interface Entry {
+  keys: KeySet | undefined;
+  fetchedAt: number;
+  triedAt: number;
+  failures: number;
+  notBefore: number;
+  fetching: Promise<KeySet> | undefined;
+}
+
+const REFRESH_MS = 30 * 60_000;
+/** Contract §4: keys older than this are not used. */
+const LONGEST_MS = 60 * 60_000;
+/** A made-up `kid` must not make us ask an issuer more often than this. */
+const UNKNOWN_KID_MS = 30_000;
+const FIRST_BACKOFF_MS = 1000;
+const LONGEST_BACKOFF_MS = 60_000;
+/** More than a cluster's clients name; the one that was not used for longest is forgotten. */
+const MAX_SOURCES = 256;
+
+const unavailable = (cause?: unknown): IssuerFailure =>
+  new IssuerFailure('Unavailable', 'the keys of the issuer can not be had now, try again later', {
+    detail: 'no usable keys of an issuer',
+    cause,
+  });
+
+const NEVER = Number.NEGATIVE_INFINITY;
+
+/** The sources and what is known of each: fetches are shared, and failures wait before the next try. */
+class Sources {
+  readonly #options: RemoteKeysOptions;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: RemoteKeysOptions) {
+    this.#options = options;
+  }
+
+  #entry({ kind, url, caFile = '' }: KeySource): Entry {
+    const key = JSON.stringify([kind, url, caFile]);
+    const entry = this.#entries.get(key) ?? {
+      keys: undefined,
+      fetchedAt: NEVER,
+      triedAt: NEVER,
+      failures: 0,
+      notBefore: NEVER,
+      fetching: undefined,
+    };
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    const [oldest] = this.#entries.keys();
+    if (this.#entries.size > MAX_SOURCES && oldest !== undefined) this.#entries.delete(oldest);
+    return entry;
+  }
+
+  /** @throws IssuerFailure `Unavailable` */
+  async keys(source: KeySource, signal: AbortSignal): Promise<KeySet> {
+    const entry = this.#entry(source);
+    const now = this.#options.clock.monotonic();
+    const age = now - entry.fetchedAt;
+    if (entry.keys && age <= LONGEST_MS) {
+      // In the background: what it throws is logged, and the keys that are kept are good for a while.
+      if (age > REFRESH_MS && now >= entry.notBefore) this.#fetch(source, entry).catch(() => undefined);
+      return entry.keys;
+    }
+    if (!entry.fetching && now < entry.notBefore) throw unavailable();
+    return unlessAborted(this.#fetch(source, entry), signal);
+  }
+
+  /** Other keys than `known` if there are any by now; asks for them at a bounded rate. */
+  async others(source: KeySource, known: KeySet, signal: AbortSignal): Promise<KeySet | undefined> {
+    const entry = this.#entry(source);
+    if (entry.keys !== known && entry.keys) return entry.keys;
+    const now = this.#options.clock.monotonic();
+    const isTooSoon = now - entry.triedAt < UNKNOWN_KID_MS || now < entry.notBefore;
+    if (!entry.fetching && isTooSoon) return undefined;
+    // The issuer may not answer: then what is known decides.
+    return unlessAborted(
+      this.#fetch(source, entry).catch(() => undefined),
+      signal,
+    );
+  }
+
+  #fetch(source: KeySource, entry: Entry): Promise<KeySet> {
+    entry.fetching ??= this.#load(source, entry).finally(() => {
+      entry.fetching = undefined;
+    });
+    return entry.fetching;
+  }
+
+  async #load({ kind, url, caFile }: KeySource, entry: Entry): Promise<KeySet> {
+    const { clock, log } = this.#options;
+    const startedAt = clock.monotonic();
+    entry.triedAt = startedAt;
+    const fetchKeys = kind === 'jwks' ? fetchJwks : fetchIssuerKeys;
+    try {
+      entry.keys = createKeySet(await fetchKeys(this.#options, url, { caFile }));
+      entry.fetchedAt = startedAt;
+      entry.failures = 0;
+      return entry.keys;
+    } catch (error) {
+      entry.failures += 1;
+      const wait = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(entry.failures - 1, 10));
+      entry.notBefore = clock.monotonic() + wait;
+      log.warn('the keys of an issuer could not be fetched', {
+        issuer: url,
+        failures: entry.failures,
+        error,
+      });
+      throw unavailable(error);
+    }
+  }
+}
+
+/** Makes {@link RemoteKeys}; `fetchJson` brings the limits of time, size and address. */
+export const createRemoteKeys = (options: RemoteKeysOptions): RemoteKeys => {
+  const sources = new Sources(options);
+  return {
+    verify: async (jwt, source, signal) => {
+      const keys = await sources.keys(source, signal);
+      let verification = await keys.verify(jwt);
+      if (verification.kind === 'unknownKey') {
+        const others = await sources.others(source, keys, signal);
+        if (others && others !== keys) verification = await others.verify(jwt);
+      }
+      return verification.kind === 'good' ? verification.claims : undefined;
+    },
+  };
+};
