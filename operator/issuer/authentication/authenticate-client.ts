@@ -1,0 +1,162 @@
+import type { ObjectRef } from '../../api/meta.ts';
+import type { OAuthClient } from '../../api/oauth-client.ts';
+import { bySeniority, CLAIM_INDEX, isHolder } from '../../domain/client-holder.ts';
+import type { Cache } from '../../ports/cache.ts';
+import type { Freshness } from '../../ports/freshness.ts';
+import { IssuerFailure } from '../failure.ts';
+import { createSlots } from '../slots.ts';
+import type { AuthenticateClient, AuthenticatedClient, Call, ClientCredentials } from '../use-cases.ts';
+import { type AssertionInput, type AssertionOutcome, type CheckAssertion, JWT_BEARER } from './assertion.ts';
+import type { AuthenticationFailures, FailureCause } from './authentication-failures.ts';
+import type { ClientSecrets } from './client-secrets.ts';
+import type { FailureLimit } from './failure-limit.ts';
+import { readForeignJwt } from './foreign-jwt.ts';
+
+export interface AuthenticateClientOptions {
+  /** Indexed by {@link CLAIM_INDEX}. */
+  readonly clients: Pick<Cache<OAuthClient>, 'byIndex' | 'synced'>;
+  readonly freshness: Pick<Freshness, 'clients'>;
+  /** The client as it is now, for when the cache is not in step; undefined where there is none. */
+  readonly readClient: (ref: ObjectRef, signal: AbortSignal) => Promise<OAuthClient | undefined>;
+  readonly secrets: ClientSecrets;
+  /** The ways of proving oneself by a JWT: one suffices. */
+  readonly assertions: readonly CheckAssertion[];
+  readonly limit: FailureLimit;
+  readonly failures: AuthenticationFailures;
+}
+
+/** A check that failed. */
+interface Failed {
+  readonly cause: FailureCause;
+  readonly detail?: string;
+}
+type Outcome = { readonly proved: AuthenticatedClient } | Failed;
+
+/** Those beyond their limit of failures share so little work, so that guessing can't occupy the door; a right assertion still has its turn. */
+const BEYOND_LIMIT = { atOnce: 2, waiting: 64 };
+
+const unavailable = (cause?: unknown): IssuerFailure =>
+  new IssuerFailure('Unavailable', 'the client can not be authenticated now, try again later', {
+    detail: 'the clients are not known',
+    cause,
+  });
+
+const hasAssertionMethod = ({ spec }: OAuthClient): boolean => {
+  const { privateKeyJWT, trustedIssuers = [], serviceAccounts = [] } = spec.authentication ?? {};
+  return privateKeyJWT !== undefined || trustedIssuers.length > 0 || serviceAccounts.length > 0;
+};
+
+/** RFC 7521 §4.2: `client_id` may be left out where the assertion names the client, which RFC 7523 §3 has in `iss` and `sub`. */
+const clientIDOf = ({ clientID, assertion }: ClientCredentials): string => {
+  if (clientID !== '' || assertion === '') return clientID;
+  const { iss, sub } = readForeignJwt(assertion)?.claims ?? {};
+  return typeof sub === 'string' && sub === iss ? sub : '';
+};
+
+/** The holder of a client ID (contract §2.4): of several, in a restored backup say, the oldest. */
+const findHolder = ({ clients }: AuthenticateClientOptions, clientID: string): OAuthClient | undefined => {
+  if (!clients.synced) throw unavailable();
+  let found: OAuthClient | undefined;
+  for (const client of clients.byIndex(CLAIM_INDEX, clientID)) {
+    if (!isHolder(client) || client.metadata.deletionTimestamp !== undefined) continue;
+    if (found === undefined || bySeniority(client, found) < 0) found = client;
+  }
+  return found;
+};
+
+/** The holder, as the cache has it while that is in step, or else as the API server has it now. */
+const findClient = async (
+  options: AuthenticateClientOptions,
+  clientID: string,
+  signal: AbortSignal,
+): Promise<OAuthClient | undefined> => {
+  const cached = findHolder(options, clientID);
+  if (cached === undefined || options.freshness.clients()) return cached;
+  const { namespace, name, uid } = cached.metadata;
+  const live = await options.readClient({ namespace, name }, signal).catch((error: unknown) => {
+    throw unavailable(error);
+  });
+  const isSame = live?.metadata.uid === uid && live.metadata.deletionTimestamp === undefined;
+  return isSame && isHolder(live) ? live : undefined;
+};
+
+const checkAssertions = async (
+  assertions: readonly CheckAssertion[],
+  input: AssertionInput,
+): Promise<AssertionOutcome> => {
+  let problem = 'it is of no kind that the client has configured';
+  for (const check of assertions) {
+    const outcome = await check(input);
+    if (outcome === undefined) continue;
+    if ('proved' in outcome) return outcome;
+    problem = outcome.problem;
+  }
+  return { problem };
+};
+
+const bySecret = async (
+  { secrets }: AuthenticateClientOptions,
+  client: OAuthClient,
+  { clientSecret, assertion, signal }: ClientCredentials & Pick<Call, 'signal'>,
+): Promise<Outcome> => {
+  // RFC 6749 §2.3: no more than one method in a request.
+  if (assertion !== '') return { cause: 'AssertionUnexpected' };
+  const isRight = await secrets.isRight(client, clientSecret, signal);
+  return isRight ? { proved: { client, method: 'clientSecret' } } : { cause: 'WrongSecret' };
+};
+
+const byAssertion = async (
+  { assertions, limit }: AuthenticateClientOptions,
+  client: OAuthClient,
+  asked: {
+    credentials: ClientCredentials;
+    clientID: string;
+    call: Call;
+    slots: ReturnType<typeof createSlots>;
+  },
+): Promise<Outcome> => {
+  const { credentials, clientID, call, slots } = asked;
+  const { assertion, assertionType } = credentials;
+  if (assertion === '') return { cause: 'AssertionMissing' };
+  if (assertionType !== JWT_BEARER) return { cause: 'AssertionInvalid', detail: 'another assertion type' };
+  const jwt = readForeignJwt(assertion);
+  if (jwt === undefined) return { cause: 'AssertionInvalid', detail: 'no JWT that is accepted' };
+  const { address, signal } = call;
+  const check = () => checkAssertions(assertions, { client, clientID, jwt, signal });
+  const isOver = limit.isOver({ clientID, address });
+  const outcome = await (isOver ? slots.run(check, signal) : check());
+  return 'proved' in outcome ? outcome : { cause: 'AssertionInvalid', detail: outcome.problem };
+};
+
+/**
+ * Makes {@link AuthenticateClient} (contract §2.4, §4). A client that has an assertion method gets in by an assertion
+ * alone; a client secret counts where there is none; without any method nobody gets in. An unknown client costs what a
+ * wrong secret costs, but for a look at the Secret once a second, and gets the same answer.
+ */
+export const createAuthenticateClient = (options: AuthenticateClientOptions): AuthenticateClient => {
+  const { secrets, failures } = options;
+  const slots = createSlots(BEYOND_LIMIT);
+
+  const authenticate = async (
+    clientID: string,
+    credentials: ClientCredentials,
+    call: Call,
+  ): Promise<Outcome> => {
+    const client = clientID === '' ? undefined : await findClient(options, clientID, call.signal);
+    if (client && hasAssertionMethod(client)) {
+      return byAssertion(options, client, { credentials, clientID, call, slots });
+    }
+    if (client?.spec.authentication?.clientSecret) {
+      return bySecret(options, client, { ...credentials, signal: call.signal });
+    }
+    secrets.isRightOfNobody(credentials.clientSecret);
+    return { cause: client ? 'NoMethod' : 'UnknownClient' };
+  };
+
+  return async (credentials, call) => {
+    const clientID = clientIDOf(credentials);
+    const outcome = await authenticate(clientID, credentials, call);
+    if ('proved' in outcome) return outcome.proved;
+    throw failures.fail({ clientID, address: call.address }, outcome.cause, outcome.detail);
+  };
+};

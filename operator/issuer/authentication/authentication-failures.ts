@@ -1,0 +1,51 @@
+import type { Log } from '../../ports/log.ts';
+import type { Metrics } from '../../ports/metrics.ts';
+import { IssuerFailure, refused } from '../failure.ts';
+import type { Attempt, FailureLimit } from './failure-limit.ts';
+
+/** Why a client did not authenticate: for log and metric alone, the caller learns none of it. */
+export type FailureCause =
+  | 'UnknownClient'
+  | 'NoMethod'
+  | 'WrongSecret'
+  | 'AssertionMissing'
+  | 'AssertionUnexpected'
+  | 'AssertionInvalid'
+  | 'AssertionReplayed';
+
+/** Makes the one answer to every failed client authentication, and counts and logs it. */
+export interface AuthenticationFailures {
+  /** `detail` is fixed text, without anything that was sent. */
+  fail(attempt: Attempt, cause: FailureCause, detail?: string): IssuerFailure;
+}
+
+export interface AuthenticationFailuresOptions {
+  readonly limit: FailureLimit;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'authenticationFailed'>;
+}
+
+const MAX_SHOWN = 64;
+
+/** In quotes, so that what was sent can not pass for anything else in the log. */
+const shown = (clientID: string): string =>
+  JSON.stringify(clientID.length > MAX_SHOWN ? `${clientID.slice(0, MAX_SHOWN)}…` : clientID);
+
+/** Makes {@link AuthenticationFailures}. */
+export const createAuthenticationFailures = ({
+  limit,
+  log,
+  metrics,
+}: AuthenticationFailuresOptions): AuthenticationFailures => ({
+  fail: (attempt, cause, detail) => {
+    metrics.authenticationFailed(cause);
+    const isWithin = limit.note(attempt);
+    const fields = { client: shown(attempt.clientID), address: attempt.address, cause, detail };
+    // Who floods the door must not flood the log.
+    if (isWithin) log.info('a client failed to authenticate', fields);
+    else log.debug('a client failed to authenticate, beyond its limit', fields);
+    return isWithin
+      ? refused('invalid_client', 'client authentication failed', detail)
+      : new IssuerFailure('Exhausted', 'too many failed client authentications, try again later', { detail });
+  },
+});

@@ -1,0 +1,142 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { keyOf, type ObjectRef } from '../../api/meta.ts';
+import type { OAuthClient } from '../../api/oauth-client.ts';
+import { readClientSecrets } from '../../domain/client-secret.ts';
+import type { Cache } from '../../ports/cache.ts';
+import type { MonotonicClock } from '../../ports/clock.ts';
+import type { Secret } from '../../ports/secrets.ts';
+import { IssuerFailure } from '../failure.ts';
+import { unlessAborted, withDeadline } from '../shared-work.ts';
+
+/** Says whether a client secret is right. What is kept in memory of one is its SHA-256 (contract §4). */
+export interface ClientSecrets {
+  /** @throws IssuerFailure `Unavailable` where the Secret can't be read and nothing that is kept says yes */
+  isRight(client: OAuthClient, clientSecret: string, signal: AbortSignal): Promise<boolean>;
+  /** The same work where there is nothing to compare with; always false. */
+  isRightOfNobody(clientSecret: string): false;
+  /** Forgets everything, and follows the clients no more. */
+  stop(): void;
+}
+
+export interface ClientSecretsOptions {
+  readonly clients: Pick<Cache<OAuthClient>, 'onChange'>;
+  /** The Secret as it is now; undefined where there is none. */
+  readonly readSecret: (ref: ObjectRef, signal: AbortSignal) => Promise<Secret | undefined>;
+  readonly clock: MonotonicClock;
+}
+
+interface Digests {
+  readonly current: Buffer | undefined;
+  readonly previous: Buffer | undefined;
+}
+
+/** What is known of one client. */
+interface Entry {
+  /** Where it was read. */
+  readonly place: string;
+  digests: Digests | undefined;
+  /** When the last reading began, and the last one that succeeded; monotonic milliseconds. */
+  triedAt: number;
+  readAt: number;
+  reading: Promise<Digests> | undefined;
+}
+
+/** A secret that was taken away is refused everywhere after this. */
+const KEPT_MS = 10_000;
+/** How often a wrong secret may make us look whether there is a new one. */
+const RETRY_MS = 1000;
+const DEADLINE_MS = 5000;
+const MAX_CLIENTS = 4096;
+
+/** Compared with where there is nothing: not the digest of any text that anybody knows. */
+const NOTHING = Buffer.alloc(32);
+
+const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+/** Both are always compared, each in constant time: how long it takes tells nothing of either. */
+const matches = (digest: Buffer, { current, previous }: Digests): boolean => {
+  const isCurrent = timingSafeEqual(digest, current ?? NOTHING) && current !== undefined;
+  const isPrevious = timingSafeEqual(digest, previous ?? NOTHING) && previous !== undefined;
+  return isCurrent || isPrevious;
+};
+
+const NO_DIGESTS: Digests = { current: undefined, previous: undefined };
+
+const digestsOf = (secret: Secret | undefined, key: string): Digests => {
+  const { current, previous } = readClientSecrets(secret?.data, key);
+  return {
+    current: current === undefined ? undefined : digestOf(current),
+    previous: previous === undefined ? undefined : digestOf(previous),
+  };
+};
+
+/** {@link ClientSecrets} over Secrets that are read when they are asked for, one reading for all that wait. */
+export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecretsOptions): ClientSecrets => {
+  const entries = new Map<string, Entry>();
+  const unsubscribe = clients.onChange((change) => {
+    const object = change.type === 'set' ? change.object : change.old;
+    entries.delete(object.metadata.uid);
+    if (change.type === 'set' && change.old) entries.delete(change.old.metadata.uid);
+  });
+
+  const entryOf = ({ metadata }: OAuthClient, place: string): Entry => {
+    const known = entries.get(metadata.uid);
+    if (known?.place === place) return known;
+    const entry: Entry = {
+      place,
+      digests: undefined,
+      triedAt: -Infinity,
+      readAt: -Infinity,
+      reading: undefined,
+    };
+    entries.delete(metadata.uid);
+    entries.set(metadata.uid, entry);
+    const [oldest] = entries.keys();
+    if (entries.size > MAX_CLIENTS && oldest !== undefined) entries.delete(oldest);
+    return entry;
+  };
+
+  const read = async (entry: Entry, ref: ObjectRef, key: string): Promise<Digests> => {
+    const startedAt = clock.monotonic();
+    entry.triedAt = startedAt;
+    try {
+      const secret = await withDeadline(clock, DEADLINE_MS, (signal) => readSecret(ref, signal));
+      entry.digests = digestsOf(secret, key);
+      entry.readAt = startedAt;
+      return entry.digests;
+    } catch (cause) {
+      throw new IssuerFailure('Unavailable', 'the client can not be authenticated now, try again later', {
+        detail: 'the Secret of the client can not be read',
+        cause,
+      });
+    } finally {
+      entry.reading = undefined;
+    }
+  };
+
+  return {
+    isRight: async (client, clientSecret, signal) => {
+      const digest = digestOf(clientSecret);
+      const { secretRef } = client.spec.authentication?.clientSecret ?? {};
+      if (secretRef === undefined) return matches(digest, NO_DIGESTS);
+      const { name, key } = secretRef;
+      const ref = { namespace: client.metadata.namespace, name };
+      const entry = entryOf(client, `${keyOf(ref)}/${key}`);
+      const now = clock.monotonic();
+      if (entry.digests && now - entry.readAt <= KEPT_MS) {
+        if (matches(digest, entry.digests)) return true;
+        if (entry.reading === undefined && now - entry.triedAt < RETRY_MS) return false;
+      }
+      entry.reading ??= read(entry, ref, key);
+      return matches(digest, await unlessAborted(entry.reading, signal));
+    },
+    isRightOfNobody: (clientSecret) => {
+      matches(digestOf(clientSecret), NO_DIGESTS);
+      return false;
+    },
+    stop: () => {
+      unsubscribe();
+      entries.clear();
+    },
+  };
+};

@@ -1,0 +1,82 @@
+import type { OAuthClient } from '../../api/oauth-client.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { FindJwkProblem } from '../../ports/keys.ts';
+import type { AssertionInput, CheckAssertion } from './assertion.ts';
+import { type Claims, findTimeProblem, LEEWAY_SECONDS } from './foreign-jwt.ts';
+import { createKeySet, type KeySet } from './key-set.ts';
+import type { RemoteKeys } from './remote-keys.ts';
+
+export interface PrivateKeyJwtOptions {
+  /** `issuer.url` of the configuration. */
+  readonly issuerUrl: string;
+  readonly findJwkProblem: FindJwkProblem;
+  readonly keys: RemoteKeys;
+  readonly clock: Clock;
+}
+
+type PrivateKeyJwt = NonNullable<NonNullable<OAuthClient['spec']['authentication']>['privateKeyJWT']>;
+type Jwks = NonNullable<PrivateKeyJwt['jwks']>;
+
+/** Contract §4: such a token's record, which refuses a replay, has to outlive the assertion. */
+const LONGEST_SECONDS = 300;
+const MAX_ID = 256;
+
+/** RFC 7523 §3, and contract §4 for what it leaves open. Fixed words; `now` in milliseconds. */
+export const findAssertionProblem = (
+  claims: Claims,
+  { clientID, audiences, now }: { clientID: string; audiences: readonly string[]; now: number },
+): string | undefined => {
+  const { iss, sub, aud, exp, jti } = claims;
+  if (iss !== clientID || sub !== clientID) return 'iss and sub are not both the client ID';
+  const audience: unknown = Array.isArray(aud) && aud.length === 1 ? aud[0] : aud;
+  if (typeof audience !== 'string' || !audiences.includes(audience)) return 'aud is not the issuer alone';
+  if (typeof jti !== 'string' || jti === '' || jti.length > MAX_ID) return 'jti is missing or too long';
+  const problem = findTimeProblem(claims, now);
+  if (problem !== undefined) return problem;
+  const isTooLong = typeof exp === 'number' && exp > now / 1000 + LONGEST_SECONDS + LEEWAY_SECONDS;
+  return isTooLong ? 'exp is more than 5 min ahead' : undefined;
+};
+
+/** The client has signed the assertion with a key of its own (RFC 7523 §2.2, `private_key_jwt`). */
+export const createPrivateKeyJwt = (options: PrivateKeyJwtOptions): CheckAssertion => {
+  const { issuerUrl, findJwkProblem, keys, clock } = options;
+  /** Of keys in a spec, which is frozen: imported once, and gone with it. */
+  const inline = new WeakMap<Jwks, KeySet>();
+
+  const keySetOf = (jwks: Jwks): KeySet => {
+    const known = inline.get(jwks);
+    if (known) return known;
+    const made = createKeySet(jwks.keys.filter((key) => findJwkProblem(key) === undefined));
+    inline.set(jwks, made);
+    return made;
+  };
+
+  const verify = async (
+    method: PrivateKeyJwt,
+    { jwt, signal }: AssertionInput,
+  ): Promise<Claims | undefined> => {
+    const { jwks, jwksURI } = method;
+    if (jwks) {
+      const verification = await keySetOf(jwks).verify(jwt);
+      return verification.kind === 'good' ? verification.claims : undefined;
+    }
+    return jwksURI === undefined ? undefined : keys.verify(jwt, { kind: 'jwks', url: jwksURI }, signal);
+  };
+
+  return async (input) => {
+    const { client, clientID, jwt } = input;
+    const method = client.spec.authentication?.privateKeyJWT;
+    if (method === undefined || jwt.claims.iss !== clientID) return undefined;
+    const audiences = method.acceptTokenEndpointAudience
+      ? [issuerUrl, `${issuerUrl}/oauth/token`]
+      : [issuerUrl];
+    const expected = () => ({ clientID, audiences, now: clock.now() });
+    const problem = findAssertionProblem(jwt.claims, expected());
+    if (problem !== undefined) return { problem };
+    const claims = await verify(method, input);
+    if (claims === undefined) return { problem: 'no key of the client has signed it' };
+    const late = findAssertionProblem(claims, expected());
+    if (late !== undefined) return { problem: late };
+    return { proved: { client, method: 'privateKeyJWT', assertionID: String(claims.jti) } };
+  };
+};
