@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { type CelRule, validations } from './cel-rule.ts';
+import { ISSUED_TOKEN_TRANSITIONS, IssuedTokenSpecSchema, IssuedTokenStatusSchema } from './issued-token.ts';
 import { GROUP, MANAGER, VERSION } from './meta.ts';
 import { OAUTH_CLIENT_TRANSITIONS, OAuthClientStatusSchema } from './oauth-client.ts';
 import { OAuthClientSpecSchema } from './oauth-client-spec.ts';
@@ -10,7 +11,7 @@ import { TokenSpecSchema } from './token-spec.ts';
 import { TokenStatusSchema } from './token-status.ts';
 
 /** Grows with every change of the CRDs; a replica is not ready while an installed one is older (contract §2). */
-export const CRD_REVISION = 1;
+export const CRD_REVISION = 2;
 /** On every CRD: its {@link CRD_REVISION}. */
 export const CRD_REVISION_ANNOTATION = `${GROUP}/crd-revision`;
 
@@ -88,6 +89,25 @@ const TOKEN: Kind = {
     AGE,
     column('Secret', '.status.secretRef.name', 'The Secret that holds the JWT', 1),
     column('ID', '.status.id', "The current JWT's jti", 1),
+  ],
+};
+
+const ISSUED_TOKEN: Kind = {
+  kind: 'IssuedToken',
+  plural: 'issuedtokens',
+  shortName: 'm2missued',
+  description: 'The record of a token that the operator handed out; made by the operator alone.',
+  spec: IssuedTokenSpecSchema,
+  status: IssuedTokenStatusSchema,
+  rules: ISSUED_TOKEN_TRANSITIONS,
+  columns: [
+    column('Client', '.spec.clientRef.name', 'The OAuthClient'),
+    column('Owner', '.spec.owner', 'Owner of the token'),
+    { ...column('Blacklisted', '.status.blacklisted.flag', 'Whether it is revoked'), type: 'boolean' },
+    column('Expires', '.spec.expiration', 'When the JWT expires'),
+    AGE,
+    column('Token Name', '.spec.tokenName', 'Its name for people', 1),
+    column('Key', '.spec.keyID', 'kid of the key that signed the JWT', 1),
   ],
 };
 
@@ -175,4 +195,4 @@ const definitionOf = (kind: Kind): CustomResourceDefinition => ({
 
 /** The CRDs of this product, in the order in which they are written. */
 export const customResourceDefinitions = (): readonly CustomResourceDefinition[] =>
-  [OAUTH_CLIENT, SIGNING_KEY, TOKEN].map(definitionOf);
+  [OAUTH_CLIENT, SIGNING_KEY, TOKEN, ISSUED_TOKEN].map(definitionOf);

@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import { grantedAudiences } from './audience.ts';
-import type { CelRule } from './cel-rule.ts';
+import { blacklisted } from './blacklisted.ts';
+import { type CelRule, immutable } from './cel-rule.ts';
 import type { Immutable, Resource } from './meta.ts';
 import { grantedScopes } from './scope.ts';
 import { time } from './time.ts';
 import { MAX_TOKEN_AUDIENCES } from './token-spec.ts';
+import { blacklistedForEver, irrevocable, neverFalling } from './transitions.ts';
 
-const text = (max: number, description: string) => z.string().max(max).meta({ description });
+const text = (max: number, description: string) => z.string().min(1).max(max).meta({ description });
 
 /** `spec` of an IssuedToken (contract §2.2): whole after one write, since a status given at creation is dropped. */
 export const IssuedTokenSpecSchema = z
@@ -48,18 +50,24 @@ export const IssuedTokenStatusSchema = z
       .min(0)
       .meta({ description: 'Grows by one with every recorded change.', format: 'int64' })
       .optional(),
-    blacklisted: z
-      .object({
-        flag: z.boolean().meta({ description: 'True means revoked, for ever.' }),
-        timestamp: time('When it was revoked.'),
-      })
-      .meta({ description: 'Whether the token is revoked. Irreversible.' })
-      .optional(),
+    blacklisted: blacklisted().optional(),
   })
   .meta({ description: 'Whether the token is revoked.' });
 
-/** Transition rules of an IssuedToken, at the root of its schema. */
-export const ISSUED_TOKEN_TRANSITIONS: readonly CelRule[] = [];
+const ADVICE = 'it says what a JWT says';
+
+/**
+ * Transition rules of an IssuedToken, for every writer and verb, at the root of its schema: they cost nothing at its
+ * creation. `revoked` is all of its spec that can change.
+ */
+export const ISSUED_TOKEN_TRANSITIONS: readonly CelRule[] = [
+  ...(Object.keys(IssuedTokenSpecSchema.shape) as (keyof IssuedTokenSpec)[])
+    .filter((field) => field !== 'revoked')
+    .map((field) => immutable(`spec.${field}`, ADVICE)),
+  irrevocable('spec.revoked', 'ask for another token'),
+  blacklistedForEver('ask for another token'),
+  neverFalling('status.version', 'it counts what was recorded of the token'),
+];
 
 export type IssuedTokenSpec = Immutable<z.output<typeof IssuedTokenSpecSchema>>;
 export type IssuedTokenStatus = Immutable<z.output<typeof IssuedTokenStatusSchema>>;

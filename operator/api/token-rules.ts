@@ -1,5 +1,6 @@
 import { type CelRule, immutable } from './cel-rule.ts';
 import { celWithDurations } from './duration.ts';
+import { blacklistedForEver, irrevocable, neverFalling } from './transitions.ts';
 
 const hasPolicy = (policy: 'Auto' | 'Never'): string =>
   `(has(self.renewal) && has(self.renewal.policy) && self.renewal.policy == '${policy}')`;
@@ -31,31 +32,13 @@ export const TOKEN_SPEC_RULES: readonly CelRule[] = [
   },
 ];
 
-const BLACKLISTED_BEFORE =
-  'has(oldSelf.status) && has(oldSelf.status.blacklisted) && oldSelf.status.blacklisted.flag';
-const BLACKLISTED_STILL =
-  'has(self.status) && has(self.status.blacklisted) && self.status.blacklisted.flag && self.status.blacklisted.timestamp == oldSelf.status.blacklisted.timestamp';
+const ANOTHER = 'make another Token';
 
 /** Transition rules of a Token, for every writer and verb: at the root, where the removal of a parent is met too. */
 export const TOKEN_TRANSITIONS: readonly CelRule[] = [
-  immutable('spec.clientRef.name', 'make another Token'),
-  immutable('spec.clientRef.namespace', 'make another Token'),
-  {
-    rule: '!(has(oldSelf.spec.revoked) && oldSelf.spec.revoked) || (has(self.spec.revoked) && self.spec.revoked)',
-    message: "spec.revoked can't be taken back: make another Token",
-    fieldPath: '.spec.revoked',
-    reason: 'FieldValueForbidden',
-  },
-  {
-    rule: `!(${BLACKLISTED_BEFORE}) || (${BLACKLISTED_STILL})`,
-    message: "status.blacklisted can't be taken back or changed once its flag is true: make another Token",
-    fieldPath: '.status.blacklisted',
-    reason: 'FieldValueForbidden',
-  },
-  {
-    rule: '!(has(oldSelf.status) && has(oldSelf.status.issuance)) || (has(self.status) && has(self.status.issuance) && self.status.issuance >= oldSelf.status.issuance)',
-    message: "status.issuance never falls and can't be removed: it numbers the JWTs",
-    fieldPath: '.status.issuance',
-    reason: 'FieldValueForbidden',
-  },
+  immutable('spec.clientRef.name', ANOTHER),
+  immutable('spec.clientRef.namespace', ANOTHER),
+  irrevocable('spec.revoked', ANOTHER),
+  blacklistedForEver(ANOTHER),
+  neverFalling('status.issuance', 'it numbers the JWTs'),
 ];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { grantedAudiences } from './audience.ts';
+import { blacklisted } from './blacklisted.ts';
 import { conditionList, observedGeneration } from './conditions.ts';
 import { grantedScopes } from './scope.ts';
 import { time } from './time.ts';
@@ -19,16 +20,6 @@ const PreviousSchema = z
     keyID: text(64, 'kid of the key that signed it.'),
   })
   .meta({ description: 'An earlier JWT.' });
-
-const BlacklistedSchema = z
-  .object({
-    flag: z.boolean().meta({ description: 'True means revoked, for ever.' }),
-    timestamp: time('When it was revoked.'),
-  })
-  .meta({
-    description:
-      'Whether the token is revoked. Irreversible: once the flag is true, no writer can change or remove this. Set it (flag and timestamp) with a patch of the status, or set spec.revoked.',
-  });
 
 /** `status` of a Token (contract §2.1). Times are RFC 3339 in whole seconds. */
 export const TokenStatusSchema = z
@@ -70,7 +61,7 @@ export const TokenStatusSchema = z
         'x-kubernetes-list-type': 'atomic',
       })
       .optional(),
-    blacklisted: BlacklistedSchema.optional(),
+    blacklisted: blacklisted().optional(),
     secretRef: z
       .object({ name: text(253, 'Name of the Secret.') })
       .meta({ description: "The Secret that holds the JWT, in the Token's namespace." })
