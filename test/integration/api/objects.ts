@@ -16,6 +16,16 @@ export const token = builder('Token', { clientRef: { name: 'app' } });
 export const client = builder('OAuthClient', { owner: 'alice' });
 export const key = builder('SigningKey', {});
 
+export const issuedToken = builder('IssuedToken', {
+  clientRef: { name: 'app' },
+  clientID: 'app',
+  clientUID: '5d9b9e86-0a4e-4c0c-9d0a-3f6f9f0f6a01',
+  owner: 'alice',
+  subject: 'alice',
+  issuedAt: '2026-01-01T00:00:00Z',
+  keyID: 'a'.repeat(43),
+});
+
 /** A client with one method of authentication. */
 export const clientWith = (authentication: object): Ref => client({ authentication });
 
