@@ -1,0 +1,151 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
+import {
+  type ClientSecrets,
+  createClientSecrets,
+} from '../../../../operator/issuer/authentication/client-secrets.ts';
+import type { Secret } from '../../../../operator/ports/secrets.ts';
+import type { ObjectStore } from '../../../../operator/runtime/object-store.ts';
+import { FakeClock, settle } from '../../../support/fake-clock.ts';
+import { cacheOf, clientWith, patient } from '../clients.ts';
+
+const client = clientWith({ clientSecret: { secretRef: { name: 'credentials', key: 'client_secret' } } });
+
+let clock: FakeClock;
+let clients: ObjectStore<OAuthClient>;
+let data: Record<string, string> | undefined;
+let failing: boolean;
+let reads: string[];
+let gate: Promise<void>;
+let secrets: ClientSecrets;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  clients = cacheOf(client);
+  data = { client_secret: 'current\n', client_secret_previous: 'former' };
+  failing = false;
+  reads = [];
+  gate = Promise.resolve();
+  secrets = createClientSecrets({
+    clients,
+    clock,
+    readSecret: async ({ namespace, name }) => {
+      reads.push(`${namespace}/${name}`);
+      await gate;
+      if (failing) throw new Error('the API server is away');
+      if (data === undefined) return undefined;
+      const base64 = Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]);
+      return { data: Object.fromEntries(base64) } as Secret;
+    },
+  });
+});
+
+const isRight = (text: string) => secrets.isRight(client, text, patient);
+
+describe('a client secret', () => {
+  test.each<[string, string, boolean]>([
+    ['the current one', 'current', true],
+    ['the former one', 'former', true],
+    ['the current one with its newline', 'current\n', false],
+    ['a wrong one', 'wrong', false],
+    ['an empty one', '', false],
+    ['the beginning of one', 'curren', false],
+  ])('%s: right is %s', async (_name, text, right) => {
+    expect(await isRight(text)).toBe(right);
+  });
+
+  test.each<[string, Record<string, string> | undefined]>([
+    ['no Secret', undefined],
+    ['no such key', { other: 'current' }],
+    ['an empty one', { client_secret: '', client_secret_previous: '\n' }],
+  ])('nothing is right where there is %s', async (_name, stored) => {
+    data = stored;
+    for (const text of ['', '\n', 'undefined', 'current', '\0'.repeat(32)])
+      expect(await isRight(text)).toBe(false);
+  });
+
+  test('is read once for all that ask at the same time, and again after 10 s', async () => {
+    expect(await Promise.all([isRight('current'), isRight('wrong'), isRight('former')])).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    await clock.advance(10_000);
+    expect(await isRight('current')).toBe(true);
+    expect(reads).toEqual(['team/credentials']);
+    await clock.advance(1);
+    expect(await isRight('current')).toBe(true);
+    expect(reads).toHaveLength(2);
+  });
+
+  test('that was replaced is accepted at once, and wrong ones cost one look a second', async () => {
+    await isRight('current');
+    await clock.advance(1000);
+    data = { client_secret: 'next', client_secret_previous: 'current' };
+    expect(await isRight('next')).toBe(true);
+    expect(reads).toHaveLength(2);
+    for (let at = 0; at < 50; at++) expect(await isRight(`guess-${at}`)).toBe(false);
+    expect(reads).toHaveLength(2);
+    await clock.advance(1000);
+    expect(await isRight('guess')).toBe(false);
+    expect(reads).toHaveLength(3);
+  });
+
+  test('that was taken away is refused after 10 s, also where the wall clock goes back', async () => {
+    await isRight('current');
+    data = {};
+    clock.step(-3_600_000);
+    expect(await isRight('current')).toBe(true);
+    await clock.advance(10_001);
+    expect(await isRight('current')).toBe(false);
+  });
+
+  test('can not be judged while the API server is away, but for the 10 s that it is kept', async () => {
+    await isRight('current');
+    failing = true;
+    await clock.advance(5000);
+    expect(await isRight('current')).toBe(true);
+    await expect(isRight('wrong')).rejects.toMatchObject({ code: 'Unavailable' });
+    await clock.advance(5001);
+    await expect(isRight('current')).rejects.toMatchObject({ code: 'Unavailable' });
+  });
+
+  test('is forgotten when its client changes or goes', async () => {
+    await isRight('current');
+    clients.observe(clientWith(client.spec.authentication, { owner: 'bob' }, '2'));
+    await isRight('current');
+    expect(reads).toHaveLength(2);
+    clients.forget('team/app', client.metadata.uid);
+    await isRight('current');
+    expect(reads).toHaveLength(3);
+  });
+
+  test('of a client that names another Secret now is not the former one’s', async () => {
+    await isRight('current');
+    data = { client_secret: 'elsewhere' };
+    const moved = clientWith({ clientSecret: { secretRef: { name: 'other', key: 'client_secret' } } });
+    expect(await secrets.isRight(moved, 'current', patient)).toBe(false);
+    expect(reads).toEqual(['team/credentials', 'team/other']);
+  });
+
+  test('is not waited for by who has gone, and still read for the others', async () => {
+    let open = (): void => {};
+    gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const gone = new AbortController();
+    const first = secrets.isRight(client, 'current', gone.signal);
+    const second = isRight('current');
+    gone.abort();
+    await expect(first).rejects.toMatchObject({ code: 'Unavailable' });
+    open();
+    expect(await second).toBe(true);
+    expect(reads).toHaveLength(1);
+  });
+
+  test('of nobody is never right, and costs no read', async () => {
+    expect(secrets.isRightOfNobody('current')).toBe(false);
+    await settle();
+    expect(reads).toEqual([]);
+  });
+});

@@ -1,0 +1,115 @@
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { CheckAssertion } from '../../../../operator/issuer/authentication/assertion.ts';
+import { readForeignJwt } from '../../../../operator/issuer/authentication/foreign-jwt.ts';
+import { createServiceAccounts } from '../../../../operator/issuer/authentication/service-accounts.ts';
+import { ApiError } from '../../../../operator/ports/kube.ts';
+import type { TokenReview } from '../../../../operator/ports/token-reviews.ts';
+import { type TestSigner, testSigner } from '../../../support/assertions.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
+import { clientWith, ISSUER, patient } from '../clients.ts';
+
+const USER = 'system:serviceaccount:team:worker';
+const GOOD: TokenReview = { authenticated: true, username: USER, audiences: [ISSUER] };
+
+const client = clientWith({ serviceAccounts: [{ namespace: 'team', name: 'worker' }] });
+let signer: TestSigner;
+let clock: FakeClock;
+let asked: (readonly string[])[];
+let answer: TokenReview | Error;
+let check: CheckAssertion;
+
+beforeAll(async () => {
+  signer = await testSigner();
+});
+beforeEach(() => {
+  clock = new FakeClock();
+  asked = [];
+  answer = GOOD;
+  check = createServiceAccounts({
+    issuerUrl: ISSUER,
+    clock,
+    reviewToken: async (_token, audiences) => {
+      asked.push(audiences);
+      if (answer instanceof Error) throw answer;
+      return answer;
+    },
+  });
+});
+
+const token = (changes: object = {}) =>
+  signer.sign({ sub: USER, aud: [ISSUER], exp: Math.floor(clock.now() / 1000) + 3600, ...changes });
+const run = async (jwt: string, of = client) => {
+  const parsed = readForeignJwt(jwt);
+  if (!parsed) throw new Error('unreadable');
+  return check({ client: of, clientID: 'app', jwt: parsed, signal: patient });
+};
+
+describe('a ServiceAccount token', () => {
+  test('that the API server knows for our audience proves the client', async () => {
+    expect(await run(await token())).toEqual({ proved: { client, method: 'serviceAccount', subject: USER } });
+    expect(asked).toEqual([[ISSUER]]);
+  });
+
+  test.each<[string, object]>([
+    ['another ServiceAccount', { sub: 'system:serviceaccount:team:other' }],
+    ['another audience', { aud: ['https://kubernetes.default.svc'] }],
+    ['an expiration that is past', { exp: 1 }],
+    ['no expiration', { exp: undefined }],
+  ])('with %s is refused before the API server is asked', async (_name, changes) => {
+    expect(await run(await token(changes))).toHaveProperty('problem');
+    expect(asked).toEqual([]);
+  });
+
+  test.each<[string, TokenReview]>([
+    ['does not know', { authenticated: false, username: '', audiences: [] }],
+    ['knows for other audiences alone', { ...GOOD, audiences: ['https://other'] }],
+    ['knows without a word on audiences', { ...GOOD, audiences: [] }],
+    ['knows as somebody else', { ...GOOD, username: 'system:serviceaccount:team:other' }],
+  ])('that the API server %s is refused', async (_name, review) => {
+    answer = review;
+    expect(await run(await token())).toHaveProperty('problem');
+  });
+
+  test('can not be judged while the API server is away', async () => {
+    answer = new ApiError('away', { status: 0, reason: 'Unreachable' });
+    await expect(run(await token())).rejects.toMatchObject({ code: 'Unavailable' });
+  });
+
+  test('is reviewed once for all that bring it at the same time, and a yes is believed for 30 s', async () => {
+    const jwt = await token();
+    await Promise.all([run(jwt), run(jwt), run(jwt)]);
+    await clock.advance(29_999);
+    answer = { authenticated: false, username: '', audiences: [] };
+    expect(await run(jwt)).toHaveProperty('proved');
+    expect(asked).toHaveLength(1);
+    await clock.advance(1);
+    expect(await run(jwt)).toHaveProperty('problem');
+    expect(asked).toHaveLength(2);
+  });
+
+  test('is not believed beyond its own expiration', async () => {
+    const jwt = await token({ exp: Math.floor(clock.now() / 1000) + 5 });
+    await run(jwt);
+    await clock.advance(5000);
+    expect(await run(jwt)).toHaveProperty('problem');
+  });
+
+  test('a no is not kept', async () => {
+    const jwt = await token();
+    answer = { authenticated: false, username: '', audiences: [] };
+    expect(await run(jwt)).toHaveProperty('problem');
+    answer = GOOD;
+    expect(await run(jwt)).toHaveProperty('proved');
+  });
+
+  test('that is believed for one client proves no other that does not list it', async () => {
+    const jwt = await token();
+    await run(jwt);
+    const other = clientWith({ serviceAccounts: [{ namespace: 'team', name: 'other' }] });
+    expect(await run(jwt, other)).toHaveProperty('problem');
+  });
+
+  test('is of no kind that a client without ServiceAccounts has', async () => {
+    expect(await run(await token(), clientWith({}))).toBeUndefined();
+  });
+});

@@ -1,0 +1,32 @@
+import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
+import { CLIENT_INDEXERS } from '../../../operator/reconcilers/client-indexes.ts';
+import { ObjectStore } from '../../../operator/runtime/object-store.ts';
+import { recordedLog } from '../../support/quiet.ts';
+import { makeClient } from '../domain/token-world.ts';
+
+/** `issuer.url` of these tests. */
+export const ISSUER = 'https://issuer.example';
+export const CLIENT_UID = '6f1f7a52-5c5e-4a7b-9f0e-2f3b1c9d8e77';
+
+export type Authentication = OAuthClient['spec']['authentication'];
+
+/** The client `app`, which holds its client ID, with that authentication. */
+export const clientWith = (
+  authentication: Authentication,
+  spec: Partial<OAuthClient['spec']> = {},
+  resourceVersion = '1',
+): OAuthClient => {
+  const client = makeClient({ allowedAudiences: [], ...spec, authentication }, CLIENT_UID);
+  return { ...client, metadata: { ...client.metadata, resourceVersion } };
+};
+
+/** A cache of clients with the operator's own indexes, with its first list in. */
+export const cacheOf = (...clients: OAuthClient[]): ObjectStore<OAuthClient> => {
+  const store = new ObjectStore<OAuthClient>({ log: recordedLog(), indexers: CLIENT_INDEXERS });
+  for (const client of clients) store.observe(client);
+  store.markSynced();
+  return store;
+};
+
+/** Nobody gives up. */
+export const patient = new AbortController().signal;
