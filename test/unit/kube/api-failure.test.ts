@@ -26,6 +26,11 @@ describe('a Status as an error', () => {
       '/api/v1/namespaces/n/secrets',
       'update /api/v1/namespaces/n/secrets: 409 Conflict',
     ],
+    [
+      'nor that of a TokenReview',
+      '/apis/authentication.k8s.io/v1/tokenreviews',
+      'update /apis/authentication.k8s.io/v1/tokenreviews: 409 Conflict',
+    ],
   ])('%s', (_name, path, message) => {
     const body = status('Conflict', 'it says hunter2', 409);
     expect(statusFailure({ verb: 'update', path }, { status: 409, body })).toMatchObject({
@@ -74,4 +79,26 @@ test.each([
   ['-5', undefined],
 ])('Retry-After %j is %j ms', (header, ms) => {
   expect(retryAfterMsOf(header)).toBe(ms);
+});
+
+describe('a 403', () => {
+  const reasonOf = (message: string, code = 403) => {
+    const body = status('Forbidden', message, code);
+    return statusFailure({ verb: 'create', path: '/api/v1/namespaces/n/configmaps' }, { status: code, body })
+      .reason;
+  };
+
+  test.each([
+    ['configmaps "c" is forbidden: exceeded quota: few, requested: count/configmaps=1', 'ExceededQuota'],
+    ['pods "c" is forbidden: insufficient quota to match these scopes: [x]', 'ExceededQuota'],
+    ['configmaps "c" is forbidden: status unknown for quota: few, resources: count/configmaps', 'Forbidden'],
+    ['configmaps is forbidden: User "a" cannot create resource "configmaps"', 'Forbidden'],
+    ['admission webhook denied the request: exceeded quota', 'Forbidden'],
+  ])('%j has the reason %s', (message, reason) => {
+    expect(reasonOf(message)).toBe(reason);
+  });
+
+  test('alone can be a quota', () => {
+    expect(reasonOf('x is forbidden: exceeded quota: few', 409)).toBe('Forbidden');
+  });
 });

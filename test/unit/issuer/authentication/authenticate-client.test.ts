@@ -1,0 +1,282 @@
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
+import { type CheckAssertion, JWT_BEARER } from '../../../../operator/issuer/authentication/assertion.ts';
+import { createAuthenticateClient } from '../../../../operator/issuer/authentication/authenticate-client.ts';
+import { createAuthenticationFailures } from '../../../../operator/issuer/authentication/authentication-failures.ts';
+import { createFailureLimit } from '../../../../operator/issuer/authentication/failure-limit.ts';
+import type { AuthenticateClient, ClientCredentials } from '../../../../operator/issuer/use-cases.ts';
+import { type TestSigner, testSigner } from '../../../support/assertions.ts';
+import { FakeClock, settle } from '../../../support/fake-clock.ts';
+import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
+import { type Authentication, cacheOf, clientWith, patient } from '../clients.ts';
+
+const SECRET: Authentication = { clientSecret: { secretRef: { name: 's', key: 'client_secret' } } };
+const ACCOUNTS: Authentication = { serviceAccounts: [{ namespace: 'team', name: 'worker' }] };
+
+let signer: TestSigner;
+let assertion: string;
+let clock: FakeClock;
+let log: ReturnType<typeof recordedLog>;
+let metrics: ReturnType<typeof recordedMetrics>;
+let isInStep: boolean;
+let live: OAuthClient | undefined | Error;
+let checks: CheckAssertion[];
+let compared: string[];
+
+beforeAll(async () => {
+  signer = await testSigner();
+  assertion = await signer.sign({ iss: 'app', sub: 'app' });
+});
+beforeEach(() => {
+  clock = new FakeClock();
+  log = recordedLog();
+  metrics = recordedMetrics();
+  isInStep = true;
+  live = undefined;
+  checks = [async ({ client }) => ({ proved: { client, method: 'serviceAccount' } })];
+  compared = [];
+});
+
+const doorOf = (...clients: OAuthClient[]): AuthenticateClient => {
+  const limit = createFailureLimit({ clock });
+  return createAuthenticateClient({
+    clients: cacheOf(...clients),
+    freshness: { clients: () => isInStep },
+    readClient: async () => {
+      if (live instanceof Error) throw live;
+      return live;
+    },
+    secrets: {
+      isRight: async (_client, secret) => {
+        compared.push(secret);
+        return secret === 'right';
+      },
+      isRightOfNobody: (secret) => {
+        compared.push(secret);
+        return false;
+      },
+      stop: () => {},
+    },
+    assertions: checks,
+    limit,
+    failures: createAuthenticationFailures({ limit, log, metrics }),
+  });
+};
+
+const credentials = (changes: Partial<ClientCredentials> = {}): ClientCredentials => ({
+  clientID: 'app',
+  clientSecret: '',
+  assertionType: '',
+  assertion: '',
+  ...changes,
+});
+const call = { address: '192.0.2.1', signal: patient };
+const asserted = () => credentials({ assertion, assertionType: JWT_BEARER });
+const right = credentials({ clientSecret: 'right' });
+const wrong = credentials({ clientSecret: 'wrong' });
+
+const INVALID_CLIENT = {
+  code: 'Refused',
+  oauthCode: 'invalid_client',
+  message: 'client authentication failed',
+};
+const causes = () => metrics.calls.map(([, cause]) => cause);
+
+describe('a client is let in', () => {
+  test('by its secret', async () => {
+    expect(await doorOf(clientWith(SECRET))(right, call)).toMatchObject({ method: 'clientSecret' });
+  });
+
+  test('by an assertion', async () => {
+    expect(await doorOf(clientWith(ACCOUNTS))(asserted(), call)).toMatchObject({ method: 'serviceAccount' });
+  });
+
+  test('by an assertion that names it where client_id is left out', async () => {
+    const found = await doorOf(clientWith(ACCOUNTS))({ ...asserted(), clientID: '' }, call);
+    expect(found.client.metadata.name).toBe('app');
+  });
+
+  test('by the second way where the first does not accept it', async () => {
+    checks = [async () => undefined, async () => ({ problem: 'no' }), ...checks];
+    expect(await doorOf(clientWith(ACCOUNTS))(asserted(), call)).toMatchObject({ method: 'serviceAccount' });
+  });
+});
+
+describe('a client is not let in', () => {
+  test.each<[string, Authentication, () => ClientCredentials, string]>([
+    ['by a wrong secret', SECRET, () => wrong, 'WrongSecret'],
+    ['by an empty secret', SECRET, () => credentials(), 'WrongSecret'],
+    [
+      'by a secret and an assertion together',
+      SECRET,
+      () => ({ ...asserted(), clientSecret: 'right' }),
+      'AssertionUnexpected',
+    ],
+    ['by another client ID', SECRET, () => ({ ...right, clientID: 'nobody' }), 'UnknownClient'],
+    ['without client ID', SECRET, () => ({ ...right, clientID: '' }), 'UnknownClient'],
+    ['without any method', {}, () => right, 'NoMethod'],
+    ['without any authentication', undefined, () => right, 'NoMethod'],
+    ['without any method, by an assertion', {}, asserted, 'NoMethod'],
+    [
+      'by its secret where it has an assertion method',
+      { ...SECRET, ...ACCOUNTS },
+      () => right,
+      'AssertionMissing',
+    ],
+    ['by an assertion of no type', ACCOUNTS, () => credentials({ assertion }), 'AssertionInvalid'],
+    [
+      'by garbage',
+      ACCOUNTS,
+      () => credentials({ assertion: 'x', assertionType: JWT_BEARER }),
+      'AssertionInvalid',
+    ],
+  ])('%s', async (_name, authentication, make, cause) => {
+    const door = doorOf(clientWith(authentication));
+    await expect(door(make(), call)).rejects.toMatchObject(INVALID_CLIENT);
+    expect(causes()).toEqual([cause]);
+  });
+
+  test.each<[string, CheckAssertion[]]>([
+    ['no way that it has configured is meant', [async () => undefined]],
+    ['the only one that is meant says no', [async () => undefined, async () => ({ problem: 'no' })]],
+  ])('by an assertion of which %s', async (_name, ways) => {
+    checks = ways;
+    await expect(doorOf(clientWith(ACCOUNTS))(asserted(), call)).rejects.toMatchObject(INVALID_CLIENT);
+  });
+
+  test('by an assertion without client_id that names nobody', async () => {
+    const jwt = await signer.sign({ iss: 'https://idp.example', sub: 'app' });
+    const door = doorOf(clientWith(ACCOUNTS));
+    await expect(door({ ...asserted(), clientID: '', assertion: jwt }, call)).rejects.toMatchObject(
+      INVALID_CLIENT,
+    );
+  });
+
+  test('where it does not hold its client ID, or is being deleted', async () => {
+    const client = clientWith(SECRET);
+    const loser = { ...client, status: {} };
+    const leaving = {
+      ...client,
+      metadata: { ...client.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' },
+    };
+    for (const other of [loser, leaving]) {
+      await expect(doorOf(other)(right, call)).rejects.toMatchObject(INVALID_CLIENT);
+    }
+  });
+
+  test('and an unknown one is worked on as a wrong secret is', async () => {
+    const door = doorOf(clientWith(SECRET), {
+      ...clientWith({}),
+      metadata: { ...clientWith({}).metadata, name: 'bare', uid: 'b' },
+      status: { clientID: 'bare' },
+    });
+    for (const clientID of ['app', 'nobody', 'bare']) {
+      await expect(door({ ...wrong, clientID }, call)).rejects.toMatchObject(INVALID_CLIENT);
+    }
+    expect(compared).toEqual(['wrong', 'wrong', 'wrong']);
+  });
+});
+
+describe('of two that hold one client ID', () => {
+  test('the older is meant', async () => {
+    const younger = clientWith(SECRET);
+    const older = {
+      ...younger,
+      metadata: { ...younger.metadata, name: 'zz', uid: 'o', creationTimestamp: '2020-01-01T00:00:00Z' },
+    };
+    const both = [younger, { ...older, spec: { ...older.spec, clientID: 'app' } }];
+    const found = await doorOf(...both)(right, call);
+    expect(found.client.metadata.name).toBe('zz');
+  });
+});
+
+describe('while the cache is not in step', () => {
+  beforeEach(() => {
+    isInStep = false;
+  });
+
+  test('the client is what the API server says now', async () => {
+    live = clientWith(SECRET, { suspended: true }, '2');
+    const found = await doorOf(clientWith(SECRET))(right, call);
+    expect(found.client.spec.suspended).toBe(true);
+  });
+
+  test('one that is gone, or made anew, is unknown', async () => {
+    const door = doorOf(clientWith(SECRET));
+    await expect(door(right, call)).rejects.toMatchObject(INVALID_CLIENT);
+    const anew = clientWith(SECRET);
+    live = { ...anew, metadata: { ...anew.metadata, uid: 'another' } };
+    await expect(door(right, call)).rejects.toMatchObject(INVALID_CLIENT);
+  });
+
+  test('nobody can be let in while the API server is away', async () => {
+    live = new Error('away');
+    await expect(doorOf(clientWith(SECRET))(right, call)).rejects.toMatchObject({ code: 'Unavailable' });
+    expect(causes()).toEqual([]);
+  });
+});
+
+describe('beyond the limit of failures', () => {
+  const fail = async (door: AuthenticateClient, times: number): Promise<unknown[]> => {
+    const codes: unknown[] = [];
+    for (let at = 0; at < times; at++) {
+      codes.push(await door(wrong, call).catch(({ code }: { code: string }) => code));
+    }
+    return codes;
+  };
+
+  test('wrong secrets are told so, and the right one is accepted', async () => {
+    const door = doorOf(clientWith(SECRET));
+    expect(await fail(door, 12)).toEqual([...Array(10).fill('Refused'), 'Exhausted', 'Exhausted']);
+    expect(await door(right, call)).toMatchObject({ method: 'clientSecret' });
+    expect(await door(wrong, { ...call, address: '192.0.2.2' }).catch(({ code }) => code)).toBe('Refused');
+  });
+
+  test('assertions are checked two at a time, and a right one still gets its turn', async () => {
+    const door = doorOf(clientWith(ACCOUNTS));
+    await fail(door, 11);
+    const open: (() => void)[] = [];
+    checks[0] = ({ client }) =>
+      new Promise((resolve) => {
+        open.push(() => resolve({ proved: { client, method: 'serviceAccount' } }));
+      });
+    const all = [1, 2, 3].map(() => door(asserted(), call));
+    await settle();
+    expect(open).toHaveLength(2);
+    const elsewhere = door(asserted(), { ...call, address: '192.0.2.2' });
+    await settle();
+    expect(open).toHaveLength(3);
+    for (const go of open) go();
+    await settle();
+    open.at(-1)?.();
+    expect(await Promise.all([...all, elsewhere])).toHaveLength(4);
+  });
+
+  test('the log says it at debug alone', async () => {
+    await fail(doorOf(clientWith(SECRET)), 12);
+    expect(log.lines.map(({ level }) => level)).toEqual([...Array(10).fill('info'), 'debug', 'debug']);
+  });
+});
+
+test('the log and the failure hold nothing that was sent but the client ID, in quotes and cut', async () => {
+  const door = doorOf(clientWith(SECRET));
+  const sent = credentials({ clientID: `evil\n${'x'.repeat(200)}`, clientSecret: 'hunter2', assertion });
+  const failure = await door(sent, call).catch((error: unknown) => error);
+  const told = JSON.stringify([log.lines, failure, String(failure)]);
+  expect(told).not.toContain('hunter2');
+  expect(told).not.toContain(assertion);
+  expect(log.lines[0]?.fields.client).toBe(`"evil\\n${'x'.repeat(59)}…"`);
+});
+
+test('before the clients are known, nobody is called unknown', async () => {
+  const door = createAuthenticateClient({
+    clients: { synced: false, byIndex: () => [].values() },
+    freshness: { clients: () => false },
+    readClient: async () => undefined,
+    secrets: { isRight: async () => false, isRightOfNobody: () => false, stop: () => {} },
+    assertions: [],
+    limit: createFailureLimit({ clock }),
+    failures: createAuthenticationFailures({ limit: createFailureLimit({ clock }), log, metrics }),
+  });
+  await expect(door(right, call)).rejects.toMatchObject({ code: 'Unavailable' });
+});

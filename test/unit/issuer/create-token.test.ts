@@ -1,0 +1,323 @@
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import type { IssuedToken } from '../../../operator/api/issued-token.ts';
+import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
+import { joseKeyPairs } from '../../../operator/crypto/key-pairs.ts';
+import { uuidV5 } from '../../../operator/domain/token-id.ts';
+import { createAuthenticationFailures } from '../../../operator/issuer/authentication/authentication-failures.ts';
+import { createFailureLimit } from '../../../operator/issuer/authentication/failure-limit.ts';
+import { createCreateToken } from '../../../operator/issuer/create-token.ts';
+import { refused } from '../../../operator/issuer/failure.ts';
+import type { AuthenticatedClient, TokenRequest } from '../../../operator/issuer/use-cases.ts';
+import { ApiError, EXCEEDED_QUOTA, type NewObject } from '../../../operator/ports/kube.ts';
+import type { Signer } from '../../../operator/ports/signing.ts';
+import { FakeClock, settle } from '../../support/fake-clock.ts';
+import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
+import { settings } from '../domain/token-world.ts';
+import { CLIENT_UID, clientWith, patient } from './clients.ts';
+
+type Create = (record: NewObject<IssuedToken>, signal?: AbortSignal) => Promise<IssuedToken>;
+
+let signer: Signer;
+let clock: FakeClock;
+let metrics: ReturnType<typeof recordedMetrics>;
+let created: NewObject<IssuedToken>[];
+let observed: IssuedToken[];
+let create: Create;
+let authenticated: Partial<AuthenticatedClient>;
+let client: OAuthClient;
+let active: Signer | undefined;
+let isClockUsable: boolean;
+let ids: number;
+let steps: string[];
+
+const stored: Create = async (record) =>
+  ({ ...record, metadata: { ...record.metadata, uid: 'u', resourceVersion: '1' } }) as IssuedToken;
+const failing =
+  (status: number, reason: string): Create =>
+  async () => {
+    throw new ApiError('the API server says no', { status, reason });
+  };
+const idOf = (count: number): string => `00000000-0000-4000-8000-${String(count).padStart(12, '0')}`;
+
+beforeAll(async () => {
+  const keyPairs = joseKeyPairs();
+  signer = await keyPairs.signer(await keyPairs.generate('ES256'));
+});
+beforeEach(() => {
+  clock = new FakeClock();
+  metrics = recordedMetrics();
+  created = [];
+  observed = [];
+  create = stored;
+  authenticated = { method: 'clientSecret' };
+  client = clientWith({}, { allowedAudiences: ['a'], allowedScopes: ['read', 'write'] });
+  active = signer;
+  isClockUsable = true;
+  ids = 0;
+  steps = [];
+});
+
+const request = (changes: Partial<TokenRequest> = {}): TokenRequest => ({
+  clientID: 'app',
+  clientSecret: 'right',
+  assertionType: '',
+  assertion: '',
+  grantType: 'client_credentials',
+  audience: ['a'],
+  scope: [],
+  expiration: 0,
+  tokenName: '',
+  ...changes,
+});
+const call = { address: '192.0.2.1', signal: patient };
+
+const build = () => {
+  const log = recordedLog();
+  return createCreateToken({
+    authenticateClient: async ({ clientSecret }) => {
+      steps.push('authenticate');
+      if (clientSecret !== 'right') throw refused('invalid_client', 'client authentication failed');
+      return { client, method: 'clientSecret', ...authenticated };
+    },
+    failures: createAuthenticationFailures({ limit: createFailureLimit({ clock }), log, metrics }),
+    settings,
+    keyring: { active: () => active },
+    records: {
+      create: (record, options) => {
+        created.push(record);
+        return create(record, options?.signal);
+      },
+    },
+    onRecorded: (record) => void observed.push(record),
+    isClockUsable: () => isClockUsable,
+    randomUUID: () => idOf(ids++),
+    clock,
+    metrics,
+  });
+};
+const createToken = (changes: Partial<TokenRequest> = {}, signal = patient) =>
+  build()(request(changes), { ...call, signal });
+
+describe('a token', () => {
+  test('is recorded by one create, and says what its record says', async () => {
+    const token = await createToken({
+      scope: ['read'],
+      tokenName: 'nightly',
+      expiration: clock.now() / 1000 + 60,
+    });
+    const claims = decodeJwt(token.accessToken);
+    expect(created).toHaveLength(1);
+    expect(created[0]).toMatchObject({
+      kind: 'IssuedToken',
+      metadata: { name: token.id, namespace: 'team' },
+      spec: {
+        clientRef: { name: 'app' },
+        clientID: 'app',
+        clientUID: CLIENT_UID,
+        tokenName: 'nightly',
+        audience: ['a'],
+        scope: ['read'],
+        owner: 'alice',
+        subject: 'alice',
+        issuedAt: '2026-01-01T00:00:00Z',
+        expiration: '2026-01-01T00:01:00Z',
+        keyID: signer.kid,
+      },
+    });
+    expect(claims).toMatchObject({
+      iss: settings.url,
+      jti: token.id,
+      sub: 'alice',
+      aud: ['a'],
+      client_id: 'app',
+      scope: 'read',
+      name: 'nightly',
+      iat: clock.now() / 1000,
+      exp: clock.now() / 1000 + 60,
+    });
+    expect(decodeProtectedHeader(token.accessToken)).toMatchObject({ kid: signer.kid, typ: 'at+jwt' });
+    expect(token).toMatchObject({ clientID: 'app', expiresInSeconds: 60, scope: ['read'] });
+    expect(observed).toMatchObject([{ metadata: { name: token.id, uid: 'u' } }]);
+    expect(metrics.calls).toEqual([['tokenHandedOut', 'clientSecret']]);
+  });
+
+  test('has owner, subject and claims of the assertion that it was asked for with', async () => {
+    const originalTokenClaims = { email: 'bob@example.com' };
+    authenticated = { method: 'trustedIssuer', owner: 'idp:o', subject: 'idp:bob', originalTokenClaims };
+    const token = await createToken();
+    expect(created[0]?.spec).toMatchObject({ owner: 'idp:o', subject: 'idp:bob', originalTokenClaims });
+    expect(decodeJwt(token.accessToken)).toMatchObject({ originalTokenClaims });
+  });
+
+  test('of a ServiceAccount has its user name as subject, and the client’s owner', async () => {
+    authenticated = { method: 'serviceAccount', subject: 'system:serviceaccount:team:worker' };
+    await createToken();
+    expect(created[0]?.spec).toMatchObject({ owner: 'alice', subject: 'system:serviceaccount:team:worker' });
+  });
+
+  test('of an unbounded client never expires, and says 0', async () => {
+    client = clientWith({}, { allowedAudiences: ['a'], accessTokenLifetime: '0s' });
+    const token = await createToken();
+    expect(token.expiresInSeconds).toBe(0);
+    expect(decodeJwt(token.accessToken)).not.toHaveProperty('exp');
+    expect(created[0]?.spec).not.toHaveProperty('expiration');
+  });
+
+  test('says what is left when it leaves, and at least 1', async () => {
+    create = async (record) => {
+      clock.freeze(1500);
+      return stored(record);
+    };
+    const expiration = clock.now() / 1000 + 1;
+    expect((await createToken({ expiration })).expiresInSeconds).toBe(1);
+    expect((await createToken()).expiresInSeconds).toBe(3598);
+  });
+
+  test('carries the client’s extra claims, and none that is the issuer’s', async () => {
+    client = clientWith({}, { allowedAudiences: ['a'], insertTokenClaims: { tier: 'gold' } });
+    expect(decodeJwt((await createToken()).accessToken)).toMatchObject({ tier: 'gold' });
+  });
+
+  test('does not leave before its record is acknowledged', async () => {
+    let acknowledge = (): void => {};
+    create = (record) =>
+      new Promise((resolve) => {
+        acknowledge = () => resolve(stored(record));
+      });
+    let left = false;
+    const creating = createToken().then(() => {
+      left = true;
+    });
+    await settle();
+    expect([left, created.length]).toEqual([false, 1]);
+    acknowledge();
+    await creating;
+    expect(left).toBe(true);
+  });
+});
+
+describe('nothing is recorded', () => {
+  test.each<[string, () => Promise<unknown>, object]>([
+    [
+      'for another grant, and the client is not looked up',
+      () => createToken({ grantType: 'x', clientSecret: '' }),
+      { oauthCode: 'unsupported_grant_type' },
+    ],
+    ['for what is too long', () => createToken({ tokenName: 'x'.repeat(254) }), { code: 'Malformed' }],
+    [
+      'for a client that does not authenticate',
+      () => createToken({ clientSecret: 'wrong', scope: ['admin'] }),
+      { oauthCode: 'invalid_client' },
+    ],
+    [
+      'for an audience that is not allowed',
+      () => createToken({ audience: ['b'] }),
+      { oauthCode: 'invalid_target' },
+    ],
+  ])('%s', async (_name, run, failure) => {
+    await expect(run()).rejects.toMatchObject(failure);
+    expect(created).toEqual([]);
+  });
+
+  test('without a key to sign with', async () => {
+    active = undefined;
+    await expect(createToken()).rejects.toMatchObject({ code: 'Unavailable' });
+    expect(created).toEqual([]);
+  });
+
+  test('by a clock that is too far off, and nobody is judged by it', async () => {
+    isClockUsable = false;
+    await expect(createToken()).rejects.toMatchObject({ code: 'Unavailable' });
+    expect(steps).toEqual([]);
+  });
+});
+
+describe('a record that is refused', () => {
+  test.each<[string, number, string, string]>([
+    ['by a quota', 403, EXCEEDED_QUOTA, 'Exhausted'],
+    ['for its size', 413, 'RequestEntityTooLarge', 'Exhausted'],
+    ['by a policy', 403, 'Forbidden', 'Unavailable'],
+    ['by its schema', 422, 'Invalid', 'Unavailable'],
+    ['by an API server that is busy', 429, 'TooManyRequests', 'Unavailable'],
+    ['by an API server that fails', 500, 'InternalError', 'Unavailable'],
+    ['after a timeout', 0, 'Timeout', 'Unavailable'],
+  ])('%s is tried once', async (_name, status, reason, code) => {
+    create = failing(status, reason);
+    const failure = await createToken().catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code, cause: { status, reason } });
+    expect((failure as Error).message).not.toContain('says no');
+    expect(created).toHaveLength(1);
+    expect(metrics.calls).toEqual([]);
+  });
+
+  test('for its name is made under another, once', async () => {
+    create = (record) =>
+      record.metadata.name === idOf(0) ? failing(409, 'AlreadyExists')(record) : stored(record);
+    const token = await createToken();
+    expect(token.id).toBe(idOf(1));
+    expect(decodeJwt(token.accessToken).jti).toBe(idOf(1));
+    create = failing(409, 'AlreadyExists');
+    await expect(createToken()).rejects.toMatchObject({ code: 'Unavailable' });
+    expect(created).toHaveLength(4);
+  });
+});
+
+describe('a client’s own assertion', () => {
+  beforeEach(() => {
+    authenticated = { method: 'privateKeyJWT', assertionID: 'one' };
+  });
+
+  test('gives the token an id that every replica derives', async () => {
+    expect((await createToken()).id).toBe(uuidV5(CLIENT_UID, 'one'));
+  });
+
+  test('is refused when it has been used, as any failed authentication', async () => {
+    create = failing(409, 'AlreadyExists');
+    await expect(createToken()).rejects.toMatchObject({
+      oauthCode: 'invalid_client',
+      message: 'client authentication failed',
+    });
+    expect(created).toHaveLength(1);
+    expect(metrics.calls).toEqual([['authenticationFailed', 'AssertionReplayed']]);
+  });
+
+  test('is not called used where the API server is away', async () => {
+    create = failing(0, 'Unreachable');
+    await expect(createToken()).rejects.toMatchObject({ code: 'Unavailable' });
+  });
+});
+
+describe('under load', () => {
+  test('256 creates are under way and 4096 wait; what is more is told so', async () => {
+    const open: (() => void)[] = [];
+    create = (record) =>
+      new Promise((resolve) => {
+        open.push(() => resolve(stored(record)));
+      });
+    const run = build();
+    const gone = new AbortController();
+    const all = Array.from({ length: 256 + 4096 }, () =>
+      run(request(), { ...call, signal: gone.signal }).catch(({ code }: { code: string }) => code),
+    );
+    await settle();
+    expect(open).toHaveLength(256);
+    await expect(run(request(), call)).rejects.toMatchObject({ code: 'Exhausted' });
+    gone.abort();
+    for (const go of open) go();
+    const codes = await Promise.all(all);
+    expect(codes.filter((code) => code === 'Unavailable')).toHaveLength(4096);
+  });
+
+  test('the create is called off with the call', async () => {
+    const gone = new AbortController();
+    let signal: AbortSignal | undefined;
+    create = (record, given) => {
+      signal = given;
+      return stored(record);
+    };
+    await createToken({}, gone.signal);
+    gone.abort();
+    expect(signal?.aborted).toBe(true);
+  });
+});
