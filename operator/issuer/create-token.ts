@@ -33,7 +33,7 @@ export interface CreateTokenOptions {
   /** False while this clock is too far off the API server's to judge times by it. */
   readonly isClockUsable: () => boolean;
   /** A version 4 UUID from the system's randomness. */
-  readonly randomUUID: () => string;
+  readonly newID: () => string;
   readonly clock: Clock;
   readonly metrics: Pick<Metrics, 'tokenHandedOut'>;
 }
@@ -168,12 +168,12 @@ export const createCreateToken = (options: CreateTokenOptions): CreateToken => {
 
   const handOutAny = async (draft: Draft): Promise<HandedOutToken> => {
     try {
-      return await handOut(draft, options.randomUUID());
+      return await handOut(draft, options.newID());
     } catch (error) {
       if (!isAlreadyExists(error)) throw recordFailure(error);
     }
     try {
-      return await handOut(draft, options.randomUUID());
+      return await handOut(draft, options.newID());
     } catch (error) {
       throw recordFailure(error);
     }

@@ -91,7 +91,7 @@ const build = () => {
     },
     onRecorded: (record) => void observed.push(record),
     isClockUsable: () => isClockUsable,
-    randomUUID: () => idOf(ids++),
+    newID: () => idOf(ids++),
     clock,
     metrics,
   });

@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { createReviewToken } from '../../../operator/kube/token-reviews.ts';
+import { bodyOf } from '../../support/api.ts';
+import { JWT_BEARER, serviceAccountToken, testSigner } from '../../support/assertions.ts';
+import { ISSUER } from '../reconcilers/test-keyring.ts';
+import { call, type DoorReplica, DoorStage, requestOf } from './door-stage.ts';
+
+jest.setTimeout(30_000);
+
+let stage: DoorStage;
+let replica: DoorReplica;
+
+beforeAll(async () => {
+  stage = await DoorStage.open();
+  replica = await stage.replica();
+  const { namespace } = stage;
+  const serviceAccounts = ['worker', 'leaving'].map((name) => ({ namespace, name }));
+  await stage.client('workload', { serviceAccounts });
+});
+afterAll(async () => {
+  await stage?.[Symbol.asyncDispose]();
+});
+
+const tokenOf = (name: string, audiences: readonly string[] = [ISSUER]) =>
+  serviceAccountToken(stage.api, { namespace: stage.namespace, name }, audiences);
+const create = (assertion: string, by = replica) =>
+  by.createToken(requestOf('workload', { assertion, assertionType: JWT_BEARER }), call);
+const reviews = () =>
+  replica.kube.metrics.calls.filter(([name, verb]) => name === 'apiRequest' && verb === 'create');
+
+describe('a projected ServiceAccount token', () => {
+  test('proves its client: the subject is its user name, the owner the client’s', async () => {
+    await create(await tokenOf('worker'));
+    expect(replica.recorded.at(-1)?.spec).toMatchObject({
+      owner: 'alice',
+      subject: `system:serviceaccount:${stage.namespace}:worker`,
+    });
+  });
+
+  test('is reviewed once in a while, and each token is one write', async () => {
+    const token = await tokenOf('worker');
+    await create(token);
+    const before = reviews().length;
+    await create(token);
+    expect(reviews()).toHaveLength(before + 1);
+  });
+
+  test.each<[string, () => Promise<string>]>([
+    ['the API server’s own audience', () => tokenOf('worker', [])],
+    ['another audience', () => tokenOf('worker', ['https://other.example'])],
+    ['another ServiceAccount', () => tokenOf('other')],
+  ])('for %s is refused without a review', async (_name, make) => {
+    const token = await make();
+    const before = reviews().length;
+    await expect(create(token)).rejects.toMatchObject({ oauthCode: 'invalid_client' });
+    expect(reviews()).toHaveLength(before);
+  });
+
+  test('that somebody else has signed is refused by the review', async () => {
+    const stranger = await testSigner();
+    const claims = JSON.parse(
+      Buffer.from((await tokenOf('worker')).split('.')[1] ?? '', 'base64url').toString(),
+    );
+    await expect(create(await stranger.sign(claims))).rejects.toMatchObject({ oauthCode: 'invalid_client' });
+  });
+
+  test('of a ServiceAccount that is deleted is refused on a replica that has not seen it before', async () => {
+    const token = await tokenOf('leaving');
+    await create(token);
+    const account = {
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { namespace: stage.namespace, name: 'leaving' },
+    };
+    bodyOf(await stage.api.delete(account));
+    const other = await stage.replica();
+    await expect(create(token, other)).rejects.toMatchObject({ oauthCode: 'invalid_client' });
+  });
+});
+
+describe('a TokenReview', () => {
+  test('says who and for which audiences, and nothing of a token that is unknown', async () => {
+    const review = createReviewToken(replica.kube.client);
+    expect(await review(await tokenOf('worker'), [ISSUER, 'x'])).toEqual({
+      authenticated: true,
+      username: `system:serviceaccount:${stage.namespace}:worker`,
+      audiences: [ISSUER],
+    });
+    const nothing = { authenticated: false, username: '', audiences: [] };
+    expect(await review(await tokenOf('worker', []), [ISSUER])).toEqual(nothing);
+    expect(await review('garbage', [ISSUER])).toEqual(nothing);
+  });
+});
