@@ -3,8 +3,10 @@ import type { OAuthClient } from '../api/oauth-client.ts';
 import type { SigningKey } from '../api/signing-key.ts';
 import type { Token } from '../api/token.ts';
 import type { Config } from '../config/schema.ts';
+import { ISSUED_INDEXERS, type IssuedRecord } from '../domain/issued-record.ts';
 import type { KubeClient } from '../kube/client.ts';
 import {
+  listWatchIssuedRecords,
   listWatchMetadata,
   listWatchObjects,
   listWatchSecretMeta,
@@ -20,6 +22,8 @@ import { Informer, type InformerSource, type ReflectorSurroundings } from '../ru
 /** What the operator watches. */
 export interface Informers {
   readonly tokens: Informer<Token>;
+  /** Of handed-out tokens. */
+  readonly issued: Informer<IssuedRecord>;
   readonly clients: Informer<OAuthClient>;
   readonly signingKeys: Informer<SigningKey>;
   /** Those that the operator made, metadata alone. */
@@ -63,6 +67,11 @@ export const buildInformers = (
       'tokens',
       inEach(watchNamespaces, (selection) => listWatchObjects<Token>(client, TOKENS, selection)),
       tokenIndexers,
+    ),
+    issued: build(
+      'issuedtokens',
+      inEach(watchNamespaces, (selection) => listWatchIssuedRecords(client, selection)),
+      ISSUED_INDEXERS,
     ),
     clients: build(
       'oauthclients',

@@ -1,12 +1,14 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import type { IssuedToken } from '../api/issued-token.ts';
 import type { KubeObject } from '../api/meta.ts';
+import { type IssuedRecord, issuedRecordOf } from '../domain/issued-record.ts';
 import type { ResourceType } from '../ports/kube.ts';
 import type { SecretMeta } from '../ports/secrets.ts';
 import type { ListOptions, ListPage, ListWatch, WatchOptions } from '../ports/watch.ts';
 import type { KubeClient } from './client.ts';
 import { withoutManagedFields } from './resource-client.ts';
 import { collectionPath } from './resource-path.ts';
-import { apiVersionOf, SECRETS } from './resource-types.ts';
+import { apiVersionOf, ISSUED_TOKENS, SECRETS } from './resource-types.ts';
 import { buildSecretMeta } from './secret-meta.ts';
 import { readWatchEvents } from './watch-events.ts';
 
@@ -41,6 +43,18 @@ export const listWatchObjects = <T extends KubeObject>(
 /** Metadata of Secrets, with who wrote what (see {@link buildSecretMeta}); their content never leaves the API server. */
 export const listWatchSecretMeta = (client: KubeClient, selection: Selection = {}): ListWatch<SecretMeta> =>
   createListWatch(client, { ...selection, type: SECRETS, metadataOnly: true, decode: buildSecretMeta });
+
+/** The records in IssuedTokens. */
+export const listWatchIssuedRecords = (
+  client: KubeClient,
+  selection: Selection = {},
+): ListWatch<IssuedRecord> =>
+  createListWatch(client, {
+    ...selection,
+    type: ISSUED_TOKENS,
+    metadataOnly: false,
+    decode: (object) => issuedRecordOf(object as IssuedToken),
+  });
 
 /** Metadata of any type: what label selectors are matched against. */
 export const listWatchMetadata = (

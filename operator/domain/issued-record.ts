@@ -1,0 +1,75 @@
+import type { IssuedToken } from '../api/issued-token.ts';
+import type { ObjectMeta } from '../api/meta.ts';
+import { secondsOf } from './timestamps.ts';
+import type { TokenRecord } from './token-record.ts';
+
+/** What caches hold of an IssuedToken: the record alone, times as numbers, without what the API server adds. */
+export interface IssuedRecord extends TokenRecord {
+  readonly metadata: ObjectMeta;
+}
+
+/** Names of the indexes of the cache of {@link IssuedRecord}. */
+export const ISSUED_INDEX = {
+  /** By the `jti`, whatever its namespace. */
+  id: 'id',
+  owner: 'owner',
+  /** By `<namespace>/<name>` of the OAuthClient. */
+  client: 'client',
+  /** By the kid of the key that signed the JWT. */
+  kid: 'kid',
+} as const;
+
+/** The index functions of that cache. */
+export const ISSUED_INDEXERS: Readonly<Record<string, (record: IssuedRecord) => readonly string[]>> = {
+  [ISSUED_INDEX.id]: ({ id }) => [id],
+  [ISSUED_INDEX.owner]: ({ owner }) => [owner],
+  [ISSUED_INDEX.client]: ({ client }) => [client],
+  [ISSUED_INDEX.kid]: ({ keyID }) => [keyID],
+};
+
+const NONE: readonly string[] = [];
+
+/** 0 where only `spec.revoked` says so yet; undefined where it is not blacklisted. */
+const blacklistedAtOf = ({ spec, status }: IssuedToken): number | undefined => {
+  const { flag, timestamp } = status?.blacklisted ?? {};
+  if (flag === true) return timestamp === undefined ? 0 : secondsOf(timestamp);
+  return spec.revoked === true ? 0 : undefined;
+};
+
+/** Whether `spec.revoked` asks for a blacklisting that the status does not record yet. */
+export const isRevocationAsked = ({ blacklistedAt }: Pick<TokenRecord, 'blacklistedAt'>): boolean =>
+  blacklistedAt === 0;
+
+/** The record that an IssuedToken is (contract §2.2). */
+export const issuedRecordOf = (object: IssuedToken): IssuedRecord => {
+  const { metadata, spec, status } = object;
+  const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp } = metadata;
+  const { expiration, originalTokenClaims } = spec;
+  return {
+    metadata: {
+      name,
+      namespace,
+      uid,
+      resourceVersion,
+      creationTimestamp,
+      ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+    },
+    id: name,
+    origin: { kind: 'IssuedToken', namespace, name, uid },
+    state: 'Current',
+    version: status?.version ?? 0,
+    name: spec.tokenName ?? '',
+    owner: spec.owner,
+    subject: spec.subject,
+    clientID: spec.clientID,
+    client: `${namespace}/${spec.clientRef.name}`,
+    clientUID: spec.clientUID,
+    keyID: spec.keyID,
+    audience: spec.audience ?? NONE,
+    scope: spec.scope ?? NONE,
+    issuedAt: secondsOf(spec.issuedAt),
+    expiration: expiration === undefined ? undefined : secondsOf(expiration),
+    originalTokenClaims,
+    blacklistedAt: blacklistedAtOf(object),
+  };
+};
