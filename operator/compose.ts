@@ -14,7 +14,14 @@ import { createCrdRevisions } from './kube/crd-revisions.ts';
 import { ApiEventRecorder } from './kube/event-recorder.ts';
 import { listWatchSecretMeta } from './kube/list-watch.ts';
 import { createResourceClient } from './kube/resource-client.ts';
-import { LEASES, OAUTH_CLIENTS, SECRETS, SIGNING_KEYS, TOKENS } from './kube/resource-types.ts';
+import {
+  ISSUED_TOKENS,
+  LEASES,
+  OAUTH_CLIENTS,
+  SECRETS,
+  SIGNING_KEYS,
+  TOKENS,
+} from './kube/resource-types.ts';
 import { createLoopCheck } from './ops/health.ts';
 import { createMetrics, type PrometheusMetrics } from './ops/metrics.ts';
 import { createOpsServer } from './ops/server.ts';
@@ -115,7 +122,7 @@ const opsComponent = (
   const watched: { name: string; health: Informers['tokens']['health'] }[] = Object.values(informers);
   const loop = createLoopCheck(clock);
   const stopping = new AbortController();
-  const types = [TOKENS, OAUTH_CLIENTS, SIGNING_KEYS];
+  const types = [TOKENS, ISSUED_TOKENS, OAUTH_CLIENTS, SIGNING_KEYS];
   const crds = createCrdRevisions({ client, clock, types, wanted: CRD_REVISION });
   const server = createOpsServer({
     address: config.ops.address,
