@@ -1,3 +1,11 @@
+/** Names of the indexes of the Token cache by which records are found. */
+export const RECORD_INDEX = {
+  /** By every `jti` that is the Token's: current, earlier ones, and the next, whose JWT may be out before status says so. */
+  id: 'id',
+  /** By the owner that the status names. */
+  owner: 'owner',
+} as const;
+
 /** The kinds of resource that a record can come from. */
 export type RecordKind = 'Token' | 'IssuedToken';
 

@@ -1,9 +1,11 @@
 import { findCondition } from '../api/conditions.ts';
 import { API_VERSION, type OwnerReference } from '../api/meta.ts';
 import type { Token } from '../api/token.ts';
+import { recordedIdsOf } from '../domain/declared-records.ts';
 import { secretNameOf } from '../domain/secret-plan.ts';
 import { nextTokenId } from '../domain/token-adoption.ts';
 import { clientKeyOf } from '../domain/token-observation.ts';
+import { RECORD_INDEX } from '../domain/token-record.ts';
 import type { Indexers } from '../ports/cache.ts';
 import type { SecretMeta } from '../ports/secrets.ts';
 
@@ -22,18 +24,14 @@ export const TOKEN_INDEX = {
   /** By `<namespace>/<name>` of the Secret that it asks for. */
   secret: 'secret',
   namespace: 'namespace',
-  /** By every `jti` that is the Token's: current, earlier ones, and the next, whose JWT may be out before status says so. */
-  id: 'id',
+  ...RECORD_INDEX,
 } as const;
 
 const known = (...values: (string | undefined)[]): string[] => [
   ...new Set(values.filter((value) => value !== undefined)),
 ];
 
-const idsOf = (token: Token): string[] => [
-  ...known(token.status?.id, nextTokenId({ token })),
-  ...(token.status?.previous ?? []).map(({ id }) => id),
-];
+const idsOf = (token: Token): string[] => [...recordedIdsOf(token), nextTokenId({ token })];
 
 /** The index functions of the Token cache. */
 export const TOKEN_INDEXERS: Indexers<Token> = {
@@ -50,6 +48,7 @@ export const TOKEN_INDEXERS: Indexers<Token> = {
   [TOKEN_INDEX.secret]: (token) => [`${token.metadata.namespace}/${secretNameOf(token)}`],
   [TOKEN_INDEX.namespace]: ({ metadata }) => [metadata.namespace],
   [TOKEN_INDEX.id]: idsOf,
+  [TOKEN_INDEX.owner]: ({ status }) => known(status?.owner),
 };
 
 /** Names of the indexes of the Secret cache that Tokens need. */

@@ -2,6 +2,7 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { AssertionOutcome, CheckAssertion } from './assertion.ts';
 import type { ForeignIssuers } from './foreign-issuers.ts';
 import { type Claims, hasAudience } from './foreign-jwt.ts';
+import { ownClaim, prefixedName } from './foreign-name.ts';
 import { originalClaimsOf } from './original-claims.ts';
 
 export interface TrustedIssuersOptions {
@@ -13,16 +14,6 @@ export interface TrustedIssuersOptions {
 type TrustedIssuer = NonNullable<
   NonNullable<OAuthClient['spec']['authentication']>['trustedIssuers']
 >[number];
-
-/** As the records have it (api/issued-token.ts). */
-const MAX_OWNER = 512;
-
-/** Who the token is for: shown in lists, logs and labels, so without control characters. */
-const nameOf = (prefix: string, value: unknown): string | undefined => {
-  if (typeof value !== 'string' || value === '') return undefined;
-  const name = prefix + value;
-  return name.length <= MAX_OWNER && name.isWellFormed() && !/\p{Cc}/u.test(name) ? name : undefined;
-};
 
 const hasClaims = (claims: Claims, required: Readonly<Record<string, string>> = {}): boolean =>
   Object.entries(required).every(([name, value]) => Object.hasOwn(claims, name) && claims[name] === value);
@@ -37,8 +28,8 @@ const accepts = (issuer: TrustedIssuer, claims: Claims): boolean =>
 export const createTrustedIssuers = ({ issuers, ownerClaim }: TrustedIssuersOptions): CheckAssertion => {
   const prove = (client: OAuthClient, issuer: TrustedIssuer, claims: Claims): AssertionOutcome => {
     const prefix = issuer.ownerPrefix ?? '';
-    const owner = nameOf(prefix, Object.hasOwn(claims, ownerClaim) ? claims[ownerClaim] : undefined);
-    const subject = nameOf(prefix, claims.sub);
+    const owner = prefixedName(prefix, ownClaim(claims, ownerClaim));
+    const subject = prefixedName(prefix, claims.sub);
     if (owner === undefined) return { problem: 'the owner claim is missing, or can not name an owner' };
     if (subject === undefined) return { problem: 'sub can not name a subject' };
     const originalTokenClaims = originalClaimsOf(claims, issuer.claims);

@@ -1,0 +1,103 @@
+import type { IssuerSettings } from '../../domain/claims.ts';
+import type { JwtFault, SignedClaims } from '../../domain/jwt-judgement.ts';
+import { IssuerFailure } from '../failure.ts';
+import type { GoodJwt, JudgeJwt } from '../registry/judge.ts';
+import type { AuthenticateBearer, Bearer } from '../use-cases.ts';
+import type { ForeignIssuer, ForeignIssuers } from './foreign-issuers.ts';
+import { readForeignJwt } from './foreign-jwt.ts';
+import { ownClaim, prefixedName } from './foreign-name.ts';
+
+/** Another issuer whose bearers are trusted (contract §6, `authorization.endpoints`). */
+export interface TrustedEndpoint extends ForeignIssuer {
+  readonly ownerPrefix: string;
+}
+
+/** What a token of ours may do as a bearer (contract §6, `authorization.issuedTokens`); '' asks for nothing. */
+export interface BearerPolicy {
+  readonly access: 'Owner' | 'Self';
+  readonly scope: string;
+  readonly audience: string;
+}
+
+export interface AuthenticateBearerOptions {
+  readonly judge: JudgeJwt;
+  readonly foreignIssuers: ForeignIssuers;
+  readonly settings: Pick<IssuerSettings, 'url' | 'ownerClaim'>;
+  readonly policy: BearerPolicy;
+  readonly endpoints: readonly TrustedEndpoint[];
+}
+
+/** RFC 6750 §2.1, the scheme in any case (RFC 9110 §11.1); one b64token and nothing else. */
+const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/iu;
+/** Our own JWTs are the longest that are taken (issuer/keys/verification-keys.ts). */
+const MAX_CHARACTERS = 262_144;
+
+/** One text for every cause: who brings a bad bearer learns nothing of it. */
+const invalid = (detail: string): IssuerFailure =>
+  new IssuerFailure('BearerInvalid', 'a good bearer token is needed', { detail });
+
+/** The JWT in an Authorization header. @throws IssuerFailure `BearerInvalid` where there is none */
+export const bearerOf = (authorization: string | undefined): string => {
+  if (authorization === undefined || authorization === '') throw invalid('no bearer');
+  if (authorization.length > MAX_CHARACTERS) throw invalid('too long');
+  const jwt = BEARER.exec(authorization)?.[1];
+  if (jwt === undefined) throw invalid('no bearer scheme');
+  return jwt;
+};
+
+const hasAll = (claims: SignedClaims, { scope, audience }: BearerPolicy): boolean => {
+  const scopes = typeof claims.scope === 'string' ? claims.scope.split(' ') : [];
+  const audiences = Array.isArray(claims.aud) ? claims.aud : [];
+  return (scope === '' || scopes.includes(scope)) && (audience === '' || audiences.includes(audience));
+};
+
+/** Whose tokens a good token of ours may see and revoke. @throws IssuerFailure */
+const ownBearer = ({ claims, record }: GoodJwt, { policy, settings }: AuthenticateBearerOptions): Bearer => {
+  if (!hasAll(claims, policy))
+    throw invalid('the scope or audience that the configuration asks for is missing');
+  const owner = claims[settings.ownerClaim];
+  if (typeof owner !== 'string' || owner === '') throw ownerMissing();
+  return { owner, onlyID: policy.access === 'Self' ? record.id : undefined, client: record.client };
+};
+
+const ownerMissing = (): IssuerFailure =>
+  new IssuerFailure('OwnerMissing', 'the bearer token does not name an owner');
+
+/** Judged by the endpoints that name its issuer; undefined where none does. @throws IssuerFailure */
+const byEndpoint = async (
+  options: AuthenticateBearerOptions,
+  jwt: string,
+  signal: AbortSignal,
+): Promise<Bearer | undefined> => {
+  const { endpoints, foreignIssuers, settings } = options;
+  if (endpoints.length === 0) return undefined;
+  const iss = readForeignJwt(jwt)?.claims.iss;
+  const named = endpoints.filter(({ authority }) => authority === iss && authority !== settings.url);
+  if (named.length === 0) return undefined;
+  for (const endpoint of named) {
+    const claims = await foreignIssuers.verify(jwt, endpoint, signal);
+    if (claims === undefined) continue;
+    const owner = prefixedName(endpoint.ownerPrefix, ownClaim(claims, settings.ownerClaim));
+    if (owner === undefined) throw ownerMissing();
+    return { owner, onlyID: undefined, client: undefined };
+  }
+  throw invalid('of a trusted issuer, and not good');
+};
+
+/** Why our judge refused it, for the log. */
+const detailOf = (fault: JwtFault): string => `refused: ${fault}`;
+
+/**
+ * Makes {@link AuthenticateBearer} (contract §4): a JWT of this issuer that the one judge calls good, or of a trusted
+ * endpoint of the configuration. The owner is read from the verified claims.
+ */
+export const createAuthenticateBearer =
+  (options: AuthenticateBearerOptions): AuthenticateBearer =>
+  async (authorization, { signal }) => {
+    const jwt = bearerOf(authorization);
+    const foreign = await byEndpoint(options, jwt, signal);
+    if (foreign) return foreign;
+    const judgement = await options.judge(jwt, signal);
+    if (judgement.kind === 'bad') throw invalid(detailOf(judgement.fault));
+    return ownBearer(judgement, options);
+  };

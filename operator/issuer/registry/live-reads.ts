@@ -1,0 +1,105 @@
+import type { KubeObject, ObjectRef } from '../../api/meta.ts';
+import { keyOf } from '../../api/meta.ts';
+import type { OAuthClient } from '../../api/oauth-client.ts';
+import type { Token } from '../../api/token.ts';
+import type { IssuedRecord } from '../../domain/issued-record.ts';
+import type { WritableCache } from '../../ports/cache.ts';
+import type { MonotonicClock } from '../../ports/clock.ts';
+import { IssuerFailure } from '../failure.ts';
+import { unlessAborted, withDeadline } from '../shared-work.ts';
+import type { Slots } from '../slots.ts';
+
+/** Reads one object from the API server; undefined where there is none. @throws ApiError */
+export type ReadObject<T> = (ref: ObjectRef, signal: AbortSignal) => Promise<T | undefined>;
+
+/** Reads of one kind that several callers share (contract §3: a no is remembered for 1 s at most, a yes not at all). */
+export interface LiveReads<T> {
+  /** What the API server says now, or what the cache has learnt since. @throws IssuerFailure `Unavailable` where it can't be asked */
+  read(ref: ObjectRef, signal: AbortSignal): Promise<T | undefined>;
+}
+
+/** The live reads of each kind. */
+export interface RegistryReads {
+  readonly tokens: LiveReads<Token>;
+  readonly issued: LiveReads<IssuedRecord>;
+  readonly clients: LiveReads<OAuthClient>;
+}
+
+export interface LiveReadsOptions<T> {
+  readonly cache: Pick<WritableCache<T>, 'get' | 'observe' | 'forget'>;
+  readonly readObject: ReadObject<T>;
+  /** Shared by all kinds: reads at once. */
+  readonly slots: Slots;
+  readonly clock: MonotonicClock;
+}
+
+/** Reads at once, and those that wait for their turn: what strangers can make the API server do. */
+export const LIVE_READS = { atOnce: 64, waiting: 2048 };
+
+const DEADLINE_MS = 5000;
+const NO_MS = 1000;
+/** No's that are remembered; the oldest go beyond this. */
+const MAX_NOS = 8192;
+
+const unavailable = (cause: unknown): IssuerFailure =>
+  new IssuerFailure('Unavailable', 'the API server can not be asked now, try again later', {
+    detail: 'a live read failed',
+    cause,
+  });
+
+/** Makes {@link LiveReads}; what is read is put into the cache, which keeps it only where it knows nothing newer. */
+export const createLiveReads = <T extends Pick<KubeObject, 'metadata'>>({
+  cache,
+  readObject,
+  slots,
+  clock,
+}: LiveReadsOptions<T>): LiveReads<T> => {
+  const underWay = new Map<string, Promise<T | undefined>>();
+  /** By key, until when nothing is asked; monotonic milliseconds. */
+  const nos = new Map<string, number>();
+
+  const rememberNo = (key: string): void => {
+    nos.delete(key);
+    nos.set(key, clock.monotonic() + NO_MS);
+    const [oldest] = nos.keys();
+    if (nos.size > MAX_NOS && oldest !== undefined) nos.delete(oldest);
+  };
+
+  const ask = async (ref: ObjectRef, key: string): Promise<T | undefined> => {
+    const before = cache.get(key);
+    try {
+      const object = await withDeadline(clock, DEADLINE_MS, (signal) =>
+        slots.run(() => readObject(ref, signal), signal),
+      );
+      if (object === undefined) {
+        rememberNo(key);
+        // What was known before it was asked for is gone; what came meanwhile may be newer than the answer.
+        if (before) cache.forget(key, before.metadata.uid);
+        return undefined;
+      }
+      cache.observe(object);
+      return cache.get(key);
+    } catch (error) {
+      throw error instanceof IssuerFailure ? error : unavailable(error);
+    } finally {
+      underWay.delete(key);
+    }
+  };
+
+  return {
+    read: async (ref, signal) => {
+      const key = keyOf(ref);
+      const until = nos.get(key);
+      if (until !== undefined) {
+        if (clock.monotonic() < until) return undefined;
+        nos.delete(key);
+      }
+      let asking = underWay.get(key);
+      if (asking === undefined) {
+        asking = ask(ref, key);
+        underWay.set(key, asking);
+      }
+      return unlessAborted(asking, signal);
+    },
+  };
+};

@@ -1,0 +1,109 @@
+import { refOf } from '../../api/meta.ts';
+import type { OAuthClient } from '../../api/oauth-client.ts';
+import type { TokenRecord } from '../../domain/token-record.ts';
+import type { Cache } from '../../ports/cache.ts';
+import type { Freshness } from '../../ports/freshness.ts';
+import { IssuerFailure } from '../failure.ts';
+import type { Bearer, Call } from '../use-cases.ts';
+import type { RegistryReads } from './live-reads.ts';
+import { isFresh, type Records } from './records.ts';
+
+/** Most ids in a filter (contract §4). */
+export const MAX_IDS = 1000;
+/** Most reads of the API server that one request may cause by ids that the caches do not know (contract §3). */
+const MAX_READS = 64;
+/** A `jti` is a UUID: 36 characters. What is longer than this is none, whoever made it. */
+const MAX_ID = 64;
+
+/** Finds the records that a filter names. */
+export interface Lookups {
+  /**
+   * The records of an owner among `ids` that the caches know or, within the bound, the API server: each id once, in the
+   * order of ids. @throws IssuerFailure `Unavailable` where that can't be known
+   */
+  find(bearer: Bearer, ids: readonly string[], call: Pick<Call, 'signal'>): Promise<TokenRecord[]>;
+}
+
+export interface LookupsOptions {
+  readonly records: Records;
+  readonly clients: Pick<Cache<OAuthClient>, 'values'>;
+  readonly reads: RegistryReads;
+  readonly freshness: Freshness;
+}
+
+/** @throws IssuerFailure `Malformed` for more ids than a request may name, or one that can be none */
+export const checkIds = (ids: readonly string[]): void => {
+  if (ids.length > MAX_IDS) {
+    throw new IssuerFailure('Malformed', `at most ${MAX_IDS} ids may be given`);
+  }
+  if (ids.some((id) => id.length > MAX_ID || !id.isWellFormed())) {
+    throw new IssuerFailure('Malformed', `an id has at most ${MAX_ID} characters`);
+  }
+};
+
+const notKnown = (): IssuerFailure =>
+  new IssuerFailure('Unavailable', 'the tokens are not known now, try again later', {
+    detail: 'a watch is out of step',
+  });
+
+/** Where records of the owner may be: its client's namespace first. An owner that assertions name may be anywhere that these are taken. */
+const namespacesOf = ({ clients }: LookupsOptions, { owner, client }: Bearer): string[] => {
+  const namespaces = new Set(client === undefined ? [] : [refOf(client).namespace]);
+  for (const { metadata, spec } of clients.values()) {
+    if (namespaces.size >= MAX_READS) break;
+    const mayHave = spec.owner === owner || spec.authentication?.trustedIssuers !== undefined;
+    if (mayHave) namespaces.add(metadata.namespace);
+  }
+  return [...namespaces];
+};
+
+/** @throws IssuerFailure `Unavailable` where a cache of records is out of step: a list from it might call good what is not */
+export const insistOnFresh = ({ tokens, issuedTokens }: Freshness): void => {
+  if (!tokens() || !issuedTokens()) throw notKnown();
+};
+
+/** Makes {@link Lookups}. */
+export const createLookups = (options: LookupsOptions): Lookups => {
+  const { records, reads, freshness } = options;
+
+  const readAgain = ({ origin }: TokenRecord, signal: AbortSignal): Promise<unknown> =>
+    origin.kind === 'Token' ? reads.tokens.read(origin, signal) : reads.issued.read(origin, signal);
+
+  /** Asks for ids of handed-out tokens that no cache knows, in every place where one may be. */
+  const askFor = async (
+    bearer: Bearer,
+    ids: readonly string[],
+    { most, signal }: { most: number; signal: AbortSignal },
+  ): Promise<void> => {
+    const namespaces = namespacesOf(options, bearer);
+    const places = namespaces.flatMap((namespace) => ids.map((name) => ({ namespace, name })));
+    const asked = places.filter(({ name }) => name !== '').slice(0, most);
+    await Promise.all(asked.map((ref) => reads.issued.read(ref, signal)));
+  };
+
+  /** Brings the caches to what the API server knows of these ids, as far as that is needed and the bound allows. */
+  const learn = async (bearer: Bearer, ids: readonly string[], signal: AbortSignal): Promise<void> => {
+    const unknown: string[] = [];
+    const stale: TokenRecord[] = [];
+    for (const id of ids) {
+      const record = records.find(id);
+      if (record === undefined) unknown.push(id);
+      else if (!isFresh(record, freshness)) stale.push(record);
+    }
+    if (stale.length > MAX_READS) throw notKnown();
+    await Promise.all(stale.map((record) => readAgain(record, signal)));
+    if (unknown.length > 0) await askFor(bearer, unknown, { most: MAX_READS - stale.length, signal });
+  };
+
+  return {
+    find: async (bearer, ids, { signal }) => {
+      checkIds(ids);
+      const wanted = [...new Set(ids)].sort();
+      await learn(bearer, wanted, signal);
+      return wanted.flatMap((id) => {
+        const record = records.find(id);
+        return record?.owner === bearer.owner ? [record] : [];
+      });
+    },
+  };
+};
