@@ -6,7 +6,6 @@ import type { Config } from '../config/schema.ts';
 import { newClientSecret } from '../crypto/client-secret.ts';
 import { joseKeyPairs } from '../crypto/key-pairs.ts';
 import { findJwkProblem } from '../crypto/public-jwk.ts';
-import type { IssuerSettings } from '../domain/claims.ts';
 import { SIGNING_KEY_LABEL } from '../domain/key-secrets.ts';
 import type { IssuerKeyring } from '../issuer/keys/keyring.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -34,6 +33,7 @@ import { TokenReconciler } from '../reconcilers/tokens.ts';
 import { Controller, type ControllerOptions } from '../runtime/controller.ts';
 import type { ReflectorSurroundings } from '../runtime/informer.ts';
 import type { Informers } from './informers.ts';
+import { issuerSettingsOf } from './settings.ts';
 
 /** The controllers, and what puts keys into their queues. */
 export interface Reconcilers {
@@ -60,15 +60,6 @@ export interface ReconcilerParts extends ReflectorSurroundings {
 const TOKENS_AT_A_TIME = 32;
 /** Clients whose Secrets and issuers are looked at at a time; an issuer may take its 5 s. */
 const CREDENTIALS_AT_A_TIME = 4;
-
-/** What the configuration says of every JWT. */
-export const issuerSettingsOf = ({ issuer }: Config): IssuerSettings => ({
-  url: issuer.url,
-  ownerClaim: issuer.ownerClaim,
-  deviceIDClaim: issuer.deviceIDClaim,
-  tokenType: issuer.tokenType,
-  backdateMs: issuer.backdate,
-});
 
 const ASK_CLOCK_AGAIN_MS = 15_000;
 

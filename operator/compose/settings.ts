@@ -1,0 +1,11 @@
+import type { Config } from '../config/schema.ts';
+import type { IssuerSettings } from '../domain/claims.ts';
+
+/** What the configuration says of every JWT. */
+export const issuerSettingsOf = ({ issuer }: Config): IssuerSettings => ({
+  url: issuer.url,
+  ownerClaim: issuer.ownerClaim,
+  deviceIDClaim: issuer.deviceIDClaim,
+  tokenType: issuer.tokenType,
+  backdateMs: issuer.backdate,
+});
