@@ -1,0 +1,154 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { issuedRecordOf } from '../../../../operator/domain/issued-record.ts';
+import {
+  type AuthenticateBearerOptions,
+  createAuthenticateBearer,
+} from '../../../../operator/issuer/authentication/authenticate-bearer.ts';
+import type { Judgement } from '../../../../operator/issuer/registry/judge.ts';
+import { settings } from '../../domain/token-world.ts';
+import { patient } from '../clients.ts';
+import { issuedToken } from '../registry/registry-stage.ts';
+
+const ID = '00000000-0000-4000-8000-000000000001';
+const OTHER = 'https://other.example';
+const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+const jwtOf = (iss: string): string => `${encode({ alg: 'ES256' })}.${encode({ iss })}.c2ln`;
+const OURS = jwtOf(settings.url);
+
+let judgement: Judgement;
+let foreign: Record<string, unknown> | undefined;
+let asked: string[];
+let options: Partial<AuthenticateBearerOptions>;
+
+beforeEach(() => {
+  const claims = { jti: ID, sub: 'alice', scope: 'read manage', aud: ['a', 'b'] };
+  judgement = { kind: 'good', claims, record: issuedRecordOf(issuedToken(ID)) };
+  foreign = { sub: 'dave' };
+  asked = [];
+  options = {};
+});
+
+const authenticate = (authorization: string | undefined) =>
+  createAuthenticateBearer({
+    judge: async (jwt) => {
+      asked.push(jwt);
+      return judgement;
+    },
+    foreignIssuers: {
+      verify: async (_jwt, { authority, audience }) => {
+        asked.push(`${authority} ${audience}`);
+        return audience === 'wrong' ? undefined : foreign;
+      },
+    },
+    settings,
+    policy: { access: 'Owner', scope: '', audience: '' },
+    endpoints: [],
+    ...options,
+  })(authorization, { signal: patient });
+const codeOf = (authorization: string | undefined): Promise<string> =>
+  authenticate(authorization).then(
+    () => 'accepted',
+    ({ code }: { code: string }) => code,
+  );
+
+describe('an Authorization header', () => {
+  test.each([`Bearer ${OURS}`, `bearer ${OURS}`, `BEARER   ${OURS}`])(
+    'like this one is read',
+    async (header) => {
+      expect(await authenticate(header)).toEqual({ owner: 'alice', onlyID: undefined, client: 'team/app' });
+      expect(asked).toEqual([OURS]);
+    },
+  );
+
+  test.each([
+    ['none', undefined],
+    ['an empty one', ''],
+    ['the scheme alone', 'Bearer'],
+    ['the scheme and a space', 'Bearer '],
+    ['another scheme', `Basic ${OURS}`],
+    ['no scheme', OURS],
+    ['two tokens', `Bearer ${OURS} ${OURS}`],
+    ['two in a list', `Bearer ${OURS}, Bearer ${OURS}`],
+    ['a line break', `Bearer ${OURS}\n`],
+    ['one that is endless', `Bearer ${'x'.repeat(300_000)}`],
+  ])('of %s is refused before anything is judged', async (_name, header) => {
+    expect(await codeOf(header)).toBe('BearerInvalid');
+    expect(asked).toEqual([]);
+  });
+});
+
+describe('a token of ours', () => {
+  test('that is bad is refused, and the caller learns nothing of why', async () => {
+    judgement = { kind: 'bad', fault: 'Blacklisted' };
+    const error = await authenticate(`Bearer ${OURS}`).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: 'BearerInvalid', message: 'a good bearer token is needed' });
+    expect(error).toMatchObject({ detail: 'refused: Blacklisted' });
+  });
+
+  test('without the owner claim names nobody', async () => {
+    options = { settings: { ...settings, ownerClaim: 'owner' } };
+    expect(await codeOf(`Bearer ${OURS}`)).toBe('OwnerMissing');
+  });
+
+  test('may be held to itself', async () => {
+    options = { policy: { access: 'Self', scope: '', audience: '' } };
+    expect(await authenticate(`Bearer ${OURS}`)).toMatchObject({ onlyID: ID });
+  });
+
+  test.each([
+    ['its scope', { scope: 'manage', audience: '' }, 'accepted'],
+    ['a scope that it lacks', { scope: 'man', audience: '' }, 'BearerInvalid'],
+    ['its audience', { scope: '', audience: 'b' }, 'accepted'],
+    ['an audience that it lacks', { scope: '', audience: 'c' }, 'BearerInvalid'],
+  ])('can be asked for %s', async (_name, policy, wanted) => {
+    options = { policy: { access: 'Owner', ...policy } };
+    expect(await codeOf(`Bearer ${OURS}`)).toBe(wanted);
+  });
+});
+
+describe('a token of another issuer', () => {
+  const endpoint = { authority: OTHER, audience: 'm2m', ownerPrefix: 'other:' };
+
+  test('is judged by its endpoint, and its owner gets the prefix', async () => {
+    options = { endpoints: [endpoint] };
+    expect(await authenticate(`Bearer ${jwtOf(OTHER)}`)).toEqual({
+      owner: 'other:dave',
+      onlyID: undefined,
+      client: undefined,
+    });
+    expect(asked).toEqual([`${OTHER} m2m`]);
+  });
+
+  test('is good for one of several endpoints of its issuer', async () => {
+    options = { endpoints: [{ ...endpoint, audience: 'wrong' }, endpoint] };
+    expect(await codeOf(`Bearer ${jwtOf(OTHER)}`)).toBe('accepted');
+  });
+
+  test('that is bad there is refused, and not tried as ours', async () => {
+    options = { endpoints: [endpoint] };
+    foreign = undefined;
+    expect(await codeOf(`Bearer ${jwtOf(OTHER)}`)).toBe('BearerInvalid');
+    expect(asked).toEqual([`${OTHER} m2m`]);
+  });
+
+  test.each([[{}], [{ sub: '' }], [{ sub: 7 }], [{ sub: 'a\nb' }]])(
+    'that names nobody is told so: %j',
+    async (claims) => {
+      options = { endpoints: [endpoint] };
+      foreign = claims;
+      expect(await codeOf(`Bearer ${jwtOf(OTHER)}`)).toBe('OwnerMissing');
+    },
+  );
+
+  test('that nobody trusts is judged as ours, and refused', async () => {
+    judgement = { kind: 'bad', fault: 'NotOurs' };
+    options = { endpoints: [endpoint] };
+    expect(await codeOf(`Bearer ${jwtOf('https://third.example')}`)).toBe('BearerInvalid');
+  });
+
+  test('can not pass for ours by an endpoint that names our issuer', async () => {
+    options = { endpoints: [{ ...endpoint, authority: settings.url }] };
+    await authenticate(`Bearer ${OURS}`);
+    expect(asked).toEqual([OURS]);
+  });
+});

@@ -1,0 +1,179 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { issuedRecordOf } from '../../../../operator/domain/issued-record.ts';
+import { tokenId } from '../../../../operator/domain/token-id.ts';
+import { createListTokens, inOrder } from '../../../../operator/issuer/registry/list-tokens.ts';
+import type { Bearer } from '../../../../operator/issuer/use-cases.ts';
+import { declaredToken, issuedToken, RegistryStage, TOKEN_UID } from './registry-stage.ts';
+
+const idOf = (at: number): string => `00000000-0000-4000-8000-${String(at).padStart(12, '0')}`;
+const REVOKED = { blacklisted: { flag: true, timestamp: '2026-01-01T00:00:10Z' } };
+const alice: Bearer = { owner: 'alice', onlyID: undefined, client: 'team/app' };
+let stage: RegistryStage;
+let turns: number;
+
+beforeEach(() => {
+  stage = new RegistryStage();
+  turns = 0;
+});
+
+const open = (
+  bearer: Bearer,
+  query: { ids?: string[]; includeBlacklisted?: boolean },
+  signal: AbortSignal,
+) => {
+  const listTokens = createListTokens({
+    ...stage,
+    lookups: stage.lookups,
+    turn: async () => {
+      turns += 1;
+    },
+  });
+  return listTokens(bearer, { ids: [], includeBlacklisted: false, ...query }, { signal });
+};
+const patient = new AbortController().signal;
+
+const list = async (bearer = alice, query: Parameters<typeof open>[1] = {}): Promise<string[]> => {
+  const found: string[] = [];
+  for await (const chunk of open(bearer, query, patient)) found.push(...chunk.map(({ id }) => id));
+  return found;
+};
+const codeOf = (listing: Promise<unknown>): Promise<string> =>
+  listing.then(
+    () => 'listed',
+    ({ code }: { code: string }) => code,
+  );
+
+describe('all tokens of an owner', () => {
+  test('are those of every kind, earlier JWTs too, in the order of their ids, and nobody else’s', async () => {
+    stage.cache(issuedToken(idOf(2)));
+    stage.cache(issuedToken(idOf(1)));
+    stage.cache(issuedToken(idOf(3), { owner: 'bob' }));
+    const [first, second] = [tokenId(TOKEN_UID, 1), tokenId(TOKEN_UID, 2)];
+    stage.tokens.observe(
+      declaredToken({
+        id: second,
+        issuance: 2,
+        previous: [
+          { id: first, issuedAt: '2026-01-01T00:00:00Z', expiration: '2026-01-01T00:30:00Z', keyID: 'key-1' },
+        ],
+      }),
+    );
+    expect(await list()).toEqual([idOf(1), idOf(2), first, second].sort());
+    expect(await list({ ...alice, owner: 'bob' })).toEqual([idOf(3)]);
+    expect(await list({ ...alice, owner: 'carol' })).toEqual([]);
+  });
+
+  test('leave blacklisted ones out unless these are asked for, and keep expired ones', async () => {
+    stage.cache(issuedToken(idOf(1), { revoked: true }));
+    stage.cache(issuedToken(idOf(2), {}, { status: REVOKED }));
+    stage.cache(issuedToken(idOf(3), { expiration: '2025-01-01T00:00:00Z' }));
+    expect(await list()).toEqual([idOf(3)]);
+    expect(await list(alice, { includeBlacklisted: true })).toEqual([idOf(1), idOf(2), idOf(3)]);
+  });
+
+  test('come in pieces, with a turn for others between them, and end where the caller is gone', async () => {
+    for (let at = 0; at < 1000; at += 1) stage.cache(issuedToken(idOf(at)));
+    expect(await list()).toHaveLength(1000);
+    expect(turns).toBeGreaterThanOrEqual(7);
+    const leaving = new AbortController();
+    const seen: number[] = [];
+    const reading = (async () => {
+      for await (const chunk of open(alice, {}, leaving.signal)) {
+        seen.push(chunk.length);
+        leaving.abort();
+      }
+    })();
+    expect(await codeOf(reading)).toBe('Unavailable');
+    expect(seen).toHaveLength(1);
+  });
+
+  test('shows what has become of a token meanwhile', async () => {
+    for (let at = 0; at < 300; at += 1) stage.cache(issuedToken(idOf(at)));
+    const found: string[] = [];
+    for await (const chunk of open(alice, {}, patient)) {
+      if (found.length === 0)
+        stage.cache(issuedToken(idOf(299), { revoked: true }, { resourceVersion: '2' }));
+      found.push(...chunk.map(({ id }) => id));
+    }
+    expect(found).not.toContain(idOf(299));
+    expect(found).toHaveLength(299);
+  });
+
+  test.each(['tokens', 'issued'] as const)(
+    'are not told from a cache of %s that is out of step',
+    async (kind) => {
+      stage.fresh[kind] = false;
+      expect(await codeOf(list())).toBe('Unavailable');
+    },
+  );
+});
+
+describe('tokens by their ids', () => {
+  test('come once each, in order, and unknown and foreign ones are passed over', async () => {
+    stage.cache(issuedToken(idOf(2)));
+    stage.cache(issuedToken(idOf(1)));
+    stage.cache(issuedToken(idOf(3), { owner: 'bob' }));
+    const ids = [idOf(2), idOf(1), idOf(2), idOf(3), idOf(9)];
+    expect(await list(alice, { ids })).toEqual([idOf(1), idOf(2)]);
+  });
+
+  test('that the cache does not know are asked of the API server, 64 at most', async () => {
+    const ids = Array.from({ length: 100 }, (_, at) => idOf(at));
+    for (const id of ids) stage.store('issued', issuedRecordOf(issuedToken(id)));
+    expect(await list(alice, { ids })).toHaveLength(64);
+    expect(stage.asked).toHaveLength(64);
+  });
+
+  test('of a bearer without a client are looked for where its owner has clients', async () => {
+    stage.store('issued', issuedRecordOf(issuedToken(idOf(1))));
+    expect(await list({ ...alice, client: undefined }, { ids: [idOf(1)] })).toEqual([idOf(1)]);
+    expect(await list({ owner: 'bob', onlyID: undefined, client: undefined }, { ids: [idOf(2)] })).toEqual(
+      [],
+    );
+    expect(stage.asked).toEqual([`issued team/${idOf(1)}`]);
+  });
+
+  test('are read again while the watch is out of step', async () => {
+    stage.cache(issuedToken(idOf(1)));
+    stage.cache(issuedToken(idOf(2)));
+    stage.fresh.issued = false;
+    stage.store('issued', issuedRecordOf(issuedToken(idOf(1))));
+    expect(await list(alice, { ids: [idOf(1), idOf(2)] })).toEqual([idOf(1)]);
+    stage.isReachable = false;
+    expect(await codeOf(list(alice, { ids: [idOf(1)] }))).toBe('Unavailable');
+  });
+
+  test('show no JWT of a declared Token that its status does not record yet', async () => {
+    stage.tokens.observe(declaredToken());
+    const [current, next] = [tokenId(TOKEN_UID, 1), tokenId(TOKEN_UID, 2)];
+    expect(await list(alice, { ids: [current, next] })).toEqual([current]);
+  });
+
+  test.each([
+    ['more than 1,000', Array.from({ length: 1001 }, (_, at) => idOf(at))],
+    ['one that is too long', ['x'.repeat(65)]],
+    ['one that is no text', ['\ud800']],
+  ])('%s is malformed, and asks nothing', async (_name, ids) => {
+    expect(await codeOf(list(alice, { ids }))).toBe('Malformed');
+    expect(stage.asked).toEqual([]);
+  });
+});
+
+test('a bearer that may see itself alone sees nothing else, whatever it asks for', async () => {
+  stage.cache(issuedToken(idOf(1)));
+  stage.cache(issuedToken(idOf(2)));
+  const self = { ...alice, onlyID: idOf(1) };
+  expect(await list(self)).toEqual([idOf(1)]);
+  expect(await list(self, { ids: [idOf(1), idOf(2)] })).toEqual([idOf(1)]);
+  expect(await list(self, { ids: [idOf(2)] })).toEqual([]);
+});
+
+test('ids in groups come in the order of all of them', () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof(fc.uuid(), fc.string({ maxLength: 5 }))), (ids) => {
+      const ordered = [...inOrder(ids)].flat();
+      expect(ordered).toEqual([...ids].sort());
+    }),
+  );
+});

@@ -1,0 +1,188 @@
+import type { IssuedToken } from '../../../../operator/api/issued-token.ts';
+import { API_VERSION, keyOf, type ObjectRef } from '../../../../operator/api/meta.ts';
+import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
+import { TOKEN_CLAIM } from '../../../../operator/api/reserved-claims.ts';
+import type { Token, TokenStatus } from '../../../../operator/api/token.ts';
+import {
+  ISSUED_INDEXERS,
+  type IssuedRecord,
+  issuedRecordOf,
+} from '../../../../operator/domain/issued-record.ts';
+import { formatTime } from '../../../../operator/domain/timestamps.ts';
+import { tokenId } from '../../../../operator/domain/token-id.ts';
+import { createJudge } from '../../../../operator/issuer/registry/judge.ts';
+import {
+  createLiveReads,
+  LIVE_READS,
+  type RegistryReads,
+} from '../../../../operator/issuer/registry/live-reads.ts';
+import { createLookups } from '../../../../operator/issuer/registry/lookups.ts';
+import { createRecords } from '../../../../operator/issuer/registry/records.ts';
+import { createSlots } from '../../../../operator/issuer/slots.ts';
+import { ApiError } from '../../../../operator/ports/kube.ts';
+import { CLIENT_INDEXERS } from '../../../../operator/reconcilers/client-indexes.ts';
+import { TOKEN_INDEXERS } from '../../../../operator/reconcilers/token-indexes.ts';
+import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
+import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
+import { makeToken, settings } from '../../domain/token-world.ts';
+import { CLIENT_UID, clientWith, patient } from '../clients.ts';
+
+const START_SECONDS = Date.UTC(2026, 0, 1) / 1000;
+/** When the JWTs of these tests expire. */
+export const EXPIRES = START_SECONDS + 3600;
+export const KID = 'key-1';
+export const TOKEN_UID = 'd9a1b6a5-0ad1-4f3e-9a55-000000000001';
+
+type Kind = 'tokens' | 'issued' | 'clients';
+
+/** A handed-out token's record, of the client `app`. */
+export const issuedToken = (
+  id: string,
+  spec: Partial<IssuedToken['spec']> = {},
+  more: { status?: IssuedToken['status']; deletionTimestamp?: string; resourceVersion?: string } = {},
+): IssuedToken => ({
+  apiVersion: API_VERSION,
+  kind: 'IssuedToken',
+  metadata: {
+    name: id,
+    namespace: 'team',
+    uid: `uid-of-${id}`,
+    resourceVersion: more.resourceVersion ?? '1',
+    creationTimestamp: formatTime(START_SECONDS),
+    ...(more.deletionTimestamp !== undefined && { deletionTimestamp: more.deletionTimestamp }),
+  },
+  spec: {
+    clientRef: { name: 'app' },
+    clientID: 'app',
+    clientUID: CLIENT_UID,
+    owner: 'alice',
+    subject: 'alice',
+    issuedAt: formatTime(START_SECONDS),
+    expiration: formatTime(EXPIRES),
+    keyID: KID,
+    ...spec,
+  },
+  ...(more.status && { status: more.status }),
+});
+
+/** The declared Token `team/reports`, issued once. */
+export const declaredToken = (
+  status: Partial<TokenStatus> = {},
+  spec: Partial<Token['spec']> = {},
+  metadata: Partial<Token['metadata']> = {},
+): Token => ({
+  ...makeToken(spec, metadata),
+  status: {
+    id: tokenId(TOKEN_UID, 1),
+    issuance: 1,
+    version: 1,
+    owner: 'alice',
+    subject: 'alice',
+    clientID: 'app',
+    clientUID: CLIENT_UID,
+    keyID: KID,
+    issuedAt: formatTime(START_SECONDS),
+    expiration: formatTime(EXPIRES),
+    ...status,
+  },
+});
+
+/** What a JWT of the record above says. */
+export const claimsOf = (id: string, changes: object = {}): Record<string, unknown> => ({
+  jti: id,
+  sub: 'alice',
+  client_id: 'app',
+  exp: EXPIRES,
+  iat: START_SECONDS,
+  ...changes,
+});
+
+export const declaredClaims = (id: string, changes: object = {}): Record<string, unknown> =>
+  claimsOf(id, { [TOKEN_CLAIM]: 'team/reports', ...changes });
+
+/** A text that the stage's keyring takes for a JWT of such claims. */
+export const jwtOf = (claims: object, kid = KID): string => JSON.stringify({ claims, kid });
+
+/** A replica's caches, and an API server that knows what a test puts there: for decisions alone; test/integration has the real one. */
+export class RegistryStage {
+  readonly clock = new FakeClock();
+  readonly metrics = recordedMetrics();
+  readonly tokens = new ObjectStore<Token>({ log: recordedLog(), indexers: TOKEN_INDEXERS });
+  readonly issued = new ObjectStore<IssuedRecord>({ log: recordedLog(), indexers: ISSUED_INDEXERS });
+  readonly clients = new ObjectStore<OAuthClient>({ log: recordedLog(), indexers: CLIENT_INDEXERS });
+  /** What the API server has. */
+  readonly live = new Map<string, Token | IssuedRecord | OAuthClient>();
+  /** Reads that reached it. */
+  readonly asked: string[] = [];
+  readonly fresh: Record<Kind | 'keys', boolean> = { tokens: true, issued: true, clients: true, keys: true };
+  isReachable = true;
+  isClockUsable = true;
+  readonly reads: RegistryReads;
+  readonly records = createRecords(this);
+  readonly freshness = {
+    tokens: () => this.fresh.tokens,
+    issuedTokens: () => this.fresh.issued,
+    clients: () => this.fresh.clients,
+    signingKeys: () => this.fresh.keys,
+  };
+
+  constructor() {
+    for (const store of [this.tokens, this.issued, this.clients]) store.markSynced();
+    this.clients.observe(clientWith(undefined));
+    const slots = createSlots(LIVE_READS);
+    const reading =
+      <T>(kind: Kind) =>
+      async (ref: ObjectRef): Promise<T | undefined> => {
+        this.asked.push(`${kind} ${keyOf(ref)}`);
+        if (!this.isReachable) throw new ApiError('no answer', { status: 0 });
+        return this.live.get(`${kind} ${keyOf(ref)}`) as T | undefined;
+      };
+    const { clock } = this;
+    this.reads = {
+      tokens: createLiveReads<Token>({ cache: this.tokens, readObject: reading('tokens'), slots, clock }),
+      issued: createLiveReads<IssuedRecord>({
+        cache: this.issued,
+        readObject: reading('issued'),
+        slots,
+        clock,
+      }),
+      clients: createLiveReads<OAuthClient>({
+        cache: this.clients,
+        readObject: reading('clients'),
+        slots,
+        clock,
+      }),
+    };
+  }
+
+  /** Puts an IssuedToken into the cache. */
+  cache(object: IssuedToken): void {
+    this.issued.observe(issuedRecordOf(object));
+  }
+
+  /** Puts an object where only a live read finds it. */
+  store(kind: Kind, object: Token | IssuedRecord | OAuthClient): void {
+    this.live.set(`${kind} ${keyOf(object.metadata)}`, object);
+  }
+
+  get lookups() {
+    return createLookups(this);
+  }
+
+  judge(jwt: string) {
+    const judge = createJudge({
+      ...this,
+      keyring: {
+        verify: async (text) => {
+          if (!text.startsWith('{')) return undefined;
+          const { claims, kid } = JSON.parse(text);
+          return { claims, kid, algorithm: 'ES256' };
+        },
+      },
+      settings,
+      isClockUsable: () => this.isClockUsable,
+    });
+    return judge(jwt, patient);
+  }
+}
