@@ -16,7 +16,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   crypto: ['ports', 'domain', 'api'],
   outbound: ['ports', 'domain', 'api'],
   ops: ['ports', 'domain', 'api'],
-  grpc: ['issuer', 'domain', 'ports', 'api'],
+  tls: ['ports'],
+  grpc: ['tls', 'issuer', 'domain', 'ports', 'api'],
   config: ['domain', 'api'],
   compose: [
     'config',
@@ -29,6 +30,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'outbound',
     'ops',
     'grpc',
+    'tls',
     'ports',
     'api',
   ],

@@ -1,0 +1,61 @@
+import { status, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { service as definition } from 'grpc-health-check';
+import { answerStream } from './answer-stream.ts';
+import { answerUnary } from './answer-unary.ts';
+import type { Health, ServingStatus } from './health.ts';
+import type { StreamMethod, UnaryMethod } from './method.ts';
+import type { DoorTools } from './open-call.ts';
+import { StatusFailure } from './status.ts';
+import { orMalformed } from './wire.ts';
+
+interface HealthRequest {
+  readonly service: string;
+}
+
+interface HealthResponse {
+  readonly status: ServingStatus;
+}
+
+interface HealthListResponse {
+  readonly statuses: Readonly<Record<string, HealthResponse>>;
+}
+
+const shape = (name: 'Check' | 'Watch' | 'List') => ({
+  name,
+  purpose: 'tell health',
+  successLevel: 'debug' as const,
+  read: (bytes: Uint8Array): HealthRequest =>
+    orMalformed(() => definition[name]?.requestDeserialize(Buffer.from(bytes)) as HealthRequest),
+});
+
+const checkMethod = (health: Health): UnaryMethod<HealthRequest, HealthResponse> => ({
+  ...shape('Check'),
+  run: async ({ service }) => {
+    const serving = health.statusOf(service);
+    if (serving === 'SERVICE_UNKNOWN') throw new StatusFailure(status.NOT_FOUND, 'no such service');
+    return { status: serving };
+  },
+});
+
+const watchMethod = (health: Health): StreamMethod<HealthRequest, HealthResponse> => ({
+  ...shape('Watch'),
+  async *run({ service }, { signal }) {
+    for await (const serving of health.watch(service, signal)) yield [{ status: serving }];
+  },
+});
+
+const listMethod = (health: Health): UnaryMethod<unknown, HealthListResponse> => ({
+  ...shape('List'),
+  run: async () => ({
+    statuses: Object.fromEntries(
+      health.services.map((service) => [service, { status: health.statusOf(service) }]),
+    ),
+  }),
+});
+
+/** grpc.health.v1.Health by the definition of grpc-health-check. Its own implementation keeps every name that was ever watched, and streams that a drain waits for. */
+export const healthImplementation = (health: Health, tools: DoorTools): UntypedServiceImplementation => ({
+  Check: answerUnary(checkMethod(health), tools),
+  Watch: answerStream(watchMethod(health), tools),
+  List: answerUnary(listMethod(health), tools),
+});

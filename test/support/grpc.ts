@@ -1,0 +1,117 @@
+import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { ErrorInfo } from '../../operator/grpc/generated/google/rpc/error_details.ts';
+import { Status } from '../../operator/grpc/generated/google/rpc/status.ts';
+import {
+  CreateTokenRequest,
+  type CreateTokenResponse,
+  type DeleteTokensResponse,
+  M2MOAuthServiceClient,
+  type Token,
+} from '../../operator/grpc/generated/m2moauthserver/pb/service.ts';
+import { eventually } from './eventually.ts';
+import type { OperatorProcess } from './operator-process.ts';
+
+/** Which tokens GetTokens is asked for. */
+export interface TokensQuery {
+  readonly idFilter?: readonly string[];
+  readonly includeBlacklisted?: boolean;
+}
+
+/** The three calls over one connection; each rejects with grpc-js's ServiceError. */
+export interface GrpcClient {
+  createToken(request: Partial<CreateTokenRequest>): Promise<CreateTokenResponse>;
+  /** `authorization` is the whole value of the metadata; undefined sends none. */
+  getTokens(authorization: string | undefined, query?: TokensQuery): Promise<Token[]>;
+  deleteTokens(authorization: string | undefined, ids: readonly string[]): Promise<DeleteTokensResponse>;
+  close(): void;
+}
+
+/** How a call was refused. */
+export interface Refusal {
+  /** The status code by name. */
+  readonly code: string;
+  readonly message: string;
+  /** `reason` of the google.rpc.ErrorInfo; absent where there is none. */
+  readonly reason?: string;
+}
+
+const metadataOf = (authorization: string | undefined): Metadata => {
+  const metadata = new Metadata();
+  if (authorization !== undefined) metadata.set('authorization', authorization);
+  return metadata;
+};
+
+const PATIENCE_MS = 60_000;
+const options = () => ({ deadline: Date.now() + PATIENCE_MS });
+
+/** Connects to a port on loopback without TLS. */
+export const grpcClient = (port: number): GrpcClient => {
+  const client = new M2MOAuthServiceClient(`127.0.0.1:${port}`, credentials.createInsecure());
+  return {
+    createToken: (request) =>
+      new Promise((resolve, reject) => {
+        const message = CreateTokenRequest.fromPartial(request);
+        client.createToken(message, new Metadata(), options(), (error, response) =>
+          error ? reject(error) : resolve(response),
+        );
+      }),
+    getTokens: async (authorization, { idFilter = [], includeBlacklisted = false } = {}) => {
+      const request = { idFilter: [...idFilter], includeBlacklisted };
+      const tokens: Token[] = [];
+      for await (const token of client.getTokens(request, metadataOf(authorization), options())) {
+        tokens.push(token);
+      }
+      return tokens;
+    },
+    deleteTokens: (authorization, ids) =>
+      new Promise((resolve, reject) => {
+        const request = { idFilter: [...ids] };
+        client.deleteTokens(request, metadataOf(authorization), options(), (error, response) =>
+          error ? reject(error) : resolve(response),
+        );
+      }),
+    close: () => client.close(),
+  };
+};
+
+/** Connects to the gRPC door of an operator that listens on loopback without TLS, once it does. */
+export const connectGrpc = async (operator: OperatorProcess): Promise<GrpcClient> => {
+  const port = await eventually(
+    () => {
+      const line = operator.log.find(({ message }) => message === 'gRPC listener started');
+      if (!line) throw new Error('the gRPC listener has not started');
+      return Number(line.port);
+    },
+    { timeoutMs: 60_000 },
+  );
+  return grpcClient(port);
+};
+
+const isServiceError = (error: unknown): error is ServiceError =>
+  error instanceof Error && 'code' in error && 'details' in error && 'metadata' in error;
+
+/** The `reason` in `grpc-status-details-bin`; undefined where there is none. */
+export const reasonOf = (error: ServiceError): string | undefined => {
+  const [bytes] = error.metadata.get('grpc-status-details-bin');
+  if (!(bytes instanceof Buffer)) return undefined;
+  const found = Status.decode(bytes).details.find(({ typeUrl }) => typeUrl.endsWith('/google.rpc.ErrorInfo'));
+  return found && ErrorInfo.decode(found.value).reason;
+};
+
+/** How a call was refused. @throws Error where it was not, or where it failed otherwise than by a status */
+export const refusalOf = async (call: Promise<unknown>): Promise<Refusal> => {
+  let error: unknown;
+  try {
+    await call;
+  } catch (caught) {
+    error = caught;
+  }
+  if (error === undefined) throw new Error('the call was not refused');
+  if (!isServiceError(error)) throw error;
+  const reason = reasonOf(error);
+  return {
+    code: status[error.code] ?? String(error.code),
+    message: error.details,
+    ...(reason !== undefined && { reason }),
+  };
+};
