@@ -34,7 +34,7 @@ format: $(INSTALLED) ## Format the sources and apply safe lint fixes
 	$(NPM) run --silent format
 
 .PHONY: generate
-generate: $(INSTALLED) ## Write crds/ from the schemas in operator/api
+generate: $(INSTALLED) ## Write crds/ from the schemas in operator/api, and the gRPC messages from proto/
 	$(NPM) run --silent generate
 
 .PHONY: generate-check
