@@ -3,39 +3,10 @@ import { access, constants } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { type BinaryName, type BinarySource, binarySources, type ForeignBinary } from './binary-sources.ts';
 import { buildBinary, goIsInstalled } from './build.ts';
 import { ClusterError } from './cluster-error.ts';
-import { compareVersions, formatVersion, kubernetesVersion, parseVersion, type Version } from './versions.ts';
-
-/** How one binary is recognised on PATH and built from source. */
-export interface BinarySource {
-  readonly module: 'kubernetes' | 'etcd';
-  readonly package: string;
-  readonly versionArguments: readonly string[];
-  readonly oldestOnPath: Version;
-}
-
-const kubernetes = (name: string, versionArguments = ['--version']): BinarySource => ({
-  module: 'kubernetes',
-  package: `k8s.io/kubernetes/cmd/${name}`,
-  versionArguments,
-  oldestOnPath: { major: 1, minor: 30, patch: 0 },
-});
-
-/** Every binary that a cluster may need. */
-export const binarySources = {
-  etcd: {
-    module: 'etcd',
-    package: 'go.etcd.io/etcd/server/v3',
-    versionArguments: ['--version'],
-    oldestOnPath: { major: 3, minor: 5, patch: 0 },
-  },
-  'kube-apiserver': kubernetes('kube-apiserver'),
-  'kube-controller-manager': kubernetes('kube-controller-manager'),
-  kubectl: kubernetes('kubectl', ['version', '--client']),
-} as const satisfies Record<string, BinarySource>;
-
-export type BinaryName = keyof typeof binarySources;
+import { compareVersions, formatVersion, parseVersion } from './versions.ts';
 
 export interface BinaryOptions {
   readonly signal?: AbortSignal | undefined;
@@ -45,28 +16,38 @@ export interface BinaryOptions {
 /**
  * The path of a binary: from KUBEBUILDER_ASSETS, the project's cache, PATH (where new enough), or built into the
  * cache, which takes minutes and tells of its progress on stderr.
- * @throws ClusterError that names all four ways where none works.
+ * @throws ClusterError that names all ways where none works.
  */
 export async function ensureBinary(name: BinaryName, options: BinaryOptions = {}): Promise<string> {
   const env = options.env ?? process.env;
-  const cached = join(cacheDir(env), name);
-  const found = (await inAssets(name, env)) ?? (await ifExecutable(cached)) ?? (await onPath(name, env));
+  const found = await findBinary(name, env);
   if (found) return found;
   if (!(await goIsInstalled(env))) throw notFound(name, env);
-  await buildBinary({
-    name,
-    source: binarySources[name],
-    target: cached,
-    env,
-    signal: options.signal,
-  });
-  return cached;
+  const target = join(cacheDir(name, env), name);
+  await buildBinary({ name, source: sourceOf(name), target, env, signal: options.signal });
+  return target;
 }
 
-/** The cache of this Kubernetes version; the same layout as KUBEBUILDER_ASSETS. */
-export function cacheDir(env: NodeJS.ProcessEnv): string {
+/** Whether {@link ensureBinary} has something to go by: tests that need more than a control plane are skipped where it hasn't. */
+export async function isWithinReach(name: BinaryName, env = process.env): Promise<boolean> {
+  return (await findBinary(name, env)) !== undefined || goIsInstalled(env);
+}
+
+/** The folder of the project's cache that holds a binary. */
+export function cacheDir(name: BinaryName, env: NodeJS.ProcessEnv): string {
   const base = env.XDG_CACHE_HOME || join(homedir(), '.cache');
-  return join(base, 'm2m-oauth-operator', formatVersion(kubernetesVersion()));
+  return join(base, 'm2m-oauth-operator', sourceOf(name).cacheFolder());
+}
+
+function sourceOf(name: BinaryName): BinarySource {
+  return binarySources[name];
+}
+
+async function findBinary(name: BinaryName, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const { foreign } = sourceOf(name);
+  const cached = join(cacheDir(name, env), name);
+  if (!foreign) return ifExecutable(cached);
+  return (await inAssets(name, env)) ?? (await ifExecutable(cached)) ?? (await onPath(name, foreign, env));
 }
 
 function inAssets(name: BinaryName, env: NodeJS.ProcessEnv): Promise<string | undefined> {
@@ -74,19 +55,23 @@ function inAssets(name: BinaryName, env: NodeJS.ProcessEnv): Promise<string | un
   return assets ? ifExecutable(join(assets, name)) : Promise.resolve(undefined);
 }
 
-async function onPath(name: BinaryName, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+async function onPath(
+  name: BinaryName,
+  foreign: ForeignBinary,
+  env: NodeJS.ProcessEnv,
+): Promise<string | undefined> {
   for (const dir of (env.PATH ?? '').split(delimiter).filter(Boolean)) {
     const path = await ifExecutable(join(dir, name));
-    if (path && (await isNewEnough(path, binarySources[name]))) return path;
+    if (path && (await isNewEnough(path, foreign))) return path;
   }
   return undefined;
 }
 
-async function isNewEnough(path: string, source: BinarySource): Promise<boolean> {
+async function isNewEnough(path: string, { versionArguments, oldest }: ForeignBinary): Promise<boolean> {
   try {
-    const { stdout } = await promisify(execFile)(path, source.versionArguments, { timeout: 10_000 });
-    const version = parseVersion(stdout);
-    return version !== undefined && compareVersions(version, source.oldestOnPath) >= 0;
+    const { stdout, stderr } = await promisify(execFile)(path, versionArguments, { timeout: 10_000 });
+    const version = parseVersion(stdout + stderr);
+    return version !== undefined && compareVersions(version, oldest) >= 0;
   } catch {
     return false;
   }
@@ -102,14 +87,13 @@ async function ifExecutable(path: string): Promise<string | undefined> {
 }
 
 function notFound(name: BinaryName, env: NodeJS.ProcessEnv): ClusterError {
-  const oldest = formatVersion(binarySources[name].oldestOnPath);
-  return new ClusterError(
-    [
-      `${name} was not found. Any one of these helps:`,
-      `  1. set KUBEBUILDER_ASSETS to a folder that holds it (e.g. from setup-envtest)`,
-      `  2. put it into the cache: ${join(cacheDir(env), name)}`,
-      `  3. put ${name} ${oldest} or newer on PATH`,
-      `  4. install Go (https://go.dev/dl), and it is built from source, once`,
-    ].join('\n'),
-  );
+  const { foreign } = sourceOf(name);
+  const ways = [
+    ...(foreign ? ['set KUBEBUILDER_ASSETS to a folder that holds it (e.g. from setup-envtest)'] : []),
+    `put it into the cache: ${join(cacheDir(name, env), name)}`,
+    ...(foreign ? [`put ${name} ${formatVersion(foreign.oldest)} or newer on PATH`] : []),
+    'install Go (https://go.dev/dl), and it is built from source, once',
+  ];
+  const list = ways.map((way, at) => `  ${at + 1}. ${way}`);
+  return new ClusterError([`${name} was not found. Any one of these helps:`, ...list].join('\n'));
 }

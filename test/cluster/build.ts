@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, mkdtemp, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { BinarySource } from './binaries.ts';
+import type { BinarySource } from './binary-sources.ts';
 import { ClusterError } from './cluster-error.ts';
-import { formatVersion, goModuleDir, kubernetesVersion } from './versions.ts';
+import { copyAndGenerate } from './generated-source.ts';
 
 const run = promisify(execFile);
 
@@ -49,10 +50,13 @@ export async function buildBinary(build: Build): Promise<void> {
 }
 
 async function compile({ name, source, env, signal }: Build, output: string): Promise<void> {
-  const command = ['build', '-trimpath', '-ldflags', linkerFlags(), '-o', output, source.package];
+  const flags = ['-s -w', ...(source.linkerFlags?.() ?? [])].join(' ');
+  const command = ['build', '-trimpath', '-ldflags', flags, '-o', output, source.package];
+  const copy = source.generated ? await mkdtemp(join(tmpdir(), 'm2m-build-')) : undefined;
   try {
+    if (copy) await copyAndGenerate(source.moduleDir, copy, { env, signal });
     await run('go', command, {
-      cwd: goModuleDir(source.module),
+      cwd: copy ?? source.moduleDir,
       env,
       maxBuffer: 64 * 1024 * 1024,
       ...(signal && { signal }),
@@ -66,19 +70,9 @@ async function compile({ name, source, env, signal }: Build, output: string): Pr
         cause,
       },
     );
+  } finally {
+    if (copy) await rm(copy, { recursive: true, force: true });
   }
-}
-
-/** Clients that parse the server's version (kubectl, helm) fail on an unstamped one. */
-function linkerFlags(): string {
-  const version = kubernetesVersion();
-  const stamp = 'k8s.io/component-base/version';
-  return [
-    '-s -w',
-    `-X ${stamp}.gitVersion=v${formatVersion(version)}`,
-    `-X ${stamp}.gitMajor=${version.major}`,
-    `-X ${stamp}.gitMinor=${version.minor}`,
-  ].join(' ');
 }
 
 /** A function that gives the turn back, or undefined where another process has made the binary meanwhile. */

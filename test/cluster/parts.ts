@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { BinaryName } from './binaries.ts';
+import type { BinaryName } from './binary-sources.ts';
 
 /** The processes of a control plane, in the order in which they start. */
 export const parts = ['etcd', 'apiserver', 'controllerManager'] as const;

@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 
 /** A release number, compared field by field. */
 export interface Version {
@@ -39,12 +40,33 @@ export function pinnedVersion(goMod: string, module: string): Version {
   return version;
 }
 
-/** The folder of a Go module that binaries are built from. */
+/** The version that the go.mod in `moduleDir` requires of `module`. */
+export function pinnedIn(moduleDir: string, module: string): Version {
+  return pinnedVersion(readFileSync(join(moduleDir, 'go.mod'), 'utf8'), module);
+}
+
+/** The folder of a Go module that the control plane is built from. */
 export function goModuleDir(name: 'kubernetes' | 'etcd'): string {
   return join(import.meta.dirname, 'go', name);
 }
 
 /** The Kubernetes version that go.mod pins: it stamps the binaries and names their cache. */
 export function kubernetesVersion(): Version {
-  return pinnedVersion(readFileSync(join(goModuleDir('kubernetes'), 'go.mod'), 'utf8'), 'k8s.io/kubernetes');
+  return pinnedIn(goModuleDir('kubernetes'), 'k8s.io/kubernetes');
+}
+
+/** A short name for all that the files in `folders` say: no two contents share one. */
+export function digestOf(...folders: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const folder of folders) {
+    const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+    const files = entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name));
+    for (const file of files.sort()) {
+      const content = readFileSync(file);
+      hash.update(JSON.stringify([relative(folder, file), content.length])).update(content);
+    }
+  }
+  return hash.digest('hex').slice(0, 16);
 }

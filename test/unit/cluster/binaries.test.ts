@@ -1,8 +1,10 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { cacheDir, ensureBinary } from '../../cluster/binaries.ts';
+import { cacheDir, ensureBinary, isWithinReach } from '../../cluster/binaries.ts';
+import type { BinaryName } from '../../cluster/binary-sources.ts';
+import { formatVersion, kubernetesVersion } from '../../cluster/versions.ts';
 
 describe('ensureBinary', () => {
   let dir: string;
@@ -18,9 +20,9 @@ describe('ensureBinary', () => {
   });
   afterEach(() => rm(dir, { recursive: true }));
 
-  async function install(path: string, version: string): Promise<string> {
+  async function install(path: string, version: string, stream: 1 | 2 = 1): Promise<string> {
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, `#!/bin/sh\necho 'etcd Version: ${version}'\n`);
+    await writeFile(path, `#!/bin/sh\necho 'etcd Version: ${version}' >&${stream}\n`);
     await chmod(path, 0o755);
     return path;
   }
@@ -29,7 +31,7 @@ describe('ensureBinary', () => {
     const onPath = await install(join(env.PATH, 'etcd'), '3.6.0');
     expect(await ensureBinary('etcd', { env })).toBe(onPath);
 
-    const cached = await install(join(cacheDir(env), 'etcd'), '3.6.0');
+    const cached = await install(join(cacheDir('etcd', env), 'etcd'), '3.6.0');
     expect(await ensureBinary('etcd', { env })).toBe(cached);
 
     const asset = await install(join(env.KUBEBUILDER_ASSETS, 'etcd'), '3.6.0');
@@ -50,11 +52,53 @@ describe('ensureBinary', () => {
 
     for (const way of [
       'KUBEBUILDER_ASSETS',
-      join(cacheDir(env), 'etcd'),
+      join(cacheDir('etcd', env), 'etcd'),
       '3.5.0 or newer on PATH',
       'install Go',
     ]) {
       expect(message).toContain(way);
     }
+  });
+
+  test('reads a version from stderr too, where grpcurl prints it', async () => {
+    await install(join(env.PATH, 'grpcurl'), '1.8.9', 2);
+    const newer = await install(join(dir, 'later', 'grpcurl'), '1.9.1', 2);
+
+    expect(await ensureBinary('grpcurl', { env: { ...env, PATH: `${env.PATH}:${dirname(newer)}` } })).toBe(
+      newer,
+    );
+  });
+
+  test("takes this repository's own client from the cache alone", async () => {
+    await install(join(env.KUBEBUILDER_ASSETS, 'm2mclient'), '9.9.9');
+    await install(join(env.PATH, 'm2mclient'), '9.9.9');
+    const message = await ensureBinary('m2mclient', { env }).then(String, String);
+    expect(message).toContain('install Go');
+    expect(message).not.toMatch(/KUBEBUILDER_ASSETS|PATH/u);
+
+    const cached = await install(join(cacheDir('m2mclient', env), 'm2mclient'), '0.0.0');
+    expect(await ensureBinary('m2mclient', { env })).toBe(cached);
+  });
+
+  test('tells what is within reach', async () => {
+    expect(await isWithinReach('grpcurl', env)).toBe(false);
+    await install(join(env.KUBEBUILDER_ASSETS, 'grpcurl'), '1.9.3');
+    expect(await isWithinReach('grpcurl', env)).toBe(true);
+    expect(await isWithinReach('m2mclient', env)).toBe(false);
+    await install(join(env.PATH, 'go'), '1.26.0');
+    expect(await isWithinReach('m2mclient', env)).toBe(true);
+  });
+});
+
+describe('cacheDir', () => {
+  const folder = (name: BinaryName): string => basename(cacheDir(name, {}));
+
+  test('keeps the control plane by the version of Kubernetes', () => {
+    expect(folder('etcd')).toBe(formatVersion(kubernetesVersion()));
+    expect(folder('kubectl')).toBe(folder('etcd'));
+  });
+
+  test.each(['grpcurl', 'm2mclient'] as const)('keeps %s by all that it is built from', (name) => {
+    expect(folder(name)).toMatch(new RegExp(`^${name}-[0-9a-f]{16}$`, 'u'));
   });
 });

@@ -1,5 +1,14 @@
-import { describe, expect, test } from '@jest/globals';
-import { compareVersions, kubernetesVersion, parseVersion, pinnedVersion } from '../../cluster/versions.ts';
+import { mkdir, mkdtemp, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import {
+  compareVersions,
+  digestOf,
+  kubernetesVersion,
+  parseVersion,
+  pinnedVersion,
+} from '../../cluster/versions.ts';
 
 const version = (major: number, minor: number, patch: number) => ({ major, minor, patch });
 
@@ -50,5 +59,37 @@ replace k8s.io/api => k8s.io/api v0.37.2
 
   test('works on the go.mod of this repository', () => {
     expect(kubernetesVersion().major).toBe(1);
+  });
+});
+
+describe('digestOf', () => {
+  let dir: string;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'digest-test-'));
+    await mkdir(join(dir, 'module/below'), { recursive: true });
+    await writeFile(join(dir, 'module/go.mod'), 'require example.org/tool v1.0.0');
+    await writeFile(join(dir, 'module/below/main.go'), 'package main');
+  });
+  afterEach(() => rm(dir, { recursive: true }));
+
+  const digest = (): string => digestOf(join(dir, 'module'));
+
+  test.each([
+    ['a pinned version', () => writeFile(join(dir, 'module/go.mod'), 'require example.org/tool v1.0.1')],
+    ['a file further below', () => writeFile(join(dir, 'module/below/main.go'), 'package other')],
+    ['the name of a file', () => rename(join(dir, 'module/go.mod'), join(dir, 'module/go.work'))],
+    ['one file more', () => writeFile(join(dir, 'module/empty'), '')],
+  ])('changes with %s', async (_, change) => {
+    const before = digest();
+    await change();
+    expect(digest()).not.toBe(before);
+  });
+
+  test('stays the same in another place and at another time', async () => {
+    const before = digest();
+    await utimes(join(dir, 'module/go.mod'), 1, 1);
+    await rename(join(dir, 'module'), join(dir, 'moved'));
+    expect(digestOf(join(dir, 'moved'))).toBe(before);
   });
 });
