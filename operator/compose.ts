@@ -1,30 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { CRD_REVISION } from './api/crd.ts';
-import { clockAgrees, informersAlive, informersInStep, isClockUsable } from './compose/health.ts';
+import { buildDoors } from './compose/doors.ts';
+import { informersInStep, isClockUsable, watchedTypes } from './compose/health.ts';
 import { buildInformers, type Informers } from './compose/informers.ts';
+import { buildIssuer } from './compose/issuer.ts';
+import { operationsComponent } from './compose/operations.ts';
 import { populationOf } from './compose/population.ts';
 import { buildReconcilers } from './compose/reconcilers.ts';
+import { signingKeyGate } from './compose/signing-key-gate.ts';
 import type { Config } from './config/schema.ts';
 import { joseKeyPairs } from './crypto/key-pairs.ts';
 import { IssuerKeyring } from './issuer/keys/keyring.ts';
 import { createKubeClient, type KubeClient } from './kube/client.ts';
 import { type Connection, loadConnection } from './kube/connection.ts';
-import { createCrdRevisions } from './kube/crd-revisions.ts';
 import { ApiEventRecorder } from './kube/event-recorder.ts';
 import { listWatchSecretMeta } from './kube/list-watch.ts';
 import { createResourceClient } from './kube/resource-client.ts';
-import {
-  ISSUED_TOKENS,
-  LEASES,
-  OAUTH_CLIENTS,
-  SECRETS,
-  SIGNING_KEYS,
-  TOKENS,
-} from './kube/resource-types.ts';
-import { createLoopCheck } from './ops/health.ts';
+import { LEASES, SECRETS } from './kube/resource-types.ts';
 import { createMetrics, type PrometheusMetrics } from './ops/metrics.ts';
-import { createOpsServer } from './ops/server.ts';
 import { systemClock } from './ops/system-clock.ts';
 import { getIfThere } from './ports/kube.ts';
 import type { Lease } from './ports/lease.ts';
@@ -52,8 +45,8 @@ export interface Operator {
 /** Name of the Lease, and of the field manager and label of all that the operator makes. */
 const LEASE_NAME = 'm2m-oauth-operator';
 const LEASE_CONNECTIONS = 2;
-const KEY_PATIENCE_MS = 5_000;
-const KEY_POLL_MS = 20;
+/** The doors' own: a token that is asked for does not wait behind the work of reconcilers. */
+const DOOR_CONNECTIONS = 32;
 
 const tools = (log: Log, metrics: PrometheusMetrics) => ({
   clock: systemClock,
@@ -108,57 +101,6 @@ const watchNamed = (client: KubeClient, around: ReflectorSurroundings): NamedSec
       listWatchSecretMeta(client, { namespace, fieldSelector: `metadata.name=${name}` }),
   });
 
-/** Probes and metrics: first up, last down. */
-const opsComponent = (
-  config: Config,
-  parts: ReturnType<typeof tools> & {
-    readonly client: KubeClient;
-    readonly informers: Informers;
-    readonly isServing: () => boolean;
-    readonly keyring: IssuerKeyring;
-  },
-): Component => {
-  const { client, clock, informers, keyring, log, metrics } = parts;
-  const watched: { name: string; health: Informers['tokens']['health'] }[] = Object.values(informers);
-  const loop = createLoopCheck(clock);
-  const stopping = new AbortController();
-  const types = [TOKENS, ISSUED_TOKENS, OAUTH_CLIENTS, SIGNING_KEYS];
-  const crds = createCrdRevisions({ client, clock, types, wanted: CRD_REVISION });
-  const server = createOpsServer({
-    address: config.ops.address,
-    registry: metrics.registry,
-    live: [loop, informersAlive(watched, clock)],
-    ready: [
-      informersInStep(watched, clock),
-      { name: 'crds', problem: () => crds.problem() },
-      clockAgrees(() => client.clockSkewSeconds()),
-      { name: 'keyring', problem: () => (keyring.loaded ? undefined : 'the signing key is not read yet') },
-      { name: 'started', problem: () => (parts.isServing() ? undefined : 'starting or stopping') },
-    ],
-  });
-  return {
-    name: 'operations',
-    start: async () => {
-      crds.start(stopping.signal);
-      const port = await server.start();
-      log.info('operations listener started', { host: config.ops.address.host, port });
-    },
-    stop: async () => {
-      stopping.abort();
-      loop.stop();
-      await server.stop();
-    },
-  };
-};
-
-/** The first passes need what signs: without this wait they would call it missing. A key that can't be read holds up nothing for long. */
-const whenLoaded = async (keyring: IssuerKeyring, signal: AbortSignal): Promise<void> => {
-  const giveUpAt = systemClock.monotonic() + KEY_PATIENCE_MS;
-  while (!keyring.loaded && !signal.aborted && systemClock.monotonic() < giveUpAt) {
-    await new Promise<void>((resolve) => systemClock.after(KEY_POLL_MS, resolve));
-  }
-};
-
 const informerSurroundings = (around: ReflectorSurroundings) => ({
   ...around,
   tokenIndexers: TOKEN_INDEXERS,
@@ -180,7 +122,9 @@ export const compose = async (
   const identity = identityOf(env);
   const connection = loadConnection(around);
   const leaseConnection = connection.separate(LEASE_CONNECTIONS);
+  const doorConnection = connection.separate(DOOR_CONNECTIONS);
   const client = createKubeClient({ ...around, connection });
+  const isClockGood = (): boolean => isClockUsable(client.clockSkewSeconds());
   const election = config.leaderElection.enabled
     ? createElection(config, leaseConnection, { ...around, identity })
     : undefined;
@@ -196,22 +140,36 @@ export const compose = async (
     named,
     keyring,
     events,
-    isClockUsable: () => isClockUsable(client.clockSkewSeconds()),
+    isClockUsable: isClockGood,
   });
+  const { issuer, stop: stopIssuer } = buildIssuer(config, {
+    ...around,
+    client: createKubeClient({ ...around, connection: doorConnection }),
+    informers,
+    keyring,
+    isClockUsable: isClockGood,
+  });
+  const inStep = informersInStep(watchedTypes(informers), around.clock);
   metrics.watch(populationOf(informers));
 
   const base: Component[] = [
-    opsComponent(config, { ...around, client, informers, keyring, isServing: () => manager.ready }),
+    operationsComponent(config, { ...around, client, informers, keyring, isServing: () => manager.ready }),
     { name: 'events', start: () => undefined, stop: () => events.stop() },
     { name: 'named-secrets', start: () => undefined, stop: () => named.stop() },
     { name: 'keyring', start: () => keyring.start(), stop: () => keyring.stop() },
+    { name: 'issuer', start: () => undefined, stop: stopIssuer },
     { name: 'triggers', start: () => reconcilers.connect(), stop: () => reconcilers.disconnect() },
   ];
   const manager = new Manager({
     ...around,
     base,
     caches: Object.values(informers),
-    doors: [{ name: 'signing-key', start: (stop) => whenLoaded(keyring, stop), stop: () => undefined }],
+    doors: buildDoors(config, {
+      ...around,
+      issuer,
+      isServing: () => manager.ready && inStep.problem() === undefined,
+    }),
+    gates: [signingKeyGate(keyring, around.clock)],
     controllers: reconcilers.controllers,
     ...(election && { election }),
   });
@@ -225,7 +183,7 @@ export const compose = async (
         log.info('ended', { outcome });
         return outcome === 'stopped' ? 0 : 1;
       } finally {
-        await Promise.all([connection.close(), leaseConnection.close()]);
+        await Promise.all([connection, leaseConnection, doorConnection].map((open) => open.close()));
       }
     },
   };

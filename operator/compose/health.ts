@@ -1,12 +1,16 @@
 import type { Check } from '../ops/health.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { InformerHealth } from '../runtime/informer.ts';
+import type { Informers } from './informers.ts';
 
 /** A watched type, as probes see it. */
 export interface WatchedType {
   readonly name: string;
   readonly health: InformerHealth;
 }
+
+/** Every type that is watched. */
+export const watchedTypes = (informers: Informers): readonly WatchedType[] => Object.values(informers);
 
 /** A watch without an event or bookmark for so long, though the API server answers, has died unnoticed. */
 const DEAD_AFTER_MS = 5 * 60_000;

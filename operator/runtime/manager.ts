@@ -14,6 +14,9 @@ export interface Component {
   stop(deadlineMs: number): Promise<void> | void;
 }
 
+/** Something else that has to be there before a replica is ready. Resolves too when it has waited long enough, or `signal` aborts. */
+export type Gate = (signal: AbortSignal) => Promise<void>;
+
 /** The part of {@link Informer} that the manager uses; its objects don't matter here. */
 export type ManagedCache = Pick<Informer<never>, 'name' | 'start' | 'whenSynced' | 'stopped'>;
 
@@ -21,8 +24,10 @@ export interface ManagerOptions {
   /** Started first, on every replica, and stopped last (probes, metrics, the event recorder). */
   readonly base?: readonly Component[];
   readonly caches: readonly ManagedCache[];
-  /** Started once the caches are synced, on every replica; drained after the lease is given up. */
+  /** Started on every replica while the caches load (they say so to whoever asks); drained after the lease is given up. */
   readonly doors?: readonly Component[];
+  /** Waited for once the caches are synced, before this replica is ready. */
+  readonly gates?: readonly Gate[];
   /** Started once this replica leads. */
   readonly controllers: readonly Controller[];
   /** Absent = this is the only replica. */
@@ -39,7 +44,7 @@ export type ManagerOutcome = 'stopped' | 'lost-lease';
 const DRAIN_MS = 10_000;
 
 /**
- * Starts and stops everything in order: base → caches → synced → doors → elected → controllers; and back: controllers
+ * Starts and stops everything in order: base → caches → doors → synced → elected → controllers; and back: controllers
  * → lease → doors → caches → base. A lost lease aborts the controllers at once, and what they still write is refused
  * by the gate ({@link LeaderElection.isLeader}).
  */
@@ -53,7 +58,7 @@ export class Manager {
     this.#drainMs = options.drainMs ?? DRAIN_MS;
   }
 
-  /** Caches are synced and doors serve; for /readyz. */
+  /** Doors listen, caches are synced and gates passed; for /readyz. */
   get ready(): boolean {
     return this.#ready;
   }
@@ -82,12 +87,14 @@ export class Manager {
   }
 
   async #serve(signal: AbortSignal): Promise<ManagerOutcome> {
-    const { caches, doors = [], log } = this.#options;
+    const { caches, doors = [], gates = [], log } = this.#options;
     const started: Component[] = [];
     try {
+      await this.#startAll(doors, started, signal);
       await Promise.all(caches.map((cache) => cache.whenSynced(signal)));
       log.info('caches are synced', { caches: caches.map(({ name }) => name) });
-      await this.#startAll(doors, started, signal);
+      await Promise.all(gates.map((gate) => gate(signal)));
+      signal.throwIfAborted();
       this.#ready = true;
       return await this.#lead(signal);
     } finally {

@@ -61,6 +61,7 @@ const replica = async (
     base: [component('probes')],
     caches: [informer],
     doors: [component('door')],
+    gates: [async () => void diary.push(`gate passed${informer.cache.synced ? ' synced' : ''}`)],
     controllers: [controller],
     election,
     clock: systemClock,
@@ -86,7 +87,7 @@ const replica = async (
 };
 
 describe('a manager', () => {
-  test('starts and stops in order: probes, caches, doors, lease, controllers, and back', async () => {
+  test('starts and stops in order: probes, doors, caches, gates, lease, controllers, and back', async () => {
     const namespace = await api.createNamespace();
     await using one = await replica(namespace);
     await eventually(() => expect(one.diary).toContain('reconcile'));
@@ -95,7 +96,13 @@ describe('a manager', () => {
     expect(await one.ended).toBe('stopped');
     expect(one.manager.ready).toBe(false);
     const steps = one.diary.filter((step) => step !== 'reconcile');
-    expect(steps).toEqual(['probes starts', 'door starts synced', 'door stops', 'probes stops']);
+    expect(steps).toEqual([
+      'probes starts',
+      'door starts',
+      'gate passed synced',
+      'door stops',
+      'probes stops',
+    ]);
   });
 
   test('lets a reconcile end before it releases the lease, and the next replica goes on at once', async () => {
@@ -149,7 +156,7 @@ describe('a manager', () => {
     await eventually(() =>
       expect(one.diary.filter((step) => step === 'reconcile').length).toBeGreaterThan(1),
     );
-    expect(two.diary).toEqual(['probes starts', 'door starts synced']);
+    expect(two.diary).toEqual(['probes starts', 'door starts', 'gate passed synced']);
   });
 
   test('ends well when it is stopped before its caches could sync', async () => {

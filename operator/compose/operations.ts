@@ -1,0 +1,60 @@
+import { CRD_REVISION } from '../api/crd.ts';
+import type { Config } from '../config/schema.ts';
+import type { IssuerKeyring } from '../issuer/keys/keyring.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { createCrdRevisions } from '../kube/crd-revisions.ts';
+import { ISSUED_TOKENS, OAUTH_CLIENTS, SIGNING_KEYS, TOKENS } from '../kube/resource-types.ts';
+import { createLoopCheck } from '../ops/health.ts';
+import type { PrometheusMetrics } from '../ops/metrics.ts';
+import { createOpsServer } from '../ops/server.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { Component } from '../runtime/manager.ts';
+import { clockAgrees, informersAlive, informersInStep, watchedTypes } from './health.ts';
+import type { Informers } from './informers.ts';
+
+/** What the operations listener reports on. */
+export interface OperationsParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: PrometheusMetrics;
+  readonly client: KubeClient;
+  readonly informers: Informers;
+  readonly isServing: () => boolean;
+  readonly keyring: IssuerKeyring;
+}
+
+/** Probes and metrics: first up, last down. */
+export const operationsComponent = (config: Config, parts: OperationsParts): Component => {
+  const { client, clock, informers, keyring, log, metrics } = parts;
+  const watched = watchedTypes(informers);
+  const loop = createLoopCheck(clock);
+  const stopping = new AbortController();
+  const types = [TOKENS, ISSUED_TOKENS, OAUTH_CLIENTS, SIGNING_KEYS];
+  const crds = createCrdRevisions({ client, clock, types, wanted: CRD_REVISION });
+  const server = createOpsServer({
+    address: config.ops.address,
+    registry: metrics.registry,
+    live: [loop, informersAlive(watched, clock)],
+    ready: [
+      informersInStep(watched, clock),
+      { name: 'crds', problem: () => crds.problem() },
+      clockAgrees(() => client.clockSkewSeconds()),
+      { name: 'keyring', problem: () => (keyring.loaded ? undefined : 'the signing key is not read yet') },
+      { name: 'started', problem: () => (parts.isServing() ? undefined : 'starting or stopping') },
+    ],
+  });
+  return {
+    name: 'operations',
+    start: async () => {
+      crds.start(stopping.signal);
+      const port = await server.start();
+      log.info('operations listener started', { host: config.ops.address.host, port });
+    },
+    stop: async () => {
+      stopping.abort();
+      loop.stop();
+      await server.stop();
+    },
+  };
+};
