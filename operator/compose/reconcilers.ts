@@ -7,19 +7,16 @@ import { newClientSecret } from '../crypto/client-secret.ts';
 import { joseKeyPairs } from '../crypto/key-pairs.ts';
 import { findJwkProblem } from '../crypto/public-jwk.ts';
 import { SIGNING_KEY_LABEL } from '../domain/key-secrets.ts';
-import type { IssuerKeyring } from '../issuer/keys/keyring.ts';
-import type { KubeClient } from '../kube/client.ts';
 import { listWatchObjects } from '../kube/list-watch.ts';
 import { createResourceClient } from '../kube/resource-client.ts';
 import { CONFIG_MAPS, OAUTH_CLIENTS, SECRETS, SIGNING_KEYS, TOKENS } from '../kube/resource-types.ts';
 import { buildSecretMeta } from '../kube/secret-meta.ts';
 import { jsonFetcher } from '../outbound/fetch-json.ts';
 import type { ConfigMap } from '../ports/config-maps.ts';
-import type { EventRecorder } from '../ports/events.ts';
-import type { Metrics } from '../ports/metrics.ts';
-import type { NamedSecrets, Secret } from '../ports/secrets.ts';
+import type { Secret } from '../ports/secrets.ts';
 import { ClientCredentialsReconciler } from '../reconcilers/client-credentials.ts';
 import { clientOfFollower, clientOfSecret, clientTriggers } from '../reconcilers/client-triggers.ts';
+import { HandedOutExpirations } from '../reconcilers/handed-out-expirations.ts';
 import { OAuthClientReconciler } from '../reconcilers/oauth-clients.ts';
 import {
   signingKeyOfFollower,
@@ -30,9 +27,9 @@ import {
 import { SigningKeyReconciler } from '../reconcilers/signing-keys.ts';
 import { tokenTriggers } from '../reconcilers/token-triggers.ts';
 import { TokenReconciler } from '../reconcilers/tokens.ts';
-import { Controller, type ControllerOptions } from '../runtime/controller.ts';
-import type { ReflectorSurroundings } from '../runtime/informer.ts';
-import type { Informers } from './informers.ts';
+import { Controller } from '../runtime/controller.ts';
+import { wireIssuedTokens } from './issued-tokens.ts';
+import { byGoodClock, type ReconcilerParts, type Wired } from './reconciler-parts.ts';
 import { issuerSettingsOf } from './settings.ts';
 
 /** The controllers, and what puts keys into their queues. */
@@ -43,36 +40,12 @@ export interface Reconcilers {
   disconnect(): void;
 }
 
-/** What every reconciler is built from. */
-export interface ReconcilerParts extends ReflectorSurroundings {
-  readonly metrics: Metrics;
-  /** Refuses writes while this replica does not lead. */
-  readonly writer: KubeClient;
-  readonly informers: Informers;
-  readonly named: NamedSecrets;
-  readonly keyring: IssuerKeyring;
-  readonly events: EventRecorder;
-  /** False while this clock is too far off the API server's to issue, expire or collect by it. */
-  readonly isClockUsable: () => boolean;
-}
-
 /** Tokens worked on at a time: enough to keep an API server of many cores busy, few enough for one of two. */
 const TOKENS_AT_A_TIME = 32;
 /** Clients whose Secrets and issuers are looked at at a time; an issuer may take its 5 s. */
 const CREDENTIALS_AT_A_TIME = 4;
 
-const ASK_CLOCK_AGAIN_MS = 15_000;
-
-/** Puts off what depends on the time while this clock can't be trusted; revocation counts at the doors without it. */
-const byGoodClock =
-  (
-    { isClockUsable }: ReconcilerParts,
-    reconcile: ControllerOptions['reconcile'],
-  ): ControllerOptions['reconcile'] =>
-  async (key, signal) =>
-    isClockUsable() ? reconcile(key, signal) : { kind: 'requeue', afterMs: ASK_CLOCK_AGAIN_MS };
-
-const wireTokens = (config: Config, parts: ReconcilerParts) => {
+const wireTokens = (config: Config, parts: ReconcilerParts): Wired => {
   const { informers, writer } = parts;
   const caches = {
     tokens: informers.tokens.cache,
@@ -99,7 +72,7 @@ const wireTokens = (config: Config, parts: ReconcilerParts) => {
   return { controllers: [controller], connect };
 };
 
-const wireClients = (config: Config, parts: ReconcilerParts) => {
+const wireClients = (config: Config, parts: ReconcilerParts): Wired => {
   const { informers, writer, named } = parts;
   const clients = informers.clients.cache;
   const sinks = {
@@ -152,15 +125,17 @@ const wireClients = (config: Config, parts: ReconcilerParts) => {
   return { controllers: [registers, verifies], connect };
 };
 
-const wireSigningKeys = ({ kubernetes }: Config, parts: ReconcilerParts) => {
+const wireSigningKeys = ({ kubernetes }: Config, parts: ReconcilerParts): Wired => {
   const { informers, writer, named } = parts;
   const { namespace } = kubernetes;
   const signingKeys = informers.signingKeys.cache;
+  const handedOut = new HandedOutExpirations(informers.issued.cache);
   const reconciler = new SigningKeyReconciler({
     ...parts,
     namespace,
     signingKeys,
     tokens: informers.tokens.cache,
+    handedOut,
     configMaps: informers.configMaps.cache,
     keySecrets: listWatchObjects<Secret>(writer, SECRETS, { namespace, labelSelector: SIGNING_KEY_LABEL }),
     keyPairs: joseKeyPairs(),
@@ -180,6 +155,7 @@ const wireSigningKeys = ({ kubernetes }: Config, parts: ReconcilerParts) => {
   };
   const connect = (): (() => void) => {
     const stops = [
+      handedOut.connect(),
       signingKeys.onChange(({ key }) => {
         controller.queue.add(key, 'high');
         for (const other of signingKeyTriggers(signingKeys)) controller.queue.add(other, 'high');
@@ -197,7 +173,9 @@ const wireSigningKeys = ({ kubernetes }: Config, parts: ReconcilerParts) => {
 
 /** Builds the reconcilers of every kind, each with its controller and its triggers. */
 export const buildReconcilers = (config: Config, parts: ReconcilerParts): Reconcilers => {
-  const wired = [wireSigningKeys(config, parts), wireClients(config, parts), wireTokens(config, parts)];
+  const wired = [wireSigningKeys, wireClients, wireTokens, wireIssuedTokens].map((wire) =>
+    wire(config, parts),
+  );
   let stops: (() => void)[] = [];
   return {
     controllers: wired.flatMap(({ controllers }) => controllers),

@@ -1,9 +1,7 @@
 import { keyOf } from '../api/meta.ts';
 import type { KeyEntry, SigningKey } from '../api/signing-key.ts';
-import type { Token } from '../api/token.ts';
 import { buildJwks, compromisedKids } from '../domain/jwks.ts';
 import { planSigningKey, type SigningKeyPlan } from '../domain/rotation-plan.ts';
-import type { Cache } from '../ports/cache.ts';
 import type { Clock } from '../ports/clock.ts';
 import { ApiError, getIfThere, isConflict, isRefused } from '../ports/kube.ts';
 import type { Log } from '../ports/log.ts';
@@ -24,16 +22,16 @@ import {
   type SigningKeySinks,
   writeSigningKeyStatus,
 } from './signing-key-writes.ts';
-import { lastExpirations } from './token-expirations.ts';
+import { lastExpirations, type TokenExpirations } from './token-expirations.ts';
 
 /** All that the reconciler of SigningKeys works with. */
 export type SigningKeyReconcilerOptions = SigningKeySources &
   SigningKeySinks &
-  JwksSinks & {
+  JwksSinks &
+  /** Of caches that are synced before the first pass. */
+  TokenExpirations & {
     /** The operator's own: a SigningKey elsewhere is none. */
     readonly namespace: string;
-    /** Indexed by {@link TOKEN_INDEXERS}; synced before the first pass. */
-    readonly tokens: Cache<Token>;
     readonly named: NamedSecrets;
     readonly clock: Clock;
     readonly log: Log;
@@ -113,11 +111,11 @@ export class SigningKeyReconciler {
 
   /** Plans, makes the keys that the plan asks for, and plans again with them. */
   async #plan(signingKey: SigningKey, signal: AbortSignal): Promise<Planned> {
-    const { tokens, clock } = this.#options;
+    const { clock } = this.#options;
     const observed = await observeSigningKey(this.#options, signingKey, signal);
     const now = clock.now();
     const compromised = compromisedKids([signingKey, ...this.#others(signingKey)]);
-    const rest = { compromised, lastExpirationOf: lastExpirations(tokens, now), now };
+    const rest = { compromised, lastExpirationOf: lastExpirations(this.#options, now), now };
     const plan = planSigningKey({ ...observed.observation, ...rest });
     if (plan.generate.length === 0) return { plan, observed };
     const secrets = new Map(observed.secrets);

@@ -1,6 +1,7 @@
 import type { Token } from '../api/token.ts';
 import { floorSeconds, formatTime, secondsOf } from '../domain/timestamps.ts';
 import type { Cache } from '../ports/cache.ts';
+import type { HandedOutExpirations } from './handed-out-expirations.ts';
 import { TOKEN_INDEX } from './token-indexes.ts';
 
 /** When the last good token of a key expires, in seconds since the Unix epoch. */
@@ -31,22 +32,38 @@ const lastOf = ({ status }: Token, kid: string): string => {
   return last;
 };
 
+/** What knows of good tokens. */
+export interface TokenExpirations {
+  /** Indexed by {@link TOKEN_INDEXERS}. */
+  readonly tokens: Pick<Cache<Token>, 'byIndex'>;
+  readonly handedOut: Pick<HandedOutExpirations, 'lastOf'>;
+}
+
+/** When the last declared one expires; `start` where none expires later. */
+const lastDeclared = (tokens: TokenExpirations['tokens'], kid: string, start: number): number | 'never' => {
+  const written = formatTime(start);
+  let last = written;
+  for (const token of tokens.byIndex(TOKEN_INDEX.anyKid, kid)) {
+    if (token.status?.blacklisted?.flag === true) continue;
+    const expiration = lastOf(token, kid);
+    if (expiration === 'never') return 'never';
+    if (expiration > last) last = expiration;
+  }
+  return last === written ? start : secondsOf(last);
+};
+
 /**
- * Answers from the Token cache, as it is when a kid is asked for the first time; blacklisted and expired ones need no key. For one
- * pass. A key may have every Token there is, and the event loop waits meanwhile: so texts are compared and only one is parsed.
+ * Answers from what is known when a kid is asked for the first time; blacklisted and expired tokens need no key. For one pass. A
+ * key may have every declared Token there is, and the event loop waits meanwhile: so texts are compared and only one is parsed.
  */
-export const lastExpirations = (tokens: Cache<Token>, now: number): LastExpirationOf => {
+export const lastExpirations = ({ tokens, handedOut }: TokenExpirations, now: number): LastExpirationOf => {
   const answers = new Map<string, number | 'never' | undefined>();
+  const start = floorSeconds(now);
   const find = (kid: string): number | 'never' | undefined => {
-    const start = formatTime(floorSeconds(now));
-    let last = start;
-    for (const token of tokens.byIndex(TOKEN_INDEX.anyKid, kid)) {
-      if (token.status?.blacklisted?.flag === true) continue;
-      const expiration = lastOf(token, kid);
-      if (expiration === 'never') return 'never';
-      if (expiration > last) last = expiration;
-    }
-    return last === start ? undefined : secondsOf(last);
+    const declared = lastDeclared(tokens, kid, start);
+    if (declared === 'never') return 'never';
+    const last = handedOut.lastOf(kid, declared);
+    return last === start ? undefined : last;
   };
   return (kid) => {
     if (!answers.has(kid)) answers.set(kid, find(kid));

@@ -1,7 +1,12 @@
 import { MANAGED_BY_LABEL, MANAGER } from '../../../operator/api/meta.ts';
 import type { SigningKey } from '../../../operator/api/signing-key.ts';
 import type { Token } from '../../../operator/api/token.ts';
-import { listWatchObjects, listWatchSecretMeta } from '../../../operator/kube/list-watch.ts';
+import { ISSUED_INDEXERS, type IssuedRecord } from '../../../operator/domain/issued-record.ts';
+import {
+  listWatchIssuedRecords,
+  listWatchObjects,
+  listWatchSecretMeta,
+} from '../../../operator/kube/list-watch.ts';
 import { CONFIG_MAPS, SIGNING_KEYS, TOKENS } from '../../../operator/kube/resource-types.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import type { ConfigMap } from '../../../operator/ports/config-maps.ts';
@@ -27,6 +32,12 @@ export const buildCaches = ({ client, log, metrics }: TestKube, namespace: strin
       name: 'tokens',
       sources: [{ namespace, listWatch: listWatchObjects<Token>(client, TOKENS, { namespace }) }],
       indexers: TOKEN_INDEXERS,
+    }),
+    records: new Informer<IssuedRecord>({
+      ...around,
+      name: 'issuedtokens',
+      sources: [{ namespace, listWatch: listWatchIssuedRecords(client, { namespace }) }],
+      indexers: ISSUED_INDEXERS,
     }),
     secrets: new Informer<SecretMeta>({
       ...around,

@@ -11,6 +11,7 @@ import type { ConfigMap } from '../../../operator/ports/config-maps.ts';
 import type { EventNote } from '../../../operator/ports/events.ts';
 import { isNotFound } from '../../../operator/ports/kube.ts';
 import type { Secret } from '../../../operator/ports/secrets.ts';
+import { HandedOutExpirations } from '../../../operator/reconcilers/handed-out-expirations.ts';
 import {
   signingKeyOfFollower,
   signingKeyOfJwks,
@@ -28,7 +29,7 @@ import { buildCaches } from './signing-key-caches.ts';
 
 export const ISSUER_URL = 'https://issuer.example.com/m2m';
 
-type Kind = 'SigningKey' | 'Secret' | 'ConfigMap' | 'Token';
+type Kind = 'SigningKey' | 'Secret' | 'ConfigMap' | 'Token' | 'IssuedToken';
 
 /** A namespace of a real API server as the operator's own, the SigningKey reconciler and the keyring on real caches, and a clock that the test moves. */
 export class SigningKeyStage implements AsyncDisposable {
@@ -68,7 +69,10 @@ export class SigningKeyStage implements AsyncDisposable {
   async start(): Promise<void> {
     const { client, log, metrics } = this.kube;
     const { namespace, clock } = this;
-    const { around, signingKeys, tokens, secrets, configMaps, named } = buildCaches(this.kube, namespace);
+    const { around, named, ...informersByKind } = buildCaches(this.kube, namespace);
+    const { signingKeys, tokens, records, secrets, configMaps } = informersByKind;
+    const handedOut = new HandedOutExpirations(records.cache);
+    handedOut.connect();
     const keyPairs = joseKeyPairs();
     const secretClient = createResourceClient<Secret>(client, SECRETS);
     const reconciler = new SigningKeyReconciler({
@@ -76,6 +80,7 @@ export class SigningKeyStage implements AsyncDisposable {
       signingKeys: signingKeys.cache,
       configMaps: configMaps.cache,
       tokens: tokens.cache,
+      handedOut,
       signingKeyClient: guardClient(createResourceClient<SigningKey>(client, SIGNING_KEYS), this),
       secretClient: guardClient(secretClient, this),
       configMapClient: guardClient(createResourceClient<ConfigMap>(client, CONFIG_MAPS), this),
@@ -117,7 +122,7 @@ export class SigningKeyStage implements AsyncDisposable {
         }),
     });
     const ending = new AbortController();
-    const informers = [signingKeys, tokens, secrets, configMaps];
+    const informers = Object.values(informersByKind);
     keyring.start();
     for (const informer of informers) informer.start(ending.signal);
     await Promise.all(informers.map((informer) => informer.whenSynced(ending.signal)));

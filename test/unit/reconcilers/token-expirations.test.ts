@@ -27,6 +27,10 @@ const tokens = (...statuses: TokenStatus[]) => {
   }
   return store;
 };
+/** Handed-out tokens of which the last of any key expires at that time. */
+const handedOut = (last?: number | 'never') => ({
+  lastOf: (_: string, start: number) => (typeof last === 'string' ? last : Math.max(start, last ?? 0)),
+});
 const previous = (keyID: string, seconds: number) => [
   { id: 'p', issuedAt: at(-1), expiration: at(seconds), keyID },
 ];
@@ -63,7 +67,7 @@ test.each<[string, TokenStatus[], number | 'never' | undefined]>([
   ['an expired token has', [{ keyID: 'k', expiration: at(0) }], undefined],
   ['a blacklisted token has', [{ keyID: 'k', blacklisted }], undefined],
 ])('a key that %s', (_, statuses, expected) => {
-  const last = lastExpirations(tokens(...statuses), NOW)('k');
+  const last = lastExpirations({ tokens: tokens(...statuses), handedOut: handedOut() }, NOW)('k');
   expect(typeof last === 'number' ? last - NOW / 1000 : last).toEqual(expected);
 });
 
@@ -71,7 +75,7 @@ test('of a key that every token has, one time is parsed and the others are compa
   const many = tokens(...Array.from({ length: 500 }, (_, n) => ({ keyID: 'k', expiration: at(n + 1) })));
   const parse = jest.spyOn(Date, 'parse');
   try {
-    expect(lastExpirations(many, NOW)('k')).toBe(NOW / 1000 + 500);
+    expect(lastExpirations({ tokens: many, handedOut: handedOut() }, NOW)('k')).toBe(NOW / 1000 + 500);
     expect(parse.mock.calls.length).toBe(1);
   } finally {
     parse.mockRestore();
@@ -94,6 +98,19 @@ test('a token without expiration ends the search', () => {
       },
     },
   });
-  expect(lastExpirations(counted, NOW)('k')).toBe('never');
+  expect(lastExpirations({ tokens: counted, handedOut: handedOut() }, NOW)('k')).toBe('never');
   expect(looked).toBe(1);
+});
+
+test.each<[string, TokenStatus[], number | 'never' | undefined, number | 'never' | undefined]>([
+  ['it expires later', [{ keyID: 'k', expiration: at(60) }], 90, 90],
+  ['it expires earlier', [{ keyID: 'k', expiration: at(60) }], 30, 60],
+  ['it never does', [{ keyID: 'k', expiration: at(60) }], 'never', 'never'],
+  ['the declared one never does', [{ keyID: 'k' }], 90, 'never'],
+  ['it is the only one', [], 90, 90],
+  ['it has expired', [], -1, undefined],
+])('of a handed-out token beside declared ones: %s', (_, statuses, last, expected) => {
+  const expiration = typeof last === 'number' ? NOW / 1000 + last : last;
+  const found = lastExpirations({ tokens: tokens(...statuses), handedOut: handedOut(expiration) }, NOW)('k');
+  expect(typeof found === 'number' ? found - NOW / 1000 : found).toEqual(expected);
 });

@@ -1,0 +1,98 @@
+import { keyOf } from '../api/meta.ts';
+import type { OAuthClient } from '../api/oauth-client.ts';
+import { ISSUED_INDEX, type IssuedRecord, isRevocationAsked } from '../domain/issued-record.ts';
+import type { Cache, CacheChange } from '../ports/cache.ts';
+import type { Keyring } from '../ports/signing.ts';
+import { BulkQueue, type KeySink } from '../runtime/bulk-queue.ts';
+import { planRecord, type RecordSources } from './issued-tokens.ts';
+import type { RecordSchedule } from './record-schedule.ts';
+
+/** What tells that a record has to be looked at again. */
+export type IssuedTokenTriggerOptions = RecordSources & {
+  readonly records: Cache<IssuedRecord>;
+  readonly clients: Pick<Cache<OAuthClient>, 'onChange'>;
+  readonly keyring: Pick<Keyring, 'phase' | 'onChange'>;
+  readonly queue: KeySink;
+  readonly schedule: Pick<RecordSchedule, 'add' | 'delete' | 'stop'>;
+};
+
+function* keysOf(records: Iterable<IssuedRecord>): Generator<string> {
+  for (const { metadata } of records) yield keyOf(metadata);
+}
+
+/**
+ * Looks at each record as it changes, and lets into the queue only those with which something is to be done: of the thousands
+ * that are made in a second nearly all just wait for their time, which costs an entry in the schedule. Before this replica
+ * leads nothing is looked at.
+ */
+export class IssuedTokenTriggers {
+  readonly #options: IssuedTokenTriggerOptions;
+  readonly #bulk: BulkQueue;
+  /** Of records that are there, without those that are compromised already. */
+  readonly #kids = new Set<string>();
+  #stops: (() => void)[] = [];
+  #isLeading = false;
+
+  constructor(options: IssuedTokenTriggerOptions) {
+    this.#options = options;
+    this.#bulk = new BulkQueue({ add: (key, priority) => this.#sift(key, priority) }, options.clock);
+  }
+
+  /** To be called before the caches start. */
+  connect(): void {
+    const { records, clients, keyring } = this.#options;
+    this.#stops = [
+      records.onChange((change) => this.#onRecord(change)),
+      clients.onChange((change) => this.#onClient(change)),
+      keyring.onChange(() => this.#onKeyring()),
+    ];
+  }
+
+  /** This replica leads from now on, with its caches synced: looks at every record there is, a piece a turn of the event loop. */
+  lead(): void {
+    this.#isLeading = true;
+    this.#bulk.add(this.#options.records.keys());
+  }
+
+  disconnect(): void {
+    for (const stop of this.#stops) stop();
+    this.#isLeading = false;
+    this.#bulk.stop();
+    this.#options.schedule.stop();
+  }
+
+  #sift(key: string, priority: 'high' | 'normal' | 'low' = 'normal'): void {
+    const { records, keyring, queue, schedule } = this.#options;
+    const record = records.get(key);
+    if (record === undefined) return;
+    if (keyring.phase(record.keyID) !== 'Compromised') this.#kids.add(record.keyID);
+    const plan = planRecord(this.#options, record);
+    if (plan.kind !== 'wait') queue.add(key, priority);
+    else if (plan.requeueAt !== undefined) schedule.add(key, plan.requeueAt);
+  }
+
+  /** A revocation that somebody asks for does not wait behind what is collected. */
+  #onRecord(change: CacheChange<IssuedRecord>): void {
+    if (!this.#isLeading) return;
+    if (change.type === 'delete') this.#options.schedule.delete(change.key);
+    else this.#sift(change.key, isRevocationAsked(change.object) ? 'high' : 'normal');
+  }
+
+  /** Records of a client that is gone, or was made anew under its name. */
+  #onClient(change: CacheChange<OAuthClient>): void {
+    const isAnother = change.type === 'delete' || change.old === undefined;
+    if (!this.#isLeading || !isAnother) return;
+    const { records } = this.#options;
+    this.#bulk.add(keysOf(records.byIndex(ISSUED_INDEX.client, change.key)), `client ${change.key}`);
+  }
+
+  #onKeyring(): void {
+    if (!this.#isLeading) return;
+    const { records, keyring } = this.#options;
+    for (const kid of this.#kids) {
+      const isCompromised = keyring.phase(kid) === 'Compromised';
+      if (isCompromised) this.#bulk.add(keysOf(records.byIndex(ISSUED_INDEX.kid, kid)), `kid ${kid}`);
+      if (isCompromised || records.countByIndex(ISSUED_INDEX.kid, kid) === 0) this.#kids.delete(kid);
+    }
+  }
+}
