@@ -29,7 +29,7 @@ export interface AuthenticatedClient {
   readonly assertionID?: string | undefined;
 }
 
-/** Finds out which client is calling. @throws IssuerFailure `Refused` with `invalid_client` (one text for every cause), `Exhausted` or `Unavailable` */
+/** Finds out which client is calling. @throws IssuerFailure `Refused` with `invalid_client` (one text for every cause, another beyond the limit of failures) or `Unavailable` */
 export type AuthenticateClient = (credentials: ClientCredentials, call: Call) => Promise<AuthenticatedClient>;
 
 /** What a token is asked for with. */

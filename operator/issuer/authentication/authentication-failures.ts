@@ -1,6 +1,6 @@
 import type { Log } from '../../ports/log.ts';
 import type { Metrics } from '../../ports/metrics.ts';
-import { IssuerFailure, refused } from '../failure.ts';
+import { type IssuerFailure, refused } from '../failure.ts';
 import type { Attempt, FailureLimit } from './failure-limit.ts';
 
 /** Why a client did not authenticate: for log and metric alone, the caller learns none of it. */
@@ -44,8 +44,9 @@ export const createAuthenticationFailures = ({
     // Who floods the door must not flood the log.
     if (isWithin) log.info('a client failed to authenticate', fields);
     else log.debug('a client failed to authenticate, beyond its limit', fields);
-    return isWithin
-      ? refused('invalid_client', 'client authentication failed', detail)
-      : new IssuerFailure('Exhausted', 'too many failed client authentications, try again later', { detail });
+    const message = isWithin
+      ? 'client authentication failed'
+      : 'too many failed client authentications, try again later';
+    return refused('invalid_client', message, detail);
   },
 });

@@ -4,6 +4,7 @@ import { type CheckAssertion, JWT_BEARER } from '../../../../operator/issuer/aut
 import { createAuthenticateClient } from '../../../../operator/issuer/authentication/authenticate-client.ts';
 import { createAuthenticationFailures } from '../../../../operator/issuer/authentication/authentication-failures.ts';
 import { createFailureLimit } from '../../../../operator/issuer/authentication/failure-limit.ts';
+import type { IssuerFailure } from '../../../../operator/issuer/failure.ts';
 import type { AuthenticateClient, ClientCredentials } from '../../../../operator/issuer/use-cases.ts';
 import { type TestSigner, testSigner } from '../../../support/assertions.ts';
 import { FakeClock, settle } from '../../../support/fake-clock.ts';
@@ -218,16 +219,22 @@ describe('while the cache is not in step', () => {
 
 describe('beyond the limit of failures', () => {
   const fail = async (door: AuthenticateClient, times: number): Promise<unknown[]> => {
-    const codes: unknown[] = [];
+    const told: unknown[] = [];
     for (let at = 0; at < times; at++) {
-      codes.push(await door(wrong, call).catch(({ code }: { code: string }) => code));
+      const failure = await door(wrong, call).catch((error: IssuerFailure) => error);
+      expect(failure).toMatchObject({ code: 'Refused', oauthCode: 'invalid_client' });
+      told.push('message' in failure && failure.message);
     }
-    return codes;
+    return told;
   };
 
   test('wrong secrets are told so, and the right one is accepted', async () => {
     const door = doorOf(clientWith(SECRET));
-    expect(await fail(door, 12)).toEqual([...Array(10).fill('Refused'), 'Exhausted', 'Exhausted']);
+    const [failed, tooMany] = [
+      'client authentication failed',
+      'too many failed client authentications, try again later',
+    ];
+    expect(await fail(door, 12)).toEqual([...Array(10).fill(failed), tooMany, tooMany]);
     expect(await door(right, call)).toMatchObject({ method: 'clientSecret' });
     expect(await door(wrong, { ...call, address: '192.0.2.2' }).catch(({ code }) => code)).toBe('Refused');
   });
