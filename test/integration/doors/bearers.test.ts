@@ -1,0 +1,241 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { bodyOf } from '../../support/api.ts';
+import { assertionClaims, startOpenIDProvider, testSigner } from '../../support/assertions.ts';
+import { eventually } from '../../support/eventually.ts';
+import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
+import {
+  GROUP_VERSION,
+  type Installation,
+  install,
+  oauthClient,
+  SYSTEM,
+  signingKey,
+} from '../../support/installation.ts';
+import { AUDIENCE, type DoorClient, headerOf, makeClient, payloadOf } from './stage.ts';
+
+/** Which bearers GetTokens and DeleteTokens take: over a socket, by the compiled operator and a real API server. */
+
+const ISSUER = 'https://localhost:9101/m2m-oauth-server';
+let installation: Installation;
+let namespace: string;
+let door: GrpcClient;
+
+beforeAll(async () => {
+  installation = await install();
+  namespace = await installation.api.createNamespace('bearers');
+  const operator = await installation.operator();
+  await operator.ready();
+  door = await connectGrpc(operator);
+}, 900_000);
+
+afterAll(async () => {
+  door?.close();
+  await installation?.close();
+});
+
+const REFUSED = { code: 'UNAUTHENTICATED' };
+
+const tokenOf = async (client: DoorClient, more: { expiration?: bigint } = {}): Promise<string> =>
+  (
+    await door.createToken({
+      grantType: 'client_credentials',
+      clientId: client.id,
+      clientSecret: client.secret,
+      audience: [AUDIENCE],
+      ...more,
+    })
+  ).accessToken;
+
+const idOf = (jwt: string): string => String(payloadOf(jwt).jti);
+const accepts = async (jwt: string): Promise<void> => {
+  const found = await door.getTokens(`Bearer ${jwt}`, { idFilter: [idOf(jwt)] });
+  expect(found.map(({ id }) => id)).toEqual([idOf(jwt)]);
+};
+/** Both calls that need a bearer refuse it, and nothing becomes of the token. */
+const refuses = async (authorization: string | undefined): Promise<void> => {
+  expect(await refusalOf(door.getTokens(authorization))).toMatchObject(REFUSED);
+  expect(await refusalOf(door.deleteTokens(authorization, []))).toMatchObject(REFUSED);
+};
+
+test.each<[string, string | undefined]>([
+  ['none', undefined],
+  ['an empty one', ''],
+  ['a scheme alone', 'Bearer'],
+  ['another scheme', 'Basic Zm9vOmJhcg=='],
+  ['garbage', 'Bearer garbage'],
+  ['garbage in three parts', 'Bearer a.b.c'],
+  ['two in one', 'Bearer a.b.c d.e.f'],
+])('%s is refused', async (_name, authorization) => {
+  await refuses(authorization);
+});
+
+test('a good one is accepted, whatever the case of its scheme', async () => {
+  const jwt = await tokenOf(await makeClient(installation, namespace));
+  await accepts(jwt);
+  for (const scheme of ['bearer', 'BEARER']) {
+    expect(await door.getTokens(`${scheme} ${jwt}`)).toHaveLength(1);
+  }
+});
+
+test('a JWT that somebody else has signed is refused, whatever it says', async () => {
+  const client = await makeClient(installation, namespace);
+  const genuine = await tokenOf(client);
+  const stranger = await testSigner();
+  const kid = String(headerOf(genuine).kid);
+  await refuses(`Bearer ${await stranger.sign(payloadOf(genuine), { kid })}`);
+  await refuses(`Bearer ${await stranger.sign(payloadOf(genuine))}`);
+  const [header, payload] = genuine.split('.');
+  await refuses(`Bearer ${header}.${payload}.`);
+  const none = Buffer.from(JSON.stringify({ alg: 'none', kid })).toString('base64url');
+  await refuses(`Bearer ${none}.${payload}.`);
+});
+
+test('a bearer of another issuer is refused', async () => {
+  await using provider = await startOpenIDProvider();
+  await refuses(`Bearer ${await provider.issue(ISSUER)}`);
+  const stranger = await testSigner();
+  await refuses(`Bearer ${await stranger.sign(assertionClaims('https://other.example.com', ISSUER))}`);
+});
+
+test('an expired one is refused', async () => {
+  const client = await makeClient(installation, namespace);
+  const jwt = await tokenOf(client, { expiration: BigInt(Math.floor(Date.now() / 1000) + 2) });
+  await accepts(jwt);
+  await eventually(async () => (await refusalOf(door.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
+  expect(Math.floor(Date.now() / 1000)).toBeGreaterThanOrEqual(Number(payloadOf(jwt).exp));
+  await refuses(`Bearer ${jwt}`);
+});
+
+test.each([
+  ['by its owner', async (jwt: string) => void (await door.deleteTokens(`Bearer ${jwt}`, [idOf(jwt)]))],
+  [
+    'by a patch of spec.revoked',
+    async (jwt: string) =>
+      void bodyOf(await installation.api.patch(issued(jwt), 'merge', { spec: { revoked: true } })),
+  ],
+  [
+    'by a patch of its status',
+    async (jwt: string) => {
+      const blacklisted = { flag: true, timestamp: new Date().toISOString() };
+      const patch = { status: { blacklisted } };
+      bodyOf(await installation.api.patch(issued(jwt), 'merge', patch, { subresource: 'status' }));
+    },
+  ],
+  ['by deleting its record', async (jwt: string) => void bodyOf(await installation.api.delete(issued(jwt)))],
+])('one that was revoked %s is refused', async (_name, revoke) => {
+  const jwt = await tokenOf(await makeClient(installation, namespace));
+  await accepts(jwt);
+  await revoke(jwt);
+  await eventually(async () => (await refusalOf(door.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
+  await refuses(`Bearer ${jwt}`);
+});
+
+const issued = (jwt: string) => ({
+  apiVersion: GROUP_VERSION,
+  kind: 'IssuedToken',
+  metadata: { name: idOf(jwt), namespace },
+});
+
+test('one of a suspended client is refused while that lasts', async () => {
+  const client = await makeClient(installation, namespace);
+  const jwt = await tokenOf(client);
+  const suspend = async (suspended: boolean) =>
+    bodyOf(
+      await installation.api.patch(oauthClient(client.name, namespace), 'merge', { spec: { suspended } }),
+    );
+  await suspend(true);
+  await eventually(async () => (await refusalOf(door.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
+  await refuses(`Bearer ${jwt}`);
+  await suspend(false);
+  await eventually(() => accepts(jwt));
+});
+
+test('one of a client that was made again under the same name is refused, and its record collected', async () => {
+  const client = await makeClient(installation, namespace);
+  const jwt = await tokenOf(client);
+  await accepts(jwt);
+  const ref = oauthClient(client.name, namespace);
+  const { spec } = bodyOf(await installation.api.get(ref));
+  bodyOf(await installation.api.delete(ref));
+  bodyOf(await installation.api.create({ ...ref, spec }));
+  await eventually(async () => bodyOf(await installation.api.get(ref)).status?.clientID === client.id, {
+    timeoutMs: 30_000,
+  });
+  await refuses(`Bearer ${jwt}`);
+  await eventually(async () => (await installation.api.get(issued(jwt))).status === 404, {
+    timeoutMs: 30_000,
+  });
+  await refuses(`Bearer ${jwt}`);
+});
+
+const rotate = async (): Promise<void> => {
+  const value = String(Date.now());
+  const annotations = { 'm2moauth.dev/rotate': value };
+  bodyOf(await installation.api.patch(signingKey(), 'merge', { metadata: { annotations } }));
+  await eventually(
+    async () => bodyOf(await installation.api.get(signingKey())).status.lastHandledRotate === value,
+    { timeoutMs: 60_000 },
+  );
+};
+
+const phaseOf = async (kid: unknown): Promise<string | undefined> =>
+  bodyOf(await installation.api.get(signingKey())).status.keys?.find(
+    (key: { kid: string }) => key.kid === kid,
+  )?.phase;
+
+test('one of a retired key is accepted, and refused once the key is compromised', async () => {
+  const client = await makeClient(installation, namespace);
+  const jwt = await tokenOf(client);
+  const { kid } = headerOf(jwt);
+  await rotate();
+  await eventually(async () => (await phaseOf(kid)) === 'Retired', { timeoutMs: 60_000 });
+  await accepts(jwt);
+  const later = await eventually(
+    async () => {
+      const another = await tokenOf(client);
+      if (headerOf(another).kid === kid) throw new Error('the retired key still signs');
+      return another;
+    },
+    { timeoutMs: 30_000 },
+  );
+  const { spec } = bodyOf(await installation.api.get(signingKey()));
+  const compromised = [...(spec.compromised ?? []), kid];
+  bodyOf(await installation.api.patch(signingKey(), 'merge', { spec: { compromised } }));
+  await eventually(async () => (await refusalOf(door.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
+  await refuses(`Bearer ${jwt}`);
+  await accepts(later);
+  const record = await eventually(
+    async () => {
+      const found = bodyOf(await installation.api.get(issued(jwt)));
+      return found.status?.blacklisted ? found : false;
+    },
+    { timeoutMs: 30_000 },
+  );
+  expect(record).toMatchObject({ status: { blacklisted: { flag: true } } });
+}, 180_000);
+
+test('one of a key that is gone is refused, though its record is there', async () => {
+  const { api } = installation;
+  const jwt = await tokenOf(await makeClient(installation, namespace));
+  const { kid } = headerOf(jwt);
+  bodyOf(await api.delete(signingKey()));
+  const secrets = bodyOf(
+    await api.list({ apiVersion: 'v1', kind: 'Secret', metadata: { namespace: SYSTEM } }),
+  ).items.filter(({ metadata }) => metadata.labels?.['m2moauth.dev/signing-key'] !== undefined);
+  expect(secrets.length).toBeGreaterThan(0);
+  for (const { metadata } of secrets) {
+    bodyOf(await api.delete({ apiVersion: 'v1', kind: 'Secret', metadata }));
+  }
+  bodyOf(await api.create(signingKey()));
+  await eventually(
+    async () => {
+      const { status } = bodyOf(await api.get(signingKey()));
+      return status?.keys?.some(({ phase }: { phase: string }) => phase === 'Active') ?? false;
+    },
+    { timeoutMs: 60_000 },
+  );
+  expect(await phaseOf(kid)).toBeUndefined();
+  await eventually(async () => (await refusalOf(door.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
+  await refuses(`Bearer ${jwt}`);
+  expect((await api.get(issued(jwt))).status).toBe(200);
+}, 120_000);

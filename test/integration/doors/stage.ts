@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import { bodyOf } from '../../support/api.ts';
+import { applyObjects } from '../../support/apply.ts';
+import { eventually } from '../../support/eventually.ts';
+import { conditionOf, type Installation, oauthClient } from '../../support/installation.ts';
+
+/** Clients whose client ID is unique in the cluster, and that can authenticate when it returns. */
+export interface DoorClient {
+  readonly id: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly secret: string;
+}
+
+/** What a client allows unless the test says otherwise. */
+export const AUDIENCE = 'https://api.example.com';
+
+interface ClientChanges {
+  readonly spec?: object;
+  /** Content of its Secret; undefined: no Secret is made. */
+  readonly data?: Readonly<Record<string, string>> | undefined;
+  /** Reason of `CredentialsReady` to wait for. */
+  readonly until?: string;
+}
+
+/** Makes an OAuthClient with a client secret, and waits until it is registered and its credentials are looked at. */
+export const makeClient = async (
+  { api }: Installation,
+  namespace: string,
+  changes: ClientChanges = {},
+): Promise<DoorClient> => {
+  const name = `client-${randomBytes(4).toString('hex')}`;
+  const secret = randomBytes(24).toString('base64url');
+  const { spec = {}, until = 'Verified' } = changes;
+  const data = 'data' in changes ? changes.data : { client_secret: secret };
+  const secretObject = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, namespace },
+    stringData: data,
+  };
+  const client = oauthClient(name, namespace, {
+    clientID: name,
+    owner: `owner-of-${name}`,
+    authentication: { clientSecret: { secretRef: { name, key: 'client_secret' } } },
+    ...spec,
+  });
+  await applyObjects(api, [...(data === undefined ? [] : [secretObject]), client], { namespace });
+  await eventually(
+    async () => {
+      const found = bodyOf(await api.get(client));
+      const reason = conditionOf(found, 'CredentialsReady')?.reason;
+      if (reason !== until) throw new Error(`CredentialsReady is ${reason}`);
+      return found.status.clientID === name;
+    },
+    { timeoutMs: 30_000 },
+  );
+  return { id: name, name, namespace, secret };
+};
+
+/** The part of a JWT in the clear, unverified. */
+export const payloadOf = (jwt: string): Record<string, unknown> =>
+  JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString('utf8'));
+
+/** The header of a JWT, unverified. */
+export const headerOf = (jwt: string): Record<string, unknown> =>
+  JSON.parse(Buffer.from(jwt.split('.')[0] ?? '', 'base64url').toString('utf8'));
