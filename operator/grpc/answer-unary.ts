@@ -7,14 +7,14 @@ export const answerUnary =
   <Request, Response>(
     method: UnaryMethod<Request, Response>,
     tools: DoorTools,
-  ): handleUnaryCall<Uint8Array, Response> =>
+  ): handleUnaryCall<Uint8Array, Buffer> =>
   (call, respond) => {
     const open = openCall(call, method, tools);
     const run = async (): Promise<void> => {
       try {
         const response = await method.run(method.read(call.request), open.context);
         open.context.signal.throwIfAborted();
-        respond(null, response);
+        respond(null, method.write(response));
         open.ended(status.OK);
       } catch (error) {
         const failed = open.failureOf(error);

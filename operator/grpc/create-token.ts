@@ -1,7 +1,7 @@
 import type { CreateToken, TokenRequest } from '../issuer/use-cases.ts';
-import { CreateTokenRequest, type CreateTokenResponse } from './generated/m2moauthserver/pb/service.ts';
+import { CreateTokenRequest, CreateTokenResponse } from './generated/m2moauthserver/pb/service.ts';
 import type { UnaryMethod } from './method.ts';
-import { readMessage } from './wire.ts';
+import { readMessage, writeMessage } from './wire.ts';
 
 /** RFC 6750 §6.1.1. */
 const BEARER = 'Bearer';
@@ -31,6 +31,7 @@ export const createTokenMethod = (
   name: 'CreateToken',
   purpose: 'create token',
   read: (bytes) => readMessage(CreateTokenRequest, bytes),
+  write: (response) => writeMessage(CreateTokenResponse, response),
   successLevel: 'info',
   run: async (message, call) => {
     const token = await createToken(requestOf(message), call);

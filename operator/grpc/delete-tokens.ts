@@ -1,8 +1,8 @@
 import type { Issuer } from '../issuer/use-cases.ts';
-import { DeleteTokensRequest, type DeleteTokensResponse } from './generated/m2moauthserver/pb/service.ts';
+import { DeleteTokensRequest, DeleteTokensResponse } from './generated/m2moauthserver/pb/service.ts';
 import { checkIdFilter } from './id-filter.ts';
 import type { UnaryMethod } from './method.ts';
-import { readMessage } from './wire.ts';
+import { readMessage, writeMessage } from './wire.ts';
 
 /** DeleteTokens (contract §4): blacklists or deletes tokens of the bearer's owner. */
 export const deleteTokensMethod = (
@@ -11,6 +11,7 @@ export const deleteTokensMethod = (
   name: 'DeleteTokens',
   purpose: 'delete tokens',
   read: (bytes) => readMessage(DeleteTokensRequest, bytes),
+  write: (response) => writeMessage(DeleteTokensResponse, response),
   successLevel: 'info',
   run: async ({ idFilter }, call) => {
     const ids = checkIdFilter(idFilter);

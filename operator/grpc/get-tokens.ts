@@ -1,10 +1,10 @@
 import type { TokenRecord } from '../domain/token-record.ts';
 import type { Issuer } from '../issuer/use-cases.ts';
-import { GetTokensRequest, type Token } from './generated/m2moauthserver/pb/service.ts';
+import { GetTokensRequest, Token } from './generated/m2moauthserver/pb/service.ts';
 import { checkIdFilter } from './id-filter.ts';
 import type { StreamMethod } from './method.ts';
 import { tokenMessage } from './token-message.ts';
-import { readMessage } from './wire.ts';
+import { readMessage, writeMessage } from './wire.ts';
 
 /** GetTokens (contract §4): the tokens of the bearer's owner. */
 export const getTokensMethod = (
@@ -13,6 +13,7 @@ export const getTokensMethod = (
   name: 'GetTokens',
   purpose: 'get tokens',
   read: (bytes) => readMessage(GetTokensRequest, bytes),
+  write: (response) => writeMessage(Token, response),
   successLevel: 'debug',
   async *run({ idFilter, includeBlacklisted }, call) {
     const ids = checkIdFilter(idFilter);

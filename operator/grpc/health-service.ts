@@ -26,6 +26,7 @@ const shape = (name: 'Check' | 'Watch' | 'List') => ({
   successLevel: 'debug' as const,
   read: (bytes: Uint8Array): HealthRequest =>
     orMalformed(() => definition[name]?.requestDeserialize(Buffer.from(bytes)) as HealthRequest),
+  write: (response: object): Buffer => definition[name]?.responseSerialize(response) ?? Buffer.alloc(0),
 });
 
 const checkMethod = (health: Health): UnaryMethod<HealthRequest, HealthResponse> => ({

@@ -1,34 +1,85 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { MAX_CONNECTIONS } from './limits.ts';
+import { type AddressInfo, createServer as createPlainServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import type { Log } from '../ports/log.ts';
+import type { ServerCertificates } from '../tls/server-certificates.ts';
 
-/** A bound port whose connections can be counted, and cut. */
+export interface ListenerOptions {
+  /** Undefined: plain text. */
+  readonly certificates: ServerCertificates | undefined;
+  readonly clientCertificateRequired: boolean;
+  readonly maxConnections: number;
+  readonly log: Log;
+}
+
+/** A port whose connections are bounded in number, and can be cut. */
 export interface Listener {
-  /** @throws Error where the address can't be had */
+  /** Resolves with the port. @throws Error where the address can't be had */
   listen(address: { readonly host: string; readonly port: number }): Promise<number>;
   /** Takes no more connections. */
   close(): void;
   /** Ends every connection at once. */
-  destroyAll(): void;
+  cut(): void;
 }
 
-/** Listens in the place of grpc-js, whose own listener knows no bound. */
-export const createListener = (onConnection: (socket: Socket) => void): Listener => {
+/** From the first byte to an agreed key. */
+const HANDSHAKE_MS = 10_000;
+
+const tlsOptions = (certificates: ServerCertificates, clientCertificateRequired: boolean): TlsOptions => ({
+  ...certificates.context,
+  requestCert: clientCertificateRequired,
+  rejectUnauthorized: clientCertificateRequired,
+  ALPNProtocols: ['h2'],
+  handshakeTimeout: HANDSHAKE_MS,
+});
+
+const createSecureServer = (
+  certificates: ServerCertificates,
+  options: ListenerOptions,
+  onConnection: (socket: Socket) => void,
+): Server => {
+  const server = createTlsServer(
+    tlsOptions(certificates, options.clientCertificateRequired),
+    (socket: Socket) => {
+      // Without this a connection that is reset ends the process: https://github.com/nodejs/node/issues/35824.
+      socket.on('error', () => undefined);
+      onConnection(socket);
+    },
+  );
+  server.on('tlsClientError', ({ code }: NodeJS.ErrnoException, { remoteAddress }) =>
+    options.log.debug('a TLS handshake failed', { code, address: remoteAddress }),
+  );
+  certificates.follow(server);
+  return server;
+};
+
+/**
+ * Listens in grpc-js's place, which knows no bound on connections, no time limit on handshakes and no way to change
+ * certificates that is not experimental. What comes out of it is handed to grpc-js.
+ */
+export const createListener = (
+  options: ListenerOptions,
+  onConnection: (socket: Socket) => void,
+): Listener => {
+  const { certificates } = options;
+  const server = certificates
+    ? createSecureServer(certificates, options, onConnection)
+    : createPlainServer(onConnection);
   const sockets = new Set<Socket>();
-  const server: Server = createServer((socket) => {
+  server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    onConnection(socket);
   });
-  server.maxConnections = MAX_CONNECTIONS;
+  server.maxConnections = options.maxConnections;
   return {
     listen: async ({ host, port }) => {
       server.listen(port, host);
       await once(server, 'listening');
+      server.on('error', (error) => options.log.warn('the gRPC listener has failed', { error }));
       return (server.address() as AddressInfo).port;
     },
     close: () => void server.close(),
-    destroyAll: () => {
+    cut: () => {
       for (const socket of sockets) socket.destroy();
     },
   };

@@ -1,5 +1,4 @@
-import type { ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
-import { status } from '@grpc/grpc-js';
+import { type Metadata, status } from '@grpc/grpc-js';
 import { IssuerFailure } from '../issuer/failure.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
 import type { Log, LogFields } from '../ports/log.ts';
@@ -15,8 +14,15 @@ export interface DoorTools {
   readonly metrics: Pick<Metrics, 'grpcCall'>;
 }
 
-/** A call of grpc-js, of whatever kind. */
-export type WireCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
+/** What all kinds of calls of grpc-js have in common. */
+export interface WireCall {
+  readonly cancelled: boolean;
+  readonly metadata: Metadata;
+  getPeer(): string;
+  getDeadline(): Date | number;
+  once(event: 'cancelled', listener: () => void): unknown;
+  off(event: 'cancelled', listener: () => void): unknown;
+}
 
 /** A call from its start to its line in the log. */
 export interface OpenCall {

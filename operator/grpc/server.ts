@@ -1,76 +1,82 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { service as healthDefinition } from 'grpc-health-check';
-import type { Issuer } from '../issuer/use-cases.ts';
-import { answerStream } from './answer-stream.ts';
-import { answerUnary } from './answer-unary.ts';
-import { createTokenMethod } from './create-token.ts';
-import { deleteTokensMethod } from './delete-tokens.ts';
-import { M2MOAuthServiceService } from './generated/m2moauthserver/pb/service.ts';
-import { getTokensMethod } from './get-tokens.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { CertificateFiles } from '../tls/certificates.ts';
+import { openServerCertificates, type ServerCertificates } from '../tls/server-certificates.ts';
+import { doorCalls } from './door-call.ts';
 import { createHealth } from './health.ts';
-import { healthImplementation } from './health-service.ts';
-import { SERVER_OPTIONS } from './limits.ts';
-import { createListener } from './listener.ts';
+import { MAX_CONNECTIONS, SERVER_OPTIONS } from './limits.ts';
+import { createListener, type Listener } from './listener.ts';
 import type { DoorTools } from './open-call.ts';
-import { undecoded } from './wire.ts';
+import { addServices, type DoorIssuer, HEALTH_NAMES } from './services.ts';
 
-/** Certificate files, as the configuration names them (contract §6). */
-export interface DoorTls {
-  readonly certFile: string;
-  readonly keyFile: string;
-  readonly caFile: string;
+/** Certificate files, and what is asked of clients; no `certFile` is plain text (contract §6). */
+export interface DoorTls extends CertificateFiles {
   readonly clientCertificateRequired: boolean;
 }
 
 export interface GrpcDoorOptions extends DoorTools {
   readonly address: { readonly host: string; readonly port: number };
   readonly tls: DoorTls;
-  readonly issuer: Pick<Issuer, 'createToken' | 'authenticateBearer' | 'listTokens' | 'deleteTokens'>;
+  readonly issuer: DoorIssuer;
   /** Polled: whether calls can be answered now, for gRPC health. */
   readonly isServing: () => boolean;
 }
 
 /** The gRPC listener (contract §4). */
 export interface GrpcDoor {
-  /** Listens; resolves with the port that was taken. */
+  /** Listens; resolves with the port that was taken. @throws Error where the certificates or the address can't be used */
   start(signal: AbortSignal): Promise<number>;
-  /** Turns NOT_SERVING, takes nothing new, and ends what still runs after `deadlineMs`. */
+  /** Turns NOT_SERVING, takes nothing new, and cuts what still runs after `deadlineMs`. */
   stop(deadlineMs: number): Promise<void>;
 }
 
-const SERVICES = ['', 'm2moauthserver.pb.M2MOAuthService'];
+const protectionOf = ({
+  certFile,
+  clientCertificateRequired,
+}: DoorTls): 'plaintext' | 'mutual' | 'server' => {
+  if (certFile === '') return 'plaintext';
+  return clientCertificateRequired ? 'mutual' : 'server';
+};
 
-/** Makes M2MOAuthService with health and reflection. Nothing listens before {@link GrpcDoor.start}. */
-export const createGrpcDoor = (options: GrpcDoorOptions): GrpcDoor => {
-  const { address, clock, issuer, isServing, log } = options;
-  const health = createHealth({ services: SERVICES, isServing, clock });
-  const server = new Server(SERVER_OPTIONS);
-  server.addService(undecoded(M2MOAuthServiceService), {
-    createToken: answerUnary(createTokenMethod(issuer.createToken), options),
-    getTokens: answerStream(getTokensMethod(issuer), options),
-    deleteTokens: answerUnary(deleteTokensMethod(issuer), options),
+/** Resolves when all calls have ended, or after `deadlineMs`. */
+const drained = (server: Server, clock: Clock, deadlineMs: number): Promise<void> =>
+  new Promise((resolve) => {
+    const cancel = clock.after(deadlineMs, resolve);
+    server.tryShutdown(() => {
+      cancel();
+      resolve();
+    });
   });
-  server.addService(undecoded(healthDefinition), healthImplementation(health, options));
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const listener = createListener((socket) => injector.injectConnection(socket));
+
+/** Makes M2MOAuthService with health and reflection. Nothing is read and nothing listens before {@link GrpcDoor.start}. */
+export const createGrpcDoor = (options: GrpcDoorOptions): GrpcDoor => {
+  const { address, clock, issuer, isServing, log, tls } = options;
+  const health = createHealth({ services: HEALTH_NAMES, isServing, clock });
+  const server = new Server({ ...SERVER_OPTIONS, interceptors: [doorCalls(clock)] });
+  addServices(server, { issuer, health, tools: options });
+  let certificates: ServerCertificates | undefined;
+  let listener: Listener | undefined;
   return {
-    start: async () => {
+    start: async (signal) => {
+      if (tls.certFile !== '') certificates = await openServerCertificates({ files: tls, clock, log });
+      signal.throwIfAborted();
+      const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+      const { clientCertificateRequired } = tls;
+      listener = createListener(
+        { certificates, clientCertificateRequired, maxConnections: MAX_CONNECTIONS, log },
+        (socket) => injector.injectConnection(socket),
+      );
       const port = await listener.listen(address);
       health.open();
-      log.info('gRPC listener started', { host: address.host, port, tls: 'plaintext' });
+      log.info('gRPC listener started', { host: address.host, port, tls: protectionOf(tls) });
       return port;
     },
     stop: async (deadlineMs) => {
       health.close();
-      listener.close();
-      const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-      let cancel = (): void => undefined;
-      const late = new Promise<void>((resolve) => {
-        cancel = clock.after(deadlineMs, resolve);
-      });
-      await Promise.race([drained, late]);
-      cancel();
-      listener.destroyAll();
+      listener?.close();
+      await drained(server, clock, deadlineMs);
+      listener?.cut();
+      certificates?.stop();
     },
   };
 };

@@ -1,10 +1,11 @@
-import { BinaryReader } from '@bufbuild/protobuf/wire';
+import { BinaryReader, type BinaryWriter } from '@bufbuild/protobuf/wire';
 import type { ServiceDefinition } from '@grpc/grpc-js';
 import { IssuerFailure } from '../issuer/failure.ts';
 
-/** What reads a message; each generated message is one. */
-export interface Decoder<T> {
+/** What reads and writes a message; each generated message is one. */
+export interface Codec<T> {
   decode(reader: BinaryReader): T;
+  encode(message: T): BinaryWriter;
 }
 
 /** A byte order mark is text like any other in a protobuf string. */
@@ -15,8 +16,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  * grpc-js would answer a message that can't be read with INTERNAL: it is handed the bytes as they are, and this
  * stands behind it. @throws IssuerFailure `Malformed`
  */
-export const readMessage = <T>(message: Decoder<T>, bytes: Uint8Array): T =>
-  orMalformed(() => message.decode(new BinaryReader(bytes, (text) => utf8.decode(text))));
+export const readMessage = <T>(codec: Codec<T>, bytes: Uint8Array): T =>
+  orMalformed(() => codec.decode(new BinaryReader(bytes, (text) => utf8.decode(text))));
 
 /** Runs a reader of requests. @throws IssuerFailure `Malformed` for whatever it throws */
 export const orMalformed = <T>(read: () => T): T => {
@@ -27,11 +28,21 @@ export const orMalformed = <T>(read: () => T): T => {
   }
 };
 
-/** The same service with requests left as bytes. */
-export const undecoded = (definition: ServiceDefinition): ServiceDefinition =>
+/** Writes one message. */
+export const writeMessage = <T>(codec: Codec<T>, message: T): Buffer => {
+  const { buffer, byteOffset, byteLength } = codec.encode(message).finish();
+  return Buffer.from(buffer, byteOffset, byteLength);
+};
+
+/** The same service whose messages are bytes on both sides. */
+export const inBytes = (definition: ServiceDefinition): ServiceDefinition =>
   Object.fromEntries(
     Object.entries(definition).map(([name, method]) => [
       name,
-      { ...method, requestDeserialize: (bytes: Buffer) => bytes },
+      {
+        ...method,
+        requestDeserialize: (bytes: Buffer) => bytes,
+        responseSerialize: (bytes: Buffer) => bytes,
+      },
     ]),
   );
