@@ -1,3 +1,4 @@
+import type { IssuedToken } from '../../../operator/api/issued-token.ts';
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
 import { type IssuedRecord, issuedRecordOf } from '../../../operator/domain/issued-record.ts';
 import { buildIssuedToken } from '../../../operator/domain/issued-token.ts';
@@ -37,7 +38,7 @@ export const recordClient = (uid = CLIENT_UID, name = 'app'): OAuthClient => ({
   spec: { owner: 'alice' } as OAuthClient['spec'],
 });
 
-const stored = (traits: RecordTraits) => {
+const build = (traits: RecordTraits) => {
   const { id = RANDOM_ID, issuedAt = 0, createdAt = 0, expiresAt, keyID = 'k', clientUID } = traits;
   const built = buildIssuedToken({
     id,
@@ -63,21 +64,24 @@ const stored = (traits: RecordTraits) => {
   return { ...built, metadata };
 };
 
-/** The record of an IssuedToken as a cache holds it. */
-export const makeRecord = (traits: RecordTraits = {}): IssuedRecord => {
+/** An IssuedToken as the API server would answer it. */
+export const makeStored = (traits: RecordTraits = {}): IssuedToken => {
   const { blacklistedAt, revoked, version } = traits;
-  const object = stored(traits);
+  const object = build(traits);
   const blacklisted =
     blacklistedAt === undefined
       ? {}
       : { blacklisted: { flag: true, timestamp: formatTime(BEGIN + blacklistedAt) } };
   const status = { ...(version !== undefined && { version }), ...blacklisted };
-  return issuedRecordOf({
+  return {
     ...object,
     spec: { ...object.spec, ...(revoked && { revoked }) },
     ...(Object.keys(status).length > 0 && { status }),
-  });
+  };
 };
+
+/** The record of an IssuedToken as a cache holds it. */
+export const makeRecord = (traits: RecordTraits = {}): IssuedRecord => issuedRecordOf(makeStored(traits));
 
 /** A record is expired for 1 h, or blacklisted for 30 days, before it is collected. */
 export const SETTINGS = { ttlAfterExpiry: HOUR * 1000, ttlAfterBlacklisted: 30 * DAY * 1000 };

@@ -147,9 +147,11 @@ test('a client whose spec changes concerns no record', () => {
   const desk = new Desk();
   desk.triggers.lead();
   desk.apply(1);
+  desk.apply(2, { clientUID: 'another' });
+  expect(desk.queued).toEqual(['2 normal']);
   const { metadata, ...rest } = recordClient(CLIENT_UID);
   desk.clients.apply({ ...rest, metadata: { ...metadata, resourceVersion: '9' } });
-  expect(desk.queued).toEqual([]);
+  expect(desk.queued).toEqual(['2 normal']);
 });
 
 test('a key that is compromised concerns its own records, once', async () => {
@@ -176,10 +178,11 @@ test('a record that comes after its key was compromised goes in', () => {
 test('at the end nothing is looked at any more', async () => {
   const desk = new Desk();
   for (let n = 0; n < 600; n++) desk.apply(n, { revoked: true });
-  desk.apply(600, { expiresAt: HOUR });
   desk.triggers.lead();
+  desk.apply(600, { expiresAt: HOUR });
+  expect(desk.schedule.size).toBe(1);
   desk.triggers.disconnect();
   desk.apply(601, { revoked: true });
   await desk.clock.advance(10 * HOUR * 1000);
-  expect(desk.queued.length).toBe(500);
+  expect([desk.queued.length, desk.schedule.size]).toEqual([500, 0]);
 });
