@@ -21,6 +21,7 @@ const resources: Readonly<Record<string, Readonly<Record<string, Resource>>>> = 
     Namespace: clusterWide('namespaces'),
     Node: clusterWide('nodes'),
     Pod: namespaced('pods'),
+    ResourceQuota: namespaced('resourcequotas'),
     Secret: namespaced('secrets'),
     Service: namespaced('services'),
     ServiceAccount: namespaced('serviceaccounts'),

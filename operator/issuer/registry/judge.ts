@@ -137,6 +137,17 @@ const judgeVerified = async (
   return findTimeFault(claims, clock.now()) ? bad('Expired') : { kind: 'good', claims, record };
 };
 
+/** What was blacklisted is bad whatever else is not known. */
+const findKnownRevocation = (
+  { records, clock, settings }: JudgeOptions,
+  { claims, kid }: VerifiedJwt,
+): BadJwt | undefined => {
+  const record = typeof claims.jti === 'string' ? records.find(claims.jti) : undefined;
+  if (record?.blacklistedAt === undefined) return undefined;
+  const fault = findRecordFault(record, claims, { kid, ownerClaim: settings.ownerClaim, now: clock.now() });
+  return fault ? undefined : { kind: 'bad', fault: 'Blacklisted', claims, record };
+};
+
 /**
  * Makes the {@link JudgeJwt}: pinned algorithm and signature, key phase, issuer → time → a record that agrees → the client →
  * not blacklisted. A yes comes from caches that are in step, or from the API server; a no needs neither.
@@ -147,10 +158,17 @@ export const createJudge = (options: JudgeOptions): JudgeJwt => {
   const judge = async (jwt: string, signal: AbortSignal): Promise<Judgement> => {
     const verified = await keyring.verify(jwt);
     // A key that was made or given up since is not known while the watch of keys is out of step.
-    if (!freshness.signingKeys()) throw unavailable('the signing keys are not known');
-    if (verified === undefined) return bad('NotOurs');
-    if (!isClockUsable()) throw unavailable("this replica's clock is too far off");
-    return judgeVerified(options, verified, signal);
+    const areKeysKnown = freshness.signingKeys();
+    if (verified === undefined) {
+      if (areKeysKnown) return bad('NotOurs');
+      throw unavailable('the signing keys are not known');
+    }
+    if (areKeysKnown && isClockUsable()) return judgeVerified(options, verified, signal);
+    const revoked = findKnownRevocation(options, verified);
+    if (revoked) return revoked;
+    throw unavailable(
+      areKeysKnown ? "this replica's clock is too far off" : 'the signing keys are not known',
+    );
   };
 
   return async (jwt, signal) => {

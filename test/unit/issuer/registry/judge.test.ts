@@ -245,14 +245,16 @@ describe('a watch that is out of step', () => {
 
   test('can not undo a no: what is known as blacklisted is refused with no API server at all', async () => {
     stage.cache(issuedToken(ID, {}, { status: REVOKED, resourceVersion: '2' }));
-    Object.assign(stage.fresh, { issued: false, clients: false });
+    Object.assign(stage.fresh, { issued: false, clients: false, keys: false });
+    stage.isClockUsable = false;
     stage.isReachable = false;
     expect(await verdict(jwt)).toBe('Blacklisted');
   });
 
-  test('of signing keys leaves nothing to say', async () => {
+  test('of signing keys leaves nothing to say, of a JWT by an unknown key neither', async () => {
     stage.fresh.keys = false;
     expect(await outcome(jwt)).toBe('Unavailable');
+    expect(await outcome('by an unknown key')).toBe('Unavailable');
   });
 });
 

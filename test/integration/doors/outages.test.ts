@@ -1,0 +1,148 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { bodyOf } from '../../support/api.ts';
+import { eventually } from '../../support/eventually.ts';
+import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
+import { type Installation, install } from '../../support/installation.ts';
+import type { OperatorProcess } from '../../support/operator-process.ts';
+import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
+import { AUDIENCE, type DoorClient, makeClient, payloadOf } from './stage.ts';
+
+/** What doors say while the API server can't be asked, or does not want another record. */
+
+let installation: Installation;
+let namespace: string;
+let proxy: TcpProxy;
+let operators: OperatorProcess[];
+/** The second replica reaches the API server by a wire that tests cut. */
+let doors: readonly [GrpcClient, GrpcClient];
+
+beforeAll(async () => {
+  installation = await install();
+  namespace = await installation.api.createNamespace('outages');
+  proxy = await startTcpProxy(installation.cluster.url);
+  const kubeconfigPath = join(installation.kubeconfigPath, '..', 'proxied.kubeconfig');
+  const kubeconfig = await readFile(installation.kubeconfigPath, 'utf8');
+  await writeFile(kubeconfigPath, kubeconfig.replaceAll(installation.cluster.url, proxy.url), {
+    mode: 0o600,
+  });
+  operators = await Promise.all([installation.operator(), installation.operator({ kubeconfigPath })]);
+  await Promise.all(operators.map((operator) => operator.ready()));
+  const [first, second] = await Promise.all(operators.map((operator) => connectGrpc(operator)));
+  if (!first || !second) throw new Error('two doors are needed');
+  doors = [first, second];
+}, 900_000);
+
+afterAll(async () => {
+  for (const door of doors ?? []) door.close();
+  await installation?.close();
+  await proxy?.close();
+});
+
+const create = async (door: GrpcClient, client: DoorClient): Promise<string> =>
+  (
+    await door.createToken({
+      grantType: 'client_credentials',
+      clientId: client.id,
+      clientSecret: client.secret,
+      audience: [AUDIENCE],
+    })
+  ).accessToken;
+const bearer = (jwt: string): string => `Bearer ${jwt}`;
+const idOf = (jwt: string): string => String(payloadOf(jwt).jti);
+const answerOf = async (call: Promise<unknown>): Promise<string> =>
+  call.then(
+    () => 'OK',
+    async () => (await refusalOf(call)).code,
+  );
+
+test('a quota on records is RESOURCE_EXHAUSTED, and tells so', async () => {
+  const crowded = await installation.api.createNamespace('crowded');
+  const client = await makeClient(installation, crowded);
+  bodyOf(
+    await installation.api.create({
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { name: 'few', namespace: crowded },
+      spec: { hard: { 'count/issuedtokens.m2moauth.dev': '1' } },
+    }),
+  );
+  // It may take a moment until there is a key, and until the quota knows its usage.
+  await eventually(
+    async () =>
+      expect(await refusalOf(create(doors[0], client))).toMatchObject({
+        code: 'RESOURCE_EXHAUSTED',
+        message: expect.stringMatching(/^cannot create token: a quota /u),
+      }),
+    { timeoutMs: 60_000 },
+  );
+}, 90_000);
+
+test('a replica that is cut off says no more yes after 10 s, whatever it knew', async () => {
+  const [first, second] = doors;
+  const client = await makeClient(installation, namespace);
+  const [jwt, revoked] = [await create(second, client), await create(second, client)];
+  await second.deleteTokens(bearer(revoked), [idOf(revoked)]);
+  proxy.stall();
+  const cutAt = performance.now();
+  try {
+    // Revoked elsewhere, where it can't know.
+    await first.deleteTokens(bearer(jwt), [idOf(jwt)]);
+    expect(await answerOf(first.getTokens(bearer(jwt)))).toBe('UNAUTHENTICATED');
+    const answers = new Set<string>();
+    await eventually(
+      async () => {
+        const answer = await answerOf(second.getTokens(bearer(jwt)));
+        answers.add(answer);
+        return answer === 'UNAVAILABLE';
+      },
+      { timeoutMs: 30_000, intervalMs: 200 },
+    );
+    // The bound and a live read that runs into its deadline.
+    expect(performance.now() - cutAt).toBeLessThan(20_000);
+    expect([...answers].filter((answer) => !['OK', 'UNAVAILABLE'].includes(answer))).toEqual([]);
+    expect(await answerOf(second.getTokens(bearer(jwt)))).toBe('UNAVAILABLE');
+    expect(await answerOf(create(second, client))).toBe('UNAVAILABLE');
+    // What it took back itself it refuses with nobody's help.
+    expect(await answerOf(second.getTokens(bearer(revoked)))).toBe('UNAUTHENTICATED');
+  } finally {
+    proxy.resume();
+  }
+  await eventually(async () => (await answerOf(second.getTokens(bearer(jwt)))) === 'UNAUTHENTICATED', {
+    timeoutMs: 60_000,
+    intervalMs: 100,
+  });
+  await eventually(async () => (await answerOf(create(second, client))) === 'OK', { timeoutMs: 60_000 });
+}, 180_000);
+
+test('with no API server nothing is handed out or revoked, and all is well when it is back', async () => {
+  const [door] = doors;
+  const client = await makeClient(installation, namespace);
+  const jwt = await create(door, client);
+  await installation.cluster.kill('apiserver');
+  try {
+    expect(await answerOf(create(door, client))).toBe('UNAVAILABLE');
+    expect(await answerOf(door.deleteTokens(bearer(jwt), [idOf(jwt)]))).toBe('UNAVAILABLE');
+  } finally {
+    await installation.cluster.start('apiserver');
+  }
+  await eventually(async () => (await answerOf(create(door, client))) === 'OK', { timeoutMs: 60_000 });
+  expect(await door.getTokens(bearer(jwt), { idFilter: [idOf(jwt)] })).toHaveLength(1);
+  expect(await door.deleteTokens(bearer(jwt), [idOf(jwt)])).toEqual({
+    blacklistedCount: 1n,
+    deletedCount: 0n,
+  });
+}, 180_000);
+
+test('no secret and no JWT is in any line of the log', async () => {
+  const client = await makeClient(installation, namespace);
+  const jwt = await create(doors[0], client);
+  await doors[0].getTokens(bearer(jwt));
+  await answerOf(doors[0].createToken({ clientId: client.id, clientSecret: `${client.secret}x` }));
+  await answerOf(doors[0].getTokens(`Basic ${client.secret}`));
+  const text = JSON.stringify(operators.map(({ log }) => log));
+  expect(text).toContain(idOf(jwt));
+  expect(text).not.toContain(client.secret);
+  expect(text).not.toMatch(/eyJ[\w-]{10,}\.[\w-]{10,}/u);
+});
