@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { createReviewToken } from '../../../operator/kube/token-reviews.ts';
 import { bodyOf } from '../../support/api.ts';
 import { JWT_BEARER, serviceAccountToken, testSigner } from '../../support/assertions.ts';
+import { eventually } from '../../support/eventually.ts';
 import { ISSUER } from '../reconcilers/test-keyring.ts';
 import { call, type DoorReplica, DoorStage, requestOf } from './door-stage.ts';
 
@@ -74,8 +75,15 @@ describe('a projected ServiceAccount token', () => {
     };
     bodyOf(await stage.api.delete(account));
     const other = await stage.replica();
+    // The API server itself believes a token for some seconds after it has found it good.
+    const spec = { token, audiences: [ISSUER] };
+    const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec };
+    await eventually(async () => bodyOf(await stage.api.create(review)).status.authenticated !== true, {
+      timeoutMs: 60_000,
+      intervalMs: 250,
+    });
     await expect(create(token, other)).rejects.toMatchObject({ oauthCode: 'invalid_client' });
-  });
+  }, 70_000);
 });
 
 describe('a TokenReview', () => {
