@@ -1,8 +1,16 @@
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { bodyOf, testApi } from '../../support/api.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { createKubeClient, type KubeRequest } from '../../../operator/kube/client.ts';
+import { Connection } from '../../../operator/kube/connection.ts';
+import { loadCredentialSource } from '../../../operator/kube/credentials.ts';
+import { systemClock } from '../../../operator/ops/system-clock.ts';
+import { bodyOf, type KubeObject, testApi } from '../../support/api.ts';
 import { applyFiles } from '../../support/apply.ts';
 import { eventually } from '../../support/eventually.ts';
+import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
+import { collectionPath, objectPath } from '../../support/resource-path.ts';
+import { issuedToken } from '../api/objects.ts';
 
 /** What operator/deploy/roles.yaml gives to people, asked of the API server's own authorizer. */
 
@@ -45,6 +53,7 @@ beforeAll(async () => {
   await eventually(() => mayUser('edit', 'create', 'tokens'));
   await eventually(() => mayUser('view', 'list', 'tokens'));
   await eventually(() => mayUser('admin', 'create', 'tokens'));
+  await eventually(() => mayUser('admin', 'patch', 'issuedtokens'));
 }, 60_000);
 afterAll(() => api.close());
 
@@ -56,6 +65,18 @@ describe('may', () => {
     ['m2moauth-platform-admin', 'create', 'oauthclients'],
     ['m2moauth-platform-admin', 'patch', 'signingkeys'],
     ['m2moauth-revoker', 'patch', 'tokens/status'],
+    ['view', 'get', 'issuedtokens'],
+    ['view', 'list', 'issuedtokens'],
+    ['view', 'watch', 'issuedtokens'],
+    ['edit', 'get', 'issuedtokens'],
+    ['edit', 'patch', 'issuedtokens'],
+    ['edit', 'delete', 'issuedtokens'],
+    ['admin', 'patch', 'issuedtokens'],
+    ['m2moauth-platform-admin', 'list', 'issuedtokens'],
+    ['m2moauth-platform-admin', 'patch', 'issuedtokens'],
+    ['m2moauth-platform-admin', 'delete', 'issuedtokens'],
+    ['m2moauth-revoker', 'get', 'issuedtokens'],
+    ['m2moauth-revoker', 'patch', 'issuedtokens/status'],
   ])('%s %s %s', async (role, verb, resource) => {
     expect(await mayUser(role, verb, resource)).toBe(true);
   });
@@ -74,7 +95,107 @@ describe('may not', () => {
     ['m2moauth-platform-admin', 'update', 'oauthclients/status'],
     ['m2moauth-revoker', 'update', 'tokens/status'],
     ['m2moauth-revoker', 'patch', 'tokens'],
+    ['view', 'patch', 'issuedtokens'],
+    ...['view', 'edit', 'admin', 'm2moauth-platform-admin', 'm2moauth-revoker'].flatMap((role) => [
+      [role, 'create', 'issuedtokens'] as const,
+      [role, 'update', 'issuedtokens'] as const,
+      [role, 'update', 'issuedtokens/status'] as const,
+    ]),
+    ['edit', 'patch', 'issuedtokens/status'],
+    ['admin', 'patch', 'issuedtokens/status'],
+    ['m2moauth-platform-admin', 'patch', 'issuedtokens/status'],
+    ['m2moauth-revoker', 'delete', 'issuedtokens'],
+    ['m2moauth-revoker', 'patch', 'issuedtokens'],
   ])('%s %s %s', async (role, verb, resource) => {
     expect(await mayUser(role, verb, resource)).toBe(false);
+  });
+});
+
+describe('the record of a handed-out token', () => {
+  let record: KubeObject;
+  beforeEach(async () => {
+    const { metadata, ...rest } = issuedToken({}, { namespace, name: randomUUID() });
+    record = bodyOf(await api.create({ ...rest, metadata } as typeof rest & { metadata: never }));
+  });
+
+  /** What the API server says to somebody who has a role: `ok`, or the status of its refusal. */
+  const tryAs = async (role: string, request: KubeRequest): Promise<'ok' | number> => {
+    const [log, metrics, clock] = [recordedLog(), recordedMetrics(), systemClock];
+    const source = loadCredentialSource(process.env.M2M_TEST_KUBECONFIG);
+    const impersonating = async () => ({ ...(await source()), headers: { 'impersonate-user': `a-${role}` } });
+    const connection = new Connection(impersonating, { clock, log });
+    const client = createKubeClient({ connection, clock, log, metrics });
+    try {
+      await client.request(request);
+      return 'ok';
+    } catch (error) {
+      return (error as { status: number }).status;
+    } finally {
+      await connection.close();
+    }
+  };
+  const merge = (body: object, subresource?: 'status'): KubeRequest => ({
+    verb: 'patch',
+    path: objectPath(record, subresource),
+    contentType: 'application/merge-patch+json',
+    body,
+  });
+  const revoked = { spec: { revoked: true } };
+  const blacklisted = { status: { blacklisted: { flag: true, timestamp: '2026-01-01T00:00:00Z' } } };
+
+  test.each(['edit', 'admin', 'm2moauth-platform-admin'])(
+    'is revoked by a patch of its spec: %s',
+    async (role) => {
+      expect(await tryAs(role, merge(revoked))).toBe('ok');
+      expect(bodyOf(await api.get(record)).spec.revoked).toBe(true);
+    },
+  );
+
+  test.each(['view', 'm2moauth-revoker'])('is not revoked by a patch of its spec: %s', async (role) => {
+    expect(await tryAs(role, merge(revoked))).toBe(403);
+  });
+
+  test('is revoked by a patch of its status by a revoker alone', async () => {
+    for (const role of ['view', 'edit', 'admin', 'm2moauth-platform-admin']) {
+      expect(await tryAs(role, merge(blacklisted, 'status'))).toBe(403);
+    }
+    expect(await tryAs('m2moauth-revoker', merge(blacklisted, 'status'))).toBe('ok');
+  });
+
+  test('can’t be revoked through a patch of the whole by its status', async () => {
+    expect(await tryAs('edit', merge(blacklisted))).toBe('ok');
+    expect(bodyOf(await api.get(record)).status).toBeUndefined();
+  });
+
+  test('keeps the rest of its spec, whoever patches it', async () => {
+    for (const change of [
+      { owner: 'mallory' },
+      { expiration: '2099-01-01T00:00:00Z' },
+      { revoked: null, scope: ['a'] },
+    ]) {
+      expect(await tryAs('edit', merge({ spec: change }))).toBe(422);
+    }
+  });
+
+  test('is made by nobody: not by a create, a replacement or an apply', async () => {
+    const made = { ...issuedToken({}, { namespace, name: randomUUID() }) };
+    for (const role of BOUND) {
+      expect(await tryAs(role, { verb: 'create', path: collectionPath(made), body: made })).toBe(403);
+      expect(await tryAs(role, { verb: 'update', path: objectPath(made), body: made })).toBe(403);
+      const apply = {
+        contentType: 'application/apply-patch+yaml',
+        query: { fieldManager: 'mallory', force: true },
+      };
+      expect(await tryAs(role, { verb: 'patch', path: objectPath(made), body: made, ...apply })).toBe(403);
+    }
+    expect((await api.get(made)).status).toBe(404);
+  });
+
+  test.each([
+    ['edit', 'ok'],
+    ['view', 403],
+    ['m2moauth-revoker', 403],
+  ] as const)('is deleted by %s: %s', async (role, answer) => {
+    expect(await tryAs(role, { verb: 'delete', path: objectPath(record) })).toBe(answer);
   });
 });
