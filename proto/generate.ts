@@ -13,17 +13,28 @@ const buf = (...args: string[]): void => {
   execFileSync(process.execPath, [BUF, ...args], { cwd: ROOT, stdio: 'inherit' });
 };
 
+/** What the door describes: its own service, and the standard ones as their packages bring them. What protobufjs makes of these at run time lacks dependencies and names map entries wrongly, which Go refuses. */
+const DESCRIBED: readonly (readonly string[])[] = [
+  ['proto'],
+  ['node_modules/grpc-health-check/proto'],
+  ['node_modules/@grpc/reflection/build/proto', '--path', 'node_modules/@grpc/reflection/build/proto/grpc'],
+];
+
 /** Server reflection needs the files as descriptors; a module, since tsc copies nothing else to dist/. */
 const descriptorModule = (folder: string): string => {
   const file = join(folder, 'descriptors.binpb');
-  buf('build', 'proto', '--as-file-descriptor-set', '--output', file);
-  const base64 = readFileSync(file).toString('base64');
+  const sets = DESCRIBED.map((input) => {
+    buf('build', ...input, '--as-file-descriptor-set', '--output', file);
+    return readFileSync(file);
+  });
   rmSync(file);
+  // Messages that stand one after the other are one message with the fields of all.
+  const base64 = Buffer.concat(sets).toString('base64');
   const lines = base64.match(/.{1,100}/gu) ?? [];
   return [
     '// Generated from proto/ by `npm run generate`. DO NOT EDIT.',
     '',
-    '/** FileDescriptorSet of proto/, base64. */',
+    '/** FileDescriptorSet of proto/ and of the standard services, base64. */',
     'export const DESCRIPTORS: string = [',
     ...lines.map((line) => `  '${line}',`),
     "].join('');",

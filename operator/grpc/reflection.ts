@@ -7,7 +7,6 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
-import { service as healthDefinition } from 'grpc-health-check';
 import { DESCRIPTORS } from './generated/descriptors.ts';
 import { type DoorTools, openCall } from './open-call.ts';
 
@@ -53,13 +52,8 @@ const answered =
 
 /** Describes all services of the door, itself among them (grpc.reflection, v1 and v1alpha). */
 export const addReflection = (server: Server, tools: DoorTools): void => {
-  const itself = partsOf(new ReflectionService({})).map(([definition]) => definition);
-  const types = [healthDefinition, ...itself].flatMap((definition) =>
-    Object.values(definition).map((method) => (method as unknown as { requestType: Described }).requestType),
-  );
-  const own = { fileDescriptorProtos: filesOf(Buffer.from(DESCRIPTORS, 'base64')) } as unknown as Described;
-  const described = Object.fromEntries([own, ...types].map((type, at) => [String(at), type]));
-  for (const [definition, { ServerReflectionInfo }] of partsOf(new ReflectionService(described))) {
+  const files = { fileDescriptorProtos: filesOf(Buffer.from(DESCRIPTORS, 'base64')) } as unknown as Described;
+  for (const [definition, { ServerReflectionInfo }] of partsOf(new ReflectionService({ files }))) {
     server.addService(definition, {
       ServerReflectionInfo: answered(ServerReflectionInfo as Handler, tools),
     });
