@@ -7,19 +7,18 @@ import {
   operatorDrains,
   operatorLive,
 } from './declared-tokens.ts';
+import { handedOutFigures, measureHandedOut } from './handed-out.ts';
+import { listedFigures, measureListed } from './listed-tokens.ts';
 import { type Figure, median, publish, spread } from './report.ts';
 import { type RestartRound, restartOverReadyTokens } from './restart.ts';
+import { note, QUICK, ROUNDS } from './scale.ts';
 import { createWorld, type World } from './world.ts';
 
-/** `make bench`: the operator beside the API server's limit, in alternating rounds of one run. Speed never fails it, errors do. */
+/** `make bench`: the operator beside its limits, in alternating rounds of one run. Speed never fails it, errors do. `ONLY=a,b` runs those scenarios alone. */
 
-const QUICK = process.env.QUICK === '1';
-const ROUNDS = QUICK ? 1 : 3;
 const TOKENS = QUICK ? 500 : 2000;
 const RESTART_TOKENS = QUICK ? 1000 : 10_000;
 const TARGET = 0.6;
-
-const note = (text: string): void => console.error(`[${new Date().toISOString().slice(11, 19)}] ${text}`);
 
 interface Rates {
   readonly bare: number[];
@@ -89,18 +88,54 @@ const restartFigures = (round: RestartRound): Figure[] => [
   },
 ];
 
+/** Scenarios by name, in the order in which they run: each measures, and gives its rows of the table with what they are made from. */
+const SCENARIOS: Readonly<Record<string, (world: World) => Promise<{ figures: Figure[]; raw: object }>>> = {
+  declared: async (world) => {
+    const raw = await measureDeclared(world);
+    return { figures: declaredFigures(raw), raw };
+  },
+  'handed-out': async (world) => {
+    const raw = await measureHandedOut(world);
+    return { figures: handedOutFigures(raw), raw };
+  },
+  listed: async (world) => {
+    const raw = await measureListed(world);
+    return { figures: listedFigures(raw), raw };
+  },
+  restart: async (world) => {
+    const raw = await restartOverReadyTokens(world, RESTART_TOKENS);
+    return { figures: restartFigures(raw), raw };
+  },
+};
+
+/** @throws Error for a name that is none */
+const chosen = (): [string, (typeof SCENARIOS)[string]][] => {
+  const names = process.env.ONLY?.split(',') ?? Object.keys(SCENARIOS);
+  return names.map((name) => {
+    const measure = SCENARIOS[name];
+    if (!measure) throw new Error(`ONLY knows ${Object.keys(SCENARIOS).join(', ')}, not ${name}`);
+    return [name, measure];
+  });
+};
+
 const main = async (): Promise<void> => {
+  const scenarios = chosen();
   execFileSync('npm', ['run', '--silent', 'build'], {
     cwd: join(import.meta.dirname, '../..'),
     stdio: 'inherit',
   });
   note('starting a control plane');
   const world = await createWorld();
+  const figures: Figure[] = [];
+  const raw: Record<string, object> = {};
   try {
-    const rates = await measureDeclared(world);
-    note(`restart over ${RESTART_TOKENS} Ready Tokens`);
-    const restart = await restartOverReadyTokens(world, RESTART_TOKENS);
-    await publish([...declaredFigures(rates), ...restartFigures(restart)], { rates, restart });
+    for (const [name, measure] of scenarios) {
+      note(name);
+      const found = await measure(world);
+      figures.push(...found.figures);
+      raw[name] = found.raw;
+    }
+    await publish(figures, raw);
   } finally {
     await world.close();
   }

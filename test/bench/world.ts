@@ -7,7 +7,11 @@ import { type OperatorProcess, startOperator } from '../support/operator-process
 import { type ApiServer, connectApiServer, type StoredObject, timedLoop } from './api-server.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const SYSTEM = 'm2m-oauth-system';
+/** The operator's namespace, where the bench's client stands too. */
+export const SYSTEM = 'm2m-oauth-system';
+export const AUDIENCE = 'https://api.example.com';
+/** Of the bench's client; its control plane listens on loopback and lives for one run. */
+export const CLIENT_SECRET = 'bench-client-secret';
 
 /** A control plane with our resources, one client and one signing key. */
 export interface World {
@@ -31,9 +35,16 @@ const CLIENT = {
   spec: {
     owner: 'bench',
     allowedNamespaces: { from: 'All' },
-    allowedAudiences: ['https://api.example.com'],
+    allowedAudiences: [AUDIENCE],
     allowedScopes: ['read', 'write'],
+    authentication: { clientSecret: { secretRef: { name: 'bench', key: 'client_secret' } } },
   },
+};
+const SECRET = {
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: 'bench', namespace: SYSTEM },
+  stringData: { client_secret: CLIENT_SECRET },
 };
 const KEY = {
   apiVersion: 'm2moauth.dev/v1alpha1',
@@ -49,7 +60,7 @@ export const tokenOf = (name: string, namespace: string): object => ({
   metadata: { name, namespace },
   spec: {
     clientRef: { name: 'bench', namespace: SYSTEM },
-    audience: ['https://api.example.com'],
+    audience: [AUDIENCE],
     scope: ['read'],
   },
 });
@@ -67,7 +78,7 @@ export const createWorld = async (): Promise<World> => {
   const api = testApi(cluster.kubeconfigPath);
   const server = connectApiServer(cluster.kubeconfigPath);
   await applyFiles(api, [join(ROOT, 'crds'), join(ROOT, 'operator/deploy')]);
-  await applyObjects(api, [KEY, CLIENT], { namespace: SYSTEM });
+  await applyObjects(api, [KEY, SECRET, CLIENT], { namespace: SYSTEM });
   const operator = () => startOperator({ kubeconfigPath: cluster.kubeconfigPath });
   const first = await operator();
   await eventually(async () => isReady((await api.get(KEY)).body) && isReady((await api.get(CLIENT)).body), {

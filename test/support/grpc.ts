@@ -22,6 +22,8 @@ export interface GrpcClient {
   createToken(request: Partial<CreateTokenRequest>): Promise<CreateTokenResponse>;
   /** `authorization` is the whole value of the metadata; undefined sends none. */
   getTokens(authorization: string | undefined, query?: TokensQuery): Promise<Token[]>;
+  /** How many messages GetTokens of all tokens gives; none of them is kept. */
+  countTokens(authorization: string): Promise<number>;
   deleteTokens(authorization: string | undefined, ids: readonly string[]): Promise<DeleteTokensResponse>;
   close(): void;
 }
@@ -62,6 +64,16 @@ export const grpcClient = (port: number): GrpcClient => {
         tokens.push(token);
       }
       return tokens;
+    },
+    countTokens: async (authorization) => {
+      let count = 0;
+      const stream = client.getTokens(
+        { idFilter: [], includeBlacklisted: false },
+        metadataOf(authorization),
+        options(),
+      );
+      for await (const _ of stream) count += 1;
+      return count;
     },
     deleteTokens: (authorization, ids) =>
       new Promise((resolve, reject) => {

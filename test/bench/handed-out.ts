@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto';
+import { connectGrpc, type GrpcClient } from '../support/grpc.ts';
+import type { OperatorProcess } from '../support/operator-process.ts';
+import { IN_FLIGHT, type StoredObject } from './api-server.ts';
+import { type CallRound, latencyText, timedCalls } from './latency.ts';
+import { type Figure, median, spread } from './report.ts';
+import { note, QUICK, ROUNDS } from './scale.ts';
+import { AUDIENCE, CLIENT_SECRET, SYSTEM, type World } from './world.ts';
+
+/** CreateToken, beside a bare loop that creates the same objects. */
+
+const CALLS = QUICK ? 500 : 4000;
+const TARGET = 0.8;
+
+/** The collection of records of handed-out tokens of the bench's client. */
+export const ISSUED_TOKENS = `/apis/m2moauth.dev/v1alpha1/namespaces/${SYSTEM}/issuedtokens`;
+
+const REQUEST = {
+  grantType: 'client_credentials',
+  clientId: 'bench',
+  clientSecret: CLIENT_SECRET,
+  audience: [AUDIENCE],
+  scope: ['read'],
+};
+
+/** A token over gRPC. */
+export const createToken = async (door: GrpcClient): Promise<string> =>
+  (await door.createToken(REQUEST)).accessToken;
+
+/** The record of a token, as the operator made it. */
+export const sampleRecord = async (world: World, door: GrpcClient): Promise<StoredObject> => {
+  const jwt = await createToken(door);
+  const { jti } = JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString('utf8'));
+  return world.server.get(`${ISSUED_TOKENS}/${jti}`);
+};
+
+/** The same object under another name, as a create takes it. */
+export const copyOf = ({ apiVersion, kind, metadata, spec }: StoredObject): StoredObject => {
+  const { namespace, labels } = metadata as unknown as { namespace: string; labels?: object };
+  return {
+    apiVersion,
+    kind,
+    metadata: { name: randomUUID(), namespace, ...(labels && { labels }) },
+    spec,
+  } as unknown as StoredObject;
+};
+
+/** The limit: a bare loop that creates the same objects on the same API server, while the same replica looks on. */
+export const bareCreates = (world: World, count: number, sample: StoredObject): Promise<CallRound> =>
+  timedCalls({ count, inFlight: IN_FLIGHT }, () =>
+    world.server.write('POST', `${ISSUED_TOKENS}?fieldManager=bare&fieldValidation=Strict`, copyOf(sample)),
+  );
+
+/** CreateToken by one client over one connection. */
+export const operatorCreates = (door: GrpcClient, count: number): Promise<CallRound> =>
+  timedCalls({ count, inFlight: IN_FLIGHT }, () => createToken(door));
+
+/** One replica, ready, and a connection to its gRPC door. */
+export const openDoor = async (world: World): Promise<{ operator: OperatorProcess; door: GrpcClient }> => {
+  const operator = await world.operator();
+  await operator.ready();
+  return { operator, door: await connectGrpc(operator) };
+};
+
+/** Rounds of the limit and of the operator, in turn. */
+export interface HandedOutRounds {
+  readonly bare: CallRound[];
+  readonly door: CallRound[];
+}
+
+/** Measures; the same replica runs, and the same watch looks on, in both. */
+export const measureHandedOut = async (world: World): Promise<HandedOutRounds> => {
+  const { operator, door } = await openDoor(world);
+  const rounds: HandedOutRounds = { bare: [], door: [] };
+  try {
+    const sample = await sampleRecord(world, door);
+    await operatorCreates(door, CALLS / 10);
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      rounds.bare.push(await bareCreates(world, CALLS, sample));
+      rounds.door.push(await operatorCreates(door, CALLS));
+      const [limit, own] = [rounds.bare.at(-1), rounds.door.at(-1)];
+      note(
+        `round ${round}/${ROUNDS}: bare creates ${limit?.perSecond.toFixed(0)}/s, CreateToken ${own?.perSecond.toFixed(0)}/s`,
+      );
+      await world.server.empty(ISSUED_TOKENS);
+    }
+  } finally {
+    door.close();
+    await operator.stop();
+  }
+  return rounds;
+};
+
+/** What it says in the table. */
+export const handedOutFigures = ({ bare, door }: HandedOutRounds): Figure[] => {
+  const rates = (rounds: readonly CallRound[]): number[] => rounds.map(({ perSecond }) => perSecond);
+  const ratio = median(rates(door).map((rate, at) => rate / (rates(bare)[at] ?? Number.NaN)));
+  return [
+    {
+      scenario: `CreateToken, ${IN_FLIGHT} in flight`,
+      measured: `${spread(rates(door), 'tokens/s')}, ${latencyText(door)}`,
+      limit: `bare undici loop, the same objects: ${spread(rates(bare), 'creates/s')}, ${latencyText(bare)}`,
+      ratio,
+      target: `≥ ${TARGET}`,
+      pass: ratio >= TARGET,
+    },
+  ];
+};
