@@ -1,7 +1,7 @@
 import type { Token, TokenStatus } from '../api/token.ts';
 import { lastExpirationOf } from './declared-records.ts';
 import type { IssuedRecord } from './issued-record.ts';
-import { isDerivedId, REPLAY_WINDOW_SECONDS } from './issued-token.ts';
+import { replayableUntil } from './issued-token-plan.ts';
 import { formatTime } from './timestamps.ts';
 import { isBlacklisted } from './token-plan.ts';
 
@@ -37,7 +37,7 @@ export const planTokenEnd = (token: Token, nowSeconds: number): TokenEnd => {
 export const planIssuedTokenEnd = (record: IssuedRecord, nowSeconds: number): TokenEnd => {
   if (record.metadata.deletionTimestamp !== undefined) return NOTHING;
   if (isPast(record.expiration, nowSeconds)) {
-    const isKept = isDerivedId(record.id) && record.issuedAt + REPLAY_WINDOW_SECONDS > nowSeconds;
+    const isKept = replayableUntil(record) > nowSeconds;
     return isKept ? NOTHING : { kind: 'delete' };
   }
   if (record.blacklistedAt !== undefined) return NOTHING;

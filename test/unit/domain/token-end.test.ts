@@ -47,6 +47,12 @@ describe('a handed-out token', () => {
       EXPIRES,
       DELETE,
     ],
+    [
+      'whose iat is backdated keeps its assertion from being used again since its creation',
+      { ...record(DERIVED), issuedAt: EXPIRES - 600, expiration: EXPIRES - 3590 },
+      EXPIRES - 3300,
+      NOTHING,
+    ],
   ])('%s', (_name, found, now, wanted) => {
     expect(planIssuedTokenEnd(found, now)).toMatchObject(wanted);
   });
