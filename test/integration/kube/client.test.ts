@@ -271,6 +271,24 @@ describe('a connection', () => {
     await proxy.close();
   });
 
+  test('is kept after a conditional delete', async () => {
+    const namespace = await api.createNamespace();
+    const proxy = await startTcpProxy(api.server);
+    const own = openKube({ server: proxy.url });
+    try {
+      const client = createResourceClient<ConfigMap>(own.client, CONFIG_MAPS);
+      for (let n = 0; n < 10; n++) {
+        const { metadata } = await client.create(newConfigMap(namespace, `c-${n}`));
+        const { uid, resourceVersion } = metadata;
+        await client.delete(metadata, { uid, resourceVersion });
+      }
+      expect(proxy.accepted).toBeLessThanOrEqual(2);
+    } finally {
+      await own.close();
+      await proxy.close();
+    }
+  });
+
   test('opens no more connections than it may, however much is asked at once', async () => {
     const proxy = await startTcpProxy(api.server);
     const own = openKube({ server: proxy.url });
