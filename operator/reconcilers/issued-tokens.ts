@@ -32,7 +32,7 @@ export type IssuedTokenReconcilerOptions = RecordSources & {
   readonly recordClients: RecordClients;
   readonly recordClient: Pick<ResourceClient<IssuedToken>, 'updateStatus' | 'delete'>;
   readonly schedule: Pick<RecordSchedule, 'add'>;
-  readonly metrics: Pick<Metrics, 'tokenBlacklisted' | 'recordCollected'>;
+  readonly metrics: Pick<Metrics, 'recordCollected'>;
   readonly log: Log;
 };
 
@@ -98,7 +98,7 @@ export class IssuedTokenReconciler {
     { cause, status }: Extract<IssuedTokenPlan, { kind: 'blacklist' }>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { records, recordClient, metrics } = this.#options;
+    const { records, recordClient } = this.#options;
     const { name, namespace, uid, resourceVersion } = record.metadata;
     try {
       const answer = await recordClient.updateStatus(
@@ -111,7 +111,6 @@ export class IssuedTokenReconciler {
       if (isNotFound(error)) return;
       throw error;
     }
-    metrics.tokenBlacklisted();
     this.#log.info('blacklisted', { ...fieldsOf(record), cause, kid: record.keyID });
   }
 

@@ -51,6 +51,7 @@ describe('revoking a handed-out token', () => {
     await stage.idle();
     expect((await stage.get(name))?.status).toEqual({ blacklisted });
     expect(stage.calls).toEqual([]);
+    expect(stage.counted('tokenBlacklisted')).toHaveLength(1);
   });
 
   test('while no leader was there is written down by the next one', async () => {
