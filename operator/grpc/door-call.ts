@@ -9,8 +9,8 @@ import type { Clock } from '../ports/clock.ts';
 
 /** Time for a request to arrive in full. */
 const ARRIVAL_MS = 20_000;
-/** Time in which a reader has to take something of what was written for it. */
-const STALL_MS = 60_000;
+/** How often a reader is looked at: one that has taken nothing since the last time is given up. */
+const STALL_MS = 30_000;
 /** Written ahead of the network for one call; the reader's own flow control window is as large. */
 const AHEAD_BYTES = 64 * 1024;
 

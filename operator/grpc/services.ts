@@ -26,7 +26,7 @@ export const addServices = (
 ): void => {
   server.addService(inBytes(M2MOAuthServiceService), {
     createToken: answerUnary(createTokenMethod(issuer.createToken), tools),
-    getTokens: answerStream(getTokensMethod(issuer), tools),
+    getTokens: answerStream(getTokensMethod(issuer, tools.log), tools),
     deleteTokens: answerUnary(deleteTokensMethod(issuer), tools),
   });
   server.addService(inBytes(healthDefinition), healthImplementation(health, tools));
