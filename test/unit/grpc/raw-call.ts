@@ -35,9 +35,20 @@ const statusOf = (headers: OutgoingHttpHeaders) => {
       };
 };
 
+/** What is out of the ordinary about a call. */
+interface RawOptions {
+  readonly headers?: OutgoingHttpHeaders;
+  /** HTTP/2's own 65,535 bytes unless given. */
+  readonly initialWindowSize?: number;
+}
+
 /** Opens a connection without TLS and starts a call on it; the request is for the test to write. */
-export const rawCall = (port: number, path: string, headers: OutgoingHttpHeaders = {}): RawCall => {
-  const session = connect(`http://127.0.0.1:${port}`);
+export const rawCall = (
+  port: number,
+  path: string,
+  { headers = {}, initialWindowSize = 65_535 }: RawOptions = {},
+): RawCall => {
+  const session = connect(`http://127.0.0.1:${port}`, { settings: { initialWindowSize } });
   session.on('error', () => undefined);
   const stream = session.request({
     ':method': 'POST',

@@ -74,8 +74,8 @@ const startList = (stage: Stage, options = {}) => {
 };
 
 /** A list that is not read until it is told to be. */
-const startUnreadList = (stage: Stage): RawCall => {
-  const call = rawCall(stage.port, pathOf('GetTokens'));
+const startUnreadList = (stage: Stage, options = {}): RawCall => {
+  const call = rawCall(stage.port, pathOf('GetTokens'), options);
   call.stream.end(frame(new Uint8Array()));
   return call;
 };
@@ -217,12 +217,12 @@ test('a reader that takes nothing for half a minute loses its stream', async () 
 test('a reader that leaves the end of a list alone loses its stream as well', async () => {
   const { timers, stage } = await stageWithTimers({
     async *listTokens() {
-      // More than Node takes in unread, and less than is written ahead of that.
-      for (let sent = 0; sent < 132 * 1024; sent += CHUNK_BYTES) yield CHUNK;
+      // More than the reader's window, and less than is written ahead of it.
+      for (let sent = 0; sent < 40 * 1024; sent += CHUNK_BYTES) yield CHUNK;
     },
   });
   await using _ = stage;
-  await using call = startUnreadList(stage);
+  await using call = startUnreadList(stage, { initialWindowSize: 1024 });
   await eventually(() => lineOf(stage) !== undefined);
   await timers.advance(60_000);
   await eventually(() => call.stream.rstCode !== 0);
