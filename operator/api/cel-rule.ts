@@ -32,17 +32,37 @@ export const celHas = (path: string): string => {
     .join(' && ');
 };
 
+const escaped = (path: string): string => path.split('.').map(celName).join('.');
+
+/** CEL for "what `path` holds is as it was": neither changed, nor added or removed. */
+const isUnchanged = (path: string): string => {
+  const [before, after] = [`oldSelf.${escaped(path)}`, `self.${escaped(path)}`];
+  return `(${celHas(after)}) == (${celHas(before)}) && (!(${celHas(before)}) || ${after} == ${before})`;
+};
+
 /**
  * A transition rule for the root of a schema: what `path` holds can neither be changed, nor be added or removed later. Below the
  * root it would miss the removal of its own parent.
  */
-export const immutable = (path: string, advice: string): CelRule => {
-  const cel = path.split('.').map(celName).join('.');
-  const [before, after] = [`oldSelf.${cel}`, `self.${cel}`];
-  return {
-    rule: `(${celHas(after)}) == (${celHas(before)}) && (!(${celHas(before)}) || ${after} == ${before})`,
-    message: `${path} can't be changed, added or removed: ${advice}`,
-    fieldPath: `.${path}`,
-    reason: 'FieldValueForbidden',
-  };
-};
+export const immutable = (path: string, advice: string): CelRule => ({
+  rule: isUnchanged(path),
+  message: `${path} can't be changed, added or removed: ${advice}`,
+  fieldPath: `.${path}`,
+  reason: 'FieldValueForbidden',
+});
+
+/**
+ * Likewise for all of `fields` below `parent` (which is required) in one rule: each rule costs the API server some 0.2 ms a
+ * write, and a write that leaves the parent alone ends at the first comparison.
+ */
+export const immutableBut = (
+  { parent, but, fields }: { parent: string; but: string; fields: readonly string[] },
+  advice: string,
+): CelRule => ({
+  rule: `self.${parent} == oldSelf.${parent} || (${fields
+    .map((field) => `(${isUnchanged(`${parent}.${field}`)})`)
+    .join(' && ')})`,
+  message: `${parent}.* can't be changed, but for ${parent}.${but}: ${advice}`,
+  fieldPath: `.${parent}`,
+  reason: 'FieldValueForbidden',
+});

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { grantedAudiences } from './audience.ts';
 import { blacklisted } from './blacklisted.ts';
-import { type CelRule, immutable } from './cel-rule.ts';
+import { type CelRule, immutableBut } from './cel-rule.ts';
 import type { Immutable, Resource } from './meta.ts';
 import { grantedScopes } from './scope.ts';
 import { time } from './time.ts';
@@ -55,15 +55,14 @@ export const IssuedTokenStatusSchema = z
   .meta({ description: 'Whether the token is revoked.' });
 
 const ADVICE = 'it says what a JWT says';
+const FIXED_FIELDS = Object.keys(IssuedTokenSpecSchema.shape).filter((field) => field !== 'revoked');
 
 /**
  * Transition rules of an IssuedToken, for every writer and verb, at the root of its schema: they cost nothing at its
  * creation. `revoked` is all of its spec that can change.
  */
 export const ISSUED_TOKEN_TRANSITIONS: readonly CelRule[] = [
-  ...(Object.keys(IssuedTokenSpecSchema.shape) as (keyof IssuedTokenSpec)[])
-    .filter((field) => field !== 'revoked')
-    .map((field) => immutable(`spec.${field}`, ADVICE)),
+  immutableBut({ parent: 'spec', but: 'revoked', fields: FIXED_FIELDS }, ADVICE),
   irrevocable('spec.revoked', 'ask for another token'),
   blacklistedForEver('ask for another token'),
   neverFalling('status.version', 'it counts what was recorded of the token'),

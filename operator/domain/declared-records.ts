@@ -6,10 +6,10 @@ import type { TokenRecord } from './token-record.ts';
 
 const NONE: readonly string[] = [];
 
-/** 0 where only `spec.revoked` says so yet; undefined where it is not blacklisted. */
+/** 0 where only `spec.revoked` says so yet, and never where the status does, whatever time somebody wrote there; undefined where it is not blacklisted. */
 const blacklistedAtOf = ({ spec, status }: Token): number | undefined => {
   const { flag, timestamp } = status?.blacklisted ?? {};
-  if (flag === true) return timestamp === undefined ? 0 : secondsOf(timestamp);
+  if (flag === true) return timestamp === undefined ? 1 : Math.max(1, secondsOf(timestamp));
   return spec.revoked === true ? 0 : undefined;
 };
 

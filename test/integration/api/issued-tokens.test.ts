@@ -121,7 +121,7 @@ const VERBS: readonly Attempt[] = [
 describe.each(VERBS)('through %s a record lets nobody change', (_, attempt) => {
   test.each(CHANGES)('%s to %j', async (field, value) => {
     const object = await stored(issuedToken(FULL));
-    expectInvalid(await attempt(object, field, value), `spec.${field}`, "can't be changed");
+    expectInvalid(await attempt(object, field, value), 'spec', "can't be changed");
     expect(bodyOf(await api.get(object)).spec).toEqual(object.spec);
   });
 });
@@ -135,18 +135,14 @@ describe('a record lets nobody', () => {
       await api.patch(object, 'json', [{ op: 'remove', path: `/spec/${field}` }]),
       await api.replace({ ...object, spec: rest }),
     ];
-    for (const answer of answers) expectInvalid(answer, `spec.${field}`, "can't be changed");
+    for (const answer of answers) expectInvalid(answer, 'spec', "can't be changed");
     expect(bodyOf(await api.get(object)).spec).toEqual(object.spec);
   });
 
   test.each(OPTIONAL)('add %s', async (field) => {
     const object = await stored(issuedToken());
     const value = FULL[field as keyof typeof FULL];
-    expectInvalid(
-      await api.patch(object, 'merge', { spec: { [field]: value } }),
-      `spec.${field}`,
-      "can't be changed",
-    );
+    expectInvalid(await api.patch(object, 'merge', { spec: { [field]: value } }), 'spec', "can't be changed");
   });
 
   test.each<readonly [string, object]>([
@@ -158,7 +154,7 @@ describe('a record lets nobody', () => {
     const object = await stored(issuedToken(FULL));
     expectInvalid(
       await api.patch(object, 'merge', { spec: { originalTokenClaims } }),
-      'spec.originalTokenClaims',
+      'spec',
       "can't be changed",
     );
   });
@@ -166,11 +162,7 @@ describe('a record lets nobody', () => {
   test('take the claims away by an apply that drops them', async () => {
     const object = { ...issuedToken(FULL), metadata: { namespace, name: 'applied' } } as Ref;
     bodyOf(await api.apply(object));
-    expectInvalid(
-      await api.apply({ ...object, spec: issuedToken().spec }),
-      'spec.originalTokenClaims',
-      "can't be changed",
-    );
+    expectInvalid(await api.apply({ ...object, spec: issuedToken().spec }), 'spec', "can't be changed");
   });
 
   test('take the spec away', async () => {

@@ -8,6 +8,7 @@ const token = {
   status: {
     id: 'current',
     issuance: 4,
+    owner: 'alice',
     keyID: 'key-2',
     previous: [{ id: 'earlier', issuedAt: '', expiration: '', keyID: 'key-1' }],
     conditions: [
@@ -23,7 +24,7 @@ const token = {
   },
 };
 
-test('a Token is found by client, keys, reasons, Secret, namespace and every id, the next among them', () => {
+test('a Token is found by client, keys, reasons, Secret, namespace, owner and every id, the next among them', () => {
   const found = Object.fromEntries(
     Object.entries(TOKEN_INDEXERS).map(([name, index]) => [name, index(token)]),
   );
@@ -35,7 +36,8 @@ test('a Token is found by client, keys, reasons, Secret, namespace and every id,
     state: ['Issued'],
     secret: ['team/s'],
     namespace: ['team'],
-    id: ['current', tokenId(token.metadata.uid, 5), 'earlier'],
+    id: ['current', 'earlier', tokenId(token.metadata.uid, 5)],
+    owner: ['alice'],
   });
 });
 
