@@ -37,6 +37,7 @@ export const answerStream =
             if (!stream.write(method.write(message))) await room(stream, signal);
           }
         }
+        signal.throwIfAborted();
         stream.end();
         open.ended(status.OK);
       } catch (error) {

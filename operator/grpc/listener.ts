@@ -16,8 +16,8 @@ export interface ListenerOptions {
 export interface Listener {
   /** Resolves with the port. @throws Error where the address can't be had */
   listen(address: { readonly host: string; readonly port: number }): Promise<number>;
-  /** Takes no more connections. */
-  close(): void;
+  /** Takes no more connections; resolves when the last one has ended. */
+  close(): Promise<void>;
   /** Ends every connection at once. */
   cut(): void;
 }
@@ -62,9 +62,10 @@ export const createListener = (
   onConnection: (socket: Socket) => void,
 ): Listener => {
   const { certificates } = options;
-  const server = certificates
-    ? createSecureServer(certificates, options, onConnection)
-    : createPlainServer(onConnection);
+  let isClosing = false;
+  // A handshake may end after the last connection was taken.
+  const admit = (socket: Socket): void => void (isClosing ? socket.destroy() : onConnection(socket));
+  const server = certificates ? createSecureServer(certificates, options, admit) : createPlainServer(admit);
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
@@ -78,7 +79,10 @@ export const createListener = (
       server.on('error', (error) => options.log.warn('the gRPC listener has failed', { error }));
       return (server.address() as AddressInfo).port;
     },
-    close: () => void server.close(),
+    close: () => {
+      isClosing = true;
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
     cut: () => {
       for (const socket of sockets) socket.destroy();
     },

@@ -38,14 +38,16 @@ const protectionOf = ({
   return clientCertificateRequired ? 'mutual' : 'server';
 };
 
-/** Resolves when all calls have ended, or after `deadlineMs`. */
-const drained = (server: Server, clock: Clock, deadlineMs: number): Promise<void> =>
+/** Tells clients to go elsewhere; resolves when their calls have ended, or after `deadlineMs`. */
+const drain = (server: Server, listener: Listener, clock: Clock, deadlineMs: number): Promise<void> =>
   new Promise((resolve) => {
     const cancel = clock.after(deadlineMs, resolve);
-    server.tryShutdown(() => {
+    void listener.close().then(() => {
       cancel();
       resolve();
     });
+    // Its own word that all is over comes too soon: Node has closed the sessions by then that it wants to wait for.
+    server.tryShutdown(() => undefined);
   });
 
 /** Makes M2MOAuthService with health and reflection. Nothing is read and nothing listens before {@link GrpcDoor.start}. */
@@ -73,8 +75,7 @@ export const createGrpcDoor = (options: GrpcDoorOptions): GrpcDoor => {
     },
     stop: async (deadlineMs) => {
       health.close();
-      listener?.close();
-      await drained(server, clock, deadlineMs);
+      if (listener) await drain(server, listener, clock, deadlineMs);
       listener?.cut();
       certificates?.stop();
     },

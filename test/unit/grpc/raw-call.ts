@@ -25,13 +25,22 @@ export interface RawCall extends AsyncDisposable {
   readonly ended: Promise<{ readonly code?: string; readonly message?: string; readonly reset?: number }>;
 }
 
+/** grpc-js encodes its messages but for the one that names an unknown path. */
+const decoded = (message: string): string => {
+  try {
+    return decodeURI(message);
+  } catch {
+    return message;
+  }
+};
+
 const statusOf = (headers: OutgoingHttpHeaders) => {
   const code = headers['grpc-status'];
   return code === undefined
     ? undefined
     : {
         code: status[Number(code)] ?? String(code),
-        message: decodeURI(String(headers['grpc-message'] ?? '')),
+        message: decoded(String(headers['grpc-message'] ?? '')),
       };
 };
 
