@@ -50,11 +50,10 @@ export const readCertificates = async ({
   keyFile,
   caFile,
 }: CertificateFiles): Promise<Certificates> => {
-  const [cert, key, ca] = await Promise.all([
-    readFile(certFile),
-    readFile(keyFile),
-    caFile === '' ? undefined : readFile(caFile),
-  ]);
+  // One after the other: what is wrong is the same each time it is looked at.
+  const cert = await readFile(certFile);
+  const key = await readFile(keyFile);
+  const ca = caFile === '' ? undefined : await readFile(caFile);
   const certificates = { cert, key, ca, notAfter: new Date(new X509Certificate(cert).validTo) };
   if (ca) checkAuthorities(ca.toString('latin1'));
   createSecureContext(contextOptionsOf(certificates));
