@@ -38,14 +38,7 @@ const createSecureServer = (
   options: ListenerOptions,
   onConnection: (socket: Socket) => void,
 ): Server => {
-  const server = createTlsServer(
-    tlsOptions(certificates, options.clientCertificateRequired),
-    (socket: Socket) => {
-      // Without this a connection that is reset ends the process: https://github.com/nodejs/node/issues/35824.
-      socket.on('error', () => undefined);
-      onConnection(socket);
-    },
-  );
+  const server = createTlsServer(tlsOptions(certificates, options.clientCertificateRequired), onConnection);
   server.on('tlsClientError', ({ code }: NodeJS.ErrnoException, { remoteAddress }) =>
     options.log.debug('a TLS handshake failed', { code, address: remoteAddress }),
   );
