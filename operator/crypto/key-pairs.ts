@@ -5,7 +5,7 @@ import type { Algorithm } from '../api/signing-key.ts';
 import type { KeyPair, KeyPairs, KeyReading } from '../ports/keys.ts';
 import { describeKey, fits, KEY_KINDS, RSA_MIN_BITS } from './key-kinds.ts';
 import { readPrivatePem } from './pem.ts';
-import { joseSigner, type SignerOptions } from './signer.ts';
+import { createSigner, type SignerOptions } from './signer.ts';
 
 const generate = promisify(generateKeyPair);
 
@@ -46,5 +46,5 @@ const read = async (pem: string, algorithm: Algorithm): Promise<KeyReading> => {
 export const joseKeyPairs = (options: SignerOptions = {}): KeyPairs => ({
   generate: async (algorithm) => toKeyPair(await newPrivateKey(algorithm), algorithm),
   read,
-  signer: (key) => joseSigner(key, options),
+  signer: async (key) => createSigner(key, options),
 });

@@ -66,18 +66,23 @@ export const openDoor = async (world: World): Promise<{ operator: OperatorProces
 export interface HandedOutRounds {
   readonly bare: CallRound[];
   readonly door: CallRound[];
+  /** The operator's own CPU time for a token, in milliseconds. */
+  readonly cpuMs: number[];
 }
 
 /** Measures; the same replica runs, and the same watch looks on, in both. */
 export const measureHandedOut = async (world: World): Promise<HandedOutRounds> => {
   const { operator, door } = await openDoor(world);
-  const rounds: HandedOutRounds = { bare: [], door: [] };
+  const rounds: HandedOutRounds = { bare: [], door: [], cpuMs: [] };
+  const cpuSeconds = (): Promise<number> => operator.metric('process_cpu_seconds_total');
   try {
     const sample = await sampleRecord(world, door);
     await operatorCreates(door, CALLS / 10);
     for (let round = 1; round <= ROUNDS; round += 1) {
       rounds.bare.push(await bareCreates(world, CALLS, sample));
+      const before = await cpuSeconds();
       rounds.door.push(await operatorCreates(door, CALLS));
+      rounds.cpuMs.push((((await cpuSeconds()) - before) * 1000) / CALLS);
       const [limit, own] = [rounds.bare.at(-1), rounds.door.at(-1)];
       note(
         `round ${round}/${ROUNDS}: bare creates ${limit?.perSecond.toFixed(0)}/s, CreateToken ${own?.perSecond.toFixed(0)}/s`,
@@ -92,13 +97,13 @@ export const measureHandedOut = async (world: World): Promise<HandedOutRounds> =
 };
 
 /** What it says in the table. */
-export const handedOutFigures = ({ bare, door }: HandedOutRounds): Figure[] => {
+export const handedOutFigures = ({ bare, door, cpuMs }: HandedOutRounds): Figure[] => {
   const rates = (rounds: readonly CallRound[]): number[] => rounds.map(({ perSecond }) => perSecond);
   const ratio = median(rates(door).map((rate, at) => rate / (rates(bare)[at] ?? Number.NaN)));
   return [
     {
       scenario: `CreateToken, ${IN_FLIGHT} in flight`,
-      measured: `${spread(rates(door), 'tokens/s')}, ${latencyText(door)}`,
+      measured: `${spread(rates(door), 'tokens/s')}, ${latencyText(door)}, ${median(cpuMs).toFixed(2)} ms CPU each`,
       limit: `bare undici loop, the same objects: ${spread(rates(bare), 'creates/s')}, ${latencyText(bare)}`,
       ratio,
       target: `≥ ${TARGET}`,
