@@ -1,41 +1,35 @@
-import { constants, createPrivateKey, type SignKeyObjectInput, sign } from 'node:crypto';
+import { constants, createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Algorithm } from '../api/signing-key.ts';
 import type { KeyPair } from '../ports/keys.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { Signer, UnsignedJwt } from '../ports/signing.ts';
+import { joseSignature } from './ecdsa-signature.ts';
 
 export interface SignerOptions {
   /** Is told how long each signature took. */
   readonly metrics?: Pick<Metrics, 'signed'>;
 }
 
-/** How node:crypto makes the signature of an algorithm. */
-interface Scheme {
-  /** Null where the algorithm hashes by itself. */
-  readonly hash: string | null;
-  readonly options: Omit<SignKeyObjectInput, 'key'>;
-  /** Made at once: handing it to another thread costs more than the signature itself. */
-  readonly isQuick: boolean;
-}
-
-/** RFC 7518 §3.3-3.5 and RFC 8037 §3.1; ECDSA signatures are R and S, not DER (RFC 7518 §3.4). */
-const SCHEMES: Readonly<Record<Algorithm, Scheme>> = {
-  ES256: { hash: 'sha256', options: { dsaEncoding: 'ieee-p1363' }, isQuick: true },
-  ES384: { hash: 'sha384', options: { dsaEncoding: 'ieee-p1363' }, isQuick: false },
-  EdDSA: { hash: null, options: {}, isQuick: true },
-  RS256: { hash: 'sha256', options: { padding: constants.RSA_PKCS1_PADDING }, isQuick: false },
-  PS256: {
-    hash: 'sha256',
-    options: {
-      padding: constants.RSA_PKCS1_PSS_PADDING,
-      saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
-    },
-    isQuick: false,
-  },
-};
+type Sign = (key: KeyObject, bytes: Buffer) => Buffer | Promise<Buffer>;
 
 const signElsewhere = promisify(sign);
+const PSS = {
+  padding: constants.RSA_PKCS1_PSS_PADDING,
+  saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
+};
+
+/**
+ * RFC 7518 §3.3-3.5 and RFC 8037 §3.1. What is quick is made at once, since handing it to another thread costs more than the
+ * signature itself; RSA and P-384 go to the thread pool.
+ */
+const SIGN: Readonly<Record<Algorithm, Sign>> = {
+  ES256: (key, bytes) => joseSignature(sign('sha256', bytes, key), 32),
+  EdDSA: (key, bytes) => sign(null, bytes, key),
+  ES384: (key, bytes) => signElsewhere('sha384', bytes, { key, dsaEncoding: 'ieee-p1363' }),
+  RS256: (key, bytes) => signElsewhere('sha256', bytes, key),
+  PS256: (key, bytes) => signElsewhere('sha256', bytes, { key, ...PSS }),
+};
 
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
@@ -47,8 +41,8 @@ export const createSigner = (
   { kid, algorithm, privatePem }: KeyPair,
   options: SignerOptions = {},
 ): Signer => {
-  const { hash, options: scheme, isQuick } = SCHEMES[algorithm];
-  const key = { key: createPrivateKey(privatePem), ...scheme };
+  const key = createPrivateKey(privatePem);
+  const signBytes = SIGN[algorithm];
   const headers: Readonly<Record<UnsignedJwt['typ'], string>> = {
     'at+jwt': encode({ alg: algorithm, kid, typ: 'at+jwt' }),
     JWT: encode({ alg: algorithm, kid, typ: 'JWT' }),
@@ -60,8 +54,7 @@ export const createSigner = (
       const startedAt = performance.now();
       // RFC 7515 §5.1: what is signed is the encoded header and payload with a period between them.
       const input = `${headers[typ]}.${encode(claims)}`;
-      const bytes = Buffer.from(input);
-      const signature = isQuick ? sign(hash, bytes, key) : await signElsewhere(hash, bytes, key);
+      const signature = await signBytes(key, Buffer.from(input));
       options.metrics?.signed(algorithm, (performance.now() - startedAt) / 1000);
       return `${input}.${signature.toString('base64url')}`;
     },

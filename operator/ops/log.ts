@@ -4,6 +4,12 @@ import { redactText, redactValue } from './redact.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
+/**
+ * Lines are written some at a time, at the latest after 50 ms and at the exit of the process: a write for each line costs as much as
+ * the signature of a token. Where nobody reads them, what is beyond the bound is dropped.
+ */
+const STDOUT = { fd: 1, sync: false, minLength: 8192, maxLength: 4 * 1024 * 1024, periodicFlush: 50 };
+
 const wrap = (logger: Logger): Log => ({
   debug: (message, fields) => logger.debug(fields ?? {}, redactText(message)),
   info: (message, fields) => logger.info(fields ?? {}, redactText(message)),
@@ -29,6 +35,6 @@ export const createLog = (level: LogLevel, destination?: DestinationStream): Log
           log: (fields) => redactValue(fields) as Record<string, unknown>,
         },
       },
-      destination ?? pino.destination({ fd: 1, sync: false, minLength: 0 }),
+      destination ?? pino.destination(STDOUT),
     ),
   );
