@@ -6,6 +6,7 @@ import type { Metrics } from '../ports/metrics.ts';
 import { codeOf, retryAfterMsOf, statusFailure, transportFailure, unreadableAnswer } from './api-failure.ts';
 import { ClockSkew } from './clock-skew.ts';
 import type { Connection, Outgoing } from './connection.ts';
+import type { WholeAnswer } from './whole-answer.ts';
 
 /** Verbs as RBAC names them; also the label of the request metric. */
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
@@ -110,16 +111,19 @@ class Exchange {
 
   async stream(request: KubeRequest): Promise<Dispatcher.ResponseData['body']> {
     const response = await this.#exchange(request, (outgoing) => this.#options.connection.watch(outgoing));
-    if (response.statusCode < 300) return response.body;
-    throw await this.#refusal(request, response);
+    const { statusCode, headers, body } = response;
+    if (statusCode < 300) return body;
+    // Where the connection breaks the status says enough.
+    const text = await body.text().catch(() => '');
+    throw this.#refusal(request, { statusCode, headers, text });
   }
 
   async #try<T>(request: KubeRequest): Promise<Try<T>> {
     const isRead = READS.has(request.verb);
     try {
       const response = await this.#exchange(request, (out) => this.#options.connection.request(out));
-      if (response.statusCode < 300) return { answer: await this.#answer<T>(request, response) };
-      return judge(await this.#refusal(request, response), isRead);
+      if (response.statusCode < 300) return { answer: answerOf<T>(request, response) };
+      return judge(this.#refusal(request, response), isRead);
     } catch (error) {
       const failure = transportFailure(request, error, request.signal);
       // The API server, or something before it, closed a connection that was kept for later.
@@ -128,10 +132,10 @@ class Exchange {
     }
   }
 
-  async #exchange(
+  async #exchange<R extends { readonly statusCode: number; readonly headers: WholeAnswer['headers'] }>(
     request: KubeRequest,
-    send: (outgoing: Outgoing) => Promise<Dispatcher.ResponseData>,
-  ): Promise<Dispatcher.ResponseData> {
+    send: (outgoing: Outgoing) => Promise<R>,
+  ): Promise<R> {
     const { clock, metrics } = this.#options;
     const [sentAt, startedAt] = [clock.now(), clock.monotonic()];
     let code = 0;
@@ -148,27 +152,25 @@ class Exchange {
     }
   }
 
-  async #answer<T>(request: KubeRequest, response: Dispatcher.ResponseData): Promise<T> {
-    const text = await response.body.text();
-    try {
-      return JSON.parse(text) as T;
-    } catch {
-      throw unreadableAnswer(request, response.statusCode);
-    }
-  }
-
-  async #refusal(request: KubeRequest, response: Dispatcher.ResponseData): Promise<ApiError> {
-    const { statusCode: status, headers } = response;
+  #refusal(request: KubeRequest, { statusCode: status, headers, text }: WholeAnswer): ApiError {
     if (status === 401) this.#options.connection.distrust();
     let body: unknown;
     try {
-      body = JSON.parse(await response.body.text());
+      body = JSON.parse(text);
     } catch {
-      // A proxy's page, or a connection that broke: the status says enough.
+      // A proxy's page: the status says enough.
     }
     return statusFailure(request, { status, body, retryAfterMs: retryAfterMsOf(headers['retry-after']) });
   }
 }
+
+const answerOf = <T>(request: KubeRequest, { statusCode, text }: WholeAnswer): T => {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw unreadableAnswer(request, statusCode);
+  }
+};
 
 /** 429 says that nothing was done (API priority and fairness); 503 says so only of reads; 401 may be a token that was replaced just now. */
 const judge = (failure: ApiError, isRead: boolean): Try<never> => {

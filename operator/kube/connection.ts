@@ -4,6 +4,7 @@ import type { Log } from '../ports/log.ts';
 import { Contacts } from './contacts.ts';
 import { type CredentialSource, type Credentials, loadCredentialSource } from './credentials.ts';
 import { buildPools, fingerprintOf, type Pools } from './pools.ts';
+import { requestWhole, type WholeAnswer } from './whole-answer.ts';
 
 /** What one call sends. */
 export interface Outgoing {
@@ -57,13 +58,18 @@ export class Connection {
   }
 
   /** Sends a request. Rejects with undici's errors, or those of reading the credentials for the first time. */
-  request(outgoing: Outgoing): Promise<Dispatcher.ResponseData> {
-    return this.#send(outgoing, 'requests');
+  async request(outgoing: Outgoing): Promise<WholeAnswer> {
+    const pools = await this.#usable();
+    return requestWhole(pools.requests, dispatchOptions(pools, outgoing), outgoing.signal);
   }
 
   /** Opens a stream on the watches' connections. */
-  watch(outgoing: Outgoing): Promise<Dispatcher.ResponseData> {
-    return this.#send(outgoing, 'watches');
+  async watch(outgoing: Outgoing): Promise<Dispatcher.ResponseData> {
+    const pools = await this.#usable();
+    const { signal } = outgoing;
+    const options = dispatchOptions(pools, outgoing);
+    const response = pools.watches.request({ ...options, signal: signal ?? null });
+    return signal ? unlessAborted(response, signal) : response;
   }
 
   /** When the watches' connections last answered anything (the most silent of them); 0 while there is none. Epoch milliseconds. */
@@ -90,24 +96,9 @@ export class Connection {
     if (pools) await Promise.all([pools.requests.destroy(), pools.watches.destroy()]);
   }
 
-  async #send(outgoing: Outgoing, which: 'requests' | 'watches'): Promise<Dispatcher.ResponseData> {
-    const now = this.#options.clock.now();
-    const fresh = this.#pools && now - this.#loadedAt < REFRESH_MS;
-    const pools = fresh && this.#pools ? this.#pools : await this.#load();
-    const { signal } = outgoing;
-    const response = pools[which].request({
-      method: outgoing.method,
-      path: pools.basePath + outgoing.path,
-      headers: { ...pools.headers, ...outgoing.headers },
-      body: outgoing.body ?? null,
-      signal: signal ?? null,
-      headersTimeout: outgoing.headersTimeoutMs,
-      bodyTimeout: outgoing.bodyTimeoutMs,
-      // Without this undici ends the connection after each DELETE that has a body, as conditional ones do; a handshake
-      // costs ten times the call.
-      reset: false,
-    });
-    return signal ? unlessAborted(response, signal) : response;
+  #usable(): Pools | Promise<Pools> {
+    const fresh = this.#options.clock.now() - this.#loadedAt < REFRESH_MS;
+    return fresh && this.#pools ? this.#pools : this.#load();
   }
 
   #load(): Promise<Pools> {
@@ -151,6 +142,18 @@ export class Connection {
  */
 export const loadConnection = (options: ConnectionOptions & { readonly kubeconfig?: string }): Connection =>
   new Connection(loadCredentialSource(options.kubeconfig), options);
+
+const dispatchOptions = (pools: Pools, outgoing: Outgoing) => ({
+  method: outgoing.method,
+  path: pools.basePath + outgoing.path,
+  headers: { ...pools.headers, ...outgoing.headers },
+  body: outgoing.body ?? null,
+  headersTimeout: outgoing.headersTimeoutMs,
+  bodyTimeout: outgoing.bodyTimeoutMs,
+  // Without this undici ends the connection after each DELETE that has a body, as conditional ones do; a handshake
+  // costs ten times the call.
+  reset: false,
+});
 
 /** undici heeds a signal only once a request has its connection; one that waits for a handshake would hang on. */
 const unlessAborted = (

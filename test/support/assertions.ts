@@ -26,11 +26,9 @@ export const testSigner = async (algorithm = 'ES256'): Promise<TestSigner> => {
     algorithm,
     publicJWK: { ...(await exportJWK(publicKey)), kid, alg: algorithm, use: 'sig' },
     sign: (claims, header = {}) =>
-      new SignJWT({ ...claims })
-        .setProtectedHeader({ alg: algorithm, kid, ...header })
-        .sign(privateKey, {
-          crit: Object.fromEntries([header.crit ?? []].flat().map((name) => [String(name), true])),
-        }),
+      new SignJWT({ ...claims }).setProtectedHeader({ alg: algorithm, kid, ...header }).sign(privateKey, {
+        crit: Object.fromEntries([header.crit ?? []].flat().map((name) => [String(name), true])),
+      }),
   };
 };
 

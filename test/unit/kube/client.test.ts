@@ -8,7 +8,7 @@ import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
 interface Answer {
   readonly statusCode: number;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly text?: string;
 }
 
 const write: KubeRequest = { verb: 'update', path: '/api/v1/namespaces/n/secrets/s', body: {} };
@@ -19,9 +19,9 @@ const setUp = (...answers: readonly Answer[]) => {
   const sent: string[] = [];
   const connection: Pick<Connection, 'request' | 'distrust'> = {
     request: async ({ method }) => {
-      const { statusCode, headers = {}, body = '{}' } = answers[sent.length] ?? { statusCode: 500 };
+      const { statusCode, headers = {}, text = '{}' } = answers[sent.length] ?? { statusCode: 500 };
       sent.push(method);
-      return { statusCode, headers, body: { text: async () => body } } as never;
+      return { statusCode, headers, text };
     },
     distrust: () => undefined,
   };
@@ -77,7 +77,7 @@ describe('a gated client', () => {
 });
 
 test('an answer that is no JSON is told by its status alone, without a word of it', async () => {
-  const { client } = setUp({ statusCode: 200, body: 'hunter2' });
+  const { client } = setUp({ statusCode: 200, text: 'hunter2' });
   const failure = await failureOf(client.request(write));
   expect(failure).toMatchObject({ status: 200, reason: 'NotJSON' });
   expect(failure.cause).toBeUndefined();

@@ -61,12 +61,12 @@ test.each(['{"type":"ADDED","object":{"metadata"', '[]', 'null', '{"type":"WHAT"
 test('a burst leaves the event loop its turns', async () => {
   const events = Array.from({ length: 20_000 }, () => ({ type: 'ADDED', object }));
   const burst = Buffer.from(events.map((event) => `${JSON.stringify(event)}\n`).join(''));
-  let longest = 0;
-  let before = performance.now();
-  const beat = setInterval(() => {
-    longest = Math.max(longest, performance.now() - before);
-    before = performance.now();
-  }, 1);
+  let turns = 0;
+  const count = (): void => {
+    turns += 1;
+    turn = setImmediate(count);
+  };
+  let turn = setImmediate(count);
   expect(
     await read(
       (async function* () {
@@ -74,6 +74,7 @@ test('a burst leaves the event loop its turns', async () => {
       })(),
     ),
   ).toHaveLength(20_000);
-  clearInterval(beat);
-  expect(longest).toBeLessThan(100);
+  clearImmediate(turn);
+  // How many there are depends on how fast the machine is.
+  expect(turns).toBeGreaterThan(2);
 });
