@@ -26,7 +26,7 @@ export interface GrpcDoorOptions extends DoorTools {
 export interface GrpcDoor {
   /** Listens; resolves with the port that was taken. @throws Error where the certificates or the address can't be used */
   start(signal: AbortSignal): Promise<number>;
-  /** Turns NOT_SERVING, takes nothing new, and cuts what still runs after `deadlineMs`. */
+  /** Turns NOT_SERVING, takes nothing new, and has cut what still runs when `deadlineMs` are over. */
   stop(deadlineMs: number): Promise<void>;
 }
 
@@ -38,10 +38,13 @@ const protectionOf = ({
   return clientCertificateRequired ? 'mutual' : 'server';
 };
 
-/** Tells clients to go elsewhere; resolves when their calls have ended, or after `deadlineMs`. */
+/** What cutting connections may take of the time for a stop. */
+const CUT_MS = 250;
+
+/** Tells clients to go elsewhere; resolves when their calls have ended, or shortly before `deadlineMs`. */
 const drain = (server: Server, listener: Listener, clock: Clock, deadlineMs: number): Promise<void> =>
   new Promise((resolve) => {
-    const cancel = clock.after(deadlineMs, resolve);
+    const cancel = clock.after(Math.max(0, deadlineMs - CUT_MS), resolve);
     void listener.close().then(() => {
       cancel();
       resolve();

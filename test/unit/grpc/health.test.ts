@@ -5,13 +5,16 @@ import {
   makeGenericClientConstructor,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, expect, jest, test } from '@jest/globals';
 import { service } from 'grpc-health-check';
 import { createHealth } from '../../../operator/grpc/health.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { refusalOf } from '../../support/grpc.ts';
 import { openStage, type Stage } from './stage.ts';
+
+// Real sockets, files and timers on a machine that may be busy.
+jest.setTimeout(30_000);
 
 const SERVICE = 'm2moauthserver.pb.M2MOAuthService';
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type ClientSessionOptions, connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { deflateSync, gzipSync } from 'node:zlib';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import {
   CreateTokenRequest,
   DeleteTokensRequest,
@@ -14,6 +14,9 @@ import { refusalOf } from '../../support/grpc.ts';
 import { recordedLog } from '../../support/quiet.ts';
 import { frame, pathOf, rawCall } from './raw-call.ts';
 import { openStage, type Stage } from './stage.ts';
+
+// Real sockets, files and timers on a machine that may be busy.
+jest.setTimeout(30_000);
 
 /** What no caller may do to the door. After each of them it answers the next call. */
 

@@ -7,10 +7,13 @@ import {
   type ServiceDefinition,
 } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { eventually } from '../../support/eventually.ts';
 import { frame, rawCall } from './raw-call.ts';
 import { openStage, type Stage } from './stage.ts';
+
+// Real sockets, files and timers on a machine that may be busy.
+jest.setTimeout(30_000);
 
 interface Answer {
   readonly listServicesResponse?: { readonly service: { readonly name: string }[] };

@@ -1,6 +1,6 @@
 import { constants } from 'node:http2';
 import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, expect, jest, test } from '@jest/globals';
 import { M2MOAuthServiceClient, Token } from '../../../operator/grpc/generated/m2moauthserver/pb/service.ts';
 import type { DoorIssuer } from '../../../operator/grpc/services.ts';
 import { tokenMessage } from '../../../operator/grpc/token-message.ts';
@@ -12,6 +12,9 @@ import { FakeClock } from '../../support/fake-clock.ts';
 import { refusalOf } from '../../support/grpc.ts';
 import { frame, pathOf, type RawCall, rawCall } from './raw-call.ts';
 import { openStage, type Stage, tokenRecord } from './stage.ts';
+
+// Real sockets, files and timers on a machine that may be busy.
+jest.setTimeout(30_000);
 
 /** Callers that go, are out of time, or don't read. */
 

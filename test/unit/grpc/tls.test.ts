@@ -2,13 +2,16 @@ import { once } from 'node:events';
 import { connect as connectPlain } from 'node:net';
 import { type ConnectionOptions, connect } from 'node:tls';
 import { ChannelCredentials, type ChannelCredentials as Credentials, credentials } from '@grpc/grpc-js';
-import { beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, jest, test } from '@jest/globals';
 import { M2MOAuthServiceClient } from '../../../operator/grpc/generated/m2moauthserver/pb/service.ts';
 import { type ClusterCertificates, createCertificates } from '../../cluster/certificates.ts';
 import { eventually } from '../../support/eventually.ts';
 import { refusalOf } from '../../support/grpc.ts';
 import { makeCertificateFolder } from '../tls/certificate-folder.ts';
 import { openStage, type Stage } from './stage.ts';
+
+// Real sockets, files and timers on a machine that may be busy.
+jest.setTimeout(30_000);
 
 /** The door with certificates, by clients that check them. */
 

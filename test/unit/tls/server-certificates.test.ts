@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
-import { beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, jest, test } from '@jest/globals';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import type { Clock } from '../../../operator/ports/clock.ts';
 import { openServerCertificates } from '../../../operator/tls/server-certificates.ts';
@@ -13,6 +13,9 @@ import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { recordedLog } from '../../support/quiet.ts';
 import { type CertificateFolder, type Content, makeCertificateFolder } from './certificate-folder.ts';
+
+// Real sockets, files and timers on a machine that may be busy.
+jest.setTimeout(30_000);
 
 let first: ClusterCertificates;
 let second: ClusterCertificates;
