@@ -7,9 +7,13 @@ import type { Config } from '../config/schema.ts';
 import { findJwkProblem } from '../crypto/public-jwk.ts';
 import { type IssuedRecord, issuedRecordOf } from '../domain/issued-record.ts';
 import { OWNER_LABEL, ownerLabel } from '../domain/issued-token.ts';
-import { createAuthenticateBearer } from '../issuer/authentication/authenticate-bearer.ts';
+import {
+  createAuthenticateBearer,
+  createAuthenticateSelf,
+} from '../issuer/authentication/authenticate-bearer.ts';
 import { createClientAuthentication } from '../issuer/authentication/client-authentication.ts';
 import { createCreateToken } from '../issuer/create-token.ts';
+import { createIntrospectToken } from '../issuer/introspect-token.ts';
 import { createDeleteTokens, type ListOwned } from '../issuer/registry/delete-tokens.ts';
 import { createEndToken } from '../issuer/registry/end-token.ts';
 import { createJudge } from '../issuer/registry/judge.ts';
@@ -18,6 +22,7 @@ import { createLiveReads, LIVE_READS, type RegistryReads } from '../issuer/regis
 import { createLookups } from '../issuer/registry/lookups.ts';
 import { createRecords } from '../issuer/registry/records.ts';
 import { measureRevocations } from '../issuer/registry/revocation-delay.ts';
+import { createRevokeToken } from '../issuer/revoke-token.ts';
 import { createSlots } from '../issuer/slots.ts';
 import type { Issuer } from '../issuer/use-cases.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -149,17 +154,20 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
   const lookups = createLookups(registry);
   const authentication = buildAuthentication(config, parts, { reads, freshness });
   const writes = { ...parts, tokens, issued, tokenClient: resources.tokens, issuedClient: resources.issued };
+  const endToken = createEndToken(writes);
+  const bearers = {
+    ...authentication,
+    judge,
+    settings,
+    policy: config.authorization.issuedTokens,
+    endpoints: config.authorization.endpoints,
+  };
   const stopMeasuring = measureRevocations(writes);
   return {
     issuer: {
       authenticateClient: authentication.authenticateClient,
-      authenticateBearer: createAuthenticateBearer({
-        ...authentication,
-        judge,
-        settings,
-        policy: config.authorization.issuedTokens,
-        endpoints: config.authorization.endpoints,
-      }),
+      authenticateBearer: createAuthenticateBearer(bearers),
+      authenticateSelf: createAuthenticateSelf(bearers),
       createToken: createCreateToken({
         ...parts,
         ...authentication,
@@ -174,8 +182,10 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
         issued,
         lookups,
         listOwned: listOwnedIn(client, config.kubernetes.watchNamespaces),
-        endToken: createEndToken(writes),
+        endToken,
       }),
+      introspectToken: createIntrospectToken({ ...authentication, judge }),
+      revokeToken: createRevokeToken({ ...authentication, judge, endToken }),
     },
     stop: () => {
       stopMeasuring();

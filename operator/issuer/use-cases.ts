@@ -98,11 +98,50 @@ export type DeleteTokens = (
   call: Pick<Call, 'signal'>,
 ) => Promise<DeletedTokens>;
 
+/** Who brings a bearer: whose tokens it may see, and the token of ours that the bearer is. */
+export interface BearerSelf {
+  /** Undefined where the bearer is blacklisted and otherwise good: it may be told that of itself, and nothing else. */
+  readonly bearer: Bearer | undefined;
+  /** Undefined for other issuers' bearers. */
+  readonly own: TokenRecord | undefined;
+}
+
+/** Judges a bearer that may want to know about itself (contract §5, existing verifiers). @throws IssuerFailure as {@link AuthenticateBearer} does */
+export type AuthenticateSelf = (
+  authorization: string | undefined,
+  call: Pick<Call, 'signal'>,
+) => Promise<BearerSelf>;
+
+/** The claims of a token that is good and that the caller may know of (RFC 7662 §2.2), without `originalTokenClaims`; undefined for every other. @throws IssuerFailure */
+export type IntrospectToken = (
+  token: string,
+  credentials: ClientCredentials,
+  call: Call,
+) => Promise<Readonly<Record<string, unknown>> | undefined>;
+
+/** What a revocation came to; the caller learns none of it (RFC 7009 §2.2). */
+export interface RevokedToken {
+  /** The calling client, by its client ID. */
+  readonly clientID: string;
+  /** The `jti` where this call revoked it. */
+  readonly id: string | undefined;
+}
+
+/** Revokes a token of the calling client, for ever; others are passed over. @throws IssuerFailure */
+export type RevokeToken = (
+  token: string,
+  credentials: ClientCredentials,
+  call: Call,
+) => Promise<RevokedToken>;
+
 /** The use cases behind every door. */
 export interface Issuer {
   readonly authenticateClient: AuthenticateClient;
   readonly authenticateBearer: AuthenticateBearer;
+  readonly authenticateSelf: AuthenticateSelf;
   readonly createToken: CreateToken;
   readonly listTokens: ListTokens;
   readonly deleteTokens: DeleteTokens;
+  readonly introspectToken: IntrospectToken;
+  readonly revokeToken: RevokeToken;
 }

@@ -1,8 +1,10 @@
+import { recordOfClaims } from '../../domain/claimed-record.ts';
 import type { IssuerSettings } from '../../domain/claims.ts';
 import type { JwtFault, SignedClaims } from '../../domain/jwt-judgement.ts';
+import type { TokenRecord } from '../../domain/token-record.ts';
 import { IssuerFailure } from '../failure.ts';
 import type { GoodJwt, JudgeJwt } from '../registry/judge.ts';
-import type { AuthenticateBearer, Bearer } from '../use-cases.ts';
+import type { AuthenticateBearer, AuthenticateSelf, Bearer } from '../use-cases.ts';
 import type { ForeignIssuer, ForeignIssuers } from './foreign-issuers.ts';
 import { readForeignJwt } from './foreign-jwt.ts';
 import { ownClaim, prefixedName } from './foreign-name.ts';
@@ -60,6 +62,12 @@ const ownBearer = ({ claims, record }: GoodJwt, { policy, settings }: Authentica
   return { owner, onlyID: policy.access === 'Self' ? record.id : undefined, client: record.client };
 };
 
+/** What the record says; of a JWT whose status is still to be written, what the JWT says itself. */
+const ownRecord = (
+  { claims, record }: Pick<GoodJwt, 'claims' | 'record'>,
+  { ownerClaim }: AuthenticateBearerOptions['settings'],
+): TokenRecord => (record.state === 'Next' ? recordOfClaims(record, claims, ownerClaim) : record);
+
 const ownerMissing = (): IssuerFailure =>
   new IssuerFailure('OwnerMissing', 'the bearer token does not name an owner');
 
@@ -88,16 +96,30 @@ const byEndpoint = async (
 const detailOf = (fault: JwtFault): string => `refused: ${fault}`;
 
 /**
- * Makes {@link AuthenticateBearer} (contract §4): a JWT of this issuer that the one judge calls good, or of a trusted
- * endpoint of the configuration. The owner is read from the verified claims.
+ * Makes {@link AuthenticateSelf} (contract §4, §5): a JWT of this issuer that the one judge calls good, or of a trusted endpoint of
+ * the configuration. The owner is read from the verified claims.
  */
-export const createAuthenticateBearer =
-  (options: AuthenticateBearerOptions): AuthenticateBearer =>
+export const createAuthenticateSelf =
+  (options: AuthenticateBearerOptions): AuthenticateSelf =>
   async (authorization, { signal }) => {
     const jwt = bearerOf(authorization);
     const foreign = await byEndpoint(options, jwt, signal);
-    if (foreign) return foreign;
+    if (foreign) return { bearer: foreign, own: undefined };
     const judgement = await options.judge(jwt, signal);
-    if (judgement.kind === 'bad') throw invalid(detailOf(judgement.fault));
-    return ownBearer(judgement, options);
+    if (judgement.kind === 'good') {
+      return { bearer: ownBearer(judgement, options), own: ownRecord(judgement, options.settings) };
+    }
+    const { fault, claims, record } = judgement;
+    if (fault !== 'Blacklisted' || !claims || !record) throw invalid(detailOf(fault));
+    return { bearer: undefined, own: ownRecord({ claims, record }, options.settings) };
   };
+
+/** Makes {@link AuthenticateBearer}: what is blacklisted opens nothing. */
+export const createAuthenticateBearer = (options: AuthenticateBearerOptions): AuthenticateBearer => {
+  const authenticateSelf = createAuthenticateSelf(options);
+  return async (authorization, call) => {
+    const { bearer } = await authenticateSelf(authorization, call);
+    if (bearer === undefined) throw invalid(detailOf('Blacklisted'));
+    return bearer;
+  };
+};

@@ -1,0 +1,29 @@
+import { claimOf } from '../domain/client-holder.ts';
+import { isOwnToken } from '../domain/introspection-policy.ts';
+import { authenticateCaller } from './introspect-token.ts';
+import type { EndToken } from './registry/end-token.ts';
+import type { JudgeJwt } from './registry/judge.ts';
+import type { AuthenticateClient, RevokeToken } from './use-cases.ts';
+
+export interface RevokeTokenOptions {
+  readonly authenticateClient: AuthenticateClient;
+  readonly judge: JudgeJwt;
+  readonly endToken: EndToken;
+}
+
+/**
+ * Makes {@link RevokeToken} (RFC 7009, contract §5): a good token of the calling client is blacklisted, a declared one as a whole.
+ * What is bad already needs nothing, and what is another client's is left alone: the caller can't tell these apart.
+ */
+export const createRevokeToken =
+  ({ authenticateClient, judge, endToken }: RevokeTokenOptions): RevokeToken =>
+  async (token, credentials, call) => {
+    const { client } = await authenticateCaller(authenticateClient, credentials, call);
+    const clientID = claimOf(client);
+    const judgement = await judge(token, call.signal);
+    if (judgement.kind === 'bad') return { clientID, id: undefined };
+    const { record, claims } = judgement;
+    if (!isOwnToken(client, record, claims)) return { clientID, id: undefined };
+    const ended = await endToken(record.origin, call.signal);
+    return { clientID, id: ended === 'nothing' ? undefined : record.id };
+  };
