@@ -26,23 +26,25 @@ export interface Health {
 /** A change is told within this time. */
 const POLL_MS = 250;
 
-/** Polling costs nothing while nobody watches. */
+/** Resolves when it is time to look again, or a signal aborts. */
+const pause = (clock: Clock, signals: readonly AbortSignal[]): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      cancel();
+      for (const signal of signals) signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.after(POLL_MS, done);
+    for (const signal of signals) signal.addEventListener('abort', done, { once: true });
+  });
+
+/** The health of a door that is not open yet. Polling costs nothing while nobody watches. */
 export const createHealth = ({ services, isServing, clock }: HealthOptions): Health => {
   const known = new Set(services);
   let state: 'starting' | 'open' | 'closed' = 'starting';
   const closing = new AbortController();
   const current = (): ServingStatus => (state === 'open' && isServing() ? 'SERVING' : 'NOT_SERVING');
   const statusOf = (service: string): ServingStatus => (known.has(service) ? current() : 'SERVICE_UNKNOWN');
-  const pause = (signals: readonly AbortSignal[]): Promise<void> =>
-    new Promise((resolve) => {
-      const done = (): void => {
-        cancel();
-        for (const signal of signals) signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const cancel = clock.after(POLL_MS, done);
-      for (const signal of signals) signal.addEventListener('abort', done, { once: true });
-    });
   return {
     services,
     statusOf,
@@ -61,7 +63,7 @@ export const createHealth = ({ services, isServing, clock }: HealthOptions): Hea
         if (next !== last) yield next;
         last = next;
         if (ends.some(({ aborted }) => aborted)) return;
-        await pause(ends);
+        await pause(clock, ends);
       }
     },
   };

@@ -5,7 +5,7 @@ import type { Log, LogFields } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import { addressOf } from './caller.ts';
 import type { MethodCall } from './method.ts';
-import { abandonedStatus, type FailedStatus, statusOf } from './status.ts';
+import { abandonedStatus, type FailedStatus, StatusFailure, statusOf } from './status.ts';
 
 /** What the calls of a door share. */
 export interface DoorTools {
@@ -47,6 +47,7 @@ const authorizationOf = (call: WireCall): string | undefined => {
 
 /** For the log alone: what a failure's message does not say. */
 const whyOf = (error: unknown): LogFields => {
+  if (error instanceof StatusFailure) return { why: error.message };
   if (!(error instanceof IssuerFailure)) return { error };
   const { code, message, oauthCode, detail, cause } = error;
   return {
