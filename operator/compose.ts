@@ -167,6 +167,8 @@ export const compose = async (
     doors: buildDoors(config, {
       ...around,
       issuer,
+      keys: keyring,
+      version,
       isServing: () => manager.ready && inStep.problem() === undefined,
     }),
     gates: [signingKeyGate(keyring, around.clock)],

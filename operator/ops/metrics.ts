@@ -127,6 +127,19 @@ const doorMetrics = (registers: Registry[]) => ({
     buckets: FAST,
     registers,
   }),
+  requests: new Counter({
+    name: 'm2moauth_http_requests_total',
+    help: 'HTTP requests by route (a pattern), method and status.',
+    labelNames: ['route', 'method', 'code'],
+    registers,
+  }),
+  requestSeconds: new Histogram({
+    name: 'm2moauth_http_request_seconds',
+    help: 'Duration of an HTTP request, streams to their end.',
+    labelNames: ['route'],
+    buckets: FAST,
+    registers,
+  }),
   handedOut: new Counter({
     name: 'm2moauth_tokens_handed_out_total',
     help: 'JWTs handed out at a door, by how the client authenticated.',
@@ -228,6 +241,10 @@ export const createMetrics = (options: { readonly processMetrics: boolean }): Pr
     grpcCall: (method, code, seconds) => {
       doors.calls.inc({ method, code });
       doors.callSeconds.observe({ method }, seconds);
+    },
+    httpRequest: (labels, seconds) => {
+      doors.requests.inc(labels);
+      doors.requestSeconds.observe({ route: labels.route }, seconds);
     },
     tokenHandedOut: (method) => doors.handedOut.inc({ method }),
     authenticationFailed: (why) => doors.failed.inc({ why }),

@@ -20,6 +20,8 @@ export interface Metrics {
   clockSkew(seconds: number): void;
   /** One call at the gRPC door; `method` is one that is served, or `unknown`; `code` the status by name. */
   grpcCall(method: string, code: string, seconds: number): void;
+  /** One request at the HTTP door; `route` is a pattern or `unknown`, `method` one that HTTP knows or `other`. */
+  httpRequest(labels: { route: string; method: string; code: string }, seconds: number): void;
   /** A token left by a door; `method` is how its client authenticated. */
   tokenHandedOut(method: string): void;
   /** A client failed to authenticate; `why` is of a closed set. */

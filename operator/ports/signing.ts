@@ -33,3 +33,13 @@ export interface Keyring {
   /** Called when {@link Keyring.active} or any phase changed. */
   onChange(handler: () => void): () => void;
 }
+
+/** The public halves, as documents show them. */
+export interface PublicKeys {
+  /** The SigningKeys are known: before that the set is empty, which says nothing. */
+  readonly known: boolean;
+  /** RFC 7517 §5, without compromised keys. */
+  jwks(): { readonly keys: readonly Readonly<Record<string, unknown>>[] };
+  /** Called when the set may have changed. */
+  onChange(handler: () => void): () => void;
+}

@@ -57,6 +57,7 @@ export const recordedMetrics = (): RecordedMetrics => {
     leading: note('leading'),
     clockSkew: note('clockSkew'),
     grpcCall: note('grpcCall'),
+    httpRequest: note('httpRequest'),
     tokenHandedOut: note('tokenHandedOut'),
     authenticationFailed: note('authenticationFailed'),
     judged: note('judged'),

@@ -18,6 +18,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ops: ['ports', 'domain', 'api'],
   tls: ['ports'],
   grpc: ['tls', 'issuer', 'domain', 'ports', 'api'],
+  http: ['issuer', 'domain', 'ports', 'api', 'tls'],
   config: ['domain', 'api'],
   compose: [
     'config',
@@ -30,6 +31,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'outbound',
     'ops',
     'grpc',
+    'http',
     'tls',
     'ports',
     'api',
@@ -48,6 +50,7 @@ const EDGE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   yaml: ['api', 'config'],
   pino: ['ops'],
   'prom-client': ['ops'],
+  fastify: ['http'],
   '@grpc/grpc-js': ['grpc'],
   '@grpc/reflection': ['grpc'],
   'grpc-health-check': ['grpc'],

@@ -1,7 +1,7 @@
 import type { KeyEntry, KeyPhase, SigningKey } from '../../api/signing-key.ts';
 import { buildJwks, compromisedKids, type Jwks } from '../../domain/jwks.ts';
 import type { Cache } from '../../ports/cache.ts';
-import type { Keyring, Signer, VerifiedJwt } from '../../ports/signing.ts';
+import type { Keyring, PublicKeys, Signer, VerifiedJwt } from '../../ports/signing.ts';
 import { KeyLoader, type KeyLoaderOptions } from './key-loader.ts';
 import { VerificationKeys } from './verification-keys.ts';
 
@@ -21,7 +21,7 @@ type Phase = KeyPhase | 'Compromised';
 const WEIGHT: Readonly<Record<Phase, number>> = { Retired: 0, Published: 1, Active: 2, Compromised: 3 };
 
 /** The issuer's keys as the cache of SigningKeys tells of them, on every replica alike. Private halves are held for the configured SigningKey alone, while they are Active or Published. */
-export class IssuerKeyring implements Keyring {
+export class IssuerKeyring implements Keyring, PublicKeys {
   readonly name = 'keyring';
   readonly #options: IssuerKeyringOptions;
   readonly #loader: KeyLoader;
@@ -54,6 +54,10 @@ export class IssuerKeyring implements Keyring {
   /** The SigningKeys are known, and the private half that signs has been read or could not be: what readiness asks. */
   get loaded(): boolean {
     return this.#options.signingKeys.synced && (!this.#active || this.#loader.tried(this.#active.kid));
+  }
+
+  get known(): boolean {
+    return this.#options.signingKeys.synced;
   }
 
   active(): Signer | undefined {

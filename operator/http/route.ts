@@ -1,0 +1,28 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { HttpCall } from './http-call.ts';
+
+export type Method = 'GET' | 'POST' | 'DELETE';
+
+/** An operation of the OpenAPI document (openapis.org, 3.1), as far as it is used. */
+export type Operation = Readonly<Record<string, unknown>>;
+
+/** How a family of paths says what went wrong. */
+export interface ErrorFamily {
+  /** Answers a request that failed. @returns the status that was sent */
+  send(error: unknown, reply: FastifyReply, purpose: string): number;
+}
+
+/** One path and method, and all there is to say of it. */
+export interface Route {
+  readonly method: Method;
+  /** Full, without parameters: a request's path has to be the same to the letter. */
+  readonly path: string;
+  /** What it is for, in the words of an error: "cannot {purpose}: …". */
+  readonly purpose: string;
+  readonly errors: ErrorFamily;
+  /** How loud a request is that went well. */
+  readonly successLevel: 'info' | 'debug';
+  readonly operation: Operation;
+  /** Answers; what it throws is answered by `errors`. */
+  readonly handle: (request: FastifyRequest, reply: FastifyReply, call: HttpCall) => Promise<void> | void;
+}
