@@ -63,7 +63,7 @@ async function* find(
     return;
   }
   if (bearer === undefined) {
-    throw new IssuerFailure('BearerInvalid', 'a good bearer token is needed', {
+    throw new IssuerFailure('BearerInvalid', 'the bearer is missing or not good', {
       detail: 'blacklisted, and asks for more than itself',
     });
   }

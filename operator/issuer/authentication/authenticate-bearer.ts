@@ -36,7 +36,7 @@ const MAX_CHARACTERS = 262_144;
 
 /** One text for every cause: who brings a bad bearer learns nothing of it. */
 const invalid = (detail: string): IssuerFailure =>
-  new IssuerFailure('BearerInvalid', 'a good bearer token is needed', { detail });
+  new IssuerFailure('BearerInvalid', 'the bearer is missing or not good', { detail });
 
 /** The JWT in an Authorization header. @throws IssuerFailure `BearerInvalid` where there is none */
 export const bearerOf = (authorization: string | undefined): string => {

@@ -81,7 +81,7 @@ describe('a token of ours', () => {
   test('that is bad is refused, and the caller learns nothing of why', async () => {
     judgement = { kind: 'bad', fault: 'Blacklisted' };
     const error = await authenticate(`Bearer ${OURS}`).catch((caught: unknown) => caught);
-    expect(error).toMatchObject({ code: 'BearerInvalid', message: 'a good bearer token is needed' });
+    expect(error).toMatchObject({ code: 'BearerInvalid', message: 'the bearer is missing or not good' });
     expect(error).toMatchObject({ detail: 'refused: Blacklisted' });
   });
 
