@@ -1,6 +1,6 @@
+import { checkIdFilter } from '../issuer/id-filter.ts';
 import type { Issuer } from '../issuer/use-cases.ts';
 import { DeleteTokensRequest, DeleteTokensResponse } from './generated/m2moauthserver/pb/service.ts';
-import { checkIdFilter } from './id-filter.ts';
 import type { UnaryMethod } from './method.ts';
 import { readMessage, writeMessage } from './wire.ts';
 

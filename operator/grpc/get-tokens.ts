@@ -1,8 +1,8 @@
 import type { TokenRecord } from '../domain/token-record.ts';
+import { checkIdFilter } from '../issuer/id-filter.ts';
 import type { Issuer } from '../issuer/use-cases.ts';
 import type { Log } from '../ports/log.ts';
 import { GetTokensRequest, Token } from './generated/m2moauthserver/pb/service.ts';
-import { checkIdFilter } from './id-filter.ts';
 import type { StreamMethod } from './method.ts';
 import { leavesOutClaims, tokenMessage } from './token-message.ts';
 import { readMessage, writeMessage } from './wire.ts';

@@ -3,12 +3,13 @@ import { ISSUED_INDEX, type IssuedRecord } from '../../domain/issued-record.ts';
 import { RECORD_INDEX, type TokenRecord } from '../../domain/token-record.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import { IssuerFailure } from '../failure.ts';
+import { checkIdFilter } from '../id-filter.ts';
 import { calledOff } from '../shared-work.ts';
 import { createSlots } from '../slots.ts';
 import type { Bearer, Call, DeletedTokens, DeleteTokens } from '../use-cases.ts';
 import type { Ended, EndTarget, EndToken } from './end-token.ts';
 import { visibleIds } from './list-tokens.ts';
-import { checkIds, type Lookups } from './lookups.ts';
+import type { Lookups } from './lookups.ts';
 
 /** Handed-out records of an owner as the API server has them now, a page at a time (a consistent read). @throws ApiError */
 export type ListOwned = (owner: string, signal: AbortSignal) => AsyncIterable<readonly IssuedRecord[]>;
@@ -101,7 +102,7 @@ export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens =
   };
 
   return async (bearer, ids, call) => {
-    checkIds(ids);
+    checkIdFilter(ids);
     const { signal } = call;
     const targets = await targetsOf(bearer, ids, call);
     return endAll(targets, (target) => slots.run(() => endToken(target, signal), signal), signal);

@@ -1,8 +1,9 @@
 import type { TokenRecord } from '../../domain/token-record.ts';
 import type { Freshness } from '../../ports/freshness.ts';
+import { checkIdFilter } from '../id-filter.ts';
 import { calledOff } from '../shared-work.ts';
 import type { Bearer, ListTokens, TokenQuery } from '../use-cases.ts';
-import { checkIds, insistOnFresh, type Lookups } from './lookups.ts';
+import { insistOnFresh, type Lookups } from './lookups.ts';
 import type { Records } from './records.ts';
 
 export interface ListTokensOptions {
@@ -74,7 +75,7 @@ export const createListTokens = ({ records, lookups, freshness, turn }: ListToke
   }
 
   return async function* list(bearer, query, call) {
-    checkIds(query.ids);
+    checkIdFilter(query.ids);
     const ids = visibleIds(bearer, query.ids);
     if (ids === undefined) yield* listAll(bearer, query, call.signal);
     else {

@@ -4,16 +4,13 @@ import type { TokenRecord } from '../../domain/token-record.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { IssuerFailure } from '../failure.ts';
+import { checkIdFilter } from '../id-filter.ts';
 import type { Bearer, Call } from '../use-cases.ts';
 import type { RegistryReads } from './live-reads.ts';
 import { isFresh, type Records } from './records.ts';
 
-/** Most ids in a filter (contract §4). */
-export const MAX_IDS = 1000;
 /** Most reads of the API server that one request may cause by ids that the caches do not know (contract §3). */
 const MAX_READS = 64;
-/** A `jti` is a UUID; what else is no longer than this, and plain, is an id that nobody has. */
-const ID = /^[\x21-\x7e]{1,64}$/u;
 
 /** Finds the records that a filter names. */
 export interface Lookups {
@@ -30,14 +27,6 @@ export interface LookupsOptions {
   readonly reads: RegistryReads;
   readonly freshness: Freshness;
 }
-
-/** Holds a filter to its bounds (contract §4). An empty id is refused: passing it over could turn a filter into "all". @throws IssuerFailure `Malformed` */
-export const checkIds = (ids: readonly string[]): void => {
-  if (ids.length > MAX_IDS) throw new IssuerFailure('Malformed', `at most ${MAX_IDS} ids can be asked for`);
-  if (!ids.every((id) => ID.test(id))) {
-    throw new IssuerFailure('Malformed', 'an id has 1 to 64 ASCII characters and no space');
-  }
-};
 
 const notKnown = (): IssuerFailure =>
   new IssuerFailure('Unavailable', 'the tokens are not known now, try again later', {
@@ -95,7 +84,7 @@ export const createLookups = (options: LookupsOptions): Lookups => {
 
   return {
     find: async (bearer, ids, { signal }) => {
-      checkIds(ids);
+      checkIdFilter(ids);
       const wanted = [...new Set(ids)].sort();
       await learn(bearer, wanted, signal);
       return wanted.flatMap((id) => {

@@ -1,6 +1,7 @@
-import { IssuerFailure } from '../issuer/failure.ts';
+import { IssuerFailure } from './failure.ts';
 
-const MAX_IDS = 1000;
+/** Most ids in a filter (contract §4). */
+export const MAX_IDS = 1000;
 
 /** A `jti` is a UUID; what else is no longer than this, and plain, is an id that nobody has. */
 const ID = /^[\x21-\x7e]{1,64}$/u;
