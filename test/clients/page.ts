@@ -2,11 +2,24 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
-/** The shell blocks of a page of documentation that follow `<!-- mark: … -->`, in their order. */
-export const shellBlocks = (markdown: string, mark: string): string[] =>
-  [...markdown.matchAll(new RegExp(`<!-- ${mark}:[^\\n]*-->\\n\`\`\`sh\\n([\\s\\S]*?)\`\`\``, 'gu'))].map(
-    (match) => match[1] ?? '',
-  );
+/** The blocks of a language in a page of documentation that follow `<!-- mark: … -->`, in their order. */
+export const codeBlocks = (markdown: string, mark: string, language: string): string[] =>
+  [
+    ...markdown.matchAll(
+      new RegExp(`<!-- ${mark}:[^\\n]*-->\\n\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'gu'),
+    ),
+  ].map((match) => match[1] ?? '');
+
+/** {@link codeBlocks} for a shell. */
+export const shellBlocks = (markdown: string, mark: string): string[] => codeBlocks(markdown, mark, 'sh');
+
+/** The one block of a language that follows the mark. @throws Error where there is none, or another one */
+export const codeBlock = (markdown: string, mark: string, language: string): string => {
+  const [block, ...others] = codeBlocks(markdown, mark, language);
+  if (block === undefined || others.length > 0)
+    throw new Error(`there is no one block ${mark} in ${language}`);
+  return block;
+};
 
 /** One shell for many blocks: what a reader has set in one is there in the next. */
 export interface Shell {

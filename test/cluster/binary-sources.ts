@@ -67,6 +67,11 @@ export const binarySources = {
       `m2mclient-${digestOf(join(CLIENTS, 'm2mclient'), join(ROOT, 'proto/m2moauthserver'))}`,
     generated: true,
   },
+  httpclient: {
+    moduleDir: join(CLIENTS, 'httpclient'),
+    package: '.',
+    cacheFolder: () => `httpclient-${digestOf(join(CLIENTS, 'httpclient'))}`,
+  },
 } as const satisfies Record<string, BinarySource>;
 
 export type BinaryName = keyof typeof binarySources;

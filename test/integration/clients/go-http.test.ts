@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { AUDIENCE, makeOddClient, type SecretClient } from '../../clients/http-clients.ts';
+import { type HttpDoor, openHttpDoor } from '../../clients/http-door.ts';
+import { run, stdoutOf } from '../../clients/programs.ts';
+import { ensureBinary, isWithinReach } from '../../cluster/binaries.ts';
+import { type Installation, install } from '../../support/installation.ts';
+
+/** golang.org/x/oauth2 and go-oidc, as a Go program uses them: see test/clients/go/httpclient. */
+
+const suite = (await isWithinReach('httpclient')) ? describe : describe.skip;
+
+let program: string;
+let installation: Installation;
+let door: HttpDoor;
+let client: SecretClient;
+
+beforeAll(async () => {
+  if (suite === describe.skip) return;
+  program = await ensureBinary('httpclient');
+  installation = await install();
+  ({ door, prepared: client } = await openHttpDoor(installation, {
+    prepare: async () => {
+      const { api } = installation;
+      return makeOddClient({ api, namespace: await api.createNamespace('go') });
+    },
+  }));
+}, 900_000);
+afterAll(async () => {
+  await door?.close();
+  await installation?.close();
+});
+
+type Line = { readonly step: string } & Record<string, unknown>;
+
+const command = (issuer: string): Parameters<typeof run> => [
+  program,
+  [
+    ...['-issuer', issuer],
+    ...['-other-url', door.otherURL],
+    ...['-cacert', door.caFile],
+    ...['-client-id', client.id],
+    ...['-audience', AUDIENCE],
+  ],
+  { env: { M2M_CLIENT_SECRET: client.secret } },
+];
+
+suite('a Go client of the HTTP door', () => {
+  let lines: Line[];
+
+  beforeAll(async () => {
+    const stdout = await stdoutOf(...command(door.issuer));
+    lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  }, 90_000);
+
+  const seen = (step: string): Line => {
+    const line = lines.find((one) => one.step === step);
+    if (line === undefined) throw new Error(`it took no step ${step}`);
+    return line;
+  };
+
+  test('takes every step', () => {
+    expect(lines.map(({ step }) => step)).toEqual([
+      'discovery',
+      'other-url',
+      'basic',
+      'post',
+      'auto',
+      'wrong-secret-basic',
+      'wrong-secret-post',
+      'wrong-scope',
+      'wrong-resource',
+      'verify',
+      'wrong-audience',
+      'tampered-claims',
+      'tampered-signature',
+      'expired',
+    ]);
+  });
+
+  test('finds the token endpoint by discovery', () => {
+    expect(seen('discovery')).toMatchObject({ token_endpoint: `${door.issuer}/oauth/token` });
+  });
+
+  test('does not believe the issuer under another name', () => {
+    expect(seen('other-url')).toMatchObject({
+      refused: true,
+      because: expect.stringContaining('issuer URL provided to client'),
+    });
+  });
+
+  test.each(['basic', 'post', 'auto'])('is handed a token, by %s', (style) => {
+    const { expires_in: expiresIn, ...answer } = seen(style);
+    expect(answer).toEqual({ step: style, token_type: 'Bearer', scope: 'read', valid: true });
+    expect(expiresIn).toBeGreaterThan(3500);
+  });
+
+  test.each([
+    ['wrong-secret-basic', 401, 'invalid_client'],
+    ['wrong-secret-post', 401, 'invalid_client'],
+    ['wrong-scope', 400, 'invalid_scope'],
+    ['wrong-resource', 400, 'invalid_target'],
+  ])('reads OAuth from the refusal: %s', (step, status, error) => {
+    expect(seen(step)).toMatchObject({ status, error, description: expect.stringMatching(/./u) });
+  });
+
+  test('verifies the token by the published keys', () => {
+    expect(seen('verify')).toEqual({
+      step: 'verify',
+      issuer: door.issuer,
+      subject: client.owner,
+      audience: [AUDIENCE],
+      jti: expect.stringMatching(/^[0-9a-f-]{36}$/u),
+      client_id: client.id,
+      scope: 'read',
+      lifetime: 3600,
+    });
+  });
+
+  test.each([
+    ['wrong-audience', 'expected audience'],
+    ['tampered-claims', 'failed to verify signature'],
+    ['tampered-signature', 'failed to verify signature'],
+    ['expired', 'token is expired'],
+  ])('refuses a token for one reason: %s', (step, because) => {
+    expect(seen(step)).toMatchObject({
+      refused: true,
+      expired: step === 'expired',
+      because: expect.stringContaining(because),
+    });
+  });
+
+  test('goes no further where discovery is refused', async () => {
+    const { exitCode, stdout, stderr } = await run(...command(door.otherURL));
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+    expect(stderr).toContain('httpclient: discovery: ');
+  });
+});

@@ -1,0 +1,147 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import * as oauth from 'oauth4webapi';
+import { AUDIENCE } from '../../clients/http-clients.ts';
+import type { TrustingFetch } from '../../clients/http-door.ts';
+import { METHODS, type Method, type MethodDoor, openMethodDoor } from '../../clients/http-methods.ts';
+import { type Installation, install } from '../../support/installation.ts';
+
+/** oauth4webapi: each request and each answer on its own, and its verifier of JWT access tokens (RFC 9068). */
+
+let installation: Installation;
+let stage: MethodDoor;
+let server: oauth.AuthorizationServer;
+let transport: { [oauth.customFetch]: TrustingFetch };
+
+const discover = async (algorithm: 'oidc' | 'oauth2'): Promise<oauth.AuthorizationServer> => {
+  const issuer = new URL(stage.door.issuer);
+  return oauth.processDiscoveryResponse(
+    issuer,
+    await oauth.discoveryRequest(issuer, { algorithm, ...transport }),
+  );
+};
+
+beforeAll(async () => {
+  installation = await install();
+  stage = await openMethodDoor(installation, oauth);
+  transport = { [oauth.customFetch]: stage.door.fetch };
+  server = await discover('oauth2');
+}, 180_000);
+afterAll(async () => {
+  await stage?.close();
+  await installation?.close();
+});
+
+const grant = async (
+  method: Method,
+  parameters: Record<string, string> | string[][],
+): Promise<oauth.TokenEndpointResponse> => {
+  const { id, auth } = stage.callers[method];
+  const client = { client_id: id };
+  const answer = await oauth.clientCredentialsGrantRequest(server, client, auth, parameters, transport);
+  return oauth.processClientCredentialsResponse(server, client, answer);
+};
+
+const introspect = async (method: Method, jwt: string): Promise<oauth.IntrospectionResponse> => {
+  const { id, auth } = stage.callers[method];
+  const client = { client_id: id };
+  const answer = await oauth.introspectionRequest(server, client, auth, jwt, transport);
+  return oauth.processIntrospectionResponse(server, client, answer);
+};
+
+const revoke = async (method: Method, jwt: string): Promise<void> => {
+  const { id, auth } = stage.callers[method];
+  const answer = await oauth.revocationRequest(server, { client_id: id }, auth, jwt, transport);
+  return oauth.processRevocationResponse(answer);
+};
+
+const verify = (jwt: string, audience = AUDIENCE): Promise<oauth.JWTAccessTokenClaims> => {
+  const request = new Request('https://api.example.com/', { headers: { authorization: `Bearer ${jwt}` } });
+  return oauth.validateJwtAccessToken(server, request, audience, transport);
+};
+
+describe('oauth4webapi, discovery', () => {
+  test('the documents of OpenID Connect and of RFC 8414 name the same endpoints', async () => {
+    const { token_endpoint, introspection_endpoint, revocation_endpoint, jwks_uri } = await discover('oidc');
+    expect(server).toMatchObject({ token_endpoint, introspection_endpoint, revocation_endpoint, jwks_uri });
+    expect(token_endpoint).toBe(`${stage.door.issuer}/oauth/token`);
+  });
+
+  test('the document is refused under another name of the same door', async () => {
+    const other = new URL(stage.door.otherURL);
+    const answer = await oauth.discoveryRequest(other, transport);
+    await expect(oauth.processDiscoveryResponse(other, answer)).rejects.toMatchObject({
+      code: oauth.JSON_ATTRIBUTE_COMPARISON,
+    });
+  });
+});
+
+describe.each(METHODS)('oauth4webapi, by %s', (method) => {
+  test('is handed a token that its own verifier believes', async () => {
+    const { access_token: jwt, ...answer } = await grant(method, { audience: AUDIENCE });
+    expect(answer).toEqual({ token_type: 'bearer', expires_in: expect.any(Number), scope: 'read write' });
+    const claims = await verify(jwt);
+    expect(claims).toMatchObject({ client_id: stage.callers[method].id, scope: 'read write' });
+    await expect(verify(jwt, 'https://elsewhere.example.com')).rejects.toThrow();
+  });
+
+  test('sees its token end', async () => {
+    const { access_token: jwt } = await grant(method, { audience: AUDIENCE });
+    expect(await introspect(method, jwt)).toMatchObject({ active: true, token_type: expect.any(String) });
+    await revoke(method, jwt);
+    expect(await introspect(method, jwt)).toEqual({ active: false });
+    // Offline it can't be known: that is what introspection is for.
+    expect(await verify(jwt)).toBeDefined();
+  });
+});
+
+describe('oauth4webapi, resource indicators (RFC 8707)', () => {
+  test('the resource becomes the audience', async () => {
+    const { access_token: jwt } = await grant('client_secret_basic', [['resource', AUDIENCE]]);
+    expect((await verify(jwt)).aud).toEqual([AUDIENCE]);
+  });
+
+  test('the same one twice is one', async () => {
+    const twice = [
+      ['resource', AUDIENCE],
+      ['resource', AUDIENCE],
+    ];
+    const { access_token: jwt } = await grant('client_secret_basic', twice);
+    expect((await verify(jwt)).aud).toEqual([AUDIENCE]);
+  });
+
+  test('a parameter that may not repeat is refused (RFC 6749 §3.2)', async () => {
+    const twice = [
+      ['scope', 'read'],
+      ['scope', 'write'],
+      ['audience', AUDIENCE],
+    ];
+    await expect(grant('client_secret_basic', twice)).rejects.toMatchObject({
+      status: 400,
+      error: 'invalid_request',
+    });
+  });
+});
+
+describe('oauth4webapi, private_key_jwt', () => {
+  test('an assertion is good for one token', async () => {
+    const { id, auth } = stage.callers.private_key_jwt;
+    const parameters = new URLSearchParams();
+    await auth(server, { client_id: id }, parameters, new Headers());
+    const replay: oauth.ClientAuth = (_as, _client, body) => {
+      for (const [name, value] of parameters) body.set(name, value);
+    };
+    const ask = async (): Promise<oauth.TokenEndpointResponse> => {
+      const client = { client_id: id };
+      const answer = await oauth.clientCredentialsGrantRequest(
+        server,
+        client,
+        replay,
+        { audience: AUDIENCE },
+        transport,
+      );
+      return oauth.processClientCredentialsResponse(server, client, answer);
+    };
+    await expect(ask()).resolves.toMatchObject({ token_type: 'bearer' });
+    await expect(ask()).rejects.toMatchObject({ status: 401 });
+  });
+});
