@@ -1,0 +1,169 @@
+import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { AUDIENCE, makeSecretClient, type SecretClient } from '../../clients/http-clients.ts';
+import { type HttpDoor, openHttpDoor } from '../../clients/http-door.ts';
+import { obtainToken, revokeToken, tampered } from '../../clients/http-token.ts';
+import { findNginx, type Nginx } from '../../clients/nginx.ts';
+import { type Shell, shellBlocks, startShell } from '../../clients/page.ts';
+import { ROOT } from '../../clients/programs.ts';
+import {
+  startGoVerifier,
+  startNginxVerifier,
+  startNodeVerifier,
+  type Verifier,
+} from '../../clients/verifiers.ts';
+import { ensureBinary } from '../../cluster/binaries.ts';
+import { goIsInstalled } from '../../cluster/build.ts';
+import { eventually } from '../../support/eventually.ts';
+import { type Installation, install } from '../../support/installation.ts';
+
+/** docs/verify.md: its commands, and its APIs with real tokens, good and bad. */
+
+const ELSEWHERE = 'https://elsewhere.example.com';
+const page = await readFile(join(ROOT, 'docs/verify.md'), 'utf8');
+const nginx = await findNginx();
+const hasGo = await goIsInstalled(process.env);
+
+let installation: Installation;
+let door: HttpDoor;
+let client: SecretClient;
+let introspecting: SecretClient;
+
+beforeAll(async () => {
+  installation = await install();
+  const { door: opened, prepared } = await openHttpDoor(installation, {
+    prepare: async () => {
+      const place = { api: installation.api, namespace: await installation.api.createNamespace('verify') };
+      const introspection = { policy: 'Audience', audiences: [AUDIENCE] };
+      return Promise.all([
+        makeSecretClient(place, 'caller', { spec: { allowedAudiences: [AUDIENCE, ELSEWHERE] } }),
+        makeSecretClient(place, 'gateway', { spec: { allowedGrantTypes: [], introspection } }),
+      ]);
+    },
+  });
+  door = opened;
+  [client, introspecting] = prepared;
+}, 240_000);
+afterAll(async () => {
+  await door?.close();
+  await installation?.close();
+});
+
+interface VerifierRow {
+  readonly name: string;
+  readonly start: () => Promise<Verifier>;
+  /** Why it can't be run here. */
+  readonly missing: string | undefined;
+  /** Whether it learns of a revocation. */
+  readonly asks: boolean;
+}
+
+const VERIFIERS: readonly VerifierRow[] = [
+  {
+    name: 'Node',
+    start: () => startNodeVerifier({ page, place: door }),
+    missing: undefined,
+    asks: false,
+  },
+  {
+    name: 'Go',
+    start: () => startGoVerifier({ page, place: door }),
+    missing: hasGo ? undefined : 'there is no go on PATH',
+    asks: false,
+  },
+  {
+    name: 'NGINX',
+    start: () => startNginxVerifier(nginx as Nginx, introspecting, { page, place: door }),
+    missing: nginx ? undefined : 'there is no NGINX with its JavaScript module, and apt-get gave none',
+    asks: true,
+  },
+];
+
+for (const { name, start, missing, asks } of VERIFIERS) {
+  const suite = missing === undefined ? describe : describe.skip;
+  suite(`docs/verify.md, an API in ${name}${missing === undefined ? '' : ` (skipped: ${missing})`}`, () => {
+    let verifier: Verifier;
+
+    beforeAll(async () => {
+      verifier = await start();
+    }, 120_000);
+    afterAll(() => verifier?.stop());
+
+    const obtain = (parameters: Readonly<Record<string, string>> = {}): Promise<string> =>
+      obtainToken(door, client, { audience: AUDIENCE, ...parameters });
+    const statusFor = async (jwt?: string): Promise<number> => (await verifier.ask(jwt)).status;
+
+    test('lets a good token in, and knows whose it is', async () => {
+      expect(await verifier.ask(await obtain())).toEqual({ status: 200, text: `hello, ${client.id}\n` });
+    });
+
+    test('refuses no token, no JWT, and one that somebody has changed', async () => {
+      expect(await statusFor()).toBe(401);
+      expect(await statusFor('guessed')).toBe(401);
+      expect(await statusFor(tampered(await obtain()))).toBe(401);
+    });
+
+    test('refuses one for another audience', async () => {
+      expect(await statusFor(await obtain({ audience: ELSEWHERE }))).toBe(401);
+    });
+
+    test('refuses one that has expired', async () => {
+      const jwt = await obtain({ expiration: String(Math.ceil(Date.now() / 1000) + 2) });
+      expect(await statusFor(jwt)).toBe(200);
+      await eventually(async () => (await statusFor(jwt)) === 401, { intervalMs: 100 });
+    });
+
+    test(asks ? 'refuses a revoked one' : 'lets a revoked one in until it expires', async () => {
+      const jwt = await obtain();
+      await revokeToken(door, client, jwt);
+      expect(await statusFor(jwt)).toBe(asks ? 401 : 200);
+    });
+  });
+}
+
+/** A part of each block, and what it prints. */
+const EXPECTED: readonly (readonly [part: string, ...prints: readonly (string | RegExp)[]])[] = [
+  ['jwks.json', '"kty":"EC"', '"alg":"ES256"'],
+  ['policy: Audience', 'oauthclient.m2moauth.dev/orders-api created', 'condition met'],
+  ['/oauth/introspect', '"active":true', '"client_id":"caller"'],
+  ['/api/v1/tokens', /^\{"result":\{.*"clientId":"caller"/mu],
+];
+
+describe('docs/verify.md, command by command', () => {
+  const blocks = shellBlocks(page, 'verify');
+  let dir: string;
+  let shell: Shell;
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'm2m-verify-page-'));
+    await symlink(await ensureBinary('kubectl'), join(dir, 'kubectl'));
+    shell = startShell(dir, {
+      ...process.env,
+      PATH: `${dir}${delimiter}${process.env.PATH}`,
+      KUBECONFIG: installation.cluster.kubeconfigPath,
+      M2M_ISSUER: door.issuer,
+      M2M_CA: door.caFile,
+      ACCESS_TOKEN: await obtainToken(door, client, { audience: AUDIENCE }),
+    });
+  }, 600_000);
+  afterAll(async () => {
+    await shell?.end();
+    if (dir) await rm(dir, { recursive: true });
+  });
+
+  test('every block of it is expected to print something, in this order', () => {
+    const places = blocks.map((block) => EXPECTED.findIndex(([part]) => block.includes(part)));
+    expect(places).toEqual(EXPECTED.map((_, place) => place));
+  });
+
+  test.each(EXPECTED)(
+    'the block with %s',
+    async (part, ...prints) => {
+      const printed = await shell.run(blocks.find((block) => block.includes(part)) ?? 'false');
+      for (const text of prints) expect(printed).toMatch(text);
+    },
+    60_000,
+  );
+});
