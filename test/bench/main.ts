@@ -8,6 +8,7 @@ import {
   operatorLive,
 } from './declared-tokens.ts';
 import { handedOutFigures, measureHandedOut } from './handed-out.ts';
+import { httpFigures, measureHttp } from './http.ts';
 import { listedFigures, measureListed } from './listed-tokens.ts';
 import { type Figure, median, publish, spread } from './report.ts';
 import { type RestartRound, restartOverReadyTokens } from './restart.ts';
@@ -101,6 +102,10 @@ const SCENARIOS: Readonly<Record<string, (world: World) => Promise<{ figures: Fi
   listed: async (world) => {
     const raw = await measureListed(world);
     return { figures: listedFigures(raw), raw };
+  },
+  http: async (world) => {
+    const raw = await measureHttp(world);
+    return { figures: httpFigures(raw), raw };
   },
   restart: async (world) => {
     const raw = await restartOverReadyTokens(world, RESTART_TOKENS);
