@@ -94,7 +94,11 @@ const startApi = async (): Promise<{ port: number; stop: () => void }> => {
   });
   api.listen(0, '127.0.0.1');
   await once(api, 'listening');
-  return { port: (api.address() as AddressInfo).port, stop: () => void api.closeAllConnections() };
+  const stop = (): void => {
+    api.closeAllConnections();
+    api.close();
+  };
+  return { port: (api.address() as AddressInfo).port, stop };
 };
 
 /** The NGINX of the page, which asks as `client`. */
