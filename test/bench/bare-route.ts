@@ -3,7 +3,8 @@ import fastify from 'fastify';
 
 /**
  * A process of its own: the least that fastify can do to answer with given bytes. It reads its routes as one JSON array from
- * stdin, prints its port, and gives each caller of a route the same headers and body, having read what it was sent.
+ * stdin, prints its port, and gives each caller of a route the same headers and body, having read what it was sent. `GET /cpu` tells
+ * what that cost so far.
  */
 
 /** An answer as it was seen elsewhere. */
@@ -27,5 +28,6 @@ server.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'str
 for (const { method, path, headers, body } of await readRoutes()) {
   server.route({ method, url: path, handler: (_, reply) => reply.headers(headers).send(body) });
 }
+server.get('/cpu', () => ({ ...process.cpuUsage() }));
 await server.listen({ host: '127.0.0.1', port: 0 });
 console.log((server.server.address() as AddressInfo).port);

@@ -8,6 +8,8 @@ import { type HttpAsk, type HttpClient, httpClient, ownHeaders } from './http-cl
 /** Bare fastify routes in a process of their own. */
 export interface BareRoutes {
   readonly client: HttpClient;
+  /** CPU time that they have used so far. */
+  cpuSeconds(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -27,6 +29,11 @@ export const startBareRoutes = async (door: HttpClient, samples: readonly HttpAs
   const client = httpClient(Number(port));
   return {
     client,
+    cpuSeconds: async () => {
+      const { body } = await client.ask({ method: 'GET', path: '/cpu', headers: {} });
+      const { user, system } = JSON.parse(body) as NodeJS.CpuUsage;
+      return (user + system) / 1_000_000;
+    },
     stop: async () => {
       await client.close();
       child.kill();

@@ -1,0 +1,69 @@
+import { type CallRound, latencyText } from './latency.ts';
+import { type Figure, median, spread } from './report.ts';
+import { note } from './scale.ts';
+
+/** One of the two that are compared. */
+export interface Side {
+  run(): Promise<CallRound>;
+  /** CPU time that its server has used so far. */
+  cpuSeconds(): Promise<number>;
+}
+
+/** What is measured side by side, the limit first. */
+export interface Contest {
+  readonly name: string;
+  /** Calls of one run. */
+  readonly calls: number;
+  readonly limit: Side;
+  readonly door: Side;
+}
+
+interface Run extends CallRound {
+  /** The server's CPU time for a call, in milliseconds. */
+  readonly cpuMs: number;
+}
+
+/** Runs of both sides, in turn. */
+export interface Comparison {
+  readonly limit: Run[];
+  readonly door: Run[];
+}
+
+export const noRuns = (): Comparison => ({ limit: [], door: [] });
+
+const runOf = async (side: Side, calls: number): Promise<Run> => {
+  const before = await side.cpuSeconds();
+  const round = await side.run();
+  return { ...round, cpuMs: (((await side.cpuSeconds()) - before) * 1000) / calls };
+};
+
+/** One run of each side; both figures on stderr. */
+export const compare = async (into: Comparison, { name, calls, limit, door }: Contest): Promise<void> => {
+  const [first, second] = [await runOf(limit, calls), await runOf(door, calls)];
+  into.limit.push(first);
+  into.door.push(second);
+  note(`${name}: limit ${first.perSecond.toFixed(0)}/s, door ${second.perSecond.toFixed(0)}/s`);
+};
+
+const rates = (runs: readonly Run[]): number[] => runs.map(({ perSecond }) => perSecond);
+
+const textOf = (runs: readonly Run[]): string => {
+  const cpuMs = median(runs.map((run) => run.cpuMs));
+  return `${spread(rates(runs), 'calls/s')}, ${latencyText(runs)}, ${cpuMs.toFixed(3)} ms CPU each`;
+};
+
+/** What a comparison says in the table; the ratio is the median of those of neighbours. */
+export const contestFigure = (
+  { limit, door }: Comparison,
+  text: { readonly scenario: string; readonly limit: string; readonly target: number },
+): Figure => {
+  const ratio = median(rates(door).map((rate, at) => rate / (rates(limit)[at] ?? Number.NaN)));
+  return {
+    scenario: text.scenario,
+    measured: textOf(door),
+    limit: `${text.limit}: ${textOf(limit)}`,
+    ratio,
+    target: `≥ ${text.target}`,
+    pass: ratio >= text.target,
+  };
+};
