@@ -45,6 +45,15 @@ generate-check: $(INSTALLED) ## Fail where a generated file is out of date
 build: $(INSTALLED) ## Compile the operator to dist/
 	$(NPM) run --silent build
 
+IMAGE ?= m2m-oauth-operator:$(shell sed -n 's/^  "version": "\(.*\)",/\1/p' package.json)
+BUILDER ?= $(notdir $(firstword $(shell command -v docker podman buildah)))
+
+.PHONY: image
+image: ## Build the operator's image (IMAGE=name:tag, BUILDER=docker|podman|buildah, IMAGE_FLAGS="..." passes options on)
+	@test -n "$(BUILDER)" || { echo "make image needs docker, podman or buildah"; exit 1; }
+	$(BUILDER) build --tag $(IMAGE) --build-arg VERSION=$(lastword $(subst :, ,$(IMAGE))) \
+		--build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) $(IMAGE_FLAGS) .
+
 .PHONY: clean
 clean: ## Remove what was built or installed here (the control plane's binaries stay in the cache)
 	rm -rf dist node_modules coverage bench-results
