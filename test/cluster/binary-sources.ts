@@ -10,6 +10,8 @@ import {
 
 const ROOT = join(import.meta.dirname, '../..');
 const CLIENTS = join(ROOT, 'test/clients/go');
+const COREDNS = join(import.meta.dirname, 'go/coredns');
+const PAUSE = join(import.meta.dirname, 'go/pause');
 const HELM = join(ROOT, 'test/e2e/go/helm');
 
 /** How one binary is recognised on PATH and built from source. */
@@ -57,6 +59,17 @@ export const binarySources = {
   'kube-scheduler': kubernetes('kube-scheduler'),
   kubectl: kubernetes('kubectl', ['version', '--client']),
   kubelet: kubernetes('kubelet'),
+  coredns: {
+    moduleDir: COREDNS,
+    package: 'github.com/coredns/coredns',
+    cacheFolder: () => `coredns-${digestOf(COREDNS)}`,
+    foreign: { versionArguments: ['-version'], oldest: { major: 1, minor: 11, patch: 0 } },
+  },
+  pause: {
+    moduleDir: PAUSE,
+    package: '.',
+    cacheFolder: () => `pause-${digestOf(PAUSE)}`,
+  },
   helm: {
     moduleDir: HELM,
     package: 'helm.sh/helm/v4/cmd/helm',
