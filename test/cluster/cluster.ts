@@ -73,7 +73,13 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const cluster = buildCluster(dir, state, { ...options, callOff });
     for (const part of parts) await cluster.start(part);
     await waitForDefaultServiceAccount(readKubeconfig(cluster.kubeconfigPath), options.signal);
-    if (state.node) await startNode({ dir, ...state.node, signal: options.signal });
+    if (state.node)
+      await startNode({
+        dir,
+        ports: state.node,
+        api: readKubeconfig(cluster.kubeconfigPath),
+        signal: options.signal,
+      });
     return cluster;
   } catch (error) {
     await endProcesses(dir, options.node ?? false);
@@ -186,12 +192,12 @@ async function createState(
   dir: string,
   { apiserverFlags = [], node = false }: ClusterOptions,
 ): Promise<ClusterState> {
-  const ports = await findFreePorts(5);
-  const [etcd = 0, etcdPeer = 0, apiserver = 0, controllerManager = 0, schedulerPort = 0] = ports;
+  const ports = await findFreePorts(6);
+  const [etcd = 0, etcdPeer = 0, apiserver = 0, controllerManager = 0, scheduler = 0, proxy = 0] = ports;
   const state = {
     ports: { etcd, etcdPeer, apiserver, controllerManager },
     apiserverFlags,
-    ...(node && { node: { schedulerPort } }),
+    ...(node && { node: { scheduler, proxy } }),
   };
   await writeCredentials(dir, apiserverUrl(state));
   await writeFile(paths(dir).state, JSON.stringify(state, undefined, 2), { flag: 'wx' });

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { BinaryName } from './binary-sources.ts';
-import { NODE, nodePaths } from './node/layout.ts';
+import { NODE, type NodePorts, nodePaths } from './node/layout.ts';
 
 /** The processes of a control plane, in the order in which they start. */
 export const parts = ['etcd', 'apiserver', 'controllerManager'] as const;
@@ -11,7 +11,7 @@ export interface ClusterState {
   readonly ports: Readonly<Record<Part | 'etcdPeer', number>>;
   readonly apiserverFlags: readonly string[];
   /** Present where the cluster has a node. */
-  readonly node?: { readonly schedulerPort: number };
+  readonly node?: NodePorts;
 }
 
 /** Where things are in a cluster's folder. */

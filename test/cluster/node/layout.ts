@@ -4,6 +4,9 @@ import { join } from 'node:path';
 export const nodeParts = ['dns', 'scheduler', 'containerd', 'kubelet', 'proxy'] as const;
 export type NodePart = (typeof nodeParts)[number];
 
+/** Loopback ports that two of the programs ask for. */
+export type NodePorts = Readonly<Record<'scheduler' | 'proxy', number>>;
+
 /** One node a machine: its devices have fixed names and addresses. */
 export const NODE = {
   /** `localhost`, so that the API server reaches kubelet by it. */

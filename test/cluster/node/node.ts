@@ -1,19 +1,22 @@
-import { access, mkdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ensureBinary } from '../binaries.ts';
 import { ClusterError } from '../cluster-error.ts';
+import type { Connection } from '../kubeconfig.ts';
 import { paths } from '../parts.ts';
 import { isProcess, readPid, startDetached, writePid } from '../processes.ts';
+import { waitForNode } from '../readiness.ts';
 import { command } from './command.ts';
 import { importPause } from './images.ts';
-import { NODE, type NodePart, nodeParts, nodePaths } from './layout.ts';
+import { NODE, type NodePart, type NodePorts, nodeParts, nodePaths } from './layout.ts';
 import { prepareMachine, SEARCH_PATH } from './machine.ts';
 import { nodeArguments, programOf } from './programs.ts';
 import { nodeSettings } from './settings.ts';
 
 interface Start {
   readonly dir: string;
-  readonly schedulerPort: number;
+  readonly ports: NodePorts;
+  readonly api: Connection;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -44,17 +47,28 @@ export const startNode = async (start: Start): Promise<void> => {
     await untilListening(file.socket, start);
     await importPause(dir, await ensureBinary('pause', start));
   }
+  await waitForNode(start.api, start.signal);
+  for (const part of nodeParts) await assertRunning(part, dir);
 };
 
-const startPart = async (part: NodePart, { dir, schedulerPort, signal }: Start): Promise<void> => {
+const startPart = async (part: NodePart, { dir, ports, signal }: Start): Promise<void> => {
   const file = nodePaths(dir);
   const known = await readPid(file.pid(part));
   if (known && (await isProcess(known, `${dir}/`))) return;
   const name = programOf[part];
   const path = name ? await ensureBinary(name, { signal }) : part;
-  const args = nodeArguments(part, dir, schedulerPort);
+  const args = nodeArguments(part, dir, ports);
   const pid = await startDetached({ path, args, env: { PATH: SEARCH_PATH } }, file.log(part));
   await writePid(file.pid(part), pid);
+};
+
+/** A program that refuses its command line ends within moments; by the time that the node is ready it has. */
+const assertRunning = async (part: NodePart, dir: string): Promise<void> => {
+  const { pid, log } = nodePaths(dir);
+  const known = await readPid(pid(part));
+  if (known && (await isProcess(known, `${dir}/`))) return;
+  const said = (await readFile(log(part), 'utf8')).trimEnd().split('\n').slice(-10).join('\n');
+  throw new ClusterError(`${part} ended during its start; the end of its log:\n${said}`);
 };
 
 const untilListening = async (socket: string, { signal }: Start): Promise<void> => {

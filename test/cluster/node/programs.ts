@@ -1,5 +1,5 @@
 import type { BinaryName } from '../binary-sources.ts';
-import { NODE, type NodePart, nodePaths } from './layout.ts';
+import { NODE, type NodePart, type NodePorts, nodePaths } from './layout.ts';
 
 /** The program of a part: one that is built here, or one of the system's. */
 export const programOf = {
@@ -11,7 +11,7 @@ export const programOf = {
 } as const satisfies Record<NodePart, BinaryName | undefined>;
 
 /** The command line of a part; every one names `dir`, by which a process is recognised later. */
-export const nodeArguments = (part: NodePart, dir: string, schedulerPort: number): string[] => {
+export const nodeArguments = (part: NodePart, dir: string, ports: NodePorts): string[] => {
   const file = nodePaths(dir);
   switch (part) {
     case 'dns':
@@ -21,7 +21,7 @@ export const nodeArguments = (part: NodePart, dir: string, schedulerPort: number
         `--kubeconfig=${file.kubeconfig('scheduler')}`,
         '--leader-elect=false',
         '--bind-address=127.0.0.1',
-        `--secure-port=${schedulerPort}`,
+        `--secure-port=${ports.scheduler}`,
         `--cert-dir=${file.certificates}`,
         '--profiling=false',
       ];
@@ -43,8 +43,8 @@ export const nodeArguments = (part: NodePart, dir: string, schedulerPort: number
         `--cluster-cidr=${NODE.podSubnet}`,
         `--hostname-override=${NODE.name}`,
         '--conntrack-max-per-core=0',
-        '--healthz-bind-address=127.0.0.1:0',
-        '--metrics-bind-address=127.0.0.1:0',
+        '--healthz-bind-address=',
+        `--metrics-bind-address=127.0.0.1:${ports.proxy}`,
       ];
   }
 };
