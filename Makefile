@@ -21,6 +21,10 @@ run: $(INSTALLED) ## Bring everything up, show a Token, its Secret and verified 
 test: $(INSTALLED) ## Run every test that this machine can run (JEST="..." passes options on)
 	$(NPM) run --silent test -- $(JEST)
 
+.PHONY: e2e
+e2e: $(INSTALLED) ## Install the chart on a real node, with two workloads that use tokens (root on Linux; skipped elsewhere)
+	$(NPM) run --silent e2e
+
 .PHONY: bench
 bench: $(INSTALLED) ## Measure the operator beside the API server's limit in the same run (QUICK=1 for a short form)
 	$(NPM) run --silent bench

@@ -1,6 +1,7 @@
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { BUILDAH_ENV } from '../../cluster/node/images.ts';
 import { outputOf, run } from './command.ts';
 
 /**
@@ -9,9 +10,6 @@ import { outputOf, run } from './command.ts';
  */
 const ROOT = join(import.meta.dirname, '../../..');
 const NODE = join(ROOT, 'node_modules/node/bin/node');
-
-/** How buildah works without a user namespace, an overlay file system or a daemon. */
-export const BUILDAH_ENV = { BUILDAH_ISOLATION: 'chroot', STORAGE_DRIVER: 'vfs' };
 
 export const BUILD_IMAGE = 'docker.io/library/node:24.21.0-bookworm-slim';
 export const RUNTIME_IMAGE = 'gcr.io/distroless/nodejs24-debian12:nonroot';
