@@ -12,6 +12,7 @@ const ROOT = join(import.meta.dirname, '../..');
 const CLIENTS = join(ROOT, 'test/clients/go');
 const COREDNS = join(import.meta.dirname, 'go/coredns');
 const PAUSE = join(import.meta.dirname, 'go/pause');
+const PROMTOOL = join(ROOT, 'test/e2e/go/promtool');
 const HELM = join(ROOT, 'test/e2e/go/helm');
 
 /** How one binary is recognised on PATH and built from source. */
@@ -69,6 +70,12 @@ export const binarySources = {
     moduleDir: PAUSE,
     package: '.',
     cacheFolder: () => `pause-${digestOf(PAUSE)}`,
+  },
+  promtool: {
+    moduleDir: PROMTOOL,
+    package: 'github.com/prometheus/prometheus/cmd/promtool',
+    cacheFolder: () => `promtool-${digestOf(PROMTOOL)}`,
+    foreign: { versionArguments: ['--version'], oldest: { major: 3, minor: 0, patch: 0 } },
   },
   helm: {
     moduleDir: HELM,

@@ -18,7 +18,7 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do rm -rf -- "$1" && break; sleep 0.1; done 2>/de
  * @returns a function that calls it off.
  */
 export function watchOver(dir: string, hasNode = false): () => void {
-  const teardown = hasNode ? [process.execPath, join(import.meta.dirname, 'node/teardown.ts')] : [];
+  const teardown = hasNode ? [process.execPath, join(import.meta.dirname, 'node/teardown-cli.ts')] : [];
   const child = spawn('/bin/sh', ['-c', script, 'cluster-watchdog', dir, ...teardown], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],

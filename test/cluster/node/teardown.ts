@@ -49,5 +49,3 @@ const unmountBelow = async (dir: string): Promise<void> => {
     .filter((path) => path.startsWith(`${dir}/`));
   for (const path of mounts.toReversed()) await command('umount', ['--lazy', path]).catch(() => undefined);
 };
-
-if (import.meta.main) await stopNode(process.argv[2] ?? '');
