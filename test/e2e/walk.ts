@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
+import { metricsDeclaredIn, metricsNamedIn } from '../support/named-metrics.ts';
 import {
   callerTells,
   leaderPod,
@@ -9,7 +10,7 @@ import {
   workerFigures,
   workerGoesOn,
 } from './support/observations.ts';
-import { RELEASE, type Stage, SYSTEM } from './support/stage.ts';
+import { RELEASE, ROOT, type Stage, SYSTEM } from './support/stage.ts';
 import type { Walk } from './support/steps.ts';
 
 const CHART = 'charts/m2m-oauth-operator';
@@ -151,18 +152,32 @@ spec:
   audience: [https://api.example.com]
 `;
 
+/** Metrics that the alerts or the dashboard name and a scrape lacks. */
+const metricsMissingIn = async (figures: string): Promise<string[]> => {
+  const files = ['alerts.yaml', 'dashboard.json'].map((name) => join(ROOT, CHART, 'files', name));
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
+  const declared = metricsDeclaredIn(figures);
+  return metricsNamedIn(texts.join('\n')).filter((name) => !declared.includes(name));
+};
+
 /** What the API server and the container's file system refused: nothing. */
 export const quiet = async (walk: Walk, stage: Stage): Promise<void> => {
-  await walk.step("the chart's permissions suffice, and nothing writes to the root file system", async () => {
-    for (const pod of await operatorPods(stage)) {
-      const forbidden = (await scrape(stage, pod)).match(/^m2moauth_api_requests_total\{.*code="403".*/gmu);
-      expect(!forbidden, `${pod}: ${forbidden}`);
-      const log = await stage.kubectl(...inSystem('logs', pod));
-      expect(!/EROFS|read-only file system|forbidden/iu.test(log), `${pod} tells of a refusal`);
-      const bad = log.split('\n').filter((line) => /"level":"(error|fatal)"/u.test(line));
-      expect(bad.length === 0, `${pod}: ${bad[0]}`);
-    }
-  });
+  await walk.step(
+    'the permissions suffice, nothing writes to the root file system, and every metric is there',
+    async () => {
+      for (const pod of await operatorPods(stage)) {
+        const figures = await scrape(stage, pod);
+        const missing = await metricsMissingIn(figures);
+        expect(missing.length === 0, `${pod} has no ${missing.join(', ')}`);
+        const forbidden = figures.match(/^m2moauth_api_requests_total\{.*code="403".*/gmu);
+        expect(!forbidden, `${pod}: ${forbidden}`);
+        const log = await stage.kubectl(...inSystem('logs', pod));
+        expect(!/EROFS|read-only file system|forbidden/iu.test(log), `${pod} tells of a refusal`);
+        const bad = log.split('\n').filter((line) => /"level":"(error|fatal)"/u.test(line));
+        expect(bad.length === 0, `${pod}: ${bad[0]}`);
+      }
+    },
+  );
 };
 
 /** What helm uninstall leaves, and what a new install finds. */
@@ -185,5 +200,21 @@ export const uninstalled = async (walk: Walk, stage: Stage): Promise<void> => {
     await helm('install', RELEASE, CHART, ...inSystem(...flags));
     await kubectl(...inTeam('wait', '--for=condition=Ready', 'm2mtoken/later', '--timeout=1m'));
     expect((await secretOf()) === before, 'the Token was issued anew');
+  });
+};
+
+/** `watchNamespaces`: Roles in place of the ClusterRole, and a namespace that nobody looks at. */
+export const narrowed = async (walk: Walk, stage: Stage): Promise<void> => {
+  const { helm, kubectl, apply } = stage;
+  await walk.step('with watchNamespaces it issues there, with Roles alone', async () => {
+    const flags = ['--reuse-values', '--set', `watchNamespaces={${TEAM}}`, '--wait', '--timeout', '3m'];
+    await helm('upgrade', RELEASE, CHART, ...inSystem(...flags));
+    await kubectl(...inSystem('rollout', 'status', `deployment/${RELEASE}`, '--timeout=2m'));
+    await apply(LATER.replace('name: later', 'name: narrowed'));
+    await kubectl(...inTeam('wait', '--for=condition=Ready', 'm2mtoken/narrowed', '--timeout=1m'));
+    const account = `system:serviceaccount:${SYSTEM}:${RELEASE}`;
+    const asked = ['auth', 'can-i', 'list', 'secrets', '--namespace', 'default', '--as', account];
+    const answer = await kubectl(...asked).catch(String);
+    expect(answer.includes('no'), `it may list Secrets elsewhere: ${answer}`);
   });
 };
