@@ -14,6 +14,8 @@ export const NODE = {
   /** Holds the address by which Pods reach the API server and DNS; the kernel may lack dummy devices. */
   device: 'm2mnode0',
   address: '10.245.0.1',
+  /** Name of the Pods' network, and the beginning of names of files that libcni keeps. */
+  network: 'm2m',
   podDevice: 'm2mpods0',
   podSubnet: '10.244.7.0/24',
   domain: 'cluster.local',

@@ -45,6 +45,8 @@ const kubeletConfiguration = (dir: string, ca: string): string => {
     configMapAndSecretChangeDetectionStrategy: 'Watch',
     syncFrequency: '5s',
     serializeImagePulls: false,
+    // kube-proxy's are enough, and are taken away with it.
+    makeIPTablesUtilChains: false,
     podLogsDir: join(file.node, 'pod-logs'),
     staticPodPath: '',
     volumePluginDir: join(file.node, 'volume-plugins'),
@@ -75,7 +77,7 @@ state = "${file.containerdState}"
 const cniConfiguration = (dir: string): string =>
   JSON.stringify({
     cniVersion: '0.4.0',
-    name: 'm2m',
+    name: NODE.network,
     plugins: [
       {
         type: 'bridge',

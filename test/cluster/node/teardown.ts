@@ -1,4 +1,5 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ensureBinary } from '../binaries.ts';
 import { isProcess, killAndWait, readPid } from '../processes.ts';
 import { command } from './command.ts';
@@ -16,6 +17,7 @@ export const stopNode = async (dir: string): Promise<void> => {
     await rm(file.pid(part), { force: true });
   }
   await killContainers(dir);
+  await forgetContainers(dir);
   await unmountBelow(dir);
   await command(await ensureBinary('kube-proxy'), ['--cleanup']).catch(() => undefined);
   for (const device of [NODE.podDevice, NODE.device]) {
@@ -40,6 +42,22 @@ const killContainers = async (dir: string): Promise<void> => {
   const family = (pid: number): number[] => [...(parents.get(pid) ?? []).flatMap(family), pid];
   // The shim first: it would report each death to a containerd that is gone.
   for (const pid of shims.flatMap((shim) => family(shim).toReversed())) await killAndWait(pid);
+};
+
+/** What runc and the CNI plugins keep of a container outside of `dir`, had they been asked to end it: cgroups, results. */
+const forgetContainers = async (dir: string): Promise<void> => {
+  const ids = await readdir(
+    join(nodePaths(dir).containerdState, 'io.containerd.runtime.v2.task/k8s.io'),
+  ).catch(() => []);
+  const controllers = await readdir('/sys/fs/cgroup');
+  for (const id of ids) {
+    for (const controller of controllers) {
+      await rmdir(join('/sys/fs/cgroup', controller, 'k8s.io', id)).catch(() => undefined);
+    }
+    for (const name of [`${NODE.network}-${id}-eth0`, `cni-loopback-${id}-lo`]) {
+      await rm(join('/var/lib/cni/results', name), { force: true });
+    }
+  }
 };
 
 const unmountBelow = async (dir: string): Promise<void> => {
