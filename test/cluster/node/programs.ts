@@ -43,6 +43,7 @@ export const nodeArguments = (part: NodePart, dir: string, ports: NodePorts): st
         `--cluster-cidr=${NODE.podSubnet}`,
         `--hostname-override=${NODE.name}`,
         '--conntrack-max-per-core=0',
+        '--iptables-localhost-nodeports=false',
         '--healthz-bind-address=',
         `--metrics-bind-address=127.0.0.1:${ports.proxy}`,
       ];
