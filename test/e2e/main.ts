@@ -2,7 +2,8 @@ import { startCluster } from '../cluster/cluster.ts';
 import { whyNoNode } from '../cluster/node/machine.ts';
 import { loadImage, type Stage, SYSTEM, stageOf } from './support/stage.ts';
 import { startWalk } from './support/steps.ts';
-import { blacklisted, declared, handedOut, install, narrowed, quiet, uninstalled } from './walk.ts';
+import { install, narrowed, quiet, uninstalled } from './walk-release.ts';
+import { blacklisted, declared, handedOut } from './walk-workloads.ts';
 
 /** `make e2e`: the image, the chart and two workloads on a real node. Ends with 0, or with what went wrong. */
 
