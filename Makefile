@@ -21,6 +21,10 @@ run: $(INSTALLED) ## Bring everything up, show a Token, its Secret and verified 
 test: $(INSTALLED) ## Run every test that this machine can run (JEST="..." passes options on)
 	$(NPM) run --silent test -- $(JEST)
 
+.PHONY: e2e
+e2e: $(INSTALLED) ## Install the chart on a real node, with two workloads that use tokens (root on Linux; skipped elsewhere)
+	$(NPM) run --silent e2e
+
 .PHONY: bench
 bench: $(INSTALLED) ## Measure the operator beside the API server's limit in the same run (QUICK=1 for a short form)
 	$(NPM) run --silent bench
@@ -44,6 +48,15 @@ generate-check: $(INSTALLED) ## Fail where a generated file is out of date
 .PHONY: build
 build: $(INSTALLED) ## Compile the operator to dist/
 	$(NPM) run --silent build
+
+IMAGE ?= m2m-oauth-operator:$(shell sed -n 's/^  "version": "\(.*\)",/\1/p' package.json)
+BUILDER ?= $(notdir $(firstword $(shell command -v docker podman buildah)))
+
+.PHONY: image
+image: ## Build the operator's image (IMAGE=name:tag, BUILDER=docker|podman|buildah, IMAGE_FLAGS="..." passes options on)
+	@test -n "$(BUILDER)" || { echo "make image needs docker, podman or buildah"; exit 1; }
+	$(BUILDER) build --tag $(IMAGE) --build-arg VERSION=$(lastword $(subst :, ,$(IMAGE))) \
+		--build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) $(IMAGE_FLAGS) .
 
 .PHONY: clean
 clean: ## Remove what was built or installed here (the control plane's binaries stay in the cache)

@@ -4,6 +4,7 @@ import { parseArguments, USAGE } from './arguments.ts';
 import { compose } from './compose.ts';
 import { ConfigError, loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
+import { migrate } from './migrate/migrate.ts';
 import { createLog } from './ops/log.ts';
 
 const MISUSE = 2;
@@ -46,6 +47,18 @@ const run = async (config: Config): Promise<number> => {
   }
 };
 
+const STDIN = 0;
+
+const printMigration = (from: string, namespace: string): number => {
+  try {
+    process.stdout.write(migrate(readFileSync(from === '-' ? STDIN : from, 'utf8'), namespace));
+    return 0;
+  } catch (error) {
+    process.stderr.write(`${from}: ${(error as Error).message}\n`);
+    return MISUSE;
+  }
+};
+
 const main = async (): Promise<number> => {
   const command = parseArguments(process.argv.slice(2));
   switch (command.kind) {
@@ -58,6 +71,8 @@ const main = async (): Promise<number> => {
     case 'misuse':
       process.stderr.write(`${command.message}\n\n${USAGE}`);
       return MISUSE;
+    case 'migrate':
+      return printMigration(command.from, command.namespace);
     case 'run': {
       const config = readConfig(command.configPath);
       return config === undefined ? MISUSE : run(config);

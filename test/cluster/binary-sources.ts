@@ -10,6 +10,10 @@ import {
 
 const ROOT = join(import.meta.dirname, '../..');
 const CLIENTS = join(ROOT, 'test/clients/go');
+const COREDNS = join(import.meta.dirname, 'go/coredns');
+const PAUSE = join(import.meta.dirname, 'go/pause');
+const PROMTOOL = join(ROOT, 'test/e2e/go/promtool');
+const HELM = join(ROOT, 'test/e2e/go/helm');
 
 /** How one binary is recognised on PATH and built from source. */
 export interface BinarySource {
@@ -52,7 +56,34 @@ export const binarySources = {
   },
   'kube-apiserver': kubernetes('kube-apiserver'),
   'kube-controller-manager': kubernetes('kube-controller-manager'),
+  'kube-proxy': kubernetes('kube-proxy'),
+  'kube-scheduler': kubernetes('kube-scheduler'),
   kubectl: kubernetes('kubectl', ['version', '--client']),
+  kubelet: kubernetes('kubelet'),
+  coredns: {
+    moduleDir: COREDNS,
+    package: 'github.com/coredns/coredns',
+    cacheFolder: () => `coredns-${digestOf(COREDNS)}`,
+    foreign: { versionArguments: ['-version'], oldest: { major: 1, minor: 11, patch: 0 } },
+  },
+  pause: {
+    moduleDir: PAUSE,
+    package: '.',
+    cacheFolder: () => `pause-${digestOf(PAUSE)}`,
+  },
+  promtool: {
+    moduleDir: PROMTOOL,
+    package: 'github.com/prometheus/prometheus/cmd/promtool',
+    cacheFolder: () => `promtool-${digestOf(PROMTOOL)}`,
+    foreign: { versionArguments: ['--version'], oldest: { major: 3, minor: 0, patch: 0 } },
+  },
+  helm: {
+    moduleDir: HELM,
+    package: 'helm.sh/helm/v4/cmd/helm',
+    cacheFolder: () => `helm-${digestOf(HELM)}`,
+    linkerFlags: stampHelm,
+    foreign: { versionArguments: ['version'], oldest: { major: 4, minor: 0, patch: 0 } },
+  },
   grpcurl: {
     moduleDir: join(CLIENTS, 'grpcurl'),
     package: 'github.com/fullstorydev/grpcurl/cmd/grpcurl',
@@ -91,4 +122,10 @@ function stampKubernetes(): readonly string[] {
 function stampGrpcurl(): readonly string[] {
   const version = pinnedIn(join(CLIENTS, 'grpcurl'), 'github.com/fullstorydev/grpcurl');
   return [`-X main.version=v${formatVersion(version)}`];
+}
+
+/** An unstamped one calls itself 4.0 with a hint that it is none. */
+function stampHelm(): readonly string[] {
+  const version = formatVersion(pinnedIn(HELM, 'helm.sh/helm/v4'));
+  return [`-X helm.sh/helm/v4/internal/version.version=v${version}`];
 }

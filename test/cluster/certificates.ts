@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes, webcrypto } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type { Extension } from '@peculiar/x509';
 import 'reflect-metadata';
+import { NODE } from './node/layout.ts';
 
 // Not imported: jest runs CommonJS modules before the ES modules that are imported above them.
 const x509: typeof import('@peculiar/x509') = createRequire(import.meta.url)('@peculiar/x509');
@@ -23,6 +24,8 @@ export interface ClusterCertificates {
   readonly serving: KeyAndCertificate;
   readonly admin: KeyAndCertificate;
   readonly controllerManager: KeyAndCertificate;
+  /** Of the programs of a node. */
+  readonly node: Readonly<Record<'kubelet' | 'scheduler' | 'proxy', KeyAndCertificate>>;
   readonly serviceAccountKey: string;
 }
 
@@ -45,6 +48,11 @@ export async function createCertificates(hosts: readonly string[]): Promise<Clus
     serving: await ca.issue('CN=kube-apiserver', server),
     admin: await ca.issue('CN=admin, O=system:masters', client),
     controllerManager: await ca.issue('CN=system:kube-controller-manager', client),
+    node: {
+      kubelet: await ca.issue(`CN=system:node:${NODE.name}, O=system:nodes`, client),
+      scheduler: await ca.issue('CN=system:kube-scheduler', client),
+      proxy: await ca.issue('CN=system:kube-proxy', client),
+    },
     serviceAccountKey: newServiceAccountKey(),
   };
 }

@@ -1,14 +1,19 @@
 import { parseArgs } from 'node:util';
 
-export const usage = `usage: npm run cluster -- up|down|kubeconfig [--dir DIR]
+export const usage = `usage: npm run cluster -- up|down|kubeconfig [--dir DIR] [--node]
   up          start a control plane in DIR; the last line printed is the path of its kubeconfig
   down        end its processes and remove DIR
   kubeconfig  print the path of its kubeconfig
-  --dir DIR   where it keeps everything (.cluster of this repository)`;
+  --dir DIR   where it keeps everything (.cluster of this repository)
+  --node      with a node that runs Pods (root on Linux; the first time it installs and builds what it needs)`;
 
 /** What a command line asks for; `message` is for the person who typed it. */
 export type Request =
-  | { readonly command: 'up' | 'down' | 'kubeconfig'; readonly dir: string | undefined }
+  | {
+      readonly command: 'up' | 'down' | 'kubeconfig';
+      readonly dir: string | undefined;
+      readonly node: boolean;
+    }
   | { readonly command: 'help' }
   | { readonly command: 'refuse'; readonly message: string };
 
@@ -22,7 +27,6 @@ export function parseCommandLine(args: readonly string[]): Request {
       options: { dir: { type: 'string' }, node: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
     });
     if (values.help) return { command: 'help' };
-    if (values.node) return { command: 'refuse', message: '--node is not supported yet' };
     if (values.dir === '') return refuse('--dir needs the path of a folder');
     const [command, ...rest] = positionals;
     if (rest.length > 0) return refuse(`unexpected argument: ${rest[0]}`);
@@ -30,7 +34,7 @@ export function parseCommandLine(args: readonly string[]): Request {
     if (command !== 'up' && command !== 'down' && command !== 'kubeconfig') {
       return refuse(`unknown command: ${command}`);
     }
-    return { command, dir: values.dir };
+    return { command, dir: values.dir, node: values.node ?? false };
   } catch (error) {
     return refuse((error as Error).message);
   }

@@ -18,7 +18,7 @@ async function run(request: Request, signal: AbortSignal): Promise<number> {
       const startedAt = performance.now();
       console.error('starting etcd, kube-apiserver and kube-controller-manager');
       const dir = resolve(request.dir ?? defaultDir);
-      const cluster = await startCluster({ dir, signal, outliveProcess: true });
+      const cluster = await startCluster({ dir, signal, outliveProcess: true, node: request.node });
       console.error(`ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s at ${cluster.url}`);
       console.log(cluster.kubeconfigPath);
       return 0;

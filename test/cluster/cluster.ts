@@ -6,6 +6,8 @@ import { ClusterError } from './cluster-error.ts';
 import { compactEtcd } from './compact.ts';
 import { writeCredentials } from './credentials.ts';
 import { readKubeconfig } from './kubeconfig.ts';
+import { prepareNode, startNode } from './node/node.ts';
+import { stopNode } from './node/teardown.ts';
 import {
   apiserverUrl,
   binaryOf,
@@ -51,6 +53,8 @@ export interface ClusterOptions {
   readonly signal?: AbortSignal;
   /** Whether the processes go on after this one ends. */
   readonly outliveProcess?: boolean;
+  /** Whether it has a node that runs Pods: root, Linux, one a machine. */
+  readonly node?: boolean;
 }
 
 /**
@@ -60,17 +64,25 @@ export interface ClusterOptions {
  */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   for (const part of parts) await ensureBinary(binaryOf[part], options);
+  if (options.node) await prepareNode(options.signal);
   const dir = await prepareDir(options.dir);
   const known = await readState(dir);
-  const callOff = options.outliveProcess ? () => {} : watchOver(dir);
+  const callOff = options.outliveProcess ? () => {} : watchOver(dir, options.node);
   try {
-    const state = known ?? (await createState(dir, options.apiserverFlags ?? []));
+    const state = known ?? (await createState(dir, options));
     const cluster = buildCluster(dir, state, { ...options, callOff });
     for (const part of parts) await cluster.start(part);
     await waitForDefaultServiceAccount(readKubeconfig(cluster.kubeconfigPath), options.signal);
+    if (state.node)
+      await startNode({
+        dir,
+        ports: state.node,
+        api: readKubeconfig(cluster.kubeconfigPath),
+        signal: options.signal,
+      });
     return cluster;
   } catch (error) {
-    await endProcesses(dir);
+    await endProcesses(dir, options.node ?? false);
     if (!known) await rm(dir, { recursive: true, force: true });
     callOff();
     throw error;
@@ -83,8 +95,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
  */
 export async function removeCluster(dir: string): Promise<boolean> {
   const real = await realpath(dir).catch(() => undefined);
-  if (!real || !(await readState(real))) return false;
-  await endProcesses(real);
+  const state = real && (await readState(real));
+  if (!real || !state) return false;
+  await endProcesses(real, state.node !== undefined);
   await rm(real, { recursive: true, force: true });
   return true;
 }
@@ -141,7 +154,8 @@ function buildCluster(dir: string, state: ClusterState, { signal, callOff }: Han
   };
 }
 
-async function endProcesses(dir: string): Promise<void> {
+async function endProcesses(dir: string, hasNode: boolean): Promise<void> {
+  if (hasNode) await stopNode(dir);
   for (const part of parts.toReversed()) await endProcess(dir, part);
 }
 
@@ -174,9 +188,17 @@ async function readState(dir: string): Promise<ClusterState | undefined> {
   return text === undefined ? undefined : (JSON.parse(text) as ClusterState);
 }
 
-async function createState(dir: string, apiserverFlags: readonly string[]): Promise<ClusterState> {
-  const [etcd = 0, etcdPeer = 0, apiserver = 0, controllerManager = 0] = await findFreePorts(4);
-  const state = { ports: { etcd, etcdPeer, apiserver, controllerManager }, apiserverFlags };
+async function createState(
+  dir: string,
+  { apiserverFlags = [], node = false }: ClusterOptions,
+): Promise<ClusterState> {
+  const ports = await findFreePorts(6);
+  const [etcd = 0, etcdPeer = 0, apiserver = 0, controllerManager = 0, scheduler = 0, proxy = 0] = ports;
+  const state = {
+    ports: { etcd, etcdPeer, apiserver, controllerManager },
+    apiserverFlags,
+    ...(node && { node: { scheduler, proxy } }),
+  };
   await writeCredentials(dir, apiserverUrl(state));
   await writeFile(paths(dir).state, JSON.stringify(state, undefined, 2), { flag: 'wx' });
   return state;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { BinaryName } from './binary-sources.ts';
+import { NODE, type NodePorts, nodePaths } from './node/layout.ts';
 
 /** The processes of a control plane, in the order in which they start. */
 export const parts = ['etcd', 'apiserver', 'controllerManager'] as const;
@@ -9,6 +10,8 @@ export type Part = (typeof parts)[number];
 export interface ClusterState {
   readonly ports: Readonly<Record<Part | 'etcdPeer', number>>;
   readonly apiserverFlags: readonly string[];
+  /** Present where the cluster has a node. */
+  readonly node?: NodePorts;
 }
 
 /** Where things are in a cluster's folder. */
@@ -73,15 +76,31 @@ function buildEtcdArguments(dir: string, state: ClusterState): string[] {
   ];
 }
 
+const LOOPBACK_FLAGS = [
+  '--bind-address=127.0.0.1',
+  '--advertise-address=127.0.0.1',
+  // A loopback address is no valid endpoint of the `kubernetes` Service; nothing uses that Service without a node.
+  '--endpoint-reconciler-type=none',
+];
+
+/** Pods reach it by the node's address, and it reaches kubelet for logs and exec. */
+function nodeFlags(dir: string): string[] {
+  const { kubeletClient } = nodePaths(dir);
+  return [
+    '--bind-address=0.0.0.0',
+    `--advertise-address=${NODE.address}`,
+    `--kubelet-client-certificate=${kubeletClient.certificate}`,
+    `--kubelet-client-key=${kubeletClient.key}`,
+    '--kubelet-preferred-address-types=Hostname',
+  ];
+}
+
 /** `apiserverFlags` stand last, where they win over the flags before them. */
 function buildApiserverArguments(dir: string, state: ClusterState): string[] {
   const file = paths(dir);
   return [
     `--etcd-servers=${etcdUrl(state)}`,
-    '--bind-address=127.0.0.1',
-    '--advertise-address=127.0.0.1',
-    // A loopback address is no valid endpoint of the `kubernetes` Service; nothing uses that Service without a node.
-    '--endpoint-reconciler-type=none',
+    ...(state.node ? nodeFlags(dir) : LOOPBACK_FLAGS),
     `--secure-port=${state.ports.apiserver}`,
     `--tls-cert-file=${file.servingCertificate}`,
     `--tls-private-key-file=${file.servingKey}`,
@@ -112,7 +131,7 @@ function buildControllerManagerArguments(dir: string, state: ClusterState): stri
   const file = paths(dir);
   return [
     `--kubeconfig=${file.controllerManagerKubeconfig}`,
-    `--controllers=${controllers.join(',')}`,
+    `--controllers=${state.node ? '*' : controllers.join(',')}`,
     '--leader-elect=false',
     '--use-service-account-credentials=true',
     `--root-ca-file=${file.ca}`,

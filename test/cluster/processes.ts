@@ -8,6 +8,8 @@ import { promisify } from 'node:util';
 export interface Command {
   readonly path: string;
   readonly args: readonly string[];
+  /** Beside this process's own. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /**
@@ -16,9 +18,13 @@ export interface Command {
  * @returns its process id.
  * @throws the error of spawn(2), say ENOENT.
  */
-export function startDetached({ path, args }: Command, logPath: string): Promise<number> {
+export function startDetached({ path, args, env }: Command, logPath: string): Promise<number> {
   const log = openSync(logPath, 'a');
-  const child = spawn(path, args, { detached: true, stdio: ['ignore', log, log] });
+  const child = spawn(path, args, {
+    detached: true,
+    stdio: ['ignore', log, log],
+    env: { ...process.env, ...env },
+  });
   closeSync(log);
   child.unref();
   return new Promise((resolve, reject) => {

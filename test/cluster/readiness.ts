@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { ClusterError } from './cluster-error.ts';
 import { type Connection, readKubeconfig } from './kubeconfig.ts';
+import { NODE } from './node/layout.ts';
 import { binaryOf, type ClusterState, type Part, paths, readyUrl } from './parts.ts';
 
 const limitMs = 120_000;
@@ -50,13 +51,31 @@ export async function waitForDefaultServiceAccount(
   if (!found) throw new ClusterError('kube-controller-manager has made no default service account');
 }
 
+/**
+ * Returns when the scheduler may put Pods on the node.
+ * @throws ClusterError where that takes two minutes.
+ */
+export async function waitForNode(connection: Connection, signal: AbortSignal | undefined): Promise<void> {
+  const url = `${connection.server}/api/v1/nodes/${NODE.name}`;
+  const isReady = (text: string): boolean => {
+    const { status } = JSON.parse(text) as { status: { conditions?: { type: string; status: string }[] } };
+    return status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+  };
+  const found = await poll(connection, signal, async (_, bodyOf) => {
+    const text = await bodyOf(url);
+    return (text !== undefined && isReady(text)) || undefined;
+  });
+  if (!found) throw new ClusterError(`the node ${NODE.name} did not get ready`);
+}
+
+type BodyOf = (url: string) => Promise<string | undefined>;
 type StatusOf = (url: string) => Promise<number | undefined>;
 
 /** The first answer that isn't undefined, or undefined after the limit. */
 async function poll<T>(
   { ca, client }: Connection,
   signal: AbortSignal | undefined,
-  look: (statusOf: StatusOf) => Promise<T | undefined>,
+  look: (statusOf: StatusOf, bodyOf: BodyOf) => Promise<T | undefined>,
 ): Promise<T | undefined> {
   const dispatcher = new Agent({ connect: { ca, cert: client.certificate, key: client.key } });
   const deadline = performance.now() + limitMs;
@@ -69,9 +88,18 @@ async function poll<T>(
       return undefined;
     }
   };
+  const bodyOf: BodyOf = async (url) => {
+    try {
+      const response = await request(url, { dispatcher, headersTimeout: 5000, bodyTimeout: 5000 });
+      const text = await response.body.text();
+      return response.statusCode === 200 ? text : undefined;
+    } catch {
+      return undefined;
+    }
+  };
   try {
     while (performance.now() < deadline) {
-      const answer = await look(statusOf);
+      const answer = await look(statusOf, bodyOf);
       if (answer !== undefined) return answer;
       await delay(intervalMs, undefined, signal && { signal });
     }

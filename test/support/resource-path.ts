@@ -43,7 +43,15 @@ const resources: Readonly<Record<string, Readonly<Record<string, Resource>>>> = 
     Token: namespaced('tokens'),
     TokenBatch: namespaced('tokenbatches'),
   },
-  'networking.k8s.io': { NetworkPolicy: namespaced('networkpolicies') },
+  autoscaling: { HorizontalPodAutoscaler: namespaced('horizontalpodautoscalers') },
+  'flowcontrol.apiserver.k8s.io': {
+    FlowSchema: clusterWide('flowschemas'),
+    PriorityLevelConfiguration: clusterWide('prioritylevelconfigurations'),
+  },
+  'networking.k8s.io': {
+    Ingress: namespaced('ingresses'),
+    NetworkPolicy: namespaced('networkpolicies'),
+  },
   policy: { PodDisruptionBudget: namespaced('poddisruptionbudgets') },
   'rbac.authorization.k8s.io': {
     ClusterRole: clusterWide('clusterroles'),

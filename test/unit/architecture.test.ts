@@ -20,6 +20,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   grpc: ['tls', 'issuer', 'domain', 'ports', 'api'],
   http: ['issuer', 'domain', 'ports', 'api', 'tls'],
   config: ['domain', 'api'],
+  migrate: ['api'],
   compose: [
     'config',
     'reconcilers',
@@ -46,8 +47,8 @@ const EDGE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   undici: ['kube', 'outbound'],
   '@kubernetes/client-node': ['kube'],
   jose: ['crypto', 'issuer'],
-  zod: ['api', 'config'],
-  yaml: ['api', 'config'],
+  zod: ['api', 'config', 'migrate'],
+  yaml: ['api', 'config', 'migrate'],
   pino: ['ops'],
   'prom-client': ['ops'],
   fastify: ['http'],

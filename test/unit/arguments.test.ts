@@ -6,6 +6,8 @@ test.each([
   ['help', ['--help'], { kind: 'help' }],
   ['help, short', ['-h'], { kind: 'help' }],
   ['version', ['--version'], { kind: 'version' }],
+  ['a migration', ['migrate', 'x'], { kind: 'migrate', from: 'x', namespace: 'm2m-oauth-system' }],
+  ['a migration to', ['migrate', 'x', '--namespace', 'a'], { kind: 'migrate', from: 'x', namespace: 'a' }],
 ])('%s', (_name, args, expected) => {
   expect(parseArguments(args)).toEqual(expected);
 });
@@ -14,6 +16,10 @@ test.each([
   ['no configuration', []],
   ['an unknown flag', ['--conf', 'x']],
   ['a stray word', ['run']],
+  ['a stray word beside a configuration', ['--config', 'x', 'run']],
+  ['a migration of nothing', ['migrate']],
+  ['a migration of two files', ['migrate', 'x', 'y']],
+  ['a namespace without a migration', ['--config', 'x', '--namespace', 'a']],
   ['a flag without its value', ['--config']],
   ['an empty file name', ['--config', '']],
 ])('%s is a misuse that says what is wrong', (_name, args) => {

@@ -3,10 +3,10 @@ import { parseCommandLine } from '../../cluster/cli-arguments.ts';
 
 describe('parseCommandLine', () => {
   test.each([
-    ['up', { command: 'up', dir: undefined }],
-    ['down --dir /tmp/x', { command: 'down', dir: '/tmp/x' }],
-    ['kubeconfig --dir=x', { command: 'kubeconfig', dir: 'x' }],
-    ['--dir x up', { command: 'up', dir: 'x' }],
+    ['up', { command: 'up', dir: undefined, node: false }],
+    ['down --dir /tmp/x', { command: 'down', dir: '/tmp/x', node: false }],
+    ['kubeconfig --dir=x', { command: 'kubeconfig', dir: 'x', node: false }],
+    ['--dir x up', { command: 'up', dir: 'x', node: false }],
     ['--help', { command: 'help' }],
   ])('understands %p', (line, expected) => {
     expect(parseCommandLine(line.split(' '))).toEqual(expected);
@@ -26,10 +26,7 @@ describe('parseCommandLine', () => {
     });
   });
 
-  test('refuses --node by name', () => {
-    expect(parseCommandLine(['up', '--node'])).toEqual({
-      command: 'refuse',
-      message: '--node is not supported yet',
-    });
+  test('--node asks for a node', () => {
+    expect(parseCommandLine(['up', '--node'])).toEqual({ command: 'up', dir: undefined, node: true });
   });
 });

@@ -1,0 +1,45 @@
+{{- define "m2m.tls" -}}
+{{- if eq .Values.tls.mode "None" -}}
+plaintext: true
+{{- else -}}
+certFile: /run/m2m-oauth-operator/tls/tls.crt
+keyFile: /run/m2m-oauth-operator/tls/tls.key
+{{- end }}
+{{- end }}
+
+{{- /* The operator's configuration (docs/configuration.md). */}}
+{{- define "m2m.config" -}}
+{{- $config := .Values.config -}}
+log:
+  {{- toYaml $config.log | nindent 2 }}
+kubernetes:
+  namespace: {{ .Release.Namespace }}
+  watchNamespaces: {{ toJson .Values.watchNamespaces }}
+issuer:
+  {{- toYaml (merge (dict "url" (include "m2m.issuerURL" .)) $config.issuer) | nindent 2 }}
+grpc:
+  address: "0.0.0.0:9100"
+  tls:
+    {{- include "m2m.tls" . | nindent 4 }}
+    {{- with .Values.tls.clientCertificates.caSecretName }}
+    caFile: /run/m2m-oauth-operator/client-ca/ca.crt
+    clientCertificateRequired: {{ $.Values.tls.clientCertificates.required }}
+    {{- end }}
+http:
+  address: "0.0.0.0:9101"
+  tls:
+    {{- include "m2m.tls" . | nindent 4 }}
+  cors:
+    {{- toYaml $config.cors | nindent 4 }}
+  trustedProxies: {{ toJson $config.trustedProxies }}
+ops:
+  address: "0.0.0.0:9102"
+authorization:
+  {{- toYaml $config.authorization | nindent 2 }}
+outbound:
+  {{- toYaml $config.outbound | nindent 2 }}
+garbageCollection:
+  {{- toYaml $config.garbageCollection | nindent 2 }}
+leaderElection:
+  {{- toYaml (merge (dict "enabled" true) $config.leaderElection) | nindent 2 }}
+{{- end }}

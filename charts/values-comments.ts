@@ -1,0 +1,35 @@
+/** A value of the chart that a user may set. */
+export interface DocumentedValue {
+  /** `config.log.level` */
+  readonly path: string;
+  /** As values.yaml writes it, on one line; empty where it stands on the lines below. */
+  readonly fallback: string;
+  readonly description: string;
+}
+
+/**
+ * Reads the `# -- ` comments of a values.yaml: each says what the key below it is for.
+ * @throws Error where such a comment has no key below it
+ */
+export const readComments = (text: string): readonly DocumentedValue[] => {
+  const found: DocumentedValue[] = [];
+  const parents: { readonly indent: number; readonly key: string }[] = [];
+  let description = '';
+  for (const line of text.split('\n')) {
+    const comment = /^\s*# -- (?<said>.+)$/u.exec(line)?.groups?.said;
+    if (comment) {
+      if (description) throw new Error(`values.yaml: no key below "${description}"`);
+      description = comment;
+      continue;
+    }
+    const groups = /^(?<space> *)(?<key>[A-Za-z]\w*):(?: (?<value>.+))?$/u.exec(line)?.groups;
+    if (!groups?.key) continue;
+    const indent = groups.space?.length ?? 0;
+    while (parents.length > 0 && (parents.at(-1)?.indent ?? 0) >= indent) parents.pop();
+    const path = [...parents.map(({ key }) => key), groups.key].join('.');
+    parents.push({ indent, key: groups.key });
+    if (description) found.push({ path, fallback: groups.value ?? '', description });
+    description = '';
+  }
+  return found;
+};

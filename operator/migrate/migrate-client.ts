@@ -1,0 +1,117 @@
+import { formatDuration } from './go-duration.ts';
+import type { ServerClient } from './server-clients.ts';
+
+/** An OAuthClient to apply, and what a person has to know or do about it. */
+export interface MigratedClient {
+  readonly manifest: object;
+  readonly notes: readonly string[];
+}
+
+/** What becomes of claims that the issuer sets itself: OAuthClients refuse them. */
+export interface MigrationOptions {
+  readonly namespace: string;
+  readonly isReservedClaim: (name: string) => boolean;
+  /** Names that are given away already. */
+  readonly taken: ReadonlySet<string>;
+}
+
+const MAX_NAME = 240;
+
+/** A name that Kubernetes takes: the client ID where it is one, otherwise what is left of it, and a number where that is taken. */
+export const objectNameOf = (clientID: string, taken: ReadonlySet<string>): string => {
+  const plain = clientID
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/gu, '-')
+    .replace(/^-+|-+$/gu, '')
+    .slice(0, MAX_NAME)
+    .replace(/-+$/u, '');
+  const base = plain || 'client';
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? base : `${base}-${number}`;
+    if (!taken.has(name)) return name;
+  }
+};
+
+const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+
+/** URI schemes of that server's secretFile; only a file can be named on a command line. */
+const fileOf = (secretFile: string): string => secretFile.replace(/^file:\/\//u, '');
+
+const secretAuthentication = (client: ServerClient, name: string, namespace: string) => {
+  const secretName = `${name}-client`;
+  const from = quoted(fileOf(client.secretFile ?? ''));
+  const note = `its secret: kubectl --namespace ${namespace} create secret generic ${secretName} --from-literal=client_id=${quoted(client.id)} --from-file=client_secret=${from}`;
+  return {
+    authentication: { clientSecret: { secretRef: { name: secretName, key: 'client_secret' } } },
+    notes: client.secretFile
+      ? [note]
+      : ['it has no secretFile and no jwtPrivateKey: it can get no tokens at a door'],
+  };
+};
+
+const trustedAuthentication = ({ jwtPrivateKey, secretFile }: ServerClient) => {
+  const trusted = jwtPrivateKey?.authorization;
+  const authorities = [trusted?.authority, ...(trusted?.endpoints ?? []).map(({ authority }) => authority)];
+  const audience = trusted?.audience || '*';
+  const trustedIssuers = authorities
+    .filter((authority) => !!authority)
+    .map((authority) => ({ authority, audience }));
+  return {
+    authentication: { trustedIssuers },
+    notes: [
+      ...(trustedIssuers.length === 0 ? ['jwtPrivateKey names no authority: add one to trustedIssuers'] : []),
+      ...(audience === '*'
+        ? ['jwtPrivateKey checks no audience: any token of the authority is taken; say which audience']
+        : []),
+      ...(secretFile ? ['its secretFile is left out: beside an assertion a secret counts for nothing'] : []),
+    ],
+  };
+};
+
+const claimsOf = ({ insertTokenClaims }: ServerClient, { isReservedClaim }: MigrationOptions) => {
+  const entries = Object.entries(insertTokenClaims ?? {});
+  const refused = entries.map(([name]) => name).filter(isReservedClaim);
+  const kept = entries.filter(([name]) => !isReservedClaim(name));
+  return {
+    claims: kept.length > 0 ? { insertTokenClaims: Object.fromEntries(kept) } : {},
+    notes: refused.map((name) => `insertTokenClaims.${name} is left out: the issuer sets that claim itself`),
+  };
+};
+
+const list = (key: string, values: readonly string[]): object =>
+  values.length > 0 ? { [key]: [...new Set(values)] } : {};
+
+/** Says a client of m2m-oauth-server as an OAuthClient. */
+export const migrateClient = (client: ServerClient, options: MigrationOptions): MigratedClient => {
+  const { namespace, taken } = options;
+  const name = objectNameOf(client.id, taken);
+  const access = client.jwtPrivateKey?.enabled
+    ? trustedAuthentication(client)
+    : secretAuthentication(client, name, namespace);
+  const { claims, notes } = claimsOf(client, options);
+  const accessTokenLifetime = formatDuration(client.accessTokenLifetime);
+  return {
+    manifest: {
+      apiVersion: 'm2moauth.dev/v1alpha1',
+      kind: 'OAuthClient',
+      metadata: { name, namespace },
+      spec: {
+        ...(name === client.id ? {} : { clientID: client.id }),
+        ...(client.owner ? { owner: client.owner } : {}),
+        accessTokenLifetime,
+        allowedGrantTypes: client.allowedGrantTypes.filter((grant) => grant === 'client_credentials'),
+        ...list('allowedAudiences', client.allowedAudiences),
+        ...list('allowedScopes', client.allowedScopes),
+        ...claims,
+        authentication: access.authentication,
+      },
+    },
+    notes: [
+      ...access.notes,
+      ...notes,
+      ...(accessTokenLifetime === '0s'
+        ? ['its tokens never expire (accessTokenLifetime 0s): is that meant?']
+        : []),
+    ],
+  };
+};

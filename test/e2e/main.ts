@@ -1,0 +1,59 @@
+import { startCluster } from '../cluster/cluster.ts';
+import { whyNoNode } from '../cluster/node/machine.ts';
+import { loadImage, type Stage, SYSTEM, stageOf } from './support/stage.ts';
+import { startWalk } from './support/steps.ts';
+import { install, narrowed, quiet, uninstalled } from './walk-release.ts';
+import { blacklisted, declared, handedOut } from './walk-workloads.ts';
+
+/** `make e2e`: the image, the chart and two workloads on a real node. Ends with 0, or with what went wrong. */
+
+const tellAll = async ({ kubectl }: Stage): Promise<void> => {
+  const questions = [
+    ['get', 'pods', '--all-namespaces', '--output', 'wide'],
+    ['get', 'events', '--all-namespaces', '--sort-by=.lastTimestamp'],
+    [
+      '--namespace',
+      SYSTEM,
+      'logs',
+      '--selector=app.kubernetes.io/component=operator',
+      '--tail=30',
+      '--prefix',
+    ],
+  ];
+  for (const question of questions) console.log(await kubectl(...question).catch(String));
+};
+
+const main = async (): Promise<number> => {
+  const reason = await whyNoNode();
+  if (reason) {
+    console.log(`skipped: ${reason}`);
+    return 0;
+  }
+  const startedAt = performance.now();
+  const walk = startWalk();
+  const cluster = await walk.step('a control plane and a node', () => startCluster({ node: true }));
+  let stage: Stage | undefined;
+  try {
+    stage = await stageOf(cluster);
+    await walk.step('the image, by the Dockerfile, on the node', () => loadImage(cluster.dir));
+    await install(walk, stage);
+    await declared(walk, stage);
+    await handedOut(walk, stage);
+    await blacklisted(walk, stage);
+    await quiet(walk, stage);
+    await uninstalled(walk, stage);
+    await narrowed(walk, stage);
+    await quiet(walk, stage);
+    console.log(`${walk.passed} steps in ${Math.round((performance.now() - startedAt) / 1000)} s`);
+    return 0;
+  } catch (error) {
+    console.log(error);
+    if (stage) await tellAll(stage);
+    return 1;
+  } finally {
+    await cluster.stop();
+  }
+};
+
+// Ctrl-C just ends this process: the cluster's watchdog takes the node away.
+process.exitCode = await main();

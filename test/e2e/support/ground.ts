@@ -1,0 +1,26 @@
+import { RELEASE, type Stage, SYSTEM } from './stage.ts';
+
+export const CHART = 'charts/m2m-oauth-operator';
+export const TEAM = 'team-a';
+export const IMAGE = ['--set', 'image.repository=docker.io/library/m2m-oauth-operator'];
+export const inTeam = (...args: string[]) => ['--namespace', TEAM, ...args];
+export const inSystem = (...args: string[]) => ['--namespace', SYSTEM, ...args];
+
+/** @throws Error that says what is the case instead */
+export const expect = (holds: boolean, otherwise: string): void => {
+  if (!holds) throw new Error(otherwise);
+};
+
+/** helm install or upgrade, until every replica is ready. */
+export const helmTo = ({ helm }: Stage, verb: 'install' | 'upgrade', ...values: string[]): Promise<string> =>
+  helm(verb, RELEASE, CHART, ...inSystem(...values, '--wait', '--timeout', '3m'));
+
+/** A Token of the caller's client. */
+export const tokenManifest = (name: string): string => `
+apiVersion: m2moauth.dev/v1alpha1
+kind: Token
+metadata: {name: ${name}, namespace: ${TEAM}}
+spec:
+  clientRef: {name: caller}
+  audience: [https://api.example.com]
+`;

@@ -1,0 +1,89 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { metricsDeclaredIn, metricsNamedIn } from '../support/named-metrics.ts';
+import { CHART, expect, helmTo, IMAGE, inSystem, inTeam, TEAM, tokenManifest } from './support/ground.ts';
+import { operatorPods, scrape } from './support/observations.ts';
+import { RELEASE, ROOT, type Stage, SYSTEM } from './support/stage.ts';
+import type { Walk } from './support/steps.ts';
+
+/** helm install, with what helm prints at the end pasted into a shell, and helm test. */
+export const install = async (walk: Walk, stage: Stage): Promise<void> => {
+  const { helm, kubectl, bash } = stage;
+  const notes = await walk.step('helm install --wait, under restricted Pod Security', async () => {
+    await kubectl('create', 'namespace', SYSTEM);
+    await kubectl('label', 'namespace', SYSTEM, 'pod-security.kubernetes.io/enforce=restricted');
+    return helmTo(stage, 'install', ...IMAGE, '--set', 'image.tag=e2e');
+  });
+  await walk.step('what helm printed can be pasted into a shell', async () => {
+    const [, script = ''] = notes.split('NOTES:\n');
+    await bash(script.split('\n').slice(1).join('\n'));
+  });
+  await walk.step('helm test: both doors answer inside the cluster', () =>
+    helm('test', RELEASE, ...inSystem('--timeout', '2m')),
+  );
+};
+
+/** Metrics that the alerts or the dashboard name and a scrape lacks. */
+const metricsMissingIn = async (figures: string): Promise<string[]> => {
+  const files = ['alerts.yaml', 'dashboard.json'].map((name) => join(ROOT, CHART, 'files', name));
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
+  const declared = metricsDeclaredIn(figures);
+  return metricsNamedIn(texts.join('\n')).filter((name) => !declared.includes(name));
+};
+
+/** What the API server and the container's file system refused: nothing. */
+export const quiet = async (walk: Walk, stage: Stage): Promise<void> => {
+  await walk.step(
+    'the permissions suffice, nothing writes to the root file system, and every metric is there',
+    async () => {
+      for (const pod of await operatorPods(stage)) {
+        const figures = await scrape(stage, pod);
+        const missing = await metricsMissingIn(figures);
+        expect(missing.length === 0, `${pod} has no ${missing.join(', ')}`);
+        const forbidden = figures.match(/^m2moauth_api_requests_total\{.*code="403".*/gmu);
+        expect(!forbidden, `${pod}: ${forbidden}`);
+        const log = await stage.kubectl(...inSystem('logs', pod));
+        expect(!/EROFS|read-only file system|forbidden/iu.test(log), `${pod} tells of a refusal`);
+        const bad = log.split('\n').filter((line) => /"level":"(error|fatal)"/u.test(line));
+        expect(bad.length === 0, `${pod}: ${bad[0]}`);
+      }
+    },
+  );
+};
+
+/** What helm uninstall leaves, and what a new install finds. */
+export const uninstalled = async (walk: Walk, stage: Stage): Promise<void> => {
+  const { helm, kubectl } = stage;
+  const secretOf = () => kubectl(...inTeam('get', 'secret', 'later', '--output', 'jsonpath={.data.token}'));
+  const before = await secretOf();
+  await walk.step('helm uninstall leaves CRDs, Tokens, Secrets and signing keys', async () => {
+    await helm('uninstall', RELEASE, ...inSystem('--wait', '--timeout', '2m'));
+    expect((await secretOf()) === before, 'the Secret has changed');
+    const left = await kubectl(...inSystem('get', 'signingkey,secret', '--output', 'name'));
+    expect(left.includes('signingkey.m2moauth.dev/default'), `the SigningKey is gone: ${left}`);
+    const gone = await kubectl(
+      ...inSystem('get', 'deployment,service,poddisruptionbudget', '--output', 'name'),
+    );
+    expect(gone.trim() === '', `left behind: ${gone}`);
+  });
+  await walk.step('installed again, it goes on with the same keys and tokens', async () => {
+    await helmTo(stage, 'install', ...IMAGE, '--set', 'image.tag=e2e');
+    await kubectl(...inTeam('wait', '--for=condition=Ready', 'm2mtoken/later', '--timeout=1m'));
+    expect((await secretOf()) === before, 'the Token was issued anew');
+  });
+};
+
+/** `watchNamespaces`: Roles in place of the ClusterRole, and a namespace that nobody looks at. */
+export const narrowed = async (walk: Walk, stage: Stage): Promise<void> => {
+  const { kubectl, apply } = stage;
+  await walk.step('with watchNamespaces it issues there, with Roles alone', async () => {
+    await helmTo(stage, 'upgrade', '--reuse-values', '--set', `watchNamespaces={${TEAM}}`);
+    await kubectl(...inSystem('rollout', 'status', `deployment/${RELEASE}`, '--timeout=2m'));
+    await apply(tokenManifest('narrowed'));
+    await kubectl(...inTeam('wait', '--for=condition=Ready', 'm2mtoken/narrowed', '--timeout=1m'));
+    const account = `system:serviceaccount:${SYSTEM}:${RELEASE}`;
+    const asked = ['auth', 'can-i', 'list', 'secrets', '--namespace', 'default', '--as', account];
+    const answer = await kubectl(...asked).catch(String);
+    expect(answer.includes('no'), `it may list Secrets elsewhere: ${answer}`);
+  });
+};

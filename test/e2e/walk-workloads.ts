@@ -1,0 +1,108 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { eventually } from '../support/eventually.ts';
+import { expect, helmTo, inSystem, inTeam, TEAM, tokenManifest } from './support/ground.ts';
+import { callerTells, leaderPod, operatorPods, workerFigures, workerGoesOn } from './support/observations.ts';
+import { RELEASE, type Stage } from './support/stage.ts';
+import type { Walk } from './support/steps.ts';
+
+const tokenID = ({ kubectl }: Stage): Promise<string> =>
+  kubectl(...inTeam('get', 'm2mtoken', 'caller', '--output', 'jsonpath={.status.id}'));
+
+const scriptsManifest = async ({ kubectl }: Stage): Promise<string> => {
+  const files = ['verifier', 'caller', 'grpc-caller'].map(
+    (name) => `--from-file=${join(import.meta.dirname, 'scripts', `${name}.mjs`)}`,
+  );
+  return kubectl(
+    ...inTeam('create', 'configmap', 'scripts', ...files, '--dry-run=client', '--output', 'yaml'),
+  );
+};
+
+const authorityManifest = async ({ kubectl }: Stage): Promise<string> => {
+  const encoded = await kubectl(
+    ...inSystem('get', 'secret', `${RELEASE}-tls`, '--output', String.raw`jsonpath={.data.ca\.crt}`),
+  );
+  const authority = `--from-literal=ca.crt=${Buffer.from(encoded, 'base64').toString()}`;
+  return kubectl(...inTeam('create', 'configmap', 'ca', authority, '--dry-run=client', '--output', 'yaml'));
+};
+
+/** A Pod mounts the token's Secret and calls another, which verifies; the token is renewed and revoked meanwhile. */
+export const declared = async (walk: Walk, stage: Stage): Promise<void> => {
+  const { kubectl, apply } = stage;
+  await walk.step('kubectl apply: OAuthClients, a Token, a verifier and two workloads', async () => {
+    await kubectl('create', 'namespace', TEAM);
+    await apply(await scriptsManifest(stage));
+    await apply(await authorityManifest(stage));
+    await apply(await readFile(join(import.meta.dirname, 'manifests/apps.yaml'), 'utf8'));
+    await kubectl(...inTeam('wait', '--for=condition=Ready', 'm2mtoken/caller', '--timeout=1m'));
+    await kubectl(...inTeam('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=2m'));
+  });
+  await walk.step(
+    'the mounted token is good at the verifier: signature by JWKS, then introspection',
+    async () => {
+      const { jti, sub } = await callerTells(stage, ({ status }) => status === 200);
+      expect(jti === (await tokenID(stage)), `another token than the declared one: ${jti}`);
+      walk.note(`jti ${jti}, subject ${sub}`);
+    },
+  );
+  await walk.step('a renewal reaches the mounted file, and is good', async () => {
+    const before = await tokenID(stage);
+    await kubectl(...inTeam('annotate', 'm2mtoken', 'caller', 'm2moauth.dev/renew=1'));
+    const { jti } = await callerTells(stage, (line) => line.status === 200 && line.jti !== before);
+    expect(jti === (await tokenID(stage)), `another token than the renewed one: ${jti}`);
+  });
+};
+
+/** A blacklisted token is refused by the verifier, while its signature is as good as ever. */
+export const blacklisted = async (walk: Walk, stage: Stage): Promise<void> => {
+  const { kubectl } = stage;
+  await walk.step('a blacklisted token is refused by the verifier', async () => {
+    await kubectl(
+      ...inTeam('patch', 'm2mtoken', 'caller', '--type=merge', '--patch={"spec":{"revoked":true}}'),
+    );
+    const startedAt = performance.now();
+    const { reason } = await callerTells(stage, ({ status }) => status === 401);
+    expect(reason === 'not active', `refused for another reason: ${reason}`);
+    walk.note(`seen by the workload ${Math.round(performance.now() - startedAt)} ms after kubectl patch`);
+  });
+};
+
+/** A workload gets tokens over gRPC for its ServiceAccount's token, without pause, whatever becomes of replicas. */
+export const handedOut = async (walk: Walk, stage: Stage): Promise<void> => {
+  const { kubectl } = stage;
+  await walk.step('a Pod with only a projected ServiceAccount token gets tokens over gRPC', async () => {
+    const { sub } = await workerGoesOn(stage, 0);
+    expect(sub === 'worker', `another subject: ${sub}`);
+    const records = await kubectl(...inTeam('get', 'm2missued', '--output', 'name'));
+    expect(records.includes('issuedtoken'), 'no record of a handed-out token');
+  });
+  await walk.step("the leader's Pod is deleted: another leads, and issues", async () => {
+    const before = await leaderPod(stage);
+    await kubectl(...inSystem('delete', 'pod', String(before), '--wait=false'));
+    const after = await eventually(
+      async () => {
+        const now = await leaderPod(stage);
+        return now !== undefined && now !== before && now;
+      },
+      { timeoutMs: 60_000, intervalMs: 200 },
+    );
+    await stage.apply(tokenManifest('later'));
+    await kubectl(...inTeam('wait', '--for=condition=Ready', 'm2mtoken/later', '--timeout=1m'));
+    walk.note(`${before} → ${after}`);
+    await kubectl(...inSystem('rollout', 'status', `deployment/${RELEASE}`, '--timeout=2m'));
+  });
+  await walk.step('a rolling upgrade under CreateToken load', async () => {
+    const before = await workerFigures(stage);
+    const pods = await operatorPods(stage);
+    await helmTo(stage, 'upgrade', '--reuse-values', '--set', 'image.tag=e2e-next');
+    await eventually(async () => !(await operatorPods(stage)).some((pod) => pods.includes(pod)), {
+      timeoutMs: 60_000,
+    });
+    await workerGoesOn(stage, (await workerFigures(stage)).created);
+    const after = await workerFigures(stage);
+    walk.note(
+      `${after.created - before.created} tokens meanwhile, ${after.failed} calls failed since the start`,
+    );
+    expect(after.failed === 0, `calls failed: ${after.failures.slice(0, 5).join(', ')}`);
+  });
+};

@@ -1,0 +1,149 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { parse, stringify } from 'yaml';
+import { parseConfig } from '../../../operator/config/load.ts';
+import { isWithinReach } from '../../cluster/binaries.ts';
+import { type KubeObject, testApi } from '../../support/api.ts';
+import { applyFiles, applyObjects, readObjects } from '../../support/apply.ts';
+import { CHART, helm, RELEASE, refusalOfHelm, renderChart } from '../../support/helm.ts';
+import { VALUES } from './values-matrix.ts';
+
+/** The chart as helm renders it, before the API server that would take it. */
+
+const ROOT = join(import.meta.dirname, '../../..');
+const GOLDEN = join(import.meta.dirname, 'defaults.golden.yaml');
+/** Kinds of others, which a bare API server does not know. */
+const FOREIGN = /^(monitoring\.coreos\.com|cert-manager\.io|gateway\.networking\.k8s\.io)\//u;
+
+const api = testApi();
+const withHelm = (await isWithinReach('helm')) ? describe : describe.skip;
+
+const named = (objects: readonly KubeObject[], kind: string, name = RELEASE): KubeObject => {
+  const found = objects.find((object) => object.kind === kind && object.metadata.name === name);
+  if (!found) throw new Error(`no ${kind} ${name} was rendered`);
+  return found;
+};
+
+const configOf = (objects: readonly KubeObject[], name = RELEASE): string =>
+  named(objects, 'ConfigMap', name).data['config.yaml'];
+
+/** The certificate is another one each time; nothing else may be. */
+const withoutCertificate = (objects: readonly KubeObject[]): KubeObject[] =>
+  objects.map((object) =>
+    object.kind === 'Secret'
+      ? { ...object, data: { 'ca.crt': '…', 'tls.crt': '…', 'tls.key': '…' } }
+      : object,
+  );
+
+withHelm('the chart', () => {
+  beforeAll(async () => {
+    await helm('version');
+    await applyFiles(api, [join(ROOT, 'crds')]);
+    const namespaces = ['m2m-oauth-system', 'team-a', 'team-b'];
+    await applyObjects(
+      api,
+      namespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
+    );
+  }, 900_000);
+
+  test('helm lint --strict finds nothing', async () => {
+    await expect(helm('lint', '--strict', '--quiet', CHART)).resolves.toBe('');
+  });
+
+  test.each(Object.entries(VALUES))('the API server takes every object: %s', async (_, values) => {
+    for (const object of await renderChart(values)) {
+      if (FOREIGN.test(object.apiVersion)) continue;
+      const query = { dryRun: 'All', fieldManager: 'helm', fieldValidation: 'Strict', force: true };
+      const { status, body } = await api.apply(object, { query });
+      if (status >= 300) throw new Error(`${object.kind} ${object.metadata.name}: ${body.message}`);
+    }
+  });
+
+  test.each(Object.entries(VALUES))('the operator takes its configuration: %s', async (_, values) => {
+    const text = configOf(await renderChart(values), (values.fullnameOverride as string) ?? RELEASE);
+    expect(parseConfig(text, 'config.yaml').kubernetes.namespace).toBe('m2m-oauth-system');
+  });
+
+  test('the defaults are what the golden file says (UPDATE_GOLDEN=1 writes it)', async () => {
+    const crds = 'CustomResourceDefinition';
+    const rendered = withoutCertificate(await renderChart()).filter(({ kind }) => kind !== crds);
+    const text = rendered.map((object) => stringify(object, { lineWidth: 0 })).join('---\n');
+    if (process.env.UPDATE_GOLDEN) writeFileSync(GOLDEN, text);
+    expect(text).toBe(readFileSync(GOLDEN, 'utf8'));
+  });
+
+  test.each([
+    ['a misspelt key', { replicas: 3 }, 'replicas'],
+    ['a misspelt key of the configuration', { 'config.issuer.uri': 'https://a.example' }, 'uri'],
+    ['another type', { replicaCount: 'two' }, 'replicaCount'],
+    ['a mode that is none', { 'tls.mode': 'Maybe' }, 'mode'],
+    ['a Secret without its name', { 'tls.mode': 'Secret' }, 'tls.secretName'],
+    ['an issuer that ends with a slash', { 'config.issuer.url': 'https://a.example/' }, 'url'],
+  ])('helm refuses %s', async (_, values: Record<string, unknown>, culprit) => {
+    const flags = Object.entries(values).flatMap(([key, value]) => [
+      '--set-json',
+      `${key}=${JSON.stringify(value)}`,
+    ]);
+    expect(await refusalOfHelm('template', RELEASE, CHART, ...flags)).toContain(culprit);
+  });
+
+  test('its CRDs are those of crds/, kept when the release goes', async () => {
+    const rendered = (await renderChart()).filter(({ kind }) => kind === 'CustomResourceDefinition');
+    const wanted = (await readObjects([join(ROOT, 'crds')])) as KubeObject[];
+    expect(rendered.map((crd) => [crd.metadata.name, crd.spec])).toEqual(
+      wanted.map((crd) => [crd.metadata.name, crd.spec]),
+    );
+    for (const [index, crd] of rendered.entries()) {
+      expect(crd.metadata.annotations).toEqual({
+        ...wanted[index]?.metadata.annotations,
+        'helm.sh/resource-policy': 'keep',
+      });
+    }
+  });
+
+  test('it grants what operator/deploy grants, rule by rule', async () => {
+    const sorted = (rules: { resourceNames?: string[] }[]) =>
+      rules.map((rule) => JSON.stringify({ ...rule, resourceNames: rule.resourceNames?.toSorted() })).sort();
+    const rendered = await renderChart();
+    const deployed = (await readObjects(
+      ['rbac.yaml', 'roles.yaml'].map((file) => join(ROOT, 'operator/deploy', file)),
+    )) as KubeObject[];
+    const roles = deployed.filter(({ kind }) => /Role$/u.test(kind));
+    expect(roles.length).toBeGreaterThan(5);
+    for (const { kind, metadata, rules } of roles) {
+      const own = named(rendered, kind, metadata.name);
+      expect(sorted(own.rules)).toEqual(sorted(rules));
+    }
+  });
+
+  test('with watchNamespaces it may do nothing in other namespaces but read their labels', async () => {
+    const rendered = await renderChart({ watchNamespaces: ['team-a'] });
+    const { rules } = named(rendered, 'ClusterRole');
+    const resources = rules.flatMap((rule: { resources: string[] }) => rule.resources);
+    expect(resources.sort()).toEqual(['customresourcedefinitions', 'namespaces', 'tokenreviews']);
+    const roles = rendered.filter(({ kind }) => kind === 'Role').map(({ metadata }) => metadata.namespace);
+    expect(roles).toEqual(['m2m-oauth-system', 'team-a']);
+  });
+
+  test('another configuration is another Pod, and the same one is not', async () => {
+    const checksum = async (values: Record<string, unknown>) =>
+      named(await renderChart(values), 'Deployment').spec.template.metadata.annotations['checksum/config'];
+    const before = await checksum({});
+    expect(await checksum({ replicaCount: 5 })).toBe(before);
+    expect(await checksum({ 'config.log.level': 'debug' })).not.toBe(before);
+  });
+
+  test('the time to drain fits into the grace period', async () => {
+    const { spec } = named(await renderChart(), 'Deployment').spec.template;
+    const preStop = spec.containers[0].lifecycle.preStop.sleep.seconds;
+    const drains = 3 * 10; // reconcilers, doors, the rest: runtime/manager.ts
+    expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(preStop + drains);
+  });
+});
+
+test('the chart, the package and the image carry one version', () => {
+  const chart = parse(readFileSync(join(CHART, 'Chart.yaml'), 'utf8'));
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  expect({ chart: chart.version, app: chart.appVersion }).toEqual({ chart: version, app: version });
+});

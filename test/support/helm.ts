@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import { ensureBinary } from '../cluster/binaries.ts';
+import { outputOf, run } from '../e2e/support/command.ts';
+import type { KubeObject } from './api.ts';
+
+/** The chart, by its folder. */
+export const CHART = join(import.meta.dirname, '../../charts/m2m-oauth-operator');
+/** What most people will call it. */
+export const RELEASE = 'm2m-oauth-operator';
+
+const QUIET = {
+  HELM_CACHE_HOME: '/tmp/m2m-helm/cache',
+  HELM_CONFIG_HOME: '/tmp/m2m-helm/config',
+  HELM_DATA_HOME: '/tmp/m2m-helm/data',
+};
+
+/** What helm wrote to stdout. @throws Error with what it said where it refuses */
+export const helm = async (...args: string[]): Promise<string> =>
+  outputOf(await ensureBinary('helm'), args, { env: QUIET });
+
+/** What helm says where it has to refuse. @throws Error where it does not */
+export const refusalOfHelm = async (...args: string[]): Promise<string> => {
+  const { exitCode, stderr, stdout } = await run(await ensureBinary('helm'), args, { env: QUIET });
+  if (exitCode === 0) throw new Error(`helm ${args.join(' ')} was accepted`);
+  return stdout + stderr;
+};
+
+/** Options of helm that set values, each given as JSON, so that its type is kept. */
+export const valueFlags = (values: Readonly<Record<string, unknown>>): string[] =>
+  Object.entries(values).flatMap(([path, value]) => ['--set-json', `${path}=${JSON.stringify(value)}`]);
+
+/** Renders the chart as `helm template` does, hooks and all. */
+export const renderChart = async (
+  values: Readonly<Record<string, unknown>> = {},
+  namespace = 'm2m-oauth-system',
+): Promise<KubeObject[]> => {
+  const text = await helm('template', RELEASE, CHART, '--namespace', namespace, ...valueFlags(values));
+  const documents = parseAllDocuments(text, { uniqueKeys: true });
+  if ('empty' in documents) return [];
+  return documents.flatMap((document) => {
+    if (document.errors[0]) throw document.errors[0];
+    const object = document.toJS() as KubeObject | null;
+    return object ? [object] : [];
+  });
+};
