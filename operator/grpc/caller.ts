@@ -1,15 +1,10 @@
-import { isIPv4 } from 'node:net';
-
-const MAPPED = /^::ffff:(?=\d)/iu;
+import { plainAddress } from '../domain/caller-address.ts';
 
 /**
  * The IP address in a peer's name as grpc-js writes it: `address:port`, IPv6 without brackets (or with them, as other
- * versions and the naming specification have it). IPv4 addresses come out plain where the socket is one of IPv6
- * (RFC 4291 §2.5.5.2), so that one caller has one address.
+ * versions and the naming specification have it).
  */
 export const addressOf = (peer: string): string => {
   const bracketed = /^\[([^\]]*)\]/u.exec(peer)?.[1];
-  const address = bracketed ?? peer.replace(/:\d+$/u, '');
-  const plain = address.replace(MAPPED, '');
-  return isIPv4(plain) ? plain : address;
+  return plainAddress(bracketed ?? peer.replace(/:\d+$/u, ''));
 };

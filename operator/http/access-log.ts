@@ -2,6 +2,7 @@ import { IssuerFailure } from '../issuer/failure.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
 import type { Log, LogFields } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
+import { HttpFailure } from './http-failure.ts';
 
 /** What the requests of a door share. */
 export interface DoorTools {
@@ -12,22 +13,26 @@ export interface DoorTools {
 
 /** A request that has ended. */
 export interface Ended {
-  /** The route's path, or `unknown`: never the URL, which may hold anything. */
+  /** The path of its route, or `unknown`: never the URL, which may hold anything. */
   readonly route: string;
   readonly method: string;
   readonly status: number;
-  readonly startedAt: number;
-  readonly address: string;
+  readonly ms: number;
+  readonly address: string | undefined;
   readonly successLevel: 'info' | 'debug';
-  readonly notes: LogFields;
-  readonly error?: unknown;
+  readonly notes?: LogFields;
+  /** Undefined where it went well, or the status says it all. */
+  readonly failure?: unknown;
 }
 
+/** The caller went away before it was answered, or was cut off: nginx's word, there is no standard one. */
+export const CALLER_GONE = 499;
+
 /** For the log alone: what an answer does not say. */
-const whyOf = (error: unknown): LogFields => {
-  if (error === undefined) return {};
-  if (!(error instanceof IssuerFailure)) return { error };
-  const { code, message, oauthCode, detail, cause } = error;
+const whyOf = (failure: unknown): LogFields => {
+  if (failure === undefined || failure instanceof HttpFailure) return {};
+  if (!(failure instanceof IssuerFailure)) return { error: failure };
+  const { code, message, oauthCode, detail, cause } = failure;
   return {
     failure: code,
     why: message,
@@ -43,13 +48,13 @@ const levelOf = ({ status, successLevel }: Ended): 'debug' | 'info' | 'warn' | '
   return status >= 400 ? 'info' : successLevel;
 };
 
+/** A method is the caller's word as much as a path. */
 const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS', 'PUT', 'PATCH'];
 
-/** Counts the request and writes its one line. */
-export const noteEnd = ({ clock, log, metrics }: DoorTools, ended: Ended): void => {
-  const { route, status, startedAt, address, notes, error } = ended;
+/** Counts a request and writes its one line. */
+export const noteEnd = ({ log, metrics }: Omit<DoorTools, 'clock'>, ended: Ended): void => {
+  const { route, status, ms, address, notes, failure } = ended;
   const method = METHODS.includes(ended.method) ? ended.method : 'other';
-  const ms = clock.monotonic() - startedAt;
   metrics.httpRequest({ route, method, code: String(status) }, ms / 1000);
   log[levelOf(ended)]('HTTP request', {
     route,
@@ -58,6 +63,6 @@ export const noteEnd = ({ clock, log, metrics }: DoorTools, ended: Ended): void 
     ms: Math.round(ms * 10) / 10,
     address,
     ...notes,
-    ...whyOf(error),
+    ...(status !== CALLER_GONE && whyOf(failure)),
   });
 };

@@ -1,31 +1,34 @@
-/** A refusal by HTTP itself: of a path, a method, a content type, a size. Its message is fixed text. */
+/** What is said of a status that HTTP itself gave: fixed text. */
+const TEXTS = {
+  400: 'the request can not be read',
+  404: 'there is nothing at this path',
+  405: 'the method is not allowed here',
+  413: 'the body is too large',
+  415: 'the content type is not supported here',
+  431: 'there are too many headers',
+  503: 'this replica is stopping, ask another one',
+} as const;
+
+type HttpStatus = keyof typeof TEXTS;
+
+/** A refusal by HTTP itself: of a path, a method, a content type, a size. */
 export class HttpFailure extends Error {
   override readonly name = 'HttpFailure';
-  readonly status: number;
+  readonly status: HttpStatus;
 
-  constructor(status: number, message: string) {
+  constructor(status: HttpStatus, message: string = TEXTS[status]) {
     super(message);
     this.status = status;
   }
 }
 
-/** The status of what fastify threw before a handler ran; undefined where it is none of its own. */
-export const statusOfFastify = (error: unknown): number | undefined => {
-  if (!(error instanceof Error) || !('code' in error) || !('statusCode' in error)) return undefined;
-  const { code, statusCode } = error;
-  const isOwn = typeof code === 'string' && code.startsWith('FST_') && typeof statusCode === 'number';
-  return isOwn && statusCode >= 400 && statusCode < 600 ? statusCode : undefined;
-};
+const isStatus = (status: unknown): status is HttpStatus => typeof status === 'number' && status in TEXTS;
 
-/** What is said of a status that HTTP itself gave. */
-export const TEXTS: Readonly<Record<number, string>> = {
-  400: 'the request can not be read',
-  404: 'there is nothing at this path',
-  405: 'the method is not allowed here',
-  408: 'the request took too long',
-  413: 'the body is too large',
-  414: 'the path is too long',
-  415: 'the content type is not supported here',
-  431: 'the headers are too large',
-  503: 'this replica is stopping, ask another one',
+/** What fastify itself threw before a handler ran, as one of ours; everything else as it is. */
+export const ownFailureOf = (error: unknown): unknown => {
+  if (!(error instanceof Error) || !('code' in error) || !('statusCode' in error)) return error;
+  const { code, statusCode } = error;
+  if (typeof code !== 'string' || !code.startsWith('FST_ERR_')) return error;
+  if (isStatus(statusCode)) return new HttpFailure(statusCode);
+  return typeof statusCode === 'number' && statusCode < 500 ? new HttpFailure(400) : error;
 };

@@ -15,6 +15,26 @@ export const tokenOf = (parameters: Parameters): string => {
   return token;
 };
 
+const OPERATION = {
+  summary: 'Tells a client whether a token is good, and what it says',
+  requestBody: formBody({ token: { type: 'string' }, token_type_hint: { type: 'string' } }),
+  responses: {
+    200: jsonAnswer('active: false and nothing else, or what the token says', {
+      active: { type: 'boolean' },
+      client_id: { type: 'string' },
+      sub: { type: 'string' },
+      aud: { type: 'array', items: { type: 'string' } },
+      scope: { type: 'string' },
+      exp: { type: 'integer' },
+      iat: { type: 'integer' },
+      iss: { type: 'string' },
+      jti: { type: 'string' },
+      token_type: { type: 'string', const: 'Bearer' },
+    }),
+    ...OAUTH_ERRORS,
+  },
+};
+
 /** `POST {base}/oauth/introspect` (RFC 7662). */
 export const introspectionRoute = (base: string, introspectToken: IntrospectToken): Route => ({
   method: 'POST',
@@ -22,25 +42,7 @@ export const introspectionRoute = (base: string, introspectToken: IntrospectToke
   purpose: 'introspect token',
   errors: oauthErrors,
   successLevel: 'debug',
-  operation: {
-    summary: 'Tells a client whether a token is good, and what it says',
-    requestBody: formBody({ token: { type: 'string' }, token_type_hint: { type: 'string' } }),
-    responses: {
-      200: jsonAnswer('active: false and nothing else, or what the token says', {
-        active: { type: 'boolean' },
-        client_id: { type: 'string' },
-        sub: { type: 'string' },
-        aud: { type: 'array', items: { type: 'string' } },
-        scope: { type: 'string' },
-        exp: { type: 'integer' },
-        iat: { type: 'integer' },
-        iss: { type: 'string' },
-        jti: { type: 'string' },
-        token_type: { type: 'string', const: 'Bearer' },
-      }),
-      ...OAUTH_ERRORS,
-    },
-  },
+  operation: OPERATION,
   handle: async (request, reply, call) => {
     const parameters = bodyParameters(request);
     const token = tokenOf(parameters);

@@ -1,46 +1,53 @@
+import { once } from 'node:events';
 import { createServer as createPlainServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Log } from '../ports/log.ts';
 import type { ServerCertificates } from '../tls/server-certificates.ts';
-import {
-  CHECK_MS,
-  HANDSHAKE_MS,
-  HEADERS_MS,
-  KEEP_ALIVE_MS,
-  MAX_CONNECTIONS,
-  MAX_HEADER_BYTES,
-  REQUEST_MS,
-} from './limits.ts';
+import type { Connections } from './connections.ts';
+import type { ListenerLimits } from './limits.ts';
 
 export interface ListenerOptions {
   /** Undefined: plain text. */
   readonly certificates: ServerCertificates | undefined;
   readonly clientCertificateRequired: boolean;
+  readonly limits: ListenerLimits;
+  readonly connections: Connections;
   readonly log: Log;
 }
 
-const LIMITS = {
-  maxHeaderSize: MAX_HEADER_BYTES,
-  headersTimeout: HEADERS_MS,
-  requestTimeout: REQUEST_MS,
-  keepAliveTimeout: KEEP_ALIVE_MS,
-  connectionsCheckingInterval: CHECK_MS,
-  noDelay: true,
-} as const;
+/** A port for HTTP, and its connections. */
+export interface Listener {
+  readonly server: Server | TlsServer;
+  /** Resolves with the port. @throws Error where the address can't be had */
+  listen(address: { readonly host: string; readonly port: number }): Promise<number>;
+  /** Takes no more connections; resolves when the last one has ended. */
+  close(): Promise<void>;
+}
 
-const createSecure = (
+const serverOptions = ({ limits }: ListenerOptions) => ({
+  maxHeaderSize: limits.maxHeaderBytes,
+  headersTimeout: limits.headersMs,
+  requestTimeout: limits.requestMs,
+  keepAliveTimeout: limits.keepAliveMs,
+  connectionsCheckingInterval: limits.checkMs,
+  noDelay: true,
+});
+
+const createSecureServer = (
   certificates: ServerCertificates,
-  { clientCertificateRequired, log }: ListenerOptions,
+  options: ListenerOptions,
   handler: RequestListener,
 ): TlsServer => {
+  const { clientCertificateRequired, limits, log } = options;
   const server = createTlsServer(
     {
-      ...LIMITS,
+      ...serverOptions(options),
       ...certificates.context,
       requestCert: clientCertificateRequired,
       rejectUnauthorized: clientCertificateRequired,
       ALPNProtocols: ['http/1.1'],
-      handshakeTimeout: HANDSHAKE_MS,
+      handshakeTimeout: limits.handshakeMs,
     },
     handler,
   );
@@ -51,12 +58,33 @@ const createSecure = (
   return server;
 };
 
-/** The server that fastify is given: with every limit on time and size that Node knows. */
-export const createListener = (options: ListenerOptions, handler: RequestListener): Server | TlsServer => {
-  const { certificates } = options;
+/** Ends the wait for new connections and nothing else: Node's own would cut answers off that are still being read. */
+const closePort = (server: Server | TlsServer): Promise<void> =>
+  new Promise((resolve) => NetServer.prototype.close.call(server, () => resolve()));
+
+/** Makes the server with every limit on time and size that Node knows. */
+export const createListener = (options: ListenerOptions, handler: RequestListener): Listener => {
+  const { certificates, connections, limits, log } = options;
   const server = certificates
-    ? createSecure(certificates, options, handler)
-    : createPlainServer(LIMITS, handler);
-  server.maxConnections = MAX_CONNECTIONS;
-  return server;
+    ? createSecureServer(certificates, options, handler)
+    : createPlainServer(serverOptions(options), handler);
+  server.maxConnections = limits.maxConnections;
+  // An idle connection has its own, shorter or longer; a request that is being worked on ignores it (exchange.ts).
+  server.timeout = limits.stallMs;
+  server.on('connection', (socket) => connections.opened(socket));
+  server.on(certificates ? 'secureConnection' : 'connection', (socket) => connections.secured(socket));
+  return {
+    server,
+    listen: async ({ host, port }) => {
+      server.listen(port, host);
+      await once(server, 'listening');
+      server.on('error', (error) => log.warn('the HTTP listener has failed', { error }));
+      return (server.address() as AddressInfo).port;
+    },
+    close: async () => {
+      await closePort(server);
+      // Ends Node's look-out for those that are late.
+      server.close();
+    },
+  };
 };

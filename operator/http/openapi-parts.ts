@@ -1,3 +1,5 @@
+import { MAX_IDS } from '../issuer/id-filter.ts';
+
 /** A JSON schema's properties (JSON Schema 2020-12, as OpenAPI 3.1 has it). */
 type Properties = Readonly<Record<string, object>>;
 
@@ -35,6 +37,16 @@ export const OAUTH_ERRORS = {
   400: jsonAnswer('The request is refused', OAUTH_ERROR),
   401: jsonAnswer('The client did not prove itself: invalid_client', OAUTH_ERROR),
   503: jsonAnswer('temporarily_unavailable: ask again', OAUTH_ERROR),
+};
+
+/** What needs a bearer. */
+export const BEARER = [{ bearer: [] }];
+
+/** Ids in a query, repeated. */
+export const ID_FILTER = {
+  name: 'idFilter',
+  in: 'query',
+  schema: { type: 'array', items: { type: 'string' }, maxItems: MAX_IDS },
 };
 
 const RPC_STATUS: Properties = { code: { type: 'integer' }, message: { type: 'string' } };

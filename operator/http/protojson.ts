@@ -1,7 +1,7 @@
 import type { TokenRecord } from '../domain/token-record.ts';
 import { IssuerFailure } from '../issuer/failure.ts';
 import type { DeletedTokens, HandedOutToken, TokenRequest } from '../issuer/use-cases.ts';
-import { objectOf } from './parameters.ts';
+import { objectOf } from './body.ts';
 
 /** ProtoJSON (protobuf.dev/programming-guides/json): camelCase names, 64-bit numbers as text, empty fields left out or, asked for, shown. */
 type Fields = Readonly<Record<string, unknown>>;
@@ -58,10 +58,12 @@ export const deletedJson = ({ blacklisted, deleted }: DeletedTokens): Fields => 
 const malformed = (name: string, wanted: string): IssuerFailure =>
   new IssuerFailure('Malformed', `${name} has to be ${wanted}`);
 
-/** A member by its name in camelCase or as the proto has it. */
+/** A member by its name in camelCase or as the proto has it; null means left out. */
 const memberOf = (message: Fields, name: string): unknown => {
   const original = name.replaceAll(/[A-Z]/gu, (letter) => `_${letter.toLowerCase()}`);
-  return message[name] ?? message[original] ?? undefined;
+  const [value, other] = [message[name], original === name ? undefined : message[original]];
+  if (value !== undefined && other !== undefined) throw malformed(name, 'given once');
+  return value ?? other ?? undefined;
 };
 
 const textOf = (message: Fields, name: string): string => {

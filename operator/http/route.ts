@@ -6,14 +6,19 @@ export type Method = 'GET' | 'POST' | 'DELETE';
 /** An operation of the OpenAPI document (openapis.org, 3.1), as far as it is used. */
 export type Operation = Readonly<Record<string, unknown>>;
 
-/** How a family of paths says what went wrong. */
-export interface ErrorFamily {
-  /** Answers a request that failed. @returns the status that was sent */
-  send(error: unknown, reply: FastifyReply, purpose: string): number;
+/** The answer to a request that failed; its body is JSON. */
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: object;
 }
+
+/** How a family of paths says what went wrong, to somebody who wanted to `purpose` ("create token"). */
+export type ErrorFamily = (failure: unknown, purpose: string) => ErrorAnswer;
 
 /** One path and method, and all there is to say of it. */
 export interface Route {
+  /** Who serves GET serves HEAD (RFC 9110 §9.3.2). */
   readonly method: Method;
   /** Full, without parameters: a request's path has to be the same to the letter. */
   readonly path: string;

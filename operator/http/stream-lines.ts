@@ -1,59 +1,56 @@
+import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import type { HttpCall } from './http-call.ts';
-import { STALL_MS } from './limits.ts';
 
 /** What is streamed, a piece at a time as it is asked for. */
 export interface Lines<T> {
   readonly type: string;
   readonly chunks: AsyncIterable<T>;
   readonly lines: (chunk: T) => string;
-  readonly call: HttpCall;
+  readonly call: Pick<HttpCall, 'signal'>;
 }
 
-/** Resolves when there is room again. @throws the signal's reason where the caller is gone */
-const room = (reply: FastifyReply, signal: AbortSignal): Promise<void> =>
+/** Resolves when there is room again; a reader that never makes any is cut off elsewhere (exchange.ts). @throws the signal's reason where the caller is gone, since 'drain' never comes then */
+const room = ({ raw }: FastifyReply, signal: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {
     const onDrain = (): void => {
       signal.removeEventListener('abort', onAbort);
       resolve();
     };
     const onAbort = (): void => {
-      reply.raw.off('drain', onDrain);
+      raw.off('drain', onDrain);
       reject(signal.reason);
     };
-    if (signal.aborted) return onAbort();
-    reply.raw.once('drain', onDrain);
+    if (signal.aborted) return reject(signal.reason);
+    raw.once('drain', onDrain);
     signal.addEventListener('abort', onAbort, { once: true });
   });
 
-/** Ends a connection whose reader leaves a full stream alone. */
-const cutWhenStalled = (reply: FastifyReply): void => {
-  reply.raw.setTimeout(STALL_MS, () => reply.raw.destroy());
+/** Takes the answer out of fastify's hands, which would hold a stream to no reader's pace. */
+const begin = (reply: FastifyReply, type: string): void => {
+  reply.hijack();
+  reply.raw.writeHead(200, { ...reply.getHeaders(), 'content-type': type } as OutgoingHttpHeaders);
 };
 
 /**
- * Sends pieces as they come, no faster than they are read. What fails before the first piece is thrown, to be answered as an error;
- * what fails later breaks the connection off, so that half of an answer can't pass for all of it.
+ * Sends pieces as they come, no faster than they are read; to HEAD what it would begin with.
+ * @throws what the pieces throw: before the first one it can be answered, later the answer has begun
  */
 export const streamLines = async <T>(
   reply: FastifyReply,
   { type, chunks, lines, call }: Lines<T>,
 ): Promise<void> => {
   const iterator = chunks[Symbol.asyncIterator]();
-  let next = await iterator.next();
-  reply.hijack();
-  const headers = reply.getHeaders() as Record<string, string>;
-  reply.raw.writeHead(200, { ...headers, 'content-type': type });
-  cutWhenStalled(reply);
   try {
+    let next = await iterator.next();
+    begin(reply, type);
+    if (reply.request.method === 'HEAD') next = { done: true, value: undefined };
     while (!next.done) {
       if (!reply.raw.write(lines(next.value))) await room(reply, call.signal);
+      call.signal.throwIfAborted();
       next = await iterator.next();
     }
     reply.raw.end();
-  } catch (error) {
-    call.note({ brokenOff: true, error });
-    reply.raw.destroy();
   } finally {
     await iterator.return?.();
   }

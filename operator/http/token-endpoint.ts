@@ -1,5 +1,5 @@
 import { IssuerFailure } from '../issuer/failure.ts';
-import type { CreateToken, HandedOutToken, TokenRequest } from '../issuer/use-cases.ts';
+import type { ClientCredentials, CreateToken, HandedOutToken, TokenRequest } from '../issuer/use-cases.ts';
 import { credentialsOf, withCredentials } from './client-credentials.ts';
 import { oauthErrors } from './oauth-errors.ts';
 import { formBody, jsonAnswer, OAUTH_ERRORS } from './openapi-parts.ts';
@@ -28,15 +28,20 @@ const expirationOf = (parameters: Parameters): number => {
   return seconds;
 };
 
-const requestOf = (parameters: Parameters): Omit<TokenRequest, keyof ReturnType<typeof noCredentials>> => ({
-  grantType: single(parameters, 'grant_type'),
+/** RFC 6749 §5.2: what is missing makes the request invalid; another grant type is unsupported. */
+const grantTypeOf = (parameters: Parameters): string => {
+  const grantType = single(parameters, 'grant_type');
+  if (grantType === '') throw new IssuerFailure('Malformed', 'grant_type is missing');
+  return grantType;
+};
+
+const requestOf = (parameters: Parameters): Omit<TokenRequest, keyof ClientCredentials> => ({
+  grantType: grantTypeOf(parameters),
   audience: audienceOf(parameters),
   scope: splitAtSpaces([single(parameters, 'scope')]),
   expiration: expirationOf(parameters),
   tokenName: single(parameters, 'token_name'),
 });
-
-const noCredentials = () => ({ clientID: '', clientSecret: '', assertionType: '', assertion: '' });
 
 /** RFC 6749 §5.1. A token that never expires has no `expires_in`: 0 would say that it is over. */
 const answerOf = ({ accessToken, expiresInSeconds, scope }: HandedOutToken): string =>
@@ -47,6 +52,30 @@ const answerOf = ({ accessToken, expiresInSeconds, scope }: HandedOutToken): str
     ...(scope.length > 0 && { scope: scope.join(' ') }),
   });
 
+const OPERATION = {
+  summary: 'Hands out a token to a client that proves itself',
+  requestBody: formBody({
+    grant_type: { type: 'string', const: 'client_credentials' },
+    scope: { type: 'string', description: 'Space-separated; none asks for all that the client allows.' },
+    audience: {
+      type: 'string',
+      description: 'Space-separated; may be repeated, like aud and resource (RFC 8707).',
+    },
+    resource: { type: 'string' },
+    expiration: { type: 'integer', description: "Unix seconds; none asks for the client's maximum." },
+    token_name: { type: 'string', description: 'A name for people.' },
+  }),
+  responses: {
+    200: jsonAnswer('The token', {
+      access_token: { type: 'string' },
+      token_type: { type: 'string', const: 'Bearer' },
+      expires_in: { type: 'integer', description: 'Seconds that are left; absent where it never expires.' },
+      scope: { type: 'string' },
+    }),
+    ...OAUTH_ERRORS,
+  },
+};
+
 /** `POST {base}/oauth/token` (RFC 6749 §4.4). */
 export const tokenRoute = (base: string, createToken: CreateToken): Route => ({
   method: 'POST',
@@ -54,29 +83,7 @@ export const tokenRoute = (base: string, createToken: CreateToken): Route => ({
   purpose: 'create token',
   errors: oauthErrors,
   successLevel: 'info',
-  operation: {
-    summary: 'Hands out a token to a client that proves itself',
-    requestBody: formBody({
-      grant_type: { type: 'string', const: 'client_credentials' },
-      scope: { type: 'string', description: 'Space-separated; none asks for all that the client allows.' },
-      audience: {
-        type: 'string',
-        description: 'Space-separated; may be repeated, like aud and resource (RFC 8707).',
-      },
-      resource: { type: 'string' },
-      expiration: { type: 'integer', description: "Unix seconds; none asks for the client's maximum." },
-      token_name: { type: 'string', description: 'A name for people.' },
-    }),
-    responses: {
-      200: jsonAnswer('The token', {
-        access_token: { type: 'string' },
-        token_type: { type: 'string', const: 'Bearer' },
-        expires_in: { type: 'integer', description: 'Seconds that are left; absent where it never expires.' },
-        scope: { type: 'string' },
-      }),
-      ...OAUTH_ERRORS,
-    },
-  },
+  operation: OPERATION,
   handle: async (request, reply, call) => {
     const parameters = bodyParameters(request);
     const asked = requestOf(parameters);
@@ -85,6 +92,7 @@ export const tokenRoute = (base: string, createToken: CreateToken): Route => ({
       createToken({ ...asked, ...credentials }, call),
     );
     call.note({ jti: token.id, client: token.clientID });
-    void reply.type('application/json').send(answerOf(token));
+    // RFC 6749 §5.1, beside the Cache-Control of every answer.
+    void reply.header('pragma', 'no-cache').type('application/json').send(answerOf(token));
   },
 });
