@@ -94,6 +94,6 @@ describe('npm run cluster', () => {
 
   test('a wrong command line ends with 2', async () => {
     expect((await cli('sideways')).code).toBe(2);
-    expect((await cli('up', '--node')).code).toBe(2);
+    expect((await cli('up', '--nodes')).code).toBe(2);
   });
 });
