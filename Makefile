@@ -23,6 +23,7 @@ test: $(INSTALLED) ## Run every test that this machine can run (JEST="..." passe
 
 .PHONY: e2e
 e2e: $(INSTALLED) ## Install the chart on a real node, with two workloads that use tokens (root on Linux; skipped elsewhere)
+	NODE_TESTS=1 $(NPM) run --silent jest -- --selectProjects integration --runTestsByPath test/integration/cluster/node.test.ts
 	$(NPM) run --silent e2e
 
 .PHONY: bench

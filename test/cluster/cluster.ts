@@ -64,9 +64,9 @@ export interface ClusterOptions {
  */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   for (const part of parts) await ensureBinary(binaryOf[part], options);
-  if (options.node) await prepareNode(options.signal);
   const dir = await prepareDir(options.dir);
   const known = await readState(dir);
+  if (options.node && !known) await prepareNode(options.signal);
   const callOff = options.outliveProcess ? () => {} : watchOver(dir, options.node);
   try {
     const state = known ?? (await createState(dir, options));

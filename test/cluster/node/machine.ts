@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { ClusterError } from '../cluster-error.ts';
+import { NODE } from './layout.ts';
 
 const run = promisify(execFile);
 
@@ -34,6 +36,14 @@ const isOnPath = async (program: string): Promise<boolean> => {
   return false;
 };
 
+/** A machine that is a node already would lose its own rules and devices when ours is taken away. */
+const isTaken = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(true));
+    server.listen({ port, exclusive: true }, () => server.close(() => resolve(false)));
+  });
+
 /** Debian packages that a node needs and this machine lacks. */
 const missingPackages = async (): Promise<string[]> => {
   const missing = new Set<string>();
@@ -47,6 +57,8 @@ const missingPackages = async (): Promise<string[]> => {
 export const whyNoNode = async (): Promise<string | undefined> => {
   if (process.platform !== 'linux') return `a node needs Linux, and this is ${process.platform}`;
   if (process.getuid?.() !== 0) return 'a node needs root, for containers, bridges and iptables';
+  if (await isTaken(NODE.kubeletPort))
+    return `something, another kubelet perhaps, has port ${NODE.kubeletPort}`;
   const missing = await missingPackages();
   if (missing.length === 0 || (await isOnPath('apt-get'))) return undefined;
   return `a node needs ${missing.join(', ')}, and there is no apt-get to install them with`;

@@ -20,12 +20,19 @@ interface Start {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Builds what a node needs, and gives the machine its address, before the API server is told to listen there. */
+/**
+ * Builds and installs what a node needs.
+ * @throws ClusterError where one can't run here, or runs already
+ */
 export const prepareNode = async (signal: AbortSignal | undefined): Promise<void> => {
   await prepareMachine();
   for (const name of ['pause', ...Object.values(programOf)] as const) {
     if (name) await ensureBinary(name, { signal });
   }
+};
+
+/** Gives the machine the address by which Pods reach the API server and DNS. */
+const addAddress = async (): Promise<void> => {
   const link = await command('ip', ['-br', 'address', 'show', 'dev', NODE.device]).catch(() => '');
   if (link === '') await command('ip', ['link', 'add', NODE.device, 'type', 'bridge']);
   await command('ip', ['address', 'replace', `${NODE.address}/32`, 'dev', NODE.device]);
@@ -37,6 +44,7 @@ export const prepareNode = async (signal: AbortSignal | undefined): Promise<void
 export const startNode = async (start: Start): Promise<void> => {
   const { dir } = start;
   const file = nodePaths(dir);
+  await addAddress();
   for (const folder of [file.node, file.kubeletRoot, file.certificates, file.cni]) {
     await mkdir(folder, { recursive: true, mode: 0o700 });
   }

@@ -20,6 +20,10 @@ export const stopNode = async (dir: string): Promise<void> => {
   await forgetContainers(dir);
   await unmountBelow(dir);
   await command(await ensureBinary('kube-proxy'), ['--cleanup']).catch(() => undefined);
+  for (const chain of ['INPUT', 'OUTPUT']) {
+    await command('iptables', ['--delete', chain, '--jump', 'KUBE-FIREWALL']).catch(() => undefined);
+  }
+  await command('iptables', ['--delete-chain', 'KUBE-FIREWALL']).catch(() => undefined);
   for (const device of [NODE.podDevice, NODE.device]) {
     await command('ip', ['link', 'delete', device]).catch(() => undefined);
   }
