@@ -27,8 +27,13 @@ export const importFromBuildah = async (dir: string, image: string, name: string
   }
 };
 
-/** Makes the image whose only program is `pause`, and imports it. */
-export const importPause = async (dir: string, pause: string): Promise<void> => {
+const isBuilt = (image: string): Promise<boolean> =>
+  buildah('inspect', '--type', 'image', image).then(
+    () => true,
+    () => false,
+  );
+
+const buildPause = async (pause: string): Promise<void> => {
   const container = (await buildah('from', 'scratch')).trim();
   try {
     await buildah('copy', '--quiet', container, pause, '/pause');
@@ -37,5 +42,10 @@ export const importPause = async (dir: string, pause: string): Promise<void> => 
   } finally {
     await buildah('rm', container);
   }
+};
+
+/** Imports the image whose only program is `pause`; made once a machine, so that runs do not pile up images. */
+export const importPause = async (dir: string, pause: string): Promise<void> => {
+  if (!(await isBuilt(PAUSE_IMAGE))) await buildPause(pause);
   await importFromBuildah(dir, PAUSE_IMAGE, PAUSE_IMAGE);
 };
