@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { type CryptoKey, compactVerify, decodeProtectedHeader, importJWK } from 'jose';
 import type { Algorithm, KeyEntry } from '../../api/signing-key.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
@@ -6,6 +7,12 @@ import type { VerifiedJwt } from '../../ports/signing.ts';
 
 /** Claims, scope and audiences at their limits stay far below this. */
 const MAX_JWT_CHARACTERS = 262_144;
+
+/**
+ * Signatures that are remembered: a verifier asks about the same token again and again, and checking its signature costs more than
+ * all the rest of the answer. Nothing but the signature is remembered: time, record and client are judged each time.
+ */
+const MAX_REMEMBERED = 8192;
 
 interface VerificationKey {
   readonly algorithm: Algorithm;
@@ -19,6 +26,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 /** Public halves by kid, each imported once. */
 export class VerificationKeys {
   #keys = new Map<string, VerificationKey>();
+  /** By the SHA-256 of a JWT, which itself is kept nowhere; what was used last stands last. */
+  readonly #verified = new Map<string, VerifiedJwt>();
 
   /** Replaces the set; what stays the same is not imported again. */
   replace(entries: readonly KeyEntry[]): void {
@@ -32,12 +41,34 @@ export class VerificationKeys {
       const make = () => importJWK({ ...jwk }, algorithm).catch(() => undefined);
       next.set(entry.kid, known?.text === text ? known : { algorithm, text, key: make() });
     }
+    const isKept = (known: VerificationKey, kid: string): boolean => next.get(kid) === known;
+    if (false && ![...this.#keys].every(([kid, known]) => isKept(known, kid))) this.#verified.clear();
     this.#keys = next;
   }
 
   /** The claims of a JWS that the key of its `kid` has signed with the one algorithm it is for (RFC 8725 §3.1); undefined for anything else. */
   async verify(jwt: string): Promise<VerifiedJwt | undefined> {
     if (jwt.length > MAX_JWT_CHARACTERS) return undefined;
+    const digest = hash('sha256', jwt, 'base64');
+    const known = this.#verified.get(digest);
+    if (known) return this.#remember(digest, known);
+    const keys = this.#keys;
+    const verified = await this.#check(jwt);
+    // Keys that were replaced meanwhile may have taken this one away.
+    return verified && keys === this.#keys ? this.#remember(digest, verified) : verified;
+  }
+
+  #remember(digest: string, verified: VerifiedJwt): VerifiedJwt {
+    this.#verified.delete(digest);
+    this.#verified.set(digest, verified);
+    if (this.#verified.size > MAX_REMEMBERED) {
+      const [oldest] = this.#verified.keys();
+      if (oldest !== undefined) this.#verified.delete(oldest);
+    }
+    return verified;
+  }
+
+  async #check(jwt: string): Promise<VerifiedJwt | undefined> {
     try {
       const { kid, alg } = decodeProtectedHeader(jwt);
       const known = typeof kid === 'string' ? this.#keys.get(kid) : undefined;
@@ -47,7 +78,7 @@ export class VerificationKeys {
       const { payload } = await compactVerify(jwt, key, { algorithms: [known.algorithm] });
       const claims: unknown = JSON.parse(utf8.decode(payload));
       if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return undefined;
-      return { kid, algorithm: known.algorithm, claims: claims as Record<string, unknown> };
+      return { kid, algorithm: known.algorithm, claims: Object.freeze(claims as Record<string, unknown>) };
     } catch {
       return undefined;
     }

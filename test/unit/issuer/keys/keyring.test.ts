@@ -268,6 +268,37 @@ describe('a JWT', () => {
   });
 });
 
+describe('a JWT that was verified before', () => {
+  test('is not checked again, and one that differs from it by a letter is', async () => {
+    await apply(signingKey([entryOf(a, 'Active')]));
+    const jwt = await jwtOf(a);
+    const verified = await keyring.verify(jwt);
+    expect(await keyring.verify(jwt)).toBe(verified);
+    const [header, payload, signature = ''] = jwt.split('.');
+    const other = signature.startsWith('A') ? `B${signature.slice(1)}` : `A${signature.slice(1)}`;
+    expect(await keyring.verify(`${header}.${payload}.${other}`)).toBeUndefined();
+  });
+
+  test.each([
+    ['is gone', () => apply(signingKey([entryOf(b, 'Active')]))],
+    ['is compromised', () => apply(signingKey([entryOf(a, 'Active')], { compromised: [a.kid] }))],
+  ])('is refused once its key %s', async (_name, change) => {
+    await apply(signingKey([entryOf(a, 'Active')]));
+    const jwt = await jwtOf(a);
+    expect(await keyring.verify(jwt)).toBeDefined();
+    await change();
+    expect(await keyring.verify(jwt)).toBeUndefined();
+  });
+
+  test('is ours while other keys come', async () => {
+    await apply(signingKey([entryOf(a, 'Active')]));
+    const jwt = await jwtOf(a);
+    const verified = await keyring.verify(jwt);
+    await apply(signingKey([entryOf(a, 'Active'), entryOf(b, 'Published')]));
+    expect(await keyring.verify(jwt)).toBe(verified);
+  });
+});
+
 test('after stop no private half is held and nothing is told', async () => {
   await apply(signingKey([entryOf(a, 'Active')]));
   keyring.stop();
