@@ -33,8 +33,9 @@ const begin = (reply: FastifyReply, type: string): void => {
 };
 
 /**
- * Sends pieces as they come, no faster than they are read; to HEAD what it would begin with.
- * @throws what the pieces throw: before the first one it can be answered, later the answer has begun
+ * Sends pieces as they come, no faster than they are read; to HEAD what it would begin with. What is one piece at most is sent whole,
+ * with its length: a chunked answer takes several writes.
+ * @throws what the pieces throw: before the first ones are sent it can be answered, later the answer has begun
  */
 export const streamLines = async <T>(
   reply: FastifyReply,
@@ -42,9 +43,15 @@ export const streamLines = async <T>(
 ): Promise<void> => {
   const iterator = chunks[Symbol.asyncIterator]();
   try {
-    let next = await iterator.next();
+    const first = await iterator.next();
+    let next: IteratorResult<T> = first.done ? first : await iterator.next();
+    if (next.done) {
+      void reply.type(type).send(first.done ? '' : lines(first.value));
+      return;
+    }
     begin(reply, type);
     if (reply.request.method === 'HEAD') next = { done: true, value: undefined };
+    else if (!first.done) reply.raw.write(lines(first.value));
     while (!next.done) {
       if (!reply.raw.write(lines(next.value))) await room(reply, call.signal);
       call.signal.throwIfAborted();
