@@ -27,6 +27,10 @@ export const startBareRoutes = async (door: HttpClient, samples: readonly HttpAs
   child.stdin.end(JSON.stringify(routes));
   const [port] = await once(createInterface({ input: child.stdout }), 'line');
   const client = httpClient(Number(port));
+  for (const [at, sample] of samples.entries()) {
+    const { body } = await client.ask(sample);
+    if (body !== routes[at]?.body) throw new Error(`the bare route ${sample.path} gives another answer`);
+  }
   return {
     client,
     cpuSeconds: async () => {

@@ -4,6 +4,8 @@ import { note } from './scale.ts';
 
 /** One of the two that are compared. */
 export interface Side {
+  /** What has to be so before a run, and is no part of it. */
+  prepare?(): Promise<void>;
   run(): Promise<CallRound>;
   /** CPU time that its server has used so far. */
   cpuSeconds(): Promise<number>;
@@ -32,6 +34,7 @@ export interface Comparison {
 export const noRuns = (): Comparison => ({ limit: [], door: [] });
 
 const runOf = async (side: Side, calls: number): Promise<Run> => {
+  await side.prepare?.();
   const before = await side.cpuSeconds();
   const round = await side.run();
   return { ...round, cpuMs: (((await side.cpuSeconds()) - before) * 1000) / calls };
