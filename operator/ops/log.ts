@@ -10,11 +10,18 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
  */
 const STDOUT = { fd: 1, sync: false, minLength: 8192, maxLength: 4 * 1024 * 1024, periodicFlush: 50 };
 
+/** Nothing is made ready for a line that is not written. */
+const writer =
+  (logger: Logger, level: 'debug' | 'info' | 'warn' | 'error') =>
+  (message: string, fields?: LogFields): void => {
+    if (logger.isLevelEnabled(level)) logger[level](fields ?? {}, redactText(message));
+  };
+
 const wrap = (logger: Logger): Log => ({
-  debug: (message, fields) => logger.debug(fields ?? {}, redactText(message)),
-  info: (message, fields) => logger.info(fields ?? {}, redactText(message)),
-  warn: (message, fields) => logger.warn(fields ?? {}, redactText(message)),
-  error: (message, fields) => logger.error(fields ?? {}, redactText(message)),
+  debug: writer(logger, 'debug'),
+  info: writer(logger, 'info'),
+  warn: writer(logger, 'warn'),
+  error: writer(logger, 'error'),
   child: (fields) => wrap(logger.child(redactValue(fields) as LogFields)),
 });
 
