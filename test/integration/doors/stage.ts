@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { bodyOf } from '../../support/api.ts';
 import { applyObjects } from '../../support/apply.ts';
 import { eventually } from '../../support/eventually.ts';
-import { conditionOf, type Installation, oauthClient } from '../../support/installation.ts';
+import {
+  conditionOf,
+  type Installation,
+  oauthClient,
+  signingKey,
+  waitForReason,
+} from '../../support/installation.ts';
 
 /** Clients whose client ID is unique in the cluster, and that can authenticate when it returns. */
 export interface DoorClient {
@@ -29,6 +35,8 @@ export const makeClient = async (
   namespace: string,
   changes: ClientChanges = {},
 ): Promise<DoorClient> => {
+  // A fresh installation has no key to sign with for a moment.
+  await waitForReason(api, signingKey(), 'Active');
   const name = `client-${randomBytes(4).toString('hex')}`;
   const secret = randomBytes(24).toString('base64url');
   const { spec = {}, until = 'Verified' } = changes;
