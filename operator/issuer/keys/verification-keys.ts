@@ -13,6 +13,8 @@ const MAX_JWT_CHARACTERS = 262_144;
  * all the rest of the answer. Nothing but the signature is remembered: time, record and client are judged each time.
  */
 const MAX_REMEMBERED = 8192;
+/** Longer ones are few, and checked each time, so that what is remembered has a bound in bytes. */
+const MAX_REMEMBERED_CHARACTERS = 8192;
 
 interface VerificationKey {
   readonly algorithm: Algorithm;
@@ -42,13 +44,14 @@ export class VerificationKeys {
       next.set(entry.kid, known?.text === text ? known : { algorithm, text, key: make() });
     }
     const isKept = (known: VerificationKey, kid: string): boolean => next.get(kid) === known;
-    if (false && ![...this.#keys].every(([kid, known]) => isKept(known, kid))) this.#verified.clear();
+    if (![...this.#keys].every(([kid, known]) => isKept(known, kid))) this.#verified.clear();
     this.#keys = next;
   }
 
   /** The claims of a JWS that the key of its `kid` has signed with the one algorithm it is for (RFC 8725 §3.1); undefined for anything else. */
   async verify(jwt: string): Promise<VerifiedJwt | undefined> {
     if (jwt.length > MAX_JWT_CHARACTERS) return undefined;
+    if (jwt.length > MAX_REMEMBERED_CHARACTERS) return this.#check(jwt);
     const digest = hash('sha256', jwt, 'base64');
     const known = this.#verified.get(digest);
     if (known) return this.#remember(digest, known);

@@ -1,0 +1,68 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { KeyEntry } from '../../../../operator/api/signing-key.ts';
+import { joseKeyPairs } from '../../../../operator/crypto/key-pairs.ts';
+import { VerificationKeys } from '../../../../operator/issuer/keys/verification-keys.ts';
+import type { KeyPair } from '../../../../operator/ports/keys.ts';
+
+const keyPairs = joseKeyPairs();
+const [a, b] = (await Promise.all([keyPairs.generate('ES256'), keyPairs.generate('ES256')])) as [
+  KeyPair,
+  KeyPair,
+];
+const entryOf = (key: KeyPair, publicJWK = key.publicJWK): KeyEntry => ({
+  kid: key.kid,
+  algorithm: key.algorithm,
+  publicJWK: { ...publicJWK },
+  phase: 'Active',
+  publishedAt: '2026-01-01T00:00:00Z',
+});
+const sign = async (key: KeyPair, claims: object = { jti: '1' }): Promise<string> =>
+  (await keyPairs.signer(key)).sign({ typ: 'JWT', claims: claims as Record<string, unknown> });
+
+let keys: VerificationKeys;
+
+beforeEach(() => {
+  keys = new VerificationKeys();
+  keys.replace([entryOf(a)]);
+});
+
+describe('a JWT that was verified before', () => {
+  test('is not checked again, and can not be changed by who asked', async () => {
+    const jwt = await sign(a);
+    const verified = await keys.verify(jwt);
+    expect(verified).toMatchObject({ kid: a.kid, claims: { jti: '1' } });
+    expect(await keys.verify(jwt)).toBe(verified);
+    expect(Object.isFrozen(verified?.claims)).toBe(true);
+  });
+
+  test('is nobody’s once its key is gone', async () => {
+    const jwt = await sign(a);
+    expect(await keys.verify(jwt)).toBeDefined();
+    keys.replace([entryOf(b)]);
+    expect(await keys.verify(jwt)).toBeUndefined();
+  });
+
+  test('is nobody’s once its kid names another key', async () => {
+    const jwt = await sign(a);
+    expect(await keys.verify(jwt)).toBeDefined();
+    keys.replace([entryOf(a, b.publicJWK)]);
+    expect(await keys.verify(jwt)).toBeUndefined();
+  });
+
+  test('is nobody’s though its key went while it was being checked', async () => {
+    const jwt = await sign(a);
+    const verifying = keys.verify(jwt);
+    keys.replace([entryOf(b)]);
+    await verifying;
+    expect(await keys.verify(jwt)).toBeUndefined();
+  });
+});
+
+test('one that is long is verified, and not kept', async () => {
+  const jwt = await sign(a, { jti: '1', note: 'x'.repeat(10_000) });
+  const verified = await keys.verify(jwt);
+  expect(verified).toBeDefined();
+  const again = await keys.verify(jwt);
+  expect(again).toEqual(verified);
+  expect(again).not.toBe(verified);
+});
