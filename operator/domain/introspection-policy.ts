@@ -19,6 +19,11 @@ export const mayIntrospect = (caller: OAuthClient, record: TokenRecord, claims: 
   return policy === 'Audience' && Array.isArray(aud) && aud.some((audience) => audiences.includes(audience));
 };
 
-/** What a caller is told of a good token: all that the JWT says but the claims of somebody else that it carries. */
-export const introspectionOf = ({ originalTokenClaims: _original, ...claims }: SignedClaims): SignedClaims =>
-  claims;
+/**
+ * What a caller is told of a good token: all that the JWT says but the claims of somebody else that it carries. An earlier JWT of a
+ * declared Token is good for its overlap alone: `exp` says so, since callers may keep an answer until then (RFC 7662 §4).
+ */
+export const introspectionOf = (
+  { expiration }: TokenRecord,
+  { originalTokenClaims: _original, ...claims }: SignedClaims,
+): SignedClaims => (expiration === undefined ? claims : { ...claims, exp: expiration });

@@ -35,5 +35,5 @@ export const createIntrospectToken =
     const judgement = await judge(token, call.signal);
     if (judgement.kind === 'bad') return undefined;
     const { record, claims } = judgement;
-    return mayIntrospect(client, record, claims) ? introspectionOf(claims) : undefined;
+    return mayIntrospect(client, record, claims) ? introspectionOf(record, claims) : undefined;
   };

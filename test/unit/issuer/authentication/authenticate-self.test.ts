@@ -1,0 +1,99 @@
+import { beforeEach, expect, test } from '@jest/globals';
+import { tokenId } from '../../../../operator/domain/token-id.ts';
+import type { TokenRecord } from '../../../../operator/domain/token-record.ts';
+import {
+  type BearerPolicy,
+  createAuthenticateSelf,
+} from '../../../../operator/issuer/authentication/authenticate-bearer.ts';
+import type { JudgeJwt } from '../../../../operator/issuer/registry/judge.ts';
+import { settings } from '../../domain/token-world.ts';
+import { patient } from '../clients.ts';
+import {
+  claimsOf,
+  declaredClaims,
+  declaredToken,
+  EXPIRES,
+  issuedToken,
+  jwtOf,
+  RegistryStage,
+  TOKEN_UID,
+} from '../registry/registry-stage.ts';
+
+const ID = '00000000-0000-4000-8000-000000000001';
+let stage: RegistryStage;
+let policy: BearerPolicy;
+
+beforeEach(() => {
+  stage = new RegistryStage();
+  stage.cache(issuedToken(ID));
+  policy = { access: 'Owner', scope: '', audience: '' };
+});
+
+/** The stage's JWTs are JSON, which no header can hold. */
+const authenticate = (jwt: string) =>
+  createAuthenticateSelf({
+    judge: (text) => stage.judge(Buffer.from(text, 'base64url').toString()),
+    foreignIssuers: { verify: async () => undefined },
+    settings,
+    policy,
+    endpoints: [],
+  })(`Bearer ${Buffer.from(jwt).toString('base64url')}`, { signal: patient });
+
+const revoke = (): void => stage.cache(issuedToken(ID, { revoked: true }, { resourceVersion: '2' }));
+
+test('a good bearer is told whose it is, and what it is', async () => {
+  expect(await authenticate(jwtOf(claimsOf(ID)))).toMatchObject({
+    bearer: { owner: 'alice', client: 'team/app' },
+    own: { id: ID, state: 'Current' },
+  });
+});
+
+test('one that is blacklisted and otherwise good is told what it is, and opens nothing', async () => {
+  revoke();
+  expect(await authenticate(jwtOf(claimsOf(ID)))).toMatchObject({
+    bearer: undefined,
+    own: { id: ID, blacklistedAt: 0 },
+  });
+});
+
+test.each<[string, () => unknown, string]>([
+  ['by another key', () => undefined, jwtOf(claimsOf(ID), 'key-2')],
+  ['of another owner than its record has', () => undefined, jwtOf(claimsOf(ID, { sub: 'bob' }))],
+  ['that has expired', () => stage.clock.advance(EXPIRES * 1000 - stage.clock.now()), jwtOf(claimsOf(ID))],
+  [
+    'of a client that is gone',
+    () => stage.clients.forget('team/app', stage.clients.get('team/app')?.metadata.uid ?? ''),
+    jwtOf(claimsOf(ID)),
+  ],
+])('one that is blacklisted and %s is told nothing', async (_name, change, jwt) => {
+  revoke();
+  await change();
+  await expect(authenticate(jwt)).rejects.toMatchObject({ code: 'BearerInvalid' });
+});
+
+test('a JWT that status does not name yet is told of what it says itself, revoked or not', async () => {
+  stage.tokens.observe(declaredToken());
+  const id = tokenId(TOKEN_UID, 2);
+  const claims = declaredClaims(id, { exp: EXPIRES + 60, iat: EXPIRES, scope: 'read' });
+  const told = { id, owner: 'alice', expiration: EXPIRES + 60, issuedAt: EXPIRES, scope: ['read'] };
+  const good = await authenticate(jwtOf(claims, 'key-2'));
+  expect(good.bearer).toMatchObject({ owner: 'alice' });
+  expect(good.own).toMatchObject({ ...told, blacklistedAt: undefined });
+  stage.tokens.observe(declaredToken({}, { revoked: true }, { resourceVersion: '2' }));
+  const revoked = await authenticate(jwtOf(claims, 'key-2'));
+  expect(revoked).toMatchObject({ bearer: undefined, own: { ...told, blacklistedAt: 0 } });
+});
+
+test('what is asked of bearers is asked of a good one', async () => {
+  policy = { access: 'Owner', scope: 'manage', audience: '' };
+  await expect(authenticate(jwtOf(claimsOf(ID)))).rejects.toMatchObject({ code: 'BearerInvalid' });
+});
+
+test('only a blacklisting is told of, whatever the judge knows', async () => {
+  const { record } = (await stage.judge(jwtOf(claimsOf(ID)))) as { record: TokenRecord };
+  const options = { foreignIssuers: { verify: async () => undefined }, settings, policy, endpoints: [] };
+  const judge: JudgeJwt = async () => ({ kind: 'bad', fault: 'ClientGone', claims: claimsOf(ID), record });
+  await expect(
+    createAuthenticateSelf({ ...options, judge })('Bearer a.b.c', { signal: patient }),
+  ).rejects.toMatchObject({ code: 'BearerInvalid', detail: 'refused: ClientGone' });
+});

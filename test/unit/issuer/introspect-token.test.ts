@@ -1,0 +1,146 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { issuedRecordOf } from '../../../operator/domain/issued-record.ts';
+import { tokenId } from '../../../operator/domain/token-id.ts';
+import { refused } from '../../../operator/issuer/failure.ts';
+import { createIntrospectToken } from '../../../operator/issuer/introspect-token.ts';
+import type { ClientCredentials } from '../../../operator/issuer/use-cases.ts';
+import { clientWith, patient } from './clients.ts';
+import {
+  claimsOf,
+  declaredClaims,
+  declaredToken,
+  EXPIRES,
+  issuedToken,
+  jwtOf,
+  RegistryStage,
+  TOKEN_UID,
+} from './registry/registry-stage.ts';
+
+const ID = '00000000-0000-4000-8000-000000000001';
+const CREDENTIALS: ClientCredentials = {
+  clientID: 'app',
+  clientSecret: 's',
+  assertionType: '',
+  assertion: '',
+};
+let stage: RegistryStage;
+let caller: ReturnType<typeof clientWith>;
+let judged: number;
+
+beforeEach(() => {
+  stage = new RegistryStage();
+  stage.cache(issuedToken(ID));
+  caller = clientWith(undefined);
+  judged = 0;
+});
+
+const introspect = (jwt: string) =>
+  createIntrospectToken({
+    authenticateClient: async () => ({ client: caller, method: 'clientSecret' }),
+    judge: (text) => {
+      judged += 1;
+      return stage.judge(text);
+    },
+  })(jwt, CREDENTIALS, { address: '192.0.2.1', signal: patient });
+
+test('a good token is told of, without the claims of somebody else', async () => {
+  const claims = claimsOf(ID, { originalTokenClaims: { email: 'somebody@example.com' } });
+  expect(await introspect(jwtOf(claims))).toEqual(claimsOf(ID));
+});
+
+test('one of a declared Token whose status is still to be written is good, and told of by what it says', async () => {
+  stage.tokens.observe(declaredToken());
+  const claims = declaredClaims(tokenId(TOKEN_UID, 2), { exp: EXPIRES + 60 });
+  expect(await introspect(jwtOf(claims, 'key-2'))).toEqual(claims);
+});
+
+describe('nothing is told of', () => {
+  test.each<[string, () => void, string]>([
+    ['what is no JWT of ours', () => undefined, 'garbage'],
+    ['a bare jti', () => undefined, ID],
+    ['one that nobody has recorded', () => undefined, jwtOf(claimsOf('unknown'))],
+    ['one of another key', () => undefined, jwtOf(claimsOf(ID), 'key-2')],
+    [
+      'a blacklisted one',
+      () => stage.cache(issuedToken(ID, { revoked: true }, { resourceVersion: '2' })),
+      jwtOf(claimsOf(ID)),
+    ],
+    [
+      'one of a suspended client',
+      () => stage.clients.observe(clientWith(undefined, { suspended: true }, '2')),
+      jwtOf(claimsOf(ID)),
+    ],
+    [
+      'one that is another client’s',
+      () => {
+        caller = clientWith(undefined, { clientID: 'stranger' });
+      },
+      jwtOf(claimsOf(ID)),
+    ],
+  ])('%s', async (_name, change, jwt) => {
+    change();
+    expect(await introspect(jwt)).toBeUndefined();
+  });
+
+  test('an expired one', async () => {
+    await stage.clock.advance(EXPIRES * 1000 - stage.clock.now());
+    expect(await introspect(jwtOf(claimsOf(ID)))).toBeUndefined();
+  });
+});
+
+describe('before anything is judged', () => {
+  test('the client has to prove itself', async () => {
+    const introspectToken = createIntrospectToken({
+      authenticateClient: async () => {
+        throw refused('invalid_client', 'client authentication failed');
+      },
+      judge: async () => {
+        throw new Error('judged');
+      },
+    });
+    const call = { address: '192.0.2.1', signal: patient };
+    await expect(introspectToken(jwtOf(claimsOf(ID)), CREDENTIALS, call)).rejects.toMatchObject({
+      oauthCode: 'invalid_client',
+    });
+  });
+
+  test('a suspended client is refused', async () => {
+    caller = clientWith(undefined, { suspended: true });
+    await expect(introspect(jwtOf(claimsOf(ID)))).rejects.toMatchObject({
+      oauthCode: 'unauthorized_client',
+    });
+    expect(judged).toBe(0);
+  });
+});
+
+test.each<[string, () => void]>([
+  [
+    'records',
+    () => {
+      stage.fresh.issued = false;
+    },
+  ],
+  [
+    'clients',
+    () => {
+      stage.fresh.clients = false;
+    },
+  ],
+  [
+    'keys',
+    () => {
+      stage.fresh.keys = false;
+    },
+  ],
+  [
+    'the time',
+    () => {
+      stage.isClockUsable = false;
+    },
+  ],
+])('without knowing %s it says so, and neither yes nor no', async (_name, change) => {
+  change();
+  stage.isReachable = false;
+  stage.live.set(`issued team/${ID}`, issuedRecordOf(issuedToken(ID)));
+  await expect(introspect(jwtOf(claimsOf(ID)))).rejects.toMatchObject({ code: 'Unavailable' });
+});

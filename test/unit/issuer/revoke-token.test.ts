@@ -1,0 +1,130 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { tokenId } from '../../../operator/domain/token-id.ts';
+import { IssuerFailure, refused } from '../../../operator/issuer/failure.ts';
+import type { EndTarget } from '../../../operator/issuer/registry/end-token.ts';
+import { createRevokeToken, type RevokeTokenOptions } from '../../../operator/issuer/revoke-token.ts';
+import { clientWith, patient } from './clients.ts';
+import {
+  claimsOf,
+  declaredClaims,
+  declaredToken,
+  EXPIRES,
+  issuedToken,
+  jwtOf,
+  RegistryStage,
+  TOKEN_UID,
+} from './registry/registry-stage.ts';
+
+const ID = '00000000-0000-4000-8000-000000000001';
+const CREDENTIALS = { clientID: 'app', clientSecret: 's', assertionType: '', assertion: '' };
+let stage: RegistryStage;
+let caller: ReturnType<typeof clientWith>;
+let ended: EndTarget[];
+
+beforeEach(() => {
+  stage = new RegistryStage();
+  stage.cache(issuedToken(ID));
+  caller = clientWith(undefined);
+  ended = [];
+});
+
+const revoke = (jwt: string, options: Partial<RevokeTokenOptions> = {}) =>
+  createRevokeToken({
+    authenticateClient: async () => ({ client: caller, method: 'clientSecret' }),
+    judge: (text) => stage.judge(text),
+    endToken: async (target) => {
+      ended.push(target);
+      return 'blacklisted';
+    },
+    ...options,
+  })(jwt, CREDENTIALS, { address: '192.0.2.1', signal: patient });
+
+const NOTHING = { clientID: 'app', id: undefined };
+
+describe('the client’s own token', () => {
+  test('is ended', async () => {
+    expect(await revoke(jwtOf(claimsOf(ID)))).toEqual({ clientID: 'app', id: ID });
+    expect(ended).toEqual([{ kind: 'IssuedToken', namespace: 'team', name: ID, uid: `uid-of-${ID}` }]);
+  });
+
+  test.each([
+    ['current', 1],
+    ['next', 2],
+  ])('is ended as a whole by the %s JWT where it is declared', async (_name, issuance) => {
+    stage.tokens.observe(declaredToken());
+    const id = tokenId(TOKEN_UID, issuance);
+    expect(await revoke(jwtOf(declaredClaims(id)))).toEqual({ clientID: 'app', id });
+    expect(ended).toMatchObject([{ kind: 'Token', name: 'reports' }]);
+  });
+
+  test('that another ended first is not this call’s', async () => {
+    expect(await revoke(jwtOf(claimsOf(ID)), { endToken: async () => 'nothing' })).toEqual(NOTHING);
+  });
+
+  test('that can not be ended now is not said to be', async () => {
+    const endToken = async () => {
+      throw new IssuerFailure('Unavailable', 'the token can not be revoked now, try again later');
+    };
+    await expect(revoke(jwtOf(claimsOf(ID)), { endToken })).rejects.toMatchObject({ code: 'Unavailable' });
+  });
+
+  test('of which nothing is known now is not said to be revoked', async () => {
+    stage.fresh.issued = false;
+    stage.isReachable = false;
+    await expect(revoke(jwtOf(claimsOf(ID)))).rejects.toMatchObject({ code: 'Unavailable' });
+    expect(ended).toEqual([]);
+  });
+});
+
+describe('nothing is ended by', () => {
+  test.each<[string, () => void, string]>([
+    ['what is no JWT of ours', () => undefined, 'garbage'],
+    ['a bare jti', () => undefined, ID],
+    ['a token that nobody has recorded', () => undefined, jwtOf(claimsOf('unknown'))],
+    [
+      'one that is blacklisted already',
+      () => stage.cache(issuedToken(ID, { revoked: true }, { resourceVersion: '2' })),
+      jwtOf(claimsOf(ID)),
+    ],
+    [
+      'one of another client',
+      () => {
+        caller = clientWith(undefined, { clientID: 'app' });
+        caller = { ...caller, metadata: { ...caller.metadata, uid: 'another' } };
+      },
+      jwtOf(claimsOf(ID)),
+    ],
+  ])('%s', async (_name, change, jwt) => {
+    change();
+    expect(await revoke(jwt)).toEqual(NOTHING);
+    expect(ended).toEqual([]);
+  });
+
+  test('one that has expired: its record stays as long as others do', async () => {
+    await stage.clock.advance(EXPIRES * 1000 - stage.clock.now());
+    expect(await revoke(jwtOf(claimsOf(ID)))).toEqual(NOTHING);
+    expect(ended).toEqual([]);
+  });
+});
+
+describe('before anything is judged', () => {
+  const judge = async () => {
+    throw new Error('judged');
+  };
+
+  test('the client has to prove itself', async () => {
+    const authenticateClient = async () => {
+      throw refused('invalid_client', 'client authentication failed');
+    };
+    await expect(revoke(jwtOf(claimsOf(ID)), { authenticateClient, judge })).rejects.toMatchObject({
+      oauthCode: 'invalid_client',
+    });
+  });
+
+  test('a suspended client is refused, so that it does not take its token for revoked', async () => {
+    caller = clientWith(undefined, { suspended: true });
+    await expect(revoke(jwtOf(claimsOf(ID)), { judge })).rejects.toMatchObject({
+      oauthCode: 'unauthorized_client',
+    });
+  });
+});
