@@ -63,6 +63,6 @@ export const noteEnd = ({ log, metrics }: Omit<DoorTools, 'clock'>, ended: Ended
     ms: Math.round(ms * 10) / 10,
     address,
     ...notes,
-    ...(status !== CALLER_GONE && whyOf(failure)),
+    ...whyOf(failure),
   });
 };

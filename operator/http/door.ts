@@ -58,7 +58,7 @@ class Door {
     connections.begin(exchange);
     exchange.whenOver(() => {
       connections.end(exchange);
-      exchange.close(tools);
+      void exchange.close(tools);
     });
     reply.headers(HEADERS);
     cors.mark(request, reply);
@@ -90,7 +90,7 @@ class Door {
   async #handle(route: Route, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const exchange = this.begin(request, reply);
     try {
-      await route.handle(request, reply, exchange.call);
+      await exchange.run(() => route.handle(request, reply, exchange.call));
     } catch (error) {
       if (!exchange.isAnswered) throw error;
       exchange.breakOff(error);

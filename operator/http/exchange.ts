@@ -34,10 +34,12 @@ export class Exchange {
   readonly #response: ServerResponse;
   readonly #startedAt: number;
   readonly #gone = new AbortController();
+  #work: Promise<unknown> = Promise.resolve();
   #notes: LogFields = {};
   #failure: unknown;
-  /** What the log is told where the status that was sent, or none, is not all. */
-  #status: number | undefined;
+  /** The status of an answer that was broken off, and of what came in its place. */
+  #brokenOff: number | undefined;
+  #replacement: number | undefined;
 
   constructor(
     request: FastifyRequest,
@@ -68,6 +70,13 @@ export class Exchange {
     return this.#response.headersSent;
   }
 
+  /** Does what the request is for. @throws what `work` throws */
+  run(work: () => Promise<void> | void): Promise<void> {
+    const running = (async () => work())();
+    this.#work = running.catch(() => undefined);
+    return running;
+  }
+
   /** What to answer for what was thrown. */
   answerOf(error: unknown): ErrorAnswer {
     const { errors, route } = this.place;
@@ -77,14 +86,14 @@ export class Exchange {
 
   /** Breaks an answer off that has begun, so that half of it can't pass for all. */
   breakOff(error: unknown): void {
-    this.#status = this.answerOf(error).status;
+    this.#brokenOff = this.answerOf(error).status;
     this.call.note({ brokenOff: true });
     this.#response.destroy();
   }
 
   /** The connection gave this status instead of an answer. */
   replacedBy(status: number): void {
-    this.#status = status;
+    this.#replacement = status;
   }
 
   /** Its connection is not to be used again. */
@@ -97,19 +106,23 @@ export class Exchange {
     this.#response.once('close', callback);
   }
 
-  /** Aborts what still runs for it, counts it and writes its line. */
-  close(tools: DoorTools): void {
+  /** Aborts what still runs for it; then counts it and writes its line, which names a token that was made for a caller who is gone. */
+  async close(tools: DoorTools): Promise<void> {
     const isWhole = this.#response.writableFinished;
     if (!isWhole) this.#gone.abort();
+    const own = isWhole ? this.#response.statusCode : this.#brokenOff;
+    const ms = tools.clock.monotonic() - this.#startedAt;
+    await this.#work;
     noteEnd(tools, {
       route: this.place.name,
       method: this.#method,
-      status: this.#status ?? (isWhole ? this.#response.statusCode : CALLER_GONE),
-      ms: tools.clock.monotonic() - this.#startedAt,
+      status: this.#replacement ?? own ?? CALLER_GONE,
+      ms,
       address: this.call.address,
       successLevel: this.place.route?.successLevel ?? 'debug',
       notes: this.#notes,
-      failure: this.#failure,
+      // What fails because the caller is gone says nothing.
+      failure: own === undefined ? undefined : this.#failure,
     });
   }
 }

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 /** An answer as it came over the wire. */
@@ -52,6 +51,7 @@ export class RawConnection implements AsyncDisposable {
   /** Everything that has come and was not taken as an answer. */
   #received = '';
   #isClosed = false;
+  readonly connected: Promise<void>;
   readonly closed: Promise<void>;
 
   constructor(port: number) {
@@ -61,9 +61,13 @@ export class RawConnection implements AsyncDisposable {
       this.#received += text;
     });
     this.socket.on('error', () => undefined);
-    this.closed = once(this.socket, 'close').then(() => {
-      this.#isClosed = true;
-    });
+    this.connected = new Promise((resolve) => this.socket.once('connect', () => resolve()));
+    this.closed = new Promise((resolve) =>
+      this.socket.once('close', () => {
+        this.#isClosed = true;
+        resolve();
+      }),
+    );
   }
 
   get received(): string {
@@ -85,8 +89,12 @@ export class RawConnection implements AsyncDisposable {
       const answer = this.#take(head);
       if (answer) return answer;
       if (this.#isClosed) return undefined;
-      await Promise.race([once(this.socket, 'data').catch(() => undefined), this.closed]);
+      await Promise.race([this.#more(), this.closed]);
     }
+  }
+
+  #more(): Promise<void> {
+    return new Promise((resolve) => this.socket.once('data', () => resolve()));
   }
 
   #take(head: boolean): RawAnswer | undefined {
