@@ -121,3 +121,12 @@ export const openStage = async (
     [Symbol.asyncDispose]: () => door.stop(0),
   };
 };
+
+/** The status of an answer and its JSON. */
+export const jsonAnswerOf = async (
+  answer: Response | Promise<Response>,
+  // biome-ignore lint/suspicious/noExplicitAny: the shape differs by endpoint, and a test asserts it
+): Promise<{ status: number; body: any }> => {
+  const response = await answer;
+  return { status: response.status, body: await response.json() };
+};
