@@ -24,7 +24,28 @@ export const textOf = ({ headers, body }: Headed & Pick<FastifyRequest, 'body'>)
   }
 };
 
-/** The JSON object in a text. @throws IssuerFailure `Malformed` where there is none */
+const [QUOTE, BACKSLASH, COLON] = ['"', '\\', ':'] as const;
+
+/** How many members the object in a JSON text is written with. */
+const countMembers = (json: string): number => {
+  let [depth, count, isInString] = [0, 0, false];
+  for (let at = 0; at < json.length; at += 1) {
+    const character = json[at] ?? '';
+    if (isInString) {
+      if (character === BACKSLASH) at += 1;
+      else if (character === QUOTE) isInString = false;
+    } else if (character === QUOTE) isInString = true;
+    else if (character === '{' || character === '[') depth += 1;
+    else if (character === '}' || character === ']') depth -= 1;
+    else if (character === COLON && depth === 1) count += 1;
+  }
+  return count;
+};
+
+/**
+ * The JSON object in a text, each of whose members is named once (RFC 8259 §4): somebody before us may have read the other one.
+ * @throws IssuerFailure `Malformed` where there is none
+ */
 export const objectOf = (text: string): Readonly<Record<string, unknown>> => {
   let value: unknown;
   try {
@@ -34,6 +55,9 @@ export const objectOf = (text: string): Readonly<Record<string, unknown>> => {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw malformed('the body is no JSON object');
+  }
+  if (countMembers(text) !== Object.keys(value).length) {
+    throw malformed('the body names a member more than once');
   }
   return value as Readonly<Record<string, unknown>>;
 };

@@ -36,7 +36,7 @@ export interface Keyring {
 
 /** The public halves, as documents show them. */
 export interface PublicKeys {
-  /** The SigningKeys are known: before that the set is empty, which says nothing. */
+  /** There are keys, and they are known: before that the set is empty, which says nothing. */
   readonly known: boolean;
   /** RFC 7517 §5, without compromised keys. */
   jwks(): { readonly keys: readonly Readonly<Record<string, unknown>>[] };

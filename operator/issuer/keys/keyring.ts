@@ -56,8 +56,9 @@ export class IssuerKeyring implements Keyring, PublicKeys {
     return this.#options.signingKeys.synced && (!this.#active || this.#loader.tried(this.#active.kid));
   }
 
+  /** Where all keys are compromised the set is empty, and that is known. */
   get known(): boolean {
-    return this.#options.signingKeys.synced;
+    return this.#options.signingKeys.synced && this.#phases.size > 0;
   }
 
   active(): Signer | undefined {

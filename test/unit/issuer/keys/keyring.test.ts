@@ -268,6 +268,15 @@ describe('a JWT', () => {
   });
 });
 
+test('the set is known once there are keys, and still where all of them are compromised', async () => {
+  expect(keyring.known).toBe(false);
+  store.markSynced();
+  await apply(signingKey([]));
+  expect(keyring.known).toBe(false);
+  await apply(signingKey([entryOf(a, 'Active')], { compromised: [a.kid] }));
+  expect([keyring.known, keyring.jwks().keys]).toEqual([true, []]);
+});
+
 describe('a JWT that was verified before', () => {
   test('is not checked again, and one that differs from it by a letter is', async () => {
     await apply(signingKey([entryOf(a, 'Active')]));
