@@ -2,7 +2,7 @@ import type { CreateToken } from '../issuer/use-cases.ts';
 import { mediaTypeOf, textOf } from './body.ts';
 import { HttpFailure } from './http-failure.ts';
 import { sendMessage, showsEmpty } from './message-answer.ts';
-import { jsonAnswer, RPC_ERRORS } from './openapi-parts.ts';
+import { INT64, jsonAnswer, jsonBody, RPC_ERRORS } from './openapi-parts.ts';
 import { createdJson, readCreateRequest } from './protojson.ts';
 import type { Route } from './route.ts';
 import { rpcErrors } from './rpc-errors.ts';
@@ -13,12 +13,22 @@ const isForm = (type: string): boolean =>
 
 const OPERATION = {
   summary: 'CreateToken: the request itself proves the client',
-  requestBody: { required: true, content: { 'application/json': { schema: { type: 'object' } } } },
+  requestBody: jsonBody({
+    clientId: { type: 'string' },
+    clientSecret: { type: 'string' },
+    clientAssertionType: { type: 'string' },
+    clientAssertion: { type: 'string' },
+    grantType: { type: 'string', const: 'client_credentials' },
+    audience: { type: 'array', items: { type: 'string' } },
+    scope: { type: 'array', items: { type: 'string' } },
+    expiration: { ...INT64, description: "Unix seconds; none asks for the client's maximum." },
+    tokenName: { type: 'string', description: 'A name for people.' },
+  }),
   responses: {
     200: jsonAnswer('CreateTokenResponse', {
       accessToken: { type: 'string' },
       tokenType: { type: 'string', const: 'Bearer' },
-      expiresIn: { type: 'string', format: 'int64' },
+      expiresIn: { ...INT64, description: 'Seconds that are left; absent where it never expires.' },
       scope: { type: 'array', items: { type: 'string' } },
     }),
     ...RPC_ERRORS,

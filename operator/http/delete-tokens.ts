@@ -1,6 +1,6 @@
 import type { Issuer } from '../issuer/use-cases.ts';
 import { sendMessage } from './message-answer.ts';
-import { BEARER, ID_FILTER, jsonAnswer, RPC_ERRORS } from './openapi-parts.ts';
+import { BEARER, ID_FILTER, INT64, jsonAnswer, RPC_ERRORS } from './openapi-parts.ts';
 import { deletedJson } from './protojson.ts';
 import { idFilterOf, insistOnFilterAlone, queryOf } from './query.ts';
 import type { Route } from './route.ts';
@@ -12,8 +12,8 @@ const OPERATION = {
   parameters: [ID_FILTER],
   responses: {
     200: jsonAnswer('DeleteTokensResponse', {
-      blacklistedCount: { type: 'string', format: 'int64' },
-      deletedCount: { type: 'string', format: 'int64' },
+      blacklistedCount: INT64,
+      deletedCount: INT64,
     }),
     ...RPC_ERRORS,
   },

@@ -4,7 +4,7 @@ import { IssuerFailure } from '../issuer/failure.ts';
 import type { Issuer, TokenQuery } from '../issuer/use-cases.ts';
 import type { HttpCall } from './http-call.ts';
 import { showsEmpty, typeOf } from './message-answer.ts';
-import { BEARER, ID_FILTER, jsonAnswer, RPC_ERRORS } from './openapi-parts.ts';
+import { BEARER, ID_FILTER, INT64, jsonAnswer, RPC_ERRORS } from './openapi-parts.ts';
 import { tokenJson } from './protojson.ts';
 import { idFilterOf, includesBlacklisted, queryOf } from './query.ts';
 import type { Route } from './route.ts';
@@ -44,13 +44,35 @@ async function* find(
   yield* issuer.listTokens(bearer, query, call);
 }
 
+/** A Token message; empty fields are left out unless they are asked for. */
+const TOKEN = {
+  type: 'object',
+  properties: {
+    id: { type: 'string' },
+    version: INT64,
+    name: { type: 'string' },
+    owner: { type: 'string' },
+    issuedAt: INT64,
+    audience: { type: 'array', items: { type: 'string' } },
+    scope: { type: 'array', items: { type: 'string' } },
+    expiration: INT64,
+    clientId: { type: 'string' },
+    originalTokenClaims: {},
+    blacklisted: {
+      type: ['object', 'null'],
+      properties: { flag: { type: 'boolean' }, timestamp: INT64 },
+    },
+    subject: { type: 'string' },
+  },
+};
+
 const OPERATION = {
   summary: 'GetTokens: one {"result": …} a line',
   security: BEARER,
   parameters: [ID_FILTER, { name: 'includeBlacklisted', in: 'query', schema: { type: 'boolean' } }],
   responses: {
     200: jsonAnswer('Token messages, newline-delimited; nothing where none is found', {
-      result: { type: 'object' },
+      result: TOKEN,
     }),
     ...RPC_ERRORS,
   },

@@ -24,6 +24,15 @@ export const formBody = (properties: Properties) => {
   };
 };
 
+/** A body in JSON. */
+export const jsonBody = (properties: Properties) => ({
+  required: true,
+  content: { 'application/json': { schema: schemaOf(properties) } },
+});
+
+/** A 64-bit number as ProtoJSON has it; a plain number is read as well. */
+export const INT64 = { type: 'string', format: 'int64' };
+
 /** An answer in JSON. */
 export const jsonAnswer = (description: string, properties: Properties) => ({
   description,
@@ -37,6 +46,7 @@ export const OAUTH_ERRORS = {
   400: jsonAnswer('The request is refused', OAUTH_ERROR),
   401: jsonAnswer('The client did not prove itself: invalid_client', OAUTH_ERROR),
   503: jsonAnswer('temporarily_unavailable: ask again', OAUTH_ERROR),
+  default: jsonAnswer('Refused by HTTP itself, or a defect', OAUTH_ERROR),
 };
 
 /** What needs a bearer. */
@@ -57,4 +67,5 @@ export const RPC_ERRORS = {
   401: jsonAnswer('The client or the bearer is not good', RPC_STATUS),
   429: jsonAnswer('A quota, or too much at once', RPC_STATUS),
   503: jsonAnswer('Ask again', RPC_STATUS),
+  default: jsonAnswer('Refused by HTTP itself, or a defect', RPC_STATUS),
 };
