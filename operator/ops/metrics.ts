@@ -1,5 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Metrics } from '../ports/metrics.ts';
+import { FAST } from './buckets.ts';
+import { doorMetrics } from './door-metrics.ts';
 
 /** What is counted at scrape time, by looking at an index's sizes. */
 export interface Population {
@@ -17,8 +19,6 @@ export interface PrometheusMetrics extends Metrics {
   /** Sets what the population gauges read from. */
   watch(population: Population): void;
 }
-
-const FAST = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 const reconcileMetrics = (registers: Registry[]) => ({
   reconciles: new Counter({
@@ -109,65 +109,6 @@ const apiMetrics = (registers: Registry[]) => ({
   skew: new Gauge({
     name: 'm2moauth_clock_skew_seconds',
     help: 'Seconds that this clock is ahead of the API server.',
-    registers,
-  }),
-});
-
-const doorMetrics = (registers: Registry[]) => ({
-  calls: new Counter({
-    name: 'm2moauth_grpc_calls_total',
-    help: 'gRPC calls by method and status code.',
-    labelNames: ['method', 'code'],
-    registers,
-  }),
-  callSeconds: new Histogram({
-    name: 'm2moauth_grpc_call_seconds',
-    help: 'Duration of a gRPC call, streams to their end.',
-    labelNames: ['method'],
-    buckets: FAST,
-    registers,
-  }),
-  requests: new Counter({
-    name: 'm2moauth_http_requests_total',
-    help: 'HTTP requests by route (a pattern), method and status.',
-    labelNames: ['route', 'method', 'code'],
-    registers,
-  }),
-  requestSeconds: new Histogram({
-    name: 'm2moauth_http_request_seconds',
-    help: 'Duration of an HTTP request, streams to their end.',
-    labelNames: ['route'],
-    buckets: FAST,
-    registers,
-  }),
-  handedOut: new Counter({
-    name: 'm2moauth_tokens_handed_out_total',
-    help: 'JWTs handed out at a door, by how the client authenticated.',
-    labelNames: ['method'],
-    registers,
-  }),
-  failed: new Counter({
-    name: 'm2moauth_client_authentication_failures_total',
-    help: 'Clients that failed to authenticate, by why.',
-    labelNames: ['why'],
-    registers,
-  }),
-  judged: new Counter({
-    name: 'm2moauth_jwt_judgements_total',
-    help: 'Judgements of JWTs of this issuer at a door, by outcome (good, bad, unavailable).',
-    labelNames: ['outcome'],
-    registers,
-  }),
-  revocations: new Histogram({
-    name: 'm2moauth_revocation_seen_seconds',
-    help: 'Time from a blacklisting, whichever replica took it, until this replica knew; both times are in whole seconds.',
-    buckets: [1, 2, 3, 5, 10, 20, 60, 300],
-    registers,
-  }),
-  collected: new Counter({
-    name: 'm2moauth_issued_tokens_collected_total',
-    help: 'Records of handed-out tokens deleted after their time, by why.',
-    labelNames: ['why'],
     registers,
   }),
 });

@@ -1,0 +1,62 @@
+import { Counter, Histogram, type Registry } from 'prom-client';
+import { FAST } from './buckets.ts';
+
+/** What the doors tell of calls, tokens and judgements. */
+export const doorMetrics = (registers: Registry[]) => ({
+  calls: new Counter({
+    name: 'm2moauth_grpc_calls_total',
+    help: 'gRPC calls by method and status code.',
+    labelNames: ['method', 'code'],
+    registers,
+  }),
+  callSeconds: new Histogram({
+    name: 'm2moauth_grpc_call_seconds',
+    help: 'Duration of a gRPC call, streams to their end.',
+    labelNames: ['method'],
+    buckets: FAST,
+    registers,
+  }),
+  requests: new Counter({
+    name: 'm2moauth_http_requests_total',
+    help: 'HTTP requests by route (a pattern), method and status.',
+    labelNames: ['route', 'method', 'code'],
+    registers,
+  }),
+  requestSeconds: new Histogram({
+    name: 'm2moauth_http_request_seconds',
+    help: 'Duration of an HTTP request, streams to their end.',
+    labelNames: ['route'],
+    buckets: FAST,
+    registers,
+  }),
+  handedOut: new Counter({
+    name: 'm2moauth_tokens_handed_out_total',
+    help: 'JWTs handed out at a door, by how the client authenticated.',
+    labelNames: ['method'],
+    registers,
+  }),
+  failed: new Counter({
+    name: 'm2moauth_client_authentication_failures_total',
+    help: 'Clients that failed to authenticate, by why.',
+    labelNames: ['why'],
+    registers,
+  }),
+  judged: new Counter({
+    name: 'm2moauth_jwt_judgements_total',
+    help: 'Judgements of JWTs of this issuer at a door, by outcome (good, bad, unavailable).',
+    labelNames: ['outcome'],
+    registers,
+  }),
+  revocations: new Histogram({
+    name: 'm2moauth_revocation_seen_seconds',
+    help: 'Time from a blacklisting, whichever replica took it, until this replica knew; both times are in whole seconds.',
+    buckets: [1, 2, 3, 5, 10, 20, 60, 300],
+    registers,
+  }),
+  collected: new Counter({
+    name: 'm2moauth_issued_tokens_collected_total',
+    help: 'Records of handed-out tokens deleted after their time, by why.',
+    labelNames: ['why'],
+    registers,
+  }),
+});
