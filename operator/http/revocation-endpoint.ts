@@ -25,6 +25,6 @@ export const revocationRoute = (base: string, revokeToken: RevokeToken): Route =
       revokeToken(token, credentials, call),
     );
     call.note({ client: revoked.clientID, jti: revoked.id });
-    void reply.send('');
+    void reply.send();
   },
 });
