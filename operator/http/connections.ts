@@ -1,8 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Exchange } from './exchange.ts';
 
-const NONE: ReadonlySet<Exchange> = new Set();
-
 /** A server's connections and the exchanges under way on each: which are to be let go when the door stops, and which are not. */
 export class Connections {
   /** TCP connections, TLS or not. */
@@ -44,9 +42,9 @@ export class Connections {
     if (this.#isDraining && exchanges?.size === 0) socket.destroySoon();
   }
 
-  /** The exchanges of that connection that are not over. */
-  underWay(socket: Socket): ReadonlySet<Exchange> {
-    return this.#underWay.get(socket) ?? NONE;
+  /** The exchanges of that connection that are not over; undefined where no HTTP is spoken yet. */
+  underWay(socket: Socket): ReadonlySet<Exchange> | undefined {
+    return this.#underWay.get(socket);
   }
 
   /** Lets idle connections go, and each other as soon as its exchanges are over. */

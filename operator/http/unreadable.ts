@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { plainAddress } from '../domain/caller-address.ts';
 import { type DoorTools, noteEnd } from './access-log.ts';
 import type { Connections } from './connections.ts';
+import type { Exchange } from './exchange.ts';
 
 /** By the codes of Node and its parser. */
 const STATUSES: Readonly<Record<string, string>> = {
@@ -10,6 +11,9 @@ const STATUSES: Readonly<Record<string, string>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Content Too Large',
 };
 const BAD_REQUEST = '400 Bad Request';
+
+const isAnyAnswered = (exchanges: ReadonlySet<Exchange>): boolean =>
+  [...exchanges].some((exchange) => exchange.isAnswered);
 
 /**
  * Ends a connection on which something came that is no HTTP, too large or too slow. The caller gets a status without a body, since
@@ -21,8 +25,8 @@ export const refuseUnreadable = (
   { connections, tools }: { readonly connections: Connections; readonly tools: DoorTools },
 ): void => {
   const exchanges = connections.underWay(socket);
-  const isAnswered = [...exchanges].some((exchange) => exchange.isAnswered);
-  if (code === 'ECONNRESET' || !socket.writable || isAnswered) {
+  // Node calls here for a TLS handshake that failed as well.
+  if (!exchanges || code === 'ECONNRESET' || !socket.writable || isAnyAnswered(exchanges)) {
     socket.destroy();
     return;
   }
