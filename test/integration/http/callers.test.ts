@@ -268,6 +268,4 @@ test('of a key that is no more every token is bad, on every replica', async () =
     status: 503,
     body: { error: 'temporarily_unavailable' },
   });
-    status: 404,
-  });
 });
