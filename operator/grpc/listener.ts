@@ -9,6 +9,8 @@ export interface ListenerOptions {
   readonly certificates: ServerCertificates | undefined;
   readonly clientCertificateRequired: boolean;
   readonly maxConnections: number;
+  /** From the first byte to an agreed key; 10 s unless given. */
+  readonly handshakeMs?: number;
   readonly log: Log;
 }
 
@@ -22,15 +24,17 @@ export interface Listener {
   cut(): void;
 }
 
-/** From the first byte to an agreed key. */
 const HANDSHAKE_MS = 10_000;
 
-const tlsOptions = (certificates: ServerCertificates, clientCertificateRequired: boolean): TlsOptions => ({
+const tlsOptions = (
+  certificates: ServerCertificates,
+  { clientCertificateRequired, handshakeMs = HANDSHAKE_MS }: ListenerOptions,
+): TlsOptions => ({
   ...certificates.context,
   requestCert: clientCertificateRequired,
   rejectUnauthorized: clientCertificateRequired,
   ALPNProtocols: ['h2'],
-  handshakeTimeout: HANDSHAKE_MS,
+  handshakeTimeout: handshakeMs,
 });
 
 const createSecureServer = (
@@ -38,10 +42,12 @@ const createSecureServer = (
   options: ListenerOptions,
   onConnection: (socket: Socket) => void,
 ): Server => {
-  const server = createTlsServer(tlsOptions(certificates, options.clientCertificateRequired), onConnection);
-  server.on('tlsClientError', ({ code }: NodeJS.ErrnoException, { remoteAddress }) =>
-    options.log.debug('a TLS handshake failed', { code, address: remoteAddress }),
-  );
+  const server = createTlsServer(tlsOptions(certificates, options), onConnection);
+  server.on('tlsClientError', ({ code }: NodeJS.ErrnoException, socket) => {
+    options.log.debug('a TLS handshake failed', { code, address: socket.remoteAddress });
+    // Node tells of one that takes too long, and leaves the connection to whoever listens.
+    socket.destroy();
+  });
   certificates.follow(server);
   return server;
 };
