@@ -131,6 +131,7 @@ describe('a client is told of', () => {
 
 test('a client that was made again has nothing of what was the other’s', async () => {
   const client = await makeClient(installation, namespace);
+  const auditor = await makeClient(installation, namespace, { spec: { introspection: { policy: 'All' } } });
   const before = await tokenOf(client);
   const ref = oauthClient(client.name, namespace);
   const { spec } = bodyOf(await installation.api.get(ref));
@@ -140,7 +141,7 @@ test('a client that was made again has nothing of what was the other’s', async
   await eventually(async () =>
     expect(await introspect(after, client)).toMatchObject({ body: { active: true } }),
   );
-  expect(await introspect(before, client)).toEqual(INACTIVE);
+  for (const caller of [client, auditor]) expect(await introspect(before, caller)).toEqual(INACTIVE);
   // And can't touch it: the record, as long as it is there, is as it was.
   expect((await revoke(before, client)).status).toBe(200);
   const metadata = { name: String(payloadOf(before).jti), namespace };
