@@ -42,21 +42,19 @@ export const streamLines = async <T>(
   { type, chunks, lines, call }: Lines<T>,
 ): Promise<void> => {
   const iterator = chunks[Symbol.asyncIterator]();
+  const send = async (chunk: T): Promise<void> => {
+    if (!reply.raw.write(lines(chunk))) await room(reply, call.signal);
+    call.signal.throwIfAborted();
+  };
   try {
     const first = await iterator.next();
-    let next: IteratorResult<T> = first.done ? first : await iterator.next();
-    if (next.done) {
-      void reply.type(type).send(first.done ? '' : lines(first.value));
-      return;
-    }
+    if (first.done) return void reply.type(type).send('');
+    let next = await iterator.next();
+    if (next.done) return void reply.type(type).send(lines(first.value));
     begin(reply, type);
-    if (reply.request.method === 'HEAD') next = { done: true, value: undefined };
-    else if (!first.done) reply.raw.write(lines(first.value));
-    while (!next.done) {
-      if (!reply.raw.write(lines(next.value))) await room(reply, call.signal);
-      call.signal.throwIfAborted();
-      next = await iterator.next();
-    }
+    if (reply.request.method === 'HEAD') return void reply.raw.end();
+    await send(first.value);
+    for (; !next.done; next = await iterator.next()) await send(next.value);
     reply.raw.end();
   } finally {
     await iterator.return?.();
