@@ -128,7 +128,8 @@ export const compose = async (
   const election = config.leaderElection.enabled
     ? createElection(config, leaseConnection, { ...around, identity })
     : undefined;
-  const writer = election ? client.gated(() => election.isLeader()) : client;
+  const isLeading = (): boolean => election?.isLeader() ?? true;
+  const writer = election ? client.gated(isLeading) : client;
   const informers = buildInformers(config, client, informerSurroundings(around));
   const named = watchNamed(client, around);
   const keyring = createKeyring(config, client, { ...around, informers });
@@ -148,6 +149,7 @@ export const compose = async (
     informers,
     keyring,
     isClockUsable: isClockGood,
+    isLeading,
   });
   const inStep = informersInStep(watchedTypes(informers), around.clock);
   metrics.watch(populationOf(informers));

@@ -21,7 +21,7 @@ import { createListTokens } from '../issuer/registry/list-tokens.ts';
 import { createLiveReads, LIVE_READS, type RegistryReads } from '../issuer/registry/live-reads.ts';
 import { createLookups } from '../issuer/registry/lookups.ts';
 import { createRecords } from '../issuer/registry/records.ts';
-import { measureRevocations } from '../issuer/registry/revocation-delay.ts';
+import { watchRevocations } from '../issuer/registry/revocations.ts';
 import { createRevokeToken } from '../issuer/revoke-token.ts';
 import { createSlots } from '../issuer/slots.ts';
 import type { Issuer } from '../issuer/use-cases.ts';
@@ -33,7 +33,7 @@ import { createReviewToken } from '../kube/token-reviews.ts';
 import { jsonFetcher } from '../outbound/fetch-json.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
 import type { Freshness } from '../ports/freshness.ts';
-import { getIfThere } from '../ports/kube.ts';
+import { getIfThere, type ResourceClient } from '../ports/kube.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { Secret } from '../ports/secrets.ts';
@@ -49,6 +49,7 @@ export interface IssuerParts {
   readonly informers: Informers;
   readonly keyring: Keyring;
   readonly isClockUsable: () => boolean;
+  readonly isLeading: () => boolean;
   readonly clock: MonotonicClock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -123,10 +124,10 @@ const listOwnedIn = (client: KubeClient, watchNamespaces: readonly string[]): Li
 const buildAuthentication = (
   config: Config,
   parts: IssuerParts,
-  { reads, freshness }: { reads: RegistryReads; freshness: Freshness },
+  around: { reads: RegistryReads; freshness: Freshness; secrets: ResourceClient<Secret> },
 ) => {
   const { client, informers } = parts;
-  const { secrets } = resourceClients(client);
+  const { reads, freshness, secrets } = around;
   return createClientAuthentication({
     ...parts,
     settings: issuerSettingsOf(config),
@@ -152,7 +153,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
   const registry = { ...parts, settings, records, clients, reads, freshness };
   const judge = createJudge(registry);
   const lookups = createLookups(registry);
-  const authentication = buildAuthentication(config, parts, { reads, freshness });
+  const authentication = buildAuthentication(config, parts, { ...resources, reads, freshness });
   const writes = { ...parts, tokens, issued, tokenClient: resources.tokens, issuedClient: resources.issued };
   const endToken = createEndToken(writes);
   const bearers = {
@@ -162,7 +163,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
     policy: config.authorization.issuedTokens,
     endpoints: config.authorization.endpoints,
   };
-  const stopMeasuring = measureRevocations(writes);
+  const stopWatching = watchRevocations({ ...parts, tokens, issued });
   return {
     issuer: {
       authenticateClient: authentication.authenticateClient,
@@ -188,7 +189,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
       revokeToken: createRevokeToken({ ...authentication, judge, endToken }),
     },
     stop: () => {
-      stopMeasuring();
+      stopWatching();
       authentication.stop();
     },
   };

@@ -2,16 +2,9 @@ import type { Token } from '../api/token.ts';
 import { secondsOf } from './timestamps.ts';
 import { nextTokenId } from './token-adoption.ts';
 import { clientKeyOf } from './token-observation.ts';
-import type { TokenRecord } from './token-record.ts';
+import { blacklistedAtOf, type TokenRecord } from './token-record.ts';
 
 const NONE: readonly string[] = [];
-
-/** 0 where only `spec.revoked` says so yet, and never where the status does, whatever time somebody wrote there; undefined where it is not blacklisted. */
-const blacklistedAtOf = ({ spec, status }: Token): number | undefined => {
-  const { flag, timestamp } = status?.blacklisted ?? {};
-  if (flag === true) return timestamp === undefined ? 1 : Math.max(1, secondsOf(timestamp));
-  return spec.revoked === true ? 0 : undefined;
-};
 
 /** What every JWT of a Token shares. */
 const commonOf = (token: Token, clientOwner: string | undefined) => {

@@ -1,7 +1,7 @@
 import type { IssuedToken } from '../api/issued-token.ts';
 import type { ObjectMeta } from '../api/meta.ts';
 import { secondsOf } from './timestamps.ts';
-import type { TokenRecord } from './token-record.ts';
+import { blacklistedAtOf, type TokenRecord } from './token-record.ts';
 
 /** What caches hold of an IssuedToken: the record alone, times as numbers, without what the API server adds. */
 export interface IssuedRecord extends TokenRecord {
@@ -28,17 +28,6 @@ export const ISSUED_INDEXERS: Readonly<Record<string, (record: IssuedRecord) => 
 };
 
 const NONE: readonly string[] = [];
-
-/** 0 where only `spec.revoked` says so yet, and never where the status does, whatever time somebody wrote there; undefined where it is not blacklisted. */
-const blacklistedAtOf = ({ spec, status }: IssuedToken): number | undefined => {
-  const { flag, timestamp } = status?.blacklisted ?? {};
-  if (flag === true) return timestamp === undefined ? 1 : Math.max(1, secondsOf(timestamp));
-  return spec.revoked === true ? 0 : undefined;
-};
-
-/** Whether `spec.revoked` asks for a blacklisting that the status does not record yet. */
-export const isRevocationAsked = ({ blacklistedAt }: Pick<TokenRecord, 'blacklistedAt'>): boolean =>
-  blacklistedAt === 0;
 
 /** The record that an IssuedToken is (contract §2.2). */
 export const issuedRecordOf = (object: IssuedToken): IssuedRecord => {

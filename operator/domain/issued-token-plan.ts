@@ -1,7 +1,8 @@
 import type { KeyPhase } from '../api/signing-key.ts';
-import { type IssuedRecord, isRevocationAsked } from './issued-record.ts';
+import type { IssuedRecord } from './issued-record.ts';
 import { isDerivedId, REPLAY_WINDOW_SECONDS } from './issued-token.ts';
 import { floorSeconds, formatTime, secondsOf } from './timestamps.ts';
+import { isRevocationAsked } from './token-record.ts';
 
 /** How long records stay, in milliseconds (contract §6, `garbageCollection`). */
 export interface CollectionSettings {
@@ -35,7 +36,7 @@ export interface IssuedTokenObservation {
 export const COLLECT_REASONS = ['Expired', 'Blacklisted', 'ClientGone'] as const;
 export type CollectReason = (typeof COLLECT_REASONS)[number];
 
-/** The whole status of a blacklisted IssuedToken. */
+/** The whole status of a blacklisted IssuedToken, and what of a Token's changes. */
 export interface BlacklistedStatus {
   readonly version: number;
   readonly blacklisted: { readonly flag: true; readonly timestamp: string };
@@ -90,9 +91,10 @@ const blacklistCauseOf = ({ record, client, keyPhase, now }: IssuedTokenObservat
   return keyPhase === 'Compromised' ? 'KeyCompromised' : undefined;
 };
 
-const blacklistedStatus = ({ version }: IssuedRecord, now: number): BlacklistedStatus => ({
+/** The status by which a record becomes blacklisted; seconds since the Unix epoch. */
+export const blacklistedStatus = (version: number, nowSeconds: number): BlacklistedStatus => ({
   version: version + 1,
-  blacklisted: { flag: true, timestamp: formatTime(floorSeconds(now)) },
+  blacklisted: { flag: true, timestamp: formatTime(nowSeconds) },
 });
 
 const earliest = (...times: (number | undefined)[]): number | undefined => {
@@ -112,7 +114,8 @@ export const planIssuedToken = (observation: IssuedTokenObservation): IssuedToke
   const end = endOf(observation);
   if (end && end.at <= now) return { kind: 'collect', why: end.why };
   const cause = blacklistCauseOf(observation);
-  if (cause) return { kind: 'blacklist', cause, status: blacklistedStatus(record, now) };
+  if (cause)
+    return { kind: 'blacklist', cause, status: blacklistedStatus(record.version, floorSeconds(now)) };
   if (client === 'Missing') return { kind: 'ask' };
   return { kind: 'wait', requeueAt: earliest(end?.at, client === 'Ahead' ? now + AHEAD_WAIT_MS : undefined) };
 };

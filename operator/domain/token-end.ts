@@ -1,8 +1,7 @@
-import type { Token, TokenStatus } from '../api/token.ts';
+import type { Token } from '../api/token.ts';
 import { lastExpirationOf } from './declared-records.ts';
 import type { IssuedRecord } from './issued-record.ts';
-import { replayableUntil } from './issued-token-plan.ts';
-import { formatTime } from './timestamps.ts';
+import { blacklistedStatus, replayableUntil } from './issued-token-plan.ts';
 import { isBlacklisted } from './token-plan.ts';
 
 /** What DeleteTokens makes of an object (contract §4): a live one is blacklisted, an expired one deleted, whether blacklisted or not. */
@@ -21,13 +20,11 @@ export const planTokenEnd = (token: Token, nowSeconds: number): TokenEnd => {
   if (token.metadata.deletionTimestamp !== undefined) return NOTHING;
   if (isPast(lastExpirationOf(token), nowSeconds)) return { kind: 'delete' };
   if (isBlacklisted({ token })) return NOTHING;
-  const blacklisted = { flag: true, timestamp: formatTime(nowSeconds) };
-  const status: TokenStatus = {
-    ...token.status,
-    version: (token.status?.version ?? 0) + 1,
-    blacklisted,
+  const { status = {} } = token;
+  return {
+    kind: 'blacklist',
+    status: { ...status, ...blacklistedStatus(status.version ?? 0, nowSeconds) },
   };
-  return { kind: 'blacklist', status };
 };
 
 /**
@@ -41,6 +38,5 @@ export const planIssuedTokenEnd = (record: IssuedRecord, nowSeconds: number): To
     return isKept ? NOTHING : { kind: 'delete' };
   }
   if (record.blacklistedAt !== undefined) return NOTHING;
-  const blacklisted = { flag: true, timestamp: formatTime(nowSeconds) };
-  return { kind: 'blacklist', status: { version: record.version + 1, blacklisted } };
+  return { kind: 'blacklist', status: { ...blacklistedStatus(record.version, nowSeconds) } };
 };

@@ -1,3 +1,5 @@
+import { secondsOf } from './timestamps.ts';
+
 /** Names of the indexes of the Token cache by which records are found. */
 export const RECORD_INDEX = {
   /** By every `jti` that is the Token's: current, earlier ones, and the next, whose JWT may be out before status says so. */
@@ -48,3 +50,29 @@ export interface TokenRecord {
   /** When it was blacklisted; 0 where only `spec.revoked` says so yet; undefined where it is not. */
   readonly blacklistedAt: number | undefined;
 }
+
+/** What an object with one record says of its end. */
+interface Revocable {
+  readonly spec: { readonly revoked?: boolean | undefined };
+  readonly status?:
+    | {
+        readonly blacklisted?:
+          | { readonly flag?: boolean | undefined; readonly timestamp?: string | undefined }
+          | undefined;
+      }
+    | undefined;
+}
+
+/**
+ * `blacklistedAt` of such an object: 0 where only `spec.revoked` says so yet, and never where the status does, whatever time
+ * somebody wrote there; undefined where it is not blacklisted.
+ */
+export const blacklistedAtOf = ({ spec, status }: Revocable): number | undefined => {
+  const { flag, timestamp } = status?.blacklisted ?? {};
+  if (flag === true) return timestamp === undefined ? 1 : Math.max(1, secondsOf(timestamp));
+  return spec.revoked === true ? 0 : undefined;
+};
+
+/** Whether `spec.revoked` asks for a blacklisting that the status does not record yet. */
+export const isRevocationAsked = ({ blacklistedAt }: Pick<TokenRecord, 'blacklistedAt'>): boolean =>
+  blacklistedAt === 0;

@@ -63,7 +63,7 @@ const tokenMetrics = (registers: Registry[]) => ({
   }),
   blacklisted: new Counter({
     name: 'm2moauth_tokens_blacklisted_total',
-    help: 'Tokens that this replica found or made blacklisted.',
+    help: 'Declared and handed-out tokens that became blacklisted while this replica led, whoever wrote that.',
     registers,
   }),
   collected: new Counter({

@@ -1,8 +1,8 @@
 import { keyOf } from '../api/meta.ts';
 import type { OAuthClient } from '../api/oauth-client.ts';
-import { ISSUED_INDEX, type IssuedRecord, isRevocationAsked } from '../domain/issued-record.ts';
+import { ISSUED_INDEX, type IssuedRecord } from '../domain/issued-record.ts';
+import { isRevocationAsked } from '../domain/token-record.ts';
 import type { Cache, CacheChange } from '../ports/cache.ts';
-import type { Metrics } from '../ports/metrics.ts';
 import type { Keyring } from '../ports/signing.ts';
 import { BulkQueue, type KeySink } from '../runtime/bulk-queue.ts';
 import { planRecord, type RecordSources } from './issued-tokens.ts';
@@ -14,22 +14,12 @@ export type IssuedTokenTriggerOptions = RecordSources & {
   readonly clients: Pick<Cache<OAuthClient>, 'onChange'>;
   readonly keyring: Pick<Keyring, 'phase' | 'onChange'>;
   readonly queue: KeySink;
-  readonly metrics: Pick<Metrics, 'tokenBlacklisted'>;
   readonly schedule: Pick<RecordSchedule, 'add' | 'delete' | 'stop'>;
 };
 
 function* keysOf(records: Iterable<IssuedRecord>): Generator<string> {
   for (const { metadata } of records) yield keyOf(metadata);
 }
-
-/** Whether a change is the one by which a record's status says that it is blacklisted, whoever wrote that. */
-const isBlacklisting = (change: CacheChange<IssuedRecord>): boolean => {
-  const isRecorded = ({ blacklistedAt }: IssuedRecord): boolean =>
-    blacklistedAt !== undefined && !isRevocationAsked({ blacklistedAt });
-  return (
-    change.type === 'set' && change.old !== undefined && !isRecorded(change.old) && isRecorded(change.object)
-  );
-};
 
 /**
  * Looks at each record as it changes, and lets into the queue only those with which something is to be done: of the thousands
@@ -85,7 +75,6 @@ export class IssuedTokenTriggers {
   /** A revocation that somebody asks for does not wait behind what is collected. */
   #onRecord(change: CacheChange<IssuedRecord>): void {
     if (!this.#isLeading) return;
-    if (isBlacklisting(change)) this.#options.metrics.tokenBlacklisted();
     if (change.type === 'delete') this.#options.schedule.delete(change.key);
     else this.#sift(change.key, isRevocationAsked(change.object) ? 'high' : 'normal');
   }

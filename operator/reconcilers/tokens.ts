@@ -1,4 +1,3 @@
-import { findCondition } from '../api/conditions.ts';
 import { keyOf } from '../api/meta.ts';
 import type { Token } from '../api/token.ts';
 import { CAUSE_TRAITS } from '../domain/issue-cause.ts';
@@ -22,7 +21,7 @@ export type TokenReconcilerOptions = TokenSources &
   TokenSinks & {
     readonly clock: Clock;
     readonly events: EventRecorder;
-    readonly metrics: Pick<Metrics, 'tokenIssued' | 'tokenBlacklisted' | 'tokenCollected'>;
+    readonly metrics: Pick<Metrics, 'tokenIssued' | 'tokenCollected'>;
     readonly log: Log;
   };
 
@@ -127,10 +126,7 @@ export class TokenReconciler {
     const { token } = observation;
     const isStatusFirst = plan.order === 'StatusFirst';
     const denied = isStatusFirst ? undefined : await this.#tryRemoval(token, plan, signal);
-    const isThere = await this.#writeStatus(token, plan, { denied, signal });
-    if (isThere && plan.status?.blacklisted?.flag && !wasBlacklisted(token)) {
-      this.#options.metrics.tokenBlacklisted();
-    }
+    await this.#writeStatus(token, plan, { denied, signal });
     this.#announce(token, plan);
     if (denied) throw denied;
     if (isStatusFirst) await removeSecrets(this.#options, token, plan.remove, signal);
@@ -152,14 +148,14 @@ export class TokenReconciler {
     }
   }
 
-  /** Writes a plan's status, if it has one. False where nothing was written. */
+  /** Writes a plan's status, if it has one. */
   async #writeStatus(
     token: Token,
     plan: RemovingPlan,
     { denied, signal }: { readonly denied: ApiError | undefined; readonly signal: AbortSignal },
-  ): Promise<boolean> {
+  ): Promise<void> {
     const status = denied && plan.status ? statusDespiteSecret(token, plan.status) : plan.status;
-    return status !== undefined && (await writeStatus(this.#options, token, status, signal));
+    if (status !== undefined) await writeStatus(this.#options, token, status, signal);
   }
 
   async #deliver(
@@ -208,6 +204,3 @@ export class TokenReconciler {
     return { namespace: metadata.namespace, name: metadata.name, jti };
   }
 }
-
-const wasBlacklisted = ({ status }: Token): boolean =>
-  findCondition(status?.conditions, 'Ready')?.reason === 'Blacklisted';

@@ -9,7 +9,6 @@ import type { RecordOrigin } from '../../domain/token-record.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { getIfThere, isConflict, isNotFound, type ResourceClient } from '../../ports/kube.ts';
-import type { Metrics } from '../../ports/metrics.ts';
 import { IssuerFailure } from '../failure.ts';
 
 /** How an object ended by this call: another may have ended it before, then it is `nothing`. */
@@ -30,7 +29,6 @@ export interface EndTokenOptions {
   readonly tokenClient: Writes<Token>;
   readonly issuedClient: Writes<IssuedToken>;
   readonly clock: Clock;
-  readonly metrics: Pick<Metrics, 'tokenBlacklisted'>;
 }
 
 /** One kind of object, as its cache holds it. */
@@ -128,14 +126,10 @@ const issuedKind = ({ issued, issuedClient }: EndTokenOptions): Kind<IssuedRecor
 
 /** Makes {@link EndToken}: every write is on the uid and resourceVersion that were read. */
 export const createEndToken = (options: EndTokenOptions): EndToken => {
-  const { clock, metrics } = options;
+  const { clock } = options;
   const [token, issued] = [tokenKind(options), issuedKind(options)];
-  return async (target, signal) => {
+  return (target, signal) => {
     const around = { clock, signal };
-    const ended = await (target.kind === 'Token'
-      ? endObject(token, target, around)
-      : endObject(issued, target, around));
-    if (ended === 'blacklisted') metrics.tokenBlacklisted();
-    return ended;
+    return target.kind === 'Token' ? endObject(token, target, around) : endObject(issued, target, around);
   };
 };

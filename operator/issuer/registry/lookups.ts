@@ -4,7 +4,6 @@ import type { TokenRecord } from '../../domain/token-record.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { IssuerFailure } from '../failure.ts';
-import { checkIdFilter } from '../id-filter.ts';
 import type { Bearer, Call } from '../use-cases.ts';
 import type { RegistryReads } from './live-reads.ts';
 import { isFresh, type Records } from './records.ts';
@@ -84,7 +83,6 @@ export const createLookups = (options: LookupsOptions): Lookups => {
 
   return {
     find: async (bearer, ids, { signal }) => {
-      checkIdFilter(ids);
       const wanted = [...new Set(ids)].sort();
       await learn(bearer, wanted, signal);
       return wanted.flatMap((id) => {

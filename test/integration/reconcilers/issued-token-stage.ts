@@ -68,7 +68,7 @@ export class IssuedTokenStage implements AsyncDisposable {
   }
 
   /** What was counted: `[why]` of each collection, or `[]` of each blacklisting. */
-  counted(metric: 'recordCollected' | 'tokenBlacklisted'): unknown[][] {
+  counted(metric: 'recordCollected'): unknown[][] {
     return this.kube.metrics.calls.filter(([name]) => name === metric).map(([, ...rest]) => rest);
   }
 

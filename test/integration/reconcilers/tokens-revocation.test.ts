@@ -22,7 +22,6 @@ describe('revoking a Token', () => {
     expect(await stage.get('Secret', 'reports')).toBeUndefined();
     expect(stage.calls).toEqual(['updateStatus Token reports', 'delete Secret reports']);
     expect(stage.events.at(-1)?.reason).toBe('Blacklisted');
-    expect(stage.kube.metrics.calls.filter(([name]) => name === 'tokenBlacklisted')).toHaveLength(1);
   });
 
   test('by a patch of its status does the same, and keeps the time that was given', async () => {

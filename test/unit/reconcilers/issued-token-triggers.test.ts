@@ -6,7 +6,7 @@ import { RecordClients } from '../../../operator/reconcilers/record-clients.ts';
 import { RecordSchedule } from '../../../operator/reconcilers/record-schedule.ts';
 import { ObjectStore } from '../../../operator/runtime/object-store.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
+import { recordedLog } from '../../support/quiet.ts';
 import {
   CLIENT_UID,
   HOUR,
@@ -24,7 +24,6 @@ class Desk {
   readonly clients = new ObjectStore<OAuthClient>({ log: recordedLog() });
   /** `<n> <priority>`, as they went in. */
   readonly queued: string[] = [];
-  readonly metrics = recordedMetrics();
   readonly compromised = new Set<string>();
   readonly #handlers = new Set<() => void>();
   readonly #queue = {
@@ -38,13 +37,12 @@ class Desk {
   readonly triggers: IssuedTokenTriggers;
 
   constructor() {
-    const { clock, clients, records, schedule, metrics } = this;
+    const { clock, clients, records, schedule } = this;
     this.triggers = new IssuedTokenTriggers({
       records,
       clients,
       clock,
       schedule,
-      metrics,
       queue: this.#queue,
       settings: SETTINGS,
       recordClients: new RecordClients({
@@ -111,20 +109,6 @@ test('a revocation goes in first, other work as usual', () => {
   desk.apply(1, { revoked: true });
   desk.apply(2, { clientUID: 'another' });
   expect(desk.queued).toEqual(['1 high', '2 normal']);
-});
-
-test('a blacklisting is counted once, whoever wrote it, when the status says so', () => {
-  const desk = new Desk();
-  desk.apply(1);
-  desk.apply(2, { blacklistedAt: 1 });
-  desk.triggers.lead();
-  desk.apply(1, { revoked: true, resourceVersion: '2' });
-  desk.apply(3, { blacklistedAt: 1 });
-  expect(desk.metrics.calls).toEqual([]);
-  desk.apply(1, { revoked: true, blacklistedAt: 1, resourceVersion: '3' });
-  desk.apply(1, { revoked: true, blacklistedAt: 1, resourceVersion: '4' });
-  desk.records.remove(makeRecord({ id: idOf(1), blacklistedAt: 1, resourceVersion: '5' }));
-  expect(desk.metrics.calls).toEqual([['tokenBlacklisted']]);
 });
 
 test('what was revoked long ago goes in no more', () => {
