@@ -6,12 +6,13 @@ import { OAUTH_CLIENT_TRANSITIONS, OAuthClientStatusSchema } from './oauth-clien
 import { OAuthClientSpecSchema } from './oauth-client-spec.ts';
 import { SIGNING_KEY_RULES, SigningKeySpecSchema, SigningKeyStatusSchema } from './signing-key.ts';
 import { type StructuralSchema, structuralSchema } from './structural-schema.ts';
+import { TOKEN_BATCH_TRANSITIONS, TokenBatchSpecSchema, TokenBatchStatusSchema } from './token-batch.ts';
 import { TOKEN_TRANSITIONS } from './token-rules.ts';
 import { TokenSpecSchema } from './token-spec.ts';
 import { TokenStatusSchema } from './token-status.ts';
 
 /** Grows with every change of the CRDs; a replica is not ready while an installed one is older (contract §2). */
-export const CRD_REVISION = 2;
+export const CRD_REVISION = 3;
 /** On every CRD: its {@link CRD_REVISION}. */
 export const CRD_REVISION_ANNOTATION = `${GROUP}/crd-revision`;
 
@@ -111,6 +112,24 @@ const ISSUED_TOKEN: Kind = {
   ],
 };
 
+const TOKEN_BATCH: Kind = {
+  kind: 'TokenBatch',
+  plural: 'tokenbatches',
+  shortName: 'm2mbatch',
+  description:
+    'Records of tokens that the operator handed out together, for clients with recording: Batched; made by the operator alone.',
+  spec: TokenBatchSpecSchema,
+  status: TokenBatchStatusSchema,
+  rules: TOKEN_BATCH_TRANSITIONS,
+  columns: [
+    column('Client', '.spec.clientRef.name', 'The OAuthClient'),
+    { ...column('Tokens', '.spec.count', 'How many records it holds'), type: 'integer' },
+    { ...column('Blacklisted', '.status.blacklistedCount', 'How many are revoked'), type: 'integer' },
+    column('Expires', '.spec.expiration', 'When the last of the JWTs expires'),
+    AGE,
+  ],
+};
+
 const OAUTH_CLIENT: Kind = {
   kind: 'OAuthClient',
   plural: 'oauthclients',
@@ -195,4 +214,4 @@ const definitionOf = (kind: Kind): CustomResourceDefinition => ({
 
 /** The CRDs of this product, in the order in which they are written. */
 export const customResourceDefinitions = (): readonly CustomResourceDefinition[] =>
-  [OAUTH_CLIENT, SIGNING_KEY, TOKEN, ISSUED_TOKEN].map(definitionOf);
+  [OAUTH_CLIENT, SIGNING_KEY, TOKEN, ISSUED_TOKEN, TOKEN_BATCH].map(definitionOf);

@@ -3,6 +3,7 @@ import type { OAuthClient } from '../api/oauth-client.ts';
 import type { SigningKey } from '../api/signing-key.ts';
 import type { Token } from '../api/token.ts';
 import type { Config } from '../config/schema.ts';
+import { BATCH_INDEXERS, type BatchRecord } from '../domain/batch-record.ts';
 import { ISSUED_INDEXERS, type IssuedRecord } from '../domain/issued-record.ts';
 import type { KubeClient } from '../kube/client.ts';
 import {
@@ -10,6 +11,7 @@ import {
   listWatchMetadata,
   listWatchObjects,
   listWatchSecretMeta,
+  listWatchTokenBatches,
   type Selection,
 } from '../kube/list-watch.ts';
 import { CONFIG_MAPS, NAMESPACES, OAUTH_CLIENTS, SIGNING_KEYS, TOKENS } from '../kube/resource-types.ts';
@@ -24,6 +26,8 @@ export interface Informers {
   readonly tokens: Informer<Token>;
   /** Of handed-out tokens. */
   readonly issued: Informer<IssuedRecord>;
+  /** Of tokens that were handed out together. */
+  readonly batches: Informer<BatchRecord>;
   readonly clients: Informer<OAuthClient>;
   readonly signingKeys: Informer<SigningKey>;
   /** Those that the operator made, metadata alone. */
@@ -72,6 +76,11 @@ export const buildInformers = (
       'issuedtokens',
       inEach(watchNamespaces, (selection) => listWatchIssuedRecords(client, selection)),
       ISSUED_INDEXERS,
+    ),
+    batches: build(
+      'tokenbatches',
+      inEach(watchNamespaces, (selection) => listWatchTokenBatches(client, selection)),
+      BATCH_INDEXERS,
     ),
     clients: build(
       'oauthclients',

@@ -1,12 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
-import type { IssuedToken } from '../api/issued-token.ts';
-import type { OAuthClient } from '../api/oauth-client.ts';
-import type { Token } from '../api/token.ts';
 import type { Config } from '../config/schema.ts';
 import { findJwkProblem } from '../crypto/public-jwk.ts';
-import { type IssuedRecord, issuedRecordOf } from '../domain/issued-record.ts';
-import { OWNER_LABEL, ownerLabel } from '../domain/issued-token.ts';
+import { batchRecordOf } from '../domain/batch-record.ts';
+import { issuedRecordOf } from '../domain/issued-record.ts';
 import {
   createAuthenticateBearer,
   createAuthenticateSelf,
@@ -14,21 +11,20 @@ import {
 import { createClientAuthentication } from '../issuer/authentication/client-authentication.ts';
 import { createCreateToken } from '../issuer/create-token.ts';
 import { createIntrospectToken } from '../issuer/introspect-token.ts';
-import { createDeleteTokens, type ListOwned } from '../issuer/registry/delete-tokens.ts';
+import { createGroupCommit } from '../issuer/recording/group-commit.ts';
+import { createRecordToken, type RecordToken } from '../issuer/recording/record-token.ts';
+import { createWriteBatch } from '../issuer/recording/write-batch.ts';
+import { createDeleteTokens } from '../issuer/registry/delete-tokens.ts';
 import { createEndToken } from '../issuer/registry/end-token.ts';
 import { createJudge } from '../issuer/registry/judge.ts';
 import { createListTokens } from '../issuer/registry/list-tokens.ts';
-import { createLiveReads, LIVE_READS, type RegistryReads } from '../issuer/registry/live-reads.ts';
+import type { RegistryReads } from '../issuer/registry/live-reads.ts';
 import { createLookups } from '../issuer/registry/lookups.ts';
 import { createRecords } from '../issuer/registry/records.ts';
 import { watchRevocations } from '../issuer/registry/revocations.ts';
 import { createRevokeToken } from '../issuer/revoke-token.ts';
-import { createSlots } from '../issuer/slots.ts';
 import type { Issuer } from '../issuer/use-cases.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { listWatchIssuedRecords } from '../kube/list-watch.ts';
-import { createResourceClient } from '../kube/resource-client.ts';
-import { ISSUED_TOKENS, OAUTH_CLIENTS, SECRETS, TOKENS } from '../kube/resource-types.ts';
 import { createReviewToken } from '../kube/token-reviews.ts';
 import { jsonFetcher } from '../outbound/fetch-json.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
@@ -40,6 +36,7 @@ import type { Secret } from '../ports/secrets.ts';
 import type { Keyring } from '../ports/signing.ts';
 import { isInStep } from './health.ts';
 import type { Informers } from './informers.ts';
+import { listOwnedIn, objectsOf, readsOf, resourceClients } from './objects.ts';
 import { issuerSettingsOf } from './settings.ts';
 
 /** What the use cases are built from. */
@@ -61,65 +58,13 @@ export interface WiredIssuer {
   stop(): void;
 }
 
-/** Records of one page of a consistent list. */
-const PAGE = 500;
-
 const freshnessOf = (informers: Informers, clock: MonotonicClock): Freshness => ({
   tokens: () => isInStep(informers.tokens, clock),
   issuedTokens: () => isInStep(informers.issued, clock),
+  tokenBatches: () => isInStep(informers.batches, clock),
   clients: () => isInStep(informers.clients, clock),
   signingKeys: () => isInStep(informers.signingKeys, clock),
 });
-
-const resourceClients = (client: KubeClient) => ({
-  tokens: createResourceClient<Token>(client, TOKENS),
-  issued: createResourceClient<IssuedToken>(client, ISSUED_TOKENS),
-  clients: createResourceClient<OAuthClient>(client, OAUTH_CLIENTS),
-  secrets: createResourceClient<Secret>(client, SECRETS),
-});
-
-const buildReads = (
-  { informers, clock }: IssuerParts,
-  { tokens, issued, clients }: ReturnType<typeof resourceClients>,
-): RegistryReads => {
-  const shared = { slots: createSlots(LIVE_READS), clock };
-  return {
-    tokens: createLiveReads<Token>({
-      ...shared,
-      cache: informers.tokens.cache,
-      readObject: (ref, signal) => getIfThere(tokens, ref, signal),
-    }),
-    issued: createLiveReads<IssuedRecord>({
-      ...shared,
-      cache: informers.issued.cache,
-      readObject: async (ref, signal) => {
-        const found = await getIfThere(issued, ref, signal);
-        return found && issuedRecordOf(found);
-      },
-    }),
-    clients: createLiveReads<OAuthClient>({
-      ...shared,
-      cache: informers.clients.cache,
-      readObject: (ref, signal) => getIfThere(clients, ref, signal),
-    }),
-  };
-};
-
-/** One list by the owner's label in each watched namespace: quorum reads, since no resourceVersion is given. */
-const listOwnedIn = (client: KubeClient, watchNamespaces: readonly string[]): ListOwned =>
-  async function* listOwned(owner, signal) {
-    const labelSelector = `${OWNER_LABEL}=${ownerLabel(owner)}`;
-    const scopes = watchNamespaces.length === 0 ? [{}] : watchNamespaces.map((namespace) => ({ namespace }));
-    for (const scope of scopes) {
-      const source = listWatchIssuedRecords(client, { ...scope, labelSelector });
-      let continueToken: string | undefined;
-      do {
-        const page = await source.list({ limit: PAGE, continueToken, signal });
-        yield page.items;
-        continueToken = page.continueToken;
-      } while (continueToken !== undefined);
-    }
-  };
 
 const buildAuthentication = (
   config: Config,
@@ -141,21 +86,41 @@ const buildAuthentication = (
   });
 };
 
+const buildRecording = (
+  { informers, clock }: IssuerParts,
+  { issued, batches }: ReturnType<typeof resourceClients>,
+): RecordToken => {
+  const writeBatch = createWriteBatch({
+    batches,
+    onRecorded: (batch) => informers.batches.cache.observe(batchRecordOf(batch)),
+    clock,
+  });
+  return createRecordToken({
+    records: issued,
+    onRecorded: (record) => informers.issued.cache.observe(issuedRecordOf(record)),
+    placeRecord: createGroupCommit({ writeBatch, newID: randomUUID, soon: setImmediate }),
+    newID: randomUUID,
+  });
+};
+
 /** Wires the use cases over the caches and the API server. Nothing is sent before a call comes. */
 export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => {
   const { client, informers, clock } = parts;
-  const [tokens, issued, clients] = [informers.tokens.cache, informers.issued.cache, informers.clients.cache];
+  const tokens = informers.tokens.cache;
+  const issued = informers.issued.cache;
+  const batches = informers.batches.cache;
+  const clients = informers.clients.cache;
   const resources = resourceClients(client);
   const settings = issuerSettingsOf(config);
   const freshness = freshnessOf(informers, clock);
-  const reads = buildReads(parts, resources);
-  const records = createRecords({ tokens, issued, clients });
+  const objects = objectsOf(informers, resources);
+  const reads = readsOf(objects, clock);
+  const records = createRecords({ tokens, issued, batches, clients });
   const registry = { ...parts, settings, records, clients, reads, freshness };
   const judge = createJudge(registry);
   const lookups = createLookups(registry);
   const authentication = buildAuthentication(config, parts, { ...resources, reads, freshness });
-  const writes = { ...parts, tokens, issued, tokenClient: resources.tokens, issuedClient: resources.issued };
-  const endToken = createEndToken(writes);
+  const endToken = createEndToken({ ...objects, clock });
   const bearers = {
     ...authentication,
     judge,
@@ -163,7 +128,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
     policy: config.authorization.issuedTokens,
     endpoints: config.authorization.endpoints,
   };
-  const stopWatching = watchRevocations({ ...parts, tokens, issued });
+  const stopWatching = watchRevocations({ ...parts, tokens, issued, batches });
   return {
     issuer: {
       authenticateClient: authentication.authenticateClient,
@@ -173,14 +138,13 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
         ...parts,
         ...authentication,
         settings,
-        records: resources.issued,
-        onRecorded: (record) => issued.observe(issuedRecordOf(record)),
-        newID: randomUUID,
+        recordToken: buildRecording(parts, resources),
       }),
       listTokens: createListTokens({ ...registry, lookups, turn: () => turnOfTheLoop() }),
       deleteTokens: createDeleteTokens({
         tokens,
         issued,
+        batches,
         lookups,
         listOwned: listOwnedIn(client, config.kubernetes.watchNamespaces),
         endToken,

@@ -3,7 +3,7 @@ import type { Config } from '../config/schema.ts';
 import type { IssuerKeyring } from '../issuer/keys/keyring.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { createCrdRevisions } from '../kube/crd-revisions.ts';
-import { ISSUED_TOKENS, OAUTH_CLIENTS, SIGNING_KEYS, TOKENS } from '../kube/resource-types.ts';
+import { ISSUED_TOKENS, OAUTH_CLIENTS, SIGNING_KEYS, TOKEN_BATCHES, TOKENS } from '../kube/resource-types.ts';
 import { createLoopCheck } from '../ops/health.ts';
 import type { PrometheusMetrics } from '../ops/metrics.ts';
 import { createOpsServer } from '../ops/server.ts';
@@ -30,7 +30,7 @@ export const operationsComponent = (config: Config, parts: OperationsParts): Com
   const watched = watchedTypes(informers);
   const loop = createLoopCheck(clock);
   const stopping = new AbortController();
-  const types = [TOKENS, ISSUED_TOKENS, OAUTH_CLIENTS, SIGNING_KEYS];
+  const types = [TOKENS, ISSUED_TOKENS, TOKEN_BATCHES, OAUTH_CLIENTS, SIGNING_KEYS];
   const crds = createCrdRevisions({ client, clock, types, wanted: CRD_REVISION });
   const server = createOpsServer({
     address: config.ops.address,

@@ -28,7 +28,7 @@ import { SigningKeyReconciler } from '../reconcilers/signing-keys.ts';
 import { tokenTriggers } from '../reconcilers/token-triggers.ts';
 import { TokenReconciler } from '../reconcilers/tokens.ts';
 import { Controller } from '../runtime/controller.ts';
-import { wireIssuedTokens } from './issued-tokens.ts';
+import { wireIssuedTokens, wireTokenBatches } from './handed-out-records.ts';
 import { byGoodClock, type ReconcilerParts, type Wired } from './reconciler-parts.ts';
 import { issuerSettingsOf } from './settings.ts';
 
@@ -129,7 +129,10 @@ const wireSigningKeys = ({ kubernetes }: Config, parts: ReconcilerParts): Wired 
   const { informers, writer, named } = parts;
   const { namespace } = kubernetes;
   const signingKeys = informers.signingKeys.cache;
-  const handedOut = new HandedOutExpirations(informers.issued.cache);
+  const handedOut = new HandedOutExpirations({
+    issued: informers.issued.cache,
+    batches: informers.batches.cache,
+  });
   const reconciler = new SigningKeyReconciler({
     ...parts,
     namespace,
@@ -173,7 +176,7 @@ const wireSigningKeys = ({ kubernetes }: Config, parts: ReconcilerParts): Wired 
 
 /** Builds the reconcilers of every kind, each with its controller and its triggers. */
 export const buildReconcilers = (config: Config, parts: ReconcilerParts): Reconcilers => {
-  const wired = [wireSigningKeys, wireClients, wireTokens, wireIssuedTokens].map((wire) =>
+  const wired = [wireSigningKeys, wireClients, wireTokens, wireIssuedTokens, wireTokenBatches].map((wire) =>
     wire(config, parts),
   );
   let stops: (() => void)[] = [];

@@ -1,22 +1,16 @@
 import type { IssuedToken } from '../api/issued-token.ts';
-import type { ObjectMeta } from '../api/meta.ts';
+import { HANDED_OUT_INDEX, type HandedOut } from './handed-out.ts';
 import { secondsOf } from './timestamps.ts';
 import { blacklistedAtOf, type TokenRecord } from './token-record.ts';
 
 /** What caches hold of an IssuedToken: the record alone, times as numbers, without what the API server adds. */
-export interface IssuedRecord extends TokenRecord {
-  readonly metadata: ObjectMeta;
-}
+export interface IssuedRecord extends TokenRecord, HandedOut {}
 
 /** Names of the indexes of the cache of {@link IssuedRecord}. */
 export const ISSUED_INDEX = {
   /** By the `jti`, whatever its namespace. */
   id: 'id',
-  owner: 'owner',
-  /** By `<namespace>/<name>` of the OAuthClient. */
-  client: 'client',
-  /** By the kid of the key that signed the JWT. */
-  kid: 'kid',
+  ...HANDED_OUT_INDEX,
 } as const;
 
 /** The index functions of that cache. */

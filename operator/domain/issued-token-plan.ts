@@ -1,25 +1,15 @@
 import type { KeyPhase } from '../api/signing-key.ts';
 import type { IssuedRecord } from './issued-record.ts';
 import { isDerivedId, REPLAY_WINDOW_SECONDS } from './issued-token.ts';
+import {
+  type CollectionSettings,
+  type CollectReason,
+  type RecordClient,
+  type RecordPlan,
+  waitFor,
+} from './record-plan.ts';
 import { floorSeconds, formatTime, secondsOf } from './timestamps.ts';
 import { isRevocationAsked } from './token-record.ts';
-
-/** How long records stay, in milliseconds (contract §6, `garbageCollection`). */
-export interface CollectionSettings {
-  readonly ttlAfterExpiry: number;
-  /** Of those that never expire. */
-  readonly ttlAfterBlacklisted: number;
-}
-
-/**
- * What is known of the client that a record names by its UID:
- * - `Known`: the cache has it.
- * - `Missing`: the cache has none of that UID. Watches of two kinds are not ordered with each other: it may not have come yet.
- * - `Ahead`: the API server has it, the cache does not yet.
- * - `Gone`: a read of the API server, begun after the record was seen, did not find it. It was there when the record was
- *   made, and no UID comes back.
- */
-export type RecordClient = 'Known' | 'Missing' | 'Ahead' | 'Gone';
 
 /** Everything that a plan for a handed-out token's record is made from. */
 export interface IssuedTokenObservation {
@@ -32,31 +22,11 @@ export interface IssuedTokenObservation {
   readonly now: number;
 }
 
-/** Why a record is collected; also the label `why` of its metric. */
-export const COLLECT_REASONS = ['Expired', 'Blacklisted', 'ClientGone'] as const;
-export type CollectReason = (typeof COLLECT_REASONS)[number];
-
 /** The whole status of a blacklisted IssuedToken, and what of a Token's changes. */
 export interface BlacklistedStatus {
   readonly version: number;
   readonly blacklisted: { readonly flag: true; readonly timestamp: string };
 }
-
-/** What to do with a record. */
-export type IssuedTokenPlan =
-  /** Nothing, until something or the time changes; milliseconds since the Unix epoch. */
-  | { readonly kind: 'wait'; readonly requeueAt: number | undefined }
-  /** To read its client from the API server, and to plan again. */
-  | { readonly kind: 'ask' }
-  | {
-      readonly kind: 'blacklist';
-      readonly cause: 'Revoked' | 'KeyCompromised';
-      readonly status: BlacklistedStatus;
-    }
-  | { readonly kind: 'collect'; readonly why: CollectReason };
-
-/** How soon to look again at a record whose client the cache does not know yet: it may go before its watch ever tells of it. */
-const AHEAD_WAIT_MS = 60_000;
 
 /**
  * Until when a record keeps a client's own assertion from being used again, in seconds since the Unix epoch; 0 where there
@@ -97,25 +67,20 @@ export const blacklistedStatus = (version: number, nowSeconds: number): Blacklis
   blacklisted: { flag: true, timestamp: formatTime(nowSeconds) },
 });
 
-const earliest = (...times: (number | undefined)[]): number | undefined => {
-  const known = times.filter((time) => time !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
-};
-
 /**
  * Decides over the record of a handed-out token (contract §2.2): collect what is past its time, write down a revocation
  * that was asked for, and that of every token whose key is compromised (§2.5). Pure. A kid that is merely unknown is refused by
  * the doors while it is, and may come back with its SigningKey's status: nothing is written for it.
  */
-export const planIssuedToken = (observation: IssuedTokenObservation): IssuedTokenPlan => {
+export const planIssuedToken = (observation: IssuedTokenObservation): RecordPlan<BlacklistedStatus> => {
   const { record, client, now } = observation;
   // Somebody's finalizer holds what is deleted already; doors refuse it.
   if (record.metadata.deletionTimestamp !== undefined) return { kind: 'wait', requeueAt: undefined };
   const end = endOf(observation);
   if (end && end.at <= now) return { kind: 'collect', why: end.why };
   const cause = blacklistCauseOf(observation);
-  if (cause)
+  if (cause) {
     return { kind: 'blacklist', cause, status: blacklistedStatus(record.version, floorSeconds(now)) };
-  if (client === 'Missing') return { kind: 'ask' };
-  return { kind: 'wait', requeueAt: earliest(end?.at, client === 'Ahead' ? now + AHEAD_WAIT_MS : undefined) };
+  }
+  return waitFor(end?.at, { client, now });
 };

@@ -1,16 +1,34 @@
 import type { Token } from '../api/token.ts';
+import { positionOf } from './batch-id.ts';
+import { type BatchRecord, recordsIn } from './batch-record.ts';
 import { lastExpirationOf } from './declared-records.ts';
 import type { IssuedRecord } from './issued-record.ts';
 import { blacklistedStatus, replayableUntil } from './issued-token-plan.ts';
+import { changedBatchStatus } from './token-batch-plan.ts';
 import { isBlacklisted } from './token-plan.ts';
 
-/** What DeleteTokens makes of an object (contract §4): a live one is blacklisted, an expired one deleted, whether blacklisted or not. */
+/** How many tokens a write ends, as DeleteTokens counts them. */
+export interface EndCounts {
+  readonly blacklisted: number;
+  readonly deleted: number;
+}
+
+/** What DeleteTokens makes of an object (contract §4): a live token is blacklisted, an expired one deleted, whether blacklisted or not. */
 export type TokenEnd =
-  | { readonly kind: 'blacklist'; readonly status: { readonly [field: string]: unknown } }
-  | { readonly kind: 'delete' }
+  /** To write its whole status. */
+  | { readonly kind: 'write'; readonly status: object; readonly counts: EndCounts }
+  /** To delete the object. */
+  | { readonly kind: 'delete'; readonly counts: EndCounts }
   | { readonly kind: 'nothing' };
 
 const NOTHING: TokenEnd = { kind: 'nothing' };
+const DELETE: TokenEnd = { kind: 'delete', counts: { blacklisted: 0, deleted: 1 } };
+
+const blacklistWith = (status: object): TokenEnd => ({
+  kind: 'write',
+  status,
+  counts: { blacklisted: 1, deleted: 0 },
+});
 
 const isPast = (expiration: number | 'never' | undefined, nowSeconds: number): boolean =>
   typeof expiration === 'number' && expiration <= nowSeconds;
@@ -18,13 +36,10 @@ const isPast = (expiration: number | 'never' | undefined, nowSeconds: number): b
 /** The end of a declared Token: it is live while any of its JWTs may still be good. Seconds since the Unix epoch. */
 export const planTokenEnd = (token: Token, nowSeconds: number): TokenEnd => {
   if (token.metadata.deletionTimestamp !== undefined) return NOTHING;
-  if (isPast(lastExpirationOf(token), nowSeconds)) return { kind: 'delete' };
+  if (isPast(lastExpirationOf(token), nowSeconds)) return DELETE;
   if (isBlacklisted({ token })) return NOTHING;
   const { status = {} } = token;
-  return {
-    kind: 'blacklist',
-    status: { ...status, ...blacklistedStatus(status.version ?? 0, nowSeconds) },
-  };
+  return blacklistWith({ ...status, ...blacklistedStatus(status.version ?? 0, nowSeconds) });
 };
 
 /**
@@ -35,8 +50,29 @@ export const planIssuedTokenEnd = (record: IssuedRecord, nowSeconds: number): To
   if (record.metadata.deletionTimestamp !== undefined) return NOTHING;
   if (isPast(record.expiration, nowSeconds)) {
     const isKept = replayableUntil(record) > nowSeconds;
-    return isKept ? NOTHING : { kind: 'delete' };
+    return isKept ? NOTHING : DELETE;
   }
   if (record.blacklistedAt !== undefined) return NOTHING;
-  return { kind: 'blacklist', status: { ...blacklistedStatus(record.version, nowSeconds) } };
+  return blacklistWith(blacklistedStatus(record.version, nowSeconds));
+};
+
+/**
+ * The end of some records of a TokenBatch, in one write; the object goes with the last of its records. No client's own
+ * assertion is held by one (contract §4).
+ */
+export const planBatchEnd = (batch: BatchRecord, ids: ReadonlySet<string>, nowSeconds: number): TokenEnd => {
+  if (batch.metadata.deletionTimestamp !== undefined) return NOTHING;
+  const blacklist: number[] = [];
+  const remove: number[] = [];
+  let stays = 0;
+  for (const { id, expiration, blacklistedAt } of recordsIn(batch)) {
+    const isOver = isPast(expiration, nowSeconds);
+    if (ids.has(id) && isOver) remove.push(positionOf(id));
+    else stays += 1;
+    if (ids.has(id) && !isOver && blacklistedAt === undefined) blacklist.push(positionOf(id));
+  }
+  const counts = { blacklisted: blacklist.length, deleted: remove.length };
+  if (counts.blacklisted + counts.deleted === 0) return NOTHING;
+  if (stays === 0) return { kind: 'delete', counts };
+  return { kind: 'write', status: changedBatchStatus(batch, { blacklist, remove }, nowSeconds), counts };
 };

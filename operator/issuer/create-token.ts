@@ -1,17 +1,14 @@
-import type { IssuedToken } from '../api/issued-token.ts';
 import { buildJwt, type IssuerSettings, issuedAtFor } from '../domain/claims.ts';
 import { claimOf } from '../domain/client-holder.ts';
-import { buildIssuedToken } from '../domain/issued-token.ts';
-import { uuidV5 } from '../domain/token-id.ts';
+import type { BatchContent } from '../domain/token-batch.ts';
 import { findShapeProblem, type RequestProblem } from '../domain/token-request.ts';
 import { decideRequest, type GrantedRequest } from '../domain/token-request-policies.ts';
 import type { Clock } from '../ports/clock.ts';
-import { isAlreadyExists, isOverQuota, isTooLarge, type ResourceClient } from '../ports/kube.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { Keyring, Signer } from '../ports/signing.ts';
 import type { AuthenticationFailures } from './authentication/authentication-failures.ts';
 import { IssuerFailure, refused } from './failure.ts';
-import { createSlots } from './slots.ts';
+import type { RecordToken } from './recording/record-token.ts';
 import type {
   AuthenticateClient,
   AuthenticatedClient,
@@ -27,13 +24,9 @@ export interface CreateTokenOptions {
   readonly failures: AuthenticationFailures;
   readonly settings: IssuerSettings;
   readonly keyring: Pick<Keyring, 'active'>;
-  readonly records: Pick<ResourceClient<IssuedToken>, 'create'>;
-  /** Is told of each record as the API server answered it, before the JWT leaves. */
-  readonly onRecorded: (record: IssuedToken) => void;
+  readonly recordToken: RecordToken;
   /** False while this clock is too far off the API server's to judge times by it. */
   readonly isClockUsable: () => boolean;
-  /** A version 4 UUID from the system's randomness. */
-  readonly newID: () => string;
   readonly clock: Clock;
   readonly metrics: Pick<Metrics, 'tokenHandedOut'>;
 }
@@ -49,32 +42,10 @@ interface Draft {
   readonly signal: AbortSignal;
 }
 
-/** Creates under way keep an API server of many cores busy; what waits beyond them is a few seconds of its work. */
-const CREATES = { atOnce: 256, waiting: 4096 };
-
-const unavailable = (message: string, cause?: unknown): IssuerFailure =>
-  new IssuerFailure('Unavailable', message, { cause });
+const unavailable = (message: string): IssuerFailure => new IssuerFailure('Unavailable', message);
 
 const failureOf = ({ code, message }: RequestProblem): IssuerFailure =>
   code === 'malformed' ? new IssuerFailure('Malformed', message) : refused(code, message);
-
-/** Nothing is tried again that may have been done: after a timeout there may be a record, and no JWT of it is out. */
-const recordFailure = (error: unknown): IssuerFailure => {
-  if (error instanceof IssuerFailure) return error;
-  if (isOverQuota(error)) {
-    return new IssuerFailure(
-      'Exhausted',
-      "a quota of the client's namespace leaves no room for another token",
-      {
-        cause: error,
-      },
-    );
-  }
-  if (isTooLarge(error)) {
-    return new IssuerFailure('Exhausted', 'the token is too large to be recorded', { cause: error });
-  }
-  return unavailable('the token can not be recorded now, try again later', error);
-};
 
 const draftOf = (
   { settings, keyring, clock }: CreateTokenOptions,
@@ -98,85 +69,51 @@ const draftOf = (
   };
 };
 
-/** The record and the JWT of a draft under an id: what the one says, the other does too. */
-const issuanceOf = (settings: IssuerSettings, draft: Draft, id: string) => {
-  const { authenticated, clientID, tokenName, granted, issuedAt, signer } = draft;
-  const { client, originalTokenClaims } = authenticated;
+/** What the record of a draft says. */
+const contentOf = ({ authenticated, tokenName, granted, issuedAt, signer }: Draft): BatchContent => {
   const { owner, audience, scope, expiration } = granted;
-  const subject = authenticated.subject ?? owner;
-  const said = { clientID, owner, subject, audience, scope, originalTokenClaims };
-  const jwt = buildJwt(
-    settings,
-    { ...said, name: tokenName, extraClaims: client.spec.insertTokenClaims },
-    { id, issuedAt, expiresAt: expiration },
-  );
-  const record = buildIssuedToken({
-    ...said,
-    id,
-    client,
-    tokenName,
-    issuedAt,
-    expiration,
-    keyID: signer.kid,
-  });
-  return { jwt, record };
+  const { subject = owner, originalTokenClaims } = authenticated;
+  const keyID = signer.kid;
+  return { tokenName, audience, scope, owner, subject, issuedAt, expiration, keyID, originalTokenClaims };
 };
 
+/** The JWT of a draft under an id: it says what the record does. */
+const jwtOf = (
+  settings: IssuerSettings,
+  { authenticated, clientID }: Draft,
+  content: BatchContent,
+  id: string,
+) =>
+  buildJwt(
+    settings,
+    {
+      ...content,
+      clientID,
+      name: content.tokenName,
+      extraClaims: authenticated.client.spec.insertTokenClaims,
+    },
+    { id, issuedAt: content.issuedAt, expiresAt: content.expiration },
+  );
+
 /**
- * Makes {@link CreateToken} (contract §4): shape and grant name → client → what the client may have → one write, and the
+ * Makes {@link CreateToken} (contract §4): shape and grant name → client → what the client may have → its record, and the
  * signature beside it. The JWT leaves once the API server has acknowledged its record (invariant 1).
  */
 export const createCreateToken = (options: CreateTokenOptions): CreateToken => {
-  const { authenticateClient, failures, settings, records, clock, metrics } = options;
-  const slots = createSlots(CREATES);
+  const { authenticateClient, failures, settings, recordToken, clock, metrics } = options;
 
-  /** @throws ApiError, IssuerFailure */
-  const issue = async (draft: Draft, id: string): Promise<string> => {
-    const { jwt, record } = issuanceOf(settings, draft, id);
-    const { signal, signer } = draft;
-    const [created, accessToken] = await Promise.all([
-      slots.run(() => records.create(record, { signal }), signal),
-      signer.sign(jwt),
-    ]);
-    options.onRecorded(created);
-    return accessToken;
-  };
-
-  const handOut = async (draft: Draft, id: string): Promise<HandedOutToken> => {
-    const accessToken = await issue(draft, id);
-    const { authenticated, clientID, granted } = draft;
+  const handOut = async (draft: Draft, { address }: Call): Promise<HandedOutToken> => {
+    const { authenticated, clientID, granted, signer, signal } = draft;
+    const { client, assertionID } = authenticated;
+    const content = contentOf(draft);
+    const recorded = await recordToken({ client, content, assertionID, signal }, (id) =>
+      signer.sign(jwtOf(settings, draft, content, id)),
+    );
+    if (recorded === 'AssertionUsed') throw failures.fail({ clientID, address }, 'AssertionReplayed');
     metrics.tokenHandedOut(authenticated.method);
     const { expiration, scope } = granted;
     const left = expiration === undefined ? 0 : Math.max(1, Math.floor(expiration - clock.now() / 1000));
-    return { id, clientID, accessToken, expiresInSeconds: left, scope };
-  };
-
-  const handOutOnce = async (
-    draft: Draft,
-    assertionID: string,
-    { address }: Call,
-  ): Promise<HandedOutToken> => {
-    // RFC 7523 §3 item 7: every replica derives the same name, so that the API server refuses the second record.
-    const id = uuidV5(draft.authenticated.client.metadata.uid, assertionID);
-    try {
-      return await handOut(draft, id);
-    } catch (error) {
-      if (!isAlreadyExists(error)) throw recordFailure(error);
-      throw failures.fail({ clientID: draft.clientID, address }, 'AssertionReplayed');
-    }
-  };
-
-  const handOutAny = async (draft: Draft): Promise<HandedOutToken> => {
-    try {
-      return await handOut(draft, options.newID());
-    } catch (error) {
-      if (!isAlreadyExists(error)) throw recordFailure(error);
-    }
-    try {
-      return await handOut(draft, options.newID());
-    } catch (error) {
-      throw recordFailure(error);
-    }
+    return { ...recorded, clientID, expiresInSeconds: left, scope };
   };
 
   return async (request, call) => {
@@ -186,8 +123,6 @@ export const createCreateToken = (options: CreateTokenOptions): CreateToken => {
       throw unavailable("this replica's clock is too far off to issue tokens, try again later");
     }
     const authenticated = await authenticateClient(request, call);
-    const draft = draftOf(options, authenticated, { request, signal: call.signal });
-    const { assertionID } = authenticated;
-    return assertionID === undefined ? handOutAny(draft) : handOutOnce(draft, assertionID, call);
+    return handOut(draftOf(options, authenticated, { request, signal: call.signal }), call);
   };
 };

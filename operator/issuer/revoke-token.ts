@@ -1,7 +1,7 @@
 import { claimOf } from '../domain/client-holder.ts';
 import { isOwnToken } from '../domain/introspection-policy.ts';
 import { authenticateCaller } from './introspect-token.ts';
-import type { EndToken } from './registry/end-token.ts';
+import { type EndToken, endTargetOf } from './registry/end-token.ts';
 import type { JudgeJwt } from './registry/judge.ts';
 import type { AuthenticateClient, RevokeToken } from './use-cases.ts';
 
@@ -24,6 +24,6 @@ export const createRevokeToken =
     if (judgement.kind === 'bad') return { clientID, id: undefined };
     const { record, claims } = judgement;
     if (!isOwnToken(client, record, claims)) return { clientID, id: undefined };
-    const ended = await endToken(record.origin, call.signal);
-    return { clientID, id: ended === 'nothing' ? undefined : record.id };
+    const { blacklisted, deleted } = await endToken(endTargetOf(record), call.signal);
+    return { clientID, id: blacklisted + deleted > 0 ? record.id : undefined };
   };

@@ -1,6 +1,8 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import type { IssuedToken } from '../api/issued-token.ts';
 import type { KubeObject } from '../api/meta.ts';
+import type { TokenBatch } from '../api/token-batch.ts';
+import { type BatchRecord, batchRecordOf } from '../domain/batch-record.ts';
 import { type IssuedRecord, issuedRecordOf } from '../domain/issued-record.ts';
 import type { ResourceType } from '../ports/kube.ts';
 import type { SecretMeta } from '../ports/secrets.ts';
@@ -8,7 +10,7 @@ import type { ListOptions, ListPage, ListWatch, WatchOptions } from '../ports/wa
 import type { KubeClient } from './client.ts';
 import { withoutManagedFields } from './resource-client.ts';
 import { collectionPath } from './resource-path.ts';
-import { apiVersionOf, ISSUED_TOKENS, SECRETS } from './resource-types.ts';
+import { apiVersionOf, ISSUED_TOKENS, SECRETS, TOKEN_BATCHES } from './resource-types.ts';
 import { buildSecretMeta } from './secret-meta.ts';
 import { readWatchEvents } from './watch-events.ts';
 
@@ -54,6 +56,18 @@ export const listWatchIssuedRecords = (
     type: ISSUED_TOKENS,
     metadataOnly: false,
     decode: (object) => issuedRecordOf(object as IssuedToken),
+  });
+
+/** The records in TokenBatches. */
+export const listWatchTokenBatches = (
+  client: KubeClient,
+  selection: Selection = {},
+): ListWatch<BatchRecord> =>
+  createListWatch(client, {
+    ...selection,
+    type: TOKEN_BATCHES,
+    metadataOnly: false,
+    decode: (object) => batchRecordOf(object as TokenBatch),
   });
 
 /** Metadata of any type: what label selectors are matched against. */

@@ -13,6 +13,8 @@ const core = (plural: string, kind: string): ResourceType => ({ group: '', versi
 export const TOKENS = own('tokens', 'Token');
 /** Handed-out tokens (contract §2.2). */
 export const ISSUED_TOKENS = own('issuedtokens', 'IssuedToken');
+/** Handed-out tokens, many an object (contract §2.3). */
+export const TOKEN_BATCHES = own('tokenbatches', 'TokenBatch');
 /** Contract §2.4. */
 export const OAUTH_CLIENTS = own('oauthclients', 'OAuthClient');
 /** Contract §2.5. */

@@ -191,6 +191,6 @@ export const createMetrics = (options: { readonly processMetrics: boolean }): Pr
     authenticationFailed: (why) => doors.failed.inc({ why }),
     judged: (outcome) => doors.judged.inc({ outcome }),
     revocationSeen: (seconds) => doors.revocations.observe(seconds),
-    recordCollected: (why) => doors.collected.inc({ why }),
+    recordsCollected: (why, count) => doors.collected.inc({ why }, count),
   };
 };

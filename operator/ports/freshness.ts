@@ -5,6 +5,7 @@
 export interface Freshness {
   readonly tokens: () => boolean;
   readonly issuedTokens: () => boolean;
+  readonly tokenBatches: () => boolean;
   readonly clients: () => boolean;
   readonly signingKeys: () => boolean;
 }

@@ -79,7 +79,7 @@ const hasStatus = (error: unknown, status: number): error is ApiError =>
 export const isNotFound = (error: unknown): error is ApiError => hasStatus(error, 404);
 /** The object as it is now; undefined where there is none. @throws ApiError for any other failure */
 export const getIfThere = async <T extends KubeObject>(
-  client: Pick<ResourceClient<T>, 'get'>,
+  client: { get(ref: ObjectRef, options: CallOptions): Promise<T> },
   ref: ObjectRef,
   signal: AbortSignal,
 ): Promise<T | undefined> => {

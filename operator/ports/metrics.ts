@@ -30,6 +30,6 @@ export interface Metrics {
   judged(outcome: string): void;
   /** Seconds (by their whole-second times) from a blacklisting until this replica's cache showed it. */
   revocationSeen(seconds: number): void;
-  /** Handed-out records that the leader deleted after their time. */
-  recordCollected(why: string): void;
+  /** How many handed-out records the leader deleted after their time. */
+  recordsCollected(why: string, count: number): void;
 }

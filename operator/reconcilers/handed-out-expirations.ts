@@ -1,5 +1,16 @@
+import type { BatchRecord } from '../domain/batch-record.ts';
 import type { IssuedRecord } from '../domain/issued-record.ts';
-import type { Cache, CacheChange } from '../ports/cache.ts';
+import type { TokenRecord } from '../domain/token-record.ts';
+import type { Cache } from '../ports/cache.ts';
+import { ISSUED_TOKEN_KIND, TOKEN_BATCH_KIND } from './handed-out-kinds.ts';
+
+type Followed<T> = Pick<Cache<T>, 'onChange' | 'values'>;
+
+/** The caches of handed-out records. */
+export interface HandedOutCaches {
+  readonly issued: Followed<IssuedRecord>;
+  readonly batches: Followed<BatchRecord>;
+}
 
 /** What is counted of the tokens that a key has signed and that are not blacklisted. */
 interface Tally {
@@ -14,17 +25,20 @@ interface Tally {
  * record of a key when a SigningKey is planned would hold up the event loop for a third of a microsecond each.
  */
 export class HandedOutExpirations {
-  readonly #records: Pick<Cache<IssuedRecord>, 'onChange' | 'values'>;
+  readonly #caches: HandedOutCaches;
   readonly #tallies = new Map<string, Tally>();
 
-  constructor(records: Pick<Cache<IssuedRecord>, 'onChange' | 'values'>) {
-    this.#records = records;
+  constructor(caches: HandedOutCaches) {
+    this.#caches = caches;
   }
 
-  /** Follows the cache from now on; to be called once. Returns the function that ends it. */
+  /** Follows the caches from now on; to be called once. Returns the function that ends it. */
   connect(): () => void {
-    for (const record of this.#records.values()) this.#count(record, 1);
-    return this.#records.onChange((change) => this.#onChange(change));
+    const { issued, batches } = this.#caches;
+    const stops = [this.#follow(issued, ISSUED_TOKEN_KIND), this.#follow(batches, TOKEN_BATCH_KIND)];
+    return () => {
+      for (const stop of stops) stop();
+    };
   }
 
   /** The latest expiration after `start`, both in seconds since the Unix epoch; `start` where there is none. */
@@ -37,12 +51,18 @@ export class HandedOutExpirations {
     return last;
   }
 
-  #onChange(change: CacheChange<IssuedRecord>): void {
-    if (change.old) this.#count(change.old, -1);
-    if (change.type === 'set') this.#count(change.object, 1);
+  #follow<T>(cache: Followed<T>, { records }: { records(object: T): Iterable<TokenRecord> }): () => void {
+    const count = (object: T, by: 1 | -1): void => {
+      for (const record of records(object)) this.#count(record, by);
+    };
+    for (const object of cache.values()) count(object, 1);
+    return cache.onChange((change) => {
+      if (change.old) count(change.old, -1);
+      if (change.type === 'set') count(change.object, 1);
+    });
   }
 
-  #count({ keyID, expiration, blacklistedAt }: IssuedRecord, by: 1 | -1): void {
+  #count({ keyID, expiration, blacklistedAt }: TokenRecord, by: 1 | -1): void {
     if (blacklistedAt !== undefined) return;
     const tally = this.#tallies.get(keyID) ?? { unbounded: 0, bySecond: new Map<number, number>() };
     if (expiration === undefined) tally.unbounded += by;

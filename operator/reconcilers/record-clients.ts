@@ -1,7 +1,7 @@
 import { refOf } from '../api/meta.ts';
 import type { OAuthClient } from '../api/oauth-client.ts';
 import type { IssuedRecord } from '../domain/issued-record.ts';
-import type { RecordClient } from '../domain/issued-token-plan.ts';
+import type { RecordClient } from '../domain/record-plan.ts';
 import type { Cache } from '../ports/cache.ts';
 import { getIfThere, type ResourceClient } from '../ports/kube.ts';
 

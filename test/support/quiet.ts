@@ -62,6 +62,6 @@ export const recordedMetrics = (): RecordedMetrics => {
     authenticationFailed: note('authenticationFailed'),
     judged: note('judged'),
     revocationSeen: note('revocationSeen'),
-    recordCollected: note('recordCollected'),
+    recordsCollected: note('recordsCollected'),
   };
 };

@@ -1,22 +1,28 @@
 import type { Token } from '../../api/token.ts';
+import { BATCH_INDEX, type BatchRecord, batchedIdsOf, batchOriginOf } from '../../domain/batch-record.ts';
 import { ISSUED_INDEX, type IssuedRecord } from '../../domain/issued-record.ts';
-import { RECORD_INDEX, type TokenRecord } from '../../domain/token-record.ts';
+import type { EndCounts } from '../../domain/token-end.ts';
+import { RECORD_INDEX, type RecordOrigin } from '../../domain/token-record.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import { IssuerFailure } from '../failure.ts';
 import { checkIdFilter } from '../id-filter.ts';
 import { calledOff } from '../shared-work.ts';
 import { createSlots } from '../slots.ts';
 import type { Bearer, Call, DeletedTokens, DeleteTokens } from '../use-cases.ts';
-import type { Ended, EndTarget, EndToken } from './end-token.ts';
+import type { EndTarget, EndToken } from './end-token.ts';
 import { visibleIds } from './list-tokens.ts';
 import type { Lookups } from './lookups.ts';
 
-/** Handed-out records of an owner as the API server has them now, a page at a time (a consistent read). @throws ApiError */
-export type ListOwned = (owner: string, signal: AbortSignal) => AsyncIterable<readonly IssuedRecord[]>;
+/** What holds handed-out records of an owner, as the API server has it now, a page at a time (consistent reads). @throws ApiError */
+export interface ListOwned {
+  issued(owner: string, signal: AbortSignal): AsyncIterable<readonly IssuedRecord[]>;
+  batches(owner: string, signal: AbortSignal): AsyncIterable<readonly BatchRecord[]>;
+}
 
 export interface DeleteTokensOptions {
   readonly tokens: Pick<WritableCache<Token>, 'byIndex'>;
   readonly issued: Pick<WritableCache<IssuedRecord>, 'byIndex' | 'observe'>;
+  readonly batches: Pick<WritableCache<BatchRecord>, 'byIndex' | 'observe'>;
   readonly lookups: Lookups;
   readonly listOwned: ListOwned;
   readonly endToken: EndToken;
@@ -26,20 +32,28 @@ export interface DeleteTokensOptions {
 const WORKERS = 16;
 const WRITES = { atOnce: 48, waiting: 4096 };
 
-const targetOf = ({ origin }: TokenRecord): EndTarget => origin;
+/** Each object once, with all that is to be ended of it. */
+class Targets {
+  readonly #byUid = new Map<string, EndTarget & { readonly ids: Set<string> }>();
 
-/** Each object once: any id of a declared Token is the whole Token. */
-const distinct = (targets: Iterable<EndTarget>): EndTarget[] => [
-  ...new Map([...targets].map((target) => [target.uid, target])).values(),
-];
+  add(origin: RecordOrigin, ids: Iterable<string> = []): void {
+    const known = this.#byUid.get(origin.uid);
+    if (known === undefined) this.#byUid.set(origin.uid, { ...origin, ids: new Set(ids) });
+    else for (const id of ids) known.ids.add(id);
+  }
+
+  get all(): readonly EndTarget[] {
+    return [...this.#byUid.values()];
+  }
+}
 
 /** Works on all of them, a few at a time; what fails does not keep the others from being done. */
 const endAll = async (
   targets: readonly EndTarget[],
-  end: (target: EndTarget) => Promise<Ended>,
+  end: (target: EndTarget) => Promise<EndCounts>,
   signal: AbortSignal,
 ): Promise<DeletedTokens> => {
-  const counts = { blacklisted: 0, deleted: 0, nothing: 0 };
+  const counts = { blacklisted: 0, deleted: 0 };
   let failure: unknown;
   let next = 0;
   const work = async (): Promise<void> => {
@@ -48,7 +62,9 @@ const endAll = async (
       next += 1;
       if (target === undefined) return;
       try {
-        counts[await end(target)] += 1;
+        const { blacklisted, deleted } = await end(target);
+        counts.blacklisted += blacklisted;
+        counts.deleted += deleted;
       } catch (error) {
         failure ??= error;
       }
@@ -57,7 +73,7 @@ const endAll = async (
   await Promise.all(Array.from({ length: Math.min(WORKERS, targets.length) }, work));
   if (signal.aborted) throw calledOff();
   if (failure !== undefined) throw failure;
-  return { blacklisted: counts.blacklisted, deleted: counts.deleted };
+  return counts;
 };
 
 /**
@@ -66,45 +82,50 @@ const endAll = async (
  * through another replica are among them.
  */
 export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens => {
-  const { tokens, issued, lookups, listOwned, endToken } = options;
+  const { tokens, issued, batches, lookups, listOwned, endToken } = options;
   const slots = createSlots(WRITES);
 
-  const allOf = async (owner: string, signal: AbortSignal): Promise<EndTarget[]> => {
-    const targets = new Map<string, EndTarget>();
-    const add = (target: EndTarget): void => void targets.set(target.uid, target);
+  const learn = async (owner: string, signal: AbortSignal): Promise<void> => {
     try {
-      for await (const page of listOwned(owner, signal)) {
-        for (const record of page) {
-          if (record.owner !== owner) continue;
-          issued.observe(record);
-          add(targetOf(record));
-        }
-      }
+      for await (const page of listOwned.issued(owner, signal))
+        for (const record of page) issued.observe(record);
+      for await (const page of listOwned.batches(owner, signal))
+        for (const batch of page) batches.observe(batch);
     } catch (cause) {
       throw new IssuerFailure('Unavailable', 'the tokens are not known now, try again later', { cause });
     }
-    for (const record of issued.byIndex(ISSUED_INDEX.owner, owner)) add(targetOf(record));
+  };
+
+  const allOf = async (owner: string, signal: AbortSignal): Promise<Targets> => {
+    await learn(owner, signal);
+    const targets = new Targets();
+    for (const { id, origin } of issued.byIndex(ISSUED_INDEX.owner, owner)) targets.add(origin, [id]);
+    for (const batch of batches.byIndex(BATCH_INDEX.owner, owner)) {
+      targets.add(batchOriginOf(batch), batchedIdsOf(batch, owner));
+    }
     for (const { metadata } of tokens.byIndex(RECORD_INDEX.owner, owner)) {
       const { namespace, name, uid } = metadata;
-      add({ kind: 'Token', namespace, name, uid });
+      targets.add({ kind: 'Token', namespace, name, uid });
     }
-    return [...targets.values()];
+    return targets;
   };
 
   const targetsOf = async (
     bearer: Bearer,
     ids: readonly string[],
     call: Pick<Call, 'signal'>,
-  ): Promise<EndTarget[]> => {
+  ): Promise<Targets> => {
     const visible = visibleIds(bearer, ids);
     if (visible === undefined) return allOf(bearer.owner, call.signal);
-    return distinct((await lookups.find(bearer, visible, call)).map(targetOf));
+    const targets = new Targets();
+    for (const { id, origin } of await lookups.find(bearer, visible, call)) targets.add(origin, [id]);
+    return targets;
   };
 
   return async (bearer, ids, call) => {
     checkIdFilter(ids);
     const { signal } = call;
-    const targets = await targetsOf(bearer, ids, call);
-    return endAll(targets, (target) => slots.run(() => endToken(target, signal), signal), signal);
+    const { all } = await targetsOf(bearer, ids, call);
+    return endAll(all, (target) => slots.run(() => endToken(target, signal), signal), signal);
   };
 };

@@ -1,6 +1,7 @@
 import type { ObjectRef } from '../../api/meta.ts';
 import { refOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
+import { batchNameOf, isBatchedId } from '../../domain/batch-id.ts';
 import type { IssuerSettings } from '../../domain/claims.ts';
 import { CLAIM_INDEX, isHolder } from '../../domain/client-holder.ts';
 import {
@@ -85,6 +86,10 @@ const readRecord = async (
   }
   const namespace = namespaceOf(options, claims.client_id);
   if (namespace === undefined) return undefined;
+  if (isBatchedId(jti)) {
+    const batch = await reads.batches.read({ namespace, name: batchNameOf(jti) }, signal);
+    return batch && records.ofBatch(batch, jti);
+  }
   const record = await reads.issued.read({ namespace, name: jti }, signal);
   return record?.metadata.deletionTimestamp === undefined ? record : undefined;
 };

@@ -2,6 +2,7 @@ import type { KubeObject, ObjectRef } from '../../api/meta.ts';
 import { keyOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Token } from '../../api/token.ts';
+import type { BatchRecord } from '../../domain/batch-record.ts';
 import type { IssuedRecord } from '../../domain/issued-record.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
@@ -22,6 +23,7 @@ export interface LiveReads<T> {
 export interface RegistryReads {
   readonly tokens: LiveReads<Token>;
   readonly issued: LiveReads<IssuedRecord>;
+  readonly batches: LiveReads<BatchRecord>;
   readonly clients: LiveReads<OAuthClient>;
 }
 

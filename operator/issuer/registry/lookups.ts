@@ -1,6 +1,7 @@
-import { refOf } from '../../api/meta.ts';
+import { type ObjectRef, refOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import type { TokenRecord } from '../../domain/token-record.ts';
+import { batchNameOf, isBatchedId } from '../../domain/batch-id.ts';
+import type { RecordOrigin, TokenRecord } from '../../domain/token-record.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { IssuerFailure } from '../failure.ts';
@@ -44,16 +45,19 @@ const namespacesOf = ({ clients }: LookupsOptions, { owner, client }: Bearer): s
 };
 
 /** @throws IssuerFailure `Unavailable` where a cache of records is out of step: a list from it might call good what is not */
-export const insistOnFresh = ({ tokens, issuedTokens }: Freshness): void => {
-  if (!tokens() || !issuedTokens()) throw notKnown();
+export const insistOnFresh = ({ tokens, issuedTokens, tokenBatches }: Freshness): void => {
+  if (!tokens() || !issuedTokens() || !tokenBatches()) throw notKnown();
 };
 
 /** Makes {@link Lookups}. */
 export const createLookups = (options: LookupsOptions): Lookups => {
   const { records, reads, freshness } = options;
 
-  const readAgain = ({ origin }: TokenRecord, signal: AbortSignal): Promise<unknown> =>
-    origin.kind === 'Token' ? reads.tokens.read(origin, signal) : reads.issued.read(origin, signal);
+  const readHandedOut = (ref: ObjectRef, signal: AbortSignal): Promise<unknown> =>
+    isBatchedId(ref.name) ? reads.batches.read(ref, signal) : reads.issued.read(ref, signal);
+
+  const readAgain = (origin: RecordOrigin, signal: AbortSignal): Promise<unknown> =>
+    origin.kind === 'Token' ? reads.tokens.read(origin, signal) : readHandedOut(origin, signal);
 
   /** Asks for ids of handed-out tokens that no cache knows, in every place where one may be. */
   const askFor = async (
@@ -62,23 +66,23 @@ export const createLookups = (options: LookupsOptions): Lookups => {
     { most, signal }: { most: number; signal: AbortSignal },
   ): Promise<void> => {
     const namespaces = namespacesOf(options, bearer);
-    const places = namespaces.flatMap((namespace) => ids.map((name) => ({ namespace, name })));
-    const asked = places.slice(0, most);
-    await Promise.all(asked.map((ref) => reads.issued.read(ref, signal)));
+    const names = [...new Set(ids.map((id) => (isBatchedId(id) ? batchNameOf(id) : id)))];
+    const places = namespaces.flatMap((namespace) => names.map((name) => ({ namespace, name })));
+    await Promise.all(places.slice(0, most).map((ref) => readHandedOut(ref, signal)));
   };
 
   /** Brings the caches to what the API server knows of these ids, as far as that is needed and the bound allows. */
   const learn = async (bearer: Bearer, ids: readonly string[], signal: AbortSignal): Promise<void> => {
     const unknown: string[] = [];
-    const stale: TokenRecord[] = [];
+    const stale = new Map<string, RecordOrigin>();
     for (const id of ids) {
       const record = records.find(id);
       if (record === undefined) unknown.push(id);
-      else if (!isFresh(record, freshness)) stale.push(record);
+      else if (!isFresh(record, freshness)) stale.set(record.origin.uid, record.origin);
     }
-    if (stale.length > MAX_READS) throw notKnown();
-    await Promise.all(stale.map((record) => readAgain(record, signal)));
-    if (unknown.length > 0) await askFor(bearer, unknown, { most: MAX_READS - stale.length, signal });
+    if (stale.size > MAX_READS) throw notKnown();
+    await Promise.all([...stale.values()].map((origin) => readAgain(origin, signal)));
+    if (unknown.length > 0) await askFor(bearer, unknown, { most: MAX_READS - stale.size, signal });
   };
 
   return {

@@ -1,10 +1,12 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Token } from '../../api/token.ts';
+import { batchNameOf, isBatchedId } from '../../domain/batch-id.ts';
+import { BATCH_INDEX, type BatchRecord, batchedIdsOf, batchedRecordOf } from '../../domain/batch-record.ts';
 import { declaredRecordOf, recordedIdsOf } from '../../domain/declared-records.ts';
 import { ISSUED_INDEX, type IssuedRecord } from '../../domain/issued-record.ts';
 import { clientKeyOf } from '../../domain/token-observation.ts';
 import { RECORD_INDEX, type TokenRecord } from '../../domain/token-record.ts';
-import type { Cache } from '../../ports/cache.ts';
+import type { Cache, Cacheable } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 
 /** The caches that hold records, whatever kind of resource these stand in. */
@@ -13,6 +15,8 @@ export interface RecordCaches {
   readonly tokens: Pick<Cache<Token>, 'byIndex'>;
   /** Indexed by `ISSUED_INDEX`. */
   readonly issued: Pick<Cache<IssuedRecord>, 'byIndex'>;
+  /** Indexed by `BATCH_INDEX`. */
+  readonly batches: Pick<Cache<BatchRecord>, 'byIndex'>;
   readonly clients: Pick<Cache<OAuthClient>, 'get'>;
 }
 
@@ -24,36 +28,60 @@ export interface Records {
   idsOf(owner: string): Generator<string>;
   /** The record in a declared Token. */
   ofToken(token: Token, id: string): TokenRecord | undefined;
+  /** The record in a TokenBatch. */
+  ofBatch(batch: BatchRecord, id: string): TokenRecord | undefined;
 }
 
 /** Whether a yes about that kind of record may come from its cache. */
-export const isFresh = ({ origin }: Pick<TokenRecord, 'origin'>, freshness: Freshness): boolean =>
-  origin.kind === 'Token' ? freshness.tokens() : freshness.issuedTokens();
+export const isFresh = ({ origin }: Pick<TokenRecord, 'origin'>, freshness: Freshness): boolean => {
+  switch (origin.kind) {
+    case 'Token':
+      return freshness.tokens();
+    case 'IssuedToken':
+      return freshness.issuedTokens();
+    case 'TokenBatch':
+      return freshness.tokenBatches();
+  }
+};
+
+const isThere = ({ metadata }: Cacheable): boolean => metadata.deletionTimestamp === undefined;
+
+/** What the first of some objects that are there gives. */
+const first = <T extends Cacheable>(
+  objects: Iterable<T>,
+  recordOf: (object: T) => TokenRecord | undefined,
+): TokenRecord | undefined => {
+  for (const object of objects) {
+    const record = isThere(object) ? recordOf(object) : undefined;
+    if (record) return record;
+  }
+  return undefined;
+};
 
 /** {@link Records} over the caches: nothing is kept here. */
-export const createRecords = ({ tokens, issued, clients }: RecordCaches): Records => {
-  const ofToken = (token: Token, id: string): TokenRecord | undefined =>
-    token.metadata.deletionTimestamp === undefined
-      ? declaredRecordOf(token, id, clients.get(clientKeyOf(token))?.spec.owner)
-      : undefined;
+export const createRecords = ({ tokens, issued, batches, clients }: RecordCaches): Records => {
+  const inToken = (token: Token, id: string): TokenRecord | undefined =>
+    declaredRecordOf(token, id, clients.get(clientKeyOf(token))?.spec.owner);
   return {
-    ofToken,
+    ofToken: (token, id) => (isThere(token) ? inToken(token, id) : undefined),
+    ofBatch: (batch, id) => (isThere(batch) ? batchedRecordOf(batch, id) : undefined),
     find: (id) => {
-      for (const record of issued.byIndex(ISSUED_INDEX.id, id)) {
-        if (record.metadata.deletionTimestamp === undefined) return record;
+      if (isBatchedId(id)) {
+        const named = batches.byIndex(BATCH_INDEX.name, batchNameOf(id));
+        return first(named, (batch) => batchedRecordOf(batch, id));
       }
-      for (const token of tokens.byIndex(RECORD_INDEX.id, id)) {
-        const record = ofToken(token, id);
-        if (record) return record;
-      }
-      return undefined;
+      return (
+        first(issued.byIndex(ISSUED_INDEX.id, id), (record) => record) ??
+        first(tokens.byIndex(RECORD_INDEX.id, id), (token) => inToken(token, id))
+      );
     },
     *idsOf(owner) {
-      for (const { id, metadata } of issued.byIndex(ISSUED_INDEX.owner, owner)) {
-        if (metadata.deletionTimestamp === undefined) yield id;
+      for (const record of issued.byIndex(ISSUED_INDEX.owner, owner)) if (isThere(record)) yield record.id;
+      for (const batch of batches.byIndex(BATCH_INDEX.owner, owner)) {
+        if (isThere(batch)) yield* batchedIdsOf(batch, owner);
       }
       for (const token of tokens.byIndex(RECORD_INDEX.owner, owner)) {
-        if (token.metadata.deletionTimestamp === undefined) yield* recordedIdsOf(token);
+        if (isThere(token)) yield* recordedIdsOf(token);
       }
     },
   };

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Agent, request } from 'undici';
 import { readKubeconfig } from '../../cluster/kubeconfig.ts';
 import { bodyOf, type Ref, testApi } from '../../support/api.ts';
-import { client, clientWith, issuedToken, key, token } from './objects.ts';
+import { client, clientWith, issuedToken, key, token, tokenBatch } from './objects.ts';
 
 const api = testApi();
 afterAll(api.close);
@@ -25,12 +25,13 @@ describe('a definition', () => {
     ['oauthclients', 'm2mclient'],
     ['signingkeys', 'm2mkey'],
     ['issuedtokens', 'm2missued'],
+    ['tokenbatches', 'm2mbatch'],
   ])(
     'of %s has its short name, its category and its revision, and no complaint against it',
     async (plural, shortName) => {
       const { metadata, spec, status } = bodyOf(await api.get(definition(plural)));
       expect(spec.names).toMatchObject({ plural, shortNames: [shortName], categories: ['m2moauth'] });
-      expect(metadata.annotations).toMatchObject({ 'm2moauth.dev/crd-revision': '2' });
+      expect(metadata.annotations).toMatchObject({ 'm2moauth.dev/crd-revision': '3' });
       expect(spec.scope).toBe('Namespaced');
       expect(spec.versions).toMatchObject([{ name: 'v1alpha1', subresources: { status: {} } }]);
       const conditions: { type: string }[] = status.conditions;
@@ -170,6 +171,10 @@ describe('kubectl get', () => {
     const blacklisted = { flag: true, timestamp: '2026-01-01T00:00:00Z' };
     const expiration = '2999-01-01T00:00:00Z';
     await withStatus(here(issuedToken({ tokenName: 'reports', expiration }), 'shown'), { blacklisted });
+    await withStatus(here(tokenBatch({ expiration }), 'shown'), {
+      blacklisted: { 0: '2026-01-01T00:00:00Z' },
+      blacklistedCount: 1,
+    });
     await withStatus(here(key(), 'shown'), { keys, conditions: [ready('Active')] });
   });
 
@@ -208,6 +213,12 @@ describe('kubectl get', () => {
       ['Name', 'Client', 'Owner', 'Blacklisted', 'Expires', 'Age'],
       ['Token Name', 'Key'],
       ['shown', 'app', 'alice', true, '2999-01-01T00:00:00Z', AGE, 'reports', 'a'.repeat(43)],
+    ],
+    [
+      'tokenbatches',
+      ['Name', 'Client', 'Tokens', 'Blacklisted', 'Expires', 'Age'],
+      [],
+      ['shown', 'app', 2, 1, '2999-01-01T00:00:00Z', AGE],
     ],
   ])('%s prints its columns, and some with -o wide alone', async (plural, names, wide, cells) => {
     const { columnDefinitions, rows } = await tableOf(plural);

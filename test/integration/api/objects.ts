@@ -26,6 +26,15 @@ export const issuedToken = builder('IssuedToken', {
   keyID: 'a'.repeat(43),
 });
 
+export const tokenBatch = builder('TokenBatch', {
+  clientRef: { name: 'app' },
+  clientID: 'app',
+  clientUID: '5d9b9e86-0a4e-4c0c-9d0a-3f6f9f0f6a01',
+  count: 2,
+  profiles: [{ owner: 'alice', subject: 'alice', keyID: 'a'.repeat(43) }],
+  tokens: ['0 1767225600 1767229200 nightly', '0 1767225600 0'],
+});
+
 /** A client with one method of authentication. */
 export const clientWith = (authentication: object): Ref => client({ authentication });
 

@@ -2,14 +2,23 @@ import { randomUUID } from 'node:crypto';
 import type { IssuedToken } from '../../../operator/api/issued-token.ts';
 import { API_VERSION } from '../../../operator/api/meta.ts';
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
+import type { TokenBatch } from '../../../operator/api/token-batch.ts';
 import { findJwkProblem } from '../../../operator/crypto/public-jwk.ts';
 import type { IssuerSettings } from '../../../operator/domain/claims.ts';
 import { createClientAuthentication } from '../../../operator/issuer/authentication/client-authentication.ts';
 import { createCreateToken } from '../../../operator/issuer/create-token.ts';
+import { createGroupCommit } from '../../../operator/issuer/recording/group-commit.ts';
+import { createRecordToken } from '../../../operator/issuer/recording/record-token.ts';
+import { createWriteBatch } from '../../../operator/issuer/recording/write-batch.ts';
 import type { CreateToken, TokenRequest } from '../../../operator/issuer/use-cases.ts';
 import { listWatchObjects } from '../../../operator/kube/list-watch.ts';
 import { createResourceClient } from '../../../operator/kube/resource-client.ts';
-import { ISSUED_TOKENS, OAUTH_CLIENTS, SECRETS } from '../../../operator/kube/resource-types.ts';
+import {
+  ISSUED_TOKENS,
+  OAUTH_CLIENTS,
+  SECRETS,
+  TOKEN_BATCHES,
+} from '../../../operator/kube/resource-types.ts';
 import { createReviewToken } from '../../../operator/kube/token-reviews.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import { getIfThere } from '../../../operator/ports/kube.ts';
@@ -34,6 +43,7 @@ export interface DoorReplica {
   readonly kube: TestKube;
   readonly createToken: CreateToken;
   readonly recorded: IssuedToken[];
+  readonly batches: TokenBatch[];
 }
 
 /** A namespace of a real API server, its clients, and replicas that hand out tokens there. */
@@ -72,6 +82,7 @@ export class DoorStage implements AsyncDisposable {
     const secrets = createResourceClient<Secret>(client, SECRETS);
     const clients = createResourceClient<OAuthClient>(client, OAUTH_CLIENTS);
     const recorded: IssuedToken[] = [];
+    const batches: TokenBatch[] = [];
     const authentication = createClientAuthentication({
       ...around,
       settings,
@@ -88,10 +99,21 @@ export class DoorStage implements AsyncDisposable {
       ...authentication,
       settings,
       keyring: this.keyring,
-      records: createResourceClient<IssuedToken>(client, ISSUED_TOKENS),
-      onRecorded: (record) => void recorded.push(record),
+      recordToken: createRecordToken({
+        records: createResourceClient<IssuedToken>(client, ISSUED_TOKENS),
+        onRecorded: (record) => void recorded.push(record),
+        placeRecord: createGroupCommit({
+          writeBatch: createWriteBatch({
+            batches: createResourceClient<TokenBatch>(client, TOKEN_BATCHES),
+            onRecorded: (batch) => void batches.push(batch),
+            clock: systemClock,
+          }),
+          newID: randomUUID,
+          soon: setImmediate,
+        }),
+        newID: randomUUID,
+      }),
       isClockUsable: () => true,
-      newID: randomUUID,
     });
     const ending = new AbortController();
     informer.start(ending.signal);
@@ -103,7 +125,7 @@ export class DoorStage implements AsyncDisposable {
       await informer.stopped();
       await kube.close();
     });
-    return { kube, createToken, recorded };
+    return { kube, createToken, recorded, batches };
   }
 
   /** Makes a client that holds its client ID, and waits until every replica knows it. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from '@jest/globals';
 import { API_VERSION } from '../../../operator/api/meta.ts';
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
-import { wireIssuedTokens } from '../../../operator/compose/issued-tokens.ts';
+import { wireIssuedTokens } from '../../../operator/compose/handed-out-records.ts';
 import { ISSUED_INDEXERS, type IssuedRecord } from '../../../operator/domain/issued-record.ts';
 import { floorSeconds, formatTime } from '../../../operator/domain/timestamps.ts';
 import type { KubeClient } from '../../../operator/kube/client.ts';
@@ -68,7 +68,7 @@ export class IssuedTokenStage implements AsyncDisposable {
   }
 
   /** What was counted: `[why]` of each collection, or `[]` of each blacklisting. */
-  counted(metric: 'recordCollected'): unknown[][] {
+  counted(metric: 'recordsCollected'): unknown[][] {
     return this.kube.metrics.calls.filter(([name]) => name === metric).map(([, ...rest]) => rest);
   }
 

@@ -114,7 +114,7 @@ describe('a record that changes between plan and write meets a conflict, and is 
     await stage.pass(MINUTE + TTL.afterExpiry);
     await stage.left();
     await stage.idle();
-    expect(stage.counted('recordCollected')).toEqual([]);
+    expect(stage.counted('recordsCollected')).toEqual([]);
   });
 });
 

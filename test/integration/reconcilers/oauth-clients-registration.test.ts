@@ -51,6 +51,7 @@ describe('a client ID', () => {
     await stage.create('second', shared, stage.otherNamespace);
     const second = await stage.reason('second', 'Ready', 'ClientIDConflict', stage.otherNamespace);
     expect(second.status.clientID).toBeUndefined();
+    await stage.idle();
     expect(stage.events.map(({ type, reason }) => `${type} ${reason}`)).toEqual(['Warning ClientIDConflict']);
     await stage.api.delete(stage.ref('OAuthClient', 'first'));
     await stage.idle();

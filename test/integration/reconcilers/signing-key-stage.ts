@@ -2,6 +2,7 @@ import { expect } from '@jest/globals';
 import { API_VERSION } from '../../../operator/api/meta.ts';
 import type { KeyEntry, SigningKey } from '../../../operator/api/signing-key.ts';
 import { joseKeyPairs } from '../../../operator/crypto/key-pairs.ts';
+import type { BatchRecord } from '../../../operator/domain/batch-record.ts';
 import { SIGNING_KEY_LABEL } from '../../../operator/domain/key-secrets.ts';
 import { IssuerKeyring } from '../../../operator/issuer/keys/keyring.ts';
 import { listWatchObjects } from '../../../operator/kube/list-watch.ts';
@@ -20,6 +21,7 @@ import {
 } from '../../../operator/reconcilers/signing-key-triggers.ts';
 import { SigningKeyReconciler } from '../../../operator/reconcilers/signing-keys.ts';
 import { Controller } from '../../../operator/runtime/controller.ts';
+import { ObjectStore } from '../../../operator/runtime/object-store.ts';
 import { bodyOf, type KubeObject, type TestApi, testApi } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -71,7 +73,10 @@ export class SigningKeyStage implements AsyncDisposable {
     const { namespace, clock } = this;
     const { around, named, ...informersByKind } = buildCaches(this.kube, namespace);
     const { signingKeys, tokens, records, secrets, configMaps } = informersByKind;
-    const handedOut = new HandedOutExpirations(records.cache);
+    const handedOut = new HandedOutExpirations({
+      issued: records.cache,
+      batches: new ObjectStore<BatchRecord>({ log }),
+    });
     handedOut.connect();
     const keyPairs = joseKeyPairs();
     const secretClient = createResourceClient<Secret>(client, SECRETS);

@@ -2,11 +2,12 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { IssuedRecord } from '../../../operator/domain/issued-record.ts';
 import {
+  type BlacklistedStatus,
   type IssuedTokenObservation,
-  type IssuedTokenPlan,
   planIssuedToken,
   replayableUntil,
 } from '../../../operator/domain/issued-token-plan.ts';
+import type { RecordPlan } from '../../../operator/domain/record-plan.ts';
 import { secondsOf } from '../../../operator/domain/timestamps.ts';
 import { DERIVED_ID, makeRecord, observe, RANDOM_ID, type RecordTraits } from './issued-world.ts';
 
@@ -38,6 +39,8 @@ const observations = fc
   .map(([record, at, more]) => observe(record, at, more as Partial<IssuedTokenObservation>));
 
 /** The record as the API server has it once a plan's status is written; undefined once it is collected. */
+type IssuedTokenPlan = RecordPlan<BlacklistedStatus>;
+
 const applied = (record: IssuedRecord, plan: IssuedTokenPlan): IssuedRecord | undefined => {
   if (plan.kind === 'collect') return undefined;
   if (plan.kind !== 'blacklist') return record;

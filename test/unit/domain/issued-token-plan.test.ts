@@ -1,17 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import { REPLAY_WINDOW_SECONDS } from '../../../operator/domain/issued-token.ts';
-import {
-  type IssuedTokenObservation,
-  type IssuedTokenPlan,
-  planIssuedToken,
-} from '../../../operator/domain/issued-token-plan.ts';
+import { type IssuedTokenObservation, planIssuedToken } from '../../../operator/domain/issued-token-plan.ts';
+import type { RecordPlan } from '../../../operator/domain/record-plan.ts';
 import { BEGIN, DAY, DERIVED_ID, HOUR, observe, type RecordTraits } from './issued-world.ts';
 
 type Rest = Partial<IssuedTokenObservation>;
 type Row = readonly [name: string, traits: RecordTraits, at: number, rest?: Rest];
 
 /** Times of a plan as seconds since {@link BEGIN}. */
-const planOf = (traits: RecordTraits, at: number, rest: Rest = {}): IssuedTokenPlan => {
+const planOf = (traits: RecordTraits, at: number, rest: Rest = {}): RecordPlan => {
   const plan = planIssuedToken(observe(traits, at, rest));
   if (plan.kind !== 'wait' || plan.requeueAt === undefined) return plan;
   return { kind: 'wait', requeueAt: plan.requeueAt / 1000 - BEGIN };

@@ -9,7 +9,7 @@ const ID = '00000000-0000-4000-8000-000000000001';
 const DERIVED = uuidV5(TOKEN_UID, 'an assertion');
 const REVOKED = { version: 3, blacklisted: { flag: true, timestamp: '2026-01-01T00:00:10Z' } };
 const NOW = EXPIRES - 10;
-const BLACKLIST = { kind: 'blacklist' };
+const BLACKLIST = { kind: 'write' };
 const DELETE = { kind: 'delete' };
 const NOTHING = { kind: 'nothing' };
 
@@ -59,7 +59,8 @@ describe('a handed-out token', () => {
 
   test('is blacklisted with the time and the next version', () => {
     expect(planIssuedTokenEnd(record(ID, {}, { status: { version: 4 } }), NOW)).toEqual({
-      kind: 'blacklist',
+      kind: 'write',
+      counts: { blacklisted: 1, deleted: 0 },
       status: { version: 5, blacklisted: { flag: true, timestamp: '2026-01-01T00:59:50Z' } },
     });
   });
@@ -102,7 +103,8 @@ describe('a declared Token', () => {
   test('keeps the rest of its status', () => {
     const token = declaredToken();
     expect(planTokenEnd(token, NOW)).toEqual({
-      kind: 'blacklist',
+      kind: 'write',
+      counts: { blacklisted: 1, deleted: 0 },
       status: {
         ...token.status,
         version: 2,

@@ -8,6 +8,7 @@ import { createAuthenticationFailures } from '../../../operator/issuer/authentic
 import { createFailureLimit } from '../../../operator/issuer/authentication/failure-limit.ts';
 import { createCreateToken } from '../../../operator/issuer/create-token.ts';
 import { refused } from '../../../operator/issuer/failure.ts';
+import { createRecordToken } from '../../../operator/issuer/recording/record-token.ts';
 import type { AuthenticatedClient, TokenRequest } from '../../../operator/issuer/use-cases.ts';
 import { ApiError, EXCEEDED_QUOTA, type NewObject } from '../../../operator/ports/kube.ts';
 import type { Signer } from '../../../operator/ports/signing.ts';
@@ -83,15 +84,20 @@ const build = () => {
     failures: createAuthenticationFailures({ limit: createFailureLimit({ clock }), log, metrics }),
     settings,
     keyring: { active: () => active },
-    records: {
-      create: (record, options) => {
-        created.push(record);
-        return create(record, options?.signal);
+    recordToken: createRecordToken({
+      records: {
+        create: (record, options) => {
+          created.push(record);
+          return create(record, options?.signal);
+        },
       },
-    },
-    onRecorded: (record) => void observed.push(record),
+      onRecorded: (record) => void observed.push(record),
+      placeRecord: () => {
+        throw new Error('the client is no batched one');
+      },
+      newID: () => idOf(ids++),
+    }),
     isClockUsable: () => isClockUsable,
-    newID: () => idOf(ids++),
     clock,
     metrics,
   });

@@ -34,7 +34,7 @@ const revoke = (jwt: string, options: Partial<RevokeTokenOptions> = {}) =>
     judge: (text) => stage.judge(text),
     endToken: async (target) => {
       ended.push(target);
-      return 'blacklisted';
+      return { blacklisted: 1, deleted: 0 };
     },
     ...options,
   })(jwt, CREDENTIALS, { address: '192.0.2.1', signal: patient });
@@ -44,7 +44,9 @@ const NOTHING = { clientID: 'app', id: undefined };
 describe('the client’s own token', () => {
   test('is ended', async () => {
     expect(await revoke(jwtOf(claimsOf(ID)))).toEqual({ clientID: 'app', id: ID });
-    expect(ended).toEqual([{ kind: 'IssuedToken', namespace: 'team', name: ID, uid: `uid-of-${ID}` }]);
+    expect(ended).toEqual([
+      { kind: 'IssuedToken', namespace: 'team', name: ID, uid: `uid-of-${ID}`, ids: new Set([ID]) },
+    ]);
   });
 
   test.each([
@@ -58,7 +60,9 @@ describe('the client’s own token', () => {
   });
 
   test('that another ended first is not this call’s', async () => {
-    expect(await revoke(jwtOf(claimsOf(ID)), { endToken: async () => 'nothing' })).toEqual(NOTHING);
+    expect(
+      await revoke(jwtOf(claimsOf(ID)), { endToken: async () => ({ blacklisted: 0, deleted: 0 }) }),
+    ).toEqual(NOTHING);
   });
 
   test('that can not be ended now is not said to be', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { BatchRecord } from '../../../operator/domain/batch-record.ts';
 import { ISSUED_INDEXERS, type IssuedRecord } from '../../../operator/domain/issued-record.ts';
 import { HandedOutExpirations } from '../../../operator/reconcilers/handed-out-expirations.ts';
 import { ObjectStore } from '../../../operator/runtime/object-store.ts';
@@ -12,6 +13,9 @@ const storeOf = (...records: readonly RecordTraits[]) => {
   for (const [n, traits] of records.entries()) store.apply(makeRecord({ id: idOf(n), ...traits }));
   return store;
 };
+
+const following = (issued: ObjectStore<IssuedRecord>) =>
+  new HandedOutExpirations({ issued, batches: new ObjectStore<BatchRecord>({ log: recordedLog() }) });
 
 /** Seconds since {@link BEGIN}, `never`, or undefined where no token expires after that. */
 const lastOf = (expirations: HandedOutExpirations, kid = 'k', start = 0): number | 'never' | undefined => {
@@ -28,14 +32,14 @@ test.each<[string, RecordTraits[], number | 'never' | undefined]>([
   ['an expired token has', [{ expiresAt: 0 }], undefined],
   ['a token has, beside one of another key', [{ expiresAt: 60 }, { expiresAt: 90, keyID: 'other' }], 60],
 ])('a key that %s', (_, records, expected) => {
-  const expirations = new HandedOutExpirations(storeOf(...records));
+  const expirations = following(storeOf(...records));
   expirations.connect();
   expect(lastOf(expirations)).toEqual(expected);
 });
 
 test('counts what comes, changes and goes, until it is ended', () => {
   const store = storeOf();
-  const expirations = new HandedOutExpirations(store);
+  const expirations = following(store);
   const end = expirations.connect();
   store.apply(makeRecord({ id: idOf(1) }));
   store.apply(makeRecord({ id: idOf(2), expiresAt: 60 }));
@@ -61,7 +65,7 @@ test('whatever happens, it says what a look at every record would', () => {
   fc.assert(
     fc.property(fc.array(event, { maxLength: 40 }), fc.constantFrom(0, 15, 25), (events, start) => {
       const store = storeOf();
-      const expirations = new HandedOutExpirations(store);
+      const expirations = following(store);
       expirations.connect();
       for (const [n, { gone, ...traits }] of events.entries()) {
         const record = makeRecord({ ...traits, resourceVersion: String(n + 2) });
@@ -81,7 +85,7 @@ test('whatever happens, it says what a look at every record would', () => {
 
 test('of a key that has signed a hundred thousand tokens, no record is looked at', () => {
   const store = storeOf({ expiresAt: 60 });
-  const expirations = new HandedOutExpirations(store);
+  const expirations = following(store);
   expirations.connect();
   store.values = () => {
     throw new Error('looked at');

@@ -3,6 +3,7 @@ import { API_VERSION, keyOf, type ObjectRef } from '../../../../operator/api/met
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import { TOKEN_CLAIM } from '../../../../operator/api/reserved-claims.ts';
 import type { Token, TokenStatus } from '../../../../operator/api/token.ts';
+import { BATCH_INDEXERS, type BatchRecord } from '../../../../operator/domain/batch-record.ts';
 import {
   ISSUED_INDEXERS,
   type IssuedRecord,
@@ -34,7 +35,9 @@ export const EXPIRES = START_SECONDS + 3600;
 export const KID = 'key-1';
 export const TOKEN_UID = 'd9a1b6a5-0ad1-4f3e-9a55-000000000001';
 
-type Kind = 'tokens' | 'issued' | 'clients';
+type Kind = 'tokens' | 'issued' | 'batches' | 'clients';
+
+type Stored = Token | IssuedRecord | BatchRecord | OAuthClient;
 
 /** A handed-out token's record, of the client `app`. */
 export const issuedToken = (
@@ -110,12 +113,19 @@ export class RegistryStage {
   readonly metrics = recordedMetrics();
   readonly tokens = new ObjectStore<Token>({ log: recordedLog(), indexers: TOKEN_INDEXERS });
   readonly issued = new ObjectStore<IssuedRecord>({ log: recordedLog(), indexers: ISSUED_INDEXERS });
+  readonly batches = new ObjectStore<BatchRecord>({ log: recordedLog(), indexers: BATCH_INDEXERS });
   readonly clients = new ObjectStore<OAuthClient>({ log: recordedLog(), indexers: CLIENT_INDEXERS });
   /** What the API server has. */
-  readonly live = new Map<string, Token | IssuedRecord | OAuthClient>();
+  readonly live = new Map<string, Stored>();
   /** Reads that reached it. */
   readonly asked: string[] = [];
-  readonly fresh: Record<Kind | 'keys', boolean> = { tokens: true, issued: true, clients: true, keys: true };
+  readonly fresh: Record<Kind | 'keys', boolean> = {
+    tokens: true,
+    issued: true,
+    batches: true,
+    clients: true,
+    keys: true,
+  };
   isReachable = true;
   isClockUsable = true;
   readonly reads: RegistryReads;
@@ -123,12 +133,13 @@ export class RegistryStage {
   readonly freshness = {
     tokens: () => this.fresh.tokens,
     issuedTokens: () => this.fresh.issued,
+    tokenBatches: () => this.fresh.batches,
     clients: () => this.fresh.clients,
     signingKeys: () => this.fresh.keys,
   };
 
   constructor() {
-    for (const store of [this.tokens, this.issued, this.clients]) store.markSynced();
+    for (const store of [this.tokens, this.issued, this.batches, this.clients]) store.markSynced();
     this.clients.observe(clientWith(undefined));
     const slots = createSlots(LIVE_READS);
     const reading =
@@ -147,6 +158,12 @@ export class RegistryStage {
         slots,
         clock,
       }),
+      batches: createLiveReads<BatchRecord>({
+        cache: this.batches,
+        readObject: reading('batches'),
+        slots,
+        clock,
+      }),
       clients: createLiveReads<OAuthClient>({
         cache: this.clients,
         readObject: reading('clients'),
@@ -162,7 +179,7 @@ export class RegistryStage {
   }
 
   /** Puts an object where only a live read finds it. */
-  store(kind: Kind, object: Token | IssuedRecord | OAuthClient): void {
+  store(kind: Kind, object: Stored): void {
     this.live.set(`${kind} ${keyOf(object.metadata)}`, object);
   }
 

@@ -1,23 +1,22 @@
 import { keyOf } from '../api/meta.ts';
 import type { OAuthClient } from '../api/oauth-client.ts';
-import { ISSUED_INDEX, type IssuedRecord } from '../domain/issued-record.ts';
-import { isRevocationAsked } from '../domain/token-record.ts';
+import { HANDED_OUT_INDEX, type HandedOut } from '../domain/handed-out.ts';
 import type { Cache, CacheChange } from '../ports/cache.ts';
 import type { Keyring } from '../ports/signing.ts';
 import { BulkQueue, type KeySink } from '../runtime/bulk-queue.ts';
-import { planRecord, type RecordSources } from './issued-tokens.ts';
+import { planRecord, type RecordSources } from './handed-out-records.ts';
 import type { RecordSchedule } from './record-schedule.ts';
 
-/** What tells that a record has to be looked at again. */
-export type IssuedTokenTriggerOptions = RecordSources & {
-  readonly records: Cache<IssuedRecord>;
+/** What tells that records have to be looked at again. */
+export type HandedOutTriggerOptions<T extends HandedOut> = RecordSources<T> & {
+  readonly records: Cache<T>;
   readonly clients: Pick<Cache<OAuthClient>, 'onChange'>;
   readonly keyring: Pick<Keyring, 'phase' | 'onChange'>;
   readonly queue: KeySink;
   readonly schedule: Pick<RecordSchedule, 'add' | 'delete' | 'stop'>;
 };
 
-function* keysOf(records: Iterable<IssuedRecord>): Generator<string> {
+function* keysOf(records: Iterable<HandedOut>): Generator<string> {
   for (const { metadata } of records) yield keyOf(metadata);
 }
 
@@ -26,15 +25,15 @@ function* keysOf(records: Iterable<IssuedRecord>): Generator<string> {
  * that are made in a second nearly all just wait for their time, which costs an entry in the schedule. Before this replica
  * leads nothing is looked at.
  */
-export class IssuedTokenTriggers {
-  readonly #options: IssuedTokenTriggerOptions;
+export class HandedOutTriggers<T extends HandedOut> {
+  readonly #options: HandedOutTriggerOptions<T>;
   readonly #bulk: BulkQueue;
   /** Of records that are there, without those that are compromised already. */
   readonly #kids = new Set<string>();
   #stops: (() => void)[] = [];
   #isLeading = false;
 
-  constructor(options: IssuedTokenTriggerOptions) {
+  constructor(options: HandedOutTriggerOptions<T>) {
     this.#options = options;
     this.#bulk = new BulkQueue({ add: (key, priority) => this.#sift(key, priority) }, options.clock);
   }
@@ -63,20 +62,21 @@ export class IssuedTokenTriggers {
   }
 
   #sift(key: string, priority: 'high' | 'normal' | 'low' = 'normal'): void {
-    const { records, keyring, queue, schedule } = this.#options;
+    const { kind, records, keyring, queue, schedule } = this.#options;
     const record = records.get(key);
     if (record === undefined) return;
-    if (keyring.phase(record.keyID) !== 'Compromised') this.#kids.add(record.keyID);
+    for (const { keyID } of kind.records(record)) {
+      if (keyring.phase(keyID) !== 'Compromised') this.#kids.add(keyID);
+    }
     const plan = planRecord(this.#options, record);
     if (plan.kind !== 'wait') queue.add(key, priority);
     else if (plan.requeueAt !== undefined) schedule.add(key, plan.requeueAt);
   }
 
-  /** A revocation that somebody asks for does not wait behind what is collected. */
-  #onRecord(change: CacheChange<IssuedRecord>): void {
+  #onRecord(change: CacheChange<T>): void {
     if (!this.#isLeading) return;
     if (change.type === 'delete') this.#options.schedule.delete(change.key);
-    else this.#sift(change.key, isRevocationAsked(change.object) ? 'high' : 'normal');
+    else this.#sift(change.key, this.#options.kind.isUrgent(change.object) ? 'high' : 'normal');
   }
 
   /** Records of a client that is gone, or was made anew under its name. */
@@ -84,7 +84,7 @@ export class IssuedTokenTriggers {
     const isAnother = change.type === 'delete' || change.old === undefined;
     if (!this.#isLeading || !isAnother) return;
     const { records } = this.#options;
-    this.#bulk.add(keysOf(records.byIndex(ISSUED_INDEX.client, change.key)), `client ${change.key}`);
+    this.#bulk.add(keysOf(records.byIndex(HANDED_OUT_INDEX.client, change.key)), `client ${change.key}`);
   }
 
   #onKeyring(): void {
@@ -92,8 +92,8 @@ export class IssuedTokenTriggers {
     const { records, keyring } = this.#options;
     for (const kid of this.#kids) {
       const isCompromised = keyring.phase(kid) === 'Compromised';
-      if (isCompromised) this.#bulk.add(keysOf(records.byIndex(ISSUED_INDEX.kid, kid)), `kid ${kid}`);
-      if (isCompromised || records.countByIndex(ISSUED_INDEX.kid, kid) === 0) this.#kids.delete(kid);
+      if (isCompromised) this.#bulk.add(keysOf(records.byIndex(HANDED_OUT_INDEX.kid, kid)), `kid ${kid}`);
+      if (isCompromised || records.countByIndex(HANDED_OUT_INDEX.kid, kid) === 0) this.#kids.delete(kid);
     }
   }
 }

@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { ISSUED_INDEXERS, type IssuedRecord } from '../../../operator/domain/issued-record.ts';
 import { ApiError } from '../../../operator/ports/kube.ts';
-import { IssuedTokenReconciler } from '../../../operator/reconcilers/issued-tokens.ts';
+import { ISSUED_TOKEN_KIND } from '../../../operator/reconcilers/handed-out-kinds.ts';
+import { HandedOutReconciler } from '../../../operator/reconcilers/handed-out-records.ts';
 import { RecordClients } from '../../../operator/reconcilers/record-clients.ts';
 import { ObjectStore } from '../../../operator/runtime/object-store.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -9,7 +10,6 @@ import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
 import {
   HOUR,
   makeRecord,
-  makeStored,
   RANDOM_ID,
   type RecordTraits,
   recordClient,
@@ -28,11 +28,12 @@ const setUp = (traits: RecordTraits) => {
   records.apply(makeRecord(traits));
   const scheduled: [string, number][] = [];
   const clients = { get: () => recordClient() };
-  const reconciler = new IssuedTokenReconciler({
+  const reconciler = new HandedOutReconciler({
+    kind: ISSUED_TOKEN_KIND,
     records,
     recordClients: new RecordClients({ clients, clientClient: { get: async () => recordClient() } }),
-    recordClient: {
-      updateStatus: async () => makeStored({ ...traits, blacklistedAt: 0, version: 1, resourceVersion: '2' }),
+    objects: {
+      writeStatus: async () => makeRecord({ ...traits, blacklistedAt: 0, version: 1, resourceVersion: '2' }),
       delete: async () => {
         throw new ApiError('it is gone', { status: 404, reason: 'NotFound' });
       },
@@ -88,7 +89,7 @@ test('the log names a blacklisted token, its client, key and cause, and nothing 
         name: RANDOM_ID,
         client: 'n/app',
         cause: 'Revoked',
-        kid: 'k',
+        kids: ['k'],
       },
     },
   ]);

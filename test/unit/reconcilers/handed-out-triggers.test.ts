@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
 import { ISSUED_INDEXERS, type IssuedRecord } from '../../../operator/domain/issued-record.ts';
-import { IssuedTokenTriggers } from '../../../operator/reconcilers/issued-token-triggers.ts';
+import { ISSUED_TOKEN_KIND } from '../../../operator/reconcilers/handed-out-kinds.ts';
+import { HandedOutTriggers } from '../../../operator/reconcilers/handed-out-triggers.ts';
 import { RecordClients } from '../../../operator/reconcilers/record-clients.ts';
 import { RecordSchedule } from '../../../operator/reconcilers/record-schedule.ts';
 import { ObjectStore } from '../../../operator/runtime/object-store.ts';
@@ -34,11 +35,12 @@ class Desk {
     clock: this.clock,
     isClockUsable: () => true,
   });
-  readonly triggers: IssuedTokenTriggers;
+  readonly triggers: HandedOutTriggers<IssuedRecord>;
 
   constructor() {
     const { clock, clients, records, schedule } = this;
-    this.triggers = new IssuedTokenTriggers({
+    this.triggers = new HandedOutTriggers({
+      kind: ISSUED_TOKEN_KIND,
       records,
       clients,
       clock,

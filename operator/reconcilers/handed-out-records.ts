@@ -1,67 +1,68 @@
-import type { IssuedToken } from '../api/issued-token.ts';
 import { keyOf } from '../api/meta.ts';
-import { type IssuedRecord, issuedRecordOf } from '../domain/issued-record.ts';
-import {
-  type CollectionSettings,
-  type CollectReason,
-  type IssuedTokenPlan,
-  planIssuedToken,
-  type RecordClient,
-} from '../domain/issued-token-plan.ts';
+import type { HandedOut } from '../domain/handed-out.ts';
+import type { CollectionSettings, CollectReason, RecordClient, RecordPlan } from '../domain/record-plan.ts';
+import type { TokenRecord } from '../domain/token-record.ts';
 import type { WritableCache } from '../ports/cache.ts';
 import type { Clock } from '../ports/clock.ts';
-import { isNotFound, type ResourceClient } from '../ports/kube.ts';
+import type { DecodedClient } from '../ports/decoded-client.ts';
+import { isNotFound } from '../ports/kube.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { Keyring } from '../ports/signing.ts';
 import { DONE, type Verdict } from '../runtime/controller.ts';
+import type { HandedOutKind } from './handed-out-kinds.ts';
 import type { RecordClients } from './record-clients.ts';
 import type { RecordSchedule } from './record-schedule.ts';
 
 /** What a plan for a record is made from, besides the record. */
-export interface RecordSources {
+export interface RecordSources<T extends HandedOut> {
+  readonly kind: HandedOutKind<T>;
   readonly recordClients: Pick<RecordClients, 'of'>;
   readonly keyring: Pick<Keyring, 'phase'>;
   readonly settings: CollectionSettings;
   readonly clock: Clock;
 }
 
-/** All that the reconciler of IssuedTokens works with. */
-export type IssuedTokenReconcilerOptions = RecordSources & {
-  readonly records: WritableCache<IssuedRecord>;
+/** All that a reconciler of handed-out records works with. */
+export type HandedOutReconcilerOptions<T extends HandedOut> = RecordSources<T> & {
+  readonly records: WritableCache<T>;
   readonly recordClients: RecordClients;
-  readonly recordClient: Pick<ResourceClient<IssuedToken>, 'updateStatus' | 'delete'>;
+  readonly objects: Pick<DecodedClient<T>, 'writeStatus' | 'delete'>;
   readonly schedule: Pick<RecordSchedule, 'add'>;
-  readonly metrics: Pick<Metrics, 'recordCollected'>;
+  readonly metrics: Pick<Metrics, 'recordsCollected'>;
   readonly log: Log;
 };
 
 /** Plans a record from what is known without asking anybody, unless the API server has said something of its client. */
-export const planRecord = (
-  { recordClients, keyring, settings, clock }: RecordSources,
-  record: IssuedRecord,
+export const planRecord = <T extends HandedOut>(
+  { kind, recordClients, keyring, settings, clock }: RecordSources<T>,
+  record: T,
   client: RecordClient = recordClients.of(record),
-): IssuedTokenPlan =>
-  planIssuedToken({ record, client, keyPhase: keyring.phase(record.keyID), settings, now: clock.now() });
+): RecordPlan =>
+  kind.plan(record, { client, keyPhase: (kid) => keyring.phase(kid), settings, now: clock.now() });
 
-const fieldsOf = ({ id, client, metadata }: IssuedRecord) => ({
+const fieldsOf = ({ client, metadata }: HandedOut) => ({
   namespace: metadata.namespace,
-  name: id,
+  name: metadata.name,
   client,
 });
 
+const kidsOf = (records: Iterable<TokenRecord>): string[] => [
+  ...new Set([...records].map(({ keyID }) => keyID)),
+];
+
 /**
- * Keeps the records of handed-out tokens (contract §2.2): writes down revocations, collects what is past its time. Needs
- * get, list, watch, delete of issuedtokens; update of issuedtokens/status; get of oauthclients. No Events: at thousands of
+ * Keeps the records of handed-out tokens of one kind (contract §2.2, §2.3): writes down revocations, collects what is past its
+ * time. Needs get, list, watch, delete of the kind; update of its status; get of oauthclients. No Events: at thousands of
  * records a second each would be one write more (docs/decisions/0006).
  */
-export class IssuedTokenReconciler {
-  readonly #options: IssuedTokenReconcilerOptions;
+export class HandedOutReconciler<T extends HandedOut> {
+  readonly #options: HandedOutReconcilerOptions<T>;
   readonly #log: Log;
 
-  constructor(options: IssuedTokenReconcilerOptions) {
+  constructor(options: HandedOutReconcilerOptions<T>) {
     this.#options = options;
-    this.#log = options.log.child({ kind: 'IssuedToken' });
+    this.#log = options.log.child({ kind: options.kind.name });
   }
 
   /**
@@ -94,39 +95,33 @@ export class IssuedTokenReconciler {
 
   /** What comes next, the change of the cache tells. */
   async #blacklist(
-    record: IssuedRecord,
-    { cause, status }: Extract<IssuedTokenPlan, { kind: 'blacklist' }>,
+    record: T,
+    { cause, status }: Extract<RecordPlan, { kind: 'blacklist' }>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { records, recordClient } = this.#options;
-    const { name, namespace, uid, resourceVersion } = record.metadata;
+    const { kind, records, objects } = this.#options;
     try {
-      const answer = await recordClient.updateStatus(
-        { metadata: { name, namespace, uid, resourceVersion }, status },
-        { signal },
-      );
-      records.observe(issuedRecordOf(answer));
+      records.observe(await objects.writeStatus(record, status, signal));
     } catch (error) {
       // Deleted meanwhile, which revokes it as well.
       if (isNotFound(error)) return;
       throw error;
     }
-    this.#log.info('blacklisted', { ...fieldsOf(record), cause, kid: record.keyID });
+    this.#log.info('blacklisted', { ...fieldsOf(record), cause, kids: kidsOf(kind.records(record)) });
   }
 
-  async #collect(record: IssuedRecord, why: CollectReason, signal: AbortSignal): Promise<void> {
-    const { records, recordClient, metrics } = this.#options;
-    const { uid, resourceVersion } = record.metadata;
+  async #collect(record: T, why: CollectReason, signal: AbortSignal): Promise<void> {
+    const { kind, records, objects, metrics } = this.#options;
     let isOurs = true;
     try {
-      await recordClient.delete(record.metadata, { uid, resourceVersion }, { signal });
+      await objects.delete(record, signal);
     } catch (error) {
       if (!isNotFound(error)) throw error;
       isOurs = false;
     }
-    records.forget(keyOf(record.metadata), uid);
+    records.forget(keyOf(record.metadata), record.metadata.uid);
     if (!isOurs) return;
-    metrics.recordCollected(why);
+    metrics.recordsCollected(why, [...kind.records(record)].length);
     this.#log.debug('collected', { ...fieldsOf(record), why });
   }
 }

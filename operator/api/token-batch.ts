@@ -1,0 +1,151 @@
+import { z } from 'zod';
+import { grantedAudiences } from './audience.ts';
+import { type CelRule, celHas } from './cel-rule.ts';
+import type { Immutable, Resource } from './meta.ts';
+import { grantedScopes } from './scope.ts';
+import { time } from './time.ts';
+import { MAX_TOKEN_AUDIENCES } from './token-spec.ts';
+import { neverFalling } from './transitions.ts';
+
+/** Records that a TokenBatch holds at most: the last byte of a `jti` is its record's position. */
+export const MAX_BATCH_RECORDS = 256;
+
+const text = (max: number, description: string) => z.string().min(1).max(max).meta({ description });
+
+/** What many records say alike. */
+export const TokenProfileSchema = z
+  .object({
+    audience: grantedAudiences("The JWT's aud.", MAX_TOKEN_AUDIENCES).optional(),
+    scope: grantedScopes("The JWT's scope.").optional(),
+    owner: text(512, 'Owner of the token.'),
+    subject: text(512, "The JWT's sub."),
+    keyID: text(64, 'kid of the key that signed the JWT.'),
+  })
+  .meta({ description: 'What the records that name this profile say alike.' });
+
+/** `spec` of a TokenBatch (contract §2.3): whole after one write. */
+export const TokenBatchSpecSchema = z
+  .object({
+    clientRef: z
+      .object({ name: text(253, 'Name of the OAuthClient, in the same namespace.') })
+      .meta({ description: 'The OAuthClient whose tokens these are.' }),
+    clientID: text(253, "The JWTs' client_id."),
+    clientUID: text(64, 'metadata.uid of the OAuthClient.'),
+    count: z
+      .int()
+      .min(1)
+      .max(MAX_BATCH_RECORDS)
+      .meta({ description: 'How many records this holds.', format: 'int32' }),
+    expiration: time('When the last of the JWTs expires; absent where one never does.').optional(),
+    profiles: z.array(TokenProfileSchema).min(1).max(MAX_BATCH_RECORDS).meta({
+      description: 'What records say alike, each distinct one once.',
+      'x-kubernetes-list-type': 'atomic',
+    }),
+    tokens: z
+      .array(
+        z
+          .string()
+          .max(320)
+          .regex(/^[0-9]{1,3} [0-9]{1,12} [0-9]{1,12}( .{1,253})?$/u)
+          .meta({
+            description:
+              'Number of the profile, iat and exp in Unix seconds (0: never expires), and the name where it has one, each after a space.',
+          }),
+      )
+      .min(1)
+      .max(MAX_BATCH_RECORDS)
+      .meta({
+        description:
+          "One text a record. Its jti is the name of this object with the record's position, as two hexadecimal digits, at its end.",
+        'x-kubernetes-list-type': 'atomic',
+      }),
+    originalTokenClaims: z
+      .record(
+        z.string(),
+        z.record(z.string(), z.unknown()).meta({
+          description: 'Claims of one assertion.',
+          maxProperties: 256,
+          'x-kubernetes-preserve-unknown-fields': true,
+        }),
+      )
+      .meta({
+        description: "By a record's position: the claims of the assertion that its token was asked for with.",
+        'x-kubernetes-map-type': 'atomic',
+        maxProperties: MAX_BATCH_RECORDS,
+      })
+      .optional(),
+  })
+  .meta({ description: 'What the JWTs say. Immutable.' });
+
+/** `status` of a TokenBatch; there is none before one of its tokens is revoked or deleted. */
+export const TokenBatchStatusSchema = z
+  .object({
+    version: z
+      .int()
+      .min(0)
+      .meta({ description: 'Grows by one with every recorded change.', format: 'int64' })
+      .optional(),
+    blacklisted: z
+      .record(z.string(), time('When that token was revoked.'))
+      .meta({
+        description:
+          "By a record's position: when its token was revoked. It only grows; a patch of the status that adds a position revokes that token for ever.",
+        maxProperties: MAX_BATCH_RECORDS,
+      })
+      .optional(),
+    blacklistedCount: z
+      .int()
+      .min(0)
+      .max(MAX_BATCH_RECORDS)
+      .meta({ description: 'How many tokens are revoked, as the operator wrote it last.', format: 'int32' })
+      .optional(),
+    deleted: z
+      .array(
+        z
+          .int()
+          .min(0)
+          .max(MAX_BATCH_RECORDS - 1)
+          .meta({ description: 'A position.', format: 'int32' }),
+      )
+      .max(MAX_BATCH_RECORDS)
+      .meta({
+        description: 'Positions of records that are gone from every door. It only grows.',
+        'x-kubernetes-list-type': 'set',
+      })
+      .optional(),
+  })
+  .meta({ description: 'Which of the tokens are revoked or deleted.' });
+
+const onlyGrows = (path: string, item: string, why: string): CelRule => ({
+  rule: `!(${celHas(`oldSelf.${path}`)}) || (${celHas(`self.${path}`)} && ${item})`,
+  message: `${path} only grows: ${why}`,
+  fieldPath: `.${path}`,
+  reason: 'FieldValueForbidden',
+});
+
+/** Transition rules of a TokenBatch, for every writer and verb, at the root of its schema: they cost nothing at its creation. */
+export const TOKEN_BATCH_TRANSITIONS: readonly CelRule[] = [
+  {
+    rule: 'self.spec == oldSelf.spec',
+    message: "spec.* can't be changed: it says what JWTs say",
+    fieldPath: '.spec',
+    reason: 'FieldValueForbidden',
+  },
+  onlyGrows(
+    'status.blacklisted',
+    'oldSelf.status.blacklisted.all(p, p in self.status.blacklisted && self.status.blacklisted[p] == oldSelf.status.blacklisted[p])',
+    "a revocation can't be taken back or changed; ask for another token",
+  ),
+  onlyGrows(
+    'status.deleted',
+    'oldSelf.status.deleted.all(p, p in self.status.deleted)',
+    'a deleted record does not come back; ask for another token',
+  ),
+  neverFalling('status.version', 'it counts what was recorded of the tokens'),
+];
+
+export type TokenProfile = Immutable<z.output<typeof TokenProfileSchema>>;
+export type TokenBatchSpec = Immutable<z.output<typeof TokenBatchSpecSchema>>;
+export type TokenBatchStatus = Immutable<z.output<typeof TokenBatchStatusSchema>>;
+/** Records of tokens that were handed out together (contract §2.3). */
+export type TokenBatch = Resource<'TokenBatch', TokenBatchSpec, TokenBatchStatus>;

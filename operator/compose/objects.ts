@@ -1,0 +1,96 @@
+import type { IssuedToken } from '../api/issued-token.ts';
+import type { OAuthClient } from '../api/oauth-client.ts';
+import type { Token } from '../api/token.ts';
+import type { TokenBatch } from '../api/token-batch.ts';
+import { batchRecordOf } from '../domain/batch-record.ts';
+import { issuedRecordOf } from '../domain/issued-record.ts';
+import { OWNER_LABEL, ownerLabel } from '../domain/issued-token.ts';
+import { batchOwnerLabel } from '../domain/token-batch.ts';
+import type { ListOwned } from '../issuer/registry/delete-tokens.ts';
+import type { Objects } from '../issuer/registry/end-token.ts';
+import {
+  createLiveReads,
+  LIVE_READS,
+  type LiveReads,
+  type RegistryReads,
+} from '../issuer/registry/live-reads.ts';
+import { createSlots } from '../issuer/slots.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { listWatchIssuedRecords, listWatchTokenBatches, type Selection } from '../kube/list-watch.ts';
+import { createResourceClient } from '../kube/resource-client.ts';
+import { ISSUED_TOKENS, OAUTH_CLIENTS, SECRETS, TOKEN_BATCHES, TOKENS } from '../kube/resource-types.ts';
+import type { Cacheable } from '../ports/cache.ts';
+import type { MonotonicClock } from '../ports/clock.ts';
+import { decodedClient } from '../ports/decoded-client.ts';
+import type { Secret } from '../ports/secrets.ts';
+import type { ListWatch } from '../ports/watch.ts';
+import type { Informers } from './informers.ts';
+
+/** The calls that the issuer makes, by resource type. */
+export const resourceClients = (client: KubeClient) => ({
+  tokens: createResourceClient<Token>(client, TOKENS),
+  issued: createResourceClient<IssuedToken>(client, ISSUED_TOKENS),
+  batches: createResourceClient<TokenBatch>(client, TOKEN_BATCHES),
+  clients: createResourceClient<OAuthClient>(client, OAUTH_CLIENTS),
+  secrets: createResourceClient<Secret>(client, SECRETS),
+});
+
+const same = <T>(object: T): T => object;
+
+/** What holds records, and clients: as caches hold them, and as the API server has them. */
+export const objectsOf = (informers: Informers, clients: ReturnType<typeof resourceClients>) => ({
+  tokens: { cache: informers.tokens.cache, client: decodedClient(clients.tokens, same) },
+  issued: { cache: informers.issued.cache, client: decodedClient(clients.issued, issuedRecordOf) },
+  batches: { cache: informers.batches.cache, client: decodedClient(clients.batches, batchRecordOf) },
+  clients: { cache: informers.clients.cache, client: decodedClient(clients.clients, same) },
+});
+
+/** Reads that go into the caches, within one bound for all types. */
+export const readsOf = (objects: ReturnType<typeof objectsOf>, clock: MonotonicClock): RegistryReads => {
+  const slots = createSlots(LIVE_READS);
+  const reads = <T extends Cacheable>({ cache, client }: Objects<T>): LiveReads<T> =>
+    createLiveReads({ cache, readObject: (ref, signal) => client.read(ref, signal), slots, clock });
+  return {
+    tokens: reads(objects.tokens),
+    issued: reads(objects.issued),
+    batches: reads(objects.batches),
+    clients: reads(objects.clients),
+  };
+};
+
+/** Objects of one page of a consistent list. */
+const PAGE = 500;
+
+/** One list by a label in each watched namespace: quorum reads, since no resourceVersion is given. */
+async function* listAll<T>(
+  sourceIn: (selection: Selection) => ListWatch<T>,
+  { watchNamespaces, labelSelector }: { watchNamespaces: readonly string[]; labelSelector: string },
+  signal: AbortSignal,
+): AsyncGenerator<readonly T[]> {
+  const scopes = watchNamespaces.length === 0 ? [{}] : watchNamespaces.map((namespace) => ({ namespace }));
+  for (const scope of scopes) {
+    const source = sourceIn({ ...scope, labelSelector });
+    let continueToken: string | undefined;
+    do {
+      const page = await source.list({ limit: PAGE, continueToken, signal });
+      yield page.items;
+      continueToken = page.continueToken;
+    } while (continueToken !== undefined);
+  }
+}
+
+/** Lists of an owner's handed-out records by the labels that they carry. */
+export const listOwnedIn = (client: KubeClient, watchNamespaces: readonly string[]): ListOwned => ({
+  issued: (owner, signal) =>
+    listAll(
+      (selection) => listWatchIssuedRecords(client, selection),
+      { watchNamespaces, labelSelector: `${OWNER_LABEL}=${ownerLabel(owner)}` },
+      signal,
+    ),
+  batches: (owner, signal) =>
+    listAll(
+      (selection) => listWatchTokenBatches(client, selection),
+      { watchNamespaces, labelSelector: batchOwnerLabel(owner) },
+      signal,
+    ),
+});

@@ -1,0 +1,162 @@
+import type { TokenBatch, TokenProfile } from '../api/token-batch.ts';
+import { batchedId, batchNameOf, positionOf } from './batch-id.ts';
+import { HANDED_OUT_INDEX, type HandedOut } from './handed-out.ts';
+import { secondsOf } from './timestamps.ts';
+import type { RecordOrigin, TokenRecord } from './token-record.ts';
+
+/** What caches hold of a TokenBatch: its records as they are stored, each read when it is asked for. */
+export interface BatchRecord extends HandedOut {
+  readonly clientID: string;
+  readonly profiles: readonly TokenProfile[];
+  /** By position, see {@link entryText}. */
+  readonly tokens: readonly string[];
+  readonly originalTokenClaims: Readonly<Record<string, Readonly<Record<string, unknown>>>> | undefined;
+  readonly version: number;
+  /** By position: when it was blacklisted, RFC 3339. */
+  readonly blacklisted: Readonly<Record<string, string>>;
+  /** Positions that are gone from every door. */
+  readonly deleted: ReadonlySet<number>;
+}
+
+/** A record's own part of what a TokenBatch stores; seconds since the Unix epoch. */
+export interface BatchEntry {
+  /** Position of its profile. */
+  readonly profile: number;
+  readonly issuedAt: number;
+  /** Undefined where it never expires. */
+  readonly expiration: number | undefined;
+  readonly name: string;
+}
+
+/** Names of the indexes of the cache of {@link BatchRecord}. */
+export const BATCH_INDEX = {
+  /** By the object's name, whatever its namespace: every `jti` leads to it. */
+  name: 'name',
+  ...HANDED_OUT_INDEX,
+} as const;
+
+const distinct = (values: readonly string[]): readonly string[] => [...new Set(values)];
+
+/** The index functions of that cache. */
+export const BATCH_INDEXERS: Readonly<Record<string, (batch: BatchRecord) => readonly string[]>> = {
+  [BATCH_INDEX.name]: ({ metadata }) => [metadata.name],
+  [BATCH_INDEX.owner]: ({ profiles }) => distinct(profiles.map(({ owner }) => owner)),
+  [BATCH_INDEX.client]: ({ client }) => [client],
+  [BATCH_INDEX.kid]: ({ profiles }) => distinct(profiles.map(({ keyID }) => keyID)),
+};
+
+const NO_TIMES: Readonly<Record<string, string>> = {};
+const NO_POSITIONS: ReadonlySet<number> = new Set();
+const NONE: readonly string[] = [];
+
+/** The records that a TokenBatch holds (contract §2.3). */
+export const batchRecordOf = ({ metadata, spec, status }: TokenBatch): BatchRecord => {
+  const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp } = metadata;
+  const { deleted } = status ?? {};
+  return {
+    metadata: {
+      name,
+      namespace,
+      uid,
+      resourceVersion,
+      creationTimestamp,
+      ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+    },
+    clientID: spec.clientID,
+    client: `${namespace}/${spec.clientRef.name}`,
+    clientUID: spec.clientUID,
+    profiles: spec.profiles,
+    tokens: spec.tokens,
+    originalTokenClaims: spec.originalTokenClaims,
+    version: status?.version ?? 0,
+    blacklisted: status?.blacklisted ?? NO_TIMES,
+    deleted: deleted === undefined ? NO_POSITIONS : new Set(deleted),
+  };
+};
+
+/** One record as `spec.tokens` has it: `<profile> <issuedAt> <expiration> <tokenName>`, expiration 0 where there is none. */
+export const entryText = ({ profile, issuedAt, expiration, name }: BatchEntry): string => {
+  const times = `${profile} ${issuedAt} ${expiration ?? 0}`;
+  return name === '' ? times : `${times} ${name}`;
+};
+
+/** Reads what {@link entryText} wrote. */
+export const readEntry = (text: string): BatchEntry => {
+  const first = text.indexOf(' ');
+  const second = text.indexOf(' ', first + 1);
+  const third = text.indexOf(' ', second + 1);
+  const end = third === -1 ? text.length : third;
+  const expiration = Number(text.slice(second + 1, end));
+  return {
+    profile: Number(text.slice(0, first)),
+    issuedAt: Number(text.slice(first + 1, second)),
+    expiration: expiration === 0 ? undefined : expiration,
+    name: text.slice(end + 1),
+  };
+};
+
+/** When the record at a position was blacklisted, in seconds since the Unix epoch, never 0; undefined where it is not. */
+export const blacklistedAtPosition = ({ blacklisted }: BatchRecord, position: number): number | undefined => {
+  const time = blacklisted[position];
+  return time === undefined ? undefined : Math.max(1, secondsOf(time));
+};
+
+/** The object that records of a TokenBatch stand in. */
+export const batchOriginOf = ({ metadata }: BatchRecord): RecordOrigin => {
+  const { namespace, name, uid } = metadata;
+  return { kind: 'TokenBatch', namespace, name, uid };
+};
+
+/** The record at a position; undefined where there is none, or it was deleted. */
+const recordAt = (batch: BatchRecord, position: number): TokenRecord | undefined => {
+  const text = batch.tokens[position];
+  if (text === undefined || batch.deleted.has(position)) return undefined;
+  const entry = readEntry(text);
+  const profile = batch.profiles[entry.profile];
+  if (profile === undefined) return undefined;
+  const { name } = batch.metadata;
+  const blacklistedAt = blacklistedAtPosition(batch, position);
+  return {
+    id: batchedId(name, position),
+    origin: batchOriginOf(batch),
+    state: 'Current',
+    version: blacklistedAt === undefined ? 0 : 1,
+    name: entry.name,
+    owner: profile.owner,
+    subject: profile.subject,
+    clientID: batch.clientID,
+    client: batch.client,
+    clientUID: batch.clientUID,
+    keyID: profile.keyID,
+    audience: profile.audience ?? NONE,
+    scope: profile.scope ?? NONE,
+    issuedAt: entry.issuedAt,
+    expiration: entry.expiration,
+    originalTokenClaims: batch.originalTokenClaims?.[position],
+    blacklistedAt,
+  };
+};
+
+/** The record of a `jti` in the TokenBatch that it leads to. */
+export const batchedRecordOf = (batch: BatchRecord, id: string): TokenRecord | undefined => {
+  if (batchNameOf(id) !== batch.metadata.name) return undefined;
+  const record = recordAt(batch, positionOf(id));
+  return record?.id === id ? record : undefined;
+};
+
+/** All records of a TokenBatch that were not deleted, in the order of their positions. */
+export function* recordsIn(batch: BatchRecord): Generator<TokenRecord> {
+  for (let position = 0; position < batch.tokens.length; position += 1) {
+    const record = recordAt(batch, position);
+    if (record) yield record;
+  }
+}
+
+/** Ids of an owner's records in a TokenBatch, without reading more of each than whose it is. */
+export function* batchedIdsOf({ metadata, profiles, tokens, deleted }: BatchRecord, owner: string) {
+  const isOwners = profiles.map((profile) => profile.owner === owner);
+  for (const [position, text] of tokens.entries()) {
+    if (deleted.has(position) || !isOwners[Number(text.slice(0, text.indexOf(' ')))]) continue;
+    yield batchedId(metadata.name, position);
+  }
+}

@@ -1,0 +1,98 @@
+import type { KeyPhase } from '../api/signing-key.ts';
+import type { TokenBatchStatus } from '../api/token-batch.ts';
+import { positionOf } from './batch-id.ts';
+import { type BatchRecord, recordsIn } from './batch-record.ts';
+import {
+  type CollectionSettings,
+  type CollectReason,
+  type RecordClient,
+  type RecordPlan,
+  waitFor,
+} from './record-plan.ts';
+import { floorSeconds, formatTime } from './timestamps.ts';
+import type { TokenRecord } from './token-record.ts';
+
+/** Everything that a plan for a TokenBatch is made from. */
+export interface TokenBatchObservation {
+  readonly batch: BatchRecord;
+  readonly client: RecordClient;
+  /** Of the key with that kid; undefined where none is known. */
+  readonly keyPhase: (kid: string) => KeyPhase | 'Compromised' | undefined;
+  readonly settings: CollectionSettings;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: number;
+}
+
+/** What changes of a TokenBatch's records: positions. */
+export interface BatchChange {
+  readonly blacklist: readonly number[];
+  readonly remove: readonly number[];
+}
+
+/** The whole status of a TokenBatch after a change; nothing in it is ever taken back. */
+export const changedBatchStatus = (
+  { version, blacklisted, deleted }: BatchRecord,
+  { blacklist, remove }: BatchChange,
+  nowSeconds: number,
+): TokenBatchStatus => {
+  const timestamp = formatTime(nowSeconds);
+  const times = { ...blacklisted, ...Object.fromEntries(blacklist.map((at) => [at, timestamp])) };
+  const gone = [...deleted, ...remove];
+  return {
+    version: version + 1,
+    blacklistedCount: Object.keys(times).length,
+    ...(Object.keys(times).length > 0 && { blacklisted: times }),
+    ...(gone.length > 0 && { deleted: gone }),
+  };
+};
+
+/** When a record has no use any more, in milliseconds; undefined where time alone does not bring that about. */
+const endOf = ({ expiration, blacklistedAt }: TokenRecord, settings: CollectionSettings) => {
+  if (expiration !== undefined) return expiration * 1000 + settings.ttlAfterExpiry;
+  return blacklistedAt === undefined ? undefined : blacklistedAt * 1000 + settings.ttlAfterBlacklisted;
+};
+
+/** The end of the last of its records; records that never expire are only with each other. */
+const lastEndOf = (records: readonly TokenRecord[], settings: CollectionSettings) => {
+  let last = 0;
+  for (const record of records) {
+    const end = endOf(record, settings);
+    if (end === undefined) return undefined;
+    if (end > last) last = end;
+  }
+  const why: CollectReason = records.some(({ expiration }) => expiration === undefined)
+    ? 'Blacklisted'
+    : 'Expired';
+  return { at: last, why };
+};
+
+/** Positions whose key is compromised, of records that are good otherwise. */
+const compromisedIn = (
+  records: readonly TokenRecord[],
+  { keyPhase, now }: TokenBatchObservation,
+): readonly number[] =>
+  records
+    .filter(({ keyID, expiration, blacklistedAt }) => {
+      const isOver = expiration !== undefined && expiration * 1000 <= now;
+      return blacklistedAt === undefined && !isOver && keyPhase(keyID) === 'Compromised';
+    })
+    .map(({ id }) => positionOf(id));
+
+/**
+ * Decides over a TokenBatch (contract §2.3): collected whole when the last of its records is past its time; one write blacklists
+ * all whose key is compromised (§2.5). Pure.
+ */
+export const planTokenBatch = (observation: TokenBatchObservation): RecordPlan<TokenBatchStatus> => {
+  const { batch, client, settings, now } = observation;
+  if (batch.metadata.deletionTimestamp !== undefined) return { kind: 'wait', requeueAt: undefined };
+  if (client === 'Gone') return { kind: 'collect', why: 'ClientGone' };
+  const records = [...recordsIn(batch)];
+  const end = lastEndOf(records, settings);
+  if (end && end.at <= now) return { kind: 'collect', why: end.why };
+  const blacklist = compromisedIn(records, observation);
+  if (blacklist.length > 0) {
+    const status = changedBatchStatus(batch, { blacklist, remove: [] }, floorSeconds(now));
+    return { kind: 'blacklist', cause: 'KeyCompromised', status };
+  }
+  return waitFor(end?.at, { client, now });
+};

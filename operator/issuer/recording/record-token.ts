@@ -1,0 +1,104 @@
+import type { IssuedToken } from '../../api/issued-token.ts';
+import type { OAuthClient } from '../../api/oauth-client.ts';
+import { claimOf } from '../../domain/client-holder.ts';
+import { buildIssuedToken } from '../../domain/issued-token.ts';
+import type { BatchContent } from '../../domain/token-batch.ts';
+import { uuidV5 } from '../../domain/token-id.ts';
+import { isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
+import { unlessAborted } from '../shared-work.ts';
+import { createSlots } from '../slots.ts';
+import type { PlaceRecord } from './group-commit.ts';
+import { recordFailure } from './record-failure.ts';
+
+/** A token that is to be recorded, and signed beside that. */
+export interface Recordable {
+  readonly client: OAuthClient;
+  readonly content: BatchContent;
+  /** The `jti` of the client's own assertion, which may be used for one token only. */
+  readonly assertionID: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** What has been recorded under an id. */
+export interface Recorded {
+  readonly id: string;
+  readonly accessToken: string;
+}
+
+/**
+ * Records a token and has it signed by `sign` meanwhile; it resolves once the API server has acknowledged the record (invariant 1).
+ * `AssertionUsed` where the assertion was used before. @throws IssuerFailure
+ */
+export type RecordToken = (
+  token: Recordable,
+  sign: (id: string) => Promise<string>,
+) => Promise<Recorded | 'AssertionUsed'>;
+
+export interface RecordTokenOptions {
+  readonly records: Pick<ResourceClient<IssuedToken>, 'create'>;
+  /** Is told of each record as the API server answered it, before the JWT leaves. */
+  readonly onRecorded: (record: IssuedToken) => void;
+  readonly placeRecord: PlaceRecord;
+  /** A version 4 UUID from the system's randomness. */
+  readonly newID: () => string;
+}
+
+/** Creates under way keep an API server of many cores busy; what waits beyond them is a few seconds of its work. */
+const CREATES = { atOnce: 256, waiting: 4096 };
+
+/**
+ * Makes {@link RecordToken}: an IssuedToken, or a place in a TokenBatch for clients with `recording: Batched`. What an assertion
+ * of the client's own was used for is an IssuedToken always: its name keeps the assertion from being used again (contract §4).
+ */
+export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
+  const { records, onRecorded, placeRecord, newID } = options;
+  const slots = createSlots(CREATES);
+
+  /** @throws ApiError, IssuerFailure */
+  const issue = async (token: Recordable, sign: (id: string) => Promise<string>, id: string) => {
+    const { client, content, signal } = token;
+    const record = buildIssuedToken({ ...content, id, client, clientID: claimOf(client) });
+    const [created, accessToken] = await Promise.all([
+      slots.run(() => records.create(record, { signal }), signal),
+      sign(id),
+    ]);
+    onRecorded(created);
+    return { id, accessToken };
+  };
+
+  const once: RecordToken = async (token, sign) => {
+    // RFC 7523 §3 item 7: every replica derives the same name, so that the API server refuses the second record.
+    const id = uuidV5(token.client.metadata.uid, token.assertionID ?? '');
+    try {
+      return await issue(token, sign, id);
+    } catch (error) {
+      if (isAlreadyExists(error)) return 'AssertionUsed';
+      throw recordFailure(error);
+    }
+  };
+
+  /** Nothing is tried again that may have been done: after a timeout there may be a record, and no JWT of it is out. */
+  const alone: RecordToken = async (token, sign) => {
+    try {
+      return await issue(token, sign, newID());
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw recordFailure(error);
+    }
+    try {
+      return await issue(token, sign, newID());
+    } catch (error) {
+      throw recordFailure(error);
+    }
+  };
+
+  const together: RecordToken = async ({ client, content, signal }, sign) => {
+    const { id, recorded } = placeRecord(client, content);
+    const [accessToken] = await unlessAborted(Promise.all([sign(id), recorded]), signal);
+    return { id, accessToken };
+  };
+
+  return (token, sign) => {
+    if (token.assertionID !== undefined) return once(token, sign);
+    return token.client.spec.recording === 'Batched' ? together(token, sign) : alone(token, sign);
+  };
+};

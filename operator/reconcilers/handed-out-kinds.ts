@@ -1,0 +1,43 @@
+import { type BatchRecord, recordsIn } from '../domain/batch-record.ts';
+import type { HandedOut } from '../domain/handed-out.ts';
+import type { IssuedRecord } from '../domain/issued-record.ts';
+import { planIssuedToken } from '../domain/issued-token-plan.ts';
+import type { CollectionSettings, RecordClient, RecordPlan } from '../domain/record-plan.ts';
+import { planTokenBatch } from '../domain/token-batch-plan.ts';
+import { isRevocationAsked, type TokenRecord } from '../domain/token-record.ts';
+import type { Keyring } from '../ports/signing.ts';
+
+/** What a plan is made from, besides the object. */
+export interface PlanSurroundings {
+  readonly client: RecordClient;
+  readonly keyPhase: Keyring['phase'];
+  readonly settings: CollectionSettings;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: number;
+}
+
+/** One kind of object that holds records of handed-out tokens. */
+export interface HandedOutKind<T extends HandedOut> {
+  readonly name: 'IssuedToken' | 'TokenBatch';
+  plan(object: T, around: PlanSurroundings): RecordPlan;
+  /** A revocation that somebody asks for does not wait behind what is collected. */
+  isUrgent(object: T): boolean;
+  records(object: T): Iterable<TokenRecord>;
+}
+
+/** One record an object (contract §2.2). */
+export const ISSUED_TOKEN_KIND: HandedOutKind<IssuedRecord> = {
+  name: 'IssuedToken',
+  plan: (record, { keyPhase, ...around }) =>
+    planIssuedToken({ record, keyPhase: keyPhase(record.keyID), ...around }),
+  isUrgent: isRevocationAsked,
+  records: (record) => [record],
+};
+
+/** Many records an object (contract §2.3). */
+export const TOKEN_BATCH_KIND: HandedOutKind<BatchRecord> = {
+  name: 'TokenBatch',
+  plan: (batch, around) => planTokenBatch({ batch, ...around }),
+  isUrgent: () => false,
+  records: recordsIn,
+};
