@@ -41,7 +41,7 @@ const nowSeconds = (): number => Math.floor(Date.now() / 1000);
 const bearerOf = async (owner: string): Promise<string> =>
   `Bearer ${await provider.issue('m2m', { sub: owner, exp: nowSeconds() + 300 })}`;
 
-/** An owner with a client in each namespace. */
+/** An owner with a client in each namespace, each with records of another kind. */
 interface Owner {
   readonly name: string;
   readonly clients: readonly DoorClient[];
@@ -50,7 +50,11 @@ interface Owner {
 const makeOwner = async (): Promise<Owner> => {
   const name = `owner-${randomUUID()}`;
   const clients = await Promise.all(
-    namespaces.map((namespace) => makeClient(installation, namespace, { spec: { owner: name } })),
+    namespaces.map((namespace, at) =>
+      makeClient(installation, namespace, {
+        spec: { owner: name, recording: at === 0 ? 'PerToken' : 'Batched' },
+      }),
+    ),
   );
   return { name, clients };
 };

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { eventually } from '../../support/eventually.ts';
 import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
@@ -40,52 +40,56 @@ const idOf = (jwt: string): string => String(payloadOf(jwt).jti);
 const isRefused = async (door: GrpcClient, jwt: string): Promise<boolean> =>
   (await refusalOf(door.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED';
 
-test('what one replica hands out, the other lists, judges and revokes at once', async () => {
-  const [first, second] = doors;
-  const client = await makeClient(installation, namespace);
-  for (let round = 0; round < 20; round += 1) {
-    const jwt = await create(first, client);
-    expect(await second.getTokens(`Bearer ${jwt}`, { idFilter: [idOf(jwt)] })).toMatchObject([
-      { id: idOf(jwt) },
-    ]);
-    const counts = await second.deleteTokens(`Bearer ${jwt}`, [idOf(jwt)]);
-    expect(counts).toEqual({ blacklistedCount: 1n, deletedCount: 0n });
-    expect(await isRefused(second, jwt)).toBe(true);
-    await eventually(() => isRefused(first, jwt), { timeoutMs: 10_000, intervalMs: 5 });
-  }
-}, 60_000);
+describe.each(['PerToken', 'Batched'])('with recording %s', (recording) => {
+  const theClient = () => makeClient(installation, namespace, { spec: { recording } });
 
-test('a revocation holds on the other replica within a second', async () => {
-  const [first, second] = doors;
-  const client = await makeClient(installation, namespace);
-  const delays: number[] = [];
-  for (let round = 0; round < 100; round += 1) {
-    const jwt = await create(first, client);
-    await first.deleteTokens(`Bearer ${jwt}`, [idOf(jwt)]);
-    const revokedAt = performance.now();
-    await eventually(() => isRefused(second, jwt), { timeoutMs: 10_000, intervalMs: 2 });
-    delays.push(performance.now() - revokedAt);
-  }
-  delays.sort((a, b) => a - b);
-  // Contract §3: 1 s at p99; a machine that is busy with other tests may be late once more.
-  expect(delays.at(-3)).toBeLessThan(1000);
-}, 120_000);
+  test('what one replica hands out, the other lists, judges and revokes at once', async () => {
+    const [first, second] = doors;
+    const client = await theClient();
+    for (let round = 0; round < 20; round += 1) {
+      const jwt = await create(first, client);
+      expect(await second.getTokens(`Bearer ${jwt}`, { idFilter: [idOf(jwt)] })).toMatchObject([
+        { id: idOf(jwt) },
+      ]);
+      const counts = await second.deleteTokens(`Bearer ${jwt}`, [idOf(jwt)]);
+      expect(counts).toEqual({ blacklistedCount: 1n, deletedCount: 0n });
+      expect(await isRefused(second, jwt)).toBe(true);
+      await eventually(() => isRefused(first, jwt), { timeoutMs: 10_000, intervalMs: 5 });
+    }
+  }, 60_000);
 
-test('delete-all finds what another replica made a moment ago', async () => {
-  const [first, second] = doors;
-  const client = await makeClient(installation, namespace);
-  for (let round = 0; round < 20; round += 1) {
-    const bearer = await create(second, client);
-    const made = await Promise.all(Array.from({ length: 5 }, () => create(first, client)));
-    const counts = await second.deleteTokens(`Bearer ${bearer}`, []);
-    expect(counts).toEqual({ blacklistedCount: 6n, deletedCount: 0n });
-    for (const jwt of made) expect(await isRefused(second, jwt)).toBe(true);
-  }
-}, 120_000);
+  test('a revocation holds on the other replica within a second', async () => {
+    const [first, second] = doors;
+    const client = await theClient();
+    const delays: number[] = [];
+    for (let round = 0; round < 100; round += 1) {
+      const jwt = await create(first, client);
+      await first.deleteTokens(`Bearer ${jwt}`, [idOf(jwt)]);
+      const revokedAt = performance.now();
+      await eventually(() => isRefused(second, jwt), { timeoutMs: 10_000, intervalMs: 2 });
+      delays.push(performance.now() - revokedAt);
+    }
+    delays.sort((a, b) => a - b);
+    // Contract §3: 1 s at p99; a machine that is busy with other tests may be late once more.
+    expect(delays.at(-3)).toBeLessThan(1000);
+  }, 120_000);
 
-/** One interleaving: how many tokens, made through which replicas, and who revokes and reads which of them at once. */
+  test('delete-all finds what another replica made a moment ago', async () => {
+    const [first, second] = doors;
+    const client = await theClient();
+    for (let round = 0; round < 20; round += 1) {
+      const bearer = await create(second, client);
+      const made = await Promise.all(Array.from({ length: 5 }, () => create(first, client)));
+      const counts = await second.deleteTokens(`Bearer ${bearer}`, []);
+      expect(counts).toEqual({ blacklistedCount: 6n, deletedCount: 0n });
+      for (const jwt of made) expect(await isRefused(second, jwt)).toBe(true);
+    }
+  }, 120_000);
+});
+
+/** One interleaving: how many tokens, made through which replicas and recorded how, and who revokes and reads which of them at once. */
 const interleaving = fc.record({
-  makers: fc.array(fc.nat(1), { minLength: 1, maxLength: 3 }),
+  makers: fc.array(fc.record({ door: fc.nat(1), client: fc.nat(1) }), { minLength: 1, maxLength: 3 }),
   actions: fc.array(
     fc.record({
       door: fc.nat(1),
@@ -98,13 +102,21 @@ const interleaving = fc.record({
 });
 type Interleaving = typeof interleaving extends fc.Arbitrary<infer T> ? T : never;
 
+/** Has a client with an IssuedToken a token, and one with TokenBatches. */
+interface Owner {
+  readonly clients: readonly [DoorClient, DoorClient];
+  readonly bearer: string;
+}
+
 const sorted = (ids: Iterable<string>): string[] => [...ids].sort();
 
 /** Acts it out with real calls, and holds every answer and the end to the model: a set of revoked ids. */
-const actOut = async ({ makers, actions }: Interleaving, owner: { client: DoorClient; bearer: string }) => {
+const actOut = async ({ makers, actions }: Interleaving, owner: Owner) => {
   const doorOf = (at: number): GrpcClient => doors[at === 0 ? 0 : 1];
   const authorization = `Bearer ${owner.bearer}`;
-  const jwts = await Promise.all(makers.map((at) => create(doorOf(at), owner.client)));
+  const jwts = await Promise.all(
+    makers.map(({ door, client }) => create(doorOf(door), owner.clients[client === 0 ? 0 : 1])),
+  );
   const ids = jwts.map(idOf);
   const pick = (chosen: readonly number[]): string[] => [
     ...new Set(chosen.map((at) => ids[at % ids.length] ?? '')),
@@ -145,8 +157,10 @@ const AT_ONCE = 5;
 test('1,000 random interleavings end as the model says', async () => {
   const owners = await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
-      const client = await makeClient(installation, namespace);
-      return { client, bearer: await create(doors[0], client) };
+      const single = await makeClient(installation, namespace);
+      const spec = { owner: `owner-of-${single.id}`, recording: 'Batched' };
+      const batched = await makeClient(installation, namespace, { spec });
+      return { clients: [single, batched] as const, bearer: await create(doors[0], single) };
     }),
   );
   await Promise.all(
