@@ -15,7 +15,8 @@ const TARGET = 0.8;
 /** The collection of records of handed-out tokens of the bench's client. */
 export const ISSUED_TOKENS = `/apis/m2moauth.dev/v1alpha1/namespaces/${SYSTEM}/issuedtokens`;
 
-const REQUEST = {
+/** What the bench's client asks for. */
+export const REQUEST = {
   grantType: 'client_credentials',
   clientId: 'bench',
   clientSecret: CLIENT_SECRET,

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { batchedFigures, measureBatched } from './batched.ts';
 import {
   bareTwoWrites,
   type DeclaredRound,
@@ -98,6 +99,10 @@ const SCENARIOS: Readonly<Record<string, (world: World) => Promise<{ figures: Fi
   'handed-out': async (world) => {
     const raw = await measureHandedOut(world);
     return { figures: handedOutFigures(raw), raw };
+  },
+  batched: async (world) => {
+    const raw = await measureBatched(world);
+    return { figures: batchedFigures(raw), raw };
   },
   listed: async (world) => {
     const raw = await measureListed(world);

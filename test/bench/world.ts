@@ -28,7 +28,8 @@ export const tokensPath = (namespace: string): string =>
   `/apis/m2moauth.dev/v1alpha1/namespaces/${namespace}/tokens`;
 export const secretsPath = (namespace: string): string => `/api/v1/namespaces/${namespace}/secrets`;
 
-const CLIENT = {
+/** The bench's client. */
+export const CLIENT = {
   apiVersion: 'm2moauth.dev/v1alpha1',
   kind: 'OAuthClient',
   metadata: { name: 'bench', namespace: SYSTEM },

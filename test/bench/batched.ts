@@ -1,0 +1,196 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { applyObjects } from '../support/apply.ts';
+import { eventually } from '../support/eventually.ts';
+import { type GrpcClient, grpcClient } from '../support/grpc.ts';
+import { IN_FLIGHT } from './api-server.ts';
+import { ISSUED_TOKENS, openDoor, REQUEST } from './handed-out.ts';
+import { type CallRound, latencyText, timedCalls } from './latency.ts';
+import { cpuSecondsOf, storageCpuSeconds } from './processes.ts';
+import { type Figure, median, spread } from './report.ts';
+import { note, QUICK, ROUNDS } from './scale.ts';
+import { CLIENT, isReady, SYSTEM, type World } from './world.ts';
+
+/** CreateToken with records in TokenBatches, beside one that signs and records nothing, and beside IssuedTokens. */
+
+const LEVELS = [1, 8, 32, 64, 128] as const;
+/** Where the targets hold. */
+const MANY = 64;
+const CALLS = QUICK ? 500 : 4000;
+const TOKEN_BATCHES = `/apis/m2moauth.dev/v1alpha1/namespaces/${SYSTEM}/tokenbatches`;
+
+const BATCHED = {
+  ...CLIENT,
+  metadata: { ...CLIENT.metadata, name: 'batched' },
+  spec: { ...CLIENT.spec, recording: 'Batched' },
+};
+
+/** One run: what callers saw, and the CPU that it took. */
+interface Run extends CallRound {
+  /** Of the server that was called, in milliseconds a token. */
+  readonly serverMs: number;
+  /** Of the API server and etcd. */
+  readonly storageMs: number;
+}
+
+interface Contestant {
+  readonly name: 'bare' | 'PerToken' | 'Batched';
+  readonly door: GrpcClient;
+  readonly pid: number;
+  readonly clientId: string;
+}
+
+type Runs = Record<Contestant['name'], Run[]>;
+
+/** What was measured, by calls in flight. */
+export interface BatchedRounds {
+  readonly byLevel: Readonly<Record<string, Runs>>;
+  /** Bytes of JSON that the API server answers for a token, and records in an object. */
+  readonly stored: { readonly bytes: number; readonly records: number };
+}
+
+const startBareUnary = async (): Promise<{ door: GrpcClient; pid: number; stop(): void }> => {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'bare-unary.ts')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [port] = await once(createInterface({ input: child.stdout }), 'line');
+  const door = grpcClient(Number(port));
+  return {
+    door,
+    pid: child.pid ?? 0,
+    stop: () => {
+      door.close();
+      child.kill();
+    },
+  };
+};
+
+/** At one call in flight fewer calls take as long. */
+const callsAt = (inFlight: number): number => Math.ceil(CALLS / (inFlight === 1 ? 8 : 1));
+
+const run = async (world: World, { door, pid, clientId }: Contestant, inFlight: number): Promise<Run> => {
+  const count = callsAt(inFlight);
+  const request = { ...REQUEST, clientId };
+  const before = [await cpuSecondsOf(pid), await storageCpuSeconds(world.cluster)] as const;
+  const round = await timedCalls({ count, inFlight }, () => door.createToken(request));
+  const [server, storage] = [await cpuSecondsOf(pid), await storageCpuSeconds(world.cluster)];
+  const each = (after: number, earlier: number): number => ((after - earlier) * 1000) / count;
+  return { ...round, serverMs: each(server, before[0]), storageMs: each(storage, before[1]) };
+};
+
+const storedBytes = async (world: World): Promise<BatchedRounds['stored']> => {
+  const { items } = await world.server.get(`${TOKEN_BATCHES}?limit=500`);
+  const records = items.reduce((sum: number, { spec }: { spec: { count: number } }) => sum + spec.count, 0);
+  return { bytes: Buffer.byteLength(JSON.stringify(items)) / records, records: records / items.length };
+};
+
+/** Measures every level in turn, each round all contestants one after the other. */
+export const measureBatched = async (world: World): Promise<BatchedRounds> => {
+  const { operator, door } = await openDoor(world);
+  const bare = await startBareUnary();
+  const byLevel: Record<string, Runs> = {};
+  let stored = { bytes: Number.NaN, records: Number.NaN };
+  try {
+    await applyObjects(world.api, [BATCHED], { namespace: SYSTEM });
+    await eventually(async () => isReady((await world.api.get(BATCHED)).body), { timeoutMs: 30_000 });
+    const contestants: Contestant[] = [
+      { name: 'bare', door: bare.door, pid: bare.pid, clientId: 'bench' },
+      { name: 'PerToken', door, pid: operator.pid, clientId: 'bench' },
+      { name: 'Batched', door, pid: operator.pid, clientId: 'batched' },
+    ];
+    for (const contestant of contestants) await run(world, contestant, IN_FLIGHT);
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      for (const level of LEVELS) {
+        byLevel[level] ??= { bare: [], PerToken: [], Batched: [] };
+        const runs = byLevel[level];
+        const rates: string[] = [];
+        for (const contestant of contestants) {
+          const found = await run(world, contestant, level);
+          runs[contestant.name].push(found);
+          rates.push(`${contestant.name} ${found.perSecond.toFixed(0)}/s`);
+          if (contestant.name === 'Batched' && level === MANY) stored = await storedBytes(world);
+        }
+        note(`round ${round}/${ROUNDS}, ${level} in flight: ${rates.join(', ')}`);
+        await world.server.empty(ISSUED_TOKENS);
+        await world.server.empty(TOKEN_BATCHES);
+      }
+    }
+  } finally {
+    bare.stop();
+    door.close();
+    await operator.stop();
+  }
+  return { byLevel, stored };
+};
+
+const rates = (runs: readonly Run[]): number[] => runs.map(({ perSecond }) => perSecond);
+const textOf = (runs: readonly Run[]): string => {
+  const [server, storage] = [
+    median(runs.map((one) => one.serverMs)),
+    median(runs.map((one) => one.storageMs)),
+  ];
+  return `${spread(rates(runs), 'tokens/s')}, ${latencyText(runs)}, CPU a token ${server.toFixed(2)} ms, of API server and etcd ${storage.toFixed(2)} ms`;
+};
+
+const compared = (
+  scenario: string,
+  [own, ownName]: readonly [readonly Run[], string],
+  [limit, limitName]: readonly [readonly Run[], string],
+  target: number,
+): Figure => {
+  const ratio = median(rates(own).map((rate, at) => rate / (rates(limit)[at] ?? Number.NaN)));
+  return {
+    scenario,
+    measured: `${ownName}: ${textOf(own)}`,
+    limit: `${limitName}: ${textOf(limit)}`,
+    ratio,
+    target: `≥ ${target}`,
+    pass: ratio >= target,
+  };
+};
+
+/** What it says in the table. */
+export const batchedFigures = ({ byLevel, stored }: BatchedRounds): Figure[] => {
+  const at = (level: number): Runs => byLevel[level] ?? { bare: [], PerToken: [], Batched: [] };
+  const [one, many] = [at(1), at(MANY)];
+  const storageMs = median(many.Batched.map((found) => found.storageMs));
+  const bare = 'bare grpc-js unary that signs alone';
+  const figures: Figure[] = [
+    compared(
+      `CreateToken Batched, ${MANY} in flight, beside one that records nothing`,
+      [many.Batched, 'Batched'],
+      [many.bare, bare],
+      0.6,
+    ),
+    compared(
+      `CreateToken Batched, ${MANY} in flight, beside PerToken`,
+      [many.Batched, 'Batched'],
+      [many.PerToken, 'PerToken'],
+      5,
+    ),
+    compared('CreateToken, 1 in flight', [one.Batched, 'Batched'], [one.PerToken, 'PerToken'], 1),
+    {
+      scenario: `CPU of API server and etcd, Batched, ${MANY} in flight`,
+      measured: `${storageMs.toFixed(3)} ms a token`,
+      limit: `PerToken: ${median(many.PerToken.map((found) => found.storageMs)).toFixed(2)} ms`,
+      target: '≤ 0.1 ms a token',
+      pass: storageMs <= 0.1,
+    },
+    {
+      scenario: `bytes stored, Batched, ${MANY} in flight`,
+      measured: `${stored.bytes.toFixed(0)} a token, ${stored.records.toFixed(1)} records an object`,
+      limit: '',
+      target: '≤ 350 a token',
+      pass: stored.bytes <= 350,
+    },
+  ];
+  for (const level of LEVELS.filter((each) => each !== 1 && each !== MANY)) {
+    const { Batched, PerToken } = at(level);
+    figures.push(
+      compared(`CreateToken, ${level} in flight`, [Batched, 'Batched'], [PerToken, 'PerToken'], 1),
+    );
+  }
+  return figures;
+};

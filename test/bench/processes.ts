@@ -1,0 +1,19 @@
+import { readFile } from 'node:fs/promises';
+import type { Cluster } from '../cluster/cluster.ts';
+
+/** Kernel ticks of a second, which Linux fixes for user space. */
+const TICKS = 100;
+
+/** CPU time of a process so far, in seconds (proc(5): utime and stime). */
+export const cpuSecondsOf = async (pid: number): Promise<number> => {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS;
+};
+
+/** Likewise of the API server and etcd together. */
+export const storageCpuSeconds = async (cluster: Cluster): Promise<number> => {
+  const { apiserver, etcd } = await cluster.pids();
+  if (apiserver === undefined || etcd === undefined) throw new Error('the control plane is not running');
+  return (await cpuSecondsOf(apiserver)) + (await cpuSecondsOf(etcd));
+};
