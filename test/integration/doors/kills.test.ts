@@ -1,0 +1,149 @@
+import { randomInt } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { batchedId } from '../../../operator/domain/batch-id.ts';
+import { bodyOf, type KubeObject } from '../../support/api.ts';
+import { eventually } from '../../support/eventually.ts';
+import { connectGrpc, type GrpcClient } from '../../support/grpc.ts';
+import { type Installation, install } from '../../support/installation.ts';
+import { AUDIENCE, type DoorClient, makeClient, payloadOf } from './stage.ts';
+
+/** `kill -9` of replicas in the middle of batched load. */
+
+const KILLS = 100;
+/** Replicas that are killed and begun anew beside each other. */
+const LANES = 4;
+const IN_FLIGHT = 16;
+/** A kill comes at most so long after the first token. */
+const LONGEST_MS = 150;
+
+const FAST_LEASE = { leaderElection: { leaseDuration: '3s', renewDeadline: '2s', retryPeriod: '200ms' } };
+const SOON = { ...FAST_LEASE, garbageCollection: { ttlAfterExpiry: '1s', ttlAfterBlacklisted: '720h' } };
+
+let installation: Installation;
+let namespace: string;
+let client: DoorClient;
+let short: DoorClient;
+
+beforeAll(async () => {
+  installation = await install();
+  namespace = await installation.api.createNamespace('kills');
+  const operator = await installation.operator({ config: FAST_LEASE });
+  const spec = { owner: 'killed', recording: 'Batched' };
+  client = await makeClient(installation, namespace, { spec });
+  short = await makeClient(installation, namespace, { spec: { ...spec, accessTokenLifetime: '20s' } });
+  await operator.stop();
+}, 900_000);
+afterAll(() => installation?.close());
+
+const createToken = async (door: GrpcClient, { id, secret }: DoorClient): Promise<string> =>
+  (
+    await door.createToken({
+      grantType: 'client_credentials',
+      clientId: id,
+      clientSecret: secret,
+      audience: [AUDIENCE],
+    })
+  ).accessToken;
+
+/** What callers were told. */
+class Ledger {
+  /** Ids of tokens that were handed out. */
+  readonly given: string[] = [];
+  /** Those of them that DeleteTokens was said to have blacklisted. */
+  readonly revoked = new Set<string>();
+}
+
+/** Asks for tokens of both clients, and revokes every fourth, until the replica is gone. */
+const load = async (door: GrpcClient, ledger: Ledger, onFirst: () => void): Promise<void> => {
+  const worker = async (): Promise<void> => {
+    for (;;) {
+      const jwt = await createToken(door, ledger.given.length % 2 === 0 ? client : short);
+      const id = String(payloadOf(jwt).jti);
+      ledger.given.push(id);
+      onFirst();
+      if (ledger.given.length % 4 !== 0) continue;
+      const { blacklistedCount } = await door.deleteTokens(`Bearer ${jwt}`, [id]);
+      if (blacklistedCount === 1n) ledger.revoked.add(id);
+    }
+  };
+  await Promise.allSettled(Array.from({ length: IN_FLIGHT }, worker));
+};
+
+const killOnce = async (ledger: Ledger): Promise<void> => {
+  const operator = await installation.operator({ config: FAST_LEASE });
+  await operator.ready();
+  const door = await connectGrpc(operator);
+  const { promise: begun, resolve: onFirst } = Promise.withResolvers<void>();
+  const loading = load(door, ledger, onFirst);
+  await begun;
+  await new Promise((resolve) => setTimeout(resolve, randomInt(LONGEST_MS)));
+  await operator.kill();
+  await loading;
+  door.close();
+};
+
+const batches = async (): Promise<readonly KubeObject[]> =>
+  bodyOf(
+    await installation.api.list({
+      apiVersion: 'm2moauth.dev/v1alpha1',
+      kind: 'TokenBatch',
+      metadata: { namespace },
+    }),
+  ).items;
+
+const recordedIn = (objects: readonly KubeObject[]): string[] =>
+  objects.flatMap(({ metadata, spec }) =>
+    (spec.tokens as string[]).map((_, position) => batchedId(metadata.name, position)),
+  );
+
+const blacklistedIn = (objects: readonly KubeObject[]): Set<string> =>
+  new Set(
+    objects.flatMap(({ metadata, status }) =>
+      Object.keys(status?.blacklisted ?? {}).map((position) => batchedId(metadata.name, Number(position))),
+    ),
+  );
+
+const missing = (wanted: Iterable<string>, there: Iterable<string>): string[] => {
+  const known = new Set(there);
+  return [...wanted].filter((id) => !known.has(id));
+};
+
+const killMany = async (ledger: Ledger): Promise<void> => {
+  let left = KILLS;
+  const lane = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      await killOnce(ledger);
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+};
+
+test(`${KILLS} kills at random moments: what was given has its record, what was revoked stays revoked, what nobody got is collected`, async () => {
+  const ledger = new Ledger();
+  await killMany(ledger);
+
+  const objects = await batches();
+  const recorded = recordedIn(objects);
+  expect(ledger.given.length).toBeGreaterThan(KILLS);
+  expect(missing(ledger.given, recorded)).toEqual([]);
+  expect(missing(recorded, ledger.given)).not.toEqual([]);
+  expect(ledger.revoked.size).toBeGreaterThan(0);
+  expect(missing(ledger.revoked, blacklistedIn(objects))).toEqual([]);
+
+  const operator = await installation.operator({ config: SOON });
+  await operator.ready();
+  const door = await connectGrpc(operator);
+  const bearer = `Bearer ${await createToken(door, client)}`;
+  const good = new Set((await door.getTokens(bearer)).map(({ id }) => id));
+  expect([...ledger.revoked].filter((id) => good.has(id))).toEqual([]);
+  door.close();
+  await eventually(
+    async () => {
+      const expired = (await batches()).filter(({ spec }) => spec.clientID === short.id);
+      expect(expired).toEqual([]);
+    },
+    { timeoutMs: 60_000, intervalMs: 200 },
+  );
+  await operator.stop();
+}, 900_000);
