@@ -12,7 +12,7 @@ import {
 import { ROOT } from '../../clients/programs.ts';
 import { isWithinReach } from '../../cluster/binaries.ts';
 import { type Cluster, startCluster } from '../../cluster/cluster.ts';
-import { type TestApi, testApi } from '../../support/api.ts';
+import { bodyOf, type TestApi, testApi } from '../../support/api.ts';
 import { applyObjects } from '../../support/apply.ts';
 import { RELEASE } from '../../support/helm.ts';
 import { oauthClient, SYSTEM, signingKey, token, waitForReason } from '../../support/installation.ts';
@@ -37,6 +37,7 @@ const MANIFESTS: readonly Expectation[] = [
     'signingkey.m2moauth.dev/default serverside-applied',
   ],
 ];
+const TAKEOVER: readonly Expectation[] = [['--take-ownership', 'STATUS: deployed']];
 const REMOVAL: readonly Expectation[] = [
   ['kubectl delete crd', '"tokens.m2moauth.dev" deleted', 'namespace "m2m-oauth-system" deleted'],
 ];
@@ -80,6 +81,17 @@ suite('docs/install.md, without helm in the cluster', () => {
     await waitForReason(api, reports, 'Issued');
     expect(await operator.sum('m2moauth_api_requests_total', 'code="403"')).toBe(0);
   }, 90_000);
+});
+
+suite('docs/install.md, helm takes over what kubectl has applied', () => {
+  followPage({ blocks: shellBlocks(markdown, 'takeover'), expected: TAKEOVER, shell: () => shell });
+
+  test('the CRDs are of the release, and nothing of theirs is lost', async () => {
+    const definition = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' };
+    const crd = bodyOf(await api.get({ ...definition, metadata: { name: 'tokens.m2moauth.dev' } }));
+    expect(crd.metadata.annotations?.['meta.helm.sh/release-name']).toBe(RELEASE);
+    await waitForReason(api, token('reports', SYSTEM), 'Issued');
+  });
 });
 
 suite('docs/install.md, what removes all of it', () => {

@@ -13,6 +13,7 @@ const RUNNERS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'docs/install.md': {
     install: 'test/e2e/walk-pages.ts',
     manifests: 'test/integration/docs/install-page.test.ts',
+    takeover: 'test/integration/docs/install-page.test.ts',
     remove: 'test/integration/docs/install-page.test.ts',
   },
   'docs/migrate.md': {
