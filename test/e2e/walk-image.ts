@@ -11,12 +11,18 @@ import { pages } from './walk-pages.ts';
 
 const AGAIN = 'localhost/built-again:0.1.0';
 /** What a build reads. */
-const SOURCES = ['.dockerignore', '.npmrc', 'Dockerfile', 'LICENSE', 'Makefile', 'operator'].concat([
+const SOURCES = [
+  'Dockerfile',
+  '.dockerignore',
+  'Makefile',
+  'LICENSE',
+  'operator',
   'package.json',
   'package-lock.json',
+  '.npmrc',
   'tsconfig.json',
   'tsconfig.build.json',
-]);
+];
 
 const CONFIGURATION = `
 oauthSigner:
@@ -50,6 +56,21 @@ const inspect = async (image: string): Promise<Built> => {
   return { digest: FromImageDigest, megabytes: layers.map(({ size }) => Math.round(size / 1e6)) };
 };
 
+/** What a build leaves behind and Node never reads. */
+const RESIDUE = /(^|\/)(\.npm|_cacache|_logs|\.cache|tmp)\/|\.(log|map|tsbuildinfo)$/u;
+
+/** Files of the operator's own layer that should not be there. @throws Error where there is no layer of it */
+const residueIn = (image: string): Promise<string[]> =>
+  inFolder(async (folder) => {
+    const push = ['push', '--quiet', '--disable-compression', image, `dir:${folder}`];
+    await outputOf('buildah', push, { env: BUILDAH_ENV });
+    const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8'));
+    const layer = manifest.layers.at(-1).digest.replace('sha256:', '');
+    const files = (await outputOf('tar', ['-tf', join(folder, layer)])).trimEnd().split('\n');
+    expect(files.includes('app/dist/main.js'), `no operator among ${files.length} files`);
+    return files.filter((file) => RESIDUE.test(file));
+  });
+
 /** Builds the same commit again: in another folder, at another time, with other modes, and nothing kept from before. */
 const buildAgain = async ({ bash }: Stage): Promise<void> => {
   const git = await outputOf('git', ['rev-parse', '--absolute-git-dir'], { cwd: ROOT }).catch(() => '');
@@ -76,6 +97,10 @@ export const image = async (walk: Walk, stage: Stage): Promise<void> => {
     await outputOf('buildah', ['rmi', AGAIN], { env: BUILDAH_ENV });
     walk.note(`${first.digest}; layers of ${first.megabytes.join(' + ')} MB`);
     expect(digest === first.digest, `${digest} is another image than ${first.digest}`);
+  });
+  await walk.step('nothing of the build is left in it', async () => {
+    const residue = await residueIn(IMAGE);
+    expect(residue.length === 0, `there is ${residue.slice(0, 5).join(', ')}`);
   });
   await walk.step('docs/migrate.md: the image prints OAuthClients', async () => {
     const printed = await inFolder(async (folder) => {
