@@ -43,3 +43,12 @@ test("the README's short way to install is the longer pages' own", () => {
   expect(commands.length).toBeGreaterThan(1);
   for (const command of commands) expect(known).toContain(`${command}\n`);
 });
+
+test('the image that they name has the version of the package', () => {
+  const { version } = JSON.parse(read('package.json'));
+  const followers = ['test/e2e/support/ground.ts', 'test/e2e/manifests/apps.yaml'];
+  const texts = [...Object.keys(RUNNERS), ...followers].map(read).join('\n');
+  const versions = [...texts.matchAll(/m2m-oauth-operator:(\d[\w.-]*)/gu)].map((match) => match[1]);
+  expect(versions.length).toBeGreaterThan(5);
+  expect(new Set(versions)).toEqual(new Set([version]));
+});
