@@ -31,10 +31,10 @@ const isThere = async (folder: string): Promise<boolean> => {
 };
 
 /** The folder of a module that go.mod pins. @throws Error where its content is not what go.sum says */
-const download = async (module: string): Promise<string> => {
+const download = async (module: string, env: NodeJS.ProcessEnv): Promise<string> => {
   const version = `v${formatVersion(pinnedIn(PINS, module))}`;
   const command = ['mod', 'download', '-json', `${module}@${version}`];
-  const { stdout } = await promisify(execFile)('go', command, { cwd: PINS, timeout: 300_000 });
+  const { stdout } = await promisify(execFile)('go', command, { cwd: PINS, env, timeout: 300_000 });
   return (JSON.parse(stdout) as { Dir: string }).Dir;
 };
 
@@ -49,7 +49,7 @@ export const ensureForeignCrds = async (env = process.env): Promise<string> => {
   const unfinished = await mkdtemp(`${target}.`);
   try {
     for (const [module, files] of Object.entries(FILES)) {
-      const source = await download(module);
+      const source = await download(module, env);
       for (const file of files) await cp(join(source, file), join(unfinished, basename(file)));
     }
     // Another process may have been quicker.
