@@ -3,6 +3,7 @@ import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { projectCache } from '../../cluster/binaries.ts';
+import { goIsInstalled } from '../../cluster/build.ts';
 import { digestOf, formatVersion, pinnedIn } from '../../cluster/versions.ts';
 import { readObjects } from '../../support/apply.ts';
 
@@ -38,9 +39,13 @@ const download = async (module: string, env: NodeJS.ProcessEnv): Promise<string>
   return (JSON.parse(stdout) as { Dir: string }).Dir;
 };
 
+/** Whether {@link ensureForeignCrds} has something to go by. */
+export const foreignCrdsAreWithinReach = async (env = process.env): Promise<boolean> =>
+  (await isThere(folderOf(env))) || goIsInstalled(env);
+
 /**
  * A folder with the CRDs, kept in the project's cache; downloaded once, a few megabytes.
- * @throws Error where they are not kept yet and can't be had: no go, or no module proxy
+ * @throws Error where they are not kept yet and can't be had, or are not what go.sum says
  */
 export const ensureForeignCrds = async (env = process.env): Promise<string> => {
   const target = folderOf(env);
