@@ -1,10 +1,12 @@
 # The operator's image: Node, the compiled operator, its production dependencies. No shell, no package manager.
 # Both base images are arguments, so that a registry mirror can stand in their place.
+# Two builds of a commit are one image, byte for byte: the lockfile and the bases decide about contents, chmod about
+# modes, SOURCE_DATE_EPOCH about times (`make image` gives the commit's), and the last stage runs nothing.
 ARG BUILD_IMAGE=docker.io/library/node:24.21.0-bookworm-slim
 ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs24-debian12:nonroot
 
 FROM ${BUILD_IMAGE} AS dependencies
-WORKDIR /src
+WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # The lockfile decides. `npm ci` would also insist on the binaries of platforms that this is not.
 RUN npm install --omit=dev --ignore-scripts --no-save --no-audit
@@ -13,6 +15,8 @@ RUN find node_modules -type f \( -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d
       -o -name '*.markdown' -o -name '*.ts' -o -name '*.min.js' -o -name '*.tsbuildinfo' \) -exec rm -f {} + \
  && rm -rf node_modules/*/test node_modules/*/tests node_modules/*/docs node_modules/@types node_modules/.bin \
       node_modules/.package-lock.json node_modules/zod/src
+ARG SOURCE_DATE_EPOCH=0
+RUN chmod -R u=rwX,go=rX node_modules && find node_modules -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 
 FROM ${BUILD_IMAGE} AS build
 WORKDIR /src
@@ -21,6 +25,10 @@ RUN npm install --ignore-scripts --no-save --no-audit
 COPY tsconfig.json tsconfig.build.json ./
 COPY operator ./operator
 RUN npm run build && find dist -name '*.map' -exec rm -f {} +
+COPY LICENSE ./
+ARG SOURCE_DATE_EPOCH=0
+RUN mkdir /app && mv LICENSE package.json dist /app && chmod -R u=rwX,go=rX /app \
+ && find /app -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 
 FROM ${RUNTIME_IMAGE}
 ARG VERSION=0.1.0
@@ -30,10 +38,9 @@ LABEL org.opencontainers.image.title="m2m-oauth-operator" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
+COPY --from=dependencies /app/node_modules /app/node_modules
+COPY --from=build /app /app
 WORKDIR /app
-COPY LICENSE package.json ./
-COPY --from=dependencies /src/node_modules ./node_modules
-COPY --from=build /src/dist ./dist
 ENV NODE_ENV=production
 # Numeric, so that kubelet can tell that it is not root.
 USER 65532:65532

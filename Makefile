@@ -52,12 +52,20 @@ build: $(INSTALLED) ## Compile the operator to dist/
 
 IMAGE ?= m2m-oauth-operator:$(shell sed -n 's/^  "version": "\(.*\)",/\1/p' package.json)
 BUILDER ?= $(notdir $(firstword $(shell command -v docker podman buildah)))
+# The commit decides about the image, byte for byte: its date stands in the place of the time of the build.
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+# BuildKit takes it from its build argument, and else attests when it was at work; the others have options.
+export BUILDX_NO_DEFAULT_ATTESTATIONS := 1
+SAME_podman := --timestamp $(SOURCE_DATE_EPOCH) --identity-label=false
+SAME_buildah := $(SAME_podman)
 
 .PHONY: image
-image: ## Build the operator's image (IMAGE=name:tag, BUILDER=docker|podman|buildah, IMAGE_FLAGS="..." passes options on)
+image: ## Build the operator's image, the same for the same commit (IMAGE=name:tag, BUILDER=docker|podman|buildah, IMAGE_FLAGS="..." passes options on)
 	@test -n "$(BUILDER)" || { echo "make image needs docker, podman or buildah"; exit 1; }
 	$(BUILDER) build --tag $(IMAGE) --build-arg VERSION=$(lastword $(subst :, ,$(IMAGE))) \
-		--build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) $(IMAGE_FLAGS) .
+		--build-arg REVISION=$(REVISION) --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) \
+		$(SAME_$(notdir $(BUILDER))) $(IMAGE_FLAGS) .
 
 .PHONY: clean
 clean: ## Remove what was built or installed here (the control plane's binaries stay in the cache)

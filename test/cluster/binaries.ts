@@ -35,8 +35,12 @@ export async function isWithinReach(name: BinaryName, env = process.env): Promis
 
 /** The folder of the project's cache that holds a binary. */
 export function cacheDir(name: BinaryName, env: NodeJS.ProcessEnv): string {
-  const base = env.XDG_CACHE_HOME || join(homedir(), '.cache');
-  return join(base, 'm2m-oauth-operator', sourceOf(name).cacheFolder());
+  return join(projectCache(env), sourceOf(name).cacheFolder());
+}
+
+/** The folder of what the project builds or downloads once a machine. */
+export function projectCache(env: NodeJS.ProcessEnv): string {
+  return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'm2m-oauth-operator');
 }
 
 function sourceOf(name: BinaryName): BinarySource {

@@ -1,7 +1,8 @@
 import { startCluster } from '../cluster/cluster.ts';
 import { whyNoNode } from '../cluster/node/machine.ts';
-import { loadImage, type Stage, SYSTEM, stageOf } from './support/stage.ts';
+import { type Stage, SYSTEM, stageOf } from './support/stage.ts';
 import { startWalk } from './support/steps.ts';
+import { image } from './walk-image.ts';
 import { install, narrowed, quiet, uninstalled } from './walk-release.ts';
 import { blacklisted, declared, handedOut } from './walk-workloads.ts';
 
@@ -35,7 +36,7 @@ const main = async (): Promise<number> => {
   let stage: Stage | undefined;
   try {
     stage = await stageOf(cluster);
-    await walk.step('the image, by the Dockerfile, on the node', () => loadImage(cluster.dir));
+    await image(walk, stage);
     await install(walk, stage);
     await declared(walk, stage);
     await handedOut(walk, stage);

@@ -1,26 +1,25 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { metricsDeclaredIn, metricsNamedIn } from '../support/named-metrics.ts';
-import { CHART, expect, helmTo, IMAGE, inSystem, inTeam, TEAM, tokenManifest } from './support/ground.ts';
+import { CHART, expect, inSystem, inTeam, TEAM, tokenManifest, upgradeWith } from './support/ground.ts';
 import { operatorPods, scrape } from './support/observations.ts';
 import { RELEASE, ROOT, type Stage, SYSTEM } from './support/stage.ts';
 import type { Walk } from './support/steps.ts';
+import { pages } from './walk-pages.ts';
 
-/** helm install, with what helm prints at the end pasted into a shell, and helm test. */
+/** helm install and helm test as docs/install.md has them, and what helm prints at the end pasted into a shell. */
 export const install = async (walk: Walk, stage: Stage): Promise<void> => {
   const { helm, kubectl, bash } = stage;
-  const notes = await walk.step('helm install --wait, under restricted Pod Security', async () => {
+  await walk.step('docs/install.md: helm install and helm test, under restricted Pod Security', async () => {
     await kubectl('create', 'namespace', SYSTEM);
     await kubectl('label', 'namespace', SYSTEM, 'pod-security.kubernetes.io/enforce=restricted');
-    return helmTo(stage, 'install', ...IMAGE, '--set', 'image.tag=e2e');
+    const told = await bash(await pages.helmInstall());
+    expect(told.includes('Phase:          Succeeded'), `helm test tells ${told}`);
   });
   await walk.step('what helm printed can be pasted into a shell', async () => {
-    const [, script = ''] = notes.split('NOTES:\n');
+    const [, script = ''] = (await helm('get', 'notes', RELEASE, ...inSystem())).split('NOTES:\n');
     await bash(script.split('\n').slice(1).join('\n'));
   });
-  await walk.step('helm test: both doors answer inside the cluster', () =>
-    helm('test', RELEASE, ...inSystem('--timeout', '2m')),
-  );
 };
 
 /** Metrics that the alerts or the dashboard name and a scrape lacks. */
@@ -53,7 +52,7 @@ export const quiet = async (walk: Walk, stage: Stage): Promise<void> => {
 
 /** What helm uninstall leaves, and what a new install finds. */
 export const uninstalled = async (walk: Walk, stage: Stage): Promise<void> => {
-  const { helm, kubectl } = stage;
+  const { helm, kubectl, bash } = stage;
   const secretOf = () => kubectl(...inTeam('get', 'secret', 'later', '--output', 'jsonpath={.data.token}'));
   const before = await secretOf();
   await walk.step('helm uninstall leaves CRDs, Tokens, Secrets and signing keys', async () => {
@@ -66,18 +65,21 @@ export const uninstalled = async (walk: Walk, stage: Stage): Promise<void> => {
     );
     expect(gone.trim() === '', `left behind: ${gone}`);
   });
-  await walk.step('installed again, it goes on with the same keys and tokens', async () => {
-    await helmTo(stage, 'install', ...IMAGE, '--set', 'image.tag=e2e');
-    await kubectl(...inTeam('wait', '--for=condition=Ready', 'm2mtoken/later', '--timeout=1m'));
-    expect((await secretOf()) === before, 'the Token was issued anew');
-  });
+  await walk.step(
+    "installed again, as the chart's page has it, it goes on with the same keys and tokens",
+    async () => {
+      await bash(await pages.chart());
+      await kubectl(...inTeam('wait', '--for=condition=Ready', 'm2mtoken/later', '--timeout=1m'));
+      expect((await secretOf()) === before, 'the Token was issued anew');
+    },
+  );
 };
 
 /** `watchNamespaces`: Roles in place of the ClusterRole, and a namespace that nobody looks at. */
 export const narrowed = async (walk: Walk, stage: Stage): Promise<void> => {
   const { kubectl, apply } = stage;
   await walk.step('with watchNamespaces it issues there, with Roles alone', async () => {
-    await helmTo(stage, 'upgrade', '--reuse-values', '--set', `watchNamespaces={${TEAM}}`);
+    await upgradeWith(stage, `watchNamespaces={${TEAM}}`);
     await kubectl(...inSystem('rollout', 'status', `deployment/${RELEASE}`, '--timeout=2m'));
     await apply(tokenManifest('narrowed'));
     await kubectl(...inTeam('wait', '--for=condition=Ready', 'm2mtoken/narrowed', '--timeout=1m'));

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
-import { expect, helmTo, inSystem, inTeam, TEAM, tokenManifest } from './support/ground.ts';
+import { expect, inSystem, inTeam, TEAM, tokenManifest, upgradeWith } from './support/ground.ts';
 import { callerTells, leaderPod, operatorPods, workerFigures, workerGoesOn } from './support/observations.ts';
 import { RELEASE, type Stage } from './support/stage.ts';
 import type { Walk } from './support/steps.ts';
@@ -94,7 +94,7 @@ export const handedOut = async (walk: Walk, stage: Stage): Promise<void> => {
   await walk.step('a rolling upgrade under CreateToken load', async () => {
     const before = await workerFigures(stage);
     const pods = await operatorPods(stage);
-    await helmTo(stage, 'upgrade', '--reuse-values', '--set', 'image.tag=e2e-next');
+    await upgradeWith(stage, 'image.tag=next');
     await eventually(async () => !(await operatorPods(stage)).some((pod) => pods.includes(pod)), {
       timeoutMs: 60_000,
     });

@@ -21,6 +21,8 @@ export interface OperatorOptions {
   /** Merged over {@link LOOPBACK_CONFIG}, section by section. */
   readonly config?: Readonly<Record<string, object>>;
   readonly env?: NodeJS.ProcessEnv;
+  /** Another program than the one that was compiled here. */
+  readonly main?: string;
   /** Each log line as it comes. */
   readonly onLog?: (line: LogLine) => void;
 }
@@ -86,7 +88,7 @@ export async function startOperator(options: OperatorOptions): Promise<OperatorP
   const dir = await mkdtemp(join(tmpdir(), 'm2m-operator-'));
   const configPath = join(dir, 'config.yaml');
   await writeFile(configPath, stringify({ ...LOOPBACK_CONFIG, ...options.config }));
-  const child = spawn(process.execPath, [MAIN, '--config', configPath], {
+  const child = spawn(process.execPath, [options.main ?? MAIN, '--config', configPath], {
     env: { ...process.env, KUBECONFIG: options.kubeconfigPath, NODE_OPTIONS: '', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

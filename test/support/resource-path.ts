@@ -34,8 +34,13 @@ const resources: Readonly<Record<string, Readonly<Record<string, Resource>>>> = 
   apps: { Deployment: namespaced('deployments') },
   'authentication.k8s.io': { TokenReview: clusterWide('tokenreviews') },
   'authorization.k8s.io': { SubjectAccessReview: clusterWide('subjectaccessreviews') },
+  'cert-manager.io': { Certificate: namespaced('certificates') },
   'coordination.k8s.io': { Lease: namespaced('leases') },
   'events.k8s.io': { Event: namespaced('events') },
+  'gateway.networking.k8s.io': {
+    GRPCRoute: namespaced('grpcroutes'),
+    HTTPRoute: namespaced('httproutes'),
+  },
   'm2moauth.dev': {
     IssuedToken: namespaced('issuedtokens'),
     OAuthClient: namespaced('oauthclients'),
@@ -47,6 +52,10 @@ const resources: Readonly<Record<string, Readonly<Record<string, Resource>>>> = 
   'flowcontrol.apiserver.k8s.io': {
     FlowSchema: clusterWide('flowschemas'),
     PriorityLevelConfiguration: clusterWide('prioritylevelconfigurations'),
+  },
+  'monitoring.coreos.com': {
+    PrometheusRule: namespaced('prometheusrules'),
+    ServiceMonitor: namespaced('servicemonitors'),
   },
   'networking.k8s.io': {
     Ingress: namespaced('ingresses'),

@@ -11,8 +11,8 @@ import { outputOf, run } from './command.ts';
 const ROOT = join(import.meta.dirname, '../../..');
 const NODE = join(ROOT, 'node_modules/node/bin/node');
 
-export const BUILD_IMAGE = 'docker.io/library/node:24.21.0-bookworm-slim';
-export const RUNTIME_IMAGE = 'gcr.io/distroless/nodejs24-debian12:nonroot';
+const BUILD_IMAGE = 'docker.io/library/node:24.21.0-bookworm-slim';
+const RUNTIME_IMAGE = 'gcr.io/distroless/nodejs24-debian12:nonroot';
 
 const buildah = (...args: string[]) => outputOf('buildah', args, { env: BUILDAH_ENV });
 

@@ -2,7 +2,8 @@ import { RELEASE, type Stage, SYSTEM } from './stage.ts';
 
 export const CHART = 'charts/m2m-oauth-operator';
 export const TEAM = 'team-a';
-export const IMAGE = ['--set', 'image.repository=docker.io/library/m2m-oauth-operator'];
+/** What `make image` calls it. */
+export const IMAGE = 'm2m-oauth-operator:0.1.0';
 export const inTeam = (...args: string[]) => ['--namespace', TEAM, ...args];
 export const inSystem = (...args: string[]) => ['--namespace', SYSTEM, ...args];
 
@@ -11,9 +12,14 @@ export const expect = (holds: boolean, otherwise: string): void => {
   if (!holds) throw new Error(otherwise);
 };
 
-/** helm install or upgrade, until every replica is ready. */
-export const helmTo = ({ helm }: Stage, verb: 'install' | 'upgrade', ...values: string[]): Promise<string> =>
-  helm(verb, RELEASE, CHART, ...inSystem(...values, '--wait', '--timeout', '3m'));
+/** helm upgrade with other values, until every replica is ready. */
+export const upgradeWith = ({ helm }: Stage, ...values: string[]): Promise<string> =>
+  helm(
+    'upgrade',
+    RELEASE,
+    CHART,
+    ...inSystem('--reuse-values', '--set', ...values, '--wait', '--timeout', '3m'),
+  );
 
 /** A Token of the caller's client. */
 export const tokenManifest = (name: string): string => `

@@ -2,13 +2,15 @@ import { join } from 'node:path';
 import { ensureBinary } from '../../cluster/binaries.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
 import { BUILDAH_ENV, importFromBuildah } from '../../cluster/node/images.ts';
-import { BUILD_IMAGE, ensureBaseImages, RUNTIME_IMAGE } from './base-images.ts';
+import { nodePaths } from '../../cluster/node/layout.ts';
+import { SEARCH_PATH } from '../../cluster/node/machine.ts';
 import { outputOf } from './command.ts';
 
 export const ROOT = join(import.meta.dirname, '../../..');
 export const SYSTEM = 'm2m-oauth-system';
 export const RELEASE = 'm2m-oauth-operator';
-const REPOSITORY = 'docker.io/library/m2m-oauth-operator';
+/** `docker` for the pages of documentation, whatever else this machine has. */
+const SCRIPTS = join(import.meta.dirname, '../scripts');
 
 /** What a person at a terminal has: helm and kubectl, on the cluster of the walk. */
 export interface Stage {
@@ -16,26 +18,11 @@ export interface Stage {
   /** `kubectl apply --server-side -f -` */
   readonly apply: (manifest: string) => Promise<string>;
   readonly helm: (...args: string[]) => Promise<string>;
-  /** Runs a script of bash with kubectl and helm on its PATH. */
-  readonly bash: (script: string) => Promise<string>;
+  /** Runs a script of bash, in the repository unless said otherwise, with kubectl, helm and a docker on its PATH. */
+  readonly bash: (script: string, cwd?: string) => Promise<string>;
+  /** Takes an image from buildah's storage to the node, under `name`. */
+  readonly load: (image: string, name: string) => Promise<void>;
 }
-
-/** Builds the image by the repository's own Dockerfile and brings it to the node as `:e2e` and `:e2e-next`. */
-export const loadImage = async (dir: string): Promise<void> => {
-  await ensureBaseImages();
-  const image = 'm2m-oauth-operator:e2e';
-  await outputOf(
-    'make',
-    [
-      'image',
-      'BUILDER=buildah',
-      `IMAGE=${image}`,
-      `IMAGE_FLAGS=--layers --quiet --build-arg BUILD_IMAGE=${BUILD_IMAGE} --build-arg RUNTIME_IMAGE=${RUNTIME_IMAGE}`,
-    ],
-    { cwd: ROOT, env: BUILDAH_ENV },
-  );
-  for (const tag of ['e2e', 'e2e-next']) await importFromBuildah(dir, image, `${REPOSITORY}:${tag}`);
-};
 
 /** The tools, pointed at a cluster. */
 export const stageOf = async ({ kubeconfigPath, dir }: Cluster): Promise<Stage> => {
@@ -46,7 +33,14 @@ export const stageOf = async ({ kubeconfigPath, dir }: Cluster): Promise<Stage> 
     HELM_CONFIG_HOME: join(dir, 'helm/config'),
     HELM_DATA_HOME: join(dir, 'helm/data'),
   };
-  const path = [...Object.values(tools).map((tool) => join(tool, '..')), process.env.PATH].join(':');
+  const folders = Object.values(tools).map((tool) => join(tool, '..'));
+  const terminal = {
+    ...env,
+    ...BUILDAH_ENV,
+    BUILDER: 'buildah',
+    M2M_NODE_SOCKET: nodePaths(dir).socket,
+    PATH: [SCRIPTS, ...folders, SEARCH_PATH].join(':'),
+  };
   return {
     kubectl: (...args) => outputOf(tools.kubectl, args, { env }),
     apply: (manifest) =>
@@ -55,7 +49,8 @@ export const stageOf = async ({ kubeconfigPath, dir }: Cluster): Promise<Stage> 
         stdin: manifest,
       }),
     helm: (...args) => outputOf(tools.helm, args, { env, cwd: ROOT }),
-    bash: (script) =>
-      outputOf('bash', ['-euo', 'pipefail', '-c', script], { env: { ...env, PATH: path }, cwd: ROOT }),
+    bash: (script, cwd = ROOT) =>
+      outputOf('bash', ['-euo', 'pipefail', '-c', script], { env: terminal, cwd }),
+    load: (image, name) => importFromBuildah(dir, image, name),
   };
 };

@@ -7,14 +7,13 @@ import { isWithinReach } from '../../cluster/binaries.ts';
 import { type KubeObject, testApi } from '../../support/api.ts';
 import { applyFiles, applyObjects, readObjects } from '../../support/apply.ts';
 import { CHART, helm, RELEASE, refusalOfHelm, renderChart } from '../../support/helm.ts';
+import { isForeign, tryToApply } from './rendered.ts';
 import { VALUES } from './values-matrix.ts';
 
 /** The chart as helm renders it, before the API server that would take it. */
 
 const ROOT = join(import.meta.dirname, '../../..');
 const GOLDEN = join(import.meta.dirname, 'defaults.golden.yaml');
-/** Kinds of others, which a bare API server does not know. */
-const FOREIGN = /^(monitoring\.coreos\.com|cert-manager\.io|gateway\.networking\.k8s\.io)\//u;
 
 const api = testApi();
 const withHelm = (await isWithinReach('helm')) ? describe : describe.skip;
@@ -53,10 +52,7 @@ withHelm('the chart', () => {
 
   test.each(Object.entries(VALUES))('the API server takes every object: %s', async (_, values) => {
     for (const object of await renderChart(values)) {
-      if (FOREIGN.test(object.apiVersion)) continue;
-      const query = { dryRun: 'All', fieldManager: 'helm', fieldValidation: 'Strict', force: true };
-      const { status, body } = await api.apply(object, { query });
-      if (status >= 300) throw new Error(`${object.kind} ${object.metadata.name}: ${body.message}`);
+      if (!isForeign(object)) await tryToApply(api, object);
     }
   });
 

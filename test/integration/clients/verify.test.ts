@@ -1,12 +1,12 @@
-import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AUDIENCE, makeSecretClient, type SecretClient } from '../../clients/http-clients.ts';
 import { type HttpDoor, openHttpDoor } from '../../clients/http-door.ts';
 import { obtainToken, revokeToken, tampered } from '../../clients/http-token.ts';
 import { findNginx, type Nginx } from '../../clients/nginx.ts';
 import { type Shell, shellBlocks, startShell } from '../../clients/page.ts';
+import { type Desk, type Expectation, followPage, prepareDesk } from '../../clients/page-suite.ts';
 import { ROOT } from '../../clients/programs.ts';
 import {
   startGoVerifier,
@@ -14,7 +14,6 @@ import {
   startNodeVerifier,
   type Verifier,
 } from '../../clients/verifiers.ts';
-import { ensureBinary } from '../../cluster/binaries.ts';
 import { goIsInstalled } from '../../cluster/build.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Installation, install } from '../../support/installation.ts';
@@ -123,8 +122,7 @@ for (const { name, start, missing, asks } of VERIFIERS) {
   });
 }
 
-/** A part of each block, and what it prints. */
-const EXPECTED: readonly (readonly [part: string, ...prints: readonly (string | RegExp)[]])[] = [
+const EXPECTED: readonly Expectation[] = [
   ['jwks.json', '"kty":"EC"', '"alg":"ES256"'],
   ['policy: Audience', 'oauthclient.m2moauth.dev/orders-api created', 'condition met'],
   ['/oauth/introspect', '"active":true', '"client_id":"caller"'],
@@ -132,38 +130,18 @@ const EXPECTED: readonly (readonly [part: string, ...prints: readonly (string | 
 ];
 
 describe('docs/verify.md, command by command', () => {
-  const blocks = shellBlocks(page, 'verify');
-  let dir: string;
+  let desk: Desk;
   let shell: Shell;
 
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'm2m-verify-page-'));
-    await symlink(await ensureBinary('kubectl'), join(dir, 'kubectl'));
-    shell = startShell(dir, {
-      ...process.env,
-      PATH: `${dir}${delimiter}${process.env.PATH}`,
-      KUBECONFIG: installation.cluster.kubeconfigPath,
-      M2M_ISSUER: door.issuer,
-      M2M_CA: door.caFile,
-      ACCESS_TOKEN: await obtainToken(door, client, { audience: AUDIENCE }),
-    });
+    desk = await prepareDesk(['kubectl'], () => installation.cluster.kubeconfigPath);
+    const ACCESS_TOKEN = await obtainToken(door, client, { audience: AUDIENCE });
+    shell = startShell(desk.dir, desk.env({ M2M_ISSUER: door.issuer, M2M_CA: door.caFile, ACCESS_TOKEN }));
   }, 600_000);
   afterAll(async () => {
     await shell?.end();
-    if (dir) await rm(dir, { recursive: true });
+    desk?.remove();
   });
 
-  test('every block of it is expected to print something, in this order', () => {
-    const places = blocks.map((block) => EXPECTED.findIndex(([part]) => block.includes(part)));
-    expect(places).toEqual(EXPECTED.map((_, place) => place));
-  });
-
-  test.each(EXPECTED)(
-    'the block with %s',
-    async (part, ...prints) => {
-      const printed = await shell.run(blocks.find((block) => block.includes(part)) ?? 'false');
-      for (const text of prints) expect(printed).toMatch(text);
-    },
-    60_000,
-  );
+  followPage({ blocks: shellBlocks(page, 'verify'), expected: EXPECTED, shell: () => shell });
 });

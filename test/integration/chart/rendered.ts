@@ -1,0 +1,15 @@
+import type { KubeObject, TestApi } from '../../support/api.ts';
+
+/** Objects that the chart has rendered. */
+
+const FOREIGN = /^(monitoring\.coreos\.com|cert-manager\.io|gateway\.networking\.k8s\.io)\//u;
+
+/** Whether it is of a kind of others, which a bare API server does not know. */
+export const isForeign = ({ apiVersion }: KubeObject): boolean => FOREIGN.test(apiVersion);
+
+/** Asks the API server for a verdict, and for nothing else. @throws Error with its words where it refuses */
+export const tryToApply = async (api: TestApi, object: KubeObject): Promise<void> => {
+  const query = { dryRun: 'All', fieldManager: 'helm', fieldValidation: 'Strict', force: true };
+  const { status, body } = await api.apply(object, { query });
+  if (status >= 300) throw new Error(`${object.kind} ${object.metadata.name}: ${body.message}`);
+};
