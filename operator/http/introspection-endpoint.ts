@@ -4,6 +4,7 @@ import { credentialsOf, withCredentials } from './client-credentials.ts';
 import { oauthErrors } from './oauth-errors.ts';
 import { formBody, jsonAnswer, OAUTH_ERRORS } from './openapi-parts.ts';
 import { bodyParameters, type Parameters, single } from './parameters.ts';
+import { remembered } from './remembered.ts';
 import type { Route } from './route.ts';
 
 const INACTIVE = '{"active":false}';
@@ -35,6 +36,10 @@ const OPERATION = {
   },
 };
 
+const activeOf = remembered((claims: Readonly<Record<string, unknown>>) =>
+  JSON.stringify({ ...claims, active: true, token_type: 'Bearer' }),
+);
+
 /** `POST {base}/oauth/introspect` (RFC 7662). */
 export const introspectionRoute = (base: string, introspectToken: IntrospectToken): Route => ({
   method: 'POST',
@@ -50,7 +55,6 @@ export const introspectionRoute = (base: string, introspectToken: IntrospectToke
       introspectToken(token, credentials, call),
     );
     call.note({ active: claims !== undefined, jti: claims?.jti });
-    const body = claims ? JSON.stringify({ ...claims, active: true, token_type: 'Bearer' }) : INACTIVE;
-    void reply.type('application/json').send(body);
+    void reply.type('application/json').send(claims ? activeOf(claims) : INACTIVE);
   },
 });
