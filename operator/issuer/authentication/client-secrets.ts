@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { keyOf, type ObjectRef } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { readClientSecrets } from '../../domain/client-secret.ts';
@@ -51,7 +51,7 @@ const MAX_CLIENTS = 4096;
 /** Compared with where there is nothing: not the digest of any text that anybody knows. */
 const NOTHING = Buffer.alloc(32);
 
-const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest();
+const digestOf = (text: string): Buffer => hash('sha256', text, 'buffer');
 
 /** Both are always compared, each in constant time: how long it takes tells nothing of either. */
 const matches = (digest: Buffer, { current, previous }: Digests): boolean => {
