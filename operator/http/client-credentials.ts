@@ -1,3 +1,4 @@
+import type { Awaitable } from '../issuer/awaitable.ts';
 import { IssuerFailure, refused } from '../issuer/failure.ts';
 import type { ClientCredentials } from '../issuer/use-cases.ts';
 import { type Parameters, single } from './parameters.ts';
@@ -81,11 +82,18 @@ const isWrongClient = (error: unknown): boolean =>
   error instanceof IssuerFailure && error.oauthCode === 'invalid_client';
 
 /** Calls with the first credentials, and with the next where those are not the client's. @throws what the last call throws */
-export const withCredentials = async <T>(
+export const withCredentials = <T>(
   candidates: readonly ClientCredentials[],
-  call: (credentials: ClientCredentials) => Promise<T>,
-): Promise<T> => {
+  call: (credentials: ClientCredentials) => Awaitable<T>,
+): Awaitable<T> => {
   const [first = NONE, ...rest] = candidates;
+  return rest.length === 0 ? call(first) : withFirst([first, ...rest], call);
+};
+
+const withFirst = async <T>(
+  [first, ...rest]: readonly [ClientCredentials, ...ClientCredentials[]],
+  call: (credentials: ClientCredentials) => Awaitable<T>,
+): Promise<T> => {
   try {
     return await call(first);
   } catch (error) {

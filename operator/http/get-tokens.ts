@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { TokenRecord } from '../domain/token-record.ts';
+import { whenKnown } from '../issuer/awaitable.ts';
 import { IssuerFailure } from '../issuer/failure.ts';
 import type { Issuer, TokenQuery } from '../issuer/use-cases.ts';
 import type { HttpCall } from './http-call.ts';
@@ -98,15 +99,18 @@ export const getTokensRoute = (path: string, issuer: ListingIssuer): Route => ({
    * A bearer that asks about itself is told by the judgement of it, which is as good as any list; one that is blacklisted may ask for
    * nothing else (contract §5, existing verifiers).
    */
-  handle: async (request, reply, call) => {
+  handle: (request, reply, call) => {
     const query = tokenQueryOf(request);
-    const { bearer, own } = await issuer.authenticateSelf(call.authorization(), call);
-    call.note({ client: bearer?.client ?? own?.client });
-    if (isAboutItself(query, own) && (bearer !== undefined || query.includeBlacklisted)) {
-      call.note({ tokens: 1 });
-      return void reply.type(typeOf(request)).send(showsEmpty(request) ? lineOf(own, true) : ownLineOf(own));
-    }
-    if (bearer === undefined) throw blacklisted();
-    await sendList(request, reply, { call, chunks: issuer.listTokens(bearer, query, call) });
+    return whenKnown(issuer.authenticateSelf(call.authorization(), call), ({ bearer, own }) => {
+      call.note({ client: bearer?.client ?? own?.client });
+      if (isAboutItself(query, own) && (bearer !== undefined || query.includeBlacklisted)) {
+        call.note({ tokens: 1 });
+        return void reply
+          .type(typeOf(request))
+          .send(showsEmpty(request) ? lineOf(own, true) : ownLineOf(own));
+      }
+      if (bearer === undefined) throw blacklisted();
+      return sendList(request, reply, { call, chunks: issuer.listTokens(bearer, query, call) });
+    });
   },
 });

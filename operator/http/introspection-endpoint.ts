@@ -1,3 +1,4 @@
+import { whenKnown } from '../issuer/awaitable.ts';
 import { IssuerFailure } from '../issuer/failure.ts';
 import type { IntrospectToken } from '../issuer/use-cases.ts';
 import { credentialsOf, withCredentials } from './client-credentials.ts';
@@ -48,13 +49,15 @@ export const introspectionRoute = (base: string, introspectToken: IntrospectToke
   errors: oauthErrors,
   successLevel: 'debug',
   operation: OPERATION,
-  handle: async (request, reply, call) => {
+  handle: (request, reply, call) => {
     const parameters = bodyParameters(request);
     const token = tokenOf(parameters);
-    const claims = await withCredentials(credentialsOf(call.authorization(), parameters), (credentials) =>
+    const told = withCredentials(credentialsOf(call.authorization(), parameters), (credentials) =>
       introspectToken(token, credentials, call),
     );
-    call.note({ active: claims !== undefined, jti: claims?.jti });
-    void reply.type('application/json').send(claims ? activeOf(claims) : INACTIVE);
+    return whenKnown(told, (claims) => {
+      call.note({ active: claims !== undefined, jti: claims?.jti });
+      void reply.type('application/json').send(claims ? activeOf(claims) : INACTIVE);
+    });
   },
 });

@@ -3,6 +3,7 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import { bySeniority, CLAIM_INDEX, isHolder } from '../../domain/client-holder.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
+import { type Awaitable, whenKnown } from '../awaitable.ts';
 import { IssuerFailure } from '../failure.ts';
 import { createSlots } from '../slots.ts';
 import type { AuthenticateClient, AuthenticatedClient, Call, ClientCredentials } from '../use-cases.ts';
@@ -65,13 +66,20 @@ const findHolder = ({ clients }: AuthenticateClientOptions, clientID: string): O
 };
 
 /** The holder, as the cache has it while that is in step, or else as the API server has it now. */
-const findClient = async (
+const findClient = (
   options: AuthenticateClientOptions,
   clientID: string,
   signal: AbortSignal,
-): Promise<OAuthClient | undefined> => {
+): Awaitable<OAuthClient | undefined> => {
   const cached = findHolder(options, clientID);
-  if (cached === undefined || options.freshness.clients()) return cached;
+  return cached === undefined || options.freshness.clients() ? cached : readHolder(options, cached, signal);
+};
+
+const readHolder = async (
+  options: AuthenticateClientOptions,
+  cached: OAuthClient,
+  signal: AbortSignal,
+): Promise<OAuthClient | undefined> => {
   const { namespace, name, uid } = cached.metadata;
   const live = await options.readClient({ namespace, name }, signal).catch((error: unknown) => {
     throw unavailable(error);
@@ -94,15 +102,16 @@ const checkAssertions = async (
   return { problem };
 };
 
-const bySecret = async (
+const bySecret = (
   { secrets }: AuthenticateClientOptions,
   client: OAuthClient,
   { clientSecret, assertion, signal }: ClientCredentials & Pick<Call, 'signal'>,
-): Promise<Outcome> => {
+): Awaitable<Outcome> => {
   // RFC 6749 §2.3: no more than one method in a request.
   if (assertion !== '') return { cause: 'AssertionUnexpected' };
-  const isRight = await secrets.isRight(client, clientSecret, signal);
-  return isRight ? { proved: { client, method: 'clientSecret' } } : { cause: 'WrongSecret' };
+  return whenKnown(secrets.isRight(client, clientSecret, signal), (isRight) =>
+    isRight ? { proved: { client, method: 'clientSecret' } } : { cause: 'WrongSecret' },
+  );
 };
 
 const byAssertion = async (
@@ -137,12 +146,12 @@ export const createAuthenticateClient = (options: AuthenticateClientOptions): Au
   const { secrets, failures } = options;
   const slots = createSlots(BEYOND_LIMIT);
 
-  const authenticate = async (
-    clientID: string,
+  const authenticate = (
+    client: OAuthClient | undefined,
     credentials: ClientCredentials,
     call: Call,
-  ): Promise<Outcome> => {
-    const client = clientID === '' ? undefined : await findClient(options, clientID, call.signal);
+  ): Awaitable<Outcome> => {
+    const { clientID } = credentials;
     if (client && hasAssertionMethod(client)) {
       return byAssertion(options, client, { credentials, clientID, call, slots });
     }
@@ -153,10 +162,13 @@ export const createAuthenticateClient = (options: AuthenticateClientOptions): Au
     return { cause: client ? 'NoMethod' : 'UnknownClient' };
   };
 
-  return async (credentials, call) => {
+  return (credentials, call) => {
     const clientID = clientIDOf(credentials);
-    const outcome = await authenticate(clientID, credentials, call);
-    if ('proved' in outcome) return outcome.proved;
-    throw failures.fail({ clientID, address: call.address }, outcome.cause, outcome.detail);
+    const client = clientID === '' ? undefined : findClient(options, clientID, call.signal);
+    const outcome = whenKnown(client, (found) => authenticate(found, { ...credentials, clientID }, call));
+    return whenKnown(outcome, (reached) => {
+      if ('proved' in reached) return reached.proved;
+      throw failures.fail({ clientID, address: call.address }, reached.cause, reached.detail);
+    });
   };
 };

@@ -5,13 +5,14 @@ import { readClientSecrets } from '../../domain/client-secret.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { Secret } from '../../ports/secrets.ts';
+import type { Awaitable } from '../awaitable.ts';
 import { IssuerFailure } from '../failure.ts';
 import { unlessAborted, withDeadline } from '../shared-work.ts';
 
 /** Says whether a client secret is right. What is kept in memory of one is its SHA-256 (contract §4). */
 export interface ClientSecrets {
   /** @throws IssuerFailure `Unavailable` where the Secret can't be read and nothing that is kept says yes */
-  isRight(client: OAuthClient, clientSecret: string, signal: AbortSignal): Promise<boolean>;
+  isRight(client: OAuthClient, clientSecret: string, signal: AbortSignal): Awaitable<boolean>;
   /** The same work where there is nothing to compare with; always false. */
   isRightOfNobody(clientSecret: string): false;
   /** Forgets everything, and follows the clients no more. */
@@ -115,7 +116,7 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
   };
 
   return {
-    isRight: async (client, clientSecret, signal) => {
+    isRight: (client, clientSecret, signal) => {
       const digest = digestOf(clientSecret);
       const { secretRef } = client.spec.authentication?.clientSecret ?? {};
       if (secretRef === undefined) return matches(digest, NO_DIGESTS);
@@ -128,7 +129,7 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
         if (entry.reading === undefined && now - entry.triedAt < RETRY_MS) return false;
       }
       entry.reading ??= read(entry, ref, key);
-      return matches(digest, await unlessAborted(entry.reading, signal));
+      return unlessAborted(entry.reading, signal).then((digests) => matches(digest, digests));
     },
     isRightOfNobody: (clientSecret) => {
       matches(digestOf(clientSecret), NO_DIGESTS);

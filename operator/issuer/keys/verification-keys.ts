@@ -4,6 +4,7 @@ import type { Algorithm, KeyEntry } from '../../api/signing-key.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
 import { publicJwkOf } from '../../domain/jwks.ts';
 import type { VerifiedJwt } from '../../ports/signing.ts';
+import type { Awaitable } from '../awaitable.ts';
 
 /** Claims, scope and audiences at their limits stay far below this. */
 const MAX_JWT_CHARACTERS = 262_144;
@@ -49,12 +50,15 @@ export class VerificationKeys {
   }
 
   /** The claims of a JWS that the key of its `kid` has signed with the one algorithm it is for (RFC 8725 §3.1); undefined for anything else. */
-  async verify(jwt: string): Promise<VerifiedJwt | undefined> {
+  verify(jwt: string): Awaitable<VerifiedJwt | undefined> {
     if (jwt.length > MAX_JWT_CHARACTERS) return undefined;
     if (jwt.length > MAX_REMEMBERED_CHARACTERS) return this.#check(jwt);
     const digest = hash('sha256', jwt, 'base64');
     const known = this.#verified.get(digest);
-    if (known) return this.#remember(digest, known);
+    return known ? this.#remember(digest, known) : this.#learn(jwt, digest);
+  }
+
+  async #learn(jwt: string, digest: string): Promise<VerifiedJwt | undefined> {
     const keys = this.#keys;
     const verified = await this.#check(jwt);
     // Keys that were replaced meanwhile may have taken this one away.

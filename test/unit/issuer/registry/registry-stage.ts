@@ -170,7 +170,7 @@ export class RegistryStage {
     return createLookups(this);
   }
 
-  judge(jwt: string) {
+  async judge(jwt: string) {
     const judge = createJudge({
       ...this,
       keyring: {
