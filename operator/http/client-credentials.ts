@@ -23,8 +23,11 @@ const splitBasic = (encoded: string): Basic | undefined => {
   }
 };
 
+const isEncoded = (text: string): boolean => text.includes('%') || text.includes('+');
+
 /** RFC 6749 §2.3.1 has both parts encoded as in a form. Undefined where they are not. */
 const decodeForm = ({ id, secret }: Basic): Basic | undefined => {
+  if (!isEncoded(id) && !isEncoded(secret)) return { id, secret };
   const decode = (text: string): string => decodeURIComponent(text.replaceAll('+', ' '));
   try {
     return { id: decode(id), secret: decode(secret) };
@@ -86,12 +89,12 @@ export const withCredentials = <T>(
   candidates: readonly ClientCredentials[],
   call: (credentials: ClientCredentials) => Awaitable<T>,
 ): Awaitable<T> => {
-  const [first = NONE, ...rest] = candidates;
-  return rest.length === 0 ? call(first) : withFirst([first, ...rest], call);
+  const [first = NONE] = candidates;
+  return candidates.length > 1 ? withEach(candidates, call) : call(first);
 };
 
-const withFirst = async <T>(
-  [first, ...rest]: readonly [ClientCredentials, ...ClientCredentials[]],
+const withEach = async <T>(
+  [first = NONE, ...rest]: readonly ClientCredentials[],
   call: (credentials: ClientCredentials) => Awaitable<T>,
 ): Promise<T> => {
   try {

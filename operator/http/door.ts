@@ -66,7 +66,7 @@ class Door {
     connections.begin(exchange);
     exchange.whenOver(() => {
       connections.end(exchange);
-      void exchange.close(tools);
+      exchange.close(tools);
     });
     reply.headers(HEADERS);
     cors.mark(request, reply);

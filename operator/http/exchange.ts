@@ -83,12 +83,17 @@ export class Exchange {
   }
 
   /** Aborts what still runs for it; then counts it and writes its line, which names a token that was made for a caller who is gone. */
-  async close(tools: DoorTools): Promise<void> {
+  close(tools: DoorTools): void {
     const isWhole = this.#response.writableFinished;
     if (!isWhole) this.#call.abort();
     const own = isWhole ? this.#response.statusCode : this.#brokenOff;
     const ms = tools.clock.monotonic() - this.#startedAt;
-    if (this.#work) await this.#work;
+    if (this.#work) void this.#work.then(() => this.#note(tools, { own, ms }));
+    else this.#note(tools, { own, ms });
+  }
+
+  /** `own` is the status of the whole answer, or of one that was broken off. */
+  #note(tools: DoorTools, { own, ms }: { own: number | undefined; ms: number }): void {
     noteEnd(tools, {
       route: this.place.name,
       method: this.#method,
