@@ -47,7 +47,7 @@ export const createIntrospectToken = ({
   const tell = createTell();
   return (token, credentials, call) =>
     whenKnown(authenticateCaller(authenticateClient, credentials, call), ({ client }) =>
-      whenKnown(judge(token, call.signal), (judgement) => {
+      whenKnown(judge(token, call), (judgement) => {
         if (judgement.kind === 'bad') return undefined;
         return mayIntrospect(client, judgement.record, judgement.claims) ? tell(judgement) : undefined;
       }),

@@ -111,13 +111,13 @@ const selfOf = (options: AuthenticateBearerOptions, judgement: Judgement): Beare
  */
 export const createAuthenticateSelf = (options: AuthenticateBearerOptions): AuthenticateSelf => {
   const { endpoints, judge } = options;
-  return (authorization, { signal }) => {
+  return (authorization, call) => {
     const jwt = bearerOf(authorization);
-    const foreign = endpoints.length === 0 ? undefined : byEndpoint(options, jwt, signal);
+    const foreign = endpoints.length === 0 ? undefined : byEndpoint(options, jwt, call.signal);
     return whenKnown(foreign, (bearer) =>
       bearer
         ? { bearer, own: undefined }
-        : whenKnown(judge(jwt, signal), (judgement) => selfOf(options, judgement)),
+        : whenKnown(judge(jwt, call), (judgement) => selfOf(options, judgement)),
     );
   };
 };

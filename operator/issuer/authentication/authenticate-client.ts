@@ -69,10 +69,12 @@ const findHolder = ({ clients }: AuthenticateClientOptions, clientID: string): O
 const findClient = (
   options: AuthenticateClientOptions,
   clientID: string,
-  signal: AbortSignal,
+  call: Call,
 ): Awaitable<OAuthClient | undefined> => {
   const cached = findHolder(options, clientID);
-  return cached === undefined || options.freshness.clients() ? cached : readHolder(options, cached, signal);
+  return cached === undefined || options.freshness.clients()
+    ? cached
+    : readHolder(options, cached, call.signal);
 };
 
 const readHolder = async (
@@ -105,11 +107,11 @@ const checkAssertions = async (
 const bySecret = (
   { secrets }: AuthenticateClientOptions,
   client: OAuthClient,
-  { clientSecret, assertion, signal }: ClientCredentials & Pick<Call, 'signal'>,
+  { clientSecret, assertion, call }: ClientCredentials & { readonly call: Call },
 ): Awaitable<Outcome> => {
   // RFC 6749 §2.3: no more than one method in a request.
   if (assertion !== '') return { cause: 'AssertionUnexpected' };
-  return whenKnown(secrets.isRight(client, clientSecret, signal), (isRight) =>
+  return whenKnown(secrets.isRight(client, clientSecret, call), (isRight) =>
     isRight ? { proved: { client, method: 'clientSecret' } } : { cause: 'WrongSecret' },
   );
 };
@@ -156,7 +158,7 @@ export const createAuthenticateClient = (options: AuthenticateClientOptions): Au
       return byAssertion(options, client, { credentials, clientID, call, slots });
     }
     if (client?.spec.authentication?.clientSecret) {
-      return bySecret(options, client, { ...credentials, signal: call.signal });
+      return bySecret(options, client, { ...credentials, call });
     }
     secrets.isRightOfNobody(credentials.clientSecret);
     return { cause: client ? 'NoMethod' : 'UnknownClient' };
@@ -164,7 +166,7 @@ export const createAuthenticateClient = (options: AuthenticateClientOptions): Au
 
   return (credentials, call) => {
     const clientID = clientIDOf(credentials);
-    const client = clientID === '' ? undefined : findClient(options, clientID, call.signal);
+    const client = clientID === '' ? undefined : findClient(options, clientID, call);
     const outcome = whenKnown(client, (found) => authenticate(found, { ...credentials, clientID }, call));
     return whenKnown(outcome, (reached) => {
       if ('proved' in reached) return reached.proved;

@@ -8,11 +8,12 @@ import type { Secret } from '../../ports/secrets.ts';
 import type { Awaitable } from '../awaitable.ts';
 import { IssuerFailure } from '../failure.ts';
 import { unlessAborted, withDeadline } from '../shared-work.ts';
+import type { Call } from '../use-cases.ts';
 
 /** Says whether a client secret is right. What is kept in memory of one is its SHA-256 (contract §4). */
 export interface ClientSecrets {
   /** @throws IssuerFailure `Unavailable` where the Secret can't be read and nothing that is kept says yes */
-  isRight(client: OAuthClient, clientSecret: string, signal: AbortSignal): Awaitable<boolean>;
+  isRight(client: OAuthClient, clientSecret: string, call: Pick<Call, 'signal'>): Awaitable<boolean>;
   /** The same work where there is nothing to compare with; always false. */
   isRightOfNobody(clientSecret: string): false;
   /** Forgets everything, and follows the clients no more. */
@@ -116,7 +117,7 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
   };
 
   return {
-    isRight: (client, clientSecret, signal) => {
+    isRight: (client, clientSecret, call) => {
       const digest = digestOf(clientSecret);
       const { secretRef } = client.spec.authentication?.clientSecret ?? {};
       if (secretRef === undefined) return matches(digest, NO_DIGESTS);
@@ -129,7 +130,7 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
         if (entry.reading === undefined && now - entry.triedAt < RETRY_MS) return false;
       }
       entry.reading ??= read(entry, ref, key);
-      return unlessAborted(entry.reading, signal).then((digests) => matches(digest, digests));
+      return unlessAborted(entry.reading, call.signal).then((digests) => matches(digest, digests));
     },
     isRightOfNobody: (clientSecret) => {
       matches(digestOf(clientSecret), NO_DIGESTS);

@@ -183,6 +183,6 @@ export class RegistryStage {
       settings,
       isClockUsable: () => this.isClockUsable,
     });
-    return judge(jwt, patient);
+    return judge(jwt, { signal: patient });
   }
 }
