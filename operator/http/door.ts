@@ -35,6 +35,9 @@ const HEADERS = {
 
 const NO_QUERY = {};
 
+/** Read as any other. Fastify remembers the way of those that it knows by name, and looks for that of others each time. */
+const USUAL_TYPES = ['application/x-www-form-urlencoded', 'application/json'];
+
 const pathOf = ({ raw }: FastifyRequest): string => {
   const url = raw.url ?? '';
   const end = url.indexOf('?');
@@ -122,7 +125,9 @@ export const createDoor = (options: DoorOptions): FastifyInstance => {
   });
   app.decorateRequest('exchange', null);
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser([...USUAL_TYPES, '*'], { parseAs: 'buffer' }, (_request, body, done) =>
+    done(null, body),
+  );
   app.addHook('onRequest', (request, reply, done) => {
     door.admit(request, reply);
     done();
