@@ -29,8 +29,10 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 /** Public halves by kid, each imported once. */
 export class VerificationKeys {
   #keys = new Map<string, VerificationKey>();
-  /** By the SHA-256 of a JWT, which itself is kept nowhere; what was used last stands last. */
-  readonly #verified = new Map<string, VerifiedJwt>();
+  /** By the SHA-256 of a JWT, which itself is kept nowhere. */
+  #verified = new Map<string, VerifiedJwt>();
+  /** Those before; what of them is asked for again comes back, and the others go when as many new ones have come. */
+  #former = new Map<string, VerifiedJwt>();
 
   /** Replaces the set; what stays the same is not imported again. */
   replace(entries: readonly KeyEntry[]): void {
@@ -45,7 +47,7 @@ export class VerificationKeys {
       next.set(entry.kid, known?.text === text ? known : { algorithm, text, key: make() });
     }
     const isKept = (known: VerificationKey, kid: string): boolean => next.get(kid) === known;
-    if (![...this.#keys].every(([kid, known]) => isKept(known, kid))) this.#verified.clear();
+    if (![...this.#keys].every(([kid, known]) => isKept(known, kid))) this.#forget();
     this.#keys = next;
   }
 
@@ -54,8 +56,7 @@ export class VerificationKeys {
     if (jwt.length > MAX_JWT_CHARACTERS) return undefined;
     if (jwt.length > MAX_REMEMBERED_CHARACTERS) return this.#check(jwt);
     const digest = hash('sha256', jwt, 'base64');
-    const known = this.#verified.get(digest);
-    return known ? this.#remember(digest, known) : this.#learn(jwt, digest);
+    return this.#verified.get(digest) ?? this.#recall(digest) ?? this.#learn(jwt, digest);
   }
 
   async #learn(jwt: string, digest: string): Promise<VerifiedJwt | undefined> {
@@ -65,14 +66,23 @@ export class VerificationKeys {
     return verified && keys === this.#keys ? this.#remember(digest, verified) : verified;
   }
 
+  #recall(digest: string): VerifiedJwt | undefined {
+    const former = this.#former.get(digest);
+    return former && this.#remember(digest, former);
+  }
+
   #remember(digest: string, verified: VerifiedJwt): VerifiedJwt {
-    this.#verified.delete(digest);
-    this.#verified.set(digest, verified);
-    if (this.#verified.size > MAX_REMEMBERED) {
-      const [oldest] = this.#verified.keys();
-      if (oldest !== undefined) this.#verified.delete(oldest);
+    if (this.#verified.size >= MAX_REMEMBERED / 2) {
+      this.#former = this.#verified;
+      this.#verified = new Map();
     }
+    this.#verified.set(digest, verified);
     return verified;
+  }
+
+  #forget(): void {
+    this.#verified.clear();
+    this.#former.clear();
   }
 
   async #check(jwt: string): Promise<VerifiedJwt | undefined> {
