@@ -5,7 +5,7 @@ import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { type Awaitable, whenKnown } from '../awaitable.ts';
 import { IssuerFailure } from '../failure.ts';
-import { createSlots } from '../slots.ts';
+import { createSlots, type Slots } from '../slots.ts';
 import type { AuthenticateClient, AuthenticatedClient, Call, ClientCredentials } from '../use-cases.ts';
 import { type AssertionInput, type AssertionOutcome, type CheckAssertion, JWT_BEARER } from './assertion.ts';
 import type { AuthenticationFailures, FailureCause } from './authentication-failures.ts';
@@ -24,6 +24,14 @@ export interface AuthenticateClientOptions {
   readonly assertions: readonly CheckAssertion[];
   readonly limit: FailureLimit;
   readonly failures: AuthenticationFailures;
+}
+
+/** Who is to be found out. */
+interface Asked {
+  /** What the request or its assertion says. */
+  readonly clientID: string;
+  readonly credentials: ClientCredentials;
+  readonly call: Call;
 }
 
 /** A check that failed. */
@@ -107,8 +115,9 @@ const checkAssertions = async (
 const bySecret = (
   { secrets }: AuthenticateClientOptions,
   client: OAuthClient,
-  { clientSecret, assertion, call }: ClientCredentials & { readonly call: Call },
+  { credentials, call }: Asked,
 ): Awaitable<Outcome> => {
+  const { assertion, clientSecret } = credentials;
   // RFC 6749 §2.3: no more than one method in a request.
   if (assertion !== '') return { cause: 'AssertionUnexpected' };
   return whenKnown(secrets.isRight(client, clientSecret, call), (isRight) =>
@@ -119,14 +128,8 @@ const bySecret = (
 const byAssertion = async (
   { assertions, limit }: AuthenticateClientOptions,
   client: OAuthClient,
-  asked: {
-    credentials: ClientCredentials;
-    clientID: string;
-    call: Call;
-    slots: ReturnType<typeof createSlots>;
-  },
+  { credentials, clientID, call, slots }: Asked & { readonly slots: Slots },
 ): Promise<Outcome> => {
-  const { credentials, clientID, call, slots } = asked;
   const { assertion, assertionType } = credentials;
   if (assertion === '') return { cause: 'AssertionMissing' };
   if (assertionType !== JWT_BEARER) return { cause: 'AssertionInvalid', detail: 'another assertion type' };
@@ -148,26 +151,17 @@ export const createAuthenticateClient = (options: AuthenticateClientOptions): Au
   const { secrets, failures } = options;
   const slots = createSlots(BEYOND_LIMIT);
 
-  const authenticate = (
-    client: OAuthClient | undefined,
-    credentials: ClientCredentials,
-    call: Call,
-  ): Awaitable<Outcome> => {
-    const { clientID } = credentials;
-    if (client && hasAssertionMethod(client)) {
-      return byAssertion(options, client, { credentials, clientID, call, slots });
-    }
-    if (client?.spec.authentication?.clientSecret) {
-      return bySecret(options, client, { ...credentials, call });
-    }
-    secrets.isRightOfNobody(credentials.clientSecret);
+  const authenticate = (client: OAuthClient | undefined, asked: Asked): Awaitable<Outcome> => {
+    if (client && hasAssertionMethod(client)) return byAssertion(options, client, { ...asked, slots });
+    if (client?.spec.authentication?.clientSecret) return bySecret(options, client, asked);
+    secrets.isRightOfNobody(asked.credentials.clientSecret);
     return { cause: client ? 'NoMethod' : 'UnknownClient' };
   };
 
   return (credentials, call) => {
     const clientID = clientIDOf(credentials);
     const client = clientID === '' ? undefined : findClient(options, clientID, call);
-    const outcome = whenKnown(client, (found) => authenticate(found, { ...credentials, clientID }, call));
+    const outcome = whenKnown(client, (found) => authenticate(found, { clientID, credentials, call }));
     return whenKnown(outcome, (reached) => {
       if ('proved' in reached) return reached.proved;
       throw failures.fail({ clientID, address: call.address }, reached.cause, reached.detail);
