@@ -83,13 +83,18 @@ class Door {
     if (request.raw.rawHeaders.length > 2 * MAX_HEADER_FIELDS) throw new HttpFailure(431);
   }
 
-  /** Answers, now or later. What fails when the answer has begun can't be answered any more. */
+  /**
+   * Answers when all that came in this turn of the event loop is read: one request after the other through the same code, instead of
+   * a socket's reading between each two (decisions/0015). What fails when the answer has begun can't be answered any more.
+   */
   answer(request: FastifyRequest, reply: FastifyReply): void {
     const exchange = this.begin(request, reply);
     const { route } = exchange.place;
-    exchange.run(
-      () => (route ? route.handle(request, reply, exchange.call) : this.#answerElsewhere(request, reply)),
-      (error) => (exchange.isAnswered ? exchange.breakOff(error) : this.fail(error, request, reply)),
+    setImmediate(() =>
+      exchange.run(
+        () => (route ? route.handle(request, reply, exchange.call) : this.#answerElsewhere(request, reply)),
+        (error) => (exchange.isAnswered ? exchange.breakOff(error) : this.fail(error, request, reply)),
+      ),
     );
   }
 

@@ -15,6 +15,7 @@ export class Exchange {
   readonly #method: string;
   readonly #response: ServerResponse;
   readonly #startedAt: number;
+  #isOver = false;
   /** What is still done for it; undefined where nothing is. */
   #work: Promise<unknown> | undefined;
   #failure: unknown;
@@ -44,8 +45,9 @@ export class Exchange {
     return this.#response.headersSent;
   }
 
-  /** Does what the request is for, at once where that needs no wait; what `work` throws, now or later, goes to `fail`. */
+  /** Does what the request is for, unless its caller is gone; what `work` throws, now or later, goes to `fail`. */
   run(work: () => Promise<void> | void, fail: (error: unknown) => void): void {
+    if (this.#isOver) return;
     try {
       this.#work = work()?.catch(fail);
     } catch (error) {
@@ -84,6 +86,7 @@ export class Exchange {
 
   /** Aborts what still runs for it; then counts it and writes its line, which names a token that was made for a caller who is gone. */
   close(tools: DoorTools): void {
+    this.#isOver = true;
     const isWhole = this.#response.writableFinished;
     if (!isWhole) this.#call.abort();
     const own = isWhole ? this.#response.statusCode : this.#brokenOff;
