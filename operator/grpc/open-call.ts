@@ -1,5 +1,5 @@
 import { type Metadata, status } from '@grpc/grpc-js';
-import { IssuerFailure } from '../issuer/failure.ts';
+import { IssuerFailure, whyOf } from '../issuer/failure.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
 import type { Log, LogFields } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
@@ -45,19 +45,9 @@ const authorizationOf = (call: WireCall): string | undefined => {
   return values[0]?.toString();
 };
 
-/** For the log alone: what a failure's message does not say. */
-const whyOf = (error: unknown): LogFields => {
-  if (error instanceof StatusFailure) return { why: error.message };
-  if (!(error instanceof IssuerFailure)) return { error };
-  const { code, message, oauthCode, detail, cause } = error;
-  return {
-    failure: code,
-    why: message,
-    ...(oauthCode !== undefined && { reason: oauthCode }),
-    ...(detail !== undefined && { detail }),
-    ...(cause !== undefined && { error: cause }),
-  };
-};
+/** For the log alone: what a status does not say. */
+const reasonOf = (error: unknown): LogFields =>
+  error instanceof StatusFailure ? { why: error.message } : whyOf(error);
 
 const levelOf = (code: status, successLevel: 'info' | 'debug'): 'debug' | 'info' | 'warn' | 'error' => {
   switch (code) {
@@ -109,7 +99,7 @@ export const openCall = (call: WireCall, method: Described, tools: DoorTools): O
         ms: Math.round(ms * 10) / 10,
         address,
         ...notes,
-        ...(error !== undefined && !gone.signal.aborted && whyOf(error)),
+        ...(error !== undefined && !gone.signal.aborted && reasonOf(error)),
       });
     },
   };

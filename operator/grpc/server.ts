@@ -1,6 +1,6 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Clock } from '../ports/clock.ts';
-import type { CertificateFiles } from '../tls/certificates.ts';
+import { type DoorTls, protectionOf } from '../tls/door-tls.ts';
 import { openServerCertificates, type ServerCertificates } from '../tls/server-certificates.ts';
 import { doorCalls } from './door-call.ts';
 import { createHealth } from './health.ts';
@@ -8,11 +8,6 @@ import { MAX_CONNECTIONS, SERVER_OPTIONS } from './limits.ts';
 import { createListener, type Listener } from './listener.ts';
 import type { DoorTools } from './open-call.ts';
 import { addServices, type DoorIssuer, HEALTH_NAMES } from './services.ts';
-
-/** Certificate files, and what is asked of clients; no `certFile` is plain text (contract §6). */
-export interface DoorTls extends CertificateFiles {
-  readonly clientCertificateRequired: boolean;
-}
 
 export interface GrpcDoorOptions extends DoorTools {
   readonly address: { readonly host: string; readonly port: number };
@@ -29,14 +24,6 @@ export interface GrpcDoor {
   /** Turns NOT_SERVING, takes nothing new, and has cut what still runs when `deadlineMs` are over. */
   stop(deadlineMs: number): Promise<void>;
 }
-
-const protectionOf = ({
-  certFile,
-  clientCertificateRequired,
-}: DoorTls): 'plaintext' | 'mutual' | 'server' => {
-  if (certFile === '') return 'plaintext';
-  return clientCertificateRequired ? 'mutual' : 'server';
-};
 
 /** What cutting connections may take of the time for a stop. */
 const CUT_MS = 250;

@@ -1,4 +1,4 @@
-import { IssuerFailure } from '../issuer/failure.ts';
+import { whyOf } from '../issuer/failure.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
 import type { Log, LogFields } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
@@ -28,19 +28,9 @@ export interface Ended {
 /** The caller went away before it was answered, or was cut off: nginx's word, there is no standard one. */
 export const CALLER_GONE = 499;
 
-/** For the log alone: what an answer does not say. */
-const whyOf = (failure: unknown): LogFields => {
-  if (failure === undefined || failure instanceof HttpFailure) return {};
-  if (!(failure instanceof IssuerFailure)) return { error: failure };
-  const { code, message, oauthCode, detail, cause } = failure;
-  return {
-    failure: code,
-    why: message,
-    ...(oauthCode !== undefined && { reason: oauthCode }),
-    ...(detail !== undefined && { detail }),
-    ...(cause !== undefined && { error: cause }),
-  };
-};
+/** For the log alone: what an answer does not say. A refusal by HTTP itself is all in the status. */
+const reasonOf = (failure: unknown): LogFields =>
+  failure === undefined || failure instanceof HttpFailure ? {} : whyOf(failure);
 
 const levelOf = ({ status, successLevel }: Ended): 'debug' | 'info' | 'warn' | 'error' => {
   if (status >= 500) return status === 500 ? 'error' : 'warn';
@@ -63,6 +53,6 @@ export const noteEnd = ({ log, metrics }: Omit<DoorTools, 'clock'>, ended: Ended
     ms: Math.round(ms * 10) / 10,
     address,
     ...notes,
-    ...whyOf(failure),
+    ...reasonOf(failure),
   });
 };

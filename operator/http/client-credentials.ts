@@ -1,3 +1,4 @@
+import type { Awaitable } from '../issuer/awaitable.ts';
 import { IssuerFailure, refused } from '../issuer/failure.ts';
 import type { ClientCredentials } from '../issuer/use-cases.ts';
 import { type Parameters, single } from './parameters.ts';
@@ -22,8 +23,11 @@ const splitBasic = (encoded: string): Basic | undefined => {
   }
 };
 
+const isEncoded = (text: string): boolean => text.includes('%') || text.includes('+');
+
 /** RFC 6749 §2.3.1 has both parts encoded as in a form. Undefined where they are not. */
 const decodeForm = ({ id, secret }: Basic): Basic | undefined => {
+  if (!isEncoded(id) && !isEncoded(secret)) return { id, secret };
   const decode = (text: string): string => decodeURIComponent(text.replaceAll('+', ' '));
   try {
     return { id: decode(id), secret: decode(secret) };
@@ -81,11 +85,18 @@ const isWrongClient = (error: unknown): boolean =>
   error instanceof IssuerFailure && error.oauthCode === 'invalid_client';
 
 /** Calls with the first credentials, and with the next where those are not the client's. @throws what the last call throws */
-export const withCredentials = async <T>(
+export const withCredentials = <T>(
   candidates: readonly ClientCredentials[],
-  call: (credentials: ClientCredentials) => Promise<T>,
+  call: (credentials: ClientCredentials) => Awaitable<T>,
+): Awaitable<T> => {
+  const [first = NONE] = candidates;
+  return candidates.length > 1 ? withEach(candidates, call) : call(first);
+};
+
+const withEach = async <T>(
+  [first = NONE, ...rest]: readonly ClientCredentials[],
+  call: (credentials: ClientCredentials) => Awaitable<T>,
 ): Promise<T> => {
-  const [first = NONE, ...rest] = candidates;
   try {
     return await call(first);
   } catch (error) {

@@ -47,6 +47,12 @@ export class Connections {
     return this.#underWay.get(socket);
   }
 
+  /** A connection on which nothing went for long: one that waits for its answer is left, an idle one or a reader that leaves its answer alone is cut off. */
+  stalled(socket: Socket): void {
+    const isWaiting = (this.#underWay.get(socket)?.size ?? 0) > 0 && socket.writableLength === 0;
+    if (!isWaiting) socket.destroy();
+  }
+
   /** Lets idle connections go, and each other as soon as its exchanges are over. */
   drain(): void {
     this.#isDraining = true;

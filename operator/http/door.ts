@@ -12,7 +12,6 @@ import type { Cors } from './cors.ts';
 import { Exchange } from './exchange.ts';
 import { HttpFailure } from './http-failure.ts';
 import { MAX_BODY_BYTES, MAX_HEADER_FIELDS } from './limits.ts';
-import type { Route } from './route.ts';
 import type { FindPlace } from './route-table.ts';
 import { refuseUnreadable } from './unreadable.ts';
 
@@ -36,12 +35,25 @@ const HEADERS = {
 
 const NO_QUERY = {};
 
-const pathOf = ({ raw }: FastifyRequest): string => raw.url?.split('?', 1)[0] ?? '';
+/** Read as any other. Fastify remembers the way of those that it knows by name, and looks for that of others each time. */
+const USUAL_TYPES = ['application/x-www-form-urlencoded', 'application/json'];
+
+const pathOf = ({ raw }: FastifyRequest): string => {
+  const url = raw.url ?? '';
+  const end = url.indexOf('?');
+  return end < 0 ? url : url.slice(0, end);
+};
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Of this request, once it has begun. */
+    exchange: Exchange | null | undefined;
+  }
+}
 
 /** Every request's way through fastify, which reads bodies and writes answers; where one leads is for `findPlace` to say. */
 class Door {
   readonly #options: DoorOptions;
-  readonly #exchanges = new WeakMap<FastifyRequest, Exchange>();
 
   constructor(options: DoorOptions) {
     this.#options = options;
@@ -49,16 +61,15 @@ class Door {
 
   /** Begins the exchange of a request as soon as there is one. Fastify answers some without its hooks. */
   begin(request: FastifyRequest, reply: FastifyReply): Exchange {
-    const begun = this.#exchanges.get(request);
-    if (begun) return begun;
+    if (request.exchange) return request.exchange;
     const { findPlace, cors, connections, tools } = this.#options;
     const place = findPlace(pathOf(request), request.method);
     const exchange = new Exchange(request, reply, { place, startedAt: tools.clock.monotonic() });
-    this.#exchanges.set(request, exchange);
+    request.exchange = exchange;
     connections.begin(exchange);
     exchange.whenOver(() => {
       connections.end(exchange);
-      void exchange.close(tools);
+      exchange.close(tools);
     });
     reply.headers(HEADERS);
     cors.mark(request, reply);
@@ -72,29 +83,29 @@ class Door {
     if (request.raw.rawHeaders.length > 2 * MAX_HEADER_FIELDS) throw new HttpFailure(431);
   }
 
-  async answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  /**
+   * Answers when all that came in this turn of the event loop is read: one request after the other through the same code, instead of
+   * a socket's reading between each two (decisions/0015). What fails when the answer has begun can't be answered any more.
+   */
+  answer(request: FastifyRequest, reply: FastifyReply): void {
     const exchange = this.begin(request, reply);
-    const { route, allow } = exchange.place;
-    if (route) {
-      await this.#handle(route, request, reply);
-      return reply;
-    }
+    const { route } = exchange.place;
+    setImmediate(() =>
+      exchange.run(
+        () => (route ? route.handle(request, reply, exchange.call) : this.#answerElsewhere(request, reply)),
+        (error) => (exchange.isAnswered ? exchange.breakOff(error) : this.fail(error, request, reply)),
+      ),
+    );
+  }
+
+  /** What HTTP itself has to say where no route is. @throws HttpFailure */
+  #answerElsewhere(request: FastifyRequest, reply: FastifyReply): void {
+    const { allow } = this.begin(request, reply).place;
     if (allow === undefined) throw new HttpFailure(404);
     reply.header('allow', allow);
     if (request.method !== 'OPTIONS') throw new HttpFailure(405);
     this.#options.cors.preflight(request, reply, allow);
-    return reply.code(204).send();
-  }
-
-  /** What fails when the answer has begun can't be answered any more. @throws what the route throws before that */
-  async #handle(route: Route, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const exchange = this.begin(request, reply);
-    try {
-      await exchange.run(() => route.handle(request, reply, exchange.call));
-    } catch (error) {
-      if (!exchange.isAnswered) throw error;
-      exchange.breakOff(error);
-    }
+    void reply.code(204).send();
   }
 
   fail(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
@@ -117,8 +128,11 @@ export const createDoor = (options: DoorOptions): FastifyInstance => {
     frameworkErrors: (error, request, reply) => door.fail(error, request, reply),
     clientErrorHandler: (error, socket) => refuseUnreadable(error, socket, { connections, tools }),
   });
+  app.decorateRequest('exchange', null);
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser([...USUAL_TYPES, '*'], { parseAs: 'buffer' }, (_request, body, done) =>
+    done(null, body),
+  );
   app.addHook('onRequest', (request, reply, done) => {
     door.admit(request, reply);
     done();

@@ -1,41 +1,23 @@
 import type { ServerResponse } from 'node:http';
-import { isIP, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { plainAddress } from '../domain/caller-address.ts';
-import { IssuerFailure } from '../issuer/failure.ts';
-import type { LogFields } from '../ports/log.ts';
 import { CALLER_GONE, type DoorTools, noteEnd } from './access-log.ts';
-import type { HttpCall } from './http-call.ts';
+import { type HttpCall, RequestCall } from './http-call.ts';
 import { ownFailureOf } from './http-failure.ts';
 import type { ErrorAnswer } from './route.ts';
 import type { Place } from './route-table.ts';
-
-/** Node keeps the first of several, whichever a proxy before us has looked at. */
-const authorizationOf = ({ raw }: FastifyRequest): string | undefined => {
-  const { rawHeaders } = raw;
-  let count = 0;
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    if (rawHeaders[at]?.toLowerCase() === 'authorization') count += 1;
-  }
-  if (count > 1) throw new IssuerFailure('BearerInvalid', 'more than one Authorization header is given');
-  return raw.headers.authorization;
-};
-
-/** What a trusted proxy says of its caller is no address at times: then the proxy's own is all that is known. */
-const addressOf = ({ ip, socket }: FastifyRequest): string =>
-  plainAddress((isIP(ip ?? '') === 0 ? socket.remoteAddress : ip) ?? '');
 
 /** One request and its answer, from its arrival to its line in the log. */
 export class Exchange {
   readonly place: Place;
   readonly socket: Socket;
-  readonly call: HttpCall;
+  readonly #call: RequestCall;
   readonly #method: string;
   readonly #response: ServerResponse;
   readonly #startedAt: number;
-  readonly #gone = new AbortController();
-  #work: Promise<unknown> = Promise.resolve();
-  #notes: LogFields = {};
+  #isOver = false;
+  /** What is still done for it; undefined where nothing is. */
+  #work: Promise<unknown> | undefined;
   #failure: unknown;
   /** The status of an answer that was broken off, and of what came in its place. */
   #brokenOff: number | undefined;
@@ -51,18 +33,11 @@ export class Exchange {
     this.#method = request.method;
     this.#response = reply.raw;
     this.#startedAt = startedAt;
-    this.call = {
-      address: addressOf(request),
-      signal: this.#gone.signal,
-      authorization: () => authorizationOf(request),
-      note: (fields) => {
-        this.#notes = { ...this.#notes, ...fields };
-      },
-    };
-    // A socket that has waited for long: a reader that leaves its answer alone is cut off, one that waits for it is not.
-    this.#response.on('timeout', () => {
-      if (this.socket.writableLength > 0) this.socket.destroy();
-    });
+    this.#call = new RequestCall(request);
+  }
+
+  get call(): HttpCall {
+    return this.#call;
   }
 
   /** Whether part of the answer may be with the caller. */
@@ -70,11 +45,14 @@ export class Exchange {
     return this.#response.headersSent;
   }
 
-  /** Does what the request is for. @throws what `work` throws */
-  run(work: () => Promise<void> | void): Promise<void> {
-    const running = (async () => work())();
-    this.#work = running.catch(() => undefined);
-    return running;
+  /** Does what the request is for, unless its caller is gone; what `work` throws, now or later, goes to `fail`. */
+  run(work: () => Promise<void> | void, fail: (error: unknown) => void): void {
+    if (this.#isOver) return;
+    try {
+      this.#work = work()?.catch(fail);
+    } catch (error) {
+      fail(error);
+    }
   }
 
   /** What to answer for what was thrown. */
@@ -107,20 +85,26 @@ export class Exchange {
   }
 
   /** Aborts what still runs for it; then counts it and writes its line, which names a token that was made for a caller who is gone. */
-  async close(tools: DoorTools): Promise<void> {
+  close(tools: DoorTools): void {
+    this.#isOver = true;
     const isWhole = this.#response.writableFinished;
-    if (!isWhole) this.#gone.abort();
+    if (!isWhole) this.#call.abort();
     const own = isWhole ? this.#response.statusCode : this.#brokenOff;
     const ms = tools.clock.monotonic() - this.#startedAt;
-    await this.#work;
+    if (this.#work) void this.#work.then(() => this.#note(tools, { own, ms }));
+    else this.#note(tools, { own, ms });
+  }
+
+  /** `own` is the status of the whole answer, or of one that was broken off. */
+  #note(tools: DoorTools, { own, ms }: { own: number | undefined; ms: number }): void {
     noteEnd(tools, {
       route: this.place.name,
       method: this.#method,
       status: this.#replacement ?? own ?? CALLER_GONE,
       ms,
-      address: this.call.address,
+      address: this.#call.address,
       successLevel: this.place.route?.successLevel ?? 'debug',
-      notes: this.#notes,
+      notes: this.#call.notes,
       // What fails because the caller is gone says nothing.
       failure: own === undefined ? undefined : this.#failure,
     });

@@ -1,5 +1,6 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { TokenRecord } from '../domain/token-record.ts';
+import { whenKnown } from '../issuer/awaitable.ts';
 import { IssuerFailure } from '../issuer/failure.ts';
 import type { Issuer, TokenQuery } from '../issuer/use-cases.ts';
 import type { HttpCall } from './http-call.ts';
@@ -7,6 +8,7 @@ import { showsEmpty, typeOf } from './message-answer.ts';
 import { BEARER, ID_FILTER, INT64, jsonAnswer, RPC_ERRORS } from './openapi-parts.ts';
 import { tokenJson } from './protojson.ts';
 import { idFilterOf, includesBlacklisted, queryOf } from './query.ts';
+import { remembered } from './remembered.ts';
 import type { Route } from './route.ts';
 import { rpcErrors } from './rpc-errors.ts';
 import { streamLines } from './stream-lines.ts';
@@ -21,28 +23,35 @@ const tokenQueryOf = (request: FastifyRequest): TokenQuery => {
 const isAboutItself = ({ ids }: TokenQuery, own: TokenRecord | undefined): own is TokenRecord =>
   own !== undefined && ids.length === 1 && ids[0] === own.id;
 
-/**
- * What a query finds. A bearer that asks about itself is told by the judgement of it, which is as good as any list; one that is
- * blacklisted may ask for nothing else (contract §5, existing verifiers).
- */
-async function* find(
-  issuer: ListingIssuer,
-  query: TokenQuery,
-  call: HttpCall,
-): AsyncGenerator<readonly TokenRecord[]> {
-  const { bearer, own } = await issuer.authenticateSelf(call.authorization(), call);
-  call.note({ client: bearer?.client ?? own?.client });
-  if (isAboutItself(query, own) && (bearer !== undefined || query.includeBlacklisted)) {
-    yield [own];
-    return;
+const blacklisted = (): IssuerFailure =>
+  new IssuerFailure('BearerInvalid', 'the bearer is missing or not good', {
+    detail: 'blacklisted, and asks for more than itself',
+  });
+
+const lineOf = (record: TokenRecord, empty: boolean): string =>
+  `${JSON.stringify({ result: tokenJson(record, empty) })}\n`;
+
+/** Verifiers ask about the same token again and again. */
+const ownLineOf = remembered((record: TokenRecord) => lineOf(record, false));
+
+/** The tokens of a bearer, as many lines at a time as the caller reads. @throws IssuerFailure */
+const sendList = async (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { call, chunks }: { call: HttpCall; chunks: AsyncIterable<readonly TokenRecord[]> },
+): Promise<void> => {
+  const empty = showsEmpty(request);
+  let tokens = 0;
+  const lines = (records: readonly TokenRecord[]): string => {
+    tokens += records.length;
+    return records.map((record) => lineOf(record, empty)).join('');
+  };
+  try {
+    await streamLines(reply, { type: typeOf(request), chunks, lines, call });
+  } finally {
+    call.note({ tokens });
   }
-  if (bearer === undefined) {
-    throw new IssuerFailure('BearerInvalid', 'the bearer is missing or not good', {
-      detail: 'blacklisted, and asks for more than itself',
-    });
-  }
-  yield* issuer.listTokens(bearer, query, call);
-}
+};
 
 /** A Token message; empty fields are left out unless they are asked for. */
 const TOKEN = {
@@ -86,18 +95,22 @@ export const getTokensRoute = (path: string, issuer: ListingIssuer): Route => ({
   errors: rpcErrors,
   successLevel: 'debug',
   operation: OPERATION,
-  handle: async (request, reply, call) => {
-    const chunks = find(issuer, tokenQueryOf(request), call);
-    const empty = showsEmpty(request);
-    let tokens = 0;
-    const lines = (records: readonly TokenRecord[]): string => {
-      tokens += records.length;
-      return records.map((record) => `${JSON.stringify({ result: tokenJson(record, empty) })}\n`).join('');
-    };
-    try {
-      await streamLines(reply, { type: typeOf(request), chunks, lines, call });
-    } finally {
-      call.note({ tokens });
-    }
+  /**
+   * A bearer that asks about itself is told by the judgement of it, which is as good as any list; one that is blacklisted may ask for
+   * nothing else (contract §5, existing verifiers).
+   */
+  handle: (request, reply, call) => {
+    const query = tokenQueryOf(request);
+    return whenKnown(issuer.authenticateSelf(call.authorization(), call), ({ bearer, own }) => {
+      call.note({ client: bearer?.client ?? own?.client });
+      if (isAboutItself(query, own) && (bearer !== undefined || query.includeBlacklisted)) {
+        call.note({ tokens: 1 });
+        return void reply
+          .type(typeOf(request))
+          .send(showsEmpty(request) ? lineOf(own, true) : ownLineOf(own));
+      }
+      if (bearer === undefined) throw blacklisted();
+      return sendList(request, reply, { call, chunks: issuer.listTokens(bearer, query, call) });
+    });
   },
 });

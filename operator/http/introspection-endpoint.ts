@@ -1,9 +1,11 @@
+import { whenKnown } from '../issuer/awaitable.ts';
 import { IssuerFailure } from '../issuer/failure.ts';
 import type { IntrospectToken } from '../issuer/use-cases.ts';
 import { credentialsOf, withCredentials } from './client-credentials.ts';
 import { oauthErrors } from './oauth-errors.ts';
 import { formBody, jsonAnswer, OAUTH_ERRORS } from './openapi-parts.ts';
 import { bodyParameters, type Parameters, single } from './parameters.ts';
+import { remembered } from './remembered.ts';
 import type { Route } from './route.ts';
 
 const INACTIVE = '{"active":false}';
@@ -35,6 +37,10 @@ const OPERATION = {
   },
 };
 
+const activeOf = remembered((claims: Readonly<Record<string, unknown>>) =>
+  JSON.stringify({ ...claims, active: true, token_type: 'Bearer' }),
+);
+
 /** `POST {base}/oauth/introspect` (RFC 7662). */
 export const introspectionRoute = (base: string, introspectToken: IntrospectToken): Route => ({
   method: 'POST',
@@ -43,14 +49,15 @@ export const introspectionRoute = (base: string, introspectToken: IntrospectToke
   errors: oauthErrors,
   successLevel: 'debug',
   operation: OPERATION,
-  handle: async (request, reply, call) => {
+  handle: (request, reply, call) => {
     const parameters = bodyParameters(request);
     const token = tokenOf(parameters);
-    const claims = await withCredentials(credentialsOf(call.authorization(), parameters), (credentials) =>
+    const told = withCredentials(credentialsOf(call.authorization(), parameters), (credentials) =>
       introspectToken(token, credentials, call),
     );
-    call.note({ active: claims !== undefined, jti: claims?.jti });
-    const body = claims ? JSON.stringify({ ...claims, active: true, token_type: 'Bearer' }) : INACTIVE;
-    void reply.type('application/json').send(body);
+    return whenKnown(told, (claims) => {
+      call.note({ active: claims !== undefined, jti: claims?.jti });
+      void reply.type('application/json').send(claims ? activeOf(claims) : INACTIVE);
+    });
   },
 });

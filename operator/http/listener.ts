@@ -69,8 +69,9 @@ export const createListener = (options: ListenerOptions, handler: RequestListene
     ? createSecureServer(certificates, options, handler)
     : createPlainServer(serverOptions(options), handler);
   server.maxConnections = limits.maxConnections;
-  // An idle connection has its own, shorter or longer; a request that is being worked on ignores it (exchange.ts).
+  // An idle connection has its own, shorter or longer.
   server.timeout = limits.stallMs;
+  server.on('timeout', (socket) => connections.stalled(socket));
   server.on('connection', (socket) => connections.opened(socket));
   server.on(certificates ? 'secureConnection' : 'connection', (socket) => connections.secured(socket));
   return {

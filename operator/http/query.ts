@@ -21,8 +21,10 @@ export const queryOf = ({ raw }: Pick<FastifyRequest, 'raw'>): URLSearchParams =
   return new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
 };
 
-const valuesOf = (query: URLSearchParams, names: Names): string[] =>
-  names.flatMap((name) => query.getAll(name));
+const valuesOf = (query: URLSearchParams, [json, proto]: Names): string[] => [
+  ...query.getAll(json),
+  ...query.getAll(proto),
+];
 
 /** The ids that a query names. @throws IssuerFailure `Malformed` */
 export const idFilterOf = (query: URLSearchParams): readonly string[] =>

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Awaitable } from '../issuer/awaitable.ts';
 import type { HttpCall } from './http-call.ts';
 
 export type Method = 'GET' | 'POST' | 'DELETE';
@@ -29,5 +30,5 @@ export interface Route {
   readonly successLevel: 'info' | 'debug';
   readonly operation: Operation;
   /** Answers; what it throws is answered by `errors`. */
-  readonly handle: (request: FastifyRequest, reply: FastifyReply, call: HttpCall) => Promise<void> | void;
+  readonly handle: (request: FastifyRequest, reply: FastifyReply, call: HttpCall) => Awaitable<void>;
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../ports/clock.ts';
-import type { CertificateFiles } from '../tls/certificates.ts';
+import { type DoorTls, protectionOf } from '../tls/door-tls.ts';
 import { openServerCertificates, type ServerCertificates } from '../tls/server-certificates.ts';
 import type { DoorTools } from './access-log.ts';
 import { Connections } from './connections.ts';
@@ -10,11 +10,6 @@ import { LISTENER_LIMITS, type ListenerLimits } from './limits.ts';
 import { createListener, type Listener } from './listener.ts';
 import { createRouteTable } from './route-table.ts';
 import { errorsElsewhere, type RouteOptions, routesOf } from './routes.ts';
-
-/** Certificate files, and what is asked of clients; no `certFile` is plain text (contract §6). */
-export interface DoorTls extends CertificateFiles {
-  readonly clientCertificateRequired: boolean;
-}
 
 export interface HttpDoorOptions extends DoorTools, RouteOptions {
   readonly address: { readonly host: string; readonly port: number };
@@ -31,14 +26,6 @@ export interface HttpDoor {
   /** Takes no more connections and no more requests, lets those under way end, and has cut what still runs when `deadlineMs` are over. */
   stop(deadlineMs: number): Promise<void>;
 }
-
-const protectionOf = ({
-  certFile,
-  clientCertificateRequired,
-}: DoorTls): 'plaintext' | 'mutual' | 'server' => {
-  if (certFile === '') return 'plaintext';
-  return clientCertificateRequired ? 'mutual' : 'server';
-};
 
 /** What listens, and what it serves. */
 interface Built {

@@ -10,7 +10,7 @@ export interface Lines<T> {
   readonly call: Pick<HttpCall, 'signal'>;
 }
 
-/** Resolves when there is room again; a reader that never makes any is cut off elsewhere (exchange.ts). @throws the signal's reason where the caller is gone, since 'drain' never comes then */
+/** Resolves when there is room again; a reader that never makes any is cut off elsewhere (connections.ts). @throws the signal's reason where the caller is gone, since 'drain' never comes then */
 const room = ({ raw }: FastifyReply, signal: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {
     const onDrain = (): void => {

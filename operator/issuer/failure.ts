@@ -1,3 +1,5 @@
+import type { LogFields } from '../ports/log.ts';
+
 /** OAuth's word for a refused token request (RFC 6749 §5.2; RFC 8707 §2 for `invalid_target`). */
 export type OAuthErrorCode =
   | 'invalid_client'
@@ -45,3 +47,16 @@ export class IssuerFailure extends Error {
 /** A token request refused, with the OAuth code that says why. */
 export const refused = (oauthCode: OAuthErrorCode, message: string, detail?: string): IssuerFailure =>
   new IssuerFailure('Refused', message, { oauthCode, detail });
+
+/** For the log alone: what a failure's message does not say; of anything else that was thrown, the error itself. */
+export const whyOf = (failure: unknown): LogFields => {
+  if (!(failure instanceof IssuerFailure)) return { error: failure };
+  const { code, message, oauthCode, detail, cause } = failure;
+  return {
+    failure: code,
+    why: message,
+    ...(oauthCode !== undefined && { reason: oauthCode }),
+    ...(detail !== undefined && { detail }),
+    ...(cause !== undefined && { error: cause }),
+  };
+};

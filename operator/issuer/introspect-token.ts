@@ -1,6 +1,8 @@
 import { introspectionOf, mayIntrospect } from '../domain/introspection-policy.ts';
+import type { SignedClaims } from '../domain/jwt-judgement.ts';
+import { type Awaitable, whenKnown } from './awaitable.ts';
 import { refused } from './failure.ts';
-import type { JudgeJwt } from './registry/judge.ts';
+import type { GoodJwt, JudgeJwt } from './registry/judge.ts';
 import type {
   AuthenticateClient,
   AuthenticatedClient,
@@ -15,25 +17,39 @@ export interface IntrospectTokenOptions {
 }
 
 /** A client that asks about tokens: one that is suspended may not. @throws IssuerFailure */
-export const authenticateCaller = async (
+export const authenticateCaller = (
   authenticateClient: AuthenticateClient,
   credentials: ClientCredentials,
   call: Call,
-): Promise<AuthenticatedClient> => {
-  const authenticated = await authenticateClient(credentials, call);
-  if (authenticated.client.spec.suspended === true) {
+): Awaitable<AuthenticatedClient> =>
+  whenKnown(authenticateClient(credentials, call), (authenticated) => {
+    if (authenticated.client.spec.suspended !== true) return authenticated;
     throw refused('unauthorized_client', 'the client is suspended');
-  }
-  return authenticated;
+  });
+
+/** What is told of a good JWT: the same object for the same claims, as long as the signature is remembered and the record agrees. */
+const createTell = (): ((judgement: GoodJwt) => SignedClaims) => {
+  const told = new WeakMap<SignedClaims, SignedClaims>();
+  return ({ record, claims }) => {
+    const known = told.get(claims);
+    if (known && known.exp === (record.expiration ?? claims.exp)) return known;
+    const tells = Object.freeze(introspectionOf(record, claims));
+    told.set(claims, tells);
+    return tells;
+  };
 };
 
 /** Makes {@link IntrospectToken} (contract §5): what is bad, and what the caller may not know of, look the same. */
-export const createIntrospectToken =
-  ({ authenticateClient, judge }: IntrospectTokenOptions): IntrospectToken =>
-  async (token, credentials, call) => {
-    const { client } = await authenticateCaller(authenticateClient, credentials, call);
-    const judgement = await judge(token, call.signal);
-    if (judgement.kind === 'bad') return undefined;
-    const { record, claims } = judgement;
-    return mayIntrospect(client, record, claims) ? introspectionOf(record, claims) : undefined;
-  };
+export const createIntrospectToken = ({
+  authenticateClient,
+  judge,
+}: IntrospectTokenOptions): IntrospectToken => {
+  const tell = createTell();
+  return (token, credentials, call) =>
+    whenKnown(authenticateCaller(authenticateClient, credentials, call), ({ client }) =>
+      whenKnown(judge(token, call), (judgement) => {
+        if (judgement.kind === 'bad') return undefined;
+        return mayIntrospect(client, judgement.record, judgement.claims) ? tell(judgement) : undefined;
+      }),
+    );
+};

@@ -20,7 +20,7 @@ export const createRevokeToken =
   async (token, credentials, call) => {
     const { client } = await authenticateCaller(authenticateClient, credentials, call);
     const clientID = claimOf(client);
-    const judgement = await judge(token, call.signal);
+    const judgement = await judge(token, call);
     if (judgement.kind === 'bad') return { clientID, id: undefined };
     const { record, claims } = judgement;
     if (!isOwnToken(client, record, claims)) return { clientID, id: undefined };

@@ -1,5 +1,6 @@
 import type { OAuthClient } from '../api/oauth-client.ts';
 import type { TokenRecord } from '../domain/token-record.ts';
+import type { Awaitable } from './awaitable.ts';
 
 /** What every call at a door brings besides its request. */
 export interface Call {
@@ -30,7 +31,10 @@ export interface AuthenticatedClient {
 }
 
 /** Finds out which client is calling. @throws IssuerFailure `Refused` with `invalid_client` (one text for every cause, another beyond the limit of failures) or `Unavailable` */
-export type AuthenticateClient = (credentials: ClientCredentials, call: Call) => Promise<AuthenticatedClient>;
+export type AuthenticateClient = (
+  credentials: ClientCredentials,
+  call: Call,
+) => Awaitable<AuthenticatedClient>;
 
 /** What a token is asked for with. */
 export interface TokenRequest extends ClientCredentials {
@@ -110,14 +114,14 @@ export interface BearerSelf {
 export type AuthenticateSelf = (
   authorization: string | undefined,
   call: Pick<Call, 'signal'>,
-) => Promise<BearerSelf>;
+) => Awaitable<BearerSelf>;
 
 /** The claims of a token that is good and that the caller may know of (RFC 7662 §2.2), without `originalTokenClaims`; undefined for every other. @throws IssuerFailure */
 export type IntrospectToken = (
   token: string,
   credentials: ClientCredentials,
   call: Call,
-) => Promise<Readonly<Record<string, unknown>> | undefined>;
+) => Awaitable<Readonly<Record<string, unknown>> | undefined>;
 
 /** What a revocation came to; the caller learns none of it (RFC 7009 §2.2). */
 export interface RevokedToken {

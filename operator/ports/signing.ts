@@ -28,8 +28,8 @@ export interface Keyring {
   active(): Signer | undefined;
   /** `Compromised` as soon as a SigningKey lists the kid; undefined where no key is known by it. */
   phase(kid: string): KeyPhase | 'Compromised' | undefined;
-  /** The JWT if one of our keys (not compromised ones) signed it with the algorithm that the key is for, and `iss` is ours; otherwise undefined. */
-  verify(jwt: string): Promise<VerifiedJwt | undefined>;
+  /** The JWT if one of our keys (not compromised ones) signed it with the algorithm that the key is for, and `iss` is ours; otherwise undefined. At once where the signature has been checked before. */
+  verify(jwt: string): Promise<VerifiedJwt | undefined> | VerifiedJwt | undefined;
   /** Called when {@link Keyring.active} or any phase changed. */
   onChange(handler: () => void): () => void;
 }

@@ -63,13 +63,18 @@ export class Informer<T extends Cacheable> {
   }
 
   get health(): InformerHealth {
-    const least = (times: number[]): number => (times.length === 0 ? 0 : Math.min(...times));
-    return {
-      synced: this.#store.synced,
-      alive: this.#reflectors.every((reflector) => reflector.alive),
-      lastContact: least(this.#reflectors.map((reflector) => reflector.lastContact)),
-      lastProgress: least(this.#reflectors.map((reflector) => reflector.lastProgress)),
-    };
+    const [first, ...others] = this.#reflectors;
+    let [alive, lastContact, lastProgress] = [
+      first?.alive ?? true,
+      first?.lastContact ?? 0,
+      first?.lastProgress ?? 0,
+    ];
+    for (const reflector of others) {
+      alive &&= reflector.alive;
+      lastContact = Math.min(lastContact, reflector.lastContact);
+      lastProgress = Math.min(lastProgress, reflector.lastProgress);
+    }
+    return { synced: this.#store.synced, alive, lastContact, lastProgress };
   }
 
   /** Starts to watch until `signal` aborts. Resolves at once; see {@link Informer.whenSynced}. */

@@ -59,8 +59,17 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
     return this.#objects.size;
   }
 
-  *byIndex(index: string, value: string): IterableIterator<T> {
-    for (const key of this.#index.keys(index, value)) {
+  byIndex(index: string, value: string): IterableIterator<T> {
+    const keys = this.#index.keys(index, value);
+    if (keys.size > 1) return this.#each(keys);
+    // Most values lead to one object or none, and every request at a door asks for several: a generator costs more than the rest.
+    const [key] = keys;
+    const object = key === undefined ? undefined : this.#objects.get(key);
+    return (object === undefined ? [] : [object]).values();
+  }
+
+  *#each(keys: Iterable<string>): IterableIterator<T> {
+    for (const key of keys) {
       const object = this.#objects.get(key);
       if (object) yield object;
     }

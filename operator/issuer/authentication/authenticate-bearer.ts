@@ -2,9 +2,10 @@ import { recordOfClaims } from '../../domain/claimed-record.ts';
 import type { IssuerSettings } from '../../domain/claims.ts';
 import type { JwtFault, SignedClaims } from '../../domain/jwt-judgement.ts';
 import type { TokenRecord } from '../../domain/token-record.ts';
+import { whenKnown } from '../awaitable.ts';
 import { IssuerFailure } from '../failure.ts';
-import type { GoodJwt, JudgeJwt } from '../registry/judge.ts';
-import type { AuthenticateBearer, AuthenticateSelf, Bearer } from '../use-cases.ts';
+import type { GoodJwt, JudgeJwt, Judgement } from '../registry/judge.ts';
+import type { AuthenticateBearer, AuthenticateSelf, Bearer, BearerSelf } from '../use-cases.ts';
 import type { ForeignIssuer, ForeignIssuers } from './foreign-issuers.ts';
 import { readForeignJwt } from './foreign-jwt.ts';
 import { ownClaim, prefixedName } from './foreign-name.ts';
@@ -78,7 +79,6 @@ const byEndpoint = async (
   signal: AbortSignal,
 ): Promise<Bearer | undefined> => {
   const { endpoints, foreignIssuers, settings } = options;
-  if (endpoints.length === 0) return undefined;
   const iss = readForeignJwt(jwt)?.claims.iss;
   const named = endpoints.filter(({ authority }) => authority === iss && authority !== settings.url);
   if (named.length === 0) return undefined;
@@ -95,24 +95,32 @@ const byEndpoint = async (
 /** Why our judge refused it, for the log. */
 const detailOf = (fault: JwtFault): string => `refused: ${fault}`;
 
+/** Who a JWT of ours is. @throws IssuerFailure */
+const selfOf = (options: AuthenticateBearerOptions, judgement: Judgement): BearerSelf => {
+  if (judgement.kind === 'good') {
+    return { bearer: ownBearer(judgement, options), own: ownRecord(judgement, options.settings) };
+  }
+  const { fault, claims, record } = judgement;
+  if (fault !== 'Blacklisted' || !claims || !record) throw invalid(detailOf(fault));
+  return { bearer: undefined, own: ownRecord({ claims, record }, options.settings) };
+};
+
 /**
  * Makes {@link AuthenticateSelf} (contract §4, §5): a JWT of this issuer that the one judge calls good, or of a trusted endpoint of
  * the configuration. The owner is read from the verified claims.
  */
-export const createAuthenticateSelf =
-  (options: AuthenticateBearerOptions): AuthenticateSelf =>
-  async (authorization, { signal }) => {
+export const createAuthenticateSelf = (options: AuthenticateBearerOptions): AuthenticateSelf => {
+  const { endpoints, judge } = options;
+  return (authorization, call) => {
     const jwt = bearerOf(authorization);
-    const foreign = await byEndpoint(options, jwt, signal);
-    if (foreign) return { bearer: foreign, own: undefined };
-    const judgement = await options.judge(jwt, signal);
-    if (judgement.kind === 'good') {
-      return { bearer: ownBearer(judgement, options), own: ownRecord(judgement, options.settings) };
-    }
-    const { fault, claims, record } = judgement;
-    if (fault !== 'Blacklisted' || !claims || !record) throw invalid(detailOf(fault));
-    return { bearer: undefined, own: ownRecord({ claims, record }, options.settings) };
+    const foreign = endpoints.length === 0 ? undefined : byEndpoint(options, jwt, call.signal);
+    return whenKnown(foreign, (bearer) =>
+      bearer
+        ? { bearer, own: undefined }
+        : whenKnown(judge(jwt, call), (judgement) => selfOf(options, judgement)),
+    );
   };
+};
 
 /** Makes {@link AuthenticateBearer}: what is blacklisted opens nothing. */
 export const createAuthenticateBearer = (options: AuthenticateBearerOptions): AuthenticateBearer => {

@@ -3,8 +3,9 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import { bySeniority, CLAIM_INDEX, isHolder } from '../../domain/client-holder.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
+import { type Awaitable, whenKnown } from '../awaitable.ts';
 import { IssuerFailure } from '../failure.ts';
-import { createSlots } from '../slots.ts';
+import { createSlots, type Slots } from '../slots.ts';
 import type { AuthenticateClient, AuthenticatedClient, Call, ClientCredentials } from '../use-cases.ts';
 import { type AssertionInput, type AssertionOutcome, type CheckAssertion, JWT_BEARER } from './assertion.ts';
 import type { AuthenticationFailures, FailureCause } from './authentication-failures.ts';
@@ -23,6 +24,14 @@ export interface AuthenticateClientOptions {
   readonly assertions: readonly CheckAssertion[];
   readonly limit: FailureLimit;
   readonly failures: AuthenticationFailures;
+}
+
+/** Who is to be found out. */
+interface Asked {
+  /** What the request or its assertion says. */
+  readonly clientID: string;
+  readonly credentials: ClientCredentials;
+  readonly call: Call;
 }
 
 /** A check that failed. */
@@ -65,13 +74,22 @@ const findHolder = ({ clients }: AuthenticateClientOptions, clientID: string): O
 };
 
 /** The holder, as the cache has it while that is in step, or else as the API server has it now. */
-const findClient = async (
+const findClient = (
   options: AuthenticateClientOptions,
   clientID: string,
+  call: Call,
+): Awaitable<OAuthClient | undefined> => {
+  const cached = findHolder(options, clientID);
+  return cached === undefined || options.freshness.clients()
+    ? cached
+    : readHolder(options, cached, call.signal);
+};
+
+const readHolder = async (
+  options: AuthenticateClientOptions,
+  cached: OAuthClient,
   signal: AbortSignal,
 ): Promise<OAuthClient | undefined> => {
-  const cached = findHolder(options, clientID);
-  if (cached === undefined || options.freshness.clients()) return cached;
   const { namespace, name, uid } = cached.metadata;
   const live = await options.readClient({ namespace, name }, signal).catch((error: unknown) => {
     throw unavailable(error);
@@ -94,28 +112,24 @@ const checkAssertions = async (
   return { problem };
 };
 
-const bySecret = async (
+const bySecret = (
   { secrets }: AuthenticateClientOptions,
   client: OAuthClient,
-  { clientSecret, assertion, signal }: ClientCredentials & Pick<Call, 'signal'>,
-): Promise<Outcome> => {
+  { credentials, call }: Asked,
+): Awaitable<Outcome> => {
+  const { assertion, clientSecret } = credentials;
   // RFC 6749 §2.3: no more than one method in a request.
   if (assertion !== '') return { cause: 'AssertionUnexpected' };
-  const isRight = await secrets.isRight(client, clientSecret, signal);
-  return isRight ? { proved: { client, method: 'clientSecret' } } : { cause: 'WrongSecret' };
+  return whenKnown(secrets.isRight(client, clientSecret, call), (isRight) =>
+    isRight ? { proved: { client, method: 'clientSecret' } } : { cause: 'WrongSecret' },
+  );
 };
 
 const byAssertion = async (
   { assertions, limit }: AuthenticateClientOptions,
   client: OAuthClient,
-  asked: {
-    credentials: ClientCredentials;
-    clientID: string;
-    call: Call;
-    slots: ReturnType<typeof createSlots>;
-  },
+  { credentials, clientID, call, slots }: Asked & { readonly slots: Slots },
 ): Promise<Outcome> => {
-  const { credentials, clientID, call, slots } = asked;
   const { assertion, assertionType } = credentials;
   if (assertion === '') return { cause: 'AssertionMissing' };
   if (assertionType !== JWT_BEARER) return { cause: 'AssertionInvalid', detail: 'another assertion type' };
@@ -137,26 +151,20 @@ export const createAuthenticateClient = (options: AuthenticateClientOptions): Au
   const { secrets, failures } = options;
   const slots = createSlots(BEYOND_LIMIT);
 
-  const authenticate = async (
-    clientID: string,
-    credentials: ClientCredentials,
-    call: Call,
-  ): Promise<Outcome> => {
-    const client = clientID === '' ? undefined : await findClient(options, clientID, call.signal);
-    if (client && hasAssertionMethod(client)) {
-      return byAssertion(options, client, { credentials, clientID, call, slots });
-    }
-    if (client?.spec.authentication?.clientSecret) {
-      return bySecret(options, client, { ...credentials, signal: call.signal });
-    }
-    secrets.isRightOfNobody(credentials.clientSecret);
+  const authenticate = (client: OAuthClient | undefined, asked: Asked): Awaitable<Outcome> => {
+    if (client && hasAssertionMethod(client)) return byAssertion(options, client, { ...asked, slots });
+    if (client?.spec.authentication?.clientSecret) return bySecret(options, client, asked);
+    secrets.isRightOfNobody(asked.credentials.clientSecret);
     return { cause: client ? 'NoMethod' : 'UnknownClient' };
   };
 
-  return async (credentials, call) => {
+  return (credentials, call) => {
     const clientID = clientIDOf(credentials);
-    const outcome = await authenticate(clientID, credentials, call);
-    if ('proved' in outcome) return outcome.proved;
-    throw failures.fail({ clientID, address: call.address }, outcome.cause, outcome.detail);
+    const client = clientID === '' ? undefined : findClient(options, clientID, call);
+    const outcome = whenKnown(client, (found) => authenticate(found, { clientID, credentials, call }));
+    return whenKnown(outcome, (reached) => {
+      if ('proved' in reached) return reached.proved;
+      throw failures.fail({ clientID, address: call.address }, reached.cause, reached.detail);
+    });
   };
 };

@@ -1,17 +1,19 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { keyOf, type ObjectRef } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { readClientSecrets } from '../../domain/client-secret.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { Secret } from '../../ports/secrets.ts';
+import type { Awaitable } from '../awaitable.ts';
 import { IssuerFailure } from '../failure.ts';
 import { unlessAborted, withDeadline } from '../shared-work.ts';
+import type { Call } from '../use-cases.ts';
 
 /** Says whether a client secret is right. What is kept in memory of one is its SHA-256 (contract §4). */
 export interface ClientSecrets {
   /** @throws IssuerFailure `Unavailable` where the Secret can't be read and nothing that is kept says yes */
-  isRight(client: OAuthClient, clientSecret: string, signal: AbortSignal): Promise<boolean>;
+  isRight(client: OAuthClient, clientSecret: string, call: Pick<Call, 'signal'>): Awaitable<boolean>;
   /** The same work where there is nothing to compare with; always false. */
   isRightOfNobody(clientSecret: string): false;
   /** Forgets everything, and follows the clients no more. */
@@ -51,7 +53,7 @@ const MAX_CLIENTS = 4096;
 /** Compared with where there is nothing: not the digest of any text that anybody knows. */
 const NOTHING = Buffer.alloc(32);
 
-const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest();
+const digestOf = (text: string): Buffer => hash('sha256', text, 'buffer');
 
 /** Both are always compared, each in constant time: how long it takes tells nothing of either. */
 const matches = (digest: Buffer, { current, previous }: Digests): boolean => {
@@ -115,7 +117,7 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
   };
 
   return {
-    isRight: async (client, clientSecret, signal) => {
+    isRight: (client, clientSecret, call) => {
       const digest = digestOf(clientSecret);
       const { secretRef } = client.spec.authentication?.clientSecret ?? {};
       if (secretRef === undefined) return matches(digest, NO_DIGESTS);
@@ -128,7 +130,7 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
         if (entry.reading === undefined && now - entry.triedAt < RETRY_MS) return false;
       }
       entry.reading ??= read(entry, ref, key);
-      return matches(digest, await unlessAborted(entry.reading, signal));
+      return unlessAborted(entry.reading, call.signal).then((digests) => matches(digest, digests));
     },
     isRightOfNobody: (clientSecret) => {
       matches(digestOf(clientSecret), NO_DIGESTS);

@@ -2,6 +2,7 @@ import type { KeyEntry, KeyPhase, SigningKey } from '../../api/signing-key.ts';
 import { buildJwks, compromisedKids, type Jwks } from '../../domain/jwks.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Keyring, PublicKeys, Signer, VerifiedJwt } from '../../ports/signing.ts';
+import { type Awaitable, whenKnown } from '../awaitable.ts';
 import { KeyLoader, type KeyLoaderOptions } from './key-loader.ts';
 import { VerificationKeys } from './verification-keys.ts';
 
@@ -74,8 +75,11 @@ export class IssuerKeyring implements Keyring, PublicKeys {
     return buildJwks(this.#signingKeys());
   }
 
-  async verify(jwt: string): Promise<VerifiedJwt | undefined> {
-    const verified = await this.#verification.verify(jwt);
+  verify(jwt: string): Awaitable<VerifiedJwt | undefined> {
+    return whenKnown(this.#verification.verify(jwt), (verified) => this.#own(verified));
+  }
+
+  #own(verified: VerifiedJwt | undefined): VerifiedJwt | undefined {
     if (verified?.claims.iss !== this.#options.issuerUrl) return undefined;
     // It may have been compromised while the signature was being checked.
     const phase = this.#phases.get(verified.kid);

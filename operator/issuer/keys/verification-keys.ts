@@ -4,6 +4,7 @@ import type { Algorithm, KeyEntry } from '../../api/signing-key.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
 import { publicJwkOf } from '../../domain/jwks.ts';
 import type { VerifiedJwt } from '../../ports/signing.ts';
+import type { Awaitable } from '../awaitable.ts';
 
 /** Claims, scope and audiences at their limits stay far below this. */
 const MAX_JWT_CHARACTERS = 262_144;
@@ -28,8 +29,10 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 /** Public halves by kid, each imported once. */
 export class VerificationKeys {
   #keys = new Map<string, VerificationKey>();
-  /** By the SHA-256 of a JWT, which itself is kept nowhere; what was used last stands last. */
-  readonly #verified = new Map<string, VerifiedJwt>();
+  /** By the SHA-256 of a JWT, which itself is kept nowhere. */
+  #verified = new Map<string, VerifiedJwt>();
+  /** Those before; what of them is asked for again comes back, and the others go when as many new ones have come. */
+  #former = new Map<string, VerifiedJwt>();
 
   /** Replaces the set; what stays the same is not imported again. */
   replace(entries: readonly KeyEntry[]): void {
@@ -44,31 +47,42 @@ export class VerificationKeys {
       next.set(entry.kid, known?.text === text ? known : { algorithm, text, key: make() });
     }
     const isKept = (known: VerificationKey, kid: string): boolean => next.get(kid) === known;
-    if (![...this.#keys].every(([kid, known]) => isKept(known, kid))) this.#verified.clear();
+    if (![...this.#keys].every(([kid, known]) => isKept(known, kid))) this.#forget();
     this.#keys = next;
   }
 
   /** The claims of a JWS that the key of its `kid` has signed with the one algorithm it is for (RFC 8725 §3.1); undefined for anything else. */
-  async verify(jwt: string): Promise<VerifiedJwt | undefined> {
+  verify(jwt: string): Awaitable<VerifiedJwt | undefined> {
     if (jwt.length > MAX_JWT_CHARACTERS) return undefined;
     if (jwt.length > MAX_REMEMBERED_CHARACTERS) return this.#check(jwt);
     const digest = hash('sha256', jwt, 'base64');
-    const known = this.#verified.get(digest);
-    if (known) return this.#remember(digest, known);
+    return this.#verified.get(digest) ?? this.#recall(digest) ?? this.#learn(jwt, digest);
+  }
+
+  async #learn(jwt: string, digest: string): Promise<VerifiedJwt | undefined> {
     const keys = this.#keys;
     const verified = await this.#check(jwt);
     // Keys that were replaced meanwhile may have taken this one away.
     return verified && keys === this.#keys ? this.#remember(digest, verified) : verified;
   }
 
+  #recall(digest: string): VerifiedJwt | undefined {
+    const former = this.#former.get(digest);
+    return former && this.#remember(digest, former);
+  }
+
   #remember(digest: string, verified: VerifiedJwt): VerifiedJwt {
-    this.#verified.delete(digest);
-    this.#verified.set(digest, verified);
-    if (this.#verified.size > MAX_REMEMBERED) {
-      const [oldest] = this.#verified.keys();
-      if (oldest !== undefined) this.#verified.delete(oldest);
+    if (this.#verified.size >= MAX_REMEMBERED / 2) {
+      this.#former = this.#verified;
+      this.#verified = new Map();
     }
+    this.#verified.set(digest, verified);
     return verified;
+  }
+
+  #forget(): void {
+    this.#verified.clear();
+    this.#former.clear();
   }
 
   async #check(jwt: string): Promise<VerifiedJwt | undefined> {

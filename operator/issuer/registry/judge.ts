@@ -18,7 +18,9 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import type { Keyring, VerifiedJwt } from '../../ports/signing.ts';
+import { type Awaitable, whenKnown } from '../awaitable.ts';
 import { IssuerFailure } from '../failure.ts';
+import type { Call } from '../use-cases.ts';
 import type { RegistryReads } from './live-reads.ts';
 import { isFresh, type Records } from './records.ts';
 
@@ -39,8 +41,11 @@ export interface BadJwt {
 
 export type Judgement = GoodJwt | BadJwt;
 
+/** Somebody who waits, until the signal aborts. Who can be answered at once is never asked for it: signals cost something. */
+type Waiting = Pick<Call, 'signal'>;
+
 /** The one judge of a JWT for every door (contract §3). @throws IssuerFailure `Unavailable` where it can't know */
-export type JudgeJwt = (jwt: string, signal: AbortSignal) => Promise<Judgement>;
+export type JudgeJwt = (jwt: string, call: Waiting) => Awaitable<Judgement>;
 
 export interface JudgeOptions {
   readonly keyring: Pick<Keyring, 'verify'>;
@@ -74,7 +79,7 @@ const namespaceOf = ({ clients }: JudgeOptions, clientID: unknown): string | und
 const readRecord = async (
   options: JudgeOptions,
   claims: SignedClaims,
-  signal: AbortSignal,
+  { signal }: Waiting,
 ): Promise<TokenRecord | undefined> => {
   const { records, reads } = options;
   const { jti } = claims;
@@ -95,51 +100,64 @@ const readRecord = async (
 };
 
 /** The cached record where that is enough for an answer: it says no for ever, or its watch is in step. */
-const findRecord = async (
+const findRecord = (
   options: JudgeOptions,
   claims: SignedClaims,
-  signal: AbortSignal,
-): Promise<TokenRecord | undefined> => {
+  call: Waiting,
+): Awaitable<TokenRecord | undefined> => {
   const { jti } = claims;
   const cached = typeof jti === 'string' ? options.records.find(jti) : undefined;
   const isEnough = cached && (cached.blacklistedAt !== undefined || isFresh(cached, options.freshness));
-  return isEnough ? cached : readRecord(options, claims, signal);
+  return isEnough ? cached : readRecord(options, claims, call);
 };
 
 /** Likewise the client; one that the cache does not know is asked for. */
-const findClient = async (
+const findClient = (
   { clients, freshness, reads }: JudgeOptions,
   record: TokenRecord,
-  signal: AbortSignal,
-): Promise<OAuthClient | undefined> => {
+  call: Waiting,
+): Awaitable<OAuthClient | undefined> => {
   const cached = clients.get(record.client);
   // Of a blacklisted token a cache in whatever state says enough: it is good no more.
   if (cached && (record.blacklistedAt !== undefined || freshness.clients())) return cached;
-  return reads.clients.read(refOf(record.client), signal);
+  return reads.clients.read(refOf(record.client), call.signal);
 };
 
-const judgeVerified = async (
+/** The last of it, once record and client are known. */
+const judgeKnown = (
+  { clock }: JudgeOptions,
+  { claims, record }: Pick<GoodJwt, 'claims' | 'record'>,
+  client: OAuthClient | undefined,
+): Judgement => {
+  const clientFault = findClientFault(client, record, claims);
+  if (clientFault) return bad(clientFault);
+  if (record.blacklistedAt !== undefined) return { kind: 'bad', fault: 'Blacklisted', claims, record };
+  return findTimeFault(claims, clock.now()) ? bad('Expired') : { kind: 'good', claims, record };
+};
+
+/** It went on while the client was asked for: a revocation that this replica took meanwhile counts. */
+const latestOf = ({ records }: JudgeOptions, record: TokenRecord): TokenRecord => {
+  const latest = records.find(record.id);
+  return latest?.blacklistedAt === undefined ? record : latest;
+};
+
+const judgeVerified = (
   options: JudgeOptions,
   { claims, kid }: VerifiedJwt,
-  signal: AbortSignal,
-): Promise<Judgement> => {
+  call: Waiting,
+): Awaitable<Judgement> => {
   const { clock, settings } = options;
   const timeFault = findTimeFault(claims, clock.now());
   if (timeFault) return bad(timeFault);
-  const record = await findRecord(options, claims, signal);
-  if (record === undefined) return bad('Unknown');
-  const now = clock.now();
-  const recordFault = findRecordFault(record, claims, { kid, ownerClaim: settings.ownerClaim, now });
-  if (recordFault) return bad(recordFault);
-  const clientFault = findClientFault(await findClient(options, record, signal), record, claims);
-  if (clientFault) return bad(clientFault);
-  if (record.blacklistedAt !== undefined) return { kind: 'bad', fault: 'Blacklisted', claims, record };
-  // It went on while the client was asked for: a revocation that this replica took meanwhile counts.
-  const latest = options.records.find(record.id);
-  if (latest?.blacklistedAt !== undefined) {
-    return { kind: 'bad', fault: 'Blacklisted', claims, record: latest };
-  }
-  return findTimeFault(claims, clock.now()) ? bad('Expired') : { kind: 'good', claims, record };
+  return whenKnown(findRecord(options, claims, call), (record) => {
+    if (record === undefined) return bad('Unknown');
+    const now = clock.now();
+    const recordFault = findRecordFault(record, claims, { kid, ownerClaim: settings.ownerClaim, now });
+    if (recordFault) return bad(recordFault);
+    const client = findClient(options, record, call);
+    if (!(client instanceof Promise)) return judgeKnown(options, { claims, record }, client);
+    return client.then((found) => judgeKnown(options, { claims, record: latestOf(options, record) }, found));
+  });
 };
 
 /** What was blacklisted is bad whatever else is not known. */
@@ -160,30 +178,35 @@ const findKnownRevocation = (
 export const createJudge = (options: JudgeOptions): JudgeJwt => {
   const { keyring, freshness, isClockUsable, metrics } = options;
 
-  const judge = async (jwt: string, signal: AbortSignal): Promise<Judgement> => {
-    const verified = await keyring.verify(jwt);
+  const judge = (verified: VerifiedJwt | undefined, call: Waiting): Awaitable<Judgement> => {
     // A key that was made or given up since is not known while the watch of keys is out of step.
     const areKeysKnown = freshness.signingKeys();
     if (verified === undefined) {
       if (areKeysKnown) return bad('NotOurs');
       throw unavailable('the signing keys are not known');
     }
-    if (areKeysKnown && isClockUsable()) return judgeVerified(options, verified, signal);
+    if (areKeysKnown && isClockUsable()) return judgeVerified(options, verified, call);
     const revoked = findKnownRevocation(options, verified);
     if (revoked) return revoked;
     throw unavailable(
       areKeysKnown ? "this replica's clock is too far off" : 'the signing keys are not known',
     );
   };
+  const counted = (judgement: Judgement): Judgement => {
+    metrics.judged(judgement.kind);
+    return judgement;
+  };
+  const failed = (error: unknown): never => {
+    metrics.judged('unavailable');
+    throw error;
+  };
 
-  return async (jwt, signal) => {
+  return (jwt, call) => {
     try {
-      const judgement = await judge(jwt, signal);
-      metrics.judged(judgement.kind);
-      return judgement;
+      const judgement = whenKnown(keyring.verify(jwt), (verified) => judge(verified, call));
+      return judgement instanceof Promise ? judgement.then(counted, failed) : counted(judgement);
     } catch (error) {
-      metrics.judged('unavailable');
-      throw error;
+      return failed(error);
     }
   };
 };

@@ -3,7 +3,8 @@ import { issuedRecordOf } from '../../../operator/domain/issued-record.ts';
 import { tokenId } from '../../../operator/domain/token-id.ts';
 import { refused } from '../../../operator/issuer/failure.ts';
 import { createIntrospectToken } from '../../../operator/issuer/introspect-token.ts';
-import type { ClientCredentials } from '../../../operator/issuer/use-cases.ts';
+import type { Judgement } from '../../../operator/issuer/registry/judge.ts';
+import type { ClientCredentials, IntrospectToken } from '../../../operator/issuer/use-cases.ts';
 import { clientWith, patient } from './clients.ts';
 import {
   claimsOf,
@@ -52,6 +53,42 @@ test('one of a declared Token whose status is still to be written is good, and t
   stage.tokens.observe(declaredToken());
   const claims = declaredClaims(tokenId(TOKEN_UID, 2), { exp: EXPIRES + 60 });
   expect(await introspect(jwtOf(claims, 'key-2'))).toEqual(claims);
+});
+
+describe('a token whose answer was given before', () => {
+  const claims = Object.freeze(claimsOf(ID));
+  const record = issuedRecordOf(issuedToken(ID));
+  let judgement: Judgement;
+  let tell: IntrospectToken;
+  const ask = () => tell(jwtOf(claims), CREDENTIALS, { address: '192.0.2.1', signal: patient });
+
+  beforeEach(() => {
+    judgement = { kind: 'good', claims, record };
+    tell = createIntrospectToken({
+      authenticateClient: () => ({ client: caller, method: 'clientSecret' }),
+      judge: () => judgement,
+    });
+    expect(ask()).toEqual(claims);
+  });
+
+  test('is told of by the same object, without a wait', () => {
+    expect(ask()).toBe(ask());
+  });
+
+  test('is told of no more once it is judged bad', () => {
+    judgement = { kind: 'bad', fault: 'Blacklisted', claims, record };
+    expect(ask()).toBeUndefined();
+  });
+
+  test('is told of by its record as that is now', () => {
+    judgement = { kind: 'good', claims, record: { ...record, expiration: EXPIRES - 60 } };
+    expect(ask()).toEqual({ ...claims, exp: EXPIRES - 60 });
+  });
+
+  test('is not told of to a client that may not know', () => {
+    caller = clientWith(undefined, { clientID: 'other' });
+    expect(ask()).toBeUndefined();
+  });
 });
 
 describe('nothing is told of', () => {

@@ -40,7 +40,7 @@ beforeEach(() => {
   });
 });
 
-const isRight = (text: string) => secrets.isRight(client, text, patient);
+const isRight = (text: string) => secrets.isRight(client, text, { signal: patient });
 
 describe('a client secret', () => {
   test.each<[string, string, boolean]>([
@@ -124,7 +124,7 @@ describe('a client secret', () => {
     await isRight('current');
     data = { client_secret: 'elsewhere' };
     const moved = clientWith({ clientSecret: { secretRef: { name: 'other', key: 'client_secret' } } });
-    expect(await secrets.isRight(moved, 'current', patient)).toBe(false);
+    expect(await secrets.isRight(moved, 'current', { signal: patient })).toBe(false);
     expect(reads).toEqual(['team/credentials', 'team/other']);
   });
 
@@ -134,7 +134,7 @@ describe('a client secret', () => {
       open = resolve;
     });
     const gone = new AbortController();
-    const first = secrets.isRight(client, 'current', gone.signal);
+    const first = secrets.isRight(client, 'current', gone);
     const second = isRight('current');
     gone.abort();
     await expect(first).rejects.toMatchObject({ code: 'Unavailable' });

@@ -187,7 +187,7 @@ export class RegistryStage {
     return createLookups(this);
   }
 
-  judge(jwt: string) {
+  async judge(jwt: string) {
     const judge = createJudge({
       ...this,
       keyring: {
@@ -200,6 +200,6 @@ export class RegistryStage {
       settings,
       isClockUsable: () => this.isClockUsable,
     });
-    return judge(jwt, patient);
+    return judge(jwt, { signal: patient });
   }
 }

@@ -1,0 +1,15 @@
+import type { CertificateFiles } from './certificates.ts';
+
+/** Certificate files, and what is asked of clients; no `certFile` is plain text (contract §6). */
+export interface DoorTls extends CertificateFiles {
+  readonly clientCertificateRequired: boolean;
+}
+
+/** What protects a door's connections, in a word for the log. */
+export const protectionOf = ({
+  certFile,
+  clientCertificateRequired,
+}: DoorTls): 'plaintext' | 'mutual' | 'server' => {
+  if (certFile === '') return 'plaintext';
+  return clientCertificateRequired ? 'mutual' : 'server';
+};
