@@ -1,7 +1,7 @@
 import { CRD_REVISION_ANNOTATION } from '../api/crd.ts';
 import type { KubeObject } from '../api/meta.ts';
 import type { Clock } from '../ports/clock.ts';
-import { isNotFound, type ResourceType } from '../ports/kube.ts';
+import { isForbidden, isNotFound, type ResourceType } from '../ports/kube.ts';
 import type { KubeClient } from './client.ts';
 
 const AGAIN_AFTER_PROBLEM_MS = 5_000;
@@ -39,6 +39,7 @@ export const createCrdRevisions = (options: CrdRevisionsOptions): CrdRevisions =
       return `${name} is at revision ${revision}, older than ${wanted}: apply the crds/ of this release`;
     } catch (error) {
       if (isNotFound(error)) return `${name} is not installed: apply the crds/ of this release`;
+      if (isForbidden(error)) return `${name} may not be read: apply the roles of this release`;
       throw error;
     }
   };

@@ -98,6 +98,8 @@ export const isConflict = (error: unknown): error is ApiError =>
   hasStatus(error, 409) && error.reason !== 'AlreadyExists';
 /** The resourceVersion asked for is compacted: list again. */
 export const isExpired = (error: unknown): error is ApiError => hasStatus(error, 410);
+/** RBAC, admission or a quota is against it. */
+export const isForbidden = (error: unknown): error is ApiError => hasStatus(error, 403);
 /** Quota, admission or validation said no to the object itself (403 or 422): only another object or another policy helps. */
 export const isRefused = (error: unknown): error is ApiError =>
   hasStatus(error, 403) || hasStatus(error, 422) || hasStatus(error, 400);
