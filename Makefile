@@ -17,6 +17,10 @@ $(INSTALLED): package-lock.json package.json
 run: $(INSTALLED) ## Bring everything up, show a Token, its Secret and verified claims, stay until Ctrl-C (ONCE=1 ends; CLUSTER=current uses KUBECONFIG)
 	$(NPM) run --silent run
 
+.PHONY: programs
+programs: $(INSTALLED) ## Have the programs that tests need (control plane, node, helm, clients), built once into the cache
+	$(NPM) run --silent programs
+
 .PHONY: test
 test: $(INSTALLED) ## Run every test that this machine can run (JEST="..." passes options on)
 	$(NPM) run --silent test -- $(JEST)
