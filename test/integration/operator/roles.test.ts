@@ -54,6 +54,7 @@ beforeAll(async () => {
   await eventually(() => mayUser('view', 'list', 'tokens'));
   await eventually(() => mayUser('admin', 'create', 'tokens'));
   await eventually(() => mayUser('admin', 'patch', 'issuedtokens'));
+  await eventually(() => mayUser('admin', 'delete', 'tokenbatches'));
 }, 60_000);
 afterAll(() => api.close());
 
@@ -77,6 +78,12 @@ describe('may', () => {
     ['m2moauth-platform-admin', 'delete', 'issuedtokens'],
     ['m2moauth-revoker', 'get', 'issuedtokens'],
     ['m2moauth-revoker', 'patch', 'issuedtokens/status'],
+    ['view', 'watch', 'tokenbatches'],
+    ['edit', 'get', 'tokenbatches'],
+    ['edit', 'delete', 'tokenbatches'],
+    ['admin', 'delete', 'tokenbatches'],
+    ['m2moauth-platform-admin', 'delete', 'tokenbatches'],
+    ['m2moauth-revoker', 'patch', 'tokenbatches/status'],
   ])('%s %s %s', async (role, verb, resource) => {
     expect(await mayUser(role, verb, resource)).toBe(true);
   });
@@ -100,7 +107,14 @@ describe('may not', () => {
       [role, 'create', 'issuedtokens'] as const,
       [role, 'update', 'issuedtokens'] as const,
       [role, 'update', 'issuedtokens/status'] as const,
+      [role, 'create', 'tokenbatches'] as const,
+      [role, 'update', 'tokenbatches'] as const,
+      [role, 'patch', 'tokenbatches'] as const,
+      [role, 'update', 'tokenbatches/status'] as const,
     ]),
+    ['view', 'delete', 'tokenbatches'],
+    ['admin', 'patch', 'tokenbatches/status'],
+    ['m2moauth-revoker', 'delete', 'tokenbatches'],
     ['edit', 'patch', 'issuedtokens/status'],
     ['admin', 'patch', 'issuedtokens/status'],
     ['m2moauth-platform-admin', 'patch', 'issuedtokens/status'],
