@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { batchedFigures, measureBatched } from './batched.ts';
+import { batchedFigures, batchedPlots, measureBatched } from './batched.ts';
 import {
   bareTwoWrites,
   type DeclaredRound,
@@ -11,6 +11,7 @@ import {
 import { handedOutFigures, measureHandedOut } from './handed-out.ts';
 import { httpFigures, measureHttp } from './http.ts';
 import { listedFigures, measureListed } from './listed-tokens.ts';
+import type { Plot } from './plots.ts';
 import { type Figure, median, publish, spread } from './report.ts';
 import { type RestartRound, restartOverReadyTokens } from './restart.ts';
 import { note, QUICK, ROUNDS } from './scale.ts';
@@ -90,8 +91,15 @@ const restartFigures = (round: RestartRound): Figure[] => [
   },
 ];
 
+/** What a scenario gives. */
+interface Measured {
+  readonly figures: readonly Figure[];
+  readonly plots?: readonly Plot[];
+  readonly raw: object;
+}
+
 /** Scenarios by name, in the order in which they run: each measures, and gives its rows of the table with what they are made from. */
-const SCENARIOS: Readonly<Record<string, (world: World) => Promise<{ figures: Figure[]; raw: object }>>> = {
+const SCENARIOS: Readonly<Record<string, (world: World) => Promise<Measured>>> = {
   declared: async (world) => {
     const raw = await measureDeclared(world);
     return { figures: declaredFigures(raw), raw };
@@ -102,7 +110,7 @@ const SCENARIOS: Readonly<Record<string, (world: World) => Promise<{ figures: Fi
   },
   batched: async (world) => {
     const raw = await measureBatched(world);
-    return { figures: batchedFigures(raw), raw };
+    return { figures: batchedFigures(raw), plots: batchedPlots(raw), raw };
   },
   listed: async (world) => {
     const raw = await measureListed(world);
@@ -137,15 +145,17 @@ const main = async (): Promise<void> => {
   note('starting a control plane');
   const world = await createWorld();
   const figures: Figure[] = [];
+  const plots: Plot[] = [];
   const raw: Record<string, object> = {};
   try {
     for (const [name, measure] of scenarios) {
       note(name);
       const found = await measure(world);
       figures.push(...found.figures);
+      plots.push(...(found.plots ?? []));
       raw[name] = found.raw;
     }
-    await publish(figures, raw);
+    await publish(figures, plots, raw);
   } finally {
     await world.close();
   }

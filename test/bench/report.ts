@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
+import { type Plot, svgOf } from './plots.ts';
 
 /** One figure beside its target. */
 export interface Figure {
@@ -25,7 +26,15 @@ export const spread = (values: readonly number[], unit: string): string => {
   return `${round(median(values))} ${unit} (${round(Math.min(...values))}–${round(Math.max(...values))})`;
 };
 
-const toMarkdown = (figures: readonly Figure[]): string =>
+/** The machine of a run. */
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly node: string;
+}
+
+/** The table that a run ends with. */
+export const toMarkdown = (figures: readonly Figure[]): string =>
   [
     '| scenario | measured | limit in the same run | ratio | target | |',
     '| --- | --- | --- | --- | --- | --- |',
@@ -35,12 +44,22 @@ const toMarkdown = (figures: readonly Figure[]): string =>
     ),
   ].join('\n');
 
-/** Prints the table and keeps it, with the raw figures, in bench-results/. */
-export const publish = async (figures: readonly Figure[], raw: object): Promise<void> => {
+/** Prints the table and keeps it, with plots and raw figures, in bench-results/. */
+export const publish = async (
+  figures: readonly Figure[],
+  plots: readonly Plot[],
+  raw: object,
+): Promise<void> => {
   const dir = join(import.meta.dirname, '../../bench-results');
-  const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version };
+  const machine: Machine = {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    node: process.version,
+  };
+  const results = { machine, at: new Date().toISOString(), figures, plots, raw };
   await mkdir(dir, { recursive: true });
-  await writeFile(join(dir, 'bench.json'), `${JSON.stringify({ machine, figures, raw }, null, 2)}\n`);
+  await writeFile(join(dir, 'bench.json'), `${JSON.stringify(results, null, 2)}\n`);
   await writeFile(join(dir, 'bench.md'), `${toMarkdown(figures)}\n`);
+  for (const plot of plots) await writeFile(join(dir, `${plot.name}.svg`), `${svgOf(plot)}\n`);
   console.log(`\n${machine.cores} cores, ${machine.cpu}, Node ${machine.node}\n\n${toMarkdown(figures)}\n`);
 };
