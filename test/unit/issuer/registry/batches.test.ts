@@ -1,0 +1,123 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { TokenBatchStatus } from '../../../../operator/api/token-batch.ts';
+import { batchedId } from '../../../../operator/domain/batch-id.ts';
+import { type BatchRecord, batchRecordOf } from '../../../../operator/domain/batch-record.ts';
+import { formatTime } from '../../../../operator/domain/timestamps.ts';
+import { BatchDraft } from '../../../../operator/domain/token-batch.ts';
+import { watchRevocations } from '../../../../operator/issuer/registry/revocations.ts';
+import { clientWith, patient } from '../clients.ts';
+import { claimsOf, EXPIRES, jwtOf, KID, RegistryStage } from './registry-stage.ts';
+
+const NAME = '00000000-0000-8000-8000-000000000000';
+const ID = batchedId(NAME, 0);
+const call = { signal: patient };
+const ALICE = { owner: 'alice', onlyID: undefined, client: 'team/app' };
+
+/** Three records of `alice` and one of `bob`, of the client `team/app`. */
+const batch = (status?: TokenBatchStatus, resourceVersion = '1'): BatchRecord => {
+  const draft = new BatchDraft(NAME, clientWith(undefined), 'app');
+  for (const owner of ['alice', 'alice', 'alice', 'bob']) {
+    draft.add({
+      tokenName: '',
+      audience: [],
+      scope: [],
+      owner,
+      subject: owner,
+      issuedAt: EXPIRES - 3600,
+      expiration: EXPIRES,
+      keyID: KID,
+      originalTokenClaims: undefined,
+    });
+  }
+  const built = draft.build();
+  const stored = { uid: 'uid-of-batch', resourceVersion, creationTimestamp: formatTime(EXPIRES - 3600) };
+  return batchRecordOf({
+    ...built,
+    metadata: { ...built.metadata, ...stored },
+    ...(status && { status }),
+  });
+};
+
+let stage: RegistryStage;
+beforeEach(() => {
+  stage = new RegistryStage();
+});
+
+const verdict = async (id: string, changes: object = {}): Promise<string> => {
+  const judgement = await stage.judge(jwtOf(claimsOf(id, changes)));
+  return judgement.kind === 'good' ? 'good' : judgement.fault;
+};
+
+describe('a batched token', () => {
+  test('is good by the caches alone', async () => {
+    stage.batches.observe(batch());
+    expect(await verdict(ID)).toBe('good');
+    expect(await verdict(batchedId(NAME, 3), { sub: 'bob' })).toBe('good');
+    expect(await verdict(batchedId(NAME, 3))).toBe('RecordDisagrees');
+    expect(stage.asked).toEqual([]);
+  });
+
+  test('that no cache knows is found by one GET of its batch', async () => {
+    stage.store('batches', batch());
+    expect(await Promise.all([0, 1, 2].map((at) => verdict(batchedId(NAME, at))))).toEqual([
+      'good',
+      'good',
+      'good',
+    ]);
+    expect(stage.asked).toEqual([`batches team/${NAME}`]);
+  });
+
+  test('that is blacklisted is refused, whatever its watch does', async () => {
+    stage.batches.observe(batch({ blacklisted: { 0: formatTime(EXPIRES - 60) } }));
+    stage.fresh.batches = false;
+    stage.isReachable = false;
+    expect(await verdict(ID)).toBe('Blacklisted');
+  });
+
+  test('is read again while the watch is out of step', async () => {
+    stage.batches.observe(batch());
+    stage.store('batches', batch({ blacklisted: { 0: formatTime(EXPIRES - 60) } }, '2'));
+    stage.fresh.batches = false;
+    expect(await verdict(ID)).toBe('Blacklisted');
+  });
+
+  test('that was deleted, or whose batch is, is unknown', async () => {
+    stage.batches.observe(batch({ deleted: [0] }));
+    expect(await verdict(ID)).toBe('Unknown');
+    stage.batches.forget(`team/${NAME}`, 'uid-of-batch');
+    expect(await verdict(batchedId(NAME, 1))).toBe('Unknown');
+  });
+});
+
+describe('a filter of batched ids', () => {
+  const ids = [0, 1, 2, 3].map((at) => batchedId(NAME, at));
+
+  test('costs one read of their batch, and gives those of the owner', async () => {
+    stage.store('batches', batch());
+    const found = await stage.lookups.find(ALICE, ids, call);
+    expect(found.map(({ id }) => id)).toEqual(ids.slice(0, 3));
+    expect(stage.asked).toEqual([`batches team/${NAME}`]);
+  });
+
+  test('likewise while the watch is out of step', async () => {
+    stage.batches.observe(batch());
+    stage.store('batches', batch(undefined, '2'));
+    stage.fresh.batches = false;
+    expect(await stage.lookups.find(ALICE, ids, call)).toHaveLength(3);
+    expect(stage.asked).toEqual([`batches team/${NAME}`]);
+  });
+});
+
+test('each record that becomes blacklisted is counted', () => {
+  watchRevocations({ ...stage, isLeading: () => true });
+  const at = formatTime(stage.clock.now() / 1000 - 2);
+  stage.batches.observe(batch({ blacklisted: { 0: at } }));
+  stage.batches.observe(batch({ blacklisted: { 0: at, 1: at, 3: at } }, '2'));
+  stage.batches.observe(batch({ blacklisted: { 0: at, 1: at, 3: at }, deleted: [0] }, '3'));
+  expect(stage.metrics.calls).toEqual([
+    ['revocationSeen', 2],
+    ['tokenBlacklisted'],
+    ['revocationSeen', 2],
+    ['tokenBlacklisted'],
+  ]);
+});
