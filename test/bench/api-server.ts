@@ -18,7 +18,12 @@ export interface ApiServer {
 }
 
 export interface StoredObject {
-  readonly metadata: { readonly name: string; readonly uid: string; readonly resourceVersion: string };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+  };
   // biome-ignore lint/suspicious/noExplicitAny: the bench copies whole objects
   readonly [field: string]: any;
 }

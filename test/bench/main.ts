@@ -10,7 +10,8 @@ import {
 } from './declared-tokens.ts';
 import { handedOutFigures, measureHandedOut } from './handed-out.ts';
 import { httpFigures, measureHttp } from './http.ts';
-import { listedFigures, measureListed } from './listed-tokens.ts';
+import { listedFigures } from './listed-figures.ts';
+import { measureListed } from './listed-tokens.ts';
 import { type Figure, median, publish, spread } from './report.ts';
 import { type RestartRound, restartOverReadyTokens } from './restart.ts';
 import { note, QUICK, ROUNDS } from './scale.ts';
