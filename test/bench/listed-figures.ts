@@ -55,10 +55,10 @@ const memoryFigure = (rounds: ListedRounds): Figure => {
   };
 };
 
-/** How much longer a token takes among the most than among the fewest, and likewise of the bare stream. */
+/** How much longer a token takes among the most than among the fewest, beside how much longer it takes the bare stream. */
 const growthFigure = (fewest: ListedRounds, most: ListedRounds): Figure => {
   const growth = (runs: 'door' | 'bare'): number => median(rates(fewest[runs])) / median(rates(most[runs]));
-  const ratio = growth('door');
+  const ratio = growth('door') / growth('bare');
   return {
     scenario: `${scenarioOf(most)}: time a token, over that of ${fewest.tokens}`,
     measured: `${growth('door').toFixed(2)} times`,
