@@ -34,8 +34,8 @@ export interface ListedRounds {
   readonly tokens: number;
   readonly bare: ListRun[];
   readonly door: ListRun[];
-  /** Of the operator in the first call at this size, before anything is warm. */
-  readonly coldRisenMiB: number;
+  /** By how much the operator's resident memory rose in each run, that to warm up too. */
+  readonly risenMiB: number[];
 }
 
 interface Server {
@@ -75,17 +75,13 @@ interface Asked {
 const measureSize = async (asked: Asked, tokens: number): Promise<ListedRounds> => {
   const { operator, door, recording } = asked;
   const { authorization } = asked.owner;
-  let messages = [] as Awaited<ReturnType<GrpcClient['getTokens']>>;
-  const coldRisenMiB = await risenMiB(operator.pid, async () => {
-    messages = await door.getTokens(authorization);
-  });
-  const bare = await startBareStream(messages);
-  messages = [];
-  const rounds: ListedRounds = { recording, tokens, bare: [], door: [], coldRisenMiB };
+  const bare = await startBareStream(await door.getTokens(authorization));
+  const rounds: ListedRounds = { recording, tokens, bare: [], door: [], risenMiB: [] };
   try {
     for (let round = 0; round <= ROUNDS; round += 1) {
       const limit = await runOf(bare, authorization, tokens);
       const own = await runOf({ client: door, pid: operator.pid }, authorization, tokens);
+      rounds.risenMiB.push(own.risenMiB);
       // The first is for both to warm up.
       if (round === 0) continue;
       rounds.bare.push(limit);
