@@ -18,7 +18,7 @@ import { CLIENT, SYSTEM, type World } from './world.ts';
 
 const FEW = QUICK ? 100 : 1000;
 const MANY = QUICK ? 2000 : 100_000;
-const ASKS = QUICK ? 1000 : 4000;
+const ASKS = QUICK ? 1000 : 8000;
 const LAPS = ROUNDS * 3;
 const TARGET = 0.9;
 
