@@ -18,7 +18,12 @@ export interface ApiServer {
 }
 
 export interface StoredObject {
-  readonly metadata: { readonly name: string; readonly uid: string; readonly resourceVersion: string };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+  };
   // biome-ignore lint/suspicious/noExplicitAny: the bench copies whole objects
   readonly [field: string]: any;
 }
@@ -30,6 +35,9 @@ export interface WatchEvent {
 
 /** Requests in flight of every bare loop, and connections of its pool. */
 export const IN_FLIGHT = 32;
+
+/** Objects that one request deletes: the API server ends those that take more than a minute. */
+const PAGE = 1000;
 
 /** Connects with the administrator's certificate. */
 export const connectApiServer = (kubeconfigPath: string): ApiServer => {
@@ -58,11 +66,11 @@ export const connectApiServer = (kubeconfigPath: string): ApiServer => {
     write: call,
     get: (path) => call('GET', path),
     empty: async (path) => {
-      await call('DELETE', path);
-      await eventually(async () => (await call('GET', `${path}?limit=1`)).items.length === 0, {
-        timeoutMs: 120_000,
-        intervalMs: 100,
-      });
+      const isEmpty = async (): Promise<boolean> => {
+        await call('DELETE', `${path}?limit=${PAGE}`);
+        return (await call('GET', `${path}?limit=1`)).items.length === 0;
+      };
+      await eventually(isEmpty, { timeoutMs: 300_000, intervalMs: 0 });
     },
     watch: async (path, onEvent) => {
       const list = await call('GET', `${path}?limit=1`);

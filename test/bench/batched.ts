@@ -2,17 +2,17 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { applyObjects } from '../support/apply.ts';
-import { eventually } from '../support/eventually.ts';
 import { type GrpcClient, grpcClient } from '../support/grpc.ts';
 import { IN_FLIGHT } from './api-server.ts';
+import { TOKEN_BATCHES } from './filler.ts';
 import { ISSUED_TOKENS, openDoor, REQUEST } from './handed-out.ts';
 import { type CallRound, latencyText, timedCalls } from './latency.ts';
+import { registerClient } from './owner.ts';
 import type { Plot } from './plots.ts';
 import { cpuSecondsOf, storageCpuSeconds } from './processes.ts';
 import { type Figure, median, spread } from './report.ts';
 import { note, QUICK, ROUNDS } from './scale.ts';
-import { CLIENT, isReady, SYSTEM, type World } from './world.ts';
+import type { World } from './world.ts';
 
 /** CreateToken with records in TokenBatches, beside one that signs and records nothing, and beside IssuedTokens. */
 
@@ -20,13 +20,6 @@ const LEVELS: readonly number[] = QUICK ? [1, 64] : [1, 8, 32, 64, 128];
 /** Where the targets hold. */
 const MANY = 64;
 const CALLS = QUICK ? 500 : 4000;
-const TOKEN_BATCHES = `/apis/m2moauth.dev/v1alpha1/namespaces/${SYSTEM}/tokenbatches`;
-
-const BATCHED = {
-  ...CLIENT,
-  metadata: { ...CLIENT.metadata, name: 'batched' },
-  spec: { ...CLIENT.spec, recording: 'Batched' },
-};
 
 /** One run: what callers saw, and the CPU that it took. */
 interface Run extends CallRound {
@@ -101,8 +94,7 @@ export const measureBatched = async (world: World): Promise<BatchedRounds> => {
   const byLevel: Record<string, Runs> = {};
   let stored = { bytes: Number.NaN, records: Number.NaN };
   try {
-    await applyObjects(world.api, [BATCHED], { namespace: SYSTEM });
-    await eventually(async () => isReady((await world.api.get(BATCHED)).body), { timeoutMs: 30_000 });
+    await registerClient(world, { name: 'batched', owner: 'bench', recording: 'Batched' });
     const contestants: Contestant[] = [
       { name: 'bare', door: bare.door, pid: bare.pid, clientId: 'bench' },
       { name: 'PerToken', door, pid: operator.pid, clientId: 'bench' },

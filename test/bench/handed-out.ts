@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { decodeJwt } from 'jose';
 import { connectGrpc, type GrpcClient } from '../support/grpc.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { IN_FLIGHT, type StoredObject } from './api-server.ts';
@@ -30,8 +31,7 @@ export const createToken = async (door: GrpcClient): Promise<string> =>
 
 /** The record of a token, as the operator made it. */
 export const sampleRecord = async (world: World, door: GrpcClient): Promise<StoredObject> => {
-  const jwt = await createToken(door);
-  const { jti } = JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString('utf8'));
+  const { jti } = decodeJwt(await createToken(door));
   return world.server.get(`${ISSUED_TOKENS}/${jti}`);
 };
 
@@ -46,21 +46,26 @@ export const copyOf = ({ apiVersion, kind, metadata, spec }: StoredObject): Stor
   } as unknown as StoredObject;
 };
 
+/** One create of a copy, as the bare loops make it; the stored object. */
+export const createCopy = ({ server }: World, sample: StoredObject): Promise<StoredObject> =>
+  server.write('POST', `${ISSUED_TOKENS}?fieldManager=bare&fieldValidation=Strict`, copyOf(sample));
+
 /** The limit: a bare loop that creates the same objects on the same API server, while the same replica looks on. */
 export const bareCreates = (world: World, count: number, sample: StoredObject): Promise<CallRound> =>
-  timedCalls({ count, inFlight: IN_FLIGHT }, () =>
-    world.server.write('POST', `${ISSUED_TOKENS}?fieldManager=bare&fieldValidation=Strict`, copyOf(sample)),
-  );
+  timedCalls({ count, inFlight: IN_FLIGHT }, () => createCopy(world, sample));
 
 /** CreateToken by one client over one connection. */
 export const operatorCreates = (door: GrpcClient, count: number): Promise<CallRound> =>
   timedCalls({ count, inFlight: IN_FLIGHT }, () => createToken(door));
 
+/** Some calls go on for as long as 10,000 writes take. */
+const PATIENCE_MS = 300_000;
+
 /** One replica, ready, and a connection to its gRPC door. */
 export const openDoor = async (world: World): Promise<{ operator: OperatorProcess; door: GrpcClient }> => {
   const operator = await world.operator();
   await operator.ready();
-  return { operator, door: await connectGrpc(operator) };
+  return { operator, door: await connectGrpc(operator, PATIENCE_MS) };
 };
 
 /** Rounds of the limit and of the operator, in turn. */

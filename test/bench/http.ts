@@ -1,14 +1,25 @@
 import type { GrpcClient } from '../support/grpc.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { IN_FLIGHT } from './api-server.ts';
-import { type BareRoutes, startBareRoutes } from './bare-routes.ts';
+import { startBareRoutes } from './bare-routes.ts';
 import { type Comparison, type Contest, compare, contestFigure, noRuns } from './contest.ts';
-import { createToken, ISSUED_TOKENS, openDoor, operatorCreates } from './handed-out.ts';
+import { ISSUED_TOKENS, openDoor, operatorCreates } from './handed-out.ts';
 import { connectHttp, type HttpAsk, type HttpClient } from './http-client.ts';
 import { type CallRound, timedCalls } from './latency.ts';
+import {
+  askingSide,
+  BASE,
+  BASIC,
+  cpuSecondsOf,
+  FORM,
+  handOut,
+  QUESTION_NAMES,
+  QUESTIONS,
+  type Question,
+} from './questions.ts';
 import type { Figure } from './report.ts';
 import { QUICK, ROUNDS } from './scale.ts';
-import { AUDIENCE, CLIENT_SECRET, type World } from './world.ts';
+import { AUDIENCE, type World } from './world.ts';
 
 /** Introspection and the verifier's GET beside bare fastify routes with the same answers; the token endpoint beside CreateToken. */
 
@@ -19,27 +30,6 @@ const CREATES = QUICK ? 500 : 4000;
 const TOKENS = QUICK ? 100 : 1000;
 const ROUTE_TARGET = 0.6;
 const TOKEN_TARGET = 0.9;
-
-const BASE = '/m2m-oauth-server';
-const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
-const BASIC = { authorization: `Basic ${Buffer.from(`bench:${CLIENT_SECRET}`).toString('base64')}` };
-
-/** What is asked about a token, by scenario. */
-const ASKED = {
-  introspection: (jwt: string): HttpAsk => ({
-    method: 'POST',
-    path: `${BASE}/oauth/introspect`,
-    headers: { ...FORM, ...BASIC },
-    body: `token=${jwt}`,
-  }),
-  "the verifier's GET": (jwt: string): HttpAsk => ({
-    method: 'GET',
-    path: `${BASE}/api/v1/tokens?idFilter=${idOf(jwt)}&includeBlacklisted=true`,
-    headers: { authorization: `Bearer ${jwt}` },
-  }),
-} as const;
-
-type Asked = keyof typeof ASKED;
 
 const TOKEN_REQUEST: HttpAsk = {
   method: 'POST',
@@ -52,46 +42,14 @@ const TOKEN_REQUEST: HttpAsk = {
   }).toString(),
 };
 
-const idOf = (jwt: string): string =>
-  JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString('utf8')).jti;
-
 /** Runs by what was measured. */
-export type HttpRounds = Readonly<Record<Asked | 'token', Comparison>>;
+export type HttpRounds = Readonly<Record<Question | 'token', Comparison>>;
 
 interface Doors {
   readonly operator: OperatorProcess;
   readonly http: HttpClient;
   readonly grpc: GrpcClient;
 }
-
-const cpuSecondsOf = (operator: OperatorProcess) => (): Promise<number> =>
-  operator.metric('process_cpu_seconds_total');
-
-const handOut = async (grpc: GrpcClient): Promise<string[]> => {
-  const jwts: string[] = [];
-  const settings = { count: TOKENS, inFlight: IN_FLIGHT };
-  await timedCalls(settings, async () => void jwts.push(await createToken(grpc)));
-  return jwts;
-};
-
-const askingContest = (
-  name: Asked,
-  { operator, http }: Doors,
-  { bare, jwts }: { bare: BareRoutes; jwts: readonly string[] },
-): Contest => {
-  const requests = jwts.map(ASKED[name]);
-  const askAll = (client: HttpClient) => (): Promise<CallRound> =>
-    timedCalls({ count: ASKS, inFlight: IN_FLIGHT }, async (at) => {
-      const request = requests[at % requests.length];
-      if (request) await client.ask(request);
-    });
-  return {
-    name,
-    calls: ASKS,
-    limit: { run: askAll(bare.client), cpuSeconds: bare.cpuSeconds },
-    door: { run: askAll(http), cpuSeconds: cpuSecondsOf(operator) },
-  };
-};
 
 /** Each run begins without records: with them the API server is slower. */
 const tokenContest = ({ operator, http, grpc }: Doors, { server }: World): Contest => {
@@ -109,12 +67,19 @@ const tokenContest = ({ operator, http, grpc }: Doors, { server }: World): Conte
 
 /** The first lap is for all to warm up. */
 const measureAsked = async (doors: Doors, rounds: HttpRounds): Promise<void> => {
-  const jwts = await handOut(doors.grpc);
-  const samples = Object.values(ASKED).map((asked) => asked(jwts[0] ?? ''));
+  const jwts = await handOut(doors.grpc, TOKENS);
+  const samples = QUESTION_NAMES.map((name) => QUESTIONS[name](jwts[0] ?? ''));
   const bare = await startBareRoutes(doors.http, samples);
   try {
-    for (const name of Object.keys(ASKED) as Asked[]) {
-      const contest = askingContest(name, doors, { bare, jwts });
+    const door = { client: doors.http, cpuSeconds: cpuSecondsOf(doors.operator) };
+    for (const name of QUESTION_NAMES) {
+      const requests = jwts.map(QUESTIONS[name]);
+      const contest = {
+        name,
+        calls: ASKS,
+        limit: askingSide(bare, requests, ASKS),
+        door: askingSide(door, requests, ASKS),
+      };
       await compare(noRuns(), contest);
       for (let lap = 1; lap <= LAPS; lap += 1) await compare(rounds[name], contest);
     }
@@ -144,7 +109,7 @@ export const measureHttp = async (world: World): Promise<HttpRounds> => {
 
 /** What it says in the table. */
 export const httpFigures = (rounds: HttpRounds): Figure[] => {
-  const route = (name: Asked): Figure =>
+  const route = (name: Question): Figure =>
     contestFigure(rounds[name], {
       scenario: `${name} of ${TOKENS} tokens, ${IN_FLIGHT} in flight`,
       limit: 'a bare fastify route, the same answer',

@@ -1,113 +1,130 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { Token } from '../../operator/grpc/generated/m2moauthserver/pb/service.ts';
 import { eventually } from '../support/eventually.ts';
-import { type GrpcClient, grpcClient } from '../support/grpc.ts';
-import { type StoredObject, timedLoop } from './api-server.ts';
-import { copyOf, createToken, ISSUED_TOKENS, openDoor, sampleRecord } from './handed-out.ts';
-import { type CallRound, latencyText, timedCalls } from './latency.ts';
-import { type Figure, median, spread } from './report.ts';
+import type { GrpcClient } from '../support/grpc.ts';
+import type { OperatorProcess } from '../support/operator-process.ts';
+import { startBareStream } from './bare-streams.ts';
+import { TOKEN_BATCHES } from './filler.ts';
+import { ISSUED_TOKENS, openDoor } from './handed-out.ts';
+import { makeOwner, type Owner, RECORDINGS, type Recording } from './owner.ts';
+import { risenMiB } from './processes.ts';
+import { median } from './report.ts';
 import { note, QUICK, ROUNDS } from './scale.ts';
 import type { World } from './world.ts';
 
-/** GetTokens of an owner with many tokens, beside a bare stream of the same messages. */
+/** GetTokens of an owner's tokens, few and many, beside a bare stream of the same messages. */
 
-const TOKENS = QUICK ? 2000 : 20_000;
-const CALLS = QUICK ? 3 : 5;
-const TARGET = 0.8;
+const SIZES: Readonly<Record<Recording, readonly number[]>> = QUICK
+  ? { PerToken: [500, 1000], Batched: [500, 2000] }
+  : { PerToken: [1000, 10_000], Batched: [1000, 10_000, 100_000] };
+/** Messages of a run, where a single call has not as many. */
+const MESSAGES = QUICK ? 4000 : 20_000;
 
-/** Rates of messages, and how long a whole call takes. */
+/** Calls of one run, one after another. */
+export interface ListRun {
+  readonly perSecond: number;
+  /** From a call's begin to its first message: the median, and the longest. */
+  readonly firstMs: number;
+  readonly slowestFirstMs: number;
+  /** By how much the resident memory of the server that was called rose meanwhile. */
+  readonly risenMiB: number;
+}
+
+/** What was measured of one owner. */
 export interface ListedRounds {
-  readonly bare: CallRound[];
-  readonly door: CallRound[];
+  readonly recording: Recording;
+  readonly tokens: number;
+  readonly bare: ListRun[];
+  readonly door: ListRun[];
+  /** By how much the operator's resident memory rose in each run, that to warm up too. */
+  readonly risenMiB: number[];
 }
 
-interface BareStream {
+interface Server {
   readonly client: GrpcClient;
-  stop(): void;
+  readonly pid: number;
 }
 
-const startBareStream = async (messages: readonly Token[]): Promise<BareStream> => {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'bare-stream.ts')], {
-    stdio: ['pipe', 'pipe', 'inherit'],
+/** Calls one after another, so that each has the machine for itself; each has to give every message. */
+const runOf = async ({ client, pid }: Server, authorization: string, tokens: number): Promise<ListRun> => {
+  const calls = Math.ceil(MESSAGES / tokens);
+  const firsts: number[] = [];
+  let seconds = 0;
+  const call = async (): Promise<void> => {
+    const began = performance.now();
+    const found = await client.countTokens(authorization, () => firsts.push(performance.now() - began));
+    seconds += (performance.now() - began) / 1000;
+    if (found !== tokens) throw new Error(`${found} tokens came, not ${tokens}`);
+  };
+  const risen = await risenMiB(pid, async () => {
+    for (let at = 0; at < calls; at += 1) await call();
   });
-  const encoded = messages.map((message) => Buffer.from(Token.encode(message).finish()).toString('base64'));
-  child.stdin.end(JSON.stringify(encoded));
-  const [port] = await once(createInterface({ input: child.stdout }), 'line');
-  const client = grpcClient(Number(port));
   return {
-    client,
-    stop: () => {
-      client.close();
-      child.kill();
-    },
+    perSecond: (calls * tokens) / seconds,
+    firstMs: median(firsts),
+    slowestFirstMs: Math.max(...firsts),
+    risenMiB: risen,
   };
 };
 
-/** Calls one after another, so that each has the machine for itself; each has to give every message. */
-const timedLists = (client: GrpcClient, authorization: string, count: number): Promise<CallRound> =>
-  timedCalls({ count: CALLS, inFlight: 1 }, async () => {
-    const found = await client.countTokens(authorization);
-    if (found !== count) throw new Error(`${found} tokens came, not ${count}`);
-  });
+interface Asked {
+  readonly operator: OperatorProcess;
+  readonly door: GrpcClient;
+  readonly owner: Owner;
+  readonly recording: Recording;
+}
 
-const fill = async (world: World, sample: StoredObject): Promise<void> => {
-  await timedLoop(TOKENS, async () => {
-    await world.server.write(
-      'POST',
-      `${ISSUED_TOKENS}?fieldManager=bare&fieldValidation=Strict`,
-      copyOf(sample),
-    );
-  });
+const measureSize = async (asked: Asked, tokens: number): Promise<ListedRounds> => {
+  const { operator, door, recording } = asked;
+  const { authorization } = asked.owner;
+  const bare = await startBareStream(await door.getTokens(authorization));
+  const rounds: ListedRounds = { recording, tokens, bare: [], door: [], risenMiB: [] };
+  try {
+    for (let round = 0; round <= ROUNDS; round += 1) {
+      const limit = await runOf(bare, authorization, tokens);
+      const own = await runOf({ client: door, pid: operator.pid }, authorization, tokens);
+      rounds.risenMiB.push(own.risenMiB);
+      // The first is for both to warm up.
+      if (round === 0) continue;
+      rounds.bare.push(limit);
+      rounds.door.push(own);
+      note(
+        `${tokens} ${recording}, round ${round}/${ROUNDS}: bare stream ${limit.perSecond.toFixed(0)} messages/s, GetTokens ${own.perSecond.toFixed(0)}/s`,
+      );
+    }
+  } finally {
+    bare.stop();
+  }
+  return rounds;
 };
 
-/** Measures; the records that it made stay until the world is closed. */
-export const measureListed = async (world: World): Promise<ListedRounds> => {
-  const { operator, door } = await openDoor(world);
-  try {
-    note(`${TOKENS} records for one owner`);
-    await world.server.empty(ISSUED_TOKENS);
-    await fill(world, await sampleRecord(world, door));
-    const authorization = `Bearer ${await createToken(door)}`;
-    await eventually(async () => (await door.countTokens(authorization)) >= TOKENS + 1, {
+/** Each owner's tokens grow from one size to the next; the one that it was handed is among them. */
+const measureOwner = async (world: World, asked: Asked): Promise<ListedRounds[]> => {
+  const { door, owner, recording } = asked;
+  const all: ListedRounds[] = [];
+  let there = 1;
+  for (const tokens of SIZES[recording]) {
+    await owner.fill(tokens - there);
+    there = tokens;
+    await eventually(async () => (await door.countTokens(owner.authorization)) === tokens, {
       timeoutMs: 60_000,
     });
-    const messages = await door.getTokens(authorization);
-    const bare = await startBareStream(messages);
-    try {
-      const rounds: ListedRounds = { bare: [], door: [] };
-      for (let round = 0; round <= ROUNDS; round += 1) {
-        const limit = await timedLists(bare.client, authorization, messages.length);
-        const own = await timedLists(door, authorization, messages.length);
-        // The first is for both to warm up.
-        if (round === 0) continue;
-        rounds.bare.push(limit);
-        rounds.door.push(own);
-      }
-      return rounds;
-    } finally {
-      bare.stop();
+    all.push(await measureSize(asked, tokens));
+  }
+  await world.server.empty(recording === 'PerToken' ? ISSUED_TOKENS : TOKEN_BATCHES);
+  return all;
+};
+
+/** Measures both ways of recording, each with an owner of its own; its records are gone when the next begins. */
+export const measureListed = async (world: World): Promise<ListedRounds[]> => {
+  const { operator, door } = await openDoor(world);
+  const all: ListedRounds[] = [];
+  try {
+    for (const recording of RECORDINGS) {
+      const owner = await makeOwner(world, door, { name: `listed-${recording.toLowerCase()}`, recording });
+      all.push(...(await measureOwner(world, { operator, door, owner, recording })));
     }
   } finally {
     door.close();
     await operator.stop();
   }
-};
-
-/** What it says in the table. */
-export const listedFigures = ({ bare, door }: ListedRounds): Figure[] => {
-  const rates = (rounds: readonly CallRound[]): number[] => rounds.map(({ perSecond }) => perSecond * TOKENS);
-  const ratio = median(rates(door).map((rate, at) => rate / (rates(bare)[at] ?? Number.NaN)));
-  return [
-    {
-      scenario: `GetTokens of ${TOKENS} tokens`,
-      measured: `${spread(rates(door), 'messages/s')}, a call ${latencyText(door)}`,
-      limit: `bare grpc-js stream of the same messages: ${spread(rates(bare), 'messages/s')}, a call ${latencyText(bare)}`,
-      ratio,
-      target: `≥ ${TARGET}`,
-      pass: ratio >= TARGET,
-    },
-  ];
+  return all;
 };

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { askedFigures, measureAsked } from './asked-at-scale.ts';
 import { batchedFigures, batchedPlots, measureBatched } from './batched.ts';
 import {
   bareTwoWrites,
@@ -8,9 +9,11 @@ import {
   operatorDrains,
   operatorLive,
 } from './declared-tokens.ts';
+import { deletedFigures, measureDeleted } from './deleted-tokens.ts';
 import { handedOutFigures, measureHandedOut } from './handed-out.ts';
 import { httpFigures, measureHttp } from './http.ts';
-import { listedFigures, measureListed } from './listed-tokens.ts';
+import { listedFigures } from './listed-figures.ts';
+import { measureListed } from './listed-tokens.ts';
 import type { Plot } from './plots.ts';
 import { type Figure, median, publish, spread } from './report.ts';
 import { type RestartRound, restartOverReadyTokens } from './restart.ts';
@@ -116,9 +119,17 @@ const SCENARIOS: Readonly<Record<string, (world: World) => Promise<Measured>>> =
     const raw = await measureListed(world);
     return { figures: listedFigures(raw), raw };
   },
+  deleted: async (world) => {
+    const raw = await measureDeleted(world);
+    return { figures: deletedFigures(raw), raw };
+  },
   http: async (world) => {
     const raw = await measureHttp(world);
     return { figures: httpFigures(raw), raw };
+  },
+  asked: async (world) => {
+    const raw = await measureAsked(world);
+    return { figures: askedFigures(raw), raw };
   },
   restart: async (world) => {
     const raw = await restartOverReadyTokens(world, RESTART_TOKENS);

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import type { Cluster } from '../cluster/cluster.ts';
 
 /** Kernel ticks of a second, which Linux fixes for user space. */
@@ -16,4 +16,24 @@ export const storageCpuSeconds = async (cluster: Cluster): Promise<number> => {
   const { apiserver, etcd } = await cluster.pids();
   if (apiserver === undefined || etcd === undefined) throw new Error('the control plane is not running');
   return (await cpuSecondsOf(apiserver)) + (await cpuSecondsOf(etcd));
+};
+
+const statusMiB = async (pid: number, field: 'VmRSS' | 'VmHWM'): Promise<number> => {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const line = status.split('\n').find((candidate) => candidate.startsWith(`${field}:`));
+  return Number(line?.split(/\s+/)[1]) / 1024;
+};
+
+/** The value of clear_refs that sets the peak of resident memory back to what is resident now. */
+const RESET_PEAK = '5';
+
+/**
+ * Runs `work` and tells by how much the resident memory of a process rose above what it was before, at its highest: the kernel
+ * keeps that (proc(5): clear_refs, VmHWM), so that no moment is missed. MiB.
+ */
+export const risenMiB = async (pid: number, work: () => Promise<unknown>): Promise<number> => {
+  await writeFile(`/proc/${pid}/clear_refs`, RESET_PEAK);
+  const before = await statusMiB(pid, 'VmRSS');
+  await work();
+  return Math.max(0, (await statusMiB(pid, 'VmHWM')) - before);
 };

@@ -3,7 +3,7 @@ import { type Cluster, startCluster } from '../cluster/cluster.ts';
 import { type TestApi, testApi } from '../support/api.ts';
 import { applyFiles, applyObjects } from '../support/apply.ts';
 import { eventually } from '../support/eventually.ts';
-import { type OperatorProcess, startOperator } from '../support/operator-process.ts';
+import { type OperatorOptions, type OperatorProcess, startOperator } from '../support/operator-process.ts';
 import { type ApiServer, connectApiServer, type StoredObject, timedLoop } from './api-server.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -18,7 +18,8 @@ export interface World {
   readonly cluster: Cluster;
   readonly api: TestApi;
   readonly server: ApiServer;
-  operator(): Promise<OperatorProcess>;
+  /** Starts a replica; `config` is merged over what listens on loopback. */
+  operator(config?: OperatorOptions['config']): Promise<OperatorProcess>;
   /** Makes `count` Tokens in a namespace of their own, {@link IN_FLIGHT} at a time. */
   createTokens(count: number): Promise<{ namespace: string; tokens: StoredObject[]; seconds: number }>;
   close(): Promise<void>;
@@ -80,7 +81,8 @@ export const createWorld = async (): Promise<World> => {
   const server = connectApiServer(cluster.kubeconfigPath);
   await applyFiles(api, [join(ROOT, 'crds'), join(ROOT, 'operator/deploy')]);
   await applyObjects(api, [KEY, SECRET, CLIENT], { namespace: SYSTEM });
-  const operator = () => startOperator({ kubeconfigPath: cluster.kubeconfigPath });
+  const operator: World['operator'] = (config = {}) =>
+    startOperator({ kubeconfigPath: cluster.kubeconfigPath, config });
   const first = await operator();
   await eventually(async () => isReady((await api.get(KEY)).body) && isReady((await api.get(CLIENT)).body), {
     timeoutMs: 60_000,

@@ -22,8 +22,8 @@ export interface GrpcClient {
   createToken(request: Partial<CreateTokenRequest>): Promise<CreateTokenResponse>;
   /** `authorization` is the whole value of the metadata; undefined sends none. */
   getTokens(authorization: string | undefined, query?: TokensQuery): Promise<Token[]>;
-  /** How many messages GetTokens of all tokens gives; none of them is kept. */
-  countTokens(authorization: string): Promise<number>;
+  /** How many messages GetTokens of all tokens gives; none of them is kept. `onFirst` is called when the first is there. */
+  countTokens(authorization: string, onFirst?: () => void): Promise<number>;
   deleteTokens(authorization: string | undefined, ids: readonly string[]): Promise<DeleteTokensResponse>;
   close(): void;
 }
@@ -44,10 +44,10 @@ const metadataOf = (authorization: string | undefined): Metadata => {
 };
 
 const PATIENCE_MS = 60_000;
-const options = () => ({ deadline: Date.now() + PATIENCE_MS });
 
-/** Connects to a port on loopback without TLS. */
-export const grpcClient = (port: number): GrpcClient => {
+/** Connects to a port on loopback without TLS; a call has `patienceMs` to end. */
+export const grpcClient = (port: number, patienceMs = PATIENCE_MS): GrpcClient => {
+  const options = () => ({ deadline: Date.now() + patienceMs });
   const client = new M2MOAuthServiceClient(`127.0.0.1:${port}`, credentials.createInsecure());
   return {
     createToken: (request) =>
@@ -65,14 +65,17 @@ export const grpcClient = (port: number): GrpcClient => {
       }
       return tokens;
     },
-    countTokens: async (authorization) => {
+    countTokens: async (authorization, onFirst) => {
       let count = 0;
       const stream = client.getTokens(
         { idFilter: [], includeBlacklisted: false },
         metadataOf(authorization),
         options(),
       );
-      for await (const _ of stream) count += 1;
+      for await (const _ of stream) {
+        if (count === 0) onFirst?.();
+        count += 1;
+      }
       return count;
     },
     deleteTokens: (authorization, ids) =>
@@ -87,7 +90,10 @@ export const grpcClient = (port: number): GrpcClient => {
 };
 
 /** Connects to the gRPC door of an operator that listens on loopback without TLS, once it does. */
-export const connectGrpc = async (operator: OperatorProcess): Promise<GrpcClient> => {
+export const connectGrpc = async (
+  operator: OperatorProcess,
+  patienceMs = PATIENCE_MS,
+): Promise<GrpcClient> => {
   const port = await eventually(
     () => {
       const line = operator.log.find(({ message }) => message === 'gRPC listener started');
@@ -96,7 +102,7 @@ export const connectGrpc = async (operator: OperatorProcess): Promise<GrpcClient
     },
     { timeoutMs: 60_000 },
   );
-  return grpcClient(port);
+  return grpcClient(port, patienceMs);
 };
 
 const isServiceError = (error: unknown): error is ServiceError =>

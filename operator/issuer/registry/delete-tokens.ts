@@ -29,7 +29,7 @@ export interface DeleteTokensOptions {
 }
 
 /** Writes of one call at once, and of all calls: they leave the API server room for tokens that are asked for meanwhile. */
-const WORKERS = 16;
+export const WORKERS = 16;
 const WRITES = { atOnce: 48, waiting: 4096 };
 
 /** Each object once, with all that is to be ended of it. */

@@ -49,10 +49,14 @@ const isShown = (record: TokenRecord, bearer: Bearer, { includeBlacklisted }: To
   (includeBlacklisted || record.blacklistedAt === undefined);
 
 /**
- * Makes {@link ListTokens} (contract §4): from the caches by owner, in the order of ids. What is held of the answer is ids;
- * each record is looked up when its turn comes, as it is then.
+ * Makes {@link ListTokens} (contract §4): from the caches by owner, in the order of ids. What is held of the answer is ids,
+ * and names of TokenBatches; each record is looked up when its turn comes, as it is then.
  */
 export const createListTokens = ({ records, lookups, freshness, turn }: ListTokensOptions): ListTokens => {
+  function* idsIn(runs: readonly string[], owner: string): Generator<string> {
+    for (const run of runs) yield* records.idsIn(run, owner);
+  }
+
   async function* listAll(
     bearer: Bearer,
     query: TokenQuery,
@@ -60,8 +64,8 @@ export const createListTokens = ({ records, lookups, freshness, turn }: ListToke
   ): AsyncGenerator<readonly TokenRecord[]> {
     insistOnFresh(freshness);
     let chunk: TokenRecord[] = [];
-    for (const group of inOrder(records.idsOf(bearer.owner))) {
-      for (const id of group) {
+    for (const group of inOrder(records.runsOf(bearer.owner))) {
+      for (const id of idsIn(group, bearer.owner)) {
         const record = records.find(id);
         if (record && isShown(record, bearer, query)) chunk.push(record);
         if (chunk.length < CHUNK) continue;

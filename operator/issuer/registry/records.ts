@@ -24,8 +24,10 @@ export interface RecordCaches {
 export interface Records {
   /** The record of that id as the caches have it; an object that is being deleted has none. */
   find(id: string): TokenRecord | undefined;
-  /** Ids of an owner's records, in no order: those that a list shows. */
-  idsOf(owner: string): Generator<string>;
+  /** Runs of ids of an owner's records, in no order: those that a list shows. A run is an id, or the name of a TokenBatch, whose ids come one after another in the order of all. */
+  runsOf(owner: string): Generator<string>;
+  /** The ids that an owner's run stands for now, in their order. */
+  idsIn(run: string, owner: string): Iterable<string>;
   /** The record in a declared Token. */
   ofToken(token: Token, id: string): TokenRecord | undefined;
   /** The record in a TokenBatch. */
@@ -58,6 +60,11 @@ const first = <T extends Cacheable>(
   return undefined;
 };
 
+/** Others have their turn between two of these, so they are of the objects as they are at the first: an index may change under its iterator. */
+function* batchedIds(named: Iterable<BatchRecord>, owner: string): Generator<string> {
+  for (const batch of [...named]) if (isThere(batch)) yield* batchedIdsOf(batch, owner);
+}
+
 /** {@link Records} over the caches: nothing is kept here. */
 export const createRecords = ({ tokens, issued, batches, clients }: RecordCaches): Records => {
   const inToken = (token: Token, id: string): TokenRecord | undefined =>
@@ -75,14 +82,16 @@ export const createRecords = ({ tokens, issued, batches, clients }: RecordCaches
         first(tokens.byIndex(RECORD_INDEX.id, id), (token) => inToken(token, id))
       );
     },
-    *idsOf(owner) {
+    *runsOf(owner) {
       for (const record of issued.byIndex(ISSUED_INDEX.owner, owner)) if (isThere(record)) yield record.id;
       for (const batch of batches.byIndex(BATCH_INDEX.owner, owner)) {
-        if (isThere(batch)) yield* batchedIdsOf(batch, owner);
+        if (isThere(batch)) yield batch.metadata.name;
       }
       for (const token of tokens.byIndex(RECORD_INDEX.owner, owner)) {
         if (isThere(token)) yield* recordedIdsOf(token);
       }
     },
+    idsIn: (run, owner) =>
+      isBatchedId(run) ? batchedIds(batches.byIndex(BATCH_INDEX.name, run), owner) : [run],
   };
 };

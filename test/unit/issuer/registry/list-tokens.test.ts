@@ -1,9 +1,12 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { batchRecordOf } from '../../../../operator/domain/batch-record.ts';
 import { issuedRecordOf } from '../../../../operator/domain/issued-record.ts';
+import { type BatchContent, BatchDraft } from '../../../../operator/domain/token-batch.ts';
 import { tokenId } from '../../../../operator/domain/token-id.ts';
 import { createListTokens, inOrder } from '../../../../operator/issuer/registry/list-tokens.ts';
 import type { Bearer } from '../../../../operator/issuer/use-cases.ts';
+import { clientWith } from '../clients.ts';
 import { declaredToken, issuedToken, RegistryStage, TOKEN_UID } from './registry-stage.ts';
 
 const idOf = (at: number): string => `00000000-0000-4000-8000-${String(at).padStart(12, '0')}`;
@@ -43,6 +46,38 @@ const codeOf = (listing: Promise<unknown>): Promise<string> =>
     () => 'listed',
     ({ code }: { code: string }) => code,
   );
+
+const content = (owner: string): BatchContent => ({
+  tokenName: '',
+  audience: [],
+  scope: [],
+  owner,
+  subject: owner,
+  issuedAt: 1_767_225_600,
+  expiration: undefined,
+  keyID: 'key-1',
+  originalTokenClaims: undefined,
+});
+
+/** Puts a full TokenBatch into the cache; the ids of its records. */
+const batch = (at: number, owner: string, { resourceVersion = '1' } = {}): string[] => {
+  const draft = new BatchDraft(`${at}0000000-0000-8000-8000-000000000000`, clientWith(undefined), 'app');
+  const ids: string[] = [];
+  for (let id = draft.add(content(owner)); id !== undefined; id = draft.add(content(owner))) ids.push(id);
+  const { metadata, ...object } = draft.build();
+  stage.batches.observe(
+    batchRecordOf({
+      ...object,
+      metadata: {
+        ...metadata,
+        uid: `uid-of-batch-${at}`,
+        resourceVersion,
+        creationTimestamp: '2026-01-01T00:00:00Z',
+      },
+    }),
+  );
+  return ids;
+};
 
 describe('all tokens of an owner', () => {
   test('are those of every kind, earlier JWTs too, in the order of their ids, and nobody else’s', async () => {
@@ -98,6 +133,25 @@ describe('all tokens of an owner', () => {
     }
     expect(found).not.toContain(idOf(299));
     expect(found).toHaveLength(299);
+  });
+
+  test('are in one order with those in TokenBatches, whose names alone are sorted', async () => {
+    const between = '50000000-0000-4000-8000-000000000000';
+    const ids = [...batch(7, 'alice'), ...batch(2, 'alice'), between, idOf(1)];
+    stage.cache(issuedToken(between));
+    stage.cache(issuedToken(idOf(1)));
+    batch(3, 'bob');
+    expect(await list()).toEqual(ids.sort());
+  });
+
+  test('come once each where their TokenBatch changes while they are read', async () => {
+    const ids = batch(1, 'alice');
+    const found: string[] = [];
+    for await (const chunk of open(alice, { includeBlacklisted: true }, patient)) {
+      found.push(...chunk.map(({ id }) => id));
+      batch(1, 'alice', { resourceVersion: String(found.length) });
+    }
+    expect(found).toEqual(ids);
   });
 
   test.each(['tokens', 'issued'] as const)(

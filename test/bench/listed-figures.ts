@@ -1,0 +1,79 @@
+import type { ListedRounds, ListRun } from './listed-tokens.ts';
+import { RECORDINGS } from './owner.ts';
+import { type Figure, median, spread } from './report.ts';
+
+/** What GetTokens of few and of many tokens says in the table. */
+
+const RATE_TARGET = 0.8;
+const FIRST_MS = 50;
+const RISEN_MIB = 32;
+const GROWTH_TARGET = 1.2;
+
+const KINDS = { PerToken: 'IssuedTokens', Batched: 'TokenBatches' } as const;
+
+const scenarioOf = ({ tokens, recording }: ListedRounds): string =>
+  `GetTokens of ${tokens} tokens in ${KINDS[recording]}`;
+
+const rates = (runs: readonly ListRun[]): number[] => runs.map(({ perSecond }) => perSecond);
+
+const rateFigure = (rounds: ListedRounds): Figure => {
+  const [door, bare] = [rates(rounds.door), rates(rounds.bare)];
+  const ratio = median(door.map((rate, at) => rate / (bare[at] ?? Number.NaN)));
+  return {
+    scenario: scenarioOf(rounds),
+    measured: spread(door, 'messages/s'),
+    limit: `bare grpc-js stream of the same messages: ${spread(bare, 'messages/s')}`,
+    ratio,
+    target: `≥ ${RATE_TARGET}`,
+    pass: ratio >= RATE_TARGET,
+  };
+};
+
+const firstText = (runs: readonly ListRun[]): string => {
+  const slowest = Math.max(...runs.map(({ slowestFirstMs }) => slowestFirstMs));
+  return `p50 ${median(runs.map(({ firstMs }) => firstMs)).toFixed(1)} ms, slowest ${slowest.toFixed(1)} ms`;
+};
+
+const firstFigure = (rounds: ListedRounds): Figure => ({
+  scenario: `${scenarioOf(rounds)}: its first message`,
+  measured: firstText(rounds.door),
+  limit: `bare stream: ${firstText(rounds.bare)}`,
+  target: `p50 ≤ ${FIRST_MS} ms`,
+  pass: median(rounds.door.map(({ firstMs }) => firstMs)) <= FIRST_MS,
+});
+
+const memoryFigure = (rounds: ListedRounds): Figure => {
+  const bare = rounds.bare.map(({ risenMiB }) => risenMiB);
+  return {
+    scenario: `${scenarioOf(rounds)}: resident memory above that before the call`,
+    measured: spread(rounds.risenMiB, 'MiB'),
+    limit: `bare stream: ${spread(bare, 'MiB')}`,
+    target: `≤ ${RISEN_MIB} MiB at its highest`,
+    pass: Math.max(...rounds.risenMiB) <= RISEN_MIB,
+  };
+};
+
+/** How much longer a token takes among the most than among the fewest, beside how much longer it takes the bare stream. */
+const growthFigure = (fewest: ListedRounds, most: ListedRounds): Figure => {
+  const growth = (runs: 'door' | 'bare'): number => median(rates(fewest[runs])) / median(rates(most[runs]));
+  const ratio = growth('door') / growth('bare');
+  return {
+    scenario: `${scenarioOf(most)}: time a token, over that of ${fewest.tokens}`,
+    measured: `${growth('door').toFixed(2)} times`,
+    limit: `bare stream: ${growth('bare').toFixed(2)} times`,
+    ratio,
+    target: `≤ ${GROWTH_TARGET}`,
+    pass: ratio <= GROWTH_TARGET,
+  };
+};
+
+/** Rows by size, then how they grow. */
+export const listedFigures = (all: readonly ListedRounds[]): Figure[] => {
+  const figures = all.flatMap((rounds) => [rateFigure(rounds), firstFigure(rounds), memoryFigure(rounds)]);
+  for (const recording of RECORDINGS) {
+    const own = all.filter((rounds) => rounds.recording === recording);
+    const [fewest, most] = [own[0], own.at(-1)];
+    if (fewest && most && fewest !== most) figures.push(growthFigure(fewest, most));
+  }
+  return figures;
+};

@@ -1,0 +1,61 @@
+import { decodeJwt } from 'jose';
+import type { GrpcClient } from '../support/grpc.ts';
+import type { OperatorProcess } from '../support/operator-process.ts';
+import { IN_FLIGHT } from './api-server.ts';
+import type { Side } from './contest.ts';
+import { createToken } from './handed-out.ts';
+import type { HttpAsk, HttpClient } from './http-client.ts';
+import { timedCalls } from './latency.ts';
+import { CLIENT_SECRET } from './world.ts';
+
+/** What gateways and verifiers ask about a token over HTTP. */
+
+export const BASE = '/m2m-oauth-server';
+export const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
+/** The bench's client, as it proves itself. */
+export const BASIC = {
+  authorization: `Basic ${Buffer.from(`bench:${CLIENT_SECRET}`).toString('base64')}`,
+};
+
+/** The request that asks about a token, by scenario. */
+export const QUESTIONS = {
+  introspection: (jwt: string): HttpAsk => ({
+    method: 'POST',
+    path: `${BASE}/oauth/introspect`,
+    headers: { ...FORM, ...BASIC },
+    body: `token=${jwt}`,
+  }),
+  "the verifier's GET": (jwt: string): HttpAsk => ({
+    method: 'GET',
+    path: `${BASE}/api/v1/tokens?idFilter=${decodeJwt(jwt).jti}&includeBlacklisted=true`,
+    headers: { authorization: `Bearer ${jwt}` },
+  }),
+} as const;
+
+export type Question = keyof typeof QUESTIONS;
+export const QUESTION_NAMES = Object.keys(QUESTIONS) as readonly Question[];
+
+/** Hands out distinct tokens, to be asked about in turn as a gateway meets them. */
+export const handOut = async (grpc: GrpcClient, count: number): Promise<string[]> => {
+  const jwts: string[] = [];
+  await timedCalls({ count, inFlight: IN_FLIGHT }, async () => void jwts.push(await createToken(grpc)));
+  return jwts;
+};
+
+/** CPU time of an operator so far. */
+export const cpuSecondsOf = (operator: OperatorProcess) => (): Promise<number> =>
+  operator.metric('process_cpu_seconds_total');
+
+/** Calls of one run that ask in turn about each of some tokens. */
+export const askingSide = (
+  server: { readonly client: HttpClient; cpuSeconds(): Promise<number> },
+  requests: readonly HttpAsk[],
+  calls: number,
+): Side => ({
+  cpuSeconds: server.cpuSeconds,
+  run: () =>
+    timedCalls({ count: calls, inFlight: IN_FLIGHT }, async (at) => {
+      const request = requests[at % requests.length];
+      if (request) await server.client.ask(request);
+    }),
+});
