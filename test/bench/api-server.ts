@@ -10,6 +10,10 @@ export interface ApiServer {
   /** POST or PUT; the stored object. Throws where the answer is not a success. */
   write(method: 'POST' | 'PUT', path: string, body: object): Promise<StoredObject>;
   get(path: string): Promise<StoredObject>;
+  /** Every object of a collection, read in pages. */
+  all(path: string): Promise<StoredObject[]>;
+  /** DELETE on the uid and resourceVersion of what was read. Throws where the answer is not a success. */
+  remove(path: string, object: Pick<StoredObject, 'metadata'>): Promise<void>;
   /** Deletes every object of a collection and returns when none is left. */
   empty(path: string): Promise<void>;
   /** Calls back for each event of a collection until the returned function is called; resolves when the watch stands. */
@@ -30,6 +34,9 @@ export interface WatchEvent {
 
 /** Requests in flight of every bare loop, and connections of its pool. */
 export const IN_FLIGHT = 32;
+
+/** Objects of one answer to a list. */
+const PAGE = 500;
 
 /** Connects with the administrator's certificate. */
 export const connectApiServer = (kubeconfigPath: string): ApiServer => {
@@ -57,6 +64,27 @@ export const connectApiServer = (kubeconfigPath: string): ApiServer => {
     pool,
     write: call,
     get: (path) => call('GET', path),
+    all: async (path) => {
+      const items: StoredObject[] = [];
+      let next: string | undefined = '';
+      while (next !== undefined) {
+        const page: StoredObject = await call(
+          'GET',
+          `${path}?limit=${PAGE}${next && `&continue=${encodeURIComponent(next)}`}`,
+        );
+        items.push(...page.items);
+        next = (page.metadata as { continue?: string }).continue || undefined;
+      }
+      return items;
+    },
+    remove: async (path, { metadata: { name, uid, resourceVersion } }) => {
+      await call('DELETE', `${path}/${name}`, {
+        apiVersion: 'v1',
+        kind: 'DeleteOptions',
+        preconditions: { uid, resourceVersion },
+        propagationPolicy: 'Background',
+      });
+    },
     empty: async (path) => {
       await call('DELETE', path);
       await eventually(async () => (await call('GET', `${path}?limit=1`)).items.length === 0, {

@@ -14,6 +14,7 @@ import { listedFigures, measureListed } from './listed-tokens.ts';
 import { type Figure, median, publish, spread } from './report.ts';
 import { type RestartRound, restartOverReadyTokens } from './restart.ts';
 import { note, QUICK, ROUNDS } from './scale.ts';
+import { measureStart, startFigures } from './start.ts';
 import { createWorld, type World } from './world.ts';
 
 /** `make bench`: the operator beside its limits, in alternating rounds of one run. Speed never fails it, errors do. `ONLY=a,b` runs those scenarios alone. */
@@ -90,8 +91,10 @@ const restartFigures = (round: RestartRound): Figure[] => [
   },
 ];
 
+type Scenario = (world: World) => Promise<{ figures: Figure[]; raw: object }>;
+
 /** Scenarios by name, in the order in which they run: each measures, and gives its rows of the table with what they are made from. */
-const SCENARIOS: Readonly<Record<string, (world: World) => Promise<{ figures: Figure[]; raw: object }>>> = {
+const RATES: Readonly<Record<string, Scenario>> = {
   declared: async (world) => {
     const raw = await measureDeclared(world);
     return { figures: declaredFigures(raw), raw };
@@ -118,37 +121,51 @@ const SCENARIOS: Readonly<Record<string, (world: World) => Promise<{ figures: Fi
   },
 };
 
-/** @throws Error for a name that is none */
-const chosen = (): [string, (typeof SCENARIOS)[string]][] => {
-  const names = process.env.ONLY?.split(',') ?? Object.keys(SCENARIOS);
-  return names.map((name) => {
-    const measure = SCENARIOS[name];
-    if (!measure) throw new Error(`ONLY knows ${Object.keys(SCENARIOS).join(', ')}, not ${name}`);
-    return [name, measure];
-  });
+/** Those over many records, which each takes away. */
+const SCALE: Readonly<Record<string, Scenario>> = {
+  start: async (world) => {
+    const raw = await measureStart(world);
+    return { figures: startFigures(raw), raw };
+  },
+};
+
+/** Each group has a world of its own: what the first leaves behind would weigh on the second. */
+const GROUPS = [RATES, SCALE];
+
+/** The names that `ONLY` says, or all. @throws Error for a name that is none */
+const chosen = (): ReadonlySet<string> => {
+  const known = GROUPS.flatMap((group) => Object.keys(group));
+  const names = process.env.ONLY?.split(',') ?? known;
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new Error(`ONLY knows ${known.join(', ')}, not ${unknown}`);
+  return new Set(names);
 };
 
 const main = async (): Promise<void> => {
-  const scenarios = chosen();
+  const names = chosen();
   execFileSync('npm', ['run', '--silent', 'build'], {
     cwd: join(import.meta.dirname, '../..'),
     stdio: 'inherit',
   });
-  note('starting a control plane');
-  const world = await createWorld();
   const figures: Figure[] = [];
   const raw: Record<string, object> = {};
-  try {
-    for (const [name, measure] of scenarios) {
-      note(name);
-      const found = await measure(world);
-      figures.push(...found.figures);
-      raw[name] = found.raw;
+  for (const group of GROUPS) {
+    const scenarios = Object.entries(group).filter(([name]) => names.has(name));
+    if (scenarios.length === 0) continue;
+    note('starting a control plane');
+    const world = await createWorld();
+    try {
+      for (const [name, measure] of scenarios) {
+        note(name);
+        const found = await measure(world);
+        figures.push(...found.figures);
+        raw[name] = found.raw;
+      }
+    } finally {
+      await world.close();
     }
-    await publish(figures, raw);
-  } finally {
-    await world.close();
   }
+  await publish(figures, raw);
 };
 
 await main();

@@ -17,3 +17,9 @@ export const storageCpuSeconds = async (cluster: Cluster): Promise<number> => {
   if (apiserver === undefined || etcd === undefined) throw new Error('the control plane is not running');
   return (await cpuSecondsOf(apiserver)) + (await cpuSecondsOf(etcd));
 };
+
+/** Bytes of memory that a process has in RAM now (proc(5): VmRSS). */
+export const residentBytesOf = async (pid: number): Promise<number> => {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/mu.exec(status)?.[1]) * 1024;
+};

@@ -3,7 +3,7 @@ import { type Cluster, startCluster } from '../cluster/cluster.ts';
 import { type TestApi, testApi } from '../support/api.ts';
 import { applyFiles, applyObjects } from '../support/apply.ts';
 import { eventually } from '../support/eventually.ts';
-import { type OperatorProcess, startOperator } from '../support/operator-process.ts';
+import { type OperatorOptions, type OperatorProcess, startOperator } from '../support/operator-process.ts';
 import { type ApiServer, connectApiServer, type StoredObject, timedLoop } from './api-server.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -18,7 +18,7 @@ export interface World {
   readonly cluster: Cluster;
   readonly api: TestApi;
   readonly server: ApiServer;
-  operator(): Promise<OperatorProcess>;
+  operator(options?: Partial<OperatorOptions>): Promise<OperatorProcess>;
   /** Makes `count` Tokens in a namespace of their own, {@link IN_FLIGHT} at a time. */
   createTokens(count: number): Promise<{ namespace: string; tokens: StoredObject[]; seconds: number }>;
   close(): Promise<void>;
@@ -47,7 +47,8 @@ const SECRET = {
   metadata: { name: 'bench', namespace: SYSTEM },
   stringData: { client_secret: CLIENT_SECRET },
 };
-const KEY = {
+/** The key that signs. */
+export const KEY = {
   apiVersion: 'm2moauth.dev/v1alpha1',
   kind: 'SigningKey',
   metadata: { name: 'default', namespace: SYSTEM },
@@ -80,7 +81,8 @@ export const createWorld = async (): Promise<World> => {
   const server = connectApiServer(cluster.kubeconfigPath);
   await applyFiles(api, [join(ROOT, 'crds'), join(ROOT, 'operator/deploy')]);
   await applyObjects(api, [KEY, SECRET, CLIENT], { namespace: SYSTEM });
-  const operator = () => startOperator({ kubeconfigPath: cluster.kubeconfigPath });
+  const operator = (options: Partial<OperatorOptions> = {}) =>
+    startOperator({ kubeconfigPath: cluster.kubeconfigPath, ...options });
   const first = await operator();
   await eventually(async () => isReady((await api.get(KEY)).body) && isReady((await api.get(CLIENT)).body), {
     timeoutMs: 60_000,
@@ -104,4 +106,24 @@ export const createWorld = async (): Promise<World> => {
       await cluster.stop();
     },
   };
+};
+
+/** Makes `count` Tokens in a namespace of their own, has an operator make them Ready, and ends it; the namespace. */
+export const makeReadyTokens = async (world: World, count: number): Promise<string> => {
+  const { namespace } = await world.createTokens(count);
+  const ready = new Set<string>();
+  const stop = await world.server.watch(tokensPath(namespace), ({ object }) => {
+    if (isReady(object)) ready.add(object.metadata.uid);
+  });
+  const operator = await world.operator();
+  await eventually(() => ready.size === count, { timeoutMs: 600_000 });
+  await operator.stop();
+  stop();
+  return namespace;
+};
+
+/** Deletes the Tokens of a namespace and their Secrets; no operator may run, which would put the Secrets back. */
+export const emptyTokens = async ({ server }: World, namespace: string): Promise<void> => {
+  await server.empty(tokensPath(namespace));
+  await server.empty(secretsPath(namespace));
 };
