@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { batchedFigures, measureBatched } from './batched.ts';
+import { collectFigures, measureCollect } from './collect.ts';
 import {
   bareTwoWrites,
   type DeclaredRound,
@@ -11,8 +12,10 @@ import {
 import { handedOutFigures, measureHandedOut } from './handed-out.ts';
 import { httpFigures, measureHttp } from './http.ts';
 import { listedFigures, measureListed } from './listed-tokens.ts';
+import { measureRenewal, renewalFigures } from './renewal.ts';
 import { type Figure, median, publish, spread } from './report.ts';
 import { type RestartRound, restartOverReadyTokens } from './restart.ts';
+import { measureRotation, rotationFigures } from './rotation.ts';
 import { note, QUICK, ROUNDS } from './scale.ts';
 import { measureStart, startFigures } from './start.ts';
 import { createWorld, type World } from './world.ts';
@@ -126,6 +129,18 @@ const SCALE: Readonly<Record<string, Scenario>> = {
   start: async (world) => {
     const raw = await measureStart(world);
     return { figures: startFigures(raw), raw };
+  },
+  collect: async (world) => {
+    const raw = await measureCollect(world);
+    return { figures: collectFigures(raw), raw };
+  },
+  renewal: async (world) => {
+    const raw = await measureRenewal(world);
+    return { figures: renewalFigures(raw), raw };
+  },
+  rotation: async (world) => {
+    const raw = await measureRotation(world);
+    return { figures: rotationFigures(raw), raw };
   },
 };
 

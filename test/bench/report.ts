@@ -25,6 +25,20 @@ export const spread = (values: readonly number[], unit: string): string => {
   return `${round(median(values))} ${unit} (${round(Math.min(...values))}–${round(Math.max(...values))})`;
 };
 
+/** Longest block of the operator's event loop that is fine, in milliseconds. */
+const MOST_BLOCKED_MS = 100;
+
+/** The row of the longest blocks of the event loop, in milliseconds by when they were. */
+export const blockFigure = (what: string, blocks: Readonly<Record<string, number>>): Figure => ({
+  scenario: `longest block of the event loop ${what}`,
+  measured: Object.entries(blocks)
+    .map(([when, ms]) => `${ms.toFixed(0)} ${when}`)
+    .join(', '),
+  limit: 'a timer of 10 ms',
+  target: `≤ ${MOST_BLOCKED_MS} ms`,
+  pass: Object.values(blocks).every((ms) => ms <= MOST_BLOCKED_MS),
+});
+
 const toMarkdown = (figures: readonly Figure[]): string =>
   [
     '| scenario | measured | limit in the same run | ratio | target | |',
