@@ -35,7 +35,7 @@ export const openFreshTokens = async (world: World, given?: string): Promise<Fre
   return { make, readyAfterMs, stop };
 };
 
-/** Makes at most `count` while `goesOn` says so, one after the other; milliseconds to Ready of each. */
+/** Makes at most `count` while `goesOn` says so, and one at least, one after the other; milliseconds to Ready of each. */
 export const makeFreshTokens = async (
   world: World,
   {
@@ -46,7 +46,8 @@ export const makeFreshTokens = async (
 ): Promise<readonly number[]> => {
   const fresh = await openFreshTokens(world, namespace);
   try {
-    while (fresh.readyAfterMs.length < count && goesOn()) await fresh.make();
+    do await fresh.make();
+    while (fresh.readyAfterMs.length < count && goesOn());
   } finally {
     fresh.stop();
   }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { buildKubeconfig, readKubeconfig } from '../cluster/kubeconfig.ts';
 import { eventually } from '../support/eventually.ts';
 import { connectGrpc } from '../support/grpc.ts';
-import { startTcpProxy } from '../support/tcp-proxy.ts';
+import type { OperatorProcess } from '../support/operator-process.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { createToken } from './handed-out.ts';
 import { TOKEN_BATCHES, writeBatchedRecords } from './records.ts';
 import { scrapesOf } from './scrapes.ts';
@@ -30,7 +31,14 @@ const PATIENCE = { timeoutMs: 120_000, intervalMs: 50 };
 const PATIENT_LEASE = { leaseDuration: '120s', renewDeadline: '100s' };
 
 /** An operator behind a wire that can be cut. */
-const operatorBehindProxy = async (world: World) => {
+export interface Cuttable {
+  readonly operator: OperatorProcess;
+  readonly proxy: TcpProxy;
+  stop(): Promise<void>;
+}
+
+/** Starts it. */
+export const startCuttable = async (world: World): Promise<Cuttable> => {
   const connection = readKubeconfig(world.cluster.kubeconfigPath);
   const proxy = await startTcpProxy(connection.server);
   const dir = await mkdtemp(join(tmpdir(), 'm2m-bench-'));
@@ -66,11 +74,13 @@ const changeUnseen = async ({ server }: World, namespace: string, write: () => P
 const IN_THE_GAP = 256;
 
 /** Cuts an operator off, changes things, has the API server forget them, and lets it in again. */
-export const measureGap = async (world: World, namespace: string): Promise<GapRound> => {
-  const { operator, proxy, stop } = await operatorBehindProxy(world);
+export const measureGap = async (
+  world: World,
+  { operator, proxy }: Cuttable,
+  namespace: string,
+): Promise<GapRound> => {
+  const door = await connectGrpc(operator);
   try {
-    await operator.ready(120_000);
-    const door = await connectGrpc(operator);
     const authorization = `Bearer ${await createToken(door)}`;
     const before = await door.countTokens(authorization);
     const batches = await operator.metric('m2moauth_cached_objects{resource="tokenbatches"}');
@@ -93,9 +103,8 @@ export const measureGap = async (world: World, namespace: string): Promise<GapRo
     const expected = before - fewer + IN_THE_GAP;
     const lost = Math.abs((await door.countTokens(authorization)) - expected);
     const expired = await scrapes.sum('m2moauth_watch_restarts_total', 'why="expired"');
-    door.close();
     return { seconds, expired, lost, blockedMs };
   } finally {
-    await stop();
+    door.close();
   }
 };

@@ -144,7 +144,7 @@ const operatorRenews = async (world: World, namespace: string): Promise<Omit<Ren
 
 /** Measures. */
 export const measureRenewal = async (world: World): Promise<RenewalRounds> => {
-  const [due, copied] = [await makeReadyTokens(world, COUNT), await makeReadyTokens(world, COUNT)];
+  const [due = '', copied = ''] = await makeReadyTokens(world, { count: COUNT, namespaces: 2 });
   const pairs = await pairsOf(world, copied);
   const half = Math.floor(pairs.length / 2);
   const before = await bareRenews(world, copied, pairs.slice(0, half));

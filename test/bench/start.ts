@@ -55,7 +55,7 @@ const declaredTokens = (count: number): Load => ({
   count,
   bytesEach: BYTES_AN_OBJECT,
   make: async (world) => {
-    const namespace = await makeReadyTokens(world, count);
+    const [namespace = ''] = await makeReadyTokens(world, { count, namespaces: 1 });
     return () => emptyTokens(world, namespace);
   },
 });
@@ -70,7 +70,7 @@ const LOADS: readonly Load[] = QUICK
       issuedTokens(10_000),
       batchedRecords(10_000),
       batchedRecords(100_000),
-      declaredTokens(10_000),
+      declaredTokens(5000),
     ];
 
 /** One start. */

@@ -108,18 +108,27 @@ export const createWorld = async (): Promise<World> => {
   };
 };
 
-/** Makes `count` Tokens in a namespace of their own, has an operator make them Ready, and ends it; the namespace. */
-export const makeReadyTokens = async (world: World, count: number): Promise<string> => {
-  const { namespace } = await world.createTokens(count);
+/** Makes `count` Tokens in each of as many namespaces as are asked for, has an operator make all Ready, and ends it; the namespaces. */
+export const makeReadyTokens = async (
+  world: World,
+  { count, namespaces }: { readonly count: number; readonly namespaces: number },
+): Promise<string[]> => {
   const ready = new Set<string>();
-  const stop = await world.server.watch(tokensPath(namespace), ({ object }) => {
-    if (isReady(object)) ready.add(object.metadata.uid);
-  });
+  const made: string[] = [];
+  const stops: (() => void)[] = [];
+  for (let n = 0; n < namespaces; n += 1) {
+    const { namespace } = await world.createTokens(count);
+    made.push(namespace);
+    const stop = await world.server.watch(tokensPath(namespace), ({ object }) => {
+      if (isReady(object)) ready.add(object.metadata.uid);
+    });
+    stops.push(stop);
+  }
   const operator = await world.operator();
-  await eventually(() => ready.size === count, { timeoutMs: 600_000 });
+  await eventually(() => ready.size === count * namespaces, { timeoutMs: 600_000 });
   await operator.stop();
-  stop();
-  return namespace;
+  for (const stop of stops) stop();
+  return made;
 };
 
 /** Deletes the Tokens of a namespace and their Secrets; no operator may run, which would put the Secrets back. */
