@@ -8,7 +8,7 @@ import type { OperatorProcess } from '../support/operator-process.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { createToken } from './handed-out.ts';
 import { TOKEN_BATCHES, writeBatchedRecords } from './records.ts';
-import { scrapesOf } from './scrapes.ts';
+import { type Block, METERED, scrapesOf } from './scrapes.ts';
 import { isReady, tokenOf, tokensPath, type World } from './world.ts';
 
 /** A gap in every watch, after which the API server answers 410: what changed meanwhile shows only in a new list. */
@@ -22,7 +22,7 @@ export interface GapRound {
   /** Records that a list of the doors lacks, or has too many. */
   readonly lost: number;
   /** From the end of the gap. */
-  readonly blockedMs: number;
+  readonly blocked: Block;
 }
 
 const HOUR_SECONDS = 3600;
@@ -44,7 +44,11 @@ export const startCuttable = async (world: World): Promise<Cuttable> => {
   const dir = await mkdtemp(join(tmpdir(), 'm2m-bench-'));
   const kubeconfigPath = join(dir, 'kubeconfig');
   await writeFile(kubeconfigPath, buildKubeconfig({ ...connection, server: proxy.url }, 'admin'));
-  const operator = await world.operator({ kubeconfigPath, config: { leaderElection: PATIENT_LEASE } });
+  const operator = await world.operator({
+    ...METERED,
+    kubeconfigPath,
+    config: { leaderElection: PATIENT_LEASE },
+  });
   return {
     operator,
     proxy,
@@ -90,7 +94,7 @@ export const measureGap = async (
     );
     await world.cluster.compact();
     const scrapes = scrapesOf(operator);
-    await scrapes.longestBlockMs();
+    await scrapes.longestBlock();
     const start = performance.now();
     proxy.accept();
     const path = `${tokensPath(namespace)}/made-in-the-gap`;
@@ -99,11 +103,11 @@ export const measureGap = async (
     await eventually(async () => (await cached()) === batches - 1, PATIENCE);
     await operator.ready();
     const seconds = (performance.now() - start) / 1000;
-    const blockedMs = await scrapes.longestBlockMs();
+    const blocked = await scrapes.longestBlock();
     const expected = before - fewer + IN_THE_GAP;
     const lost = Math.abs((await door.countTokens(authorization)) - expected);
     const expired = await scrapes.sum('m2moauth_watch_restarts_total', 'why="expired"');
-    return { seconds, expired, lost, blockedMs };
+    return { seconds, expired, lost, blocked };
   } finally {
     door.close();
   }

@@ -3,7 +3,7 @@ import { type StoredObject, timedLoop } from './api-server.ts';
 import { freshFigure, makeFreshTokens } from './fresh-tokens.ts';
 import { blockFigure, type Figure, median, spread } from './report.ts';
 import { note, QUICK } from './scale.ts';
-import { scrapesOf } from './scrapes.ts';
+import { type Block, METERED, scrapesOf } from './scrapes.ts';
 import { newSpan } from './span.ts';
 import { emptyTokens, makeReadyTokens, SYSTEM, secretsPath, tokensPath, type World } from './world.ts';
 
@@ -25,7 +25,7 @@ export interface RenewalRounds {
   /** Milliseconds to Ready of Tokens that were made meanwhile, and of Tokens that were made when all was done. */
   readonly fresh: readonly number[];
   readonly freshIdle: readonly number[];
-  readonly blockedMs: number;
+  readonly blocked: Block;
 }
 
 interface Pair {
@@ -122,20 +122,23 @@ const operatorRenews = async (world: World, namespace: string): Promise<Omit<Ren
   await askForRenewal(world, namespace);
   const { span, stop } = await watchRenewals(world, namespace);
   // It does not see the namespace in which the bare loop works.
-  const operator = await world.operator({ config: { kubernetes: { watchNamespaces: [SYSTEM, namespace] } } });
+  const operator = await world.operator({
+    ...METERED,
+    config: { kubernetes: { watchNamespaces: [SYSTEM, namespace] } },
+  });
   try {
     const scrapes = scrapesOf(operator);
     await eventually(() => span.count > 0, PATIENCE);
-    await scrapes.longestBlockMs();
+    await scrapes.longestBlock();
     const fresh = await makeFreshTokens(world, {
       namespace,
       count: FRESH_TOKENS,
       goesOn: () => span.count < COUNT,
     });
     await eventually(() => span.count === COUNT, PATIENCE);
-    const blockedMs = await scrapes.longestBlockMs();
+    const blocked = await scrapes.longestBlock();
     const freshIdle = await makeFreshTokens(world, { namespace, count: FRESH_TOKENS, goesOn: () => true });
-    return { own: span.perSecond * WRITES_EACH, fresh, freshIdle, blockedMs };
+    return { own: span.perSecond * WRITES_EACH, fresh, freshIdle, blocked };
   } finally {
     await operator.stop();
     stop();
@@ -156,7 +159,7 @@ export const measureRenewal = async (world: World): Promise<RenewalRounds> => {
 };
 
 /** What it says in the table. */
-export const renewalFigures = ({ bare, own, fresh, freshIdle, blockedMs }: RenewalRounds): Figure[] => {
+export const renewalFigures = ({ bare, own, fresh, freshIdle, blocked }: RenewalRounds): Figure[] => {
   const ratio = own / median(bare);
   const what = `while ${COUNT} Tokens are renewed`;
   return [
@@ -169,6 +172,6 @@ export const renewalFigures = ({ bare, own, fresh, freshIdle, blockedMs }: Renew
       pass: ratio >= TARGET,
     },
     freshFigure(what, fresh, freshIdle),
-    blockFigure(what, { ms: blockedMs }),
+    blockFigure(what, { '': blocked }),
   ];
 };

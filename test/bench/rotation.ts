@@ -6,7 +6,7 @@ import { type GapRound, measureGap, startCuttable } from './gap.ts';
 import { activeKid, TOKEN_BATCHES, writeBatchedRecords } from './records.ts';
 import { blockFigure, type Figure } from './report.ts';
 import { note, QUICK } from './scale.ts';
-import { scrapesOf } from './scrapes.ts';
+import { type Block, scrapesOf } from './scrapes.ts';
 import { emptyTokens, isReady, KEY, SYSTEM, secretsPath, tokensPath, type World } from './world.ts';
 
 /** A rotation of the key that signed many records, and a watch's gap over them. */
@@ -23,7 +23,7 @@ const SIGNING_KEY = `/apis/m2moauth.dev/v1alpha1/namespaces/${SYSTEM}/signingkey
 interface Rotation {
   /** From the annotation until the SigningKey's status shows another Active key. */
   readonly milliseconds: number;
-  readonly blockedMs: number;
+  readonly blocked: Block;
   /** Writes to Tokens and Secrets that were Ready before. */
   readonly writes: number;
 }
@@ -71,12 +71,12 @@ const rotateUnderOperator = async (
     stops.push(await world.server.watch(path, count));
   }
   const scrapes = scrapesOf(operator);
-  await scrapes.longestBlockMs();
+  await scrapes.longestBlock();
   const milliseconds = await rotate(world);
   await fresh.make();
-  const blockedMs = await scrapes.longestBlockMs();
+  const blocked = await scrapes.longestBlock();
   for (const stop of stops) stop();
-  return { milliseconds, blockedMs, writes };
+  return { milliseconds, blocked, writes };
 };
 
 /** Makes Tokens and batched records, and waits until the operator has made the first Ready and knows the others. */
@@ -137,7 +137,7 @@ export const rotationFigures = ({ without, own, gap, bareListSeconds: bare }: Ro
       target: '0',
       pass: own.writes === 0,
     },
-    blockFigure(`by a rotation ${over}`, { ms: own.blockedMs }),
+    blockFigure(`by a rotation ${over}`, { '': own.blocked }),
     {
       scenario: `watch gap (410) ${over}, until in step`,
       measured: `${gap.seconds.toFixed(1)} s after the API server is back, ${gap.expired} watches listed again, ${gap.lost} records lost`,
@@ -145,6 +145,6 @@ export const rotationFigures = ({ without, own, gap, bareListSeconds: bare }: Ro
       target: `≤ ${BACKOFF_SECONDS} s of backoff and ${TARGET} times that, none lost`,
       pass: gap.seconds <= BACKOFF_SECONDS + TARGET * bare && gap.lost === 0 && gap.expired > 0,
     },
-    blockFigure(`by a watch gap ${over}`, { ms: gap.blockedMs }),
+    blockFigure(`by a watch gap ${over}`, { '': gap.blocked }),
   ];
 };
