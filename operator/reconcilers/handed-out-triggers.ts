@@ -16,6 +16,8 @@ export type HandedOutTriggerOptions<T extends HandedOut> = RecordSources<T> & {
   readonly schedule: Pick<RecordSchedule, 'add' | 'delete' | 'stop'>;
 };
 
+type Priority = 'high' | 'normal' | 'low';
+
 function* keysOf(records: Iterable<HandedOut>): Generator<string> {
   for (const { metadata } of records) yield keyOf(metadata);
 }
@@ -35,7 +37,8 @@ export class HandedOutTriggers<T extends HandedOut> {
 
   constructor(options: HandedOutTriggerOptions<T>) {
     this.#options = options;
-    this.#bulk = new BulkQueue({ add: (key, priority) => this.#sift(key, priority) }, options.clock);
+    const sifted = { add: (key: string, priority?: Priority) => this.#sift(key, priority) };
+    this.#bulk = new BulkQueue(sifted, options.clock, options.kind.piece);
   }
 
   /** To be called before the caches start. */
@@ -61,13 +64,11 @@ export class HandedOutTriggers<T extends HandedOut> {
     this.#options.schedule.stop();
   }
 
-  #sift(key: string, priority: 'high' | 'normal' | 'low' = 'normal'): void {
+  #sift(key: string, priority: Priority = 'normal'): void {
     const { kind, records, keyring, queue, schedule } = this.#options;
     const record = records.get(key);
     if (record === undefined) return;
-    for (const { keyID } of kind.records(record)) {
-      if (keyring.phase(keyID) !== 'Compromised') this.#kids.add(keyID);
-    }
+    for (const kid of kind.kids(record)) if (keyring.phase(kid) !== 'Compromised') this.#kids.add(kid);
     const plan = planRecord(this.#options, record);
     if (plan.kind !== 'wait') queue.add(key, priority);
     else if (plan.requeueAt !== undefined) schedule.add(key, plan.requeueAt);

@@ -11,20 +11,23 @@ interface Walk {
   next: Iterable<string> | undefined;
 }
 
-/** Keys that go in before others get their turn. */
-const CHUNK = 500;
+/** Keys that go in before others get their turn; for a sink that does more with each than to queue it, fewer. */
+const PIECE = 500;
 
 /** Puts many keys into a queue at low priority, a piece a turn of the event loop, so that nothing else waits for it. */
 export class BulkQueue {
   readonly #queue: KeySink;
   readonly #clock: Clock;
+  readonly #piece: number;
   /** By source, in the order of their arrival. */
   readonly #walks = new Map<string | symbol, Walk>();
   #cancel: (() => void) | undefined;
 
-  constructor(queue: KeySink, clock: Clock) {
+  /** `piece` is how many keys go in before others get their turn. */
+  constructor(queue: KeySink, clock: Clock, piece = PIECE) {
     this.#queue = queue;
     this.#clock = clock;
+    this.#piece = piece;
   }
 
   /**
@@ -46,7 +49,7 @@ export class BulkQueue {
 
   #pour(): void {
     this.#cancel = undefined;
-    let left = CHUNK;
+    let left = this.#piece;
     for (const [source, { keys, next }] of this.#walks) {
       left = this.#take(keys, left);
       if (left === 0) break;

@@ -115,6 +115,8 @@ export class Reflector<T extends Cacheable> {
   #classify(failure: unknown): 'closed' | 'error' | 'expired' {
     if (failure === undefined) return 'closed';
     if (isExpired(failure)) {
+      // The API server is there again: the list need not wait as long as it was away. A list that ends so is a failure like any other.
+      if (this.#resourceVersion !== undefined) this.#failures = 0;
       this.#resourceVersion = undefined;
       return 'expired';
     }

@@ -10,6 +10,10 @@ export interface ApiServer {
   /** POST or PUT; the stored object. Throws where the answer is not a success. */
   write(method: 'POST' | 'PUT', path: string, body: object): Promise<StoredObject>;
   get(path: string): Promise<StoredObject>;
+  /** Every object of a collection, read in pages. */
+  all(path: string): Promise<StoredObject[]>;
+  /** DELETE on the uid and resourceVersion of what was read. Throws where the answer is not a success. */
+  remove(path: string, object: Pick<StoredObject, 'metadata'>): Promise<void>;
   /** Deletes every object of a collection and returns when none is left. */
   empty(path: string): Promise<void>;
   /** Calls back for each event of a collection until the returned function is called; resolves when the watch stands. */
@@ -36,8 +40,8 @@ export interface WatchEvent {
 /** Requests in flight of every bare loop, and connections of its pool. */
 export const IN_FLIGHT = 32;
 
-/** Objects that one request deletes: the API server ends those that take more than a minute. */
-const PAGE = 1000;
+/** Objects of one answer to a list, and that one request deletes: the API server ends those that take more than a minute. */
+const PAGE = 500;
 
 /** Connects with the administrator's certificate. */
 export const connectApiServer = (kubeconfigPath: string): ApiServer => {
@@ -65,6 +69,27 @@ export const connectApiServer = (kubeconfigPath: string): ApiServer => {
     pool,
     write: call,
     get: (path) => call('GET', path),
+    all: async (path) => {
+      const items: StoredObject[] = [];
+      let next: string | undefined = '';
+      while (next !== undefined) {
+        const page: StoredObject = await call(
+          'GET',
+          `${path}?limit=${PAGE}${next && `&continue=${encodeURIComponent(next)}`}`,
+        );
+        items.push(...page.items);
+        next = (page.metadata as { continue?: string }).continue || undefined;
+      }
+      return items;
+    },
+    remove: async (path, { metadata: { name, uid, resourceVersion } }) => {
+      await call('DELETE', `${path}/${name}`, {
+        apiVersion: 'v1',
+        kind: 'DeleteOptions',
+        preconditions: { uid, resourceVersion },
+        propagationPolicy: 'Background',
+      });
+    },
     empty: async (path) => {
       const isEmpty = async (): Promise<boolean> => {
         await call('DELETE', `${path}?limit=${PAGE}`);

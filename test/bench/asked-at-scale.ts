@@ -35,7 +35,7 @@ interface Replica {
 }
 
 const startReplica = async (world: World, watchNamespaces: readonly string[]): Promise<Replica> => {
-  const operator = await world.operator({ kubernetes: { watchNamespaces } });
+  const operator = await world.operator({ config: { kubernetes: { watchNamespaces } } });
   await operator.ready();
   return { operator, client: await connectHttp(operator) };
 };

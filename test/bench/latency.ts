@@ -7,7 +7,8 @@ export interface CallRound {
   readonly p99Ms: number;
 }
 
-const quantile = (sorted: readonly number[], share: number): number =>
+/** The value below which `share` of the values lie, which are sorted; NaN where there is none. */
+export const quantile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 
 /** Runs `work` for 0 … count-1 with `inFlight` at a time and times each. */

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { askedFigures, measureAsked } from './asked-at-scale.ts';
 import { batchedFigures, batchedPlots, measureBatched } from './batched.ts';
+import { collectFigures, measureCollect } from './collect.ts';
 import {
   bareTwoWrites,
   type DeclaredRound,
@@ -15,9 +16,12 @@ import { httpFigures, measureHttp } from './http.ts';
 import { listedFigures } from './listed-figures.ts';
 import { measureListed } from './listed-tokens.ts';
 import type { Plot } from './plots.ts';
+import { measureRenewal, renewalFigures } from './renewal.ts';
 import { type Figure, median, publish, spread } from './report.ts';
 import { type RestartRound, restartOverReadyTokens } from './restart.ts';
+import { measureRotation, rotationFigures } from './rotation.ts';
 import { note, QUICK, ROUNDS } from './scale.ts';
+import { measureStart, startFigures } from './start.ts';
 import { createWorld, type World } from './world.ts';
 
 /** `make bench`: the operator beside its limits, in alternating rounds of one run. Speed never fails it, errors do. `ONLY=a,b` runs those scenarios alone. */
@@ -101,8 +105,10 @@ interface Measured {
   readonly raw: object;
 }
 
+type Scenario = (world: World) => Promise<Measured>;
+
 /** Scenarios by name, in the order in which they run: each measures, and gives its rows of the table with what they are made from. */
-const SCENARIOS: Readonly<Record<string, (world: World) => Promise<Measured>>> = {
+const RATES: Readonly<Record<string, Scenario>> = {
   declared: async (world) => {
     const raw = await measureDeclared(world);
     return { figures: declaredFigures(raw), raw };
@@ -137,39 +143,65 @@ const SCENARIOS: Readonly<Record<string, (world: World) => Promise<Measured>>> =
   },
 };
 
-/** @throws Error for a name that is none */
-const chosen = (): [string, (typeof SCENARIOS)[string]][] => {
-  const names = process.env.ONLY?.split(',') ?? Object.keys(SCENARIOS);
-  return names.map((name) => {
-    const measure = SCENARIOS[name];
-    if (!measure) throw new Error(`ONLY knows ${Object.keys(SCENARIOS).join(', ')}, not ${name}`);
-    return [name, measure];
-  });
+/** Those over many records, which each takes away. */
+const SCALE: Readonly<Record<string, Scenario>> = {
+  start: async (world) => {
+    const raw = await measureStart(world);
+    return { figures: startFigures(raw), raw };
+  },
+  collect: async (world) => {
+    const raw = await measureCollect(world);
+    return { figures: collectFigures(raw), raw };
+  },
+  renewal: async (world) => {
+    const raw = await measureRenewal(world);
+    return { figures: renewalFigures(raw), raw };
+  },
+  rotation: async (world) => {
+    const raw = await measureRotation(world);
+    return { figures: rotationFigures(raw), raw };
+  },
+};
+
+/** Each group has a world of its own: what the first leaves behind would weigh on the second. */
+const GROUPS = [RATES, SCALE];
+
+/** The names that `ONLY` says, or all. @throws Error for a name that is none */
+const chosen = (): ReadonlySet<string> => {
+  const known = GROUPS.flatMap((group) => Object.keys(group));
+  const names = process.env.ONLY?.split(',') ?? known;
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new Error(`ONLY knows ${known.join(', ')}, not ${unknown}`);
+  return new Set(names);
 };
 
 const main = async (): Promise<void> => {
-  const scenarios = chosen();
+  const names = chosen();
   execFileSync('npm', ['run', '--silent', 'build'], {
     cwd: join(import.meta.dirname, '../..'),
     stdio: 'inherit',
   });
-  note('starting a control plane');
-  const world = await createWorld();
   const figures: Figure[] = [];
   const plots: Plot[] = [];
   const raw: Record<string, object> = {};
-  try {
-    for (const [name, measure] of scenarios) {
-      note(name);
-      const found = await measure(world);
-      figures.push(...found.figures);
-      plots.push(...(found.plots ?? []));
-      raw[name] = found.raw;
+  for (const group of GROUPS) {
+    const scenarios = Object.entries(group).filter(([name]) => names.has(name));
+    if (scenarios.length === 0) continue;
+    note('starting a control plane');
+    const world = await createWorld();
+    try {
+      for (const [name, measure] of scenarios) {
+        note(name);
+        const found = await measure(world);
+        figures.push(...found.figures);
+        plots.push(...(found.plots ?? []));
+        raw[name] = found.raw;
+      }
+    } finally {
+      await world.close();
     }
-    await publish(figures, plots, raw);
-  } finally {
-    await world.close();
   }
+  await publish(figures, plots, raw);
 };
 
 await main();

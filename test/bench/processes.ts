@@ -37,3 +37,9 @@ export const risenMiB = async (pid: number, work: () => Promise<unknown>): Promi
   await work();
   return Math.max(0, (await statusMiB(pid, 'VmHWM')) - before);
 };
+
+/** Bytes of memory that a process has in RAM now (proc(5): VmRSS). */
+export const residentBytesOf = async (pid: number): Promise<number> => {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/mu.exec(status)?.[1]) * 1024;
+};

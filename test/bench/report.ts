@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { type Plot, svgOf } from './plots.ts';
+import type { Block } from './scrapes.ts';
 
 /** One figure beside its target. */
 export interface Figure {
@@ -25,6 +26,23 @@ export const spread = (values: readonly number[], unit: string): string => {
   const round = (value: number): string => value.toFixed(value < 10 ? 2 : 0);
   return `${round(median(values))} ${unit} (${round(Math.min(...values))}–${round(Math.max(...values))})`;
 };
+
+/** Longest block of the operator's event loop that is fine, in milliseconds. */
+const MOST_BLOCKED_MS = 100;
+
+/** The row of the longest blocks of the event loop, by when they were; '' where there is but one. */
+export const blockFigure = (what: string, blocks: Readonly<Record<string, Block>>): Figure => ({
+  scenario: `longest block of the event loop ${what}`,
+  measured: Object.entries(blocks)
+    .map(
+      ([when, { ms, cpuMs }]) =>
+        `${ms.toFixed(0)} ms${when && ` ${when}`} (CPU of a turn at most ${cpuMs.toFixed(0)} ms)`,
+    )
+    .join(', '),
+  limit: 'a timer of 10 ms',
+  target: `≤ ${MOST_BLOCKED_MS} ms`,
+  pass: Object.values(blocks).every(({ ms }) => ms <= MOST_BLOCKED_MS),
+});
 
 /** The machine of a run. */
 export interface Machine {

@@ -18,8 +18,7 @@ export interface World {
   readonly cluster: Cluster;
   readonly api: TestApi;
   readonly server: ApiServer;
-  /** Starts a replica; `config` is merged over what listens on loopback. */
-  operator(config?: OperatorOptions['config']): Promise<OperatorProcess>;
+  operator(options?: Partial<OperatorOptions>): Promise<OperatorProcess>;
   /** Makes `count` Tokens in a namespace of their own, {@link IN_FLIGHT} at a time. */
   createTokens(count: number): Promise<{ namespace: string; tokens: StoredObject[]; seconds: number }>;
   close(): Promise<void>;
@@ -48,7 +47,8 @@ const SECRET = {
   metadata: { name: 'bench', namespace: SYSTEM },
   stringData: { client_secret: CLIENT_SECRET },
 };
-const KEY = {
+/** The key that signs. */
+export const KEY = {
   apiVersion: 'm2moauth.dev/v1alpha1',
   kind: 'SigningKey',
   metadata: { name: 'default', namespace: SYSTEM },
@@ -81,8 +81,8 @@ export const createWorld = async (): Promise<World> => {
   const server = connectApiServer(cluster.kubeconfigPath);
   await applyFiles(api, [join(ROOT, 'crds'), join(ROOT, 'operator/deploy')]);
   await applyObjects(api, [KEY, SECRET, CLIENT], { namespace: SYSTEM });
-  const operator: World['operator'] = (config = {}) =>
-    startOperator({ kubeconfigPath: cluster.kubeconfigPath, config });
+  const operator = (options: Partial<OperatorOptions> = {}) =>
+    startOperator({ kubeconfigPath: cluster.kubeconfigPath, ...options });
   const first = await operator();
   await eventually(async () => isReady((await api.get(KEY)).body) && isReady((await api.get(CLIENT)).body), {
     timeoutMs: 60_000,
@@ -106,4 +106,33 @@ export const createWorld = async (): Promise<World> => {
       await cluster.stop();
     },
   };
+};
+
+/** Makes `count` Tokens in each of as many namespaces as are asked for, has an operator make all Ready, and ends it; the namespaces. */
+export const makeReadyTokens = async (
+  world: World,
+  { count, namespaces }: { readonly count: number; readonly namespaces: number },
+): Promise<string[]> => {
+  const ready = new Set<string>();
+  const made: string[] = [];
+  const stops: (() => void)[] = [];
+  for (let n = 0; n < namespaces; n += 1) {
+    const { namespace } = await world.createTokens(count);
+    made.push(namespace);
+    const stop = await world.server.watch(tokensPath(namespace), ({ object }) => {
+      if (isReady(object)) ready.add(object.metadata.uid);
+    });
+    stops.push(stop);
+  }
+  const operator = await world.operator();
+  await eventually(() => ready.size === count * namespaces, { timeoutMs: 600_000 });
+  await operator.stop();
+  for (const stop of stops) stop();
+  return made;
+};
+
+/** Deletes the Tokens of a namespace and their Secrets; no operator may run, which would put the Secrets back. */
+export const emptyTokens = async ({ server }: World, namespace: string): Promise<void> => {
+  await server.empty(tokensPath(namespace));
+  await server.empty(secretsPath(namespace));
 };

@@ -1,13 +1,15 @@
 import { expect, test } from '@jest/globals';
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
+import { BATCH_INDEXERS, type BatchRecord } from '../../../operator/domain/batch-record.ts';
 import { ISSUED_INDEXERS, type IssuedRecord } from '../../../operator/domain/issued-record.ts';
-import { ISSUED_TOKEN_KIND } from '../../../operator/reconcilers/handed-out-kinds.ts';
+import { ISSUED_TOKEN_KIND, TOKEN_BATCH_KIND } from '../../../operator/reconcilers/handed-out-kinds.ts';
 import { HandedOutTriggers } from '../../../operator/reconcilers/handed-out-triggers.ts';
 import { RecordClients } from '../../../operator/reconcilers/record-clients.ts';
 import { RecordSchedule } from '../../../operator/reconcilers/record-schedule.ts';
 import { ObjectStore } from '../../../operator/runtime/object-store.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { recordedLog } from '../../support/quiet.ts';
+import { batchWith } from '../domain/batch-world.ts';
 import {
   CLIENT_UID,
   HOUR,
@@ -187,4 +189,32 @@ test('at the end nothing is looked at any more', async () => {
   desk.apply(601, { revoked: true });
   await desk.clock.advance(10 * HOUR * 1000);
   expect([desk.queued.length, desk.schedule.size]).toEqual([500, 0]);
+});
+
+test('of many TokenBatches, few are planned in a turn: each holds up to 256 records', async () => {
+  const { clock, clients, schedule } = new Desk();
+  const one = batchWith([{ expiresAt: HOUR }]);
+  const batches = new ObjectStore<BatchRecord>({ log: recordedLog(), indexers: BATCH_INDEXERS });
+  for (let n = 0; n < 40; n += 1) {
+    batches.apply({ ...one, metadata: { ...one.metadata, name: `batch-${n}`, uid: `uid-${n}` } });
+  }
+  const triggers = new HandedOutTriggers({
+    kind: TOKEN_BATCH_KIND,
+    records: batches,
+    clients,
+    clock,
+    schedule,
+    queue: { add: () => undefined },
+    settings: SETTINGS,
+    recordClients: new RecordClients({
+      clients,
+      clientClient: { get: () => Promise.reject(new Error('asked')) },
+    }),
+    keyring: { phase: () => 'Active', onChange: () => () => undefined },
+  });
+  triggers.connect();
+  triggers.lead();
+  expect(schedule.size).toBe(16);
+  await clock.advance(0);
+  expect(schedule.size).toBe(40);
 });

@@ -33,6 +33,15 @@ test('of a hundred thousand keys, no more are looked at in a turn than go in', (
   expect(drawn.count).toBe(500);
 });
 
+test('where each key is much work, fewer go in in a turn', async () => {
+  const { clock, keys } = setUp();
+  const added: string[] = [];
+  new BulkQueue({ add: (key) => added.push(key) }, clock, 16).add(keys(40));
+  expect(added.length).toBe(16);
+  await clock.advance(0);
+  expect(added).toEqual([...keys(40)]);
+});
+
 test('a source that changes again and again while it is walked is walked once more, with its latest keys', async () => {
   const { clock, bulk, keys, addedKeys } = setUp();
   bulk.add(keys(600), 'client');

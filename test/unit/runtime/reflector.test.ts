@@ -194,6 +194,30 @@ describe('a reflector', () => {
     expect(Math.max(...waits)).toBe(5_000);
   });
 
+  test('after an outage with a 410 at its end, lists again at once', async () => {
+    const outage = Array.from({ length: 8 }, () => broken);
+    const { clock, watches } = run([{ ...first, ends: broken }, ...outage, gone]);
+    await settle();
+    const untilGone = 1 + outage.length + 1;
+    while (watches.length < untilGone) await clock.advance(clock.untilNext ?? 0);
+    await clock.advance(49);
+    expect(watches.length).toBe(untilGone);
+    await clock.advance(1);
+    expect(watches.length).toBe(untilGone + 1);
+    expect(watches.at(-1)?.initialEvents).toBe(true);
+  });
+
+  test('backs off from lists that end in a 410 again and again', async () => {
+    const { clock, watches } = run([gone, gone, gone, gone, gone]);
+    await settle();
+    await clock.advance(50 + 100 + 200);
+    expect(watches.length).toBe(4);
+    await clock.advance(399);
+    expect(watches.length).toBe(4);
+    await clock.advance(1);
+    expect(watches.length).toBe(5);
+  });
+
   test('backs off from initial events that break in their middle again and again', async () => {
     const { clock, watches } = run(
       Array.from({ length: 6 }, () => ({ batches: [[added('a', 1)]], ends: broken })),

@@ -1,0 +1,150 @@
+import { eventually } from '../support/eventually.ts';
+import type { OperatorProcess } from '../support/operator-process.ts';
+import { bareListSeconds } from './bare-lists.ts';
+import { openFreshTokens } from './fresh-tokens.ts';
+import { type GapRound, measureGap, startCuttable } from './gap.ts';
+import { activeKid, TOKEN_BATCHES, writeBatchedRecords } from './records.ts';
+import { blockFigure, type Figure } from './report.ts';
+import { note, QUICK } from './scale.ts';
+import { type Block, scrapesOf } from './scrapes.ts';
+import { emptyTokens, isReady, KEY, SYSTEM, secretsPath, tokensPath, type World } from './world.ts';
+
+/** A rotation of the key that signed many records, and a watch's gap over them. */
+
+const RECORDS = QUICK ? 2048 : 100_000;
+const TOKENS = QUICK ? 20 : 200;
+const TARGET = 1.5;
+/** Between two tries of a watch, at most. */
+const BACKOFF_SECONDS = 10;
+const HOUR_SECONDS = 3600;
+const SIGNING_KEY = `/apis/m2moauth.dev/v1alpha1/namespaces/${SYSTEM}/signingkeys`;
+
+/** One rotation. */
+interface Rotation {
+  /** From the annotation until the SigningKey's status shows another Active key. */
+  readonly milliseconds: number;
+  readonly blocked: Block;
+  /** Writes to Tokens and Secrets that were Ready before. */
+  readonly writes: number;
+}
+
+/** What was measured. */
+export interface RotationRounds {
+  readonly without: Rotation;
+  readonly own: Rotation;
+  readonly gap: GapRound;
+  readonly bareListSeconds: number;
+}
+
+let asked = 0;
+
+const rotate = async (world: World): Promise<number> => {
+  const before = await activeKid(world);
+  let activeAt: number | undefined;
+  const stop = await world.server.watch(SIGNING_KEY, ({ object: { status } }) => {
+    const active = status?.keys?.find(({ phase }: { phase: string }) => phase === 'Active');
+    if (active && active.kid !== before) activeAt ??= performance.now();
+  });
+  asked += 1;
+  const start = performance.now();
+  await world.api.patch(KEY, 'merge', {
+    metadata: { annotations: { 'm2moauth.dev/rotate': `bench-${asked}` } },
+  });
+  await eventually(() => activeAt !== undefined, { timeoutMs: 60_000, intervalMs: 5 });
+  stop();
+  return (activeAt ?? Number.NaN) - start;
+};
+
+/** Rotates; a fresh Token after it shows that all before it in the queue was looked at. */
+const rotateUnderOperator = async (
+  world: World,
+  { operator, namespace }: { readonly operator: OperatorProcess; readonly namespace: string },
+): Promise<Rotation> => {
+  const fresh = await openFreshTokens(world);
+  await fresh.make();
+  let writes = 0;
+  const count = (): void => {
+    writes += 1;
+  };
+  const stops = [fresh.stop];
+  for (const path of [tokensPath(namespace), secretsPath(namespace)]) {
+    stops.push(await world.server.watch(path, count));
+  }
+  const scrapes = scrapesOf(operator);
+  await scrapes.longestBlock();
+  const milliseconds = await rotate(world);
+  await fresh.make();
+  const blocked = await scrapes.longestBlock();
+  for (const stop of stops) stop();
+  return { milliseconds, blocked, writes };
+};
+
+/** Makes Tokens and batched records, and waits until the operator has made the first Ready and knows the others. */
+const fill = async (world: World, operator: OperatorProcess): Promise<string> => {
+  const { namespace } = await world.createTokens(TOKENS);
+  await writeBatchedRecords(world, { count: RECORDS, expiresIn: HOUR_SECONDS });
+  const batches = (await world.server.all(TOKEN_BATCHES)).length;
+  const areReady = async (): Promise<boolean> =>
+    (await world.server.all(tokensPath(namespace))).every(isReady) &&
+    (await operator.metric('m2moauth_cached_objects{resource="tokenbatches"}')) === batches;
+  await eventually(areReady, { timeoutMs: 120_000, intervalMs: 100 });
+  return namespace;
+};
+
+/** Measures, with one operator behind a wire that can be cut. */
+export const measureRotation = async (world: World): Promise<RotationRounds> => {
+  const cuttable = await startCuttable(world);
+  const { operator } = cuttable;
+  const namespaces: string[] = [];
+  try {
+    await operator.ready(120_000);
+    const empty = await world.api.createNamespace('empty');
+    const without = await rotateUnderOperator(world, { operator, namespace: empty });
+    const namespace = await fill(world, operator);
+    namespaces.push(namespace);
+    const own = await rotateUnderOperator(world, { operator, namespace });
+    note(
+      `rotation without records ${without.milliseconds.toFixed(0)} ms, over ${RECORDS} ${own.milliseconds.toFixed(0)} ms`,
+    );
+    const seconds = await bareListSeconds(world);
+    const gap = await measureGap(world, cuttable, namespace);
+    note(`gap: in step after ${gap.seconds.toFixed(1)} s`);
+    return { without, own, gap, bareListSeconds: seconds };
+  } finally {
+    await cuttable.stop();
+    await world.server.empty(TOKEN_BATCHES);
+    for (const namespace of namespaces) await emptyTokens(world, namespace);
+  }
+};
+
+/** What it says in the table. */
+export const rotationFigures = ({ without, own, gap, bareListSeconds: bare }: RotationRounds): Figure[] => {
+  const ratio = own.milliseconds / without.milliseconds;
+  const over = `over ${RECORDS} batched records and ${TOKENS} Tokens`;
+  return [
+    {
+      scenario: `rotation ${over}, until the new key is Active`,
+      measured: `${own.milliseconds.toFixed(0)} ms`,
+      limit: `without records: ${without.milliseconds.toFixed(0)} ms`,
+      ratio,
+      target: `≤ ${TARGET}`,
+      pass: ratio <= TARGET,
+    },
+    {
+      scenario: 'writes to Ready Tokens and their Secrets by a rotation',
+      measured: String(own.writes),
+      limit: '0',
+      target: '0',
+      pass: own.writes === 0,
+    },
+    blockFigure(`by a rotation ${over}`, { '': own.blocked }),
+    {
+      scenario: `watch gap (410) ${over}, until in step`,
+      measured: `${gap.seconds.toFixed(1)} s after the API server is back, ${gap.expired} watches listed again, ${gap.lost} records lost`,
+      limit: `bare process that lists and parses the same: ${bare.toFixed(2)} s`,
+      target: `≤ ${BACKOFF_SECONDS} s of backoff and ${TARGET} times that, none lost`,
+      pass: gap.seconds <= BACKOFF_SECONDS + TARGET * bare && gap.lost === 0 && gap.expired > 0,
+    },
+    blockFigure(`by a watch gap ${over}`, { '': gap.blocked }),
+  ];
+};

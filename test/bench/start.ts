@@ -1,0 +1,163 @@
+import { eventually } from '../support/eventually.ts';
+import { bareListSeconds } from './bare-lists.ts';
+import { openFreshTokens } from './fresh-tokens.ts';
+import { ISSUED_TOKENS } from './handed-out.ts';
+import { residentBytesOf } from './processes.ts';
+import { TOKEN_BATCHES, writeBatchedRecords, writeIssuedTokens } from './records.ts';
+import { blockFigure, type Figure, median, spread } from './report.ts';
+import { note, QUICK, ROUNDS } from './scale.ts';
+import { type Block, METERED, scrapesOf, worstOf } from './scrapes.ts';
+import { emptyTokens, makeReadyTokens, type World } from './world.ts';
+
+/** The operator's start over many records, beside a bare process that reads and parses the same lists. */
+
+const TARGET = 1.5;
+const MEGABYTE = 1e6;
+/** What a replica without any record may take. */
+const BASE_BYTES = 60 * MEGABYTE;
+const BYTES_AN_OBJECT = 1000;
+const BYTES_A_BATCHED_RECORD = 400;
+/** Of records that are to stay. */
+const HOUR_SECONDS = 3600;
+
+/** What the operator starts over. */
+interface Load {
+  readonly name: string;
+  readonly count: number;
+  /** What it may hold of each, in bytes. */
+  readonly bytesEach: number;
+  /** Makes them, and returns what takes them away. */
+  make(world: World): Promise<() => Promise<void>>;
+}
+
+const issuedTokens = (count: number): Load => ({
+  name: `${count} IssuedTokens`,
+  count,
+  bytesEach: BYTES_AN_OBJECT,
+  make: async (world) => {
+    await writeIssuedTokens(world, { count, expiresIn: HOUR_SECONDS });
+    return () => world.server.empty(ISSUED_TOKENS);
+  },
+});
+
+const batchedRecords = (count: number): Load => ({
+  name: `${count} batched records`,
+  count,
+  bytesEach: BYTES_A_BATCHED_RECORD,
+  make: async (world) => {
+    await writeBatchedRecords(world, { count, expiresIn: HOUR_SECONDS });
+    return () => world.server.empty(TOKEN_BATCHES);
+  },
+});
+
+const declaredTokens = (count: number): Load => ({
+  name: `${count} Ready Tokens`,
+  count,
+  bytesEach: BYTES_AN_OBJECT,
+  make: async (world) => {
+    const [namespace = ''] = await makeReadyTokens(world, { count, namespaces: 1 });
+    return () => emptyTokens(world, namespace);
+  },
+});
+
+const NOTHING: Load = { name: 'no records', count: 0, bytesEach: 0, make: async () => async () => undefined };
+
+const LOADS: readonly Load[] = QUICK
+  ? [issuedTokens(500), batchedRecords(2000)]
+  : [
+      NOTHING,
+      issuedTokens(1000),
+      issuedTokens(10_000),
+      batchedRecords(10_000),
+      batchedRecords(100_000),
+      declaredTokens(5000),
+    ];
+
+/** One start. */
+interface Start {
+  readonly seconds: number;
+  readonly residentBytes: number;
+  /** From the start until ready. */
+  readonly blocked: Block;
+  /** From ready until it led and had made a fresh Token Ready. */
+  readonly blockedInUse: Block;
+}
+
+/** What was measured, by the name of what it started over. */
+export type StartRounds = Readonly<Record<string, { readonly bare: number[]; readonly own: Start[] }>>;
+
+const startOnce = async (world: World): Promise<Start> => {
+  const start = performance.now();
+  const operator = await world.operator(METERED);
+  try {
+    await operator.ready(120_000);
+    const seconds = (performance.now() - start) / 1000;
+    const scrapes = scrapesOf(operator);
+    const blocked = await scrapes.longestBlock();
+    await eventually(() => operator.log.some(({ message }) => message === 'controllers run'), {
+      timeoutMs: 60_000,
+    });
+    const fresh = await openFreshTokens(world);
+    await fresh.make();
+    fresh.stop();
+    const blockedInUse = await scrapes.longestBlock();
+    return { seconds, residentBytes: await residentBytesOf(operator.pid), blocked, blockedInUse };
+  } finally {
+    await operator.stop();
+  }
+};
+
+/** Measures each load in turn, the bare process and the operator one after the other in each round. */
+export const measureStart = async (world: World): Promise<StartRounds> => {
+  const found: Record<string, { bare: number[]; own: Start[] }> = {};
+  for (const load of LOADS) {
+    const remove = await load.make(world);
+    const rounds: (typeof found)[string] = { bare: [], own: [] };
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      rounds.bare.push(await bareListSeconds(world));
+      rounds.own.push(await startOnce(world));
+      const [bare, own] = [rounds.bare.at(-1), rounds.own.at(-1)];
+      note(
+        `${load.name}, round ${round}/${ROUNDS}: bare ${bare?.toFixed(2)} s, operator ${own?.seconds.toFixed(2)} s`,
+      );
+    }
+    found[load.name] = rounds;
+    await remove();
+  }
+  return found;
+};
+
+const megabytes = (bytes: number): string => `${(bytes / MEGABYTE).toFixed(0)} MB`;
+
+const figuresOf = ({ name, count, bytesEach }: Load, { bare, own }: StartRounds[string]): Figure[] => {
+  const seconds = own.map((one) => one.seconds);
+  const ratio = median(seconds.map((one, at) => one / (bare[at] ?? Number.NaN)));
+  const resident = median(own.map((one) => one.residentBytes));
+  const allowed = BASE_BYTES + count * bytesEach;
+  return [
+    {
+      scenario: `start to ready over ${name}`,
+      measured: spread(seconds, 's'),
+      limit: `bare process that lists and parses the same: ${spread(bare, 's')}`,
+      ratio,
+      target: `≤ ${TARGET}`,
+      pass: ratio <= TARGET,
+    },
+    {
+      scenario: `resident memory over ${name}`,
+      measured: megabytes(resident),
+      limit: `60 MB and ${bytesEach} B each: ${megabytes(allowed)}`,
+      ratio: resident / allowed,
+      target: '≤ 1',
+      pass: resident <= allowed,
+    },
+    blockFigure(`over ${name}`, {
+      'to ready': worstOf(own.map((one) => one.blocked)),
+      'in use': worstOf(own.map((one) => one.blockedInUse)),
+    }),
+  ];
+};
+
+/** What it says in the table. */
+export const startFigures = (rounds: StartRounds): Figure[] =>
+  LOADS.flatMap((load) => figuresOf(load, rounds[load.name] ?? { bare: [], own: [] }));
