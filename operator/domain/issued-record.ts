@@ -1,5 +1,6 @@
 import type { IssuedToken } from '../api/issued-token.ts';
 import { HANDED_OUT_INDEX, type HandedOut } from './handed-out.ts';
+import { sharedList, sharedText } from './shared-texts.ts';
 import { secondsOf } from './timestamps.ts';
 import { blacklistedAtOf, type TokenRecord } from './token-record.ts';
 
@@ -26,7 +27,8 @@ const NONE: readonly string[] = [];
 /** The record that an IssuedToken is (contract §2.2). */
 export const issuedRecordOf = (object: IssuedToken): IssuedRecord => {
   const { metadata, spec, status } = object;
-  const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp } = metadata;
+  const { name, uid, resourceVersion, creationTimestamp, deletionTimestamp } = metadata;
+  const namespace = sharedText(metadata.namespace);
   const { expiration, originalTokenClaims } = spec;
   return {
     metadata: {
@@ -42,14 +44,14 @@ export const issuedRecordOf = (object: IssuedToken): IssuedRecord => {
     state: 'Current',
     version: status?.version ?? 0,
     name: spec.tokenName ?? '',
-    owner: spec.owner,
-    subject: spec.subject,
-    clientID: spec.clientID,
-    client: `${namespace}/${spec.clientRef.name}`,
-    clientUID: spec.clientUID,
-    keyID: spec.keyID,
-    audience: spec.audience ?? NONE,
-    scope: spec.scope ?? NONE,
+    owner: sharedText(spec.owner),
+    subject: sharedText(spec.subject),
+    clientID: sharedText(spec.clientID),
+    client: sharedText(`${namespace}/${spec.clientRef.name}`),
+    clientUID: sharedText(spec.clientUID),
+    keyID: sharedText(spec.keyID),
+    audience: sharedList(spec.audience ?? NONE),
+    scope: sharedList(spec.scope ?? NONE),
     issuedAt: secondsOf(spec.issuedAt),
     expiration: expiration === undefined ? undefined : secondsOf(expiration),
     originalTokenClaims,

@@ -1,9 +1,15 @@
 import type { Indexers } from '../ports/cache.ts';
 
+/** No key, one by itself (a Set for each would take more than all that it is for), or several. */
+type Keys = string | ReadonlySet<string> | undefined;
+
+/** The keys that the values of one index lead to. */
+type Values = Map<string, string | Set<string>>;
+
 /** Which keys each index function's values lead to. */
 export class KeyIndex<T> {
   readonly #indexers: Indexers<T>;
-  readonly #byIndex = new Map<string, Map<string, Set<string>>>();
+  readonly #byIndex = new Map<string, Values>();
 
   constructor(indexers: Indexers<T>) {
     this.#indexers = indexers;
@@ -23,23 +29,24 @@ export class KeyIndex<T> {
   }
 
   /** @throws RangeError for an index that was not declared: a misspelt name would find nothing, for ever. */
-  keys(index: string, value: string): ReadonlySet<string> {
+  keys(index: string, value: string): Keys {
     const values = this.#byIndex.get(index);
     if (!values) throw new RangeError(`no index named ${JSON.stringify(index)}`);
-    return values.get(value) ?? NONE;
+    return values.get(value);
   }
 }
 
-const NONE: ReadonlySet<string> = new Set();
-
-const addTo = (values: Map<string, Set<string>>, value: string, key: string): void => {
+const addTo = (values: Values, value: string, key: string): void => {
   const keys = values.get(value);
-  if (keys) keys.add(key);
-  else values.set(value, new Set([key]));
+  if (keys === undefined) values.set(value, key);
+  else if (typeof keys !== 'string') keys.add(key);
+  else if (keys !== key) values.set(value, new Set([keys, key]));
 };
 
-const removeFrom = (values: Map<string, Set<string>>, value: string, key: string): void => {
+const removeFrom = (values: Values, value: string, key: string): void => {
   const keys = values.get(value);
-  keys?.delete(key);
-  if (keys?.size === 0) values.delete(value);
+  if (keys === key) values.delete(value);
+  if (keys === undefined || typeof keys === 'string') return;
+  keys.delete(key);
+  if (keys.size === 0) values.delete(value);
 };

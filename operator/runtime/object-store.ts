@@ -9,6 +9,8 @@ export interface ObjectStoreOptions<T> {
   readonly indexers?: Indexers<T>;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** Deletions of our own whose DELETED event has not come yet; the oldest go beyond this. */
 const MAX_TOMBSTONES = 10_000;
 
@@ -61,10 +63,9 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
 
   byIndex(index: string, value: string): IterableIterator<T> {
     const keys = this.#index.keys(index, value);
-    if (keys.size > 1) return this.#each(keys);
+    if (typeof keys === 'object') return this.#each(keys);
     // Most values lead to one object or none, and every request at a door asks for several: a generator costs more than the rest.
-    const [key] = keys;
-    const object = key === undefined ? undefined : this.#objects.get(key);
+    const object = keys === undefined ? undefined : this.#objects.get(keys);
     return (object === undefined ? [] : [object]).values();
   }
 
@@ -76,7 +77,8 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
   }
 
   countByIndex(index: string, value: string): number {
-    return this.#index.keys(index, value).size;
+    const keys = this.#index.keys(index, value) ?? NONE;
+    return typeof keys === 'string' ? 1 : keys.size;
   }
 
   get synced(): boolean {
