@@ -1,8 +1,10 @@
+import { access } from 'node:fs/promises';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import { Contacts } from './contacts.ts';
-import { type CredentialSource, type Credentials, loadCredentialSource } from './credentials.ts';
+import type { CredentialSource, Credentials } from './credentials.ts';
+import { POD_FOLDER, podCredentialSource } from './pod-credentials.ts';
 import { buildPools, fingerprintOf, type Pools } from './pools.ts';
 import { requestWhole, type WholeAnswer } from './whole-answer.ts';
 
@@ -136,12 +138,27 @@ export class Connection {
   }
 }
 
+const isReadable = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+const sourceOf = async (kubeconfig: string | undefined): Promise<CredentialSource> => {
+  const isGiven = kubeconfig !== undefined || Boolean(process.env.KUBECONFIG);
+  if (!isGiven && (await isReadable(`${POD_FOLDER}/token`))) return podCredentialSource(process.env);
+  // Loaded where it is needed alone: it is most of what a process holds.
+  const { loadCredentialSource } = await import('./credentials.ts');
+  return loadCredentialSource(kubeconfig);
+};
+
 /**
- * The connection that a kubeconfig asks for (see {@link loadCredentialSource}).
+ * The connection that a kubeconfig asks for: the one given, else `KUBECONFIG`, else the pod's ServiceAccount, else `~/.kube/config`.
  * @throws Error where there is none or it is of no use.
  */
-export const loadConnection = (options: ConnectionOptions & { readonly kubeconfig?: string }): Connection =>
-  new Connection(loadCredentialSource(options.kubeconfig), options);
+export const loadConnection = async (
+  options: ConnectionOptions & { readonly kubeconfig?: string },
+): Promise<Connection> => new Connection(await sourceOf(options.kubeconfig), options);
 
 const dispatchOptions = (pools: Pools, outgoing: Outgoing) => ({
   method: outgoing.method,

@@ -1,4 +1,3 @@
-import { accessSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
 
@@ -22,27 +21,14 @@ export interface Credentials {
 /** Reads the credentials afresh. */
 export type CredentialSource = () => Promise<Credentials>;
 
-/** Made by the kubelet in every pod that may talk to the API server. */
-const POD_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
-
-const readable = (path: string): boolean => {
-  try {
-    accessSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-};
-
 /**
- * The credentials of a kubeconfig: `path`, else `KUBECONFIG`, else the pod's service account, else `~/.kube/config`.
+ * The credentials of a kubeconfig: `path`, else `KUBECONFIG`, else `~/.kube/config`.
  * client-node reads it, so that exec and OIDC users work; a bearer token in a file is read again each minute.
  * @throws Error where there is none, it names no server, or it asks for a proxy (not supported).
  */
 export const loadCredentialSource = (path?: string): CredentialSource => {
   const config = new KubeConfig();
   if (path !== undefined) config.loadFromFile(path);
-  else if (!process.env.KUBECONFIG && readable(POD_TOKEN)) config.loadFromCluster();
   else config.loadFromDefault();
   const cluster = config.getCurrentCluster();
   if (!cluster?.server) throw new Error('the kubeconfig names no cluster for its current context');

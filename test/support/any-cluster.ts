@@ -1,6 +1,7 @@
 import { KubeConfig } from '@kubernetes/client-node';
 import { createKubeClient } from '../../operator/kube/client.ts';
-import { loadConnection } from '../../operator/kube/connection.ts';
+import { Connection } from '../../operator/kube/connection.ts';
+import { loadCredentialSource } from '../../operator/kube/credentials.ts';
 import { systemClock } from '../../operator/ops/system-clock.ts';
 import type { KubeObject, Ref } from './api.ts';
 import { readObjects } from './apply.ts';
@@ -41,7 +42,7 @@ const limitedKubeconfig = (kubeconfigPath: string, name: string, token: string):
  */
 export const connect = (kubeconfigPath: string): AnyCluster => {
   const log = recordedLog();
-  const connection = loadConnection({ kubeconfig: kubeconfigPath, clock: systemClock, log });
+  const connection = new Connection(loadCredentialSource(kubeconfigPath), { clock: systemClock, log });
   const metrics = { apiRequest: () => undefined, clockSkew: () => undefined };
   const client = createKubeClient({ connection, clock: systemClock, log, metrics });
   const get = (ref: Ref): Promise<KubeObject> => client.request({ verb: 'get', path: objectPath(ref) });
