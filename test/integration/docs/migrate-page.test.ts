@@ -69,6 +69,9 @@ test('the key that it brings is in use under its thumbprint', async () => {
     const { data } = bodyOf(await installation.api.get(jwks));
     return JSON.parse(data['jwks.json']).keys.some(({ kid }: { kid: string }) => kid === thumbprint);
   });
-  const { status } = bodyOf(await installation.api.get(signingKey('old')));
-  expect(JSON.stringify(status)).toContain(thumbprint);
+  // The key set is published before the status tells of it.
+  await eventually(async () => {
+    const { status = {} } = bodyOf(await installation.api.get(signingKey('old')));
+    expect(JSON.stringify(status)).toContain(thumbprint);
+  });
 });
