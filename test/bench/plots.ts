@@ -16,6 +16,12 @@ export interface Plot {
 
 const SIZE = { width: 720, height: 400 };
 
+/** For those who hear it instead of seeing it: the picture's name in words. */
+const titled = (svg: string, title: string): string => {
+  const text = title.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+  return svg.replace('>', `><title>${text}</title>`);
+};
+
 /** Draws a plot; the same plot gives the same text. */
 export const svgOf = ({ title, x, y, lines }: Plot): string => {
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, ...SIZE });
@@ -31,5 +37,5 @@ export const svgOf = ({ title, x, y, lines }: Plot): string => {
   });
   const svg = chart.renderToSVGString();
   chart.dispose();
-  return svg;
+  return titled(svg, title);
 };
