@@ -3,29 +3,29 @@ import { grantedAudiences } from './audience.ts';
 import { blacklisted } from './blacklisted.ts';
 import { type CelRule, immutableBut } from './cel-rule.ts';
 import type { Immutable, Resource } from './meta.ts';
+import { recordClientRef, recordText, recordVersion } from './record-fields.ts';
 import { grantedScopes } from './scope.ts';
 import { time } from './time.ts';
 import { MAX_TOKEN_AUDIENCES } from './token-spec.ts';
 import { blacklistedForEver, irrevocable, neverFalling } from './transitions.ts';
 
-const text = (max: number, description: string) => z.string().min(1).max(max).meta({ description });
-
 /** `spec` of an IssuedToken (contract §2.2): whole after one write, since a status given at creation is dropped. */
 export const IssuedTokenSpecSchema = z
   .object({
-    clientRef: z
-      .object({ name: text(253, 'Name of the OAuthClient, in the same namespace.') })
-      .meta({ description: 'The OAuthClient whose token this is.' }),
-    clientID: text(253, "The JWT's client_id."),
-    clientUID: text(64, 'metadata.uid of the OAuthClient.'),
-    tokenName: text(253, "A name for people, the JWT's claim name; absent where none was given.").optional(),
+    clientRef: recordClientRef('The OAuthClient whose token this is.'),
+    clientID: recordText(253, "The JWT's client_id."),
+    clientUID: recordText(64, 'metadata.uid of the OAuthClient.'),
+    tokenName: recordText(
+      253,
+      "A name for people, the JWT's claim name; absent where none was given.",
+    ).optional(),
     audience: grantedAudiences("The JWT's aud.", MAX_TOKEN_AUDIENCES).optional(),
     scope: grantedScopes("The JWT's scope.").optional(),
-    owner: text(512, 'Owner of the token.'),
-    subject: text(512, "The JWT's sub."),
+    owner: recordText(512, 'Owner of the token.'),
+    subject: recordText(512, "The JWT's sub."),
     issuedAt: time("The JWT's iat."),
     expiration: time("The JWT's exp; absent where it never expires.").optional(),
-    keyID: text(64, 'kid of the key that signed the JWT.'),
+    keyID: recordText(64, 'kid of the key that signed the JWT.'),
     originalTokenClaims: z
       .record(z.string(), z.unknown())
       .meta({
@@ -45,11 +45,7 @@ export const IssuedTokenSpecSchema = z
 /** `status` of an IssuedToken; there is none before it is blacklisted. */
 export const IssuedTokenStatusSchema = z
   .object({
-    version: z
-      .int()
-      .min(0)
-      .meta({ description: 'Grows by one with every recorded change.', format: 'int64' })
-      .optional(),
+    version: recordVersion().optional(),
     blacklisted: blacklisted().optional(),
   })
   .meta({ description: 'Whether the token is revoked.' });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { grantedAudiences } from './audience.ts';
 import { type CelRule, celHas } from './cel-rule.ts';
 import type { Immutable, Resource } from './meta.ts';
+import { recordClientRef, recordText, recordVersion } from './record-fields.ts';
 import { grantedScopes } from './scope.ts';
 import { time } from './time.ts';
 import { MAX_TOKEN_AUDIENCES } from './token-spec.ts';
@@ -10,27 +11,23 @@ import { neverFalling } from './transitions.ts';
 /** Records that a TokenBatch holds at most: the last byte of a `jti` is its record's position. */
 export const MAX_BATCH_RECORDS = 256;
 
-const text = (max: number, description: string) => z.string().min(1).max(max).meta({ description });
-
 /** What many records say alike. */
 export const TokenProfileSchema = z
   .object({
     audience: grantedAudiences("The JWT's aud.", MAX_TOKEN_AUDIENCES).optional(),
     scope: grantedScopes("The JWT's scope.").optional(),
-    owner: text(512, 'Owner of the token.'),
-    subject: text(512, "The JWT's sub."),
-    keyID: text(64, 'kid of the key that signed the JWT.'),
+    owner: recordText(512, 'Owner of the token.'),
+    subject: recordText(512, "The JWT's sub."),
+    keyID: recordText(64, 'kid of the key that signed the JWT.'),
   })
   .meta({ description: 'What the records that name this profile say alike.' });
 
 /** `spec` of a TokenBatch (contract §2.3): whole after one write. */
 export const TokenBatchSpecSchema = z
   .object({
-    clientRef: z
-      .object({ name: text(253, 'Name of the OAuthClient, in the same namespace.') })
-      .meta({ description: 'The OAuthClient whose tokens these are.' }),
-    clientID: text(253, "The JWTs' client_id."),
-    clientUID: text(64, 'metadata.uid of the OAuthClient.'),
+    clientRef: recordClientRef('The OAuthClient whose tokens these are.'),
+    clientID: recordText(253, "The JWTs' client_id."),
+    clientUID: recordText(64, 'metadata.uid of the OAuthClient.'),
     count: z
       .int()
       .min(1)
@@ -80,11 +77,7 @@ export const TokenBatchSpecSchema = z
 /** `status` of a TokenBatch; there is none before one of its tokens is revoked or deleted. */
 export const TokenBatchStatusSchema = z
   .object({
-    version: z
-      .int()
-      .min(0)
-      .meta({ description: 'Grows by one with every recorded change.', format: 'int64' })
-      .optional(),
+    version: recordVersion().optional(),
     blacklisted: z
       .record(z.string(), time('When that token was revoked.'))
       .meta({

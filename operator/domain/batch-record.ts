@@ -1,6 +1,6 @@
 import type { TokenBatch, TokenProfile } from '../api/token-batch.ts';
 import { batchedId, batchNameOf, positionOf } from './batch-id.ts';
-import { HANDED_OUT_INDEX, type HandedOut } from './handed-out.ts';
+import { HANDED_OUT_INDEX, type HandedOut, heldMetadata } from './handed-out.ts';
 import { secondsOf } from './timestamps.ts';
 import type { RecordOrigin, TokenRecord } from './token-record.ts';
 
@@ -51,19 +51,11 @@ const NONE: readonly string[] = [];
 
 /** The records that a TokenBatch holds (contract §2.3). */
 export const batchRecordOf = ({ metadata, spec, status }: TokenBatch): BatchRecord => {
-  const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp } = metadata;
   const { deleted } = status ?? {};
   return {
-    metadata: {
-      name,
-      namespace,
-      uid,
-      resourceVersion,
-      creationTimestamp,
-      ...(deletionTimestamp !== undefined && { deletionTimestamp }),
-    },
+    metadata: heldMetadata(metadata),
     clientID: spec.clientID,
-    client: `${namespace}/${spec.clientRef.name}`,
+    client: `${metadata.namespace}/${spec.clientRef.name}`,
     clientUID: spec.clientUID,
     profiles: spec.profiles,
     tokens: spec.tokens,

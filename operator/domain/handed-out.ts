@@ -1,4 +1,5 @@
 import type { ObjectMeta } from '../api/meta.ts';
+import { sharedText } from './shared-texts.ts';
 
 /** What caches hold of an object with one or more records of handed-out tokens, whatever its kind. */
 export interface HandedOut {
@@ -7,6 +8,19 @@ export interface HandedOut {
   readonly client: string;
   readonly clientUID: string;
 }
+
+/** What of an object's metadata caches hold. */
+export const heldMetadata = (metadata: ObjectMeta): ObjectMeta => {
+  const { name, uid, resourceVersion, creationTimestamp, deletionTimestamp } = metadata;
+  return {
+    name,
+    namespace: sharedText(metadata.namespace),
+    uid,
+    resourceVersion,
+    creationTimestamp,
+    ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+  };
+};
 
 /** Names of the indexes that the caches of such objects have in common. */
 export const HANDED_OUT_INDEX = {

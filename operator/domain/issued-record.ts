@@ -1,5 +1,5 @@
 import type { IssuedToken } from '../api/issued-token.ts';
-import { HANDED_OUT_INDEX, type HandedOut } from './handed-out.ts';
+import { HANDED_OUT_INDEX, type HandedOut, heldMetadata } from './handed-out.ts';
 import { sharedList, sharedText } from './shared-texts.ts';
 import { secondsOf } from './timestamps.ts';
 import { blacklistedAtOf, type TokenRecord } from './token-record.ts';
@@ -26,19 +26,12 @@ const NONE: readonly string[] = [];
 
 /** The record that an IssuedToken is (contract §2.2). */
 export const issuedRecordOf = (object: IssuedToken): IssuedRecord => {
-  const { metadata, spec, status } = object;
-  const { name, uid, resourceVersion, creationTimestamp, deletionTimestamp } = metadata;
-  const namespace = sharedText(metadata.namespace);
+  const { spec, status } = object;
+  const metadata = heldMetadata(object.metadata);
+  const { name, namespace, uid } = metadata;
   const { expiration, originalTokenClaims } = spec;
   return {
-    metadata: {
-      name,
-      namespace,
-      uid,
-      resourceVersion,
-      creationTimestamp,
-      ...(deletionTimestamp !== undefined && { deletionTimestamp }),
-    },
+    metadata,
     id: name,
     origin: { kind: 'IssuedToken', namespace, name, uid },
     state: 'Current',

@@ -9,8 +9,6 @@ export interface ObjectStoreOptions<T> {
   readonly indexers?: Indexers<T>;
 }
 
-const NONE: ReadonlySet<string> = new Set();
-
 /** Deletions of our own whose DELETED event has not come yet; the oldest go beyond this. */
 const MAX_TOMBSTONES = 10_000;
 
@@ -77,8 +75,8 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
   }
 
   countByIndex(index: string, value: string): number {
-    const keys = this.#index.keys(index, value) ?? NONE;
-    return typeof keys === 'string' ? 1 : keys.size;
+    const keys = this.#index.keys(index, value);
+    return typeof keys === 'string' ? 1 : (keys?.size ?? 0);
   }
 
   get synced(): boolean {

@@ -39,7 +39,5 @@ export const risenMiB = async (pid: number, work: () => Promise<unknown>): Promi
 };
 
 /** Bytes of memory that a process has in RAM now (proc(5): VmRSS). */
-export const residentBytesOf = async (pid: number): Promise<number> => {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB$/mu.exec(status)?.[1]) * 1024;
-};
+export const residentBytesOf = async (pid: number): Promise<number> =>
+  (await statusMiB(pid, 'VmRSS')) * 1024 * 1024;
