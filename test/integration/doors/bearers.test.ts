@@ -11,7 +11,7 @@ import {
   SYSTEM,
   signingKey,
 } from '../../support/installation.ts';
-import { AUDIENCE, type DoorClient, headerOf, makeClient, payloadOf } from './stage.ts';
+import { createToken, type DoorClient, headerOf, idOf, makeClient, payloadOf } from './stage.ts';
 
 /** Which bearers GetTokens and DeleteTokens take: over a socket, by the compiled operator and a real API server. */
 
@@ -35,18 +35,9 @@ afterAll(async () => {
 
 const REFUSED = { code: 'UNAUTHENTICATED' };
 
-const tokenOf = async (client: DoorClient, more: { expiration?: bigint } = {}): Promise<string> =>
-  (
-    await door.createToken({
-      grantType: 'client_credentials',
-      clientId: client.id,
-      clientSecret: client.secret,
-      audience: [AUDIENCE],
-      ...more,
-    })
-  ).accessToken;
+const tokenOf = (client: DoorClient, more: { expiration?: bigint } = {}): Promise<string> =>
+  createToken(door, client, more);
 
-const idOf = (jwt: string): string => String(payloadOf(jwt).jti);
 const accepts = async (jwt: string): Promise<void> => {
   const found = await door.getTokens(`Bearer ${jwt}`, { idFilter: [idOf(jwt)] });
   expect(found.map(({ id }) => id)).toEqual([idOf(jwt)]);

@@ -5,7 +5,7 @@ import { bodyOf, type KubeObject } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { connectGrpc, type GrpcClient } from '../../support/grpc.ts';
 import { type Installation, install } from '../../support/installation.ts';
-import { AUDIENCE, type DoorClient, makeClient, payloadOf } from './stage.ts';
+import { createToken, type DoorClient, idOf, makeClient } from './stage.ts';
 
 /** `kill -9` of replicas in the middle of batched load. */
 
@@ -35,16 +35,6 @@ beforeAll(async () => {
 }, 900_000);
 afterAll(() => installation?.close());
 
-const createToken = async (door: GrpcClient, { id, secret }: DoorClient): Promise<string> =>
-  (
-    await door.createToken({
-      grantType: 'client_credentials',
-      clientId: id,
-      clientSecret: secret,
-      audience: [AUDIENCE],
-    })
-  ).accessToken;
-
 /** What callers were told. */
 class Ledger {
   /** Ids of tokens that were handed out. */
@@ -58,7 +48,7 @@ const load = async (door: GrpcClient, ledger: Ledger, onFirst: () => void): Prom
   const worker = async (): Promise<void> => {
     for (;;) {
       const jwt = await createToken(door, ledger.given.length % 2 === 0 ? client : short);
-      const id = String(payloadOf(jwt).jti);
+      const id = idOf(jwt);
       ledger.given.push(id);
       onFirst();
       if (ledger.given.length % 4 !== 0) continue;

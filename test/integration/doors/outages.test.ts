@@ -7,7 +7,7 @@ import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
 import { type Installation, install } from '../../support/installation.ts';
 import type { OperatorProcess } from '../../support/operator-process.ts';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
-import { AUDIENCE, type DoorClient, makeClient, payloadOf } from './stage.ts';
+import { createToken, idOf, makeClient } from './stage.ts';
 
 /** What doors say while the API server can't be asked, or does not want another record. */
 
@@ -45,17 +45,7 @@ afterAll(async () => {
   await proxy?.close();
 });
 
-const create = async (door: GrpcClient, client: DoorClient): Promise<string> =>
-  (
-    await door.createToken({
-      grantType: 'client_credentials',
-      clientId: client.id,
-      clientSecret: client.secret,
-      audience: [AUDIENCE],
-    })
-  ).accessToken;
 const bearer = (jwt: string): string => `Bearer ${jwt}`;
-const idOf = (jwt: string): string => String(payloadOf(jwt).jti);
 const answerOf = async (call: Promise<unknown>): Promise<string> =>
   call.then(
     () => 'OK',
@@ -76,7 +66,7 @@ test('a quota on records is RESOURCE_EXHAUSTED, and tells so', async () => {
   // It may take a moment until there is a key, and until the quota knows its usage.
   await eventually(
     async () =>
-      expect(await refusalOf(create(doors[0], client))).toMatchObject({
+      expect(await refusalOf(createToken(doors[0], client))).toMatchObject({
         code: 'RESOURCE_EXHAUSTED',
         message: expect.stringMatching(/^cannot create token: a quota /u),
       }),
@@ -87,7 +77,7 @@ test('a quota on records is RESOURCE_EXHAUSTED, and tells so', async () => {
 test('a replica that is cut off says no more yes after 10 s, whatever it knew', async () => {
   const [first, second] = doors;
   const client = await makeClient(installation, namespace);
-  const [jwt, revoked] = [await create(second, client), await create(second, client)];
+  const [jwt, revoked] = [await createToken(second, client), await createToken(second, client)];
   await second.deleteTokens(bearer(revoked), [idOf(revoked)]);
   proxy.stall();
   const cutAt = performance.now();
@@ -108,7 +98,7 @@ test('a replica that is cut off says no more yes after 10 s, whatever it knew', 
     expect(performance.now() - cutAt).toBeLessThan(20_000);
     expect([...answers].filter((answer) => !['OK', 'UNAVAILABLE'].includes(answer))).toEqual([]);
     expect(await answerOf(second.getTokens(bearer(jwt)))).toBe('UNAVAILABLE');
-    expect(await answerOf(create(second, client))).toBe('UNAVAILABLE');
+    expect(await answerOf(createToken(second, client))).toBe('UNAVAILABLE');
     // What it took back itself it refuses with nobody's help.
     expect(await answerOf(second.getTokens(bearer(revoked)))).toBe('UNAUTHENTICATED');
   } finally {
@@ -118,21 +108,21 @@ test('a replica that is cut off says no more yes after 10 s, whatever it knew', 
     timeoutMs: 60_000,
     intervalMs: 100,
   });
-  await eventually(async () => (await answerOf(create(second, client))) === 'OK', { timeoutMs: 60_000 });
+  await eventually(async () => (await answerOf(createToken(second, client))) === 'OK', { timeoutMs: 60_000 });
 }, 180_000);
 
 test('with no API server nothing is handed out or revoked, and all is well when it is back', async () => {
   const [door] = doors;
   const client = await makeClient(installation, namespace);
-  const jwt = await create(door, client);
+  const jwt = await createToken(door, client);
   await installation.cluster.kill('apiserver');
   try {
-    expect(await answerOf(create(door, client))).toBe('UNAVAILABLE');
+    expect(await answerOf(createToken(door, client))).toBe('UNAVAILABLE');
     expect(await answerOf(door.deleteTokens(bearer(jwt), [idOf(jwt)]))).toBe('UNAVAILABLE');
   } finally {
     await installation.cluster.start('apiserver');
   }
-  await eventually(async () => (await answerOf(create(door, client))) === 'OK', { timeoutMs: 60_000 });
+  await eventually(async () => (await answerOf(createToken(door, client))) === 'OK', { timeoutMs: 60_000 });
   expect(await door.getTokens(bearer(jwt), { idFilter: [idOf(jwt)] })).toHaveLength(1);
   expect(await door.deleteTokens(bearer(jwt), [idOf(jwt)])).toEqual({
     blacklistedCount: 1n,
@@ -142,7 +132,7 @@ test('with no API server nothing is handed out or revoked, and all is well when 
 
 test('no secret and no JWT is in any line of the log', async () => {
   const client = await makeClient(installation, namespace);
-  const jwt = await create(doors[0], client);
+  const jwt = await createToken(doors[0], client);
   await doors[0].getTokens(bearer(jwt));
   await answerOf(doors[0].createToken({ clientId: client.id, clientSecret: `${client.secret}x` }));
   await answerOf(doors[0].getTokens(`Basic ${client.secret}`));

@@ -6,7 +6,7 @@ import { type OpenIDProvider, startOpenIDProvider } from '../../support/assertio
 import { eventually } from '../../support/eventually.ts';
 import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
 import { type Installation, install, token, waitForReason } from '../../support/installation.ts';
-import { AUDIENCE, type DoorClient, makeClient, payloadOf } from './stage.ts';
+import { AUDIENCE, createToken, type DoorClient, idOf, makeClient, payloadOf } from './stage.ts';
 import { TokenModel } from './token-model.ts';
 
 /** Nobody sees or revokes what is somebody else's, and each call does what a plain model of the service does. */
@@ -62,14 +62,7 @@ const makeOwner = async (): Promise<Owner> => {
 const handOut = async ({ clients }: Owner, at: number, expiration = 0): Promise<string> => {
   const client = clients[at % clients.length];
   if (!client) throw new Error('an owner needs a client');
-  const { accessToken } = await door.createToken({
-    grantType: 'client_credentials',
-    clientId: client.id,
-    clientSecret: client.secret,
-    audience: [AUDIENCE],
-    expiration: BigInt(expiration),
-  });
-  return String(payloadOf(accessToken).jti);
+  return idOf(await createToken(door, client, { expiration: BigInt(expiration) }));
 };
 
 /** A declared Token of the owner that was renewed once: its ids, the earlier one too. */

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { eventually } from '../../support/eventually.ts';
 import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
 import { type Installation, install } from '../../support/installation.ts';
-import { AUDIENCE, type DoorClient, makeClient, payloadOf } from './stage.ts';
+import { createToken, type DoorClient, idOf, makeClient } from './stage.ts';
 
 /** Two replicas, which share nothing but the API server. */
 
@@ -26,17 +26,6 @@ afterAll(async () => {
   await installation?.close();
 });
 
-const create = async (door: GrpcClient, client: DoorClient): Promise<string> =>
-  (
-    await door.createToken({
-      grantType: 'client_credentials',
-      clientId: client.id,
-      clientSecret: client.secret,
-      audience: [AUDIENCE],
-    })
-  ).accessToken;
-
-const idOf = (jwt: string): string => String(payloadOf(jwt).jti);
 const isRefused = async (door: GrpcClient, jwt: string): Promise<boolean> =>
   (await refusalOf(door.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED';
 
@@ -47,7 +36,7 @@ describe.each(['PerToken', 'Batched'])('with recording %s', (recording) => {
     const [first, second] = doors;
     const client = await theClient();
     for (let round = 0; round < 20; round += 1) {
-      const jwt = await create(first, client);
+      const jwt = await createToken(first, client);
       expect(await second.getTokens(`Bearer ${jwt}`, { idFilter: [idOf(jwt)] })).toMatchObject([
         { id: idOf(jwt) },
       ]);
@@ -63,7 +52,7 @@ describe.each(['PerToken', 'Batched'])('with recording %s', (recording) => {
     const client = await theClient();
     const delays: number[] = [];
     for (let round = 0; round < 100; round += 1) {
-      const jwt = await create(first, client);
+      const jwt = await createToken(first, client);
       await first.deleteTokens(`Bearer ${jwt}`, [idOf(jwt)]);
       const revokedAt = performance.now();
       await eventually(() => isRefused(second, jwt), { timeoutMs: 10_000, intervalMs: 2 });
@@ -78,8 +67,8 @@ describe.each(['PerToken', 'Batched'])('with recording %s', (recording) => {
     const [first, second] = doors;
     const client = await theClient();
     for (let round = 0; round < 20; round += 1) {
-      const bearer = await create(second, client);
-      const made = await Promise.all(Array.from({ length: 5 }, () => create(first, client)));
+      const bearer = await createToken(second, client);
+      const made = await Promise.all(Array.from({ length: 5 }, () => createToken(first, client)));
       const counts = await second.deleteTokens(`Bearer ${bearer}`, []);
       expect(counts).toEqual({ blacklistedCount: 6n, deletedCount: 0n });
       for (const jwt of made) expect(await isRefused(second, jwt)).toBe(true);
@@ -115,7 +104,7 @@ const actOut = async ({ makers, actions }: Interleaving, owner: Owner) => {
   const doorOf = (at: number): GrpcClient => doors[at === 0 ? 0 : 1];
   const authorization = `Bearer ${owner.bearer}`;
   const jwts = await Promise.all(
-    makers.map(({ door, client }) => create(doorOf(door), owner.clients[client === 0 ? 0 : 1])),
+    makers.map(({ door, client }) => createToken(doorOf(door), owner.clients[client === 0 ? 0 : 1])),
   );
   const ids = jwts.map(idOf);
   const pick = (chosen: readonly number[]): string[] => [
@@ -160,7 +149,7 @@ test('1,000 random interleavings end as the model says', async () => {
       const single = await makeClient(installation, namespace);
       const spec = { owner: `owner-of-${single.id}`, recording: 'Batched' };
       const batched = await makeClient(installation, namespace, { spec });
-      return { clients: [single, batched] as const, bearer: await create(doors[0], single) };
+      return { clients: [single, batched] as const, bearer: await createToken(doors[0], single) };
     }),
   );
   await Promise.all(

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { bodyOf } from '../../support/api.ts';
 import { applyObjects } from '../../support/apply.ts';
 import { eventually } from '../../support/eventually.ts';
+import type { GrpcClient } from '../../support/grpc.ts';
 import {
   conditionOf,
   type Installation,
@@ -73,3 +74,22 @@ export const payloadOf = (jwt: string): Record<string, unknown> =>
 /** The header of a JWT, unverified. */
 export const headerOf = (jwt: string): Record<string, unknown> =>
   JSON.parse(Buffer.from(jwt.split('.')[0] ?? '', 'base64url').toString('utf8'));
+
+/** The `jti` of a JWT, unverified. */
+export const idOf = (jwt: string): string => String(payloadOf(jwt).jti);
+
+/** Asks a door for a token of a client, for {@link AUDIENCE}; `more` over what that needs. */
+export const createToken = async (
+  door: GrpcClient,
+  client: Pick<DoorClient, 'id' | 'secret'>,
+  more: Parameters<GrpcClient['createToken']>[0] = {},
+): Promise<string> =>
+  (
+    await door.createToken({
+      grantType: 'client_credentials',
+      clientId: client.id,
+      clientSecret: client.secret,
+      audience: [AUDIENCE],
+      ...more,
+    })
+  ).accessToken;

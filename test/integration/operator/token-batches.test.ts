@@ -11,7 +11,7 @@ import {
   signingKey,
 } from '../../support/installation.ts';
 import type { OperatorProcess } from '../../support/operator-process.ts';
-import { AUDIENCE, type DoorClient, makeClient, payloadOf } from '../doors/stage.ts';
+import { createToken, type DoorClient, idOf, makeClient } from '../doors/stage.ts';
 
 /** The compiled operator with TokenBatches, with its ServiceAccount's permissions and no others. */
 
@@ -37,21 +37,12 @@ afterAll(async () => {
 const batchedClient = (spec: object = {}): Promise<DoorClient> =>
   makeClient(installation, namespace, { spec: { recording: 'Batched', ...spec } });
 
-const create = async ({ id, secret }: DoorClient, expiration = 0): Promise<string> =>
-  (
-    await door.createToken({
-      grantType: 'client_credentials',
-      clientId: id,
-      clientSecret: secret,
-      audience: [AUDIENCE],
-      expiration: BigInt(expiration),
-    })
-  ).accessToken;
+const create = (client: DoorClient, expiration = 0): Promise<string> =>
+  createToken(door, client, { expiration: BigInt(expiration) });
 
 const many = (client: DoorClient, count: number, expiration = 0): Promise<string[]> =>
   Promise.all(Array.from({ length: count }, () => create(client, expiration)));
 
-const idOf = (jwt: string): string => String(payloadOf(jwt).jti);
 const refOf = (jwt: string): Ref => ({
   apiVersion: GROUP_VERSION,
   kind: 'TokenBatch',
