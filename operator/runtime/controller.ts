@@ -35,6 +35,8 @@ export interface ControllerOptions {
 }
 
 const TIMEOUT_MS = 120_000;
+/** Passes that follow one another before others get their turn: one that finds nothing to do waits for nothing by itself. */
+const PASSES_A_TURN = 32;
 
 /** A work queue and the workers that empty it. Keys that are added before it is started are dropped: its seed knows them. */
 export class Controller {
@@ -45,6 +47,8 @@ export class Controller {
   readonly #stopping = new AbortController();
   readonly #seeding: BulkQueue;
   #workers: Promise<unknown> = Promise.resolve();
+  #passes = 0;
+  #othersTurn: Promise<void> | undefined;
 
   constructor(options: ControllerOptions) {
     this.name = options.name;
@@ -87,7 +91,21 @@ export class Controller {
       } finally {
         this.queue.done(key);
       }
+      this.#countPass();
+      await this.#othersTurn;
     }
+  }
+
+  /** The workers share their turns: all of them run in the same one where nothing makes them wait. */
+  #countPass(): void {
+    this.#passes += 1;
+    if (this.#passes % PASSES_A_TURN !== 0) return;
+    this.#othersTurn = new Promise((resolve) => {
+      this.#options.clock.after(0, () => {
+        this.#othersTurn = undefined;
+        resolve();
+      });
+    });
   }
 
   async #reconcileOnce(key: string, signal: AbortSignal): Promise<void> {

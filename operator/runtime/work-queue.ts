@@ -73,7 +73,7 @@ export class WorkQueue {
     this.#makeReady(key, priority, this.#options.clock.now());
   }
 
-  /** Makes the key due in `ms`, unless it is due earlier already. The timer ends when a worker takes the key: what it needs later, it asks for anew. */
+  /** Makes the key due in `ms`, at low priority unless it is retried, or earlier where it is due earlier already. The timer ends when a worker takes the key: what it needs later, it asks for anew. */
   addAfter(key: string, ms: number): void {
     if (this.#state !== 'open') return;
     if (!(ms > 0)) {
@@ -190,8 +190,10 @@ export class WorkQueue {
     this.#cancelTimer = undefined;
     const now = this.#options.clock.now();
     for (let due = this.#delayed.takeDue(now); due; due = this.#delayed.takeDue(now)) {
-      if (this.#processing.has(due.key)) this.#markDirty(due.key, 'normal');
-      else this.#makeReady(due.key, 'normal', due.due);
+      // Thousands may be due in the same second, and long before it is too late for them: what has changed meanwhile goes first.
+      const priority = this.#failures.has(due.key) ? 'normal' : 'low';
+      if (this.#processing.has(due.key)) this.#markDirty(due.key, priority);
+      else this.#makeReady(due.key, priority, due.due);
     }
     this.#arm();
   }

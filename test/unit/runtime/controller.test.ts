@@ -86,10 +86,21 @@ describe('a controller', () => {
     expect(controller.queue.depth).toBeLessThanOrEqual(500);
     controller.queue.add('urgent', 'high');
     await clock.advance(0);
+    while (controller.queue.depth > 0) await clock.advance(0);
     expect(new Set(calls)).toEqual(new Set([...known, 'urgent']));
     expect(calls.indexOf('urgent')).toBeLessThan(20);
     await clock.advance(10_000);
     expect(calls).toHaveLength(1_002);
+  });
+
+  test('lets others have their turn between passes that wait for nothing', async () => {
+    const { calls, reconcile } = failing();
+    const { controller, clock } = run(reconcile, 4);
+    for (let n = 0; n < 200; n++) controller.queue.add(`k${n}`);
+    await settle();
+    expect(calls.length).toBeLessThanOrEqual(32 + 4);
+    await clock.advance(0);
+    expect(calls).toHaveLength(200);
   });
 
   test('asks its seed for nothing more once it is stopped', async () => {

@@ -103,6 +103,15 @@ describe('a work queue', () => {
     expect(await takeAll(queue)).toEqual(['a']);
   });
 
+  test('lets what has changed, and what is retried, go before keys whose time has come', async () => {
+    const { queue, clock } = build();
+    queue.addAfter('renewal', 10);
+    queue.retry('failed');
+    await clock.advance(1_000);
+    queue.add('fresh');
+    expect([await take(queue), await take(queue), await take(queue)]).toEqual(['failed', 'fresh', 'renewal']);
+  });
+
   test('keeps the earliest of several times', async () => {
     const { queue, clock } = build();
     queue.addAfter('a', 5_000);
