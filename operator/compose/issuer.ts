@@ -100,6 +100,7 @@ const buildRecording = (
     onRecorded: (record) => informers.issued.cache.observe(issuedRecordOf(record)),
     placeRecord: createGroupCommit({ writeBatch, newID: randomUUID, soon: setImmediate }),
     newID: randomUUID,
+    soon: setImmediate,
   });
 };
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { IssuedToken } from '../api/issued-token.ts';
 import { API_VERSION, GROUP } from '../api/meta.ts';
 import type { OAuthClient } from '../api/oauth-client.ts';
@@ -10,8 +10,7 @@ export const OWNER_LABEL = `${GROUP}/owner`;
 const LABEL_LENGTH = 40;
 
 /** The value of {@link OWNER_LABEL}: an owner may hold what no label can, so its SHA-256 stands for it. */
-export const ownerLabel = (owner: string): string =>
-  createHash('sha256').update(owner).digest('hex').slice(0, LABEL_LENGTH);
+export const ownerLabel = (owner: string): string => hash('sha256', owner, 'hex').slice(0, LABEL_LENGTH);
 
 /**
  * For so long after its `iat` a record keeps a client's own assertion from being used again (contract §4): 5 min that

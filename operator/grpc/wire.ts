@@ -1,11 +1,11 @@
-import { BinaryReader, type BinaryWriter } from '@bufbuild/protobuf/wire';
+import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import type { ServiceDefinition } from '@grpc/grpc-js';
 import { IssuerFailure } from '../issuer/failure.ts';
 
 /** What reads and writes a message; each generated message is one. */
 export interface Codec<T> {
   decode(reader: BinaryReader): T;
-  encode(message: T): BinaryWriter;
+  encode(message: T, writer?: BinaryWriter): BinaryWriter;
 }
 
 /** A byte order mark is text like any other in a protobuf string. */
@@ -28,10 +28,19 @@ export const orMalformed = <T>(read: () => T): T => {
   }
 };
 
+/** Kept from message to message: a new one allocates several times what a message has, and clears it. */
+let writer = new BinaryWriter();
+
 /** Writes one message. */
 export const writeMessage = <T>(codec: Codec<T>, message: T): Buffer => {
-  const { buffer, byteOffset, byteLength } = codec.encode(message).finish();
-  return Buffer.from(buffer, byteOffset, byteLength);
+  try {
+    const { buffer, byteOffset, byteLength } = codec.encode(message, writer).finish();
+    return Buffer.from(buffer, byteOffset, byteLength);
+  } catch (error) {
+    // Half a message may be in it.
+    writer = new BinaryWriter();
+    throw error;
+  }
 };
 
 /** The same service whose messages are bytes on both sides. */

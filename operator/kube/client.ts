@@ -16,7 +16,8 @@ export interface KubeRequest {
   readonly verb: Verb;
   /** Below the server's URL, see resource-path.ts. */
   readonly path: string;
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** As text: encoded already, without `?`. */
+  readonly query?: string | Readonly<Record<string, string | number | boolean | undefined>>;
   /** Sent as JSON. */
   readonly body?: unknown;
   /** `application/json` unless given. */
@@ -199,6 +200,7 @@ const outgoingOf = (request: KubeRequest): Outgoing => {
 };
 
 const searchOf = (query: NonNullable<KubeRequest['query']>): string => {
+  if (typeof query === 'string') return `?${query}`;
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
     if (value !== undefined) parameters.set(name, String(value));

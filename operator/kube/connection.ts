@@ -59,10 +59,12 @@ export class Connection {
     this.#contacts = new Contacts(options.clock);
   }
 
-  /** Sends a request. Rejects with undici's errors, or those of reading the credentials for the first time. */
-  async request(outgoing: Outgoing): Promise<WholeAnswer> {
-    const pools = await this.#usable();
-    return requestWhole(pools.requests, dispatchOptions(pools, outgoing), outgoing.signal);
+  /** Sends a request; it is on its way when this returns, unless it waits for credentials or a connection. Rejects with undici's errors, or those of reading the credentials for the first time. */
+  request(outgoing: Outgoing): Promise<WholeAnswer> {
+    const send = (pools: Pools): Promise<WholeAnswer> =>
+      requestWhole(pools.requests, dispatchOptions(pools, outgoing), outgoing.signal);
+    const pools = this.#usable();
+    return pools instanceof Promise ? pools.then(send) : send(pools);
   }
 
   /** Opens a stream on the watches' connections. */

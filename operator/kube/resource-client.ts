@@ -9,8 +9,8 @@ export interface ResourceClientOptions {
   readonly keepManagedFields?: boolean;
 }
 
-const CREATE = { fieldManager: MANAGER, fieldValidation: 'Strict' };
-const WRITE = { fieldManager: MANAGER };
+const CREATE = `fieldManager=${MANAGER}&fieldValidation=Strict`;
+const WRITE = `fieldManager=${MANAGER}`;
 
 /** The calls on one resource type, over `client` (a gated one for the writes of reconcilers). */
 export const createResourceClient = <T extends KubeObject>(

@@ -41,6 +41,8 @@ export interface RecordTokenOptions {
   readonly placeRecord: PlaceRecord;
   /** A version 4 UUID from the system's randomness. */
   readonly newID: () => string;
+  /** Runs it after what was put off before it, the write of a TokenBatch among that. */
+  readonly soon: (work: () => void) => void;
 }
 
 /** Creates under way keep an API server of many cores busy; what waits beyond them is a few seconds of its work. */
@@ -51,7 +53,7 @@ const CREATES = { atOnce: 256, waiting: 4096 };
  * of the client's own was used for is an IssuedToken always: its name keeps the assertion from being used again (contract §4).
  */
 export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
-  const { records, onRecorded, placeRecord, newID } = options;
+  const { records, onRecorded, placeRecord, newID, soon } = options;
   const slots = createSlots(CREATES);
 
   /** @throws ApiError, IssuerFailure */
@@ -91,9 +93,15 @@ export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
     }
   };
 
+  /** The write goes out first where it is due at once: the signature is made while it is on its way. */
+  const signSoon = (sign: (id: string) => Promise<string>, id: string): Promise<string> =>
+    new Promise((resolve) => {
+      soon(() => resolve(sign(id)));
+    });
+
   const together: RecordToken = async ({ client, content, signal }, sign) => {
     const { id, recorded } = placeRecord(client, content);
-    const [accessToken] = await unlessAborted(Promise.all([sign(id), recorded]), signal);
+    const [accessToken] = await unlessAborted(Promise.all([signSoon(sign, id), recorded]), signal);
     return { id, accessToken };
   };
 

@@ -112,6 +112,7 @@ export class DoorStage implements AsyncDisposable {
           soon: setImmediate,
         }),
         newID: randomUUID,
+        soon: setImmediate,
       }),
       isClockUsable: () => true,
     });
