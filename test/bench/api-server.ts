@@ -10,6 +10,8 @@ export interface ApiServer {
   /** POST or PUT; the stored object. Throws where the answer is not a success. */
   write(method: 'POST' | 'PUT', path: string, body: object): Promise<StoredObject>;
   get(path: string): Promise<StoredObject>;
+  /** How many objects a collection has. */
+  count(path: string): Promise<number>;
   /** Every object of a collection, read in pages. */
   all(path: string): Promise<StoredObject[]>;
   /** DELETE on the uid and resourceVersion of what was read. Throws where the answer is not a success. */
@@ -69,6 +71,11 @@ export const connectApiServer = (kubeconfigPath: string): ApiServer => {
     pool,
     write: call,
     get: (path) => call('GET', path),
+    count: async (path) => {
+      const { items, metadata } = await call('GET', `${path}?limit=1`);
+      const { remainingItemCount = 0 } = metadata as { readonly remainingItemCount?: number };
+      return items.length + remainingItemCount;
+    },
     all: async (path) => {
       const items: StoredObject[] = [];
       let next: string | undefined = '';

@@ -1,8 +1,9 @@
+import { MAX_BATCH_RECORDS } from '../../operator/api/token-batch.ts';
 import { eventually } from '../support/eventually.ts';
+import { CROWD_PATH, gatherCrowd } from './crowd.ts';
 import { freshFigure, makeFreshTokens } from './fresh-tokens.ts';
-import { ISSUED_TOKENS } from './handed-out.ts';
 import { timedCalls } from './latency.ts';
-import { type RecordsWanted, TOKEN_BATCHES, writeBatchedRecords, writeIssuedTokens } from './records.ts';
+import { TOKEN_BATCHES, writeBatchedRecords } from './records.ts';
 import { blockFigure, type Figure, median, spread } from './report.ts';
 import { note, QUICK } from './scale.ts';
 import { type Block, METERED, scrapesOf } from './scrapes.ts';
@@ -12,12 +13,15 @@ import type { World } from './world.ts';
 /** Garbage collection of expired records, beside a bare loop of the same conditional DELETEs before and after it. */
 
 const TARGET = 0.75;
+const GROWTH_TARGET = 1.2;
+/** Of all that is collected, from either end. */
+const ENDS = 0.1;
 /** As many as the operator has under way of each kind. */
 const IN_FLIGHT = 16;
-const FRESH_TOKENS = 20;
+const FRESH_TOKENS = QUICK ? 20 : 100;
 /** Ten minutes ago. */
 const EXPIRED_SECONDS = -600;
-const PATIENCE = { timeoutMs: 300_000, intervalMs: 5 };
+const PATIENCE = { timeoutMs: 600_000, intervalMs: 5 };
 
 /** What is collected. */
 interface Garbage {
@@ -27,23 +31,31 @@ interface Garbage {
   readonly count: number;
   /** Records that the bare loop deletes, each time. */
   readonly bareCount: number;
-  write(world: World, wanted: RecordsWanted): Promise<void>;
+  /** Objects that those are in. */
+  readonly bareObjects: number;
+  /** Sees to it that there are that many records. */
+  provide(world: World, count: number): Promise<void>;
 }
+
+const BARE_DELETES = QUICK ? 250 : 5000;
+const BATCHED = QUICK ? 5_120 : 100_000;
 
 const GARBAGE: readonly Garbage[] = [
   {
     name: 'IssuedTokens',
-    path: ISSUED_TOKENS,
-    count: QUICK ? 500 : 10_000,
-    bareCount: QUICK ? 250 : 2_500,
-    write: writeIssuedTokens,
+    path: CROWD_PATH,
+    count: QUICK ? 500 : 100_000,
+    bareCount: BARE_DELETES,
+    bareObjects: BARE_DELETES,
+    provide: gatherCrowd,
   },
   {
     name: 'batched records',
     path: TOKEN_BATCHES,
-    count: QUICK ? 5_120 : 100_000,
-    bareCount: QUICK ? 5_120 : 100_000,
-    write: writeBatchedRecords,
+    count: BATCHED,
+    bareCount: BATCHED,
+    bareObjects: Math.ceil(BATCHED / MAX_BATCH_RECORDS),
+    provide: (world, count) => writeBatchedRecords(world, { count, expiresIn: EXPIRED_SECONDS }),
   },
 ];
 
@@ -52,6 +64,8 @@ interface Collected {
   readonly objects: number;
   readonly bare: number[];
   readonly own: number;
+  /** While most were there, and while few were left. */
+  readonly ends: { readonly first: number; readonly last: number };
   /** Milliseconds to Ready of Tokens that were made meanwhile, and of Tokens that were made when all was done. */
   readonly fresh: readonly number[];
   readonly freshIdle: readonly number[];
@@ -69,9 +83,9 @@ const watchDeletions = async (world: World, path: string) => {
   return { span, stop };
 };
 
-const bareDeletes = async (world: World, { path, bareCount, write }: Garbage): Promise<number> => {
-  await write(world, { count: bareCount, expiresIn: EXPIRED_SECONDS });
-  const objects = await world.server.all(path);
+/** Of what is there. */
+const bareDeletes = async (world: World, { path, bareObjects }: Garbage): Promise<number> => {
+  const { items: objects } = await world.server.get(`${path}?limit=${bareObjects}`);
   const { span, stop } = await watchDeletions(world, path);
   await timedCalls({ count: objects.length, inFlight: IN_FLIGHT }, async (at) => {
     const object = objects[at];
@@ -82,12 +96,8 @@ const bareDeletes = async (world: World, { path, bareCount, write }: Garbage): P
   return span.perSecond;
 };
 
-const operatorCollects = async (
-  world: World,
-  { path, count, write }: Garbage,
-): Promise<Omit<Collected, 'bare'>> => {
-  await write(world, { count, expiresIn: EXPIRED_SECONDS });
-  const objects = (await world.server.all(path)).length;
+const operatorCollects = async (world: World, { path }: Garbage): Promise<Omit<Collected, 'bare'>> => {
+  const objects = await world.server.count(path);
   const { span, stop } = await watchDeletions(world, path);
   const operator = await world.operator({
     ...METERED,
@@ -104,7 +114,7 @@ const operatorCollects = async (
     await eventually(() => span.count === objects, PATIENCE);
     const blocked = await scrapes.longestBlock();
     const freshIdle = await makeFreshTokens(world, { count: FRESH_TOKENS, goesOn: () => true });
-    return { objects, own: span.perSecond, fresh, freshIdle, blocked };
+    return { objects, own: span.perSecond, ends: span.atBothEnds(ENDS), fresh, freshIdle, blocked };
   } finally {
     await operator.stop();
     stop();
@@ -115,8 +125,11 @@ const operatorCollects = async (
 export const measureCollect = async (world: World): Promise<CollectRounds> => {
   const found: Record<string, Collected> = {};
   for (const garbage of GARBAGE) {
+    const { count, bareCount, provide } = garbage;
+    await provide(world, count + bareCount);
     const before = await bareDeletes(world, garbage);
     const own = await operatorCollects(world, garbage);
+    await provide(world, bareCount);
     const bare = [before, await bareDeletes(world, garbage)];
     found[garbage.name] = { bare, ...own };
     note(`${garbage.name}: bare ${spread(bare, 'DELETEs/s')}, operator ${own.own.toFixed(0)}/s`);
@@ -126,7 +139,7 @@ export const measureCollect = async (world: World): Promise<CollectRounds> => {
 
 /** What it says in the table. */
 export const collectFigures = (rounds: CollectRounds): Figure[] =>
-  Object.entries(rounds).flatMap(([name, { objects, bare, own, fresh, freshIdle, blocked }]) => {
+  Object.entries(rounds).flatMap(([name, { objects, bare, own, ends, fresh, freshIdle, blocked }]) => {
     const count = GARBAGE.find((garbage) => garbage.name === name)?.count;
     const ratio = own / median(bare);
     const what = `while ${count} ${name} are collected`;
@@ -138,6 +151,14 @@ export const collectFigures = (rounds: CollectRounds): Figure[] =>
         ratio,
         target: `≥ ${TARGET}`,
         pass: ratio >= TARGET,
+      },
+      {
+        scenario: `collection of ${count} ${name}: time each while most were there, over that of the last`,
+        measured: `${ends.first.toFixed(0)} objects/s of the first tenth`,
+        limit: `${ends.last.toFixed(0)} objects/s of the last tenth`,
+        ratio: ends.last / ends.first,
+        target: `≤ ${GROWTH_TARGET}`,
+        pass: ends.last / ends.first <= GROWTH_TARGET,
       },
       freshFigure(what, fresh, freshIdle),
       blockFigure(what, { '': blocked }),

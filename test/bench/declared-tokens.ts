@@ -1,7 +1,7 @@
 import { eventually } from '../support/eventually.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { type StoredObject, timedLoop } from './api-server.ts';
-import { isReady, secretsPath, tokenOf, tokensPath, type World } from './world.ts';
+import { emptyTokens, isReady, secretsPath, tokenOf, tokensPath, type World } from './world.ts';
 
 /** What one round of the operator showed. */
 export interface DeclaredRound {
@@ -66,11 +66,10 @@ export const bareTwoWrites = async (
       status: sample.token.status,
     });
   });
-  await eventually(() => seen.ready.size === count, { timeoutMs: 60_000 });
+  await eventually(() => seen.ready.size === count, { timeoutMs: 120_000 });
   stop();
   // Their status is a copy: an operator that found them would issue them anew, in the time of its own round.
-  await server.empty(tokensPath(namespace));
-  await server.empty(secretsPath(namespace));
+  await emptyTokens(world, namespace);
   return count / seconds;
 };
 
@@ -83,7 +82,7 @@ const endRound = async (round: {
 }): Promise<DeclaredRound> => {
   const { operator, count, start, observed } = round;
   const { seen, stop } = observed;
-  await eventually(() => seen.ready.size === count, { timeoutMs: 120_000, intervalMs: 5 });
+  await eventually(() => seen.ready.size === count, { timeoutMs: 300_000, intervalMs: 5 });
   const seconds = (seen.lastReadyAt - start) / 1000;
   await operator.stop();
   stop();
@@ -93,9 +92,9 @@ const endRound = async (round: {
   };
 };
 
-/** Tokens that wait for the operator: from the moment at which it leads until the last one is Ready. */
-export const operatorDrains = async (world: World, count: number): Promise<DeclaredRound> => {
-  const { namespace } = await world.createTokens(count);
+/** Tokens that wait for the operator: from the moment at which it leads until the last one is Ready. They stay only in a namespace that is given. */
+export const operatorDrains = async (world: World, count: number, given?: string): Promise<DeclaredRound> => {
+  const { namespace } = await world.createTokens(count, given);
   const { seen, stop } = await countWrites(world, namespace);
   const operator = await world.operator();
   await eventually(() => operator.log.some(({ message }) => message === 'became the leader'), {
@@ -103,7 +102,9 @@ export const operatorDrains = async (world: World, count: number): Promise<Decla
     intervalMs: 1,
   });
   const start = performance.now();
-  return endRound({ operator, count, start, observed: { seen, stop } });
+  const round = await endRound({ operator, count, start, observed: { seen, stop } });
+  if (given === undefined) await emptyTokens(world, namespace);
+  return round;
 };
 
 /** Tokens created as fast as the API server takes them while the operator works: from the first create to the last Ready. */
@@ -119,7 +120,9 @@ export const operatorLive = async (world: World, count: number): Promise<Declare
   await timedLoop(count, async (at) => {
     await world.server.write('POST', tokensPath(namespace), tokenOf(`token-${at}`, namespace));
   });
-  return endRound({ operator, count, start, observed: { seen, stop } });
+  const round = await endRound({ operator, count, start, observed: { seen, stop } });
+  await emptyTokens(world, namespace);
+  return round;
 };
 
 /** A Ready Token and its Secret, as the operator made them. */

@@ -3,7 +3,7 @@ import type { OperatorProcess } from '../support/operator-process.ts';
 import { IN_FLIGHT } from './api-server.ts';
 import { startBareRoutes } from './bare-routes.ts';
 import { type Comparison, type Contest, compare, contestFigure, noRuns } from './contest.ts';
-import { ISSUED_TOKENS, openDoor, operatorCreates } from './handed-out.ts';
+import { openDoor, operatorCreates } from './handed-out.ts';
 import { connectHttp, type HttpAsk, type HttpClient } from './http-client.ts';
 import { type CallRound, timedCalls } from './latency.ts';
 import {
@@ -17,6 +17,7 @@ import {
   QUESTIONS,
   type Question,
 } from './questions.ts';
+import { ISSUED_TOKENS } from './records.ts';
 import type { Figure } from './report.ts';
 import { QUICK, ROUNDS } from './scale.ts';
 import { AUDIENCE, type World } from './world.ts';

@@ -1,5 +1,6 @@
 import type { ListedRounds, ListRun } from './listed-tokens.ts';
 import { RECORDINGS } from './owner.ts';
+import type { Plot } from './plots.ts';
 import { type Figure, median, spread } from './report.ts';
 
 /** What GetTokens of few and of many tokens says in the table. */
@@ -76,4 +77,18 @@ export const listedFigures = (all: readonly ListedRounds[]): Figure[] => {
     if (fewest && most && fewest !== most) figures.push(growthFigure(fewest, most));
   }
   return figures;
+};
+
+/** How the rate goes with how many tokens an owner has. */
+export const listedPlots = (all: readonly ListedRounds[]): Plot[] => {
+  const lines = RECORDINGS.flatMap((recording) => {
+    const own = all.filter((rounds) => rounds.recording === recording);
+    return (['door', 'bare'] as const).map((side) => ({
+      name: `${side === 'door' ? 'GetTokens' : 'bare stream'}, ${KINDS[recording]}`,
+      points: own.map((rounds) => [rounds.tokens, median(rates(rounds[side]))] as const),
+    }));
+  });
+  return [
+    { name: 'get-tokens-rate', title: 'GetTokens: messages a second', x: 'tokens', y: 'messages/s', lines },
+  ];
 };

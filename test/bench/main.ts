@@ -1,102 +1,26 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { askedFigures, measureAsked } from './asked-at-scale.ts';
 import { batchedFigures, batchedPlots, measureBatched } from './batched.ts';
 import { collectFigures, measureCollect } from './collect.ts';
-import {
-  bareTwoWrites,
-  type DeclaredRound,
-  makeSample,
-  operatorDrains,
-  operatorLive,
-} from './declared-tokens.ts';
+import { declaredFigures, declaredPlots, measureDeclared } from './declared.ts';
 import { deletedFigures, measureDeleted } from './deleted-tokens.ts';
+import { grownFigures, measureGrown } from './grown.ts';
 import { handedOutFigures, measureHandedOut } from './handed-out.ts';
 import { httpFigures, measureHttp } from './http.ts';
-import { listedFigures } from './listed-figures.ts';
+import { listedFigures, listedPlots } from './listed-figures.ts';
 import { measureListed } from './listed-tokens.ts';
 import type { Plot } from './plots.ts';
 import { measureRenewal, renewalFigures } from './renewal.ts';
-import { type Figure, median, publish, spread } from './report.ts';
-import { type RestartRound, restartOverReadyTokens } from './restart.ts';
+import { type Figure, publish } from './report.ts';
+import { restartFigures, restartOverReadyTokens } from './restart.ts';
 import { measureRotation, rotationFigures } from './rotation.ts';
-import { note, QUICK, ROUNDS } from './scale.ts';
-import { measureStart, startFigures } from './start.ts';
+import { note, QUICK } from './scale.ts';
+import { measureStart, RECORD_LOADS, readyLoad, startFigures, startPlots } from './start.ts';
 import { createWorld, type World } from './world.ts';
 
 /** `make bench`: the operator beside its limits, in alternating rounds of one run. Speed never fails it, errors do. `ONLY=a,b` runs those scenarios alone. */
 
-const TOKENS = QUICK ? 500 : 2000;
-const RESTART_TOKENS = QUICK ? 1000 : 10_000;
-const TARGET = 0.6;
-
-interface Rates {
-  readonly bare: number[];
-  readonly drain: DeclaredRound[];
-  readonly live: DeclaredRound[];
-}
-
-const measureDeclared = async (world: World): Promise<Rates> => {
-  const sample = await makeSample(world);
-  const rates: Rates = { bare: [], drain: [], live: [] };
-  for (let round = 1; round <= ROUNDS; round += 1) {
-    rates.bare.push(await bareTwoWrites(world, TOKENS, sample));
-    note(`round ${round}/${ROUNDS}: bare loop ${rates.bare.at(-1)?.toFixed(0)} Tokens/s`);
-    rates.drain.push(await operatorDrains(world, TOKENS));
-    note(
-      `round ${round}/${ROUNDS}: operator, Tokens waiting: ${rates.drain.at(-1)?.tokensPerSecond.toFixed(0)}/s`,
-    );
-    rates.live.push(await operatorLive(world, TOKENS));
-    note(
-      `round ${round}/${ROUNDS}: operator, Tokens arriving: ${rates.live.at(-1)?.tokensPerSecond.toFixed(0)}/s`,
-    );
-  }
-  return rates;
-};
-
-const declaredFigures = ({ bare, drain, live }: Rates): Figure[] => {
-  const drained = drain.map((round) => round.tokensPerSecond);
-  const ratio = median(drained.map((rate, at) => rate / (bare[at] ?? Number.NaN)));
-  const surplus = [...drain, ...live].reduce((sum, round) => sum + round.surplusWrites, 0);
-  const limit = `bare undici loop, the same two writes: ${spread(bare, 'Tokens/s')}`;
-  return [
-    {
-      scenario: `${TOKENS} declared Tokens to Ready`,
-      measured: spread(drained, 'Tokens/s'),
-      limit,
-      ratio,
-      target: `≥ ${TARGET}`,
-      pass: ratio >= TARGET,
-    },
-    {
-      scenario: `${TOKENS} Tokens, created while the operator works`,
-      measured: spread(
-        live.map((round) => round.tokensPerSecond),
-        'Tokens/s',
-      ),
-      limit: 'their creation takes from the same API server',
-      target: 'all Ready',
-      pass: true,
-    },
-    {
-      scenario: 'writes beyond two a Token',
-      measured: String(surplus),
-      limit: '0',
-      target: '0',
-      pass: surplus === 0,
-    },
-  ];
-};
-
-const restartFigures = (round: RestartRound): Figure[] => [
-  {
-    scenario: `restart with ${round.tokens} Ready Tokens`,
-    measured: `${round.writes} writes, ${round.issued} issued, ${round.secretReads} reads, ready after ${round.secondsToReady.toFixed(1)} s`,
-    limit: '0 writes, 0 issued',
-    target: 'nothing written, nothing issued',
-    pass: round.writes === 0 && round.issued === 0,
-  },
-];
+const READY_TOKENS = QUICK ? 500 : 10_000;
 
 /** What a scenario gives. */
 interface Measured {
@@ -108,11 +32,7 @@ interface Measured {
 type Scenario = (world: World) => Promise<Measured>;
 
 /** Scenarios by name, in the order in which they run: each measures, and gives its rows of the table with what they are made from. */
-const RATES: Readonly<Record<string, Scenario>> = {
-  declared: async (world) => {
-    const raw = await measureDeclared(world);
-    return { figures: declaredFigures(raw), raw };
-  },
+const DOORS: Readonly<Record<string, Scenario>> = {
   'handed-out': async (world) => {
     const raw = await measureHandedOut(world);
     return { figures: handedOutFigures(raw), raw };
@@ -123,7 +43,7 @@ const RATES: Readonly<Record<string, Scenario>> = {
   },
   listed: async (world) => {
     const raw = await measureListed(world);
-    return { figures: listedFigures(raw), raw };
+    return { figures: listedFigures(raw), plots: listedPlots(raw), raw };
   },
   deleted: async (world) => {
     const raw = await measureDeleted(world);
@@ -133,38 +53,48 @@ const RATES: Readonly<Record<string, Scenario>> = {
     const raw = await measureHttp(world);
     return { figures: httpFigures(raw), raw };
   },
-  asked: async (world) => {
-    const raw = await measureAsked(world);
-    return { figures: askedFigures(raw), raw };
-  },
-  restart: async (world) => {
-    const raw = await restartOverReadyTokens(world, RESTART_TOKENS);
-    return { figures: restartFigures(raw), raw };
-  },
 };
 
-/** Those over many records, which each takes away. */
-const SCALE: Readonly<Record<string, Scenario>> = {
+/** Those over a hundred thousand records, which they share. */
+const RECORDS: Readonly<Record<string, Scenario>> = {
   start: async (world) => {
-    const raw = await measureStart(world);
-    return { figures: startFigures(raw), raw };
+    const raw = await measureStart(world, RECORD_LOADS);
+    return { figures: startFigures(RECORD_LOADS, raw), plots: startPlots(RECORD_LOADS, raw), raw };
   },
-  collect: async (world) => {
-    const raw = await measureCollect(world);
-    return { figures: collectFigures(raw), raw };
-  },
-  renewal: async (world) => {
-    const raw = await measureRenewal(world);
-    return { figures: renewalFigures(raw), raw };
+  grown: async (world) => {
+    const raw = await measureGrown(world);
+    return { figures: grownFigures(raw), raw };
   },
   rotation: async (world) => {
     const raw = await measureRotation(world);
     return { figures: rotationFigures(raw), raw };
   },
+  collect: async (world) => {
+    const raw = await measureCollect(world);
+    return { figures: collectFigures(raw), raw };
+  },
+};
+
+/** Those over declared Tokens, which they share. */
+const TOKENS: Readonly<Record<string, Scenario>> = {
+  declared: async (world) => {
+    const raw = await measureDeclared(world);
+    return { figures: declaredFigures(raw), plots: declaredPlots(raw), raw };
+  },
+  restart: async (world) => {
+    const raw = await restartOverReadyTokens(world, READY_TOKENS);
+    const loads = [readyLoad(READY_TOKENS)];
+    const starts = await measureStart(world, loads);
+    return { figures: [...restartFigures(raw), ...startFigures(loads, starts)], raw: { ...raw, starts } };
+  },
+  renewal: async (world) => {
+    const raw = await measureRenewal(world);
+    return { figures: renewalFigures(raw), raw };
+  },
 };
 
 /** Each group has a world of its own: what the first leaves behind would weigh on the second. */
-const GROUPS = [RATES, SCALE];
+const GROUPS = [DOORS, RECORDS, TOKENS];
 
 /** The names that `ONLY` says, or all. @throws Error for a name that is none */
 const chosen = (): ReadonlySet<string> => {

@@ -4,8 +4,8 @@ import { applyObjects } from '../support/apply.ts';
 import { eventually } from '../support/eventually.ts';
 import type { GrpcClient } from '../support/grpc.ts';
 import { type StoredObject, timedLoop } from './api-server.ts';
-import { fillBatches } from './filler.ts';
-import { createCopy, ISSUED_TOKENS, REQUEST } from './handed-out.ts';
+import { createCopy, REQUEST } from './handed-out.ts';
+import { fillBatches, ISSUED_TOKENS } from './records.ts';
 import { CLIENT, isReady, SYSTEM, type World } from './world.ts';
 
 /** How a client's tokens are recorded: an IssuedToken each, or in TokenBatches. */

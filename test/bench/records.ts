@@ -1,16 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import type { OAuthClient } from '../../operator/api/oauth-client.ts';
+import { MAX_BATCH_RECORDS } from '../../operator/api/token-batch.ts';
 import { batchNameFrom } from '../../operator/domain/batch-id.ts';
-import { buildIssuedToken, type IssuedTokenContent } from '../../operator/domain/issued-token.ts';
-import { BatchDraft } from '../../operator/domain/token-batch.ts';
-import { timedLoop } from './api-server.ts';
-import { ISSUED_TOKENS } from './handed-out.ts';
+import { buildIssuedToken } from '../../operator/domain/issued-token.ts';
+import { type BatchContent, BatchDraft, type NewTokenBatch } from '../../operator/domain/token-batch.ts';
+import { type StoredObject, timedLoop } from './api-server.ts';
 import { AUDIENCE, CLIENT, KEY, SYSTEM, type World } from './world.ts';
 
-/** Makes records of handed-out tokens by a bare loop, as the operator would have made them. */
+/** Records of tokens that nobody was handed, made by a bare loop as the operator would have made them: batched, by the hundred thousand in seconds. */
 
-export const TOKEN_BATCHES = `/apis/m2moauth.dev/v1alpha1/namespaces/${SYSTEM}/tokenbatches`;
-const BATCH_RECORDS = 256;
+const recordsPath = (namespace: string, plural: string): string =>
+  `/apis/m2moauth.dev/v1alpha1/namespaces/${namespace}/${plural}`;
+
+/** The collection of IssuedTokens in a namespace. */
+export const issuedTokensPath = (namespace: string): string => recordsPath(namespace, 'issuedtokens');
+
+/** The collection of TokenBatches in a namespace. */
+export const batchesPath = (namespace: string): string => recordsPath(namespace, 'tokenbatches');
+
+/** Those of the bench's own clients. */
+export const ISSUED_TOKENS = issuedTokensPath(SYSTEM);
+export const TOKEN_BATCHES = batchesPath(SYSTEM);
 
 /** How many, and when they expire, in seconds from now. */
 export interface RecordsWanted {
@@ -18,24 +28,32 @@ export interface RecordsWanted {
   readonly expiresIn: number;
 }
 
+const QUERY = 'fieldManager=bare&fieldValidation=Strict';
+const LIFETIME_SECONDS = 3600;
+
 /** The kid that signs now. */
 export const activeKid = async ({ api }: World): Promise<string> => {
   const { status } = (await api.get(KEY)).body;
   return status.keys.find((key: { phase: string }) => key.phase === 'Active').kid;
 };
 
-const LIFETIME_SECONDS = 3600;
+const namespaceOf = ({ metadata }: StoredObject): string => metadata.namespace ?? SYSTEM;
 
-const contentOf = async (world: World, expiresIn: number): Promise<Omit<IssuedTokenContent, 'id'>> => {
+const clientIDOf = (client: StoredObject): string => client.status?.clientID ?? client.metadata.name;
+
+/** What a record of a client says that expires so many seconds from now. */
+const recordContent = async (
+  world: World,
+  client: StoredObject,
+  expiresIn: number,
+): Promise<BatchContent & { readonly expiration: number }> => {
   const expiration = Math.floor(Date.now() / 1000) + expiresIn;
   return {
-    client: (await world.api.get(CLIENT)).body as OAuthClient,
-    clientID: CLIENT.metadata.name,
     tokenName: '',
     audience: [AUDIENCE],
     scope: ['read'],
-    owner: CLIENT.spec.owner,
-    subject: CLIENT.spec.owner,
+    owner: client.spec.owner,
+    subject: client.spec.owner,
     issuedAt: expiration - LIFETIME_SECONDS,
     expiration,
     keyID: await activeKid(world),
@@ -43,27 +61,55 @@ const contentOf = async (world: World, expiresIn: number): Promise<Omit<IssuedTo
   };
 };
 
-const QUERY = 'fieldManager=bare&fieldValidation=Strict';
+const draftOf = (client: StoredObject, content: BatchContent, records: number): NewTokenBatch => {
+  const draft = new BatchDraft(
+    batchNameFrom(randomUUID()),
+    client as unknown as OAuthClient,
+    clientIDOf(client),
+  );
+  while (draft.size < records) {
+    if (draft.add(content) === undefined) throw new Error(`a TokenBatch has no room for ${records} records`);
+  }
+  return draft.build();
+};
 
-/** Makes IssuedTokens. */
-export const writeIssuedTokens = async (world: World, { count, expiresIn }: RecordsWanted): Promise<void> => {
-  const content = await contentOf(world, expiresIn);
-  await timedLoop(count, async () => {
-    const object = buildIssuedToken({ ...content, id: randomUUID() });
-    await world.server.write('POST', `${ISSUED_TOKENS}?${QUERY}`, object);
+/** Writes `count` records of a client that all say `content`, in full TokenBatches but for the last. */
+export const fillBatches = async (
+  { server }: World,
+  client: StoredObject,
+  { content, count }: { readonly content: BatchContent; readonly count: number },
+): Promise<void> => {
+  const path = `${batchesPath(namespaceOf(client))}?${QUERY}`;
+  await timedLoop(Math.ceil(count / MAX_BATCH_RECORDS), async (at) => {
+    const records = Math.min(MAX_BATCH_RECORDS, count - at * MAX_BATCH_RECORDS);
+    await server.write('POST', path, draftOf(client, content, records));
   });
 };
 
-/** Makes TokenBatches of 256 records, the last one of what is left over. */
+/** Writes records of the bench's client in TokenBatches. */
 export const writeBatchedRecords = async (
   world: World,
   { count, expiresIn }: RecordsWanted,
 ): Promise<void> => {
-  const content = await contentOf(world, expiresIn);
-  await timedLoop(Math.ceil(count / BATCH_RECORDS), async (at) => {
-    const draft = new BatchDraft(batchNameFrom(randomUUID()), content.client, content.clientID);
-    const size = Math.min(BATCH_RECORDS, count - at * BATCH_RECORDS);
-    for (let position = 0; position < size; position += 1) draft.add(content);
-    await world.server.write('POST', `${TOKEN_BATCHES}?${QUERY}`, draft.build());
+  const client = (await world.api.get(CLIENT)).body as StoredObject;
+  await fillBatches(world, client, { content: await recordContent(world, client, expiresIn), count });
+};
+
+/** Writes an IssuedToken for each record of a client. */
+export const writeIssuedTokens = async (
+  world: World,
+  client: StoredObject,
+  { count, expiresIn }: RecordsWanted,
+): Promise<void> => {
+  const content = await recordContent(world, client, expiresIn);
+  const path = `${issuedTokensPath(namespaceOf(client))}?${QUERY}`;
+  await timedLoop(count, async () => {
+    const object = buildIssuedToken({
+      ...content,
+      id: randomUUID(),
+      client: client as unknown as OAuthClient,
+      clientID: clientIDOf(client),
+    });
+    await world.server.write('POST', path, object);
   });
 };

@@ -1,20 +1,23 @@
 import { eventually } from '../support/eventually.ts';
 import { type StoredObject, timedLoop } from './api-server.ts';
 import { freshFigure, makeFreshTokens } from './fresh-tokens.ts';
+import { DUE, readyTokens } from './ready-tokens.ts';
 import { blockFigure, type Figure, median, spread } from './report.ts';
 import { note, QUICK } from './scale.ts';
 import { type Block, METERED, scrapesOf } from './scrapes.ts';
 import { newSpan } from './span.ts';
-import { emptyTokens, makeReadyTokens, SYSTEM, secretsPath, tokensPath, type World } from './world.ts';
+import { emptyTokens, SYSTEM, secretsPath, tokensPath, type World } from './world.ts';
 
 /**
  * Many declared Tokens that are due at once, beside a bare loop of the same two writes before and after it. They become due by the
  * annotation `m2moauth.dev/renew` while no operator runs: by a short lifetime they would be due one after the other, as they were made.
  */
 
-const COUNT = QUICK ? 100 : 2000;
+const COUNT = QUICK ? 500 : 10_000;
+/** Of the limit, in each of its halves. */
+const BARE = QUICK ? 50 : 1000;
 const TARGET = 0.75;
-const FRESH_TOKENS = 20;
+const FRESH_TOKENS = QUICK ? 20 : 100;
 const WRITES_EACH = 2;
 const PATIENCE = { timeoutMs: 300_000, intervalMs: 5 };
 
@@ -27,6 +30,9 @@ export interface RenewalRounds {
   readonly freshIdle: readonly number[];
   readonly blocked: Block;
 }
+
+/** Where the bare loop works. */
+const COPIED = 'bench-copied';
 
 interface Pair {
   readonly token: StoredObject;
@@ -103,7 +109,8 @@ const bareRenews = async (world: World, namespace: string, pairs: readonly Pair[
   return span.perSecond * WRITES_EACH;
 };
 
-const askForRenewal = async ({ server }: World, namespace: string): Promise<void> => {
+/** Of all that are there; how many those are. */
+const askForRenewal = async ({ server }: World, namespace: string): Promise<number> => {
   const tokens = await server.all(tokensPath(namespace));
   await timedLoop(tokens.length, async (at) => {
     const token = tokens[at];
@@ -116,10 +123,11 @@ const askForRenewal = async ({ server }: World, namespace: string): Promise<void
       metadata: { ...token.metadata, annotations },
     });
   });
+  return tokens.length;
 };
 
 const operatorRenews = async (world: World, namespace: string): Promise<Omit<RenewalRounds, 'bare'>> => {
-  await askForRenewal(world, namespace);
+  const count = await askForRenewal(world, namespace);
   const { span, stop } = await watchRenewals(world, namespace);
   // It does not see the namespace in which the bare loop works.
   const operator = await world.operator({
@@ -133,9 +141,9 @@ const operatorRenews = async (world: World, namespace: string): Promise<Omit<Ren
     const fresh = await makeFreshTokens(world, {
       namespace,
       count: FRESH_TOKENS,
-      goesOn: () => span.count < COUNT,
+      goesOn: () => span.count < count,
     });
-    await eventually(() => span.count === COUNT, PATIENCE);
+    await eventually(() => span.count === count, PATIENCE);
     const blocked = await scrapes.longestBlock();
     const freshIdle = await makeFreshTokens(world, { namespace, count: FRESH_TOKENS, goesOn: () => true });
     return { own: span.perSecond * WRITES_EACH, fresh, freshIdle, blocked };
@@ -147,14 +155,14 @@ const operatorRenews = async (world: World, namespace: string): Promise<Omit<Ren
 
 /** Measures. */
 export const measureRenewal = async (world: World): Promise<RenewalRounds> => {
-  const [due = '', copied = ''] = await makeReadyTokens(world, { count: COUNT, namespaces: 2 });
-  const pairs = await pairsOf(world, copied);
-  const half = Math.floor(pairs.length / 2);
-  const before = await bareRenews(world, copied, pairs.slice(0, half));
-  const own = await operatorRenews(world, due);
-  const bare = [before, await bareRenews(world, copied, pairs.slice(half))];
+  await readyTokens(world, { namespace: DUE, count: COUNT });
+  await readyTokens(world, { namespace: COPIED, count: 2 * BARE });
+  const pairs = await pairsOf(world, COPIED);
+  const before = await bareRenews(world, COPIED, pairs.slice(0, BARE));
+  const own = await operatorRenews(world, DUE);
+  const bare = [before, await bareRenews(world, COPIED, pairs.slice(BARE))];
   note(`${COUNT} renewals: bare ${spread(bare, 'writes/s')}, operator ${own.own.toFixed(0)}/s`);
-  for (const namespace of [due, copied]) await emptyTokens(world, namespace);
+  for (const namespace of [DUE, COPIED]) await emptyTokens(world, namespace);
   return { bare, ...own };
 };
 

@@ -1,5 +1,7 @@
 import { eventually } from '../support/eventually.ts';
-import { isReady, secretsPath, tokensPath, type World } from './world.ts';
+import { DUE, readyTokens } from './ready-tokens.ts';
+import type { Figure } from './report.ts';
+import { secretsPath, tokensPath, type World } from './world.ts';
 
 /** What a restart over Ready Tokens did. */
 export interface RestartRound {
@@ -13,18 +15,10 @@ export interface RestartRound {
   readonly secretReads: number;
 }
 
-/** Makes `count` Tokens Ready, restarts the operator, and watches it until it has looked at every one of them. */
+/** Starts the operator over `count` Ready Tokens, and watches it until it has looked at every one of them. */
 export const restartOverReadyTokens = async (world: World, count: number): Promise<RestartRound> => {
-  const { namespace } = await world.createTokens(count);
-  const ready = new Set<string>();
-  const stopReady = await world.server.watch(tokensPath(namespace), ({ object }) => {
-    if (isReady(object)) ready.add(object.metadata.uid);
-  });
-  const first = await world.operator();
-  await eventually(() => ready.size === count, { timeoutMs: 600_000, intervalMs: 50 });
-  await first.stop();
-  stopReady();
-
+  const namespace = DUE;
+  await readyTokens(world, { namespace, count });
   let writes = 0;
   const stops = [
     await world.server.watch(tokensPath(namespace), () => {
@@ -48,3 +42,14 @@ export const restartOverReadyTokens = async (world: World, count: number): Promi
   for (const stop of stops) stop();
   return { tokens: count, secondsToReady, writes, issued, secretReads };
 };
+
+/** What it says in the table. */
+export const restartFigures = (round: RestartRound): Figure[] => [
+  {
+    scenario: `restart with ${round.tokens} Ready Tokens`,
+    measured: `${round.writes} writes, ${round.issued} issued, ${round.secretReads} reads, ready after ${round.secondsToReady.toFixed(1)} s`,
+    limit: '0 writes, 0 issued',
+    target: 'nothing written, nothing issued',
+    pass: round.writes === 0 && round.issued === 0,
+  },
+];

@@ -3,24 +3,30 @@ export interface Span {
   readonly count: number;
   /** Happenings a second after the first one; NaN before the second. */
   readonly perSecond: number;
+  /** Happenings a second among the first `share` of them, and among the last. */
+  atBothEnds(share: number): { readonly first: number; readonly last: number };
   /** Takes note of one more, now. */
   mark(): void;
 }
 
 /** A span of nothing yet. */
 export const newSpan = (): Span => {
-  let [count, first, last] = [0, 0, 0];
+  const at: number[] = [];
+  const rate = (from: number, to: number): number =>
+    (to - from) / (((at[to] ?? Number.NaN) - (at[from] ?? Number.NaN)) / 1000);
   return {
     get count() {
-      return count;
+      return at.length;
     },
     get perSecond() {
-      return count < 2 ? Number.NaN : (count - 1) / ((last - first) / 1000);
+      return at.length < 2 ? Number.NaN : rate(0, at.length - 1);
+    },
+    atBothEnds: (share) => {
+      const part = Math.floor((at.length - 1) * share);
+      return { first: rate(0, part), last: rate(at.length - 1 - part, at.length - 1) };
     },
     mark: () => {
-      last = performance.now();
-      if (count === 0) first = last;
-      count += 1;
+      at.push(performance.now());
     },
   };
 };

@@ -19,8 +19,11 @@ export interface World {
   readonly api: TestApi;
   readonly server: ApiServer;
   operator(options?: Partial<OperatorOptions>): Promise<OperatorProcess>;
-  /** Makes `count` Tokens in a namespace of their own, {@link IN_FLIGHT} at a time. */
-  createTokens(count: number): Promise<{ namespace: string; tokens: StoredObject[]; seconds: number }>;
+  /** Makes `count` Tokens, {@link IN_FLIGHT} at a time; in a namespace of their own unless one is given, which is made where it is not there. */
+  createTokens(
+    count: number,
+    given?: string,
+  ): Promise<{ namespace: string; tokens: StoredObject[]; seconds: number }>;
   close(): Promise<void>;
 }
 
@@ -67,6 +70,9 @@ export const tokenOf = (name: string, namespace: string): object => ({
   },
 });
 
+/** A namespace of that name. */
+export const namespaceOf = (name: string) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+
 /** True where condition `Ready` is True. */
 export const isReady = (object: StoredObject): boolean =>
   object.status?.conditions?.some(
@@ -93,8 +99,9 @@ export const createWorld = async (): Promise<World> => {
     api,
     server,
     operator,
-    createTokens: async (count) => {
-      const namespace = await api.createNamespace('bench');
+    createTokens: async (count, given) => {
+      const namespace = given ?? (await api.createNamespace('bench'));
+      if (given !== undefined) await applyObjects(api, [namespaceOf(given)]);
       const tokens: StoredObject[] = new Array(count);
       const seconds = await timedLoop(count, async (at) => {
         tokens[at] = await server.write('POST', tokensPath(namespace), tokenOf(`token-${at}`, namespace));
@@ -106,29 +113,6 @@ export const createWorld = async (): Promise<World> => {
       await cluster.stop();
     },
   };
-};
-
-/** Makes `count` Tokens in each of as many namespaces as are asked for, has an operator make all Ready, and ends it; the namespaces. */
-export const makeReadyTokens = async (
-  world: World,
-  { count, namespaces }: { readonly count: number; readonly namespaces: number },
-): Promise<string[]> => {
-  const ready = new Set<string>();
-  const made: string[] = [];
-  const stops: (() => void)[] = [];
-  for (let n = 0; n < namespaces; n += 1) {
-    const { namespace } = await world.createTokens(count);
-    made.push(namespace);
-    const stop = await world.server.watch(tokensPath(namespace), ({ object }) => {
-      if (isReady(object)) ready.add(object.metadata.uid);
-    });
-    stops.push(stop);
-  }
-  const operator = await world.operator();
-  await eventually(() => ready.size === count * namespaces, { timeoutMs: 600_000 });
-  await operator.stop();
-  for (const stop of stops) stop();
-  return made;
 };
 
 /** Deletes the Tokens of a namespace and their Secrets; no operator may run, which would put the Secrets back. */

@@ -1,0 +1,205 @@
+import { eventually } from '../support/eventually.ts';
+import { connectGrpc, type GrpcClient } from '../support/grpc.ts';
+import type { OperatorProcess } from '../support/operator-process.ts';
+import { IN_FLIGHT } from './api-server.ts';
+import { type Comparison, type Contest, compare, contestFigure, noRuns, type Side } from './contest.ts';
+import { CROWD, gatherCrowd } from './crowd.ts';
+import { REQUEST } from './handed-out.ts';
+import { connectHttp, type HttpClient } from './http-client.ts';
+import { timedCalls } from './latency.ts';
+import { makeOwner, type Owner, RECORDINGS, type Recording, registerClient } from './owner.ts';
+import { askingSide, cpuSecondsOf, handOut, QUESTION_NAMES, QUESTIONS } from './questions.ts';
+import { ISSUED_TOKENS, TOKEN_BATCHES } from './records.ts';
+import type { Figure } from './report.ts';
+import { QUICK, ROUNDS } from './scale.ts';
+import { SYSTEM, type World } from './world.ts';
+
+/**
+ * What a replica does with many records in its caches, beside one with few, on the same API server: the one sees a namespace more.
+ * Both run at the same time, so that they can take turns.
+ */
+
+const FEW = QUICK ? 100 : 1000;
+const MANY = QUICK ? 2000 : 100_000;
+const ASKS = QUICK ? 1000 : 8000;
+const LISTS = QUICK ? 5 : 20;
+/** Reads are to be within 10 % of each other; nothing is to take more than 1.2 times as long. */
+const READ_TARGET = 0.9;
+const TARGET = 0.83;
+
+/** How tokens are asked for in this scenario. */
+const CREATES: Readonly<Record<Recording, { readonly calls: number; readonly inFlight: number }>> = {
+  PerToken: { calls: QUICK ? 250 : 2000, inFlight: IN_FLIGHT },
+  Batched: { calls: QUICK ? 500 : 8000, inFlight: 64 },
+};
+const BATCHED_CLIENT = 'grown-batched';
+const CLIENTS: Readonly<Record<Recording, string>> = { PerToken: REQUEST.clientId, Batched: BATCHED_CLIENT };
+
+/** One thing that both do. */
+interface Grown {
+  readonly scenario: string;
+  readonly target: number;
+  readonly runs: Comparison;
+}
+
+/** All that was measured; the limit is the replica with few records. */
+export type GrownRounds = readonly Grown[];
+
+interface Replica {
+  readonly operator: OperatorProcess;
+  readonly http: HttpClient;
+  readonly grpc: GrpcClient;
+}
+
+const startReplica = async (world: World, watchNamespaces: readonly string[]): Promise<Replica> => {
+  const operator = await world.operator({ config: { kubernetes: { watchNamespaces } } });
+  await operator.ready(120_000);
+  return { operator, http: await connectHttp(operator), grpc: await connectGrpc(operator, 120_000) };
+};
+
+const stopReplica = async ({ operator, http, grpc }: Replica): Promise<void> => {
+  await http.close();
+  grpc.close();
+  await operator.stop();
+};
+
+interface Both {
+  readonly few: Replica;
+  readonly many: Replica;
+}
+
+/** Something to be done with either replica. */
+interface Task {
+  readonly scenario: string;
+  readonly target: number;
+  readonly calls: number;
+  readonly laps: number;
+  sideOf(replica: Replica): Omit<Side, 'cpuSeconds'>;
+}
+
+/** The first lap is for both to warm up. */
+const measureTask = async ({ few, many }: Both, task: Task): Promise<Grown> => {
+  const { scenario, target, calls, laps } = task;
+  const side = (replica: Replica): Side => ({
+    ...task.sideOf(replica),
+    cpuSeconds: cpuSecondsOf(replica.operator),
+  });
+  const contest: Contest = { name: scenario, calls, limit: side(few), door: side(many) };
+  const runs = noRuns();
+  await compare(noRuns(), contest);
+  for (let lap = 1; lap <= laps; lap += 1) await compare(runs, contest);
+  return { scenario, target, runs };
+};
+
+const asking = (jwts: readonly string[]): Task[] =>
+  QUESTION_NAMES.map((name) => {
+    const requests = jwts.map(QUESTIONS[name]);
+    return {
+      scenario: name,
+      target: READ_TARGET,
+      calls: ASKS,
+      laps: ROUNDS * 3,
+      sideOf: ({ operator, http }) =>
+        askingSide({ client: http, cpuSeconds: cpuSecondsOf(operator) }, requests, ASKS),
+    };
+  });
+
+const creating = (recording: Recording): Task => {
+  const { calls, inFlight } = CREATES[recording];
+  const request = { ...REQUEST, clientId: CLIENTS[recording] };
+  return {
+    scenario: `CreateToken ${recording}, ${inFlight} in flight`,
+    target: TARGET,
+    calls,
+    laps: ROUNDS,
+    sideOf: ({ grpc }) => ({
+      run: () => timedCalls({ count: calls, inFlight }, () => grpc.createToken(request)),
+    }),
+  };
+};
+
+const listing = ({ authorization }: Owner): Task => ({
+  scenario: `GetTokens of ${FEW} tokens`,
+  target: TARGET,
+  calls: LISTS,
+  laps: ROUNDS,
+  sideOf: ({ grpc }) => ({
+    prepare: async () => {
+      await eventually(async () => (await grpc.countTokens(authorization)) === FEW);
+    },
+    run: () => timedCalls({ count: LISTS, inFlight: 1 }, () => grpc.countTokens(authorization)),
+  }),
+});
+
+/** Each run ends the tokens of an owner of its own. */
+const deleting = (world: World): Task => {
+  let owners = 0;
+  return {
+    scenario: `DeleteTokens of ${FEW} tokens in IssuedTokens`,
+    target: TARGET,
+    calls: 1,
+    laps: ROUNDS,
+    sideOf: ({ grpc }) => {
+      let owner: Owner | undefined;
+      return {
+        prepare: async () => {
+          owners += 1;
+          const made = await makeOwner(world, grpc, { name: `grown-${owners}`, recording: 'PerToken' });
+          await made.fill(FEW - 1);
+          await eventually(async () => (await grpc.countTokens(made.authorization)) === FEW);
+          owner = made;
+        },
+        run: () =>
+          timedCalls({ count: 1, inFlight: 1 }, async () => {
+            const { blacklistedCount } = await grpc.deleteTokens(owner?.authorization ?? '', []);
+            if (Number(blacklistedCount) !== FEW) throw new Error(`${blacklistedCount} ended, not ${FEW}`);
+          }),
+      };
+    },
+  };
+};
+
+const measureBoth = async (world: World, both: Both): Promise<GrownRounds> => {
+  const { grpc } = both.few;
+  await registerClient(world, { name: BATCHED_CLIENT, owner: BATCHED_CLIENT, recording: 'Batched' });
+  await eventually(() => grpc.createToken({ ...REQUEST, clientId: BATCHED_CLIENT }).then(Boolean));
+  const owner = await makeOwner(world, grpc, { name: 'grown-listed', recording: 'PerToken' });
+  await owner.fill(FEW - 1);
+  const tasks = [
+    ...asking(await handOut(grpc, FEW)),
+    listing(owner),
+    ...RECORDINGS.map(creating),
+    deleting(world),
+  ];
+  const found: Grown[] = [];
+  for (const task of tasks) found.push(await measureTask(both, task));
+  return found;
+};
+
+/** Measures; of what it made the crowd stays. */
+export const measureGrown = async (world: World): Promise<GrownRounds> => {
+  await gatherCrowd(world, MANY);
+  const few = await startReplica(world, [SYSTEM]);
+  try {
+    const many = await startReplica(world, [SYSTEM, CROWD]);
+    try {
+      return await measureBoth(world, { few, many });
+    } finally {
+      await stopReplica(many);
+    }
+  } finally {
+    await stopReplica(few);
+    await world.server.empty(ISSUED_TOKENS);
+    await world.server.empty(TOKEN_BATCHES);
+  }
+};
+
+/** What it says in the table. */
+export const grownFigures = (rounds: GrownRounds): Figure[] =>
+  rounds.map(({ scenario, target, runs }) =>
+    contestFigure(runs, {
+      scenario: `${scenario}, among ${MANY} IssuedTokens`,
+      limit: `a replica that does not see those`,
+      target,
+    }),
+  );
