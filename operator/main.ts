@@ -36,7 +36,7 @@ const run = async (config: Config): Promise<number> => {
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   process.on('unhandledRejection', (error) => {
     log.error('a promise was left alone; ending', { error });
-    process.exit(1);
+    void log.flush().then(() => process.exit(1));
   });
   try {
     const operator = await compose(config, log, { env: process.env, version: readVersion() });
@@ -44,6 +44,8 @@ const run = async (config: Config): Promise<number> => {
   } catch (error) {
     log.error('could not start or go on', { error });
     return 1;
+  } finally {
+    await log.flush();
   }
 };
 

@@ -2,6 +2,15 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Log, LogFields } from '../ports/log.ts';
 import { redactText, redactValue } from './redact.ts';
 
+/** A log that writes some lines at a time. */
+export interface BufferedLog extends Log {
+  /**
+   * Resolves when every line is written or nobody reads them any more, after a second at the latest. To be awaited before the process
+   * ends: what is left then is written by sonic-boom's hook, which tries a broken pipe again for ever.
+   */
+  flush(): Promise<void>;
+}
+
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
 /**
@@ -9,6 +18,8 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
  * the signature of a token. Where nobody reads them, what is beyond the bound is dropped.
  */
 const STDOUT = { fd: 1, sync: false, minLength: 8192, maxLength: 4 * 1024 * 1024, periodicFlush: 50 };
+
+const FLUSH_MS = 1000;
 
 /** Nothing is made ready for a line that is not written. */
 const writer =
@@ -25,23 +36,32 @@ const wrap = (logger: Logger): Log => ({
   child: (fields) => wrap(logger.child(redactValue(fields) as LogFields)),
 });
 
+const flush = (logger: Logger): Promise<void> =>
+  new Promise((resolve) => {
+    const late = setTimeout(resolve, FLUSH_MS);
+    logger.flush(() => {
+      clearTimeout(late);
+      resolve();
+    });
+  });
+
 /**
  * JSON lines on `destination` (stdout unless given): `time` in RFC 3339, `level` as a word, `message`, and the fields,
  * each passed through {@link redactValue}.
  */
-export const createLog = (level: LogLevel, destination?: DestinationStream): Log =>
-  wrap(
-    pino(
-      {
-        level,
-        base: null,
-        messageKey: 'message',
-        timestamp: () => `,"time":"${new Date().toISOString()}"`,
-        formatters: {
-          level: (label) => ({ level: label }),
-          log: (fields) => redactValue(fields) as Record<string, unknown>,
-        },
+export const createLog = (level: LogLevel, destination?: DestinationStream): BufferedLog => {
+  const logger = pino(
+    {
+      level,
+      base: null,
+      messageKey: 'message',
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: (fields) => redactValue(fields) as Record<string, unknown>,
       },
-      destination ?? pino.destination(STDOUT),
-    ),
+    },
+    destination ?? pino.destination(STDOUT),
   );
+  return { ...wrap(logger), flush: () => flush(logger) };
+};

@@ -3,6 +3,7 @@ import { bareListSeconds } from './bare-lists.ts';
 import { gatherCrowd } from './crowd.ts';
 import { openFreshTokens } from './fresh-tokens.ts';
 import type { Plot } from './plots.ts';
+import { openPod, type Pod } from './pod.ts';
 import { residentBytesOf } from './processes.ts';
 import { TOKEN_BATCHES, writeBatchedRecords } from './records.ts';
 import { blockFigure, type Figure, median, spread } from './report.ts';
@@ -92,9 +93,9 @@ export type StartRounds = Readonly<Record<string, { readonly bare: number[]; rea
 
 const NONE: StartRounds[string] = { bare: [], own: [] };
 
-const startOnce = async (world: World): Promise<Start> => {
+const startOnce = async (world: World, { options }: Pod): Promise<Start> => {
   const start = performance.now();
-  const operator = await world.operator(METERED);
+  const operator = await world.operator({ ...options, env: { ...options.env, ...METERED.env } });
   try {
     await operator.ready(120_000);
     const seconds = (performance.now() - start) / 1000;
@@ -113,15 +114,14 @@ const startOnce = async (world: World): Promise<Start> => {
   }
 };
 
-/** Measures each load in turn, the bare process and the operator one after the other in each round. */
-export const measureStart = async (world: World, loads: readonly Load[]): Promise<StartRounds> => {
+const measureLoads = async (world: World, pod: Pod, loads: readonly Load[]): Promise<StartRounds> => {
   const found: Record<string, { bare: number[]; own: Start[] }> = {};
   for (const load of loads) {
     const remove = await load.make(world);
     const rounds: (typeof found)[string] = { bare: [], own: [] };
     for (let round = 1; round <= ROUNDS; round += 1) {
       rounds.bare.push(await bareListSeconds(world));
-      rounds.own.push(await startOnce(world));
+      rounds.own.push(await startOnce(world, pod));
       const [bare, own] = [rounds.bare.at(-1), rounds.own.at(-1)];
       note(
         `${load.name}, round ${round}/${ROUNDS}: bare ${bare?.toFixed(2)} s, operator ${own?.seconds.toFixed(2)} s`,
@@ -131,6 +131,16 @@ export const measureStart = async (world: World, loads: readonly Load[]): Promis
     await remove();
   }
   return found;
+};
+
+/** Measures each load in turn, the bare process and the operator one after the other in each round. */
+export const measureStart = async (world: World, loads: readonly Load[]): Promise<StartRounds> => {
+  const pod = await openPod(world);
+  try {
+    return await measureLoads(world, pod, loads);
+  } finally {
+    await pod.close();
+  }
 };
 
 const megabytes = (bytes: number): string => `${(bytes / MEGABYTE).toFixed(0)} MB`;

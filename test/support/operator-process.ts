@@ -23,6 +23,8 @@ export interface OperatorOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Another program than the one that was compiled here. */
   readonly main?: string;
+  /** What runs it: a command that executes its own arguments. */
+  readonly launcher?: readonly string[];
   /** Each log line as it comes. */
   readonly onLog?: (line: LogLine) => void;
 }
@@ -40,6 +42,8 @@ export interface OperatorProcess {
   metric(line: string): Promise<number>;
   /** The sum over all label sets that contain `labels`. */
   sum(name: string, labels?: string): Promise<number>;
+  /** Closes the pipes that its log is read from, as where what collects logs has ended. */
+  stopReading(): void;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
   /** SIGTERM; resolves with the exit code. */
@@ -88,7 +92,9 @@ export async function startOperator(options: OperatorOptions): Promise<OperatorP
   const dir = await mkdtemp(join(tmpdir(), 'm2m-operator-'));
   const configPath = join(dir, 'config.yaml');
   await writeFile(configPath, stringify({ ...LOOPBACK_CONFIG, ...options.config }));
-  const child = spawn(process.execPath, [options.main ?? MAIN, '--config', configPath], {
+  const command = [process.execPath, options.main ?? MAIN, '--config', configPath];
+  const [program = '', ...args] = [...(options.launcher ?? []), ...command];
+  const child = spawn(program, args, {
     env: { ...process.env, KUBECONFIG: options.kubeconfigPath, NODE_OPTIONS: '', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -126,6 +132,10 @@ export async function startOperator(options: OperatorOptions): Promise<OperatorP
           ?.slice(line.length + 1) ?? 0,
       ),
     sum: async (name, labels = '') => parseMetrics(await scrape(), name, labels),
+    stopReading: () => {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    },
     kill: async () => {
       child.kill('SIGKILL');
       await exited;

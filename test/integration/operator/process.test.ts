@@ -166,6 +166,11 @@ test('SIGTERM ends with 0 and gives the lease up', async () => {
   expect(bodyOf(await installation.api.get(lease)).spec.holderIdentity).toBe('');
 }, 60_000);
 
+test('SIGTERM ends it where nobody reads its log any more', async () => {
+  operator.stopReading();
+  expect(await operator.stop()).toBe(0);
+}, 30_000);
+
 test('probes and metrics show a working leader', async () => {
   const { api } = installation;
   bodyOf(await api.create(token('seen', namespace)));
