@@ -105,17 +105,28 @@ export const connectApiServer = (kubeconfigPath: string): ApiServer => {
       await eventually(isEmpty, { timeoutMs: 300_000, intervalMs: 0 });
     },
     watch: async (path, onEvent) => {
-      const list = await call('GET', `${path}?limit=1`);
+      let { resourceVersion } = (await call('GET', `${path}?limit=1`)).metadata;
       const abort = new AbortController();
-      const response = await request(
-        `${server}${path}?watch=1&resourceVersion=${list.metadata.resourceVersion}`,
-        { dispatcher: watches, signal: abort.signal },
-      );
-      const lines = createInterface({ input: response.body });
-      lines.on('line', (line) => onEvent(JSON.parse(line) as WatchEvent));
-      // Calling the watch off ends both with an error.
-      lines.on('error', () => undefined);
-      response.body.on('error', () => undefined);
+      const take = (line: string): void => {
+        const event = JSON.parse(line) as WatchEvent;
+        if (event.type === 'ERROR') throw new Error(`watch ${path}: ${event.object.message}`);
+        resourceVersion = event.object.metadata.resourceVersion;
+        onEvent(event);
+      };
+      /** The API server ends a watch when it likes, as after a change of its CRD: it goes on where it was. */
+      const follow = async (): Promise<void> => {
+        const url = `${server}${path}?watch=1&resourceVersion=${resourceVersion}`;
+        const response = await request(url, { dispatcher: watches, signal: abort.signal });
+        const lines = createInterface({ input: response.body });
+        lines.on('line', take);
+        lines.on('close', () => {
+          if (!abort.signal.aborted) void eventually(follow, { timeoutMs: 30_000 });
+        });
+        // Calling the watch off ends both with an error.
+        lines.on('error', () => undefined);
+        response.body.on('error', () => undefined);
+      };
+      await follow();
       return () => abort.abort();
     },
     close: async () => {

@@ -106,7 +106,8 @@ export const measureBatched = async (world: World): Promise<BatchedRounds> => {
         byLevel[level] ??= { bare: [], PerToken: [], Batched: [] };
         const runs = byLevel[level];
         for (let lap = 1; lap <= lapsAt(level); lap += 1) {
-          for (const contestant of contestants) {
+          // Whoever comes later meets what the others left behind.
+          for (const contestant of lap % 2 === round % 2 ? contestants : contestants.toReversed()) {
             runs[contestant.name].push(await run(world, contestant, level));
           }
         }

@@ -134,4 +134,6 @@ const main = async (): Promise<void> => {
   await publish(figures, plots, raw);
 };
 
+// Whatever was started ends with this process, by its hooks at exit.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 await main();
