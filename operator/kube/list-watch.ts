@@ -10,7 +10,7 @@ import type { ListOptions, ListPage, ListWatch, WatchOptions } from '../ports/wa
 import type { KubeClient } from './client.ts';
 import { withoutManagedFields } from './resource-client.ts';
 import { collectionPath } from './resource-path.ts';
-import { apiVersionOf, ISSUED_TOKENS, SECRETS, TOKEN_BATCHES } from './resource-types.ts';
+import { apiVersionOf, ISSUED_TOKENS, NAMESPACES, SECRETS, TOKEN_BATCHES } from './resource-types.ts';
 import { buildSecretMeta } from './secret-meta.ts';
 import { readWatchEvents } from './watch-events.ts';
 
@@ -92,6 +92,11 @@ const acceptOf = (metadataOnly: boolean, kind: string): string =>
 /** Objects decoded before others get their turn. */
 const CHUNK = 100;
 const WATCH_HEADERS_TIMEOUT_MS = 60_000;
+/** A nudge's answer comes at once, or never. */
+const NUDGE_SECONDS = 10;
+/** Where a nudge looks that is about all of them: with a namespace and a name the API server goes through no list. */
+const ANY_NAMESPACE = 'default';
+const NOBODY = { fieldSelector: 'metadata.name=nobody.m2moauth.dev' };
 
 const createListWatch = <T>(client: KubeClient, source: Source<T>): ListWatch<T> => {
   const { type, namespace, labelSelector, fieldSelector, metadataOnly, decode } = source;
@@ -120,7 +125,26 @@ const createListWatch = <T>(client: KubeClient, source: Source<T>): ListWatch<T>
     });
     return readWatchEvents(body, { call: { verb: 'watch', path }, decode, signal });
   };
-  return { resource: type.plural, list, watch, lastContact: () => client.lastWatchContact() };
+  const nudge = async (signal: AbortSignal): Promise<void> => {
+    const found = collectionPath(type, type === NAMESPACES ? undefined : (namespace ?? ANY_NAMESPACE));
+    // Over the watches' connection: where there are several API servers, each has a cache of its own.
+    const body = await client.stream({
+      verb: 'watch',
+      path: found,
+      query: {
+        ...NOBODY,
+        ...watchQueryOf({ resourceVersion: '', initialEvents: true, timeoutSeconds: NUDGE_SECONDS }),
+      },
+      accept: acceptOf(true, 'PartialObjectMetadata'),
+      signal,
+      timeoutMs: WATCH_HEADERS_TIMEOUT_MS,
+    });
+    const call = { verb: 'watch', path: found } as const;
+    for await (const events of readWatchEvents(body, { call, decode: () => undefined, signal })) {
+      if (events.some((event) => event.type === 'BOOKMARK')) return;
+    }
+  };
+  return { resource: type.plural, list, watch, nudge, lastContact: () => client.lastWatchContact() };
 };
 
 interface RawList {
@@ -129,7 +153,7 @@ interface RawList {
 }
 
 /** KEP-3157: with initial events the resourceVersionMatch is required, and '' asks for a consistent read. */
-const watchQueryOf = ({ resourceVersion, initialEvents, timeoutSeconds }: WatchOptions) => ({
+const watchQueryOf = ({ resourceVersion, initialEvents, timeoutSeconds }: Omit<WatchOptions, 'signal'>) => ({
   watch: true,
   allowWatchBookmarks: true,
   timeoutSeconds,

@@ -39,6 +39,9 @@ export interface InformerHealth {
   readonly lastProgress: number;
 }
 
+/** The API server sends a bookmark each minute where there is progress to tell of: twice in that time it is made to see some. */
+const NUDGE_AFTER_MS = 30_000;
+
 /** One store, filled by a reflector for each watched scope. */
 export class Informer<T extends Cacheable> {
   readonly name: string;
@@ -53,7 +56,13 @@ export class Informer<T extends Cacheable> {
     this.#store = store;
     this.#reflectors = sources.map(
       ({ namespace, listWatch }) =>
-        new Reflector({ ...options, source: listWatch, store, inScope: scopeOf(namespace) }),
+        new Reflector({
+          ...options,
+          source: listWatch,
+          store,
+          inScope: scopeOf(namespace),
+          nudgeAfterMs: NUDGE_AFTER_MS,
+        }),
     );
   }
 

@@ -5,6 +5,7 @@ import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { ListWatch, WatchEvent } from '../ports/watch.ts';
 import { type BackoffBounds, fullJitterMs } from './backoff.ts';
+import { nudgeWhenSilent } from './nudges.ts';
 import { cacheKeyOf, type ObjectStore } from './object-store.ts';
 import { StallTimer } from './stall-timer.ts';
 import { waitFor } from './wait.ts';
@@ -22,6 +23,8 @@ export interface ReflectorOptions<T extends Cacheable> {
   /** A stream without an event or bookmark for so long is given up; the API server sends a bookmark about every minute. */
   readonly stallAfterMs?: number;
   readonly pageSize?: number;
+  /** After so long without an event or bookmark the API server is nudged; never unless given. */
+  readonly nudgeAfterMs?: number;
 }
 
 const BACKOFF: BackoffBounds = { baseMs: 100, capMs: 10_000 };
@@ -170,6 +173,7 @@ export class Reflector<T extends Cacheable> {
       signal: stall.signal,
     });
     stall.touch();
+    this.#nudge(stall.signal);
     for await (const batch of batches) {
       if (stall.signal.aborted) return;
       this.#lastProgress = clock.now();
@@ -178,6 +182,18 @@ export class Reflector<T extends Cacheable> {
       // Half a list is no success: it costs the API server a whole one, and begins at its start again.
       if (seen === undefined) this.#failures = 0;
     }
+  }
+
+  #nudge(signal: AbortSignal): void {
+    const { clock, source, nudgeAfterMs } = this.#options;
+    if (nudgeAfterMs === undefined) return;
+    nudgeWhenSilent({
+      clock,
+      silentMs: nudgeAfterMs,
+      lastProgress: () => this.#lastProgress,
+      nudge: () => source.nudge(signal),
+      signal,
+    });
   }
 
   /** Returns what is still to be seen: undefined once the list is whole. */

@@ -1,0 +1,31 @@
+import type { Clock } from '../ports/clock.ts';
+
+export interface NudgesOptions {
+  readonly clock: Clock;
+  /** So long nothing has come before a nudge, and so long lies between two of them at least. */
+  readonly silentMs: number;
+  /** When something last came, in epoch milliseconds. */
+  readonly lastProgress: () => number;
+  /** One is under way at a time; one that fails says nothing: the stream itself tells what is wrong. */
+  readonly nudge: () => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** Nudges whenever nothing has come for a while, until `signal` aborts. */
+export const nudgeWhenSilent = ({ clock, silentMs, lastProgress, nudge, signal }: NudgesOptions): void => {
+  let cancel = (): void => undefined;
+  const arm = (ms: number): void => {
+    if (!signal.aborted) cancel = clock.after(ms, look);
+  };
+  const look = (): void => {
+    const left = lastProgress() + silentMs - clock.now();
+    if (left > 0) arm(left);
+    else
+      nudge().then(
+        () => arm(silentMs),
+        () => arm(silentMs),
+      );
+  };
+  signal.addEventListener('abort', () => cancel(), { once: true });
+  arm(silentMs);
+};
