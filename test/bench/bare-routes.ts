@@ -1,8 +1,5 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { BareRoute } from './bare-route.ts';
+import { startBareServer } from './bare-server.ts';
 import { type HttpAsk, type HttpClient, httpClient, ownHeaders } from './http-client.ts';
 
 /** Bare fastify routes in a process of their own. */
@@ -21,12 +18,8 @@ export const startBareRoutes = async (door: HttpClient, samples: readonly HttpAs
     const path = sample.path.split('?')[0] ?? sample.path;
     routes.push({ method: sample.method, path, headers: ownHeaders(answer), body: answer.body });
   }
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'bare-route.ts')], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  child.stdin.end(JSON.stringify(routes));
-  const [port] = await once(createInterface({ input: child.stdout }), 'line');
-  const client = httpClient(Number(port));
+  const server = await startBareServer('bare-route.ts', routes);
+  const client = httpClient(server.port);
   for (const [at, sample] of samples.entries()) {
     const { body } = await client.ask(sample);
     if (body !== routes[at]?.body) throw new Error(`the bare route ${sample.path} gives another answer`);
@@ -40,7 +33,7 @@ export const startBareRoutes = async (door: HttpClient, samples: readonly HttpAs
     },
     stop: async () => {
       await client.close();
-      child.kill();
+      server.stop();
     },
   };
 };

@@ -1,9 +1,6 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { type GrpcClient, grpcClient } from '../support/grpc.ts';
+import type { GrpcClient } from '../support/grpc.ts';
 import { IN_FLIGHT } from './api-server.ts';
+import { startBareUnary } from './bare-grpc.ts';
 import { openDoor, REQUEST } from './handed-out.ts';
 import { type CallRound, latencyText, timedCalls } from './latency.ts';
 import { registerClient } from './owner.ts';
@@ -45,22 +42,6 @@ export interface BatchedRounds {
   readonly stored: { readonly bytes: number; readonly records: number };
 }
 
-const startBareUnary = async (): Promise<{ door: GrpcClient; pid: number; stop(): void }> => {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'bare-unary.ts')], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const [port] = await once(createInterface({ input: child.stdout }), 'line');
-  const door = grpcClient(Number(port));
-  return {
-    door,
-    pid: child.pid ?? 0,
-    stop: () => {
-      door.close();
-      child.kill();
-    },
-  };
-};
-
 /** At one call in flight fewer calls take as long; in several laps, since what else goes on would decide otherwise. */
 const LAPS_ALONE = 4;
 const callsAt = (inFlight: number): number => Math.ceil(CALLS / (inFlight === 1 ? 4 * LAPS_ALONE : 1));
@@ -96,7 +77,7 @@ export const measureBatched = async (world: World): Promise<BatchedRounds> => {
   try {
     await registerClient(world, { name: 'batched', owner: 'bench', recording: 'Batched' });
     const contestants: Contestant[] = [
-      { name: 'bare', door: bare.door, pid: bare.pid, clientId: 'bench' },
+      { name: 'bare', door: bare.client, pid: bare.pid, clientId: 'bench' },
       { name: 'PerToken', door, pid: operator.pid, clientId: 'bench' },
       { name: 'Batched', door, pid: operator.pid, clientId: 'batched' },
     ];

@@ -1,7 +1,7 @@
 import { eventually } from '../support/eventually.ts';
 import type { GrpcClient } from '../support/grpc.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
-import { startBareStream } from './bare-streams.ts';
+import { startBareStream } from './bare-grpc.ts';
 import { openDoor } from './handed-out.ts';
 import { makeOwner, type Owner, RECORDINGS, type Recording } from './owner.ts';
 import { risenMiB } from './processes.ts';

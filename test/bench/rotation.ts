@@ -14,7 +14,9 @@ import { emptyTokens, isReady, KEY, SYSTEM, secretsPath, tokensPath, type World 
 
 const RECORDS = QUICK ? 2048 : 100_000;
 const TOKENS = QUICK ? 20 : 200;
+/** Of a gap, beside a list of the same. */
 const TARGET = 1.5;
+const GROWTH_TARGET = 1.2;
 /** Between two tries of a watch, at most. */
 const BACKOFF_SECONDS = 10;
 const HOUR_SECONDS = 3600;
@@ -150,8 +152,8 @@ export const rotationFigures = ({ without, own, gap, bareListSeconds: bare }: Ro
       measured: `${own.milliseconds.toFixed(0)} ms`,
       limit: `an operator that sees none of them: ${without.milliseconds.toFixed(0)} ms`,
       ratio,
-      target: `≤ ${TARGET}`,
-      pass: ratio <= TARGET,
+      target: `≤ ${GROWTH_TARGET}`,
+      pass: ratio <= GROWTH_TARGET,
     },
     {
       scenario: 'writes to Ready Tokens and their Secrets by a rotation',
