@@ -26,6 +26,8 @@ export interface ControllerOptions {
   /** Every key that there is to work on, at the start: what was added before, while another replica led, was not kept. */
   readonly seed: () => Iterable<string>;
   readonly clock: Clock;
+  /** Runs it when others have had their turn of the event loop. */
+  readonly soon: (work: () => void) => void;
   /** [0, 1). */
   readonly random: () => number;
   readonly log: Log;
@@ -101,7 +103,7 @@ export class Controller {
     this.#passes += 1;
     if (this.#passes % PASSES_A_TURN !== 0) return;
     this.#othersTurn = new Promise((resolve) => {
-      this.#options.clock.after(0, () => {
+      this.#options.soon(() => {
         this.#othersTurn = undefined;
         resolve();
       });

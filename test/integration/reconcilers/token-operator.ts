@@ -126,7 +126,14 @@ export const startTokenOperator = async (options: TokenOperatorOptions): Promise
   const reconcile = (key: string, signal: AbortSignal) => reconciler.reconcile(key, signal);
   const around = { clock, random: Math.random, log, metrics };
   const seed = () => shared.tokens.keys();
-  const controller = new Controller({ name: 'token', concurrency: 4, reconcile, seed, ...around });
+  const controller = new Controller({
+    name: 'token',
+    concurrency: 4,
+    soon: setImmediate,
+    reconcile,
+    seed,
+    ...around,
+  });
   const untrigger = tokenTriggers({ ...shared, queue: controller.queue });
   const ending = new AbortController();
   const all = Object.values(informers);
