@@ -119,7 +119,8 @@ export const connectApiServer = (kubeconfigPath: string): ApiServer => {
         const response = await request(url, { dispatcher: watches, signal: abort.signal });
         const lines = createInterface({ input: response.body });
         lines.on('line', take);
-        lines.on('close', () => {
+        // After an error too, of which the lines tell nothing.
+        response.body.once('close', () => {
           if (!abort.signal.aborted) void eventually(follow, { timeoutMs: 30_000 });
         });
         // Calling the watch off ends both with an error.

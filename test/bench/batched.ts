@@ -16,7 +16,7 @@ import type { World } from './world.ts';
 const LEVELS: readonly number[] = QUICK ? [1, 64] : [1, 8, 32, 64, 128];
 /** Where the targets hold. */
 const MANY = 64;
-const CALLS = QUICK ? 500 : 4000;
+const CALLS = QUICK ? 500 : 3000;
 
 /** One run: what callers saw, and the CPU that it took. */
 interface Run extends CallRound {

@@ -11,7 +11,7 @@ import { listedFigures, listedPlots } from './listed-figures.ts';
 import { measureListed } from './listed-tokens.ts';
 import type { Plot } from './plots.ts';
 import { measureRenewal, renewalFigures } from './renewal.ts';
-import { type Figure, publish } from './report.ts';
+import { type Figure, keep, print } from './report.ts';
 import { restartFigures, restartOverReadyTokens } from './restart.ts';
 import { measureRotation, rotationFigures } from './rotation.ts';
 import { note, QUICK } from './scale.ts';
@@ -126,12 +126,13 @@ const main = async (): Promise<void> => {
         figures.push(...found.figures);
         plots.push(...(found.plots ?? []));
         raw[name] = found.raw;
+        await keep(figures, plots, raw);
       }
     } finally {
       await world.close();
     }
   }
-  await publish(figures, plots, raw);
+  print(figures);
 };
 
 // Whatever was started ends with this process, by its hooks at exit.

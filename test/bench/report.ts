@@ -62,22 +62,29 @@ export const toMarkdown = (figures: readonly Figure[]): string =>
     ),
   ].join('\n');
 
-/** Prints the table and keeps it, with plots and raw figures, in bench-results/. */
-export const publish = async (
+/** This machine. */
+const machine = (): Machine => ({
+  cpu: cpus()[0]?.model ?? 'unknown',
+  cores: cpus().length,
+  node: process.version,
+});
+
+/** Keeps what is measured so far, table, plots and raw figures, in bench-results/: a scenario that fails takes none of those before it along. */
+export const keep = async (
   figures: readonly Figure[],
   plots: readonly Plot[],
   raw: object,
 ): Promise<void> => {
   const dir = join(import.meta.dirname, '../../bench-results');
-  const machine: Machine = {
-    cpu: cpus()[0]?.model ?? 'unknown',
-    cores: cpus().length,
-    node: process.version,
-  };
-  const results = { machine, at: new Date().toISOString(), figures, plots, raw };
+  const results = { machine: machine(), at: new Date().toISOString(), figures, plots, raw };
   await mkdir(dir, { recursive: true });
   await writeFile(join(dir, 'bench.json'), `${JSON.stringify(results, null, 2)}\n`);
   await writeFile(join(dir, 'bench.md'), `${toMarkdown(figures)}\n`);
   for (const plot of plots) await writeFile(join(dir, `${plot.name}.svg`), `${svgOf(plot)}\n`);
-  console.log(`\n${machine.cores} cores, ${machine.cpu}, Node ${machine.node}\n\n${toMarkdown(figures)}\n`);
+};
+
+/** Prints the table. */
+export const print = (figures: readonly Figure[]): void => {
+  const { cores, cpu, node } = machine();
+  console.log(`\n${cores} cores, ${cpu}, Node ${node}\n\n${toMarkdown(figures)}\n`);
 };
