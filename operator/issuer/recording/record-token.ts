@@ -94,10 +94,10 @@ export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
   };
 
   /** The write goes out first where it is due at once: the signature is made while it is on its way. */
-  const signSoon = (sign: (id: string) => Promise<string>, id: string): Promise<string> =>
-    new Promise((resolve) => {
-      soon(() => resolve(sign(id)));
-    });
+  const signSoon = async (sign: (id: string) => Promise<string>, id: string): Promise<string> => {
+    await new Promise<void>(soon);
+    return sign(id);
+  };
 
   const together: RecordToken = async ({ client, content, signal }, sign) => {
     const { id, recorded } = placeRecord(client, content);

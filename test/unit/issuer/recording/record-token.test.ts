@@ -1,0 +1,44 @@
+import { expect, test } from '@jest/globals';
+import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
+import { createRecordToken, type Recordable } from '../../../../operator/issuer/recording/record-token.ts';
+
+const client = { spec: { recording: 'Batched' } } as OAuthClient;
+const token: Recordable = {
+  client,
+  content: {} as Recordable['content'],
+  assertionID: undefined,
+  signal: new AbortController().signal,
+};
+
+const build = (order: string[]) =>
+  createRecordToken({
+    records: {
+      create: () => {
+        throw new Error('it is a batched client');
+      },
+    },
+    onRecorded: () => undefined,
+    placeRecord: () => {
+      setImmediate(() => order.push('write'));
+      return { id: 'id', recorded: Promise.resolve() };
+    },
+    newID: () => 'another',
+    soon: setImmediate,
+  });
+
+test('a batched record is on its way to the API server before its JWT is signed', async () => {
+  const order: string[] = [];
+  const sign = async (id: string): Promise<string> => {
+    order.push('sign');
+    return `jwt of ${id}`;
+  };
+  expect(await build(order)(token, sign)).toEqual({ id: 'id', accessToken: 'jwt of id' });
+  expect(order).toEqual(['write', 'sign']);
+});
+
+test('what stands in the way of a signature is its caller’s failure, and nobody else’s', async () => {
+  const sign = (): Promise<string> => {
+    throw new RangeError('a JWT needs an owner');
+  };
+  await expect(build([])(token, sign)).rejects.toThrow('a JWT needs an owner');
+});
