@@ -51,7 +51,6 @@ const wireKind = <T extends HandedOut>(
     clientClient: createResourceClient<OAuthClient>(writer, OAUTH_CLIENTS),
   });
   const controller = new Controller({
-    soon: setImmediate,
     ...parts,
     name: kind.name,
     concurrency: RECORDS_AT_A_TIME,

@@ -48,6 +48,8 @@ export interface IssuerParts {
   readonly isClockUsable: () => boolean;
   readonly isLeading: () => boolean;
   readonly clock: MonotonicClock;
+  /** Runs it when others have had their turn of the event loop. */
+  readonly soon: (work: () => void) => void;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -87,7 +89,7 @@ const buildAuthentication = (
 };
 
 const buildRecording = (
-  { informers, clock }: IssuerParts,
+  { informers, clock, soon }: IssuerParts,
   { issued, batches }: ReturnType<typeof resourceClients>,
 ): RecordToken => {
   const writeBatch = createWriteBatch({
@@ -98,9 +100,9 @@ const buildRecording = (
   return createRecordToken({
     records: issued,
     onRecorded: (record) => informers.issued.cache.observe(issuedRecordOf(record)),
-    placeRecord: createGroupCommit({ writeBatch, newID: randomUUID, soon: setImmediate }),
+    placeRecord: createGroupCommit({ writeBatch, newID: randomUUID, soon }),
     newID: randomUUID,
-    soon: setImmediate,
+    soon,
   });
 };
 

@@ -10,6 +10,8 @@ import type { Informers } from './informers.ts';
 /** What every reconciler is built from. */
 export interface ReconcilerParts extends ReflectorSurroundings {
   readonly metrics: Metrics;
+  /** See {@link ControllerOptions}. */
+  readonly soon: ControllerOptions['soon'];
   /** Refuses writes while this replica does not lead. */
   readonly writer: KubeClient;
   readonly informers: Informers;

@@ -62,7 +62,6 @@ const wireTokens = (config: Config, parts: ReconcilerParts): Wired => {
     secretMetaOf: buildSecretMeta,
   });
   const controller = new Controller({
-    soon: setImmediate,
     ...parts,
     name: 'Token',
     concurrency: TOKENS_AT_A_TIME,
@@ -91,7 +90,6 @@ const wireClients = (config: Config, parts: ReconcilerParts): Wired => {
     findJwkProblem,
   });
   const registers = new Controller({
-    soon: setImmediate,
     ...parts,
     name: 'OAuthClient',
     concurrency: 1,
@@ -99,7 +97,6 @@ const wireClients = (config: Config, parts: ReconcilerParts): Wired => {
     seed: () => clients.keys(),
   });
   const verifies = new Controller({
-    soon: setImmediate,
     ...parts,
     name: 'OAuthClientCredentials',
     concurrency: CREDENTIALS_AT_A_TIME,
@@ -150,7 +147,6 @@ const wireSigningKeys = ({ kubernetes }: Config, parts: ReconcilerParts): Wired 
     configMapClient: createResourceClient<ConfigMap>(writer, CONFIG_MAPS),
   });
   const controller = new Controller({
-    soon: setImmediate,
     ...parts,
     name: 'SigningKey',
     concurrency: 1,

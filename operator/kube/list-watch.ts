@@ -98,6 +98,29 @@ const NUDGE_SECONDS = 10;
 const ANY_NAMESPACE = 'default';
 const NOBODY = { fieldSelector: 'metadata.name=nobody.m2moauth.dev' };
 
+/** What a watch is of. */
+interface Watched<T> extends Pick<Source<T>, 'metadataOnly' | 'decode'> {
+  readonly path: string;
+  readonly selectors: Readonly<Partial<Record<'labelSelector' | 'fieldSelector', string | undefined>>>;
+}
+
+const openWatch = async <T>(
+  client: KubeClient,
+  { path, selectors, metadataOnly, decode }: Watched<T>,
+  options: WatchOptions,
+) => {
+  const { signal } = options;
+  const body = await client.stream({
+    verb: 'watch',
+    path,
+    query: { ...selectors, ...watchQueryOf(options) },
+    accept: acceptOf(metadataOnly, 'PartialObjectMetadata'),
+    signal,
+    timeoutMs: WATCH_HEADERS_TIMEOUT_MS,
+  });
+  return readWatchEvents(body, { call: { verb: 'watch', path }, decode, signal });
+};
+
 const createListWatch = <T>(client: KubeClient, source: Source<T>): ListWatch<T> => {
   const { type, namespace, labelSelector, fieldSelector, metadataOnly, decode } = source;
   const path = collectionPath(type, namespace);
@@ -113,34 +136,14 @@ const createListWatch = <T>(client: KubeClient, source: Source<T>): ListWatch<T>
     const { resourceVersion, continue: next } = page.metadata;
     return { resourceVersion, continueToken: next || undefined, items: await decodeAll(page.items, decode) };
   };
-  const watch = async (options: WatchOptions) => {
-    const { signal } = options;
-    const body = await client.stream({
-      verb: 'watch',
-      path,
-      query: { ...selectors, ...watchQueryOf(options) },
-      accept: acceptOf(metadataOnly, 'PartialObjectMetadata'),
-      signal,
-      timeoutMs: WATCH_HEADERS_TIMEOUT_MS,
-    });
-    return readWatchEvents(body, { call: { verb: 'watch', path }, decode, signal });
-  };
+  const watch = (options: WatchOptions) =>
+    openWatch(client, { path, selectors, metadataOnly, decode }, options);
   const nudge = async (signal: AbortSignal): Promise<void> => {
     const found = collectionPath(type, type === NAMESPACES ? undefined : (namespace ?? ANY_NAMESPACE));
     // Over the watches' connection: where there are several API servers, each has a cache of its own.
-    const body = await client.stream({
-      verb: 'watch',
-      path: found,
-      query: {
-        ...NOBODY,
-        ...watchQueryOf({ resourceVersion: '', initialEvents: true, timeoutSeconds: NUDGE_SECONDS }),
-      },
-      accept: acceptOf(true, 'PartialObjectMetadata'),
-      signal,
-      timeoutMs: WATCH_HEADERS_TIMEOUT_MS,
-    });
-    const call = { verb: 'watch', path: found } as const;
-    for await (const events of readWatchEvents(body, { call, decode: () => undefined, signal })) {
+    const nobody = { path: found, selectors: NOBODY, metadataOnly: true, decode: () => undefined };
+    const now = { resourceVersion: '', initialEvents: true, timeoutSeconds: NUDGE_SECONDS };
+    for await (const events of await openWatch(client, nobody, { ...now, signal })) {
       if (events.some((event) => event.type === 'BOOKMARK')) return;
     }
   };
@@ -153,7 +156,7 @@ interface RawList {
 }
 
 /** KEP-3157: with initial events the resourceVersionMatch is required, and '' asks for a consistent read. */
-const watchQueryOf = ({ resourceVersion, initialEvents, timeoutSeconds }: Omit<WatchOptions, 'signal'>) => ({
+const watchQueryOf = ({ resourceVersion, initialEvents, timeoutSeconds }: WatchOptions) => ({
   watch: true,
   allowWatchBookmarks: true,
   timeoutSeconds,

@@ -127,6 +127,7 @@ export class IssuedTokenStage implements AsyncDisposable {
       { garbageCollection: { ttlAfterExpiry: TTL.afterExpiry, ttlAfterBlacklisted: TTL.afterBlacklisted } },
       {
         clock: this.clock,
+        soon: setImmediate,
         random: Math.random,
         log,
         metrics,
