@@ -8,17 +8,16 @@ const NOT_IN_PODS = '@kubernetes/client-node';
 
 const PROGRAM = `
   for (const name of process.argv.slice(1)) await import(name);
-  const status = (await import('node:fs')).readFileSync('/proc/self/status', 'utf8');
-  console.log(/^VmRSS:\\s+(\\d+)/m.exec(status)[1]);
+  console.log(process.memoryUsage.rss());
 `;
 
-/** Bytes that a process has in RAM (proc(5): VmRSS) that has loaded the operator's libraries and does nothing: what is left to the operator's own code. */
+/** Bytes that a process has in RAM that has loaded the operator's libraries and does nothing: what is left to the operator's own code. */
 export const librariesBytes = (): number => {
   const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const names = Object.keys(dependencies).filter((name) => name !== NOT_IN_PODS);
-  const kibibytes = execFileSync(process.execPath, ['--input-type=module', '-e', PROGRAM, ...names], {
+  const bytes = execFileSync(process.execPath, ['--input-type=module', '-e', PROGRAM, ...names], {
     cwd: ROOT,
     encoding: 'utf8',
   });
-  return Number(kibibytes) * 1024;
+  return Number(bytes);
 };

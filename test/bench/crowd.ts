@@ -1,7 +1,8 @@
+import { namespaceOf } from '../support/api.ts';
 import { applyObjects } from '../support/apply.ts';
 import type { StoredObject } from './api-server.ts';
-import { issuedTokensPath, writeIssuedTokens } from './records.ts';
-import { CLIENT, namespaceOf, type World } from './world.ts';
+import { EXPIRED_SECONDS, issuedTokensPath, writeIssuedTokens } from './records.ts';
+import { CLIENT, type World } from './world.ts';
 
 /**
  * Many IssuedTokens that nobody asks about, in a namespace of their own, for all scenarios of a world: a hundred thousand take minutes
@@ -13,7 +14,6 @@ export const CROWD = 'bench-crowd';
 /** Their collection. */
 export const CROWD_PATH = issuedTokensPath(CROWD);
 
-const EXPIRED_SECONDS = -600;
 const CROWD_CLIENT = {
   ...CLIENT,
   metadata: { name: 'crowd', namespace: CROWD },

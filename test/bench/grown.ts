@@ -7,7 +7,7 @@ import { CROWD, gatherCrowd } from './crowd.ts';
 import { REQUEST } from './handed-out.ts';
 import { connectHttp, type HttpClient } from './http-client.ts';
 import { timedCalls } from './latency.ts';
-import { makeOwner, type Owner, RECORDINGS, type Recording, registerClient } from './owner.ts';
+import { makeOwner, type Owner, RECORDINGS, type Recording } from './owner.ts';
 import { askingSide, cpuSecondsOf, handOut, QUESTION_NAMES, QUESTIONS } from './questions.ts';
 import { ISSUED_TOKENS, TOKEN_BATCHES } from './records.ts';
 import type { Figure } from './report.ts';
@@ -161,8 +161,7 @@ const deleting = (world: World): Task => {
 
 const measureBoth = async (world: World, both: Both): Promise<GrownRounds> => {
   const { grpc } = both.few;
-  await registerClient(world, { name: BATCHED_CLIENT, owner: BATCHED_CLIENT, recording: 'Batched' });
-  await eventually(() => grpc.createToken({ ...REQUEST, clientId: BATCHED_CLIENT }).then(Boolean));
+  await makeOwner(world, grpc, { name: BATCHED_CLIENT, recording: 'Batched' });
   const owner = await makeOwner(world, grpc, { name: 'grown-listed', recording: 'PerToken' });
   await owner.fill(FEW - 1);
   const tasks = [
@@ -199,7 +198,7 @@ export const grownFigures = (rounds: GrownRounds): Figure[] =>
   rounds.map(({ scenario, target, runs }) =>
     contestFigure(runs, {
       scenario: `${scenario}, among ${MANY} IssuedTokens`,
-      limit: `a replica that does not see those`,
+      limit: 'a replica that does not see those',
       target,
     }),
   );

@@ -109,7 +109,6 @@ export const handedOutFigures = ({ bare, door, cpuMs }: HandedOutRounds): Figure
   const ratio = median(rates(door).map((rate, at) => rate / (rates(bare)[at] ?? Number.NaN)));
   const p99 = (rounds: readonly CallRound[]): number => median(rounds.map(({ p99Ms }) => p99Ms));
   const slower = median(door.map(({ p99Ms }, at) => p99Ms / (bare[at]?.p99Ms ?? Number.NaN)));
-  const cpu = median(cpuMs);
   const scenario = `CreateToken PerToken, ${IN_FLIGHT} in flight`;
   const limit = 'bare undici loop, the same objects';
   return [
@@ -131,10 +130,10 @@ export const handedOutFigures = ({ bare, door, cpuMs }: HandedOutRounds): Figure
     },
     {
       scenario: `${scenario}: the operator's CPU`,
-      measured: `${spread(cpuMs, 'ms a token')}`,
+      measured: spread(cpuMs, 'ms a token'),
       limit: '',
       target: `≤ ${CPU_MS} ms a token`,
-      pass: cpu <= CPU_MS,
+      pass: median(cpuMs) <= CPU_MS,
     },
   ];
 };

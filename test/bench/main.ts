@@ -25,72 +25,62 @@ const READY_TOKENS = QUICK ? 500 : 10_000;
 /** What a scenario gives. */
 interface Measured {
   readonly figures: readonly Figure[];
-  readonly plots?: readonly Plot[];
+  readonly plots: readonly Plot[];
   readonly raw: object;
 }
 
 type Scenario = (world: World) => Promise<Measured>;
 
-/** Scenarios by name, in the order in which they run: each measures, and gives its rows of the table with what they are made from. */
-const DOORS: Readonly<Record<string, Scenario>> = {
-  'handed-out': async (world) => {
-    const raw = await measureHandedOut(world);
-    return { figures: handedOutFigures(raw), raw };
-  },
-  batched: async (world) => {
-    const raw = await measureBatched(world);
-    return { figures: batchedFigures(raw), plots: batchedPlots(raw), raw };
-  },
-  listed: async (world) => {
-    const raw = await measureListed(world);
-    return { figures: listedFigures(raw), plots: listedPlots(raw), raw };
-  },
-  deleted: async (world) => {
-    const raw = await measureDeleted(world);
-    return { figures: deletedFigures(raw), raw };
-  },
-  http: async (world) => {
-    const raw = await measureHttp(world);
-    return { figures: httpFigures(raw), raw };
-  },
+/** A scenario of what measures, and what tells rows and plots from that. */
+const scenario =
+  <R extends object>(
+    measure: (world: World) => Promise<R>,
+    figuresOf: (raw: R) => readonly Figure[],
+    plotsOf: (raw: R) => readonly Plot[] = () => [],
+  ): Scenario =>
+  async (world) => {
+    const raw = await measure(world);
+    return { figures: figuresOf(raw), plots: plotsOf(raw), raw };
+  };
+
+const READY_LOADS = [readyLoad(READY_TOKENS)];
+
+const measureRestart = async (world: World) => ({
+  round: await restartOverReadyTokens(world, READY_TOKENS),
+  starts: await measureStart(world, READY_LOADS),
+});
+
+/** Scenarios by name, in the order in which they run. */
+type Group = Readonly<Record<string, Scenario>>;
+
+const DOORS: Group = {
+  'handed-out': scenario(measureHandedOut, handedOutFigures),
+  batched: scenario(measureBatched, batchedFigures, batchedPlots),
+  listed: scenario(measureListed, listedFigures, listedPlots),
+  deleted: scenario(measureDeleted, deletedFigures),
+  http: scenario(measureHttp, httpFigures),
 };
 
 /** Those over a hundred thousand records, which they share. */
-const RECORDS: Readonly<Record<string, Scenario>> = {
-  start: async (world) => {
-    const raw = await measureStart(world, RECORD_LOADS);
-    return { figures: startFigures(RECORD_LOADS, raw), plots: startPlots(RECORD_LOADS, raw), raw };
-  },
-  grown: async (world) => {
-    const raw = await measureGrown(world);
-    return { figures: grownFigures(raw), raw };
-  },
-  rotation: async (world) => {
-    const raw = await measureRotation(world);
-    return { figures: rotationFigures(raw), raw };
-  },
-  collect: async (world) => {
-    const raw = await measureCollect(world);
-    return { figures: collectFigures(raw), raw };
-  },
+const RECORDS: Group = {
+  start: scenario(
+    (world) => measureStart(world, RECORD_LOADS),
+    (raw) => startFigures(RECORD_LOADS, raw),
+    (raw) => startPlots(RECORD_LOADS, raw),
+  ),
+  grown: scenario(measureGrown, grownFigures),
+  rotation: scenario(measureRotation, rotationFigures),
+  collect: scenario(measureCollect, collectFigures),
 };
 
 /** Those over declared Tokens, which they share. */
-const TOKENS: Readonly<Record<string, Scenario>> = {
-  declared: async (world) => {
-    const raw = await measureDeclared(world);
-    return { figures: declaredFigures(raw), plots: declaredPlots(raw), raw };
-  },
-  restart: async (world) => {
-    const raw = await restartOverReadyTokens(world, READY_TOKENS);
-    const loads = [readyLoad(READY_TOKENS)];
-    const starts = await measureStart(world, loads);
-    return { figures: [...restartFigures(raw), ...startFigures(loads, starts)], raw: { ...raw, starts } };
-  },
-  renewal: async (world) => {
-    const raw = await measureRenewal(world);
-    return { figures: renewalFigures(raw), raw };
-  },
+const TOKENS: Group = {
+  declared: scenario(measureDeclared, declaredFigures, declaredPlots),
+  restart: scenario(measureRestart, ({ round, starts }) => [
+    ...restartFigures(round),
+    ...startFigures(READY_LOADS, starts),
+  ]),
+  renewal: scenario(measureRenewal, renewalFigures),
 };
 
 /** Each group has a world of its own: what the first leaves behind would weigh on the second. */
@@ -124,7 +114,7 @@ const main = async (): Promise<void> => {
         note(name);
         const found = await measure(world);
         figures.push(...found.figures);
-        plots.push(...(found.plots ?? []));
+        plots.push(...found.plots);
         raw[name] = found.raw;
         await keep(figures, plots, raw);
       }

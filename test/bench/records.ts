@@ -16,17 +16,20 @@ const recordsPath = (namespace: string, plural: string): string =>
 export const issuedTokensPath = (namespace: string): string => recordsPath(namespace, 'issuedtokens');
 
 /** The collection of TokenBatches in a namespace. */
-export const batchesPath = (namespace: string): string => recordsPath(namespace, 'tokenbatches');
+const batchesPath = (namespace: string): string => recordsPath(namespace, 'tokenbatches');
 
 /** Those of the bench's own clients. */
 export const ISSUED_TOKENS = issuedTokensPath(SYSTEM);
 export const TOKEN_BATCHES = batchesPath(SYSTEM);
 
 /** How many, and when they expire, in seconds from now. */
-export interface RecordsWanted {
+interface RecordsWanted {
   readonly count: number;
   readonly expiresIn: number;
 }
+
+/** Of records that are past their time, but not so long ago that an operator with its defaults collects them: ten minutes. */
+export const EXPIRED_SECONDS = -600;
 
 const QUERY = 'fieldManager=bare&fieldValidation=Strict';
 const LIFETIME_SECONDS = 3600;

@@ -44,6 +44,14 @@ export const blockFigure = (what: string, blocks: Readonly<Record<string, Block>
   pass: Object.values(blocks).every(({ ms }) => ms <= MOST_BLOCKED_MS),
 });
 
+/** How much longer a thing may take among the most than among the fewest. */
+const MOST_GROWTH = 1.2;
+
+/** The row of a growth, which is its ratio. */
+export const growthFigure = (
+  row: Pick<Figure, 'scenario' | 'measured' | 'limit'> & { readonly ratio: number },
+): Figure => ({ ...row, target: `≤ ${MOST_GROWTH}`, pass: row.ratio <= MOST_GROWTH });
+
 /** The machine of a run. */
 export interface Machine {
   readonly cpu: string;

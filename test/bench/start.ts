@@ -27,7 +27,7 @@ const HOUR_SECONDS = 3600;
 
 /** What the operator starts over. */
 export interface Load {
-  readonly name: string;
+  readonly kind: string;
   readonly count: number;
   /** What it may hold of each, in bytes. */
   readonly bytesEach: number;
@@ -35,10 +35,12 @@ export interface Load {
   make(world: World): Promise<() => Promise<void>>;
 }
 
+const nameOf = ({ kind, count }: Load): string => (count === 0 ? `no ${kind}` : `${count} ${kind}`);
+
 const LEFT = async (): Promise<void> => undefined;
 
 const issuedTokens = (count: number): Load => ({
-  name: `${count} IssuedTokens`,
+  kind: 'IssuedTokens',
   count,
   bytesEach: BYTES_AN_OBJECT,
   make: async (world) => {
@@ -48,7 +50,7 @@ const issuedTokens = (count: number): Load => ({
 });
 
 const batchedRecords = (count: number): Load => ({
-  name: `${count} batched records`,
+  kind: 'batched records',
   count,
   bytesEach: BYTES_A_BATCHED_RECORD,
   make: async (world) => {
@@ -59,13 +61,13 @@ const batchedRecords = (count: number): Load => ({
 
 /** Ready Tokens that others have made. */
 export const readyLoad = (count: number): Load => ({
-  name: `${count} Ready Tokens`,
+  kind: 'Ready Tokens',
   count,
   bytesEach: BYTES_AN_OBJECT,
   make: async () => LEFT,
 });
 
-const NOTHING: Load = { name: 'no records', count: 0, bytesEach: 0, make: async () => LEFT };
+const NOTHING: Load = { kind: 'records', count: 0, bytesEach: 0, make: async () => LEFT };
 
 /** Handed-out tokens' records. */
 export const RECORD_LOADS: readonly Load[] = QUICK
@@ -138,10 +140,10 @@ const measureLoads = async (
       rounds.own.push(await startOnce(world, pod));
       const [bare, own] = [rounds.bare.at(-1), rounds.own.at(-1)];
       note(
-        `${load.name}, round ${round}/${ROUNDS}: bare ${bare?.toFixed(2)} s, operator ${own?.seconds.toFixed(2)} s`,
+        `${nameOf(load)}, round ${round}/${ROUNDS}: bare ${bare?.toFixed(2)} s, operator ${own?.seconds.toFixed(2)} s`,
       );
     }
-    found[load.name] = rounds;
+    found[nameOf(load)] = rounds;
     await remove();
   }
   return found;
@@ -159,7 +161,9 @@ export const measureStart = async (world: World, loads: readonly Load[]): Promis
 
 const megabytes = (bytes: number): string => `${(bytes / MEGABYTE).toFixed(0)} MB`;
 
-const figuresOf = ({ name, count, bytesEach }: Load, { librariesBytes, byLoad }: StartRounds): Figure[] => {
+const figuresOf = (load: Load, { librariesBytes, byLoad }: StartRounds): Figure[] => {
+  const { count, bytesEach } = load;
+  const name = nameOf(load);
   const { bare, own } = byLoad[name] ?? NONE;
   const seconds = own.map((one) => one.seconds);
   const ratio = median(seconds.map((one, at) => one / (bare[at] ?? Number.NaN)));
@@ -197,12 +201,12 @@ export const startFigures = (loads: readonly Load[], rounds: StartRounds): Figur
 export const startPlots = (loads: readonly Load[], { byLoad }: StartRounds): Plot[] => {
   const kinds = Map.groupBy(
     loads.filter(({ count }) => count > 0),
-    ({ name }) => name.replace(/^\d+ /u, ''),
+    ({ kind }) => kind,
   );
   const linesOf = (value: (rounds: LoadRounds) => number) =>
     [...kinds].map(([name, ofKind]) => ({
       name,
-      points: ofKind.map(({ name: load, count }) => [count, value(byLoad[load] ?? NONE)] as const),
+      points: ofKind.map((load) => [load.count, value(byLoad[nameOf(load)] ?? NONE)] as const),
     }));
   return [
     {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Cluster, startCluster } from '../cluster/cluster.ts';
-import { type TestApi, testApi } from '../support/api.ts';
+import { namespaceOf, type TestApi, testApi } from '../support/api.ts';
 import { applyFiles, applyObjects } from '../support/apply.ts';
 import { eventually } from '../support/eventually.ts';
 import { type OperatorOptions, type OperatorProcess, startOperator } from '../support/operator-process.ts';
@@ -69,9 +69,6 @@ export const tokenOf = (name: string, namespace: string): object => ({
     scope: ['read'],
   },
 });
-
-/** A namespace of that name. */
-export const namespaceOf = (name: string) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
 
 /** True where condition `Ready` is True. */
 export const isReady = (object: StoredObject): boolean =>

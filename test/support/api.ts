@@ -126,7 +126,8 @@ export function bodyOf<T>({ status, body }: Answer<T>): T {
   throw new Error(`the API server answered ${status}: ${message ?? JSON.stringify(body)}`);
 }
 
-const namespaceOf = (name: string) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+/** A namespace of that name. */
+export const namespaceOf = (name: string) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
 
 interface Call {
   readonly query?: Query | undefined;
