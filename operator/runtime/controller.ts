@@ -18,6 +18,8 @@ export interface ControllerOptions {
   readonly name: string;
   /** How many keys are worked on at a time. */
   readonly concurrency: number;
+  /** How many of those may be of low priority: what waits less patiently finds the API server less busy. All of them unless given. */
+  readonly lowAtATime?: number;
   /**
    * Brings one object to what its spec asks for; a key says nothing of what happened. A conflict that it throws is
    * planned again soon, a {@link TerminalError} is not retried, anything else is, with the key's backoff.
@@ -46,7 +48,10 @@ export class Controller {
   readonly queue: WorkQueue;
   readonly #options: ControllerOptions;
   readonly #log: Log;
-  readonly #stopping = new AbortController();
+  /** Of the passes under way. Not one signal made from several: Node forgets what depends on a lasting signal by a finalizer, after a hundred thousand passes all at once. */
+  readonly #underWay = new Set<AbortController>();
+  /** Why no pass may go on; absent while they may. */
+  #cutShort: { readonly reason: unknown } | undefined;
   readonly #seeding: BulkQueue;
   #workers: Promise<unknown> = Promise.resolve();
   #passes = 0;
@@ -65,8 +70,12 @@ export class Controller {
     this.queue.start();
     const workers = Array.from({ length: this.#options.concurrency }, () => this.#work(signal));
     this.#workers = Promise.all(workers);
-    signal.addEventListener('abort', () => this.#close(), { once: true });
-    if (signal.aborted) this.#close();
+    const end = (): void => {
+      this.#close();
+      this.#cutAll(signal.reason);
+    };
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
     else this.#seeding.add(this.#options.seed());
   }
 
@@ -74,7 +83,7 @@ export class Controller {
   async stop(deadlineMs = 10_000): Promise<boolean> {
     this.#close();
     const ended = await settlesWithin(this.#options.clock, deadlineMs, this.#workers);
-    this.#stopping.abort();
+    this.#cutAll(new Error('the controller is stopped'));
     if (!ended) this.#log.warn('reconciles were cut short at stop', { keys: this.queue.processing });
     return ended;
   }
@@ -89,7 +98,7 @@ export class Controller {
       const key = await this.queue.get(signal);
       if (key === undefined) return;
       try {
-        await this.#reconcileOnce(key, signal);
+        await this.#reconcileOnce(key);
       } finally {
         this.queue.done(key);
       }
@@ -110,21 +119,29 @@ export class Controller {
     });
   }
 
-  async #reconcileOnce(key: string, signal: AbortSignal): Promise<void> {
+  async #reconcileOnce(key: string): Promise<void> {
     const { clock, reconcile, metrics, timeoutMs = TIMEOUT_MS } = this.#options;
-    const timeout = new AbortController();
-    const cancel = clock.after(timeoutMs, () => timeout.abort(new Error(`no verdict after ${timeoutMs} ms`)));
+    const pass = new AbortController();
+    if (this.#cutShort) pass.abort(this.#cutShort.reason);
+    this.#underWay.add(pass);
+    const cancel = clock.after(timeoutMs, () => pass.abort(new Error(`no verdict after ${timeoutMs} ms`)));
     const startedAt = clock.now();
-    const all = AbortSignal.any([signal, this.#stopping.signal, timeout.signal]);
     try {
-      const verdict = await reconcile(key, all);
+      const verdict = await reconcile(key, pass.signal);
       metrics.reconciled(this.name, this.#settle(key, verdict), this.#since(startedAt));
     } catch (error) {
-      if (signal.aborted || this.#stopping.signal.aborted) return;
+      if (this.#cutShort) return;
       metrics.reconciled(this.name, this.#fail(key, error), this.#since(startedAt));
     } finally {
+      this.#underWay.delete(pass);
       cancel();
     }
+  }
+
+  /** Ends the passes under way, and every later one at its start. */
+  #cutAll(reason: unknown): void {
+    this.#cutShort ??= { reason };
+    for (const pass of this.#underWay) pass.abort(reason);
   }
 
   #since(startedAt: number): number {
