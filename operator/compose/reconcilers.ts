@@ -42,6 +42,8 @@ export interface Reconcilers {
 
 /** Tokens worked on at a time: enough to keep an API server of many cores busy, few enough for one of two. */
 const TOKENS_AT_A_TIME = 32;
+/** Of those, Tokens that are due by their time or were there at the start: half, so that one that somebody has just made does not wait for its writes behind twice as many. */
+const LOW_AT_A_TIME = 16;
 /** Clients whose Secrets and issuers are looked at at a time; an issuer may take its 5 s. */
 const CREDENTIALS_AT_A_TIME = 4;
 
@@ -65,6 +67,7 @@ const wireTokens = (config: Config, parts: ReconcilerParts): Wired => {
     ...parts,
     name: 'Token',
     concurrency: TOKENS_AT_A_TIME,
+    lowAtATime: LOW_AT_A_TIME,
     reconcile: byGoodClock(parts, (key, signal) => reconciler.reconcile(key, signal)),
     seed: () => caches.tokens.keys(),
   });

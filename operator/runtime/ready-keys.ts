@@ -3,7 +3,8 @@ import { Fifo } from './fifo.ts';
 /** How urgent a key is: somebody waits (`high`), the usual, or it can wait (`low`: resyncs, first lists). */
 export type Priority = 'high' | 'normal' | 'low';
 
-interface Ticket {
+/** A key that is due. */
+export interface Ticket {
   readonly key: string;
   readonly priority: Priority;
   readonly since: number;
@@ -44,10 +45,11 @@ export class ReadyKeys {
     if (lane.size > 2 * this.#tickets.size + 64) lane.keep((item) => this.#isLive(item));
   }
 
-  /** The next key, or undefined where none is due. */
-  take(): { readonly key: string; readonly since: number } | undefined {
+  /** The next key, or undefined where none is due; without `mayLow` none of low priority. */
+  take(mayLow = true): Ticket | undefined {
     if (this.#tickets.size === 0) return undefined;
     for (const priority of orderOf(this.#turn++)) {
+      if (priority === 'low' && !mayLow) continue;
       const lane = this.#lanes[priority];
       for (let ticket = lane.shift(); ticket; ticket = lane.shift()) {
         if (!this.#isLive(ticket)) continue;

@@ -13,6 +13,8 @@ export interface WorkQueueOptions {
   readonly metrics: Pick<Metrics, 'queueDepth' | 'queueWaited'>;
   /** Of {@link WorkQueue.retry}; 50 ms to 5 min unless given. */
   readonly backoff?: BackoffBounds;
+  /** Most keys of low priority that workers have at a time; as many as there are workers unless given. */
+  readonly lowAtATime?: number;
 }
 
 const BACKOFF: BackoffBounds = { baseMs: 50, capMs: 300_000 };
@@ -29,7 +31,9 @@ export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #ready = new ReadyKeys();
   readonly #delayed = new DelayedKeys();
-  readonly #processing = new Set<string>();
+  /** What workers have, and how urgent it was. */
+  readonly #processing = new Map<string, Priority>();
+  #lowUnderWay = 0;
   /** Added while processing: when, and how urgent. */
   readonly #dirty = new Map<string, Priority>();
   readonly #failures = new Map<string, number>();
@@ -123,11 +127,14 @@ export class WorkQueue {
 
   /** The worker no longer has the key. */
   done(key: string): void {
+    if (this.#processing.get(key) === 'low') this.#lowUnderWay -= 1;
     this.#processing.delete(key);
     const priority = this.#dirty.get(key);
     this.#dirty.delete(key);
-    if (priority !== undefined && this.#state === 'open')
-      this.#makeReady(key, priority, this.#options.clock.now());
+    if (this.#state === 'open') {
+      if (priority !== undefined) this.#ready.add(key, priority, this.#options.clock.now());
+      this.#serve();
+    }
     if (this.#processing.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
@@ -158,17 +165,26 @@ export class WorkQueue {
 
   #makeReady(key: string, priority: Priority, since: number): void {
     this.#ready.add(key, priority, since);
-    const [waiter] = this.#waiters;
-    if (waiter) waiter(this.#take());
-    else this.#options.metrics.queueDepth(this.#options.name, this.#ready.size);
+    this.#serve();
+  }
+
+  /** Gives those that wait what they may have. */
+  #serve(): void {
+    for (const waiter of this.#waiters) {
+      const key = this.#take();
+      if (key === undefined) break;
+      waiter(key);
+    }
+    this.#options.metrics.queueDepth(this.#options.name, this.#ready.size);
   }
 
   #take(): string | undefined {
-    const taken = this.#ready.take();
+    const { clock, metrics, name, lowAtATime = Number.POSITIVE_INFINITY } = this.#options;
+    const taken = this.#ready.take(this.#lowUnderWay < lowAtATime);
     if (!taken) return undefined;
-    const { key, since } = taken;
-    const { clock, metrics, name } = this.#options;
-    this.#processing.add(key);
+    const { key, since, priority } = taken;
+    this.#processing.set(key, priority);
+    if (priority === 'low') this.#lowUnderWay += 1;
     this.#delayed.delete(key);
     metrics.queueWaited(name, Math.max(0, clock.now() - since) / 1000);
     metrics.queueDepth(name, this.#ready.size);
