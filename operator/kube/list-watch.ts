@@ -1,16 +1,14 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
-import type { IssuedToken } from '../api/issued-token.ts';
 import type { KubeObject } from '../api/meta.ts';
-import type { TokenBatch } from '../api/token-batch.ts';
-import { type BatchRecord, batchRecordOf } from '../domain/batch-record.ts';
-import { type IssuedRecord, issuedRecordOf } from '../domain/issued-record.ts';
+import { batchRecordOf } from '../domain/batch-record.ts';
+import { issuedRecordOf } from '../domain/issued-record.ts';
 import type { ResourceType } from '../ports/kube.ts';
 import type { SecretMeta } from '../ports/secrets.ts';
 import type { ListOptions, ListPage, ListWatch, WatchOptions } from '../ports/watch.ts';
 import type { KubeClient } from './client.ts';
 import { withoutManagedFields } from './resource-client.ts';
 import { collectionPath } from './resource-path.ts';
-import { apiVersionOf, ISSUED_TOKENS, NAMESPACES, SECRETS, TOKEN_BATCHES } from './resource-types.ts';
+import { apiVersionOf, ISSUED_TOKENS, SECRETS, TOKEN_BATCHES } from './resource-types.ts';
 import { buildSecretMeta } from './secret-meta.ts';
 import { readWatchEvents } from './watch-events.ts';
 
@@ -46,29 +44,19 @@ export const listWatchObjects = <T extends KubeObject>(
 export const listWatchSecretMeta = (client: KubeClient, selection: Selection = {}): ListWatch<SecretMeta> =>
   createListWatch(client, { ...selection, type: SECRETS, metadataOnly: true, decode: buildSecretMeta });
 
+/** What is kept of the objects of one type, instead of them. */
+const listWatchDecoded =
+  <O extends KubeObject, T>(type: ResourceType, decodeOne: (object: O) => T) =>
+  (client: KubeClient, selection: Selection = {}): ListWatch<T> => {
+    const decode = (object: KubeObject): T => decodeOne(object as O);
+    return createListWatch(client, { ...selection, type, metadataOnly: false, decode });
+  };
+
 /** The records in IssuedTokens. */
-export const listWatchIssuedRecords = (
-  client: KubeClient,
-  selection: Selection = {},
-): ListWatch<IssuedRecord> =>
-  createListWatch(client, {
-    ...selection,
-    type: ISSUED_TOKENS,
-    metadataOnly: false,
-    decode: (object) => issuedRecordOf(object as IssuedToken),
-  });
+export const listWatchIssuedRecords = listWatchDecoded(ISSUED_TOKENS, issuedRecordOf);
 
 /** The records in TokenBatches. */
-export const listWatchTokenBatches = (
-  client: KubeClient,
-  selection: Selection = {},
-): ListWatch<BatchRecord> =>
-  createListWatch(client, {
-    ...selection,
-    type: TOKEN_BATCHES,
-    metadataOnly: false,
-    decode: (object) => batchRecordOf(object as TokenBatch),
-  });
+export const listWatchTokenBatches = listWatchDecoded(TOKEN_BATCHES, batchRecordOf);
 
 /** Metadata of any type: what label selectors are matched against. */
 export const listWatchMetadata = (
@@ -139,7 +127,7 @@ const createListWatch = <T>(client: KubeClient, source: Source<T>): ListWatch<T>
   const watch = (options: WatchOptions) =>
     openWatch(client, { path, selectors, metadataOnly, decode }, options);
   const nudge = async (signal: AbortSignal): Promise<void> => {
-    const found = collectionPath(type, type === NAMESPACES ? undefined : (namespace ?? ANY_NAMESPACE));
+    const found = collectionPath(type, type.namespaced ? (namespace ?? ANY_NAMESPACE) : undefined);
     // Over the watches' connection: where there are several API servers, each has a cache of its own.
     const nobody = { path: found, selectors: NOBODY, metadataOnly: true, decode: () => undefined };
     const now = { resourceVersion: '', initialEvents: true, timeoutSeconds: NUDGE_SECONDS };

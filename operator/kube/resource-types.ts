@@ -6,8 +6,15 @@ const own = (plural: string, kind: string): ResourceType => ({
   version: VERSION,
   plural,
   kind,
+  namespaced: true,
 });
-const core = (plural: string, kind: string): ResourceType => ({ group: '', version: 'v1', plural, kind });
+const core = (plural: string, kind: string): ResourceType => ({
+  group: '',
+  version: 'v1',
+  plural,
+  kind,
+  namespaced: true,
+});
 
 /** Declared tokens (contract §2.1). */
 export const TOKENS = own('tokens', 'Token');
@@ -21,19 +28,20 @@ export const OAUTH_CLIENTS = own('oauthclients', 'OAuthClient');
 export const SIGNING_KEYS = own('signingkeys', 'SigningKey');
 export const SECRETS = core('secrets', 'Secret');
 export const CONFIG_MAPS = core('configmaps', 'ConfigMap');
-/** Cluster-scoped: its keys are names alone. */
-export const NAMESPACES = core('namespaces', 'Namespace');
+export const NAMESPACES: ResourceType = { ...core('namespaces', 'Namespace'), namespaced: false };
 export const EVENTS: ResourceType = {
   group: 'events.k8s.io',
   version: 'v1',
   plural: 'events',
   kind: 'Event',
+  namespaced: true,
 };
 export const LEASES: ResourceType = {
   group: 'coordination.k8s.io',
   version: 'v1',
   plural: 'leases',
   kind: 'Lease',
+  namespaced: true,
 };
 
 /** `apiVersion` of a type's objects. */

@@ -7,6 +7,8 @@ export interface ResourceType {
   readonly version: string;
   readonly plural: string;
   readonly kind: string;
+  /** False for a cluster-scoped type, whose objects are keyed by their names alone. */
+  readonly namespaced: boolean;
 }
 
 export interface CallOptions {

@@ -1,7 +1,6 @@
 import { keyOf } from '../api/meta.ts';
 import type { HandedOut } from '../domain/handed-out.ts';
 import type { CollectionSettings, CollectReason, RecordClient, RecordPlan } from '../domain/record-plan.ts';
-import type { TokenRecord } from '../domain/token-record.ts';
 import type { WritableCache } from '../ports/cache.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DecodedClient } from '../ports/decoded-client.ts';
@@ -46,10 +45,6 @@ const fieldsOf = ({ client, metadata }: HandedOut) => ({
   name: metadata.name,
   client,
 });
-
-const kidsOf = (records: Iterable<TokenRecord>): string[] => [
-  ...new Set([...records].map(({ keyID }) => keyID)),
-];
 
 /**
  * Keeps the records of handed-out tokens of one kind (contract §2.2, §2.3): writes down revocations, collects what is past its
@@ -107,7 +102,7 @@ export class HandedOutReconciler<T extends HandedOut> {
       if (isNotFound(error)) return;
       throw error;
     }
-    this.#log.info('blacklisted', { ...fieldsOf(record), cause, kids: kidsOf(kind.records(record)) });
+    this.#log.info('blacklisted', { ...fieldsOf(record), cause, kids: [...new Set(kind.kids(record))] });
   }
 
   async #collect(record: T, why: CollectReason, signal: AbortSignal): Promise<void> {
