@@ -1,5 +1,6 @@
 import { Token } from '../../operator/grpc/generated/m2moauthserver/pb/service.ts';
 import { type GrpcClient, grpcClient } from '../support/grpc.ts';
+import type { StoredObject } from './api-server.ts';
 import { startBareServer } from './bare-server.ts';
 
 /** A bare grpc-js server in a process of its own. */
@@ -24,6 +25,10 @@ const connectBare = async (program: string, input?: unknown): Promise<BareGrpc> 
 
 /** Starts one whose CreateToken signs and records nothing. */
 export const startBareUnary = (): Promise<BareGrpc> => connectBare('bare-unary.ts');
+
+/** Starts one whose CreateToken signs and creates a copy of an object. */
+export const startBareRecording = (kubeconfigPath: string, sample: StoredObject): Promise<BareGrpc> =>
+  connectBare('bare-unary.ts', { kubeconfigPath, sample });
 
 /** Starts one that gives these messages to whoever calls GetTokens. */
 export const startBareStream = async (messages: readonly Token[]): Promise<BareGrpc> => {

@@ -6,11 +6,31 @@ import {
   type CreateTokenResponse,
   M2MOAuthServiceService,
 } from '../../operator/grpc/generated/m2moauthserver/pb/service.ts';
+import { connectApiServer, type StoredObject } from './api-server.ts';
+import { createCopy } from './copies.ts';
 
 /**
- * A process of its own: the least that a grpc-js server can do to answer CreateToken with a JWT that nobody records, for a client
- * that it does not look at. It signs as the operator does, and prints its port.
+ * A process of its own: the least that a grpc-js server can do to answer CreateToken with a JWT, for a client that it does not
+ * look at. It signs as the operator does, and prints its port. Where stdin gives it an object, as JSON, it makes a copy of that for
+ * each call before it answers, over a bare undici pool; else nobody records the JWT.
  */
+
+/** What stdin says. */
+interface Recording {
+  readonly kubeconfigPath: string;
+  readonly sample: StoredObject;
+}
+
+const read = async (): Promise<Recording | undefined> => {
+  const text = (await process.stdin.toArray()).join('');
+  return text === '' ? undefined : (JSON.parse(text) as Recording);
+};
+
+const recording = await read();
+const apiServer = recording && connectApiServer(recording.kubeconfigPath);
+const record = async (): Promise<void> => {
+  if (recording && apiServer) await createCopy(apiServer, recording.sample);
+};
 
 const keyPairs = joseKeyPairs();
 const signer = await keyPairs.signer(await keyPairs.generate('ES256'));
@@ -32,7 +52,7 @@ const createToken = async ({
     client_id: clientId,
     scope: scope.join(' '),
   };
-  const accessToken = await signer.sign({ typ: 'at+jwt', claims });
+  const [accessToken] = await Promise.all([signer.sign({ typ: 'at+jwt', claims }), record()]);
   return { accessToken, tokenType: 'Bearer', expiresIn: BigInt(LIFETIME_SECONDS), scope };
 };
 

@@ -61,7 +61,7 @@ interface Collected {
   readonly objects: number;
   readonly bare: number[];
   readonly own: number;
-  /** While most were there, and while few were left. */
+  /** While most were there, and while few were left; not while the operator warmed up. */
   readonly ends: { readonly first: number; readonly last: number };
   /** Milliseconds to Ready of Tokens that were made meanwhile, and of Tokens that were made when all was done. */
   readonly fresh: readonly number[];
@@ -151,7 +151,7 @@ export const collectFigures = (rounds: CollectRounds): Figure[] =>
       },
       growthFigure({
         scenario: `collection of ${count} ${name}: time each while most were there, over that of the last`,
-        measured: `${ends.first.toFixed(0)} objects/s of the first tenth`,
+        measured: `${ends.first.toFixed(0)} objects/s of the second tenth`,
         limit: `${ends.last.toFixed(0)} objects/s of the last tenth`,
         ratio: ends.last / ends.first,
       }),

@@ -40,12 +40,14 @@ const runOf = async (side: Side, calls: number): Promise<Run> => {
   return { ...round, cpuMs: (((await side.cpuSeconds()) - before) * 1000) / calls };
 };
 
-/** One run of each side; both figures on stderr. */
-export const compare = async (into: Comparison, { name, calls, limit, door }: Contest): Promise<void> => {
-  const [first, second] = [await runOf(limit, calls), await runOf(door, calls)];
-  into.limit.push(first);
-  into.door.push(second);
-  note(`${name}: limit ${first.perSecond.toFixed(0)}/s, door ${second.perSecond.toFixed(0)}/s`);
+const SIDES = ['limit', 'door'] as const;
+
+/** One run of each side, the other one first each time: whoever comes later meets what the first left behind. Both figures on stderr. */
+export const compare = async (into: Comparison, contest: Contest): Promise<void> => {
+  const order = into.door.length % 2 === 0 ? SIDES : SIDES.toReversed();
+  for (const side of order) into[side].push(await runOf(contest[side], contest.calls));
+  const texts = SIDES.map((side) => `${side} ${into[side].at(-1)?.perSecond.toFixed(0)}/s`);
+  note(`${contest.name}: ${texts.join(', ')}`);
 };
 
 const rates = (runs: readonly Run[]): number[] => runs.map(({ perSecond }) => perSecond);

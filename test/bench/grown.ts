@@ -8,7 +8,7 @@ import { REQUEST } from './handed-out.ts';
 import { connectHttp, type HttpClient } from './http-client.ts';
 import { timedCalls } from './latency.ts';
 import { makeOwner, type Owner, RECORDINGS, type Recording } from './owner.ts';
-import { askingSide, cpuSecondsOf, handOut, QUESTION_NAMES, QUESTIONS } from './questions.ts';
+import { askInTurn, cpuSecondsOf, handOut, QUESTION_NAMES, QUESTIONS } from './questions.ts';
 import { ISSUED_TOKENS, TOKEN_BATCHES } from './records.ts';
 import type { Figure } from './report.ts';
 import { QUICK, ROUNDS } from './scale.ts';
@@ -99,8 +99,7 @@ const asking = (jwts: readonly string[]): Task[] =>
       target: READ_TARGET,
       calls: ASKS,
       laps: ROUNDS * 3,
-      sideOf: ({ operator, http }) =>
-        askingSide({ client: http, cpuSeconds: cpuSecondsOf(operator) }, requests, ASKS),
+      sideOf: ({ http }) => askInTurn(http, requests, ASKS),
     };
   });
 

@@ -7,7 +7,7 @@ import { openDoor, operatorCreates } from './handed-out.ts';
 import { connectHttp, type HttpAsk, type HttpClient } from './http-client.ts';
 import { type CallRound, timedCalls } from './latency.ts';
 import {
-  askingSide,
+  askInTurn,
   BASE,
   BASIC,
   cpuSecondsOf,
@@ -72,14 +72,14 @@ const measureAsked = async (doors: Doors, rounds: HttpRounds): Promise<void> => 
   const samples = QUESTION_NAMES.map((name) => QUESTIONS[name](jwts[0] ?? ''));
   const bare = await startBareRoutes(doors.http, samples);
   try {
-    const door = { client: doors.http, cpuSeconds: cpuSecondsOf(doors.operator) };
+    const cpuSeconds = cpuSecondsOf(doors.operator);
     for (const name of QUESTION_NAMES) {
       const requests = jwts.map(QUESTIONS[name]);
       const contest = {
         name,
         calls: ASKS,
-        limit: askingSide(bare, requests, ASKS),
-        door: askingSide(door, requests, ASKS),
+        limit: { ...askInTurn(bare.client, requests, ASKS), cpuSeconds: bare.cpuSeconds },
+        door: { ...askInTurn(doors.http, requests, ASKS), cpuSeconds },
       };
       await compare(noRuns(), contest);
       for (let lap = 1; lap <= LAPS; lap += 1) await compare(rounds[name], contest);

@@ -4,7 +4,8 @@ import { applyObjects } from '../support/apply.ts';
 import { eventually } from '../support/eventually.ts';
 import type { GrpcClient } from '../support/grpc.ts';
 import { type StoredObject, timedLoop } from './api-server.ts';
-import { createCopy, REQUEST } from './handed-out.ts';
+import { createCopy } from './copies.ts';
+import { REQUEST } from './handed-out.ts';
 import { fillBatches, ISSUED_TOKENS } from './records.ts';
 import { CLIENT, isReady, SYSTEM, type World } from './world.ts';
 
@@ -71,7 +72,7 @@ export const makeOwner = async (
     const sample = await world.server.get(`${ISSUED_TOKENS}/${decodeJwt(jwt).jti}`);
     const objects: StoredObject[] = new Array(count);
     await timedLoop(count, async (at) => {
-      objects[at] = await createCopy(world, sample);
+      objects[at] = await createCopy(world.server, sample);
     });
     return objects;
   };

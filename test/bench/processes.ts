@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Cluster } from '../cluster/cluster.ts';
 
 /** Kernel ticks of a second, which Linux fixes for user space. */
@@ -16,6 +17,25 @@ export const storageCpuSeconds = async (cluster: Cluster): Promise<number> => {
   const { apiserver, etcd } = await cluster.pids();
   if (apiserver === undefined || etcd === undefined) throw new Error('the control plane is not running');
   return (await cpuSecondsOf(apiserver)) + (await cpuSecondsOf(etcd));
+};
+
+const LOOK_MS = 100;
+/** Of such a look, on one core. */
+const AT_REST = 0.2;
+const MOST_LOOKS = 50;
+
+/**
+ * Waits until API server and etcd have done with what came before, so that nobody is measured with it: five seconds at most, since
+ * they are never wholly still.
+ */
+export const storageAtRest = async (cluster: Cluster): Promise<void> => {
+  let before = await storageCpuSeconds(cluster);
+  for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
+    await pause(LOOK_MS);
+    const now = await storageCpuSeconds(cluster);
+    if ((now - before) * 1000 <= AT_REST * LOOK_MS) return;
+    before = now;
+  }
 };
 
 const statusMiB = async (pid: number, field: 'VmRSS' | 'VmHWM'): Promise<number> => {

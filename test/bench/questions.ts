@@ -46,16 +46,15 @@ export const handOut = async (grpc: GrpcClient, count: number): Promise<string[]
 export const cpuSecondsOf = (operator: OperatorProcess) => (): Promise<number> =>
   operator.metric('process_cpu_seconds_total');
 
-/** Calls of one run that ask in turn about each of some tokens. */
-export const askingSide = (
-  server: { readonly client: HttpClient; cpuSeconds(): Promise<number> },
+/** A run's calls, which ask in turn about each of some tokens. */
+export const askInTurn = (
+  client: HttpClient,
   requests: readonly HttpAsk[],
   calls: number,
-): Side => ({
-  cpuSeconds: server.cpuSeconds,
+): Pick<Side, 'run'> => ({
   run: () =>
     timedCalls({ count: calls, inFlight: IN_FLIGHT }, async (at) => {
       const request = requests[at % requests.length];
-      if (request) await server.client.ask(request);
+      if (request) await client.ask(request);
     }),
 });

@@ -10,8 +10,9 @@ export interface Figure {
   readonly measured: string;
   readonly limit: string;
   readonly ratio?: number;
-  readonly target: string;
-  readonly pass: boolean;
+  /** Absent where the row says where the figure before it comes from; so is `pass`. */
+  readonly target?: string;
+  readonly pass?: boolean;
 }
 
 export const median = (values: readonly number[]): number => {
@@ -59,14 +60,19 @@ export interface Machine {
   readonly node: string;
 }
 
+const verdictOf = (pass: boolean | undefined): string => {
+  if (pass === undefined) return '';
+  return pass ? 'PASS' : 'SHORT';
+};
+
 /** The table that a run ends with. */
 export const toMarkdown = (figures: readonly Figure[]): string =>
   [
     '| scenario | measured | limit in the same run | ratio | target | |',
     '| --- | --- | --- | --- | --- | --- |',
     ...figures.map(
-      ({ scenario, measured, limit, ratio, target, pass }) =>
-        `| ${scenario} | ${measured} | ${limit} | ${ratio === undefined ? '' : ratio.toFixed(2)} | ${target} | ${pass ? 'PASS' : 'SHORT'} |`,
+      ({ scenario, measured, limit, ratio, target = '', pass }) =>
+        `| ${scenario} | ${measured} | ${limit} | ${ratio === undefined ? '' : ratio.toFixed(2)} | ${target} | ${verdictOf(pass)} |`,
     ),
   ].join('\n');
 

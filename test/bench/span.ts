@@ -3,7 +3,7 @@ export interface Span {
   readonly count: number;
   /** Happenings a second after the first one; NaN before the second. */
   readonly perSecond: number;
-  /** Happenings a second among the first `share` of them, and among the last. */
+  /** Happenings a second among the first `share` of them, after as many for whoever made them to warm up, and among the last. */
   atBothEnds(share: number): { readonly first: number; readonly last: number };
   /** Takes note of one more, now. */
   mark(): void;
@@ -23,7 +23,7 @@ export const newSpan = (): Span => {
     },
     atBothEnds: (share) => {
       const part = Math.floor((at.length - 1) * share);
-      return { first: rate(0, part), last: rate(at.length - 1 - part, at.length - 1) };
+      return { first: rate(part, 2 * part), last: rate(at.length - 1 - part, at.length - 1) };
     },
     mark: () => {
       at.push(performance.now());
