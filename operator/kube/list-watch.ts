@@ -46,11 +46,14 @@ export const listWatchSecretMeta = (client: KubeClient, selection: Selection = {
 
 /** What is kept of the objects of one type, instead of them. */
 const listWatchDecoded =
-  <O extends KubeObject, T>(type: ResourceType, decodeOne: (object: O) => T) =>
-  (client: KubeClient, selection: Selection = {}): ListWatch<T> => {
-    const decode = (object: KubeObject): T => decodeOne(object as O);
-    return createListWatch(client, { ...selection, type, metadataOnly: false, decode });
-  };
+  <O extends KubeObject, T>(type: ResourceType, decode: (object: O) => T) =>
+  (client: KubeClient, selection: Selection = {}): ListWatch<T> =>
+    createListWatch(client, {
+      ...selection,
+      type,
+      metadataOnly: false,
+      decode: decode as (object: KubeObject) => T,
+    });
 
 /** The records in IssuedTokens. */
 export const listWatchIssuedRecords = listWatchDecoded(ISSUED_TOKENS, issuedRecordOf);

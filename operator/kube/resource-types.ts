@@ -1,20 +1,11 @@
 import { GROUP, VERSION } from '../api/meta.ts';
 import type { ResourceType } from '../ports/kube.ts';
 
-const own = (plural: string, kind: string): ResourceType => ({
-  group: GROUP,
-  version: VERSION,
-  plural,
-  kind,
-  namespaced: true,
-});
-const core = (plural: string, kind: string): ResourceType => ({
-  group: '',
-  version: 'v1',
-  plural,
-  kind,
-  namespaced: true,
-});
+const namespacedIn =
+  (group: string, version: string) =>
+  (plural: string, kind: string): ResourceType => ({ group, version, plural, kind, namespaced: true });
+const own = namespacedIn(GROUP, VERSION);
+const core = namespacedIn('', 'v1');
 
 /** Declared tokens (contract §2.1). */
 export const TOKENS = own('tokens', 'Token');
@@ -29,20 +20,8 @@ export const SIGNING_KEYS = own('signingkeys', 'SigningKey');
 export const SECRETS = core('secrets', 'Secret');
 export const CONFIG_MAPS = core('configmaps', 'ConfigMap');
 export const NAMESPACES: ResourceType = { ...core('namespaces', 'Namespace'), namespaced: false };
-export const EVENTS: ResourceType = {
-  group: 'events.k8s.io',
-  version: 'v1',
-  plural: 'events',
-  kind: 'Event',
-  namespaced: true,
-};
-export const LEASES: ResourceType = {
-  group: 'coordination.k8s.io',
-  version: 'v1',
-  plural: 'leases',
-  kind: 'Lease',
-  namespaced: true,
-};
+export const EVENTS = namespacedIn('events.k8s.io', 'v1')('events', 'Event');
+export const LEASES = namespacedIn('coordination.k8s.io', 'v1')('leases', 'Lease');
 
 /** `apiVersion` of a type's objects. */
 export const apiVersionOf = ({ group, version }: ResourceType): string =>

@@ -19,12 +19,9 @@ export const nudgeWhenSilent = ({ clock, silentMs, lastProgress, nudge, signal }
   };
   const look = (): void => {
     const left = lastProgress() + silentMs - clock.now();
+    const again = (): void => arm(silentMs);
     if (left > 0) arm(left);
-    else
-      nudge().then(
-        () => arm(silentMs),
-        () => arm(silentMs),
-      );
+    else nudge().then(again, again);
   };
   signal.addEventListener('abort', () => cancel(), { once: true });
   arm(silentMs);

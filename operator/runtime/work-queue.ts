@@ -132,8 +132,8 @@ export class WorkQueue {
     const priority = this.#dirty.get(key);
     this.#dirty.delete(key);
     if (this.#state === 'open') {
-      if (priority !== undefined) this.#ready.add(key, priority, this.#options.clock.now());
-      this.#serve();
+      if (priority !== undefined) this.#makeReady(key, priority, this.#options.clock.now());
+      else this.#serve();
     }
     if (this.#processing.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
@@ -166,6 +166,7 @@ export class WorkQueue {
   #makeReady(key: string, priority: Priority, since: number): void {
     this.#ready.add(key, priority, since);
     this.#serve();
+    this.#options.metrics.queueDepth(this.#options.name, this.#ready.size);
   }
 
   /** Gives those that wait what they may have. */
@@ -175,7 +176,6 @@ export class WorkQueue {
       if (key === undefined) break;
       waiter(key);
     }
-    this.#options.metrics.queueDepth(this.#options.name, this.#ready.size);
   }
 
   #take(): string | undefined {
