@@ -26,11 +26,13 @@ const read = async (): Promise<Recording | undefined> => {
   return text === '' ? undefined : (JSON.parse(text) as Recording);
 };
 
-const recording = await read();
-const apiServer = recording && connectApiServer(recording.kubeconfigPath);
-const record = async (): Promise<void> => {
-  if (recording && apiServer) await createCopy(apiServer, recording.sample);
+const recorderOf = ({ kubeconfigPath, sample }: Recording): (() => Promise<unknown>) => {
+  const apiServer = connectApiServer(kubeconfigPath);
+  return () => createCopy(apiServer, sample);
 };
+
+const recording = await read();
+const record = recording ? recorderOf(recording) : async () => undefined;
 
 const keyPairs = joseKeyPairs();
 const signer = await keyPairs.signer(await keyPairs.generate('ES256'));

@@ -2,12 +2,12 @@ import type { GrpcClient } from '../support/grpc.ts';
 import { IN_FLIGHT } from './api-server.ts';
 import { startBareUnary } from './bare-grpc.ts';
 import { openDoor, REQUEST } from './handed-out.ts';
-import { type CallRound, latencyText, timedCalls } from './latency.ts';
+import { type CallRound, latencyText, ratesOf, timedCalls } from './latency.ts';
 import { registerClient } from './owner.ts';
 import type { Plot } from './plots.ts';
 import { cpuSecondsOf, storageAtRest, storageCpuSeconds } from './processes.ts';
 import { ISSUED_TOKENS, TOKEN_BATCHES } from './records.ts';
-import { type Figure, median, spread } from './report.ts';
+import { type Figure, median, medianRatio, spread } from './report.ts';
 import { note, QUICK, ROUNDS } from './scale.ts';
 import type { World } from './world.ts';
 
@@ -108,13 +108,12 @@ export const measureBatched = async (world: World): Promise<BatchedRounds> => {
   return { byLevel, stored };
 };
 
-const rates = (runs: readonly Run[]): number[] => runs.map(({ perSecond }) => perSecond);
 const textOf = (runs: readonly Run[]): string => {
   const [server, storage] = [
     median(runs.map((one) => one.serverMs)),
     median(runs.map((one) => one.storageMs)),
   ];
-  return `${spread(rates(runs), 'tokens/s')}, ${latencyText(runs)}, CPU a token ${server.toFixed(2)} ms, of API server and etcd ${storage.toFixed(2)} ms`;
+  return `${spread(ratesOf(runs), 'tokens/s')}, ${latencyText(runs)}, CPU a token ${server.toFixed(2)} ms, of API server and etcd ${storage.toFixed(2)} ms`;
 };
 
 const compared = (
@@ -123,7 +122,7 @@ const compared = (
   [limit, limitName]: readonly [readonly Run[], string],
   target: number,
 ): Figure => {
-  const ratio = median(rates(own).map((rate, at) => rate / (rates(limit)[at] ?? Number.NaN)));
+  const ratio = medianRatio(ratesOf(own), ratesOf(limit));
   return {
     scenario,
     measured: `${ownName}: ${textOf(own)}`,

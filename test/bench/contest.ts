@@ -1,5 +1,5 @@
-import { type CallRound, latencyText } from './latency.ts';
-import { type Figure, median, spread } from './report.ts';
+import { type CallRound, latencyText, ratesOf } from './latency.ts';
+import { type Figure, median, medianRatio, spread } from './report.ts';
 import { note } from './scale.ts';
 
 /** One of the two that are compared. */
@@ -50,11 +50,9 @@ export const compare = async (into: Comparison, contest: Contest): Promise<void>
   note(`${contest.name}: ${texts.join(', ')}`);
 };
 
-const rates = (runs: readonly Run[]): number[] => runs.map(({ perSecond }) => perSecond);
-
 const textOf = (runs: readonly Run[]): string => {
   const cpuMs = median(runs.map((run) => run.cpuMs));
-  return `${spread(rates(runs), 'calls/s')}, ${latencyText(runs)}, ${cpuMs.toFixed(3)} ms CPU each`;
+  return `${spread(ratesOf(runs), 'calls/s')}, ${latencyText(runs)}, ${cpuMs.toFixed(3)} ms CPU each`;
 };
 
 /** What a comparison says in the table; the ratio is the median of those of neighbours. */
@@ -62,7 +60,7 @@ export const contestFigure = (
   { limit, door }: Comparison,
   text: { readonly scenario: string; readonly limit: string; readonly target: number },
 ): Figure => {
-  const ratio = median(rates(door).map((rate, at) => rate / (rates(limit)[at] ?? Number.NaN)));
+  const ratio = medianRatio(ratesOf(door), ratesOf(limit));
   return {
     scenario: text.scenario,
     measured: textOf(door),

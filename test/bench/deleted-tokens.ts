@@ -7,7 +7,7 @@ import { openDoor } from './handed-out.ts';
 import { timedCalls } from './latency.ts';
 import { makeOwner, type Owner, type Recording } from './owner.ts';
 import { ISSUED_TOKENS, TOKEN_BATCHES } from './records.ts';
-import { type Figure, median, spread } from './report.ts';
+import { type Figure, medianRatio, spread } from './report.ts';
 import { note, QUICK } from './scale.ts';
 import type { World } from './world.ts';
 
@@ -124,7 +124,7 @@ const compared = (
   [own, limit]: readonly [readonly number[], readonly number[]],
   text: { readonly scenario: string; readonly limit: string; readonly unit: string; readonly target: number },
 ): Figure => {
-  const ratio = median(own.map((rate, at) => rate / (limit[at] ?? Number.NaN)));
+  const ratio = medianRatio(own, limit);
   return {
     scenario: text.scenario,
     measured: spread(own, 'tokens/s'),

@@ -4,10 +4,10 @@ import type { OperatorProcess } from '../support/operator-process.ts';
 import { IN_FLIGHT, type StoredObject } from './api-server.ts';
 import { startBareRecording } from './bare-grpc.ts';
 import { createCopy } from './copies.ts';
-import { type CallRound, latencyText, timedCalls } from './latency.ts';
+import { type CallRound, latencyText, ratesOf, timedCalls } from './latency.ts';
 import { cpuSecondsOf, storageAtRest } from './processes.ts';
 import { ISSUED_TOKENS } from './records.ts';
-import { type Figure, median, spread } from './report.ts';
+import { type Figure, median, medianRatio, spread } from './report.ts';
 import { note, QUICK, ROUNDS } from './scale.ts';
 import { AUDIENCE, CLIENT_SECRET, type World } from './world.ts';
 
@@ -110,22 +110,16 @@ export const measureHandedOut = async (world: World): Promise<HandedOutRounds> =
   return rounds;
 };
 
-const ratesOf = (rounds: readonly CallRound[]): number[] => rounds.map(({ perSecond }) => perSecond);
-
-/** The median of the rates' ratios, round by round. */
-const ratioOf = (own: readonly CallRound[], limit: readonly CallRound[]): number =>
-  median(ratesOf(own).map((rate, at) => rate / (ratesOf(limit)[at] ?? Number.NaN)));
-
 /** What it says in the table. */
 export const handedOutFigures = ({ bare, unary, door }: HandedOutRounds): Figure[] => {
-  const p99 = (rounds: readonly CallRound[]): number => median(rounds.map(({ p99Ms }) => p99Ms));
+  const p99sOf = (rounds: readonly CallRound[]): number[] => rounds.map(({ p99Ms }) => p99Ms);
   const cpuOf = (rounds: readonly ServedRound[]): number[] => rounds.map(({ cpuMs }) => cpuMs);
-  const slower = median(door.map(({ p99Ms }, at) => p99Ms / (bare[at]?.p99Ms ?? Number.NaN)));
+  const slower = medianRatio(p99sOf(door), p99sOf(bare));
   const scenario = `CreateToken PerToken, ${IN_FLIGHT} in flight`;
   const limit = 'bare undici loop, the same objects';
   const unaryName = 'a bare grpc-js unary that signs and creates the same objects';
   const measured = `${spread(ratesOf(door), 'tokens/s')}, ${latencyText(door)}`;
-  const ratio = ratioOf(door, bare);
+  const ratio = medianRatio(ratesOf(door), ratesOf(bare));
   return [
     {
       scenario,
@@ -138,13 +132,13 @@ export const handedOutFigures = ({ bare, unary, door }: HandedOutRounds): Figure
     {
       scenario: `${scenario}, beside ${unaryName}`,
       measured,
-      limit: `${spread(ratesOf(unary), 'tokens/s')}, ${latencyText(unary)}; itself ${ratioOf(unary, bare).toFixed(2)} of the bare loop`,
-      ratio: ratioOf(door, unary),
+      limit: `${spread(ratesOf(unary), 'tokens/s')}, ${latencyText(unary)}; itself ${medianRatio(ratesOf(unary), ratesOf(bare)).toFixed(2)} of the bare loop`,
+      ratio: medianRatio(ratesOf(door), ratesOf(unary)),
     },
     {
       scenario: `${scenario}: p99`,
-      measured: `${p99(door).toFixed(0)} ms`,
-      limit: `${limit}: ${p99(bare).toFixed(0)} ms`,
+      measured: `${median(p99sOf(door)).toFixed(0)} ms`,
+      limit: `${limit}: ${median(p99sOf(bare)).toFixed(0)} ms`,
       ratio: slower,
       target: `≤ ${P99_TARGET}`,
       pass: slower <= P99_TARGET,

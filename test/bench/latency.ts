@@ -7,6 +7,9 @@ export interface CallRound {
   readonly p99Ms: number;
 }
 
+/** Of each round. */
+export const ratesOf = (rounds: readonly CallRound[]): number[] => rounds.map(({ perSecond }) => perSecond);
+
 /** The value below which `share` of the values lie, which are sorted; NaN where there is none. */
 export const quantile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;

@@ -1,7 +1,7 @@
 import type { ListedRounds, ListRun } from './listed-tokens.ts';
 import { RECORDINGS } from './owner.ts';
 import type { Plot } from './plots.ts';
-import { type Figure, growthFigure, median, spread } from './report.ts';
+import { type Figure, growthFigure, median, medianRatio, spread } from './report.ts';
 
 /** What GetTokens of few and of many tokens says in the table. */
 
@@ -18,7 +18,7 @@ const rates = (runs: readonly ListRun[]): number[] => runs.map(({ perSecond }) =
 
 const rateFigure = (rounds: ListedRounds): Figure => {
   const [door, bare] = [rates(rounds.door), rates(rounds.bare)];
-  const ratio = median(door.map((rate, at) => rate / (bare[at] ?? Number.NaN)));
+  const ratio = medianRatio(door, bare);
   return {
     scenario: scenarioOf(rounds),
     measured: spread(door, 'messages/s'),

@@ -22,6 +22,10 @@ export const median = (values: readonly number[]): number => {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
 };
 
+/** The median of the ratios of neighbours: of what each round measured and of the limit beside it. */
+export const medianRatio = (own: readonly number[], limit: readonly number[]): number =>
+  median(own.map((value, at) => value / (limit[at] ?? Number.NaN)));
+
 /** `median (min–max)`, rounded for reading. */
 export const spread = (values: readonly number[], unit: string): string => {
   const round = (value: number): string => value.toFixed(value < 10 ? 2 : 0);

@@ -7,7 +7,7 @@ import type { Plot } from './plots.ts';
 import { openPod, type Pod } from './pod.ts';
 import { residentBytesOf } from './processes.ts';
 import { TOKEN_BATCHES, writeBatchedRecords } from './records.ts';
-import { blockFigure, type Figure, median, spread } from './report.ts';
+import { blockFigure, type Figure, median, medianRatio, spread } from './report.ts';
 import { note, QUICK, ROUNDS } from './scale.ts';
 import { type Block, METERED, scrapesOf, worstOf } from './scrapes.ts';
 import type { World } from './world.ts';
@@ -166,7 +166,7 @@ const figuresOf = (load: Load, { librariesBytes, byLoad }: StartRounds): Figure[
   const name = nameOf(load);
   const { bare, own } = byLoad[name] ?? NONE;
   const seconds = own.map((one) => one.seconds);
-  const ratio = median(seconds.map((one, at) => one / (bare[at] ?? Number.NaN)));
+  const ratio = medianRatio(seconds, bare);
   const resident = median(own.map((one) => one.residentBytes));
   const allowed = BASE_BYTES + count * bytesEach;
   return [
