@@ -22,7 +22,7 @@ import { SYSTEM, type World } from './world.ts';
 const FEW = QUICK ? 100 : 1000;
 const MANY = QUICK ? 2000 : 100_000;
 const ASKS = QUICK ? 1000 : 8000;
-const LISTS = QUICK ? 5 : 20;
+const LISTS = QUICK ? 5 : 100;
 /** Reads are to be within 10 % of each other; nothing is to take more than 1.2 times as long. */
 const READ_TARGET = 0.9;
 const TARGET = 0.83;
@@ -121,7 +121,7 @@ const listing = ({ authorization }: Owner): Task => ({
   scenario: `GetTokens of ${FEW} tokens`,
   target: TARGET,
   calls: LISTS,
-  laps: ROUNDS,
+  laps: ROUNDS * 3,
   sideOf: ({ grpc }) => ({
     prepare: async () => {
       await eventually(async () => (await grpc.countTokens(authorization)) === FEW);
