@@ -43,7 +43,7 @@ const GARBAGE: readonly Garbage[] = [
   {
     name: 'IssuedTokens',
     path: CROWD_PATH,
-    count: QUICK ? 500 : 100_000,
+    count: QUICK ? 2000 : 100_000,
     bareCount: BARE_DELETES,
     bareObjects: BARE_DELETES,
     provide: gatherCrowd,
