@@ -13,11 +13,8 @@ import type { World } from './world.ts';
 /** Garbage collection of expired records, beside a bare loop of the same conditional DELETEs before and after it. */
 
 const TARGET = 0.75;
-/** Of all that is collected, from either end. */
-const ENDS = 0.1;
 /** As many as the operator has under way of each kind. */
 const IN_FLIGHT = 16;
-const FRESH_TOKENS = QUICK ? 20 : 100;
 const PATIENCE = { timeoutMs: 600_000, intervalMs: 5 };
 
 /** What is collected. */
@@ -30,13 +27,17 @@ interface Garbage {
   readonly bareCount: number;
   /** Objects that those are in. */
   readonly bareObjects: number;
+  /** The part of all whose rate is compared, after as many for the operator to warm up and at the end. */
+  readonly part: { readonly share: number; readonly name: string };
+  /** Tokens that are made meanwhile: few enough for their writes to weigh nothing beside the collection's. */
+  readonly freshTokens: number;
   /** Sees to it that there are that many records. */
   provide(world: World, count: number): Promise<void>;
 }
 
 const BARE_DELETES = QUICK ? 250 : 5000;
-/** A million, since a hundred thousand are gone within a second. */
-const BATCHED = QUICK ? 5_120 : 1_000_000;
+/** Half a million, since a hundred thousand are gone within a second. */
+const BATCHED = QUICK ? 5_120 : 512_000;
 const BARE_BATCHES = QUICK ? 20 : 1000;
 
 const GARBAGE: readonly Garbage[] = [
@@ -46,6 +47,8 @@ const GARBAGE: readonly Garbage[] = [
     count: QUICK ? 2000 : 100_000,
     bareCount: BARE_DELETES,
     bareObjects: BARE_DELETES,
+    part: { share: 1 / 10, name: 'tenth' },
+    freshTokens: QUICK ? 20 : 100,
     provide: gatherCrowd,
   },
   {
@@ -54,6 +57,8 @@ const GARBAGE: readonly Garbage[] = [
     count: BATCHED,
     bareCount: BARE_BATCHES * MAX_BATCH_RECORDS,
     bareObjects: BARE_BATCHES,
+    part: { share: 1 / 3, name: 'third' },
+    freshTokens: 20,
     provide: (world, count) => writeBatchedRecords(world, { count, expiresIn: EXPIRED_SECONDS }),
   },
 ];
@@ -95,7 +100,10 @@ const bareDeletes = async (world: World, { path, bareObjects }: Garbage): Promis
   return span.perSecond;
 };
 
-const operatorCollects = async (world: World, { path }: Garbage): Promise<Omit<Collected, 'bare'>> => {
+const operatorCollects = async (
+  world: World,
+  { path, part, freshTokens }: Garbage,
+): Promise<Omit<Collected, 'bare'>> => {
   const objects = await world.server.count(path);
   const { span, stop } = await watchDeletions(world, path);
   const operator = await world.operator({
@@ -107,13 +115,13 @@ const operatorCollects = async (world: World, { path }: Garbage): Promise<Omit<C
     await eventually(() => span.count > 0, PATIENCE);
     await scrapes.longestBlock();
     const fresh = await makeFreshTokens(world, {
-      count: FRESH_TOKENS,
+      count: freshTokens,
       goesOn: () => span.count < objects,
     });
     await eventually(() => span.count === objects, PATIENCE);
     const blocked = await scrapes.longestBlock();
-    const freshIdle = await makeFreshTokens(world, { count: FRESH_TOKENS, goesOn: () => true });
-    return { objects, own: span.perSecond, ends: span.atBothEnds(ENDS), fresh, freshIdle, blocked };
+    const freshIdle = await makeFreshTokens(world, { count: freshTokens, goesOn: () => true });
+    return { objects, own: span.perSecond, ends: span.atBothEnds(part.share), fresh, freshIdle, blocked };
   } finally {
     await operator.stop();
     stop();
@@ -136,10 +144,16 @@ export const measureCollect = async (world: World): Promise<CollectRounds> => {
   return found;
 };
 
+const garbageOf = (name: string): Garbage => {
+  const garbage = GARBAGE.find((one) => one.name === name);
+  if (garbage === undefined) throw new Error(`nothing is collected by the name of ${name}`);
+  return garbage;
+};
+
 /** What it says in the table. */
 export const collectFigures = (rounds: CollectRounds): Figure[] =>
   Object.entries(rounds).flatMap(([name, { objects, bare, own, ends, fresh, freshIdle, blocked }]) => {
-    const count = GARBAGE.find((garbage) => garbage.name === name)?.count;
+    const { count, part } = garbageOf(name);
     const ratio = own / median(bare);
     const what = `while ${count} ${name} are collected`;
     return [
@@ -153,8 +167,8 @@ export const collectFigures = (rounds: CollectRounds): Figure[] =>
       },
       growthFigure({
         scenario: `collection of ${count} ${name}: time each while most were there, over that of the last`,
-        measured: `${ends.first.toFixed(0)} objects/s of the second tenth`,
-        limit: `${ends.last.toFixed(0)} objects/s of the last tenth`,
+        measured: `${ends.first.toFixed(0)} objects/s of the second ${part.name}`,
+        limit: `${ends.last.toFixed(0)} objects/s of the last ${part.name}`,
         ratio: ends.last / ends.first,
       }),
       freshFigure(what, fresh, freshIdle),

@@ -121,7 +121,7 @@ const listing = ({ authorization }: Owner): Task => ({
   scenario: `GetTokens of ${FEW} tokens`,
   target: TARGET,
   calls: LISTS,
-  laps: ROUNDS * 3,
+  laps: ROUNDS * 2,
   sideOf: ({ grpc }) => ({
     prepare: async () => {
       await eventually(async () => (await grpc.countTokens(authorization)) === FEW);
