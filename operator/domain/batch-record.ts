@@ -2,7 +2,7 @@ import type { TokenBatch, TokenProfile } from '../api/token-batch.ts';
 import { batchedId, batchNameOf, positionOf } from './batch-id.ts';
 import { HANDED_OUT_INDEX, type HandedOut, heldMetadata } from './handed-out.ts';
 import { secondsOf } from './timestamps.ts';
-import type { RecordOrigin, TokenRecord } from './token-record.ts';
+import type { RecordOrigin, RecordTerm, TokenRecord } from './token-record.ts';
 
 /** What caches hold of a TokenBatch: its records as they are stored, each read when it is asked for. */
 export interface BatchRecord extends HandedOut {
@@ -136,13 +136,25 @@ export const batchedRecordOf = (batch: BatchRecord, id: string): TokenRecord | u
   return record?.id === id ? record : undefined;
 };
 
-/** All records of a TokenBatch that were not deleted, in the order of their positions. */
-export function* recordsIn(batch: BatchRecord): Generator<TokenRecord> {
-  for (let position = 0; position < batch.tokens.length; position += 1) {
-    const record = recordAt(batch, position);
-    if (record) yield record;
-  }
+/** The term of a record in a TokenBatch. */
+export interface BatchedTerm extends RecordTerm {
+  readonly position: number;
 }
+
+/**
+ * The terms of all records of a TokenBatch that were not deleted, in the order of their positions. Whoever decides over the object
+ * looks at all of them: the records themselves would take twice as long to make.
+ */
+export const termsIn = (batch: BatchRecord): readonly BatchedTerm[] => {
+  const terms: BatchedTerm[] = [];
+  for (const [position, text] of batch.tokens.entries()) {
+    const { profile, expiration } = readEntry(text);
+    const keyID = batch.profiles[profile]?.keyID;
+    if (keyID === undefined || batch.deleted.has(position)) continue;
+    terms.push({ position, keyID, expiration, blacklistedAt: blacklistedAtPosition(batch, position) });
+  }
+  return terms;
+};
 
 /** Ids of an owner's records in a TokenBatch, without reading more of each than whose it is. */
 export function* batchedIdsOf({ metadata, profiles, tokens, deleted }: BatchRecord, owner: string) {

@@ -1,7 +1,6 @@
 import type { KeyPhase } from '../api/signing-key.ts';
 import type { TokenBatchStatus } from '../api/token-batch.ts';
-import { positionOf } from './batch-id.ts';
-import { type BatchRecord, recordsIn } from './batch-record.ts';
+import { type BatchedTerm, type BatchRecord, termsIn } from './batch-record.ts';
 import {
   type CollectionSettings,
   type CollectReason,
@@ -10,7 +9,7 @@ import {
   waitFor,
 } from './record-plan.ts';
 import { floorSeconds, formatTime } from './timestamps.ts';
-import type { TokenRecord } from './token-record.ts';
+import type { RecordTerm } from './token-record.ts';
 
 /** Everything that a plan for a TokenBatch is made from. */
 export interface TokenBatchObservation {
@@ -47,20 +46,20 @@ export const changedBatchStatus = (
 };
 
 /** When a record has no use any more, in milliseconds; undefined where time alone does not bring that about. */
-const endOf = ({ expiration, blacklistedAt }: TokenRecord, settings: CollectionSettings) => {
+const endOf = ({ expiration, blacklistedAt }: RecordTerm, settings: CollectionSettings) => {
   if (expiration !== undefined) return expiration * 1000 + settings.ttlAfterExpiry;
   return blacklistedAt === undefined ? undefined : blacklistedAt * 1000 + settings.ttlAfterBlacklisted;
 };
 
 /** The end of the last of its records; records that never expire are only with each other. */
-const lastEndOf = (records: readonly TokenRecord[], settings: CollectionSettings) => {
+const lastEndOf = (terms: readonly RecordTerm[], settings: CollectionSettings) => {
   let last = 0;
-  for (const record of records) {
-    const end = endOf(record, settings);
+  for (const term of terms) {
+    const end = endOf(term, settings);
     if (end === undefined) return undefined;
     if (end > last) last = end;
   }
-  const why: CollectReason = records.some(({ expiration }) => expiration === undefined)
+  const why: CollectReason = terms.some(({ expiration }) => expiration === undefined)
     ? 'Blacklisted'
     : 'Expired';
   return { at: last, why };
@@ -68,15 +67,15 @@ const lastEndOf = (records: readonly TokenRecord[], settings: CollectionSettings
 
 /** Positions whose key is compromised, of records that are good otherwise. */
 const compromisedIn = (
-  records: readonly TokenRecord[],
+  terms: readonly BatchedTerm[],
   { keyPhase, now }: TokenBatchObservation,
 ): readonly number[] =>
-  records
+  terms
     .filter(({ keyID, expiration, blacklistedAt }) => {
       const isOver = expiration !== undefined && expiration * 1000 <= now;
       return blacklistedAt === undefined && !isOver && keyPhase(keyID) === 'Compromised';
     })
-    .map(({ id }) => positionOf(id));
+    .map(({ position }) => position);
 
 /**
  * Decides over a TokenBatch (contract §2.3): collected whole when the last of its records is past its time; one write blacklists
@@ -86,10 +85,10 @@ export const planTokenBatch = (observation: TokenBatchObservation): RecordPlan<T
   const { batch, client, settings, now } = observation;
   if (batch.metadata.deletionTimestamp !== undefined) return { kind: 'wait', requeueAt: undefined };
   if (client === 'Gone') return { kind: 'collect', why: 'ClientGone' };
-  const records = [...recordsIn(batch)];
-  const end = lastEndOf(records, settings);
+  const terms = termsIn(batch);
+  const end = lastEndOf(terms, settings);
   if (end && end.at <= now) return { kind: 'collect', why: end.why };
-  const blacklist = compromisedIn(records, observation);
+  const blacklist = compromisedIn(terms, observation);
   if (blacklist.length > 0) {
     const status = changedBatchStatus(batch, { blacklist, remove: [] }, floorSeconds(now));
     return { kind: 'blacklist', cause: 'KeyCompromised', status };

@@ -1,6 +1,6 @@
 import type { Token } from '../api/token.ts';
-import { positionOf } from './batch-id.ts';
-import { type BatchRecord, recordsIn } from './batch-record.ts';
+import { batchedId } from './batch-id.ts';
+import { type BatchRecord, termsIn } from './batch-record.ts';
 import { lastExpirationOf } from './declared-records.ts';
 import type { IssuedRecord } from './issued-record.ts';
 import { blacklistedStatus, replayableUntil } from './issued-token-plan.ts';
@@ -65,11 +65,12 @@ export const planBatchEnd = (batch: BatchRecord, ids: ReadonlySet<string>, nowSe
   const blacklist: number[] = [];
   const remove: number[] = [];
   let stays = 0;
-  for (const { id, expiration, blacklistedAt } of recordsIn(batch)) {
+  for (const { position, expiration, blacklistedAt } of termsIn(batch)) {
+    const isMeant = ids.has(batchedId(batch.metadata.name, position));
     const isOver = isPast(expiration, nowSeconds);
-    if (ids.has(id) && isOver) remove.push(positionOf(id));
+    if (isMeant && isOver) remove.push(position);
     else stays += 1;
-    if (ids.has(id) && !isOver && blacklistedAt === undefined) blacklist.push(positionOf(id));
+    if (isMeant && !isOver && blacklistedAt === undefined) blacklist.push(position);
   }
   const counts = { blacklisted: blacklist.length, deleted: remove.length };
   if (counts.blacklisted + counts.deleted === 0) return NOTHING;

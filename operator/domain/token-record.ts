@@ -51,6 +51,9 @@ export interface TokenRecord {
   readonly blacklistedAt: number | undefined;
 }
 
+/** What of a record says for how long it is of use. */
+export type RecordTerm = Pick<TokenRecord, 'keyID' | 'expiration' | 'blacklistedAt'>;
+
 /** What an object with one record says of its end. */
 interface Revocable {
   readonly spec: { readonly revoked?: boolean | undefined };

@@ -1,6 +1,6 @@
 import type { BatchRecord } from '../domain/batch-record.ts';
 import type { IssuedRecord } from '../domain/issued-record.ts';
-import type { TokenRecord } from '../domain/token-record.ts';
+import type { RecordTerm } from '../domain/token-record.ts';
 import type { Cache } from '../ports/cache.ts';
 import { ISSUED_TOKEN_KIND, TOKEN_BATCH_KIND } from './handed-out-kinds.ts';
 
@@ -51,9 +51,9 @@ export class HandedOutExpirations {
     return last;
   }
 
-  #follow<T>(cache: Followed<T>, { records }: { records(object: T): Iterable<TokenRecord> }): () => void {
+  #follow<T>(cache: Followed<T>, { terms }: { terms(object: T): readonly RecordTerm[] }): () => void {
     const count = (object: T, by: 1 | -1): void => {
-      for (const record of records(object)) this.#count(record, by);
+      for (const term of terms(object)) this.#count(term, by);
     };
     for (const object of cache.values()) count(object, 1);
     return cache.onChange((change) => {
@@ -62,7 +62,7 @@ export class HandedOutExpirations {
     });
   }
 
-  #count({ keyID, expiration, blacklistedAt }: TokenRecord, by: 1 | -1): void {
+  #count({ keyID, expiration, blacklistedAt }: RecordTerm, by: 1 | -1): void {
     if (blacklistedAt !== undefined) return;
     const tally = this.#tallies.get(keyID) ?? { unbounded: 0, bySecond: new Map<number, number>() };
     if (expiration === undefined) tally.unbounded += by;

@@ -1,10 +1,10 @@
-import { type BatchRecord, recordsIn } from '../domain/batch-record.ts';
+import { type BatchRecord, termsIn } from '../domain/batch-record.ts';
 import type { HandedOut } from '../domain/handed-out.ts';
 import type { IssuedRecord } from '../domain/issued-record.ts';
 import { planIssuedToken } from '../domain/issued-token-plan.ts';
 import type { CollectionSettings, RecordClient, RecordPlan } from '../domain/record-plan.ts';
 import { planTokenBatch } from '../domain/token-batch-plan.ts';
-import { isRevocationAsked, type TokenRecord } from '../domain/token-record.ts';
+import { isRevocationAsked, type RecordTerm } from '../domain/token-record.ts';
 import type { Keyring } from '../ports/signing.ts';
 
 /** What a plan is made from, besides the object. */
@@ -22,7 +22,8 @@ export interface HandedOutKind<T extends HandedOut> {
   plan(object: T, around: PlanSurroundings): RecordPlan;
   /** A revocation that somebody asks for does not wait behind what is collected. */
   isUrgent(object: T): boolean;
-  records(object: T): Iterable<TokenRecord>;
+  /** Of its records that were not deleted. */
+  terms(object: T): readonly RecordTerm[];
   /** The keys that signed its tokens; one may come twice. */
   kids(object: T): readonly string[];
   /** Objects that are planned before others get their turn: a plan looks at every record. */
@@ -35,7 +36,7 @@ export const ISSUED_TOKEN_KIND: HandedOutKind<IssuedRecord> = {
   plan: (record, { keyPhase, ...around }) =>
     planIssuedToken({ record, keyPhase: keyPhase(record.keyID), ...around }),
   isUrgent: isRevocationAsked,
-  records: (record) => [record],
+  terms: (record) => [record],
   kids: ({ keyID }) => [keyID],
   piece: 500,
 };
@@ -45,7 +46,7 @@ export const TOKEN_BATCH_KIND: HandedOutKind<BatchRecord> = {
   name: 'TokenBatch',
   plan: (batch, around) => planTokenBatch({ batch, ...around }),
   isUrgent: () => false,
-  records: recordsIn,
+  terms: termsIn,
   kids: ({ profiles }) => profiles.map(({ keyID }) => keyID),
   // Up to 256 records each: a plan takes up to a quarter of a millisecond.
   piece: 16,

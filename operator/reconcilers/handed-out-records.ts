@@ -116,7 +116,7 @@ export class HandedOutReconciler<T extends HandedOut> {
     }
     records.forget(keyOf(record.metadata), record.metadata.uid);
     if (!isOurs) return;
-    metrics.recordsCollected(why, [...kind.records(record)].length);
+    metrics.recordsCollected(why, kind.terms(record).length);
     this.#log.debug('collected', { ...fieldsOf(record), why });
   }
 }
