@@ -99,13 +99,20 @@ export const batchOriginOf = ({ metadata }: BatchRecord): RecordOrigin => {
   return { kind: 'TokenBatch', namespace, name, uid };
 };
 
+/** What is stored at a position, with the profile that it names; undefined where there is none, or it was deleted. */
+const storedAt = ({ profiles, tokens, deleted }: BatchRecord, position: number) => {
+  const text = tokens[position];
+  if (text === undefined || deleted.has(position)) return undefined;
+  const entry = readEntry(text);
+  const profile = profiles[entry.profile];
+  return profile && { entry, profile };
+};
+
 /** The record at a position; undefined where there is none, or it was deleted. */
 const recordAt = (batch: BatchRecord, position: number): TokenRecord | undefined => {
-  const text = batch.tokens[position];
-  if (text === undefined || batch.deleted.has(position)) return undefined;
-  const entry = readEntry(text);
-  const profile = batch.profiles[entry.profile];
-  if (profile === undefined) return undefined;
+  const stored = storedAt(batch, position);
+  if (stored === undefined) return undefined;
+  const { entry, profile } = stored;
   const { name } = batch.metadata;
   const blacklistedAt = blacklistedAtPosition(batch, position);
   return {
@@ -147,11 +154,15 @@ export interface BatchedTerm extends RecordTerm {
  */
 export const termsIn = (batch: BatchRecord): readonly BatchedTerm[] => {
   const terms: BatchedTerm[] = [];
-  for (const [position, text] of batch.tokens.entries()) {
-    const { profile, expiration } = readEntry(text);
-    const keyID = batch.profiles[profile]?.keyID;
-    if (keyID === undefined || batch.deleted.has(position)) continue;
-    terms.push({ position, keyID, expiration, blacklistedAt: blacklistedAtPosition(batch, position) });
+  for (const position of batch.tokens.keys()) {
+    const stored = storedAt(batch, position);
+    if (stored === undefined) continue;
+    terms.push({
+      position,
+      keyID: stored.profile.keyID,
+      expiration: stored.entry.expiration,
+      blacklistedAt: blacklistedAtPosition(batch, position),
+    });
   }
   return terms;
 };

@@ -1,8 +1,9 @@
 import type { BatchRecord } from '../domain/batch-record.ts';
+import type { HandedOut } from '../domain/handed-out.ts';
 import type { IssuedRecord } from '../domain/issued-record.ts';
 import type { RecordTerm } from '../domain/token-record.ts';
 import type { Cache } from '../ports/cache.ts';
-import { ISSUED_TOKEN_KIND, TOKEN_BATCH_KIND } from './handed-out-kinds.ts';
+import { type HandedOutKind, ISSUED_TOKEN_KIND, TOKEN_BATCH_KIND } from './handed-out-kinds.ts';
 
 type Followed<T> = Pick<Cache<T>, 'onChange' | 'values'>;
 
@@ -51,7 +52,7 @@ export class HandedOutExpirations {
     return last;
   }
 
-  #follow<T>(cache: Followed<T>, { terms }: { terms(object: T): readonly RecordTerm[] }): () => void {
+  #follow<T extends HandedOut>(cache: Followed<T>, { terms }: Pick<HandedOutKind<T>, 'terms'>): () => void {
     const count = (object: T, by: 1 | -1): void => {
       for (const term of terms(object)) this.#count(term, by);
     };

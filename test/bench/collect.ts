@@ -65,6 +65,7 @@ const GARBAGE: readonly Garbage[] = [
 
 /** Rates in objects a second, as a watch saw them go. */
 interface Collected {
+  readonly garbage: Garbage;
   readonly objects: number;
   readonly bare: number[];
   readonly own: number;
@@ -76,8 +77,8 @@ interface Collected {
   readonly blocked: Block;
 }
 
-/** What was measured, by the name of what was collected. */
-export type CollectRounds = Readonly<Record<string, Collected>>;
+/** What was measured of each kind. */
+export type CollectRounds = readonly Collected[];
 
 const watchDeletions = async (world: World, path: string) => {
   const span = newSpan();
@@ -103,7 +104,7 @@ const bareDeletes = async (world: World, { path, bareObjects }: Garbage): Promis
 const operatorCollects = async (
   world: World,
   { path, part, freshTokens }: Garbage,
-): Promise<Omit<Collected, 'bare'>> => {
+): Promise<Omit<Collected, 'garbage' | 'bare'>> => {
   const objects = await world.server.count(path);
   const { span, stop } = await watchDeletions(world, path);
   const operator = await world.operator({
@@ -130,7 +131,7 @@ const operatorCollects = async (
 
 /** Measures each kind in turn. */
 export const measureCollect = async (world: World): Promise<CollectRounds> => {
-  const found: Record<string, Collected> = {};
+  const found: Collected[] = [];
   for (const garbage of GARBAGE) {
     const { count, bareCount, provide } = garbage;
     await provide(world, count + bareCount);
@@ -138,22 +139,16 @@ export const measureCollect = async (world: World): Promise<CollectRounds> => {
     const own = await operatorCollects(world, garbage);
     await provide(world, bareCount);
     const bare = [before, await bareDeletes(world, garbage)];
-    found[garbage.name] = { bare, ...own };
+    found.push({ garbage, bare, ...own });
     note(`${garbage.name}: bare ${spread(bare, 'DELETEs/s')}, operator ${own.own.toFixed(0)}/s`);
   }
   return found;
 };
 
-const garbageOf = (name: string): Garbage => {
-  const garbage = GARBAGE.find((one) => one.name === name);
-  if (garbage === undefined) throw new Error(`nothing is collected by the name of ${name}`);
-  return garbage;
-};
-
 /** What it says in the table. */
 export const collectFigures = (rounds: CollectRounds): Figure[] =>
-  Object.entries(rounds).flatMap(([name, { objects, bare, own, ends, fresh, freshIdle, blocked }]) => {
-    const { count, part } = garbageOf(name);
+  rounds.flatMap(({ garbage, objects, bare, own, ends, fresh, freshIdle, blocked }) => {
+    const { name, count, part } = garbage;
     const ratio = own / median(bare);
     const what = `while ${count} ${name} are collected`;
     return [
