@@ -6,7 +6,7 @@ import { blockFigure, type Figure, median, spread } from './report.ts';
 import { note, QUICK } from './scale.ts';
 import { type Block, METERED, scrapesOf } from './scrapes.ts';
 import { newSpan } from './span.ts';
-import { emptyTokens, SYSTEM, secretsPath, tokensPath, type World } from './world.ts';
+import { SYSTEM, secretsPath, tokensPath, type World } from './world.ts';
 
 /**
  * Many declared Tokens that are due at once, beside a bare loop of the same two writes before and after it. They become due by the
@@ -153,7 +153,7 @@ const operatorRenews = async (world: World, namespace: string): Promise<Omit<Ren
   }
 };
 
-/** Measures. */
+/** Measures. All Tokens stay: Ready ones, as other scenarios of their world have them. */
 export const measureRenewal = async (world: World): Promise<RenewalRounds> => {
   await readyTokens(world, { namespace: DUE, count: COUNT });
   await readyTokens(world, { namespace: COPIED, count: 2 * BARE });
@@ -162,7 +162,6 @@ export const measureRenewal = async (world: World): Promise<RenewalRounds> => {
   const own = await operatorRenews(world, DUE);
   const bare = [before, await bareRenews(world, COPIED, pairs.slice(BARE))];
   note(`${COUNT} renewals: bare ${spread(bare, 'writes/s')}, operator ${own.own.toFixed(0)}/s`);
-  for (const namespace of [DUE, COPIED]) await emptyTokens(world, namespace);
   return { bare, ...own };
 };
 
