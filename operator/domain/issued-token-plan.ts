@@ -77,10 +77,11 @@ export const planIssuedToken = (observation: IssuedTokenObservation): RecordPlan
   // Somebody's finalizer holds what is deleted already; doors refuse it.
   if (record.metadata.deletionTimestamp !== undefined) return { kind: 'wait', requeueAt: undefined };
   const end = endOf(observation);
-  if (end && end.at <= now) return { kind: 'collect', why: end.why };
+  if (end && end.at <= now) return { kind: 'collect', why: end.why, records: 1 };
   const cause = blacklistCauseOf(observation);
   if (cause) {
-    return { kind: 'blacklist', cause, status: blacklistedStatus(record.version, floorSeconds(now)) };
+    const status = blacklistedStatus(record.version, floorSeconds(now));
+    return { kind: 'blacklist', cause, kids: [record.keyID], status };
   }
   return waitFor(end?.at, { client, now });
 };

@@ -29,9 +29,12 @@ export type RecordPlan<Status extends object = object> =
   | {
       readonly kind: 'blacklist';
       readonly cause: 'Revoked' | 'KeyCompromised';
+      /** The keys that signed the tokens that it blacklists, each once. */
+      readonly kids: readonly string[];
       readonly status: Status;
     }
-  | { readonly kind: 'collect'; readonly why: CollectReason };
+  /** To delete it, with as many records as were still in it. */
+  | { readonly kind: 'collect'; readonly why: CollectReason; readonly records: number };
 
 /** How soon to look again at a record whose client the cache does not know yet: it may go before its watch ever tells of it. */
 const AHEAD_WAIT_MS = 60_000;

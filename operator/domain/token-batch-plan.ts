@@ -65,17 +65,15 @@ const lastEndOf = (terms: readonly RecordTerm[], settings: CollectionSettings) =
   return { at: last, why };
 };
 
-/** Positions whose key is compromised, of records that are good otherwise. */
+/** Those whose key is compromised, of records that are good otherwise. */
 const compromisedIn = (
   terms: readonly BatchedTerm[],
   { keyPhase, now }: TokenBatchObservation,
-): readonly number[] =>
-  terms
-    .filter(({ keyID, expiration, blacklistedAt }) => {
-      const isOver = expiration !== undefined && expiration * 1000 <= now;
-      return blacklistedAt === undefined && !isOver && keyPhase(keyID) === 'Compromised';
-    })
-    .map(({ position }) => position);
+): readonly BatchedTerm[] =>
+  terms.filter(({ keyID, expiration, blacklistedAt }) => {
+    const isOver = expiration !== undefined && expiration * 1000 <= now;
+    return blacklistedAt === undefined && !isOver && keyPhase(keyID) === 'Compromised';
+  });
 
 /**
  * Decides over a TokenBatch (contract §2.3): collected whole when the last of its records is past its time; one write blacklists
@@ -84,14 +82,17 @@ const compromisedIn = (
 export const planTokenBatch = (observation: TokenBatchObservation): RecordPlan<TokenBatchStatus> => {
   const { batch, client, settings, now } = observation;
   if (batch.metadata.deletionTimestamp !== undefined) return { kind: 'wait', requeueAt: undefined };
-  if (client === 'Gone') return { kind: 'collect', why: 'ClientGone' };
   const terms = termsIn(batch);
+  const collect = (why: CollectReason) => ({ kind: 'collect', why, records: terms.length }) as const;
+  if (client === 'Gone') return collect('ClientGone');
   const end = lastEndOf(terms, settings);
-  if (end && end.at <= now) return { kind: 'collect', why: end.why };
-  const blacklist = compromisedIn(terms, observation);
-  if (blacklist.length > 0) {
+  if (end && end.at <= now) return collect(end.why);
+  const compromised = compromisedIn(terms, observation);
+  if (compromised.length > 0) {
+    const blacklist = compromised.map(({ position }) => position);
+    const kids = [...new Set(compromised.map(({ keyID }) => keyID))];
     const status = changedBatchStatus(batch, { blacklist, remove: [] }, floorSeconds(now));
-    return { kind: 'blacklist', cause: 'KeyCompromised', status };
+    return { kind: 'blacklist', cause: 'KeyCompromised', kids, status };
   }
   return waitFor(end?.at, { client, now });
 };

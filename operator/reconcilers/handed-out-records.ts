@@ -1,6 +1,6 @@
 import { keyOf } from '../api/meta.ts';
 import type { HandedOut } from '../domain/handed-out.ts';
-import type { CollectionSettings, CollectReason, RecordClient, RecordPlan } from '../domain/record-plan.ts';
+import type { CollectionSettings, RecordClient, RecordPlan } from '../domain/record-plan.ts';
 import type { WritableCache } from '../ports/cache.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DecodedClient } from '../ports/decoded-client.ts';
@@ -77,7 +77,7 @@ export class HandedOutReconciler<T extends HandedOut> {
         await this.#blacklist(record, plan, signal);
         break;
       case 'collect':
-        await this.#collect(record, plan.why, signal);
+        await this.#collect(record, plan, signal);
         break;
       case 'wait':
         if (plan.requeueAt !== undefined) schedule.add(key, plan.requeueAt);
@@ -91,10 +91,10 @@ export class HandedOutReconciler<T extends HandedOut> {
   /** What comes next, the change of the cache tells. */
   async #blacklist(
     record: T,
-    { cause, status }: Extract<RecordPlan, { kind: 'blacklist' }>,
+    { cause, kids, status }: Extract<RecordPlan, { kind: 'blacklist' }>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { kind, records, objects } = this.#options;
+    const { records, objects } = this.#options;
     try {
       records.observe(await objects.writeStatus(record, status, signal));
     } catch (error) {
@@ -102,11 +102,15 @@ export class HandedOutReconciler<T extends HandedOut> {
       if (isNotFound(error)) return;
       throw error;
     }
-    this.#log.info('blacklisted', { ...fieldsOf(record), cause, kids: [...new Set(kind.kids(record))] });
+    this.#log.info('blacklisted', { ...fieldsOf(record), cause, kids });
   }
 
-  async #collect(record: T, why: CollectReason, signal: AbortSignal): Promise<void> {
-    const { kind, records, objects, metrics } = this.#options;
+  async #collect(
+    record: T,
+    { why, records: collected }: Extract<RecordPlan, { kind: 'collect' }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { records, objects, metrics } = this.#options;
     let isOurs = true;
     try {
       await objects.delete(record, signal);
@@ -116,7 +120,7 @@ export class HandedOutReconciler<T extends HandedOut> {
     }
     records.forget(keyOf(record.metadata), record.metadata.uid);
     if (!isOurs) return;
-    metrics.recordsCollected(why, kind.terms(record).length);
+    metrics.recordsCollected(why, collected);
     this.#log.debug('collected', { ...fieldsOf(record), why });
   }
 }

@@ -63,7 +63,7 @@ describe('blacklists', () => {
   ])('%s', (_, traits, at, rest, cause, version) => {
     const timestamp = '2026-01-01T00:00:07Z';
     const status = { version, blacklisted: { flag: true, timestamp } };
-    expect(planOf(traits, at, rest)).toEqual({ kind: 'blacklist', cause, status });
+    expect(planOf(traits, at, rest)).toEqual({ kind: 'blacklist', cause, kids: ['k'], status });
   });
 });
 
@@ -91,7 +91,7 @@ describe('collects', () => {
       'Expired',
     ],
   ])('%s', (_, traits, at, rest, why) => {
-    expect(planOf(traits, at, rest)).toEqual({ kind: 'collect', why });
+    expect(planOf(traits, at, rest)).toEqual({ kind: 'collect', why, records: 1 });
   });
 });
 

@@ -28,12 +28,12 @@ describe('a batch is collected', () => {
   test('when its last record is past its time, and not before', () => {
     expect(planAt(0, [THREE])).toEqual({ kind: 'wait', requeueAt: at(90 + HOUR) });
     expect(planAt(89 + HOUR, [THREE])).toMatchObject({ kind: 'wait' });
-    expect(planAt(90 + HOUR, [THREE])).toEqual({ kind: 'collect', why: 'Expired' });
+    expect(planAt(90 + HOUR, [THREE])).toEqual({ kind: 'collect', why: 'Expired', records: 3 });
   });
 
   test('without waiting for what was deleted', () => {
-    expect(planAt(80 + HOUR, [THREE, { deleted: [1] }])).toMatchObject({ kind: 'collect' });
-    expect(planAt(0, [THREE, { deleted: [0, 1, 2] }])).toMatchObject({ kind: 'collect' });
+    expect(planAt(80 + HOUR, [THREE, { deleted: [1] }])).toMatchObject({ kind: 'collect', records: 2 });
+    expect(planAt(0, [THREE, { deleted: [0, 1, 2] }])).toMatchObject({ kind: 'collect', records: 0 });
   });
 
   test('where its records never expire: when all are blacklisted, and the last has been for long', () => {
@@ -42,11 +42,12 @@ describe('a batch is collected', () => {
     expect(planAt(99 * DAY, [two, { blacklisted: { 0: timeAt(0) } }])).toMatchObject({ kind: 'wait' });
     const all = { blacklisted: { 0: timeAt(0), 1: timeAt(DAY) } };
     expect(planAt(DAY, [two, all])).toEqual({ kind: 'wait', requeueAt: at(31 * DAY) });
-    expect(planAt(31 * DAY, [two, all])).toEqual({ kind: 'collect', why: 'Blacklisted' });
+    expect(planAt(31 * DAY, [two, all])).toEqual({ kind: 'collect', why: 'Blacklisted', records: 2 });
   });
 
   test('with its client', () => {
-    expect(planAt(0, [THREE], { client: 'Gone' })).toEqual({ kind: 'collect', why: 'ClientGone' });
+    const gone = { kind: 'collect', why: 'ClientGone', records: 2 };
+    expect(planAt(0, [THREE, { deleted: [1] }], { client: 'Gone' })).toEqual(gone);
     expect(planAt(0, [THREE], { client: 'Missing' })).toEqual({ kind: 'ask' });
     expect(planAt(0, [THREE], { client: 'Ahead' })).toEqual({ kind: 'wait', requeueAt: at(60) });
   });
@@ -66,6 +67,7 @@ describe('a compromised key', () => {
     expect(planAt(20, [four, status], { compromised: ['k'] })).toEqual({
       kind: 'blacklist',
       cause: 'KeyCompromised',
+      kids: ['k'],
       status: {
         version: 2,
         blacklisted: { 0: timeAt(1), 3: timeAt(20) },
