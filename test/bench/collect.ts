@@ -35,7 +35,7 @@ interface Garbage {
   provide(world: World, count: number): Promise<void>;
 }
 
-const BARE_DELETES = QUICK ? 250 : 5000;
+const BARE_DELETES = QUICK ? 250 : 3000;
 /** Half a million, since a hundred thousand are gone within a second. */
 const BATCHED = QUICK ? 5_120 : 512_000;
 const BARE_BATCHES = QUICK ? 20 : 1000;

@@ -17,7 +17,7 @@ const FEW = QUICK ? 250 : 1000;
 const MANY = QUICK ? 500 : 10_000;
 const LIVE = QUICK ? 250 : 2000;
 /** Of the limit, where many are measured, in each of its halves. */
-const BARE = Math.min(MANY, 4000);
+const BARE = Math.min(MANY, 2000);
 const TARGET = 0.75;
 
 /** Runs over so many Tokens; the limit was measured before the first and after each. */

@@ -7,7 +7,7 @@ import { openDoor } from './handed-out.ts';
 import { timedCalls } from './latency.ts';
 import { makeOwner, type Owner, type Recording } from './owner.ts';
 import { ISSUED_TOKENS, TOKEN_BATCHES } from './records.ts';
-import { type Figure, medianRatio, spread } from './report.ts';
+import { type Figure, median, spread } from './report.ts';
 import { note, QUICK } from './scale.ts';
 import type { World } from './world.ts';
 
@@ -16,16 +16,14 @@ import type { World } from './world.ts';
 const TOKENS = QUICK ? 500 : 10_000;
 /** Of the limit, in each of the two halves of its run: before the door's, and after it. */
 const BARE_WRITES = Math.ceil(TOKENS / 8);
-/** Fewer than elsewhere: a round writes 25,000 objects, and deletes half as many. */
-const ROUNDS = QUICK ? 1 : 2;
 const PER_TOKEN_TARGET = 0.75;
 const BATCHED_TARGET = 10;
 
-/** Tokens that became blacklisted in a second, by round. */
+/** Tokens that became blacklisted in a second: the limit before the door's call and after it, and one call of each kind. */
 export interface DeletedRounds {
-  readonly bare: number[];
-  readonly PerToken: number[];
-  readonly Batched: number[];
+  readonly bare: readonly number[];
+  readonly PerToken: number;
+  readonly Batched: number;
 }
 
 /** One conditional write of a status, as the operator makes it. */
@@ -42,28 +40,27 @@ const blacklist = (
   });
 };
 
-/** The seconds that the bare loop takes, with as many in flight as a call of the operator has. */
-const secondsOfBare = async (world: World, records: readonly StoredObject[]): Promise<number> => {
+/** The rate of the bare loop, with as many in flight as a call of the operator has. */
+const rateOfBare = async (world: World, records: readonly StoredObject[]): Promise<number> => {
   const { perSecond } = await timedCalls({ count: records.length, inFlight: WORKERS }, async (at) => {
     const record = records[at];
     if (record) await blacklist(world, record);
   });
-  return records.length / perSecond;
+  return perSecond;
 };
 
 interface Ending {
   readonly world: World;
   readonly door: GrpcClient;
-  readonly round: number;
 }
 
 /** An owner of that many tokens, the one that it asks with among them, all of which the door knows. */
 const ownerWith = async (
-  { world, door, round }: Ending,
+  { world, door }: Ending,
   { recording, tokens }: { readonly recording: Recording; readonly tokens: number },
 ): Promise<Owner> => {
   const owner = await makeOwner(world, door, {
-    name: `deleted-${recording.toLowerCase()}-${round}`,
+    name: `deleted-${recording.toLowerCase()}`,
     recording,
   });
   await owner.fill(tokens - 1);
@@ -73,61 +70,54 @@ const ownerWith = async (
   return owner;
 };
 
-/** Seconds of one call that ends all of an owner's tokens. @throws Error where it did not */
-const secondsOfCall = async ({ door }: Ending, { authorization }: Owner): Promise<number> => {
+/** The rate of one call that ends all of an owner's tokens. @throws Error where it did not */
+const rateOfCall = async ({ door }: Ending, { authorization }: Owner): Promise<number> => {
   const began = performance.now();
   const { blacklistedCount } = await door.deleteTokens(authorization, []);
   const seconds = (performance.now() - began) / 1000;
   if (Number(blacklistedCount) !== TOKENS)
     throw new Error(`${blacklistedCount} were blacklisted, not ${TOKENS}`);
-  return seconds;
+  return TOKENS / seconds;
 };
 
 /** The limit has half of its run before the door's call and half after it, among as many records; nobody owns them whose call it is. */
-const measureRound = async (ending: Ending, rounds: DeletedRounds): Promise<void> => {
-  const { world } = ending;
-  const others = await makeOwner(world, ending.door, { name: `bare-${ending.round}`, recording: 'PerToken' });
+const measureEnding = async (ending: Ending): Promise<DeletedRounds> => {
+  const { world, door } = ending;
+  const others = await makeOwner(world, door, { name: 'bare', recording: 'PerToken' });
   const records = await others.fill(2 * BARE_WRITES);
   const perToken = await ownerWith(ending, { recording: 'PerToken', tokens: TOKENS });
   const batched = await ownerWith(ending, { recording: 'Batched', tokens: TOKENS });
-  const before = await secondsOfBare(world, records.slice(0, BARE_WRITES));
-  rounds.PerToken.push(TOKENS / (await secondsOfCall(ending, perToken)));
-  const after = await secondsOfBare(world, records.slice(BARE_WRITES));
-  rounds.bare.push(records.length / (before + after));
-  rounds.Batched.push(TOKENS / (await secondsOfCall(ending, batched)));
-  await world.server.empty(ISSUED_TOKENS);
-  await world.server.empty(TOKEN_BATCHES);
+  const before = await rateOfBare(world, records.slice(0, BARE_WRITES));
+  const PerToken = await rateOfCall(ending, perToken);
+  const bare = [before, await rateOfBare(world, records.slice(BARE_WRITES))];
+  return { bare, PerToken, Batched: await rateOfCall(ending, batched) };
 };
 
-/** Measures; every round has owners and records of its own, and leaves none. */
+/** Measures; leaves no records. */
 export const measureDeleted = async (world: World): Promise<DeletedRounds> => {
   const { operator, door } = await openDoor(world);
-  const rounds: DeletedRounds = { bare: [], PerToken: [], Batched: [] };
   try {
-    for (let round = 1; round <= ROUNDS; round += 1) {
-      await measureRound({ world, door, round }, rounds);
-      const [bare, perToken, batched] = [rounds.bare, rounds.PerToken, rounds.Batched].map((rates) =>
-        rates.at(-1)?.toFixed(0),
-      );
-      note(
-        `round ${round}/${ROUNDS}: bare status writes ${bare}/s, DeleteTokens PerToken ${perToken}/s, Batched ${batched}/s`,
-      );
-    }
+    const found = await measureEnding({ world, door });
+    const { bare, PerToken, Batched } = found;
+    note(
+      `bare ${spread(bare, 'status writes/s')}, DeleteTokens PerToken ${PerToken.toFixed(0)}/s, Batched ${Batched.toFixed(0)}/s`,
+    );
+    return found;
   } finally {
     door.close();
     await operator.stop();
+    for (const path of [ISSUED_TOKENS, TOKEN_BATCHES]) await world.server.empty(path);
   }
-  return rounds;
 };
 
 const compared = (
-  [own, limit]: readonly [readonly number[], readonly number[]],
+  [own, limit]: readonly [number, readonly number[]],
   text: { readonly scenario: string; readonly limit: string; readonly unit: string; readonly target: number },
 ): Figure => {
-  const ratio = medianRatio(own, limit);
+  const ratio = own / median(limit);
   return {
     scenario: text.scenario,
-    measured: spread(own, 'tokens/s'),
+    measured: `${own.toFixed(0)} tokens/s`,
     limit: `${text.limit}: ${spread(limit, text.unit)}`,
     ratio,
     target: `≥ ${text.target}`,
@@ -143,7 +133,7 @@ export const deletedFigures = ({ bare, PerToken, Batched }: DeletedRounds): Figu
     unit: 'writes/s',
     target: PER_TOKEN_TARGET,
   }),
-  compared([Batched, PerToken], {
+  compared([Batched, [PerToken]], {
     scenario: `DeleteTokens of all ${TOKENS} tokens of an owner, in TokenBatches`,
     limit: 'in IssuedTokens',
     unit: 'tokens/s',

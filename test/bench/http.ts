@@ -26,7 +26,7 @@ import { AUDIENCE, type World } from './world.ts';
 
 const ASKS = QUICK ? 2000 : 8000;
 const LAPS = ROUNDS * 3;
-const CREATES = QUICK ? 500 : 4000;
+const CREATES = QUICK ? 500 : 3000;
 /** Distinct tokens that are asked about in turn, as a gateway meets them. */
 const TOKENS = QUICK ? 100 : 1000;
 const ROUTE_TARGET = 0.6;
