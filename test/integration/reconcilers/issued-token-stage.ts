@@ -269,4 +269,9 @@ export class IssuedTokenStage implements AsyncDisposable {
       expect(items.map(({ metadata }) => metadata.name).sort()).toEqual([...names].sort());
     });
   }
+
+  /** Waits until these, and no others, were counted as collected: a record is gone before its reconciler has the answer. */
+  async collected(...records: readonly unknown[][]): Promise<void> {
+    await this.until(() => expect(this.counted('recordsCollected')).toEqual(records));
+  }
 }
