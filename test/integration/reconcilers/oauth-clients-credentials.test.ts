@@ -35,6 +35,7 @@ describe('a client secret', () => {
     await stage.reason('app', 'CredentialsReady', 'Verified');
     await stage.api.delete(stage.ref('Secret', 'creds'));
     await stage.reason('app', 'CredentialsReady', 'SecretInvalid');
+    await stage.idle();
     expect(stage.writes.filter((call) => call.includes(' Secret '))).toEqual([]);
     expect(JSON.stringify([await stage.get('app'), stage.events, stage.kube.log.lines])).not.toContain(
       'hunter2',

@@ -91,6 +91,7 @@ describe('the end of a Token', () => {
     expect(await stage.get('Token', 'reports')).toBeDefined();
     await stage.clock.advance(1_000);
     await eventually(async () => expect(await stage.get('Token', 'reports')).toBeUndefined());
+    await stage.idle();
     expect(stage.events.at(-1)?.reason).toBe('Collected');
     expect(stage.kube.metrics.calls).toContainEqual(['tokenCollected']);
   });
