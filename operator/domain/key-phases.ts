@@ -5,7 +5,7 @@ import type { SigningKeyObservation } from './rotation-observation.ts';
 import { floorSeconds, formatTime, secondsOf } from './timestamps.ts';
 
 /** A retired key stays at least this long: what it signed last may not be in the cache yet. */
-const RETIRED_FOR_AT_LEAST_SECONDS = 600;
+export const RETIRED_FOR_AT_LEAST_SECONDS = 600;
 /** No duration stands in the spec: contract §2.5. */
 const INTERVAL = '2160h';
 const PUBLISH_BEFORE = '24h';
