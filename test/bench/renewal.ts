@@ -6,7 +6,7 @@ import { blockFigure, type Figure, median, spread } from './report.ts';
 import { note, QUICK } from './scale.ts';
 import { type Block, METERED, scrapesOf } from './scrapes.ts';
 import { newSpan } from './span.ts';
-import { SYSTEM, secretsPath, tokensPath, type World } from './world.ts';
+import { emptyTokens, SYSTEM, secretsPath, tokensPath, type World } from './world.ts';
 
 /**
  * Many declared Tokens that are due at once, beside a bare loop of the same two writes before and after it. They become due by the
@@ -153,7 +153,7 @@ const operatorRenews = async (world: World, namespace: string): Promise<Omit<Ren
   }
 };
 
-/** Measures. All Tokens stay: Ready ones, as other scenarios of their world have them. */
+/** Measures. Those that the operator renewed stay: they are Ready, as other scenarios of their world have them. */
 export const measureRenewal = async (world: World): Promise<RenewalRounds> => {
   await readyTokens(world, { namespace: DUE, count: COUNT });
   await readyTokens(world, { namespace: COPIED, count: 2 * BARE });
@@ -161,6 +161,8 @@ export const measureRenewal = async (world: World): Promise<RenewalRounds> => {
   const before = await bareRenews(world, COPIED, pairs.slice(0, BARE));
   const own = await operatorRenews(world, DUE);
   const bare = [before, await bareRenews(world, COPIED, pairs.slice(BARE))];
+  // Their JWTs are no JWTs any more: an operator that found them would issue them anew.
+  await emptyTokens(world, COPIED);
   note(`${COUNT} renewals: bare ${spread(bare, 'writes/s')}, operator ${own.own.toFixed(0)}/s`);
   return { bare, ...own };
 };

@@ -80,7 +80,8 @@ export const isReady = (object: StoredObject): boolean =>
 /**
  * Every five minutes the API server compares its caches with etcd (DetectCacheInconsistency), for which it decodes every object: with
  * tens of thousands that takes a good part of a core for most of a minute, from whichever side is measured by then. Off for both.
- * A DELETE of a whole collection, by which a scenario cleans up, has as many workers: nothing that is measured makes one, and one at a time takes twice as long.
+ * A DELETE of a whole collection, by which a scenario cleans up, has as many workers: nothing that is measured makes one, and one worker
+ * takes twice as long.
  */
 const API_SERVER_FLAGS = ['--feature-gates=DetectCacheInconsistency=false', '--delete-collection-workers=16'];
 
