@@ -9,7 +9,7 @@ import {
   waitFor,
 } from './record-plan.ts';
 import { floorSeconds, formatTime, secondsOf } from './timestamps.ts';
-import { isRevocationAsked } from './token-record.ts';
+import { isLive, isRevocationAsked } from './token-record.ts';
 
 /** Everything that a plan for a handed-out token's record is made from. */
 export interface IssuedTokenObservation {
@@ -56,8 +56,7 @@ const endOf = ({ record, client, settings }: IssuedTokenObservation): End | unde
 /** Why a record's status has to say that it is blacklisted; undefined where it says so, or has no need to. */
 const blacklistCauseOf = ({ record, client, keyPhase, now }: IssuedTokenObservation) => {
   if (isRevocationAsked(record)) return 'Revoked';
-  const isOver = record.expiration !== undefined && record.expiration * 1000 <= now;
-  if (record.blacklistedAt !== undefined || isOver || client === 'Gone') return undefined;
+  if (client === 'Gone' || !isLive(record, now)) return undefined;
   return keyPhase === 'Compromised' ? 'KeyCompromised' : undefined;
 };
 

@@ -1,6 +1,6 @@
 import type { KeyPhase } from '../api/signing-key.ts';
 import type { TokenBatchStatus } from '../api/token-batch.ts';
-import { type BatchedTerm, type BatchRecord, termsIn } from './batch-record.ts';
+import { type BatchRecord, termsIn } from './batch-record.ts';
 import {
   type CollectionSettings,
   type CollectReason,
@@ -9,7 +9,7 @@ import {
   waitFor,
 } from './record-plan.ts';
 import { floorSeconds, formatTime } from './timestamps.ts';
-import type { RecordTerm } from './token-record.ts';
+import { isLive, type RecordTerm } from './token-record.ts';
 
 /** Everything that a plan for a TokenBatch is made from. */
 export interface TokenBatchObservation {
@@ -65,29 +65,19 @@ const lastEndOf = (terms: readonly RecordTerm[], settings: CollectionSettings) =
   return { at: last, why };
 };
 
-/** Those whose key is compromised, of records that are good otherwise. */
-const compromisedIn = (
-  terms: readonly BatchedTerm[],
-  { keyPhase, now }: TokenBatchObservation,
-): readonly BatchedTerm[] =>
-  terms.filter(({ keyID, expiration, blacklistedAt }) => {
-    const isOver = expiration !== undefined && expiration * 1000 <= now;
-    return blacklistedAt === undefined && !isOver && keyPhase(keyID) === 'Compromised';
-  });
-
 /**
  * Decides over a TokenBatch (contract §2.3): collected whole when the last of its records is past its time; one write blacklists
  * all whose key is compromised (§2.5). Pure.
  */
 export const planTokenBatch = (observation: TokenBatchObservation): RecordPlan<TokenBatchStatus> => {
-  const { batch, client, settings, now } = observation;
+  const { batch, client, keyPhase, settings, now } = observation;
   if (batch.metadata.deletionTimestamp !== undefined) return { kind: 'wait', requeueAt: undefined };
   const terms = termsIn(batch);
   const collect = (why: CollectReason) => ({ kind: 'collect', why, records: terms.length }) as const;
   if (client === 'Gone') return collect('ClientGone');
   const end = lastEndOf(terms, settings);
   if (end && end.at <= now) return collect(end.why);
-  const compromised = compromisedIn(terms, observation);
+  const compromised = terms.filter((term) => isLive(term, now) && keyPhase(term.keyID) === 'Compromised');
   if (compromised.length > 0) {
     const blacklist = compromised.map(({ position }) => position);
     const kids = [...new Set(compromised.map(({ keyID }) => keyID))];
