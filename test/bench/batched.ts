@@ -7,7 +7,7 @@ import { registerClient } from './owner.ts';
 import type { Plot } from './plots.ts';
 import { cpuSecondsOf, storageAtRest, storageCpuSeconds } from './processes.ts';
 import { ISSUED_TOKENS, TOKEN_BATCHES } from './records.ts';
-import { type Figure, median, medianRatio, spread } from './report.ts';
+import { type Figure, median, medianRatio, reachFigure, spread } from './report.ts';
 import { note, QUICK, ROUNDS } from './scale.ts';
 import type { World } from './world.ts';
 
@@ -42,7 +42,10 @@ export interface BatchedRounds {
   readonly stored: { readonly bytes: number; readonly records: number };
 }
 
-/** At one call in flight fewer calls take as long; in many short laps, since what else goes on would decide otherwise. Half as many where nothing is near its target. */
+/**
+ * At one call in flight fewer calls take as long; in many short laps, since what else goes on would decide otherwise. Half as many where
+ * nothing is near its target.
+ */
 const LAPS_ALONE = 16;
 const callsAt = (inFlight: number): number => {
   if (inFlight === 1) return Math.ceil(CALLS / (4 * LAPS_ALONE));
@@ -124,17 +127,14 @@ const compared = (
   [own, ownName]: readonly [readonly Run[], string],
   [limit, limitName]: readonly [readonly Run[], string],
   target: number,
-): Figure => {
-  const ratio = medianRatio(ratesOf(own), ratesOf(limit));
-  return {
+): Figure =>
+  reachFigure({
     scenario,
     measured: `${ownName}: ${textOf(own)}`,
     limit: `${limitName}: ${textOf(limit)}`,
-    ratio,
-    target: `≥ ${target}`,
-    pass: ratio >= target,
-  };
-};
+    ratio: medianRatio(ratesOf(own), ratesOf(limit)),
+    target,
+  });
 
 /** What it says in the table. */
 export const batchedFigures = ({ byLevel, stored }: BatchedRounds): Figure[] => {

@@ -1,5 +1,5 @@
 import { type CallRound, latencyText, ratesOf } from './latency.ts';
-import { type Figure, median, medianRatio, spread } from './report.ts';
+import { type Figure, median, medianRatio, reachFigure, spread } from './report.ts';
 import { note } from './scale.ts';
 
 /** One of the two that are compared. */
@@ -59,14 +59,11 @@ const textOf = (runs: readonly Run[]): string => {
 export const contestFigure = (
   { limit, door }: Comparison,
   text: { readonly scenario: string; readonly limit: string; readonly target: number },
-): Figure => {
-  const ratio = medianRatio(ratesOf(door), ratesOf(limit));
-  return {
+): Figure =>
+  reachFigure({
     scenario: text.scenario,
     measured: textOf(door),
     limit: `${text.limit}: ${textOf(limit)}`,
-    ratio,
-    target: `≥ ${text.target}`,
-    pass: ratio >= text.target,
-  };
-};
+    ratio: medianRatio(ratesOf(door), ratesOf(limit)),
+    target: text.target,
+  });

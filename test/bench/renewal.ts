@@ -2,7 +2,7 @@ import { eventually } from '../support/eventually.ts';
 import { type StoredObject, timedLoop } from './api-server.ts';
 import { freshFigure, makeFreshTokens } from './fresh-tokens.ts';
 import { DUE, readyTokens } from './ready-tokens.ts';
-import { blockFigure, type Figure, median, spread } from './report.ts';
+import { blockFigure, type Figure, median, reachFigure, spread } from './report.ts';
 import { note, QUICK } from './scale.ts';
 import { type Block, METERED, scrapesOf } from './scrapes.ts';
 import { newSpan } from './span.ts';
@@ -169,17 +169,15 @@ export const measureRenewal = async (world: World): Promise<RenewalRounds> => {
 
 /** What it says in the table. */
 export const renewalFigures = ({ bare, own, fresh, freshIdle, blocked }: RenewalRounds): Figure[] => {
-  const ratio = own / median(bare);
   const what = `while ${COUNT} Tokens are renewed`;
   return [
-    {
+    reachFigure({
       scenario: `${COUNT} Tokens renewed that are due at once`,
       measured: `${own.toFixed(0)} writes/s`,
       limit: `bare undici loop, the same two PUTs: ${spread(bare, 'writes/s')}`,
-      ratio,
-      target: `≥ ${TARGET}`,
-      pass: ratio >= TARGET,
-    },
+      ratio: own / median(bare),
+      target: TARGET,
+    }),
     freshFigure(what, fresh, freshIdle),
     blockFigure(what, { '': blocked }),
   ];

@@ -32,6 +32,15 @@ export const spread = (values: readonly number[], unit: string): string => {
   return `${round(median(values))} ${unit} (${round(Math.min(...values))}–${round(Math.max(...values))})`;
 };
 
+/** The row of what is to reach a part of its limit, which is its ratio. */
+export const reachFigure = ({
+  target,
+  ...row
+}: Pick<Figure, 'scenario' | 'measured' | 'limit'> & {
+  readonly ratio: number;
+  readonly target: number;
+}): Figure => ({ ...row, target: `≥ ${target}`, pass: row.ratio >= target });
+
 /** Longest block of the operator's event loop that is fine, in milliseconds. */
 const MOST_BLOCKED_MS = 100;
 

@@ -228,18 +228,20 @@ export class ClientStage implements AsyncDisposable {
     bodyOf(await this.api.create({ ...this.ref('Secret', name), stringData: data }));
   }
 
-  /** Waits until a condition of the client has that reason. */
-  reason(
+  /** Waits until a condition of the client has that reason, and the queues are empty. */
+  async reason(
     name: string,
     type: 'Ready' | 'CredentialsReady',
     reason: string,
     namespace = this.namespace,
   ): Promise<KubeObject> {
-    return this.until(async () => {
+    const found = await this.until(async () => {
       const client = await this.get(name, { namespace });
       expect(conditionOf(client, type)).toMatchObject({ reason });
       return client;
     });
+    await this.idle();
+    return found;
   }
 }
 

@@ -87,7 +87,6 @@ describe('a record that changes between plan and write meets a conflict, and is 
     stage.faults.push({ call: 'update issuedtokens/status', when: 'before', happen });
     await stage.revoke(name);
     await stage.left();
-    await stage.idle();
     expect(stage.kube.log.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
@@ -113,7 +112,6 @@ describe('a record that changes between plan and write meets a conflict, and is 
     stage.faults.push({ call: 'delete issuedtokens', when: 'before', happen });
     await stage.pass(MINUTE + TTL.afterExpiry);
     await stage.left();
-    await stage.idle();
     expect(stage.counted('recordsCollected')).toEqual([]);
   });
 });

@@ -35,7 +35,6 @@ describe('a client secret', () => {
     await stage.reason('app', 'CredentialsReady', 'Verified');
     await stage.api.delete(stage.ref('Secret', 'creds'));
     await stage.reason('app', 'CredentialsReady', 'SecretInvalid');
-    await stage.idle();
     expect(stage.writes.filter((call) => call.includes(' Secret '))).toEqual([]);
     expect(JSON.stringify([await stage.get('app'), stage.events, stage.kube.log.lines])).not.toContain(
       'hunter2',
@@ -146,7 +145,6 @@ describe('a client secret', () => {
       stage.faults.push({ call, when: 'after', error: new ApiError('away', { status: 503 }) });
       await stage.create('app', { authentication: { clientSecret: { ...clientSecret, generate: true } } });
       await stage.reason('app', 'CredentialsReady', 'Verified');
-      await stage.idle();
       expect(stage.writes.filter((write) => write.includes(' Secret '))).toEqual(['create Secret creds']);
     },
   );

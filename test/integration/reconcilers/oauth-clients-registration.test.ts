@@ -25,7 +25,6 @@ test('a client is registered under its own name, or under the client ID that it 
   const named = await stage.reason('named', 'Ready', 'Registered');
   expect(named.status.clientID).toBe('https://example.com/app');
   await stage.reason('app', 'CredentialsReady', 'NoMethod');
-  await stage.idle();
   expect(stage.events).toEqual([]);
 });
 
@@ -154,7 +153,6 @@ test('a restart writes nothing', async () => {
   await stage.reason('lost', 'Ready', 'ClientIDConflict');
   await stage.reason('lost', 'CredentialsReady', 'NoMethod');
   await stage.reason('app', 'CredentialsReady', 'NoMethod');
-  await stage.idle();
   await stage.stop();
   stage.calls.length = 0;
   await stage.start();

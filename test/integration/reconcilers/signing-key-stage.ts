@@ -207,13 +207,15 @@ export class SigningKeyStage implements AsyncDisposable {
     return bodyOf(await this.api.patch(this.ref('SigningKey', name), 'merge', patch));
   }
 
-  /** Waits until condition Ready has that reason. */
-  ready(reason: string, name = 'default'): Promise<KubeObject> {
-    return this.until(async () => {
+  /** Waits until condition Ready has that reason, and the queue is empty. */
+  async ready(reason: string, name = 'default'): Promise<KubeObject> {
+    const found = await this.until(async () => {
       const object = await this.get('SigningKey', name);
       expect(conditionOf(object)).toMatchObject({ reason });
       return object;
     });
+    await this.idle();
+    return found;
   }
 
   async keys(name = 'default'): Promise<readonly KeyEntry[]> {

@@ -67,7 +67,6 @@ describe('a brought key', () => {
     });
     await stage.bring(newPem());
     await stage.ready('Active');
-    await stage.idle();
     expect(stage.events.map(({ type, reason }) => `${type} ${reason}`)).toEqual([
       'Warning PrivateKeyInvalid',
       'Normal Active',

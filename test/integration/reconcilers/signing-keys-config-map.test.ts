@@ -55,7 +55,6 @@ describe('the ConfigMap', () => {
     );
     await stage.create({}, 'other');
     await stage.ready('Active', 'other');
-    await stage.idle();
     expect((await stage.get('ConfigMap', 'other-jwks')).data).toEqual({ 'jwks.json': 'mine' });
     await stage.api.delete(stage.ref('ConfigMap', 'other-jwks'));
     await stage.pass(5 * MINUTE);
