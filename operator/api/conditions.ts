@@ -46,7 +46,7 @@ export const observedGeneration = () =>
 /** What a plan says of a condition; {@link setCondition} adds the times. */
 export type ConditionVerdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
-/** Reasons of a Token's condition `Ready` (contract §2.1). */
+/** Reasons of a Token's condition `Ready` (spec §2.1). */
 export const TOKEN_REASONS = [
   'Issued',
   'Issuing',
@@ -65,15 +65,15 @@ export const TOKEN_REASONS = [
 ] as const;
 export type TokenReason = (typeof TOKEN_REASONS)[number];
 
-/** Reasons of an OAuthClient's condition `Ready` (contract §2.4). */
+/** Reasons of an OAuthClient's condition `Ready` (spec §2.4). */
 export const CLIENT_REASONS = ['Registered', 'Suspended', 'ClientIDConflict'] as const;
 export type ClientReason = (typeof CLIENT_REASONS)[number];
 
-/** Reasons of an OAuthClient's condition `CredentialsReady` (contract §2.4). */
+/** Reasons of an OAuthClient's condition `CredentialsReady` (spec §2.4). */
 export const CREDENTIALS_REASONS = ['Verified', 'NoMethod', 'SecretInvalid', 'IssuerUnreachable'] as const;
 export type CredentialsReason = (typeof CREDENTIALS_REASONS)[number];
 
-/** Reasons of a SigningKey's condition `Ready` (contract §2.5). */
+/** Reasons of a SigningKey's condition `Ready` (spec §2.5). */
 export const SIGNING_KEY_REASONS = ['Active', 'NoActiveKey', 'PrivateKeyInvalid', 'KeyCompromised'] as const;
 export type SigningKeyReason = (typeof SIGNING_KEY_REASONS)[number];
 

@@ -11,7 +11,7 @@ import { TOKEN_TRANSITIONS } from './token-rules.ts';
 import { TokenSpecSchema } from './token-spec.ts';
 import { TokenStatusSchema } from './token-status.ts';
 
-/** Grows with every change of the CRDs; a replica is not ready while an installed one is older (contract §2). */
+/** Grows with every change of the CRDs; a replica is not ready while an installed one is older (spec §2). */
 export const CRD_REVISION = 3;
 /** On every CRD: its {@link CRD_REVISION}. */
 export const CRD_REVISION_ANNOTATION = `${GROUP}/crd-revision`;

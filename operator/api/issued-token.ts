@@ -9,7 +9,7 @@ import { time } from './time.ts';
 import { MAX_TOKEN_AUDIENCES } from './token-spec.ts';
 import { blacklistedForEver, irrevocable, neverFalling } from './transitions.ts';
 
-/** `spec` of an IssuedToken (contract §2.2): whole after one write, since a status given at creation is dropped. */
+/** `spec` of an IssuedToken (spec §2.2): whole after one write, since a status given at creation is dropped. */
 export const IssuedTokenSpecSchema = z
   .object({
     clientRef: recordClientRef('The OAuthClient whose token this is.'),

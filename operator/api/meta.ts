@@ -1,4 +1,4 @@
-/** The API group of every resource of this product (contract §2). */
+/** The API group of every resource of this product (spec §2). */
 export const GROUP = 'm2moauth.dev';
 /** The version that is served and stored. */
 export const VERSION = 'v1alpha1';

@@ -130,7 +130,7 @@ const ServiceAccountSchema = z
   })
   .meta({ description: 'A ServiceAccount.' });
 
-/** `spec.authentication` of an OAuthClient (contract §2.4). */
+/** `spec.authentication` of an OAuthClient (spec §2.4). */
 export const AuthenticationSchema = z
   .object({
     clientSecret: ClientSecretSchema.optional(),

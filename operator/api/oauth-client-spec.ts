@@ -54,7 +54,7 @@ const IntrospectionSchema = z
     }),
   });
 
-/** `spec` of an OAuthClient (contract §2.4). */
+/** `spec` of an OAuthClient (spec §2.4). */
 export const OAuthClientSpecSchema = z
   .object({
     clientID: z

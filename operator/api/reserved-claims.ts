@@ -1,7 +1,7 @@
-/** The claim that names the declared Token of a JWT (contract §3). */
+/** The claim that names the declared Token of a JWT (spec §3). */
 export const TOKEN_CLAIM = 'm2moauth.dev/token';
 
-/** Claims that the issuer sets itself: no client's extra claims may (contract §2.4). The configured owner and device-ID claims come on top. */
+/** Claims that the issuer sets itself: no client's extra claims may (spec §2.4). The configured owner and device-ID claims come on top. */
 export const RESERVED_CLAIMS = [
   'iss',
   'sub',

@@ -6,7 +6,7 @@ import type { Immutable, Resource } from './meta.ts';
 import { matches, objectName, secretKey } from './names.ts';
 import { time } from './time.ts';
 
-/** Signature algorithms that a SigningKey may have (contract §2.5, RFC 7518 §3.1, RFC 8037 §3.1). */
+/** Signature algorithms that a SigningKey may have (spec §2.5, RFC 7518 §3.1, RFC 8037 §3.1). */
 export const ALGORITHMS = ['ES256', 'ES384', 'EdDSA', 'RS256', 'PS256'] as const;
 export type Algorithm = (typeof ALGORITHMS)[number];
 
@@ -77,7 +77,7 @@ const compromised = () =>
       'x-kubernetes-list-type': 'set',
     });
 
-/** `spec` of a SigningKey (contract §2.5). */
+/** `spec` of a SigningKey (spec §2.5). */
 export const SigningKeySpecSchema = z
   .object({
     algorithm: z.enum(ALGORITHMS).default('ES256').meta({

@@ -22,7 +22,7 @@ export const TokenProfileSchema = z
   })
   .meta({ description: 'What the records that name this profile say alike.' });
 
-/** `spec` of a TokenBatch (contract §2.3): whole after one write. */
+/** `spec` of a TokenBatch (spec §2.3): whole after one write. */
 export const TokenBatchSpecSchema = z
   .object({
     clientRef: recordClientRef('The OAuthClient whose tokens these are.'),
@@ -140,5 +140,5 @@ export const TOKEN_BATCH_TRANSITIONS: readonly CelRule[] = [
 export type TokenProfile = Immutable<z.output<typeof TokenProfileSchema>>;
 export type TokenBatchSpec = Immutable<z.output<typeof TokenBatchSpecSchema>>;
 export type TokenBatchStatus = Immutable<z.output<typeof TokenBatchStatusSchema>>;
-/** Records of tokens that were handed out together (contract §2.3). */
+/** Records of tokens that were handed out together (spec §2.3). */
 export type TokenBatch = Resource<'TokenBatch', TokenBatchSpec, TokenBatchStatus>;

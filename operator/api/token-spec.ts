@@ -69,7 +69,7 @@ const SecretSchema = z
       'The Secret that the JWT is delivered in. A change moves the JWT and removes the old Secret.',
   });
 
-/** `spec` of a Token (contract §2.1). */
+/** `spec` of a Token (spec §2.1). */
 export const TokenSpecSchema = z
   .object({
     clientRef: ClientRefSchema,

@@ -6,7 +6,7 @@ import { grantedScopes } from './scope.ts';
 import { time } from './time.ts';
 import { MAX_TOKEN_AUDIENCES } from './token-spec.ts';
 
-/** The most earlier JWTs of a Token that may still be good (contract §2.1). */
+/** The most earlier JWTs of a Token that may still be good (spec §2.1). */
 const MAX_PREVIOUS = 8;
 
 const text = (max: number, description: string) => z.string().max(max).meta({ description });
@@ -21,7 +21,7 @@ const PreviousSchema = z
   })
   .meta({ description: 'An earlier JWT.' });
 
-/** `status` of a Token (contract §2.1). Times are RFC 3339 in whole seconds. */
+/** `status` of a Token (spec §2.1). Times are RFC 3339 in whole seconds. */
 export const TokenStatusSchema = z
   .object({
     id: text(64, "The current JWT's jti: UUIDv5 of metadata.uid and the issuance in decimal.").optional(),

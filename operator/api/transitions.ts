@@ -23,7 +23,7 @@ export const neverFalling = (path: string, why: string): CelRule => ({
 const BLACKLISTED_BEFORE = `${celHas('oldSelf.status.blacklisted')} && oldSelf.status.blacklisted.flag`;
 const BLACKLISTED_STILL = `${celHas('self.status.blacklisted')} && self.status.blacklisted.flag && self.status.blacklisted.timestamp == oldSelf.status.blacklisted.timestamp`;
 
-/** For the root of a schema: blacklisted stays blacklisted, for every writer and verb (contract §8). */
+/** For the root of a schema: blacklisted stays blacklisted, for every writer and verb (spec §8). */
 export const blacklistedForEver = (advice: string): CelRule => ({
   rule: `!(${BLACKLISTED_BEFORE}) || (${BLACKLISTED_STILL})`,
   message: `status.blacklisted can't be taken back or changed once its flag is true: ${advice}`,

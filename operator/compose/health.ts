@@ -18,7 +18,7 @@ const DEAD_AFTER_MS = 5 * 60_000;
 const CONTACT_FRESH_MS = 10_000;
 /** A bookmark comes about every minute. */
 const PROGRESS_FRESH_MS = 90_000;
-/** Contract §3: a replica whose clock is further off is not ready. */
+/** Spec §3: a replica whose clock is further off is not ready. */
 const MAX_SKEW_SECONDS = 120;
 
 /** Whether expiry can be judged by this clock. */
@@ -39,7 +39,7 @@ export const informersAlive = (informers: readonly WatchedType[], clock: Clock):
 });
 
 /**
- * Readiness: the first whole list of every type is in, and every watch is in step (contract §3): an event or bookmark
+ * Readiness: the first whole list of every type is in, and every watch is in step (spec §3): an event or bookmark
  * 90 s ago at most, and, where connections are pinged (HTTP/2), a sign of life 10 s ago at most.
  */
 export const informersInStep = (informers: readonly WatchedType[], clock: Clock): Check => {
@@ -61,7 +61,7 @@ export const informersInStep = (informers: readonly WatchedType[], clock: Clock)
   };
 };
 
-/** Whether a yes may come from this type's cache (contract §3). Stricter than readiness where a connection is not pinged (HTTP/1.1): its last sign of life counts all the same. */
+/** Whether a yes may come from this type's cache (spec §3). Stricter than readiness where a connection is not pinged (HTTP/1.1): its last sign of life counts all the same. */
 export const isInStep = ({ health }: WatchedType, clock: Clock): boolean => {
   const { synced, lastContact, lastProgress } = health;
   const now = clock.now();

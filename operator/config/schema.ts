@@ -107,7 +107,7 @@ const leaderElection = z
     message: 'times 1.2 must be shorter than renewDeadline',
   });
 
-/** The whole configuration (contract §6). Unknown keys are refused, so that a misspelt one is seen; durations become milliseconds, addresses are split. */
+/** The whole configuration (spec §6). Unknown keys are refused, so that a misspelt one is seen; durations become milliseconds, addresses are split. */
 export const configSchema = (podNamespace: string | undefined) =>
   z.strictObject({
     log: z

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseDurationMs } from '../api/duration.ts';
 import { isReservedClaim } from '../api/reserved-claims.ts';
 
-/** The two reserved claims that may be named as owner or device-ID claim all the same (contract §6). */
+/** The two reserved claims that may be named as owner or device-ID claim all the same (spec §6). */
 const NAMEABLE: readonly string[] = ['sub', 'name'];
 
 /** A Go duration, given as text and held in milliseconds. */

@@ -72,7 +72,7 @@ const CLASSES: ReadonlyMap<AddressClass, BlockList> = (() => {
 export type FindRefusedAddress = (address: string) => AddressClass | 'unreadable' | undefined;
 
 /**
- * Which addresses requests that a resource asks for may go to (contract §6, `outbound`): everywhere but to loopback,
+ * Which addresses requests that a resource asks for may go to (spec §6, `outbound`): everywhere but to loopback,
  * link-local and metadata addresses and those that are no single host's, unless `allowedCIDRs` (validated CIDR
  * blocks or addresses) lists them. An IPv4 address is judged alike in every form that IPv6 has for it.
  */

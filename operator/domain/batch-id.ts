@@ -10,7 +10,7 @@ export const batchNameFrom = (uuid: string): string =>
 /** Whether a `jti` is that of a record in a TokenBatch. */
 export const isBatchedId = (id: string): boolean => id.charAt(VERSION) === '8';
 
-/** The name of the TokenBatch that holds the record of a `jti` (contract §2.3). */
+/** The name of the TokenBatch that holds the record of a `jti` (spec §2.3). */
 export const batchNameOf = (id: string): string => `${id.slice(0, LAST_OCTET)}00`;
 
 /** The position of the record of a `jti` in its TokenBatch; NaN where it is no such id. */

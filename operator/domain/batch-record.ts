@@ -49,7 +49,7 @@ const NO_TIMES: Readonly<Record<string, string>> = {};
 const NO_POSITIONS: ReadonlySet<number> = new Set();
 const NONE: readonly string[] = [];
 
-/** The records that a TokenBatch holds (contract §2.3). */
+/** The records that a TokenBatch holds (spec §2.3). */
 export const batchRecordOf = ({ metadata, spec, status }: TokenBatch): BatchRecord => {
   const { deleted } = status ?? {};
   return {

@@ -6,7 +6,7 @@ const seconds = (claim: unknown): number | undefined => (typeof claim === 'numbe
 
 /**
  * The record that is about to be written of a declared Token's next JWT: its Secret holds it, so that it is out, and its status
- * does not say so yet (contract §3). What the JWT says is what the status will.
+ * does not say so yet (spec §3). What the JWT says is what the status will.
  */
 export const recordOfClaims = (next: TokenRecord, claims: SignedClaims, ownerClaim: string): TokenRecord => ({
   ...next,

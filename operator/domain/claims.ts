@@ -1,7 +1,7 @@
 import { isReservedClaim, TOKEN_CLAIM } from '../api/reserved-claims.ts';
 import { canonicalDigest } from './canonical-json.ts';
 
-/** What the configuration says of every JWT (contract §6, `issuer`). */
+/** What the configuration says of every JWT (spec §6, `issuer`). */
 export interface IssuerSettings {
   /** `iss`. */
   readonly url: string;
@@ -87,7 +87,7 @@ const claimEntries = (settings: IssuerSettings, grant: ClaimsGrant, times: Claim
 };
 
 /**
- * The one builder of claims for every door (contract §3). What is absent or empty is left out; the client's
+ * The one builder of claims for every door (spec §3). What is absent or empty is left out; the client's
  * extra claims never set a reserved one, whatever let them through; the owner claim comes last and wins.
  * `typ` is `JWT` where `exp` or `aud` is missing, since RFC 9068 §2.2 requires both of an `at+jwt`.
  * @throws RangeError where the owner is empty

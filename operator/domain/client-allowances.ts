@@ -9,7 +9,7 @@ export const quote = (values: readonly string[]): string => {
   return values.length > 5 ? `${shown.join(', ')} and ${values.length - 5} more` : shown.join(', ');
 };
 
-/** Whether the client may have tokens at all (contract §2.4, `allowedGrantTypes`). */
+/** Whether the client may have tokens at all (spec §2.4, `allowedGrantTypes`). */
 export const hasGrant = ({ spec }: OAuthClient): boolean =>
   (spec.allowedGrantTypes ?? [CLIENT_CREDENTIALS]).includes(CLIENT_CREDENTIALS);
 

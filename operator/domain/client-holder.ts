@@ -10,7 +10,7 @@ export const claimOf = ({ spec, metadata }: OAuthClient): string => spec.clientI
 /** Whether the status makes it the holder of the client ID that it asks for. */
 export const isHolder = (client: OAuthClient): boolean => client.status?.clientID === claimOf(client);
 
-/** It lost its client ID to another, which holds until it is re-created (contract §2.4): nobody inherits one in silence. */
+/** It lost its client ID to another, which holds until it is re-created (spec §2.4): nobody inherits one in silence. */
 export const isInConflict = ({ status }: OAuthClient): boolean =>
   findCondition(status?.conditions, 'Ready')?.reason === 'ClientIDConflict';
 

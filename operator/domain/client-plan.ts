@@ -53,7 +53,7 @@ const judge = (
   return ready('True', 'Registered', `it holds the client ID ${id}`);
 };
 
-/** Decides over a client's registration (contract §2.4): `status.clientID`, which the holder alone has, and condition `Ready`. Pure; what it made plans to nothing. */
+/** Decides over a client's registration (spec §2.4): `status.clientID`, which the holder alone has, and condition `Ready`. Pure; what it made plans to nothing. */
 export const planClient = (observation: ClientObservation): ClientPlan => {
   const { client, claimants, now } = observation;
   const claim = judgeClaim(client, claimants);

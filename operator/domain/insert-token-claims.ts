@@ -1,7 +1,7 @@
 import type { OAuthClientSpec } from '../api/oauth-client.ts';
 import { findReservedClaims, type IssuerSettings } from './claims.ts';
 
-/** Contract §2.4: what a client's extra claims may take in every JWT, as JSON. */
+/** Spec §2.4: what a client's extra claims may take in every JWT, as JSON. */
 export const MAX_INSERTED_BYTES = 4096;
 
 /** What is wrong with `spec.insertTokenClaims` under this configuration: the schema can't know the configured claim names, nor measure JSON. */

@@ -11,7 +11,7 @@ export const isOwnToken = (caller: OAuthClient, record: TokenRecord, claims: Sig
   return record.state === 'Next' ? record.client === `${namespace}/${name}` : record.clientUID === uid;
 };
 
-/** Whether a client may be told of a token (contract §2.4, `spec.introspection`): its own ones always. */
+/** Whether a client may be told of a token (spec §2.4, `spec.introspection`): its own ones always. */
 export const mayIntrospect = (caller: OAuthClient, record: TokenRecord, claims: SignedClaims): boolean => {
   const { policy = 'Own', audiences = [] } = caller.spec.introspection ?? {};
   if (policy === 'All' || isOwnToken(caller, record, claims)) return true;

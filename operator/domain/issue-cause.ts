@@ -7,7 +7,7 @@ import { isBeyondLimit, signedAtOf } from './token-lifetime.ts';
 import { currentExpiration, type TokenObservation } from './token-observation.ts';
 import type { PermittedObservation } from './token-policies.ts';
 
-/** Annotation whose new value asks for a renewal (contract §2.1). */
+/** Annotation whose new value asks for a renewal (spec §2.1). */
 export const RENEW_ANNOTATION = 'm2moauth.dev/renew';
 
 /** Longest annotation value that status remembers as it is. */
@@ -106,7 +106,7 @@ const ExpirationChanged: Check = ({ token }) => {
 
 const BeyondLimit: Check = (observation) => (isBeyondLimit(observation) ? 'BeyondLimit' : undefined);
 
-/** A retired key is kept while its JWTs live: one that never expires would keep it for ever (contract §2.5). */
+/** A retired key is kept while its JWTs live: one that never expires would keep it for ever (spec §2.5). */
 const KeyRetired: Check = ({ token, keys }) =>
   token.status?.expiration === undefined && keys.phase(token.status?.keyID ?? '') === 'Retired'
     ? 'KeyRetired'

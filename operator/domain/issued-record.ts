@@ -24,7 +24,7 @@ export const ISSUED_INDEXERS: Readonly<Record<string, (record: IssuedRecord) => 
 
 const NONE: readonly string[] = [];
 
-/** The record that an IssuedToken is (contract §2.2). */
+/** The record that an IssuedToken is (spec §2.2). */
 export const issuedRecordOf = (object: IssuedToken): IssuedRecord => {
   const { spec, status } = object;
   const metadata = heldMetadata(object.metadata);

@@ -67,8 +67,8 @@ export const blacklistedStatus = (version: number, nowSeconds: number): Blacklis
 });
 
 /**
- * Decides over the record of a handed-out token (contract §2.2): collect what is past its time, write down a revocation
- * that was asked for, and that of every token whose key is compromised (§2.5). Pure. A kid that is merely unknown is refused by
+ * Decides over the record of a handed-out token (spec §2.2): collect what is past its time, write down a revocation
+ * that was asked for, and that of every token whose key is compromised (spec §2.5). Pure. A kid that is merely unknown is refused by
  * the doors while it is, and may come back with its SigningKey's status: nothing is written for it.
  */
 export const planIssuedToken = (observation: IssuedTokenObservation): RecordPlan<BlacklistedStatus> => {

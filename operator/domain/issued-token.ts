@@ -13,7 +13,7 @@ const LABEL_LENGTH = 40;
 export const ownerLabel = (owner: string): string => hash('sha256', owner, 'hex').slice(0, LABEL_LENGTH);
 
 /**
- * For so long after its `iat` a record keeps a client's own assertion from being used again (contract §4): 5 min that
+ * For so long after its `iat` a record keeps a client's own assertion from being used again (spec §4): 5 min that
  * an assertion may be good ahead, 30 s of leeway, and some more for clocks.
  */
 export const REPLAY_WINDOW_SECONDS = 360;
@@ -46,7 +46,7 @@ export type NewIssuedToken = Omit<IssuedToken, 'metadata' | 'status'> & {
   };
 };
 
-/** The record of a handed-out token (contract §2.2), in its client's namespace; what is empty is left out. */
+/** The record of a handed-out token (spec §2.2), in its client's namespace; what is empty is left out. */
 export const buildIssuedToken = (content: IssuedTokenContent): NewIssuedToken => {
   const { id, client, clientID, tokenName, audience, scope, owner, subject, issuedAt, expiration } = content;
   const { keyID, originalTokenClaims } = content;

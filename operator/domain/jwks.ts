@@ -25,7 +25,7 @@ export const compromisedKids = (signingKeys: Iterable<SigningKey>): ReadonlySet<
   return kids;
 };
 
-/** The public set of all SigningKeys but compromised keys (contract §2.5), in the order of the kids, so that an equal set is equal text. */
+/** The public set of all SigningKeys but compromised keys (spec §2.5), in the order of the kids, so that an equal set is equal text. */
 export const buildJwks = (signingKeys: readonly SigningKey[]): Jwks => {
   const compromised = compromisedKids(signingKeys);
   const keys = new Map<string, Readonly<Record<string, unknown>>>();

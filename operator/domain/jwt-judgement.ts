@@ -16,7 +16,7 @@ export type JwtFault =
   | 'ClientSuspended'
   | 'Blacklisted';
 
-/** Where the record of a JWT is to be found (contract §3: by one GET): in its Token, or in its client's namespace. */
+/** Where the record of a JWT is to be found (spec §3: by one GET): in its Token, or in its client's namespace. */
 export const declaredIn = (claims: SignedClaims): { namespace: string; name: string } | undefined => {
   const claim = claims[TOKEN_CLAIM];
   if (typeof claim !== 'string') return undefined;
@@ -41,12 +41,12 @@ const isSameOrigin = ({ origin }: TokenRecord, claims: SignedClaims): boolean =>
 
 /**
  * An earlier JWT of a declared Token is good for the overlap, which may end before its own `exp` does; what it says of its
- * owner may be what has been changed since (contract §2.1, `renewal.overlap`).
+ * owner may be what has been changed since (spec §2.1, `renewal.overlap`).
  */
 const agreesAsPrevious = ({ expiration }: TokenRecord, { exp }: SignedClaims): boolean =>
   exp === undefined || (typeof exp === 'number' && expiration !== undefined && expiration <= exp);
 
-/** Whether a record and a JWT say the same (contract §3). Of one whose record is still to be written, origin and key tell enough. */
+/** Whether a record and a JWT say the same (spec §3). Of one whose record is still to be written, origin and key tell enough. */
 const agrees = (
   record: TokenRecord,
   claims: SignedClaims,

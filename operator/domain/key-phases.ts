@@ -6,7 +6,7 @@ import { floorSeconds, formatTime, secondsOf } from './timestamps.ts';
 
 /** A retired key stays at least this long: what it signed last may not be in the cache yet. */
 export const RETIRED_FOR_AT_LEAST_SECONDS = 600;
-/** No duration stands in the spec: contract §2.5. */
+/** No duration stands in the spec: spec §2.5. */
 const INTERVAL = '2160h';
 const PUBLISH_BEFORE = '24h';
 /** Max-age of the JWKS that is served: a key that verifiers may not know yet never signs by schedule. */

@@ -5,7 +5,7 @@ import { formatTime, secondsOf } from './timestamps.ts';
 /** One entry of `status.previous`. */
 export type PreviousToken = NonNullable<TokenStatus['previous']>[number];
 
-/** How many earlier JWTs may be good beside the current one (contract §2.1). */
+/** How many earlier JWTs may be good beside the current one (spec §2.1). */
 const MAX_PREVIOUS = 8;
 /** How long a JWT without expiration stays good after its renewal where `overlap` is absent, in seconds. */
 const UNBOUNDED_OVERLAP = 3600;

@@ -1,4 +1,4 @@
-/** How long records of handed-out tokens stay, in milliseconds (contract §6, `garbageCollection`). */
+/** How long records of handed-out tokens stay, in milliseconds (spec §6, `garbageCollection`). */
 export interface CollectionSettings {
   readonly ttlAfterExpiry: number;
   /** Of those that never expire. */

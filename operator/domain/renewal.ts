@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { durationMs } from '../api/duration.ts';
 import type { TokenSpec } from '../api/token.ts';
 
-/** The soonest that a renewal may follow an issuance, in seconds (contract §2.1). */
+/** The soonest that a renewal may follow an issuance, in seconds (spec §2.1). */
 const SOONEST = 30;
 
 /** What a renewal time depends on; times in seconds since the Unix epoch. */

@@ -196,7 +196,7 @@ const requeueAt = (
 };
 
 /**
- * Decides over the keys of a SigningKey (contract §2.5): publish before signing, one standby at all times, retire,
+ * Decides over the keys of a SigningKey (spec §2.5): publish before signing, one standby at all times, retire,
  * remove once no good token names the key, rebuild what the status lost. Pure; equal observations give equal plans,
  * and an observation of what a plan has made gives an empty one.
  */

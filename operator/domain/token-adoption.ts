@@ -49,7 +49,7 @@ const successionOf = (
 };
 
 /**
- * The status after adopting the next issuance that the Token's own Secret holds (contract §2.1): a crash came between its two
+ * The status after adopting the next issuance that the Token's own Secret holds (spec §2.1): a crash came between its two
  * writes. Undefined where there is none. Conditions and version are as they were.
  */
 export const adoptedStatus = (observation: TokenObservation): TokenStatus | undefined => {

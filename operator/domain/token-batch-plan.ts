@@ -66,8 +66,8 @@ const lastEndOf = (terms: readonly RecordTerm[], settings: CollectionSettings) =
 };
 
 /**
- * Decides over a TokenBatch (contract §2.3): collected whole when the last of its records is past its time; one write blacklists
- * all whose key is compromised (§2.5). Pure.
+ * Decides over a TokenBatch (spec §2.3): collected whole when the last of its records is past its time; one write blacklists
+ * all whose key is compromised (spec §2.5). Pure.
  */
 export const planTokenBatch = (observation: TokenBatchObservation): RecordPlan<TokenBatchStatus> => {
   const { batch, client, keyPhase, settings, now } = observation;

@@ -13,7 +13,7 @@ export interface EndCounts {
   readonly deleted: number;
 }
 
-/** What DeleteTokens makes of an object (contract §4): a live token is blacklisted, an expired one deleted, whether blacklisted or not. */
+/** What DeleteTokens makes of an object (spec §4): a live token is blacklisted, an expired one deleted, whether blacklisted or not. */
 export type TokenEnd =
   /** To write its whole status. */
   | { readonly kind: 'write'; readonly status: object; readonly counts: EndCounts }
@@ -44,7 +44,7 @@ export const planTokenEnd = (token: Token, nowSeconds: number): TokenEnd => {
 
 /**
  * The end of a handed-out token's record. One that keeps an assertion from being used again stays for as long as that
- * might be tried, though it has expired (contract §4): the leader collects it later.
+ * might be tried, though it has expired (spec §4): the leader collects it later.
  */
 export const planIssuedTokenEnd = (record: IssuedRecord, nowSeconds: number): TokenEnd => {
   if (record.metadata.deletionTimestamp !== undefined) return NOTHING;
@@ -58,7 +58,7 @@ export const planIssuedTokenEnd = (record: IssuedRecord, nowSeconds: number): To
 
 /**
  * The end of some records of a TokenBatch, in one write; the object goes with the last of its records. No client's own
- * assertion is held by one (contract §4).
+ * assertion is held by one (spec §4).
  */
 export const planBatchEnd = (batch: BatchRecord, ids: ReadonlySet<string>, nowSeconds: number): TokenEnd => {
   if (batch.metadata.deletionTimestamp !== undefined) return NOTHING;

@@ -19,7 +19,7 @@ export const uuidV5 = (namespace: string, name: string): string => {
 };
 
 /**
- * The `jti` of a declared Token's n-th JWT (contract §2.1): known before it is signed, the same however often it is signed.
+ * The `jti` of a declared Token's n-th JWT (spec §2.1): known before it is signed, the same however often it is signed.
  * @throws RangeError where the uid is no UUID (the API server makes only such)
  */
 export const tokenId = (uid: string, issuance: number): string => uuidV5(uid, String(issuance));

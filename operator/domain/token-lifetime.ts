@@ -5,7 +5,7 @@ import type { IssuerSettings } from './claims.ts';
 import { renewalPolicy } from './renewal.ts';
 import { floorSeconds, LAST_SECOND, secondsOf } from './timestamps.ts';
 
-/** The shortest lifetime that can be renewed by itself, in seconds (contract §2.1). */
+/** The shortest lifetime that can be renewed by itself, in seconds (spec §2.1). */
 const SHORTEST_AUTO = 60;
 
 /** Why a Token can't have the expiration it asks for. */
@@ -23,7 +23,7 @@ export interface LifetimeInput {
   readonly now: number;
 }
 
-/** The client's longest lifetime in whole seconds; undefined where it is unbounded (`0s`, contract §2.4). */
+/** The client's longest lifetime in whole seconds; undefined where it is unbounded (`0s`, spec §2.4). */
 export const clientMaximum = ({ spec }: OAuthClient): number | undefined => {
   const ms = durationMs(spec.accessTokenLifetime ?? '1h');
   return ms === 0 ? undefined : floorSeconds(ms);

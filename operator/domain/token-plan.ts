@@ -8,7 +8,7 @@ import { planRecord, type TokenPlan, upcomingExpiration, withoutDelivery } from 
 import { permit, type Refusal } from './token-policies.ts';
 import { nextStatus } from './token-status.ts';
 
-/** Whether the Token is revoked, recorded or only asked for: both count (contract §2.1). */
+/** Whether the Token is revoked, recorded or only asked for: both count (spec §2.1). */
 export const isBlacklisted = ({ token }: Pick<TokenObservation, 'token'>): boolean =>
   token.status?.blacklisted?.flag === true || token.spec.revoked === true;
 
@@ -101,7 +101,7 @@ const planCurrent = (observation: TokenObservation): TokenPlan => {
 };
 
 /**
- * What to do for a Token (contract §2.1), from what was observed alone: the same observation gives the same plan, and what a plan
+ * What to do for a Token (spec §2.1), from what was observed alone: the same observation gives the same plan, and what a plan
  * leads to plans to nothing. In this order: the end of an expired Token's time to live, blacklisting, adoption of a next issuance
  * that a crash left in the Secret, expiry, refusals of spec and client, delivery. A Token that is being deleted is left alone.
  */

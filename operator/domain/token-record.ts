@@ -20,7 +20,7 @@ export interface RecordOrigin {
 }
 
 /**
- * One JWT as the API server knows it, whatever kind of resource it stands in: every door sees them alike (contract
+ * One JWT as the API server knows it, whatever kind of resource it stands in: every door sees them alike (spec
  * §2.3). Times are seconds since the Unix epoch.
  */
 export interface TokenRecord {

@@ -86,7 +86,7 @@ const ScopeNotAllowed: Check = ({ request, client }) => {
   return { code: 'invalid_scope', message: `scope ${show(foreign)} is not allowed for this client` };
 };
 
-/** In the contract's order (§4): the client's grant, expiration, audience, scope. */
+/** In the order of spec §4: the client's grant, expiration, audience, scope. */
 const CHECKS: readonly Check[] = [
   ClientWithoutGrant,
   ClientSuspended,

@@ -95,7 +95,7 @@ const findNameProblem = ({ tokenName }: RequestShape): RequestProblem | undefine
     : undefined;
 
 /**
- * What can be said against a request without looking anything up (contract §4: shape and grant name come first);
+ * What can be said against a request without looking anything up (spec §4: shape and grant name come first);
  * undefined where nothing can. Sizes are those of texts in UTF-16 code units.
  */
 export const findShapeProblem = (request: RequestShape): RequestProblem | undefined =>

@@ -57,7 +57,7 @@ export const describeJwt = (
   });
 };
 
-/** What a plan says of a Token's state; the reasons are the contract's. */
+/** What a plan says of a Token's state; the reasons are those of spec §2.1. */
 export interface TokenVerdict {
   readonly ready: {
     readonly status: 'True' | 'False';
@@ -68,7 +68,7 @@ export interface TokenVerdict {
   readonly renewing?: { readonly reason: TokenReason; readonly message: string } | undefined;
 }
 
-/** Where only a person can help (contract §2.1). */
+/** Where only a person can help (spec §2.1). */
 const STALLED_REASONS: readonly TokenReason[] = ['Blacklisted', 'Expired', 'InvalidExpiration'];
 
 const put = (

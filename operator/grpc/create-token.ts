@@ -24,7 +24,7 @@ const requestOf = (message: CreateTokenRequest): TokenRequest => ({
   tokenName: message.tokenName,
 });
 
-/** CreateToken (contract §4): the request itself proves the client, a bearer is not looked at. */
+/** CreateToken (spec §4): the request itself proves the client, a bearer is not looked at. */
 export const createTokenMethod = (
   createToken: CreateToken,
 ): UnaryMethod<CreateTokenRequest, CreateTokenResponse> => ({

@@ -4,7 +4,7 @@ import { DeleteTokensRequest, DeleteTokensResponse } from './generated/m2moauths
 import type { UnaryMethod } from './method.ts';
 import { readMessage, writeMessage } from './wire.ts';
 
-/** DeleteTokens (contract §4): blacklists or deletes tokens of the bearer's owner. */
+/** DeleteTokens (spec §4): blacklists or deletes tokens of the bearer's owner. */
 export const deleteTokensMethod = (
   issuer: Pick<Issuer, 'authenticateBearer' | 'deleteTokens'>,
 ): UnaryMethod<DeleteTokensRequest, DeleteTokensResponse> => ({

@@ -20,7 +20,7 @@ const createTranslator = (log: Log): ((record: TokenRecord) => Token) => {
   };
 };
 
-/** GetTokens (contract §4): the tokens of the bearer's owner. */
+/** GetTokens (spec §4): the tokens of the bearer's owner. */
 export const getTokensMethod = (
   issuer: Pick<Issuer, 'authenticateBearer' | 'listTokens'>,
   log: Log,

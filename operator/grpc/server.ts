@@ -17,7 +17,7 @@ export interface GrpcDoorOptions extends DoorTools {
   readonly isServing: () => boolean;
 }
 
-/** The gRPC listener (contract §4). */
+/** The gRPC listener (spec §4). */
 export interface GrpcDoor {
   /** Listens; resolves with the port that was taken. @throws Error where the certificates or the address can't be used */
   start(signal: AbortSignal): Promise<number>;

@@ -59,7 +59,7 @@ const ofFailure = (purpose: string, failure: IssuerFailure): FailedStatus => {
 
 /**
  * The status of a call that was to `purpose` ("create token"): what an {@link IssuerFailure} says, with its OAuth code
- * as google.rpc.ErrorInfo; fixed text for everything else (contract §4).
+ * as google.rpc.ErrorInfo; fixed text for everything else (spec §4).
  */
 export const statusOf = (purpose: string, error: unknown): FailedStatus => {
   if (error instanceof IssuerFailure) return ofFailure(purpose, error);

@@ -7,7 +7,7 @@ export interface Cacheable {
   readonly etag: string;
 }
 
-/** Below what a key is published before it signs (contract §2.5). */
+/** Below what a key is published before it signs (spec §2.5). */
 const MAX_AGE_SECONDS = 300;
 
 /** Makes a {@link Cacheable} of a JSON document. */

@@ -35,7 +35,7 @@ const OPERATION = {
   },
 };
 
-/** `POST`: CreateToken (contract §4); a bearer is not looked at. */
+/** `POST`: CreateToken (spec §4); a bearer is not looked at. */
 export const createTokenRoute = (path: string, createToken: CreateToken): Route => ({
   method: 'POST',
   path,

@@ -19,7 +19,7 @@ const OPERATION = {
   },
 };
 
-/** `DELETE`: DeleteTokens (contract §4); a body says nothing. */
+/** `DELETE`: DeleteTokens (spec §4); a body says nothing. */
 export const deleteTokensRoute = (
   path: string,
   issuer: Pick<Issuer, 'authenticateBearer' | 'deleteTokens'>,

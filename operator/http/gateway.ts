@@ -10,7 +10,7 @@ export type GatewayIssuer = Pick<
   'createToken' | 'authenticateBearer' | 'authenticateSelf' | 'listTokens' | 'deleteTokens'
 >;
 
-/** `{base}/api/v1/tokens`: the calls of M2MOAuthService as grpc-gateway would map them (contract §5). */
+/** `{base}/api/v1/tokens`: the calls of M2MOAuthService as grpc-gateway would map them (spec §5). */
 export const gatewayRoutes = (base: string, issuer: GatewayIssuer): Route[] => {
   const path = `${base}/api/v1/tokens`;
   return [

@@ -87,7 +87,7 @@ const OPERATION = {
   },
 };
 
-/** `GET`: GetTokens (contract §4), as grpc-gateway would stream it. */
+/** `GET`: GetTokens (spec §4), as grpc-gateway would stream it. */
 export const getTokensRoute = (path: string, issuer: ListingIssuer): Route => ({
   method: 'GET',
   path,
@@ -97,7 +97,7 @@ export const getTokensRoute = (path: string, issuer: ListingIssuer): Route => ({
   operation: OPERATION,
   /**
    * A bearer that asks about itself is told by the judgement of it, which is as good as any list; one that is blacklisted may ask for
-   * nothing else (contract §5, existing verifiers).
+   * nothing else (spec §5, existing verifiers).
    */
   handle: (request, reply, call) => {
     const query = tokenQueryOf(request);

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-/** What asks to be shown empty fields (contract §5). */
+/** What asks to be shown empty fields (spec §5). */
 const PROTOJSON = 'application/protojson';
 
 /** Whether empty fields are to be shown. */

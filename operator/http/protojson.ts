@@ -49,7 +49,7 @@ export const createdJson = (token: HandedOutToken, showsEmpty: boolean): Fields 
     showsEmpty,
   );
 
-/** A DeleteTokensResponse message; always whole, since `{}` is what nothing here may answer (contract §5). */
+/** A DeleteTokensResponse message; always whole, since `{}` is what nothing here may answer (spec §5). */
 export const deletedJson = ({ blacklisted, deleted }: DeletedTokens): Fields => ({
   blacklistedCount: String(blacklisted),
   deletedCount: String(deleted),

@@ -40,7 +40,7 @@ export const routesOf = ({ issuerUrl, issuer, keys, version }: RouteOptions): Ro
 const OAUTH_PATH = /^\/oauth\/[\w-]*$/u;
 
 /**
- * The errors of a path that is none of ours: google.rpc.Status, which no verifier takes for a good token (contract §5), wherever a
+ * The errors of a path that is none of ours: google.rpc.Status, which no verifier takes for a good token (spec §5), wherever a
  * URL would lead that somebody before us has read in another way.
  */
 export const errorsElsewhere = (issuerUrl: string): ((path: string) => ErrorFamily) => {

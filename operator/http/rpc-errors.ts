@@ -53,7 +53,7 @@ const errorOf = (failure: unknown, purpose: string): RpcError => {
 const CHALLENGE = { 'www-authenticate': 'Bearer realm="m2m-oauth-operator"' };
 const SOON = { 'retry-after': '1' };
 
-/** Errors as grpc-gateway gives them: google.rpc.Status without `details` (contract §5). */
+/** Errors as grpc-gateway gives them: google.rpc.Status without `details` (spec §5). */
 export const rpcErrors: ErrorFamily = (failure, purpose) => {
   const { status, code, message } = errorOf(failure, purpose);
   const isSoon = status === 429 || status === 503;

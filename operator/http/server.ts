@@ -19,7 +19,7 @@ export interface HttpDoorOptions extends DoorTools, RouteOptions {
   readonly limits?: ListenerLimits;
 }
 
-/** The HTTP listener (contract §5). */
+/** The HTTP listener (spec §5). */
 export interface HttpDoor {
   /** Listens; resolves with the port that was taken. @throws Error where the certificates or the address can't be used */
   start(signal: AbortSignal): Promise<number>;

@@ -96,7 +96,7 @@ const jwtOf = (
   );
 
 /**
- * Makes {@link CreateToken} (contract §4): shape and grant name → client → what the client may have → its record, and the
+ * Makes {@link CreateToken} (spec §4): shape and grant name → client → what the client may have → its record, and the
  * signature beside it. The JWT leaves once the API server has acknowledged its record (invariant 1).
  */
 export const createCreateToken = (options: CreateTokenOptions): CreateToken => {

@@ -39,7 +39,7 @@ const createTell = (): ((judgement: GoodJwt) => SignedClaims) => {
   };
 };
 
-/** Makes {@link IntrospectToken} (contract §5): what is bad, and what the caller may not know of, look the same. */
+/** Makes {@link IntrospectToken} (spec §5): what is bad, and what the caller may not know of, look the same. */
 export const createIntrospectToken = ({
   authenticateClient,
   judge,

@@ -12,7 +12,7 @@ export interface RevokeTokenOptions {
 }
 
 /**
- * Makes {@link RevokeToken} (RFC 7009, contract §5): a good token of the calling client is blacklisted, a declared one as a whole.
+ * Makes {@link RevokeToken} (RFC 7009, spec §5): a good token of the calling client is blacklisted, a declared one as a whole.
  * What is bad already needs nothing, and what is another client's is left alone: the caller can't tell these apart.
  */
 export const createRevokeToken =

@@ -95,7 +95,7 @@ export interface DeletedTokens {
   readonly deleted: number;
 }
 
-/** Blacklists live tokens and deletes expired ones (contract §4). @throws IssuerFailure */
+/** Blacklists live tokens and deletes expired ones (spec §4). @throws IssuerFailure */
 export type DeleteTokens = (
   bearer: Bearer,
   ids: readonly string[],
@@ -110,7 +110,7 @@ export interface BearerSelf {
   readonly own: TokenRecord | undefined;
 }
 
-/** Judges a bearer that may want to know about itself (contract §5, existing verifiers). @throws IssuerFailure as {@link AuthenticateBearer} does */
+/** Judges a bearer that may want to know about itself (spec §5, existing verifiers). @throws IssuerFailure as {@link AuthenticateBearer} does */
 export type AuthenticateSelf = (
   authorization: string | undefined,
   call: Pick<Call, 'signal'>,

@@ -20,7 +20,7 @@ const isSecretPath = (path: string): boolean => /\/(?:secrets|tokenreviews)(?:\/
 
 /**
  * Kubernetes says no to what a ResourceQuota has no room for with the same 403 `Forbidden` as to anything that RBAC or
- * a policy forbids: only the message of its quota admission tells them apart, and a caller has to be told (contract §4).
+ * a policy forbids: only the message of its quota admission tells them apart, and a caller has to be told (spec §4).
  */
 const OVER_QUOTA = /is forbidden: (?:exceeded|insufficient) quota/u;
 

@@ -4,7 +4,7 @@ import type { Metrics } from '../ports/metrics.ts';
 
 const SAMPLE_MS = 1_000;
 const WARN_EVERY_MS = 60_000;
-/** Contract §3: beyond this a metric and a warning. */
+/** Spec §3: beyond this a metric and a warning. */
 const WARN_SECONDS = 30;
 
 /** How far this clock is from the API server's, by the `Date` of its answers (whole seconds), sampled at most once a second. */

@@ -16,7 +16,7 @@ export interface CrdRevisionsOptions {
   readonly wanted: number;
 }
 
-/** Watches over the installed CRDs' revisions: a replica must not be ready while one is older than its own (contract §2). */
+/** Watches over the installed CRDs' revisions: a replica must not be ready while one is older than its own (spec §2). */
 export interface CrdRevisions {
   /** What is wrong now; undefined where every CRD is new enough. Not known yet counts as wrong. */
   problem(): string | undefined;

@@ -7,15 +7,15 @@ const namespacedIn =
 const own = namespacedIn(GROUP, VERSION);
 const core = namespacedIn('', 'v1');
 
-/** Declared tokens (contract §2.1). */
+/** Declared tokens (spec §2.1). */
 export const TOKENS = own('tokens', 'Token');
-/** Handed-out tokens (contract §2.2). */
+/** Handed-out tokens (spec §2.2). */
 export const ISSUED_TOKENS = own('issuedtokens', 'IssuedToken');
-/** Handed-out tokens, many an object (contract §2.3). */
+/** Handed-out tokens, many an object (spec §2.3). */
 export const TOKEN_BATCHES = own('tokenbatches', 'TokenBatch');
-/** Contract §2.4. */
+/** Spec §2.4. */
 export const OAUTH_CLIENTS = own('oauthclients', 'OAuthClient');
-/** Contract §2.5. */
+/** Spec §2.5. */
 export const SIGNING_KEYS = own('signingkeys', 'SigningKey');
 export const SECRETS = core('secrets', 'Secret');
 export const CONFIG_MAPS = core('configmaps', 'ConfigMap');

@@ -65,7 +65,7 @@ const listen = (server: Server, address: OpsServerOptions['address']): Promise<n
     });
   });
 
-/** Serves `/metrics`, `/healthz` and `/readyz` (contract §6, `ops`). Bodies are not read; slow or large heads are cut off. */
+/** Serves `/metrics`, `/healthz` and `/readyz` (spec §6, `ops`). Bodies are not read; slow or large heads are cut off. */
 export const createOpsServer = (options: OpsServerOptions): OpsServer => {
   const server = createServer(
     { headersTimeout: 5000, requestTimeout: 5000, keepAliveTimeout: 30_000, maxHeaderSize: 8192 },

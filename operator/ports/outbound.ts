@@ -6,7 +6,7 @@ export interface FetchOptions {
 }
 
 /**
- * Fetches a JSON document from a URL that a resource names, within the limits of contract §6: https, no redirects,
+ * Fetches a JSON document from a URL that a resource names, within the limits of spec §6: https, no redirects,
  * bounded time and size, no address that only this process should reach.
  * @throws OutboundError whose message may be shown to users.
  */

@@ -36,7 +36,7 @@ const LOOK_AGAIN_MS = 60_000;
 const PROBE_BACKOFF = { baseMs: 5000, capMs: 600_000 };
 
 /**
- * Keeps condition `CredentialsReady` of clients (contract §2.4), and makes the Secrets that they ask for. Apart from
+ * Keeps condition `CredentialsReady` of clients (spec §2.4), and makes the Secrets that they ask for. Apart from
  * registration, since an issuer that answers slowly must not keep others from their client IDs; several workers may
  * run it. Needs what registration needs, and get, create, update of secrets.
  */
@@ -97,7 +97,7 @@ export class ClientCredentialsReconciler {
       ...(await this.#probe(client, authentication, signal)),
       ...(authentication.serviceAccounts?.length ? [{ method: 'serviceAccounts' as const }] : []),
     ];
-    // Contract §2.4: a client secret counts only where no assertion method is configured.
+    // Spec §2.4: a client secret counts only where no assertion method is configured.
     if (assertions.length > 0 || !authentication.clientSecret) return assertions;
     return [await findClientSecret(this.#options, { client, spec: authentication.clientSecret, signal })];
   }

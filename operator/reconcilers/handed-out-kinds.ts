@@ -30,7 +30,7 @@ export interface HandedOutKind<T extends HandedOut> {
   readonly piece: number;
 }
 
-/** One record an object (contract §2.2). */
+/** One record an object (spec §2.2). */
 export const ISSUED_TOKEN_KIND: HandedOutKind<IssuedRecord> = {
   name: 'IssuedToken',
   plan: (record, { keyPhase, ...around }) =>
@@ -41,7 +41,7 @@ export const ISSUED_TOKEN_KIND: HandedOutKind<IssuedRecord> = {
   piece: 500,
 };
 
-/** Many records an object (contract §2.3). */
+/** Many records an object (spec §2.3). */
 export const TOKEN_BATCH_KIND: HandedOutKind<BatchRecord> = {
   name: 'TokenBatch',
   plan: (batch, around) => planTokenBatch({ batch, ...around }),

@@ -47,7 +47,7 @@ const fieldsOf = ({ client, metadata }: HandedOut) => ({
 });
 
 /**
- * Keeps the records of handed-out tokens of one kind (contract §2.2, §2.3): writes down revocations, collects what is past its
+ * Keeps the records of handed-out tokens of one kind (spec §2.2, §2.3): writes down revocations, collects what is past its
  * time. Needs get, list, watch, delete of the kind; update of its status; get of oauthclients. No Events: at thousands of
  * records a second each would be one write more (docs/decisions/0006).
  */

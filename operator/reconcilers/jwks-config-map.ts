@@ -12,7 +12,7 @@ export interface JwksSinks {
   readonly configMapClient: Pick<ResourceClient<ConfigMap>, 'get' | 'create' | 'update' | 'delete'>;
 }
 
-/** Data key of the key set (contract §2.5). */
+/** Data key of the key set (spec §2.5). */
 export const JWKS_KEY = 'jwks.json';
 const SUFFIX = '-jwks';
 

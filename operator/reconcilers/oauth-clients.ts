@@ -49,7 +49,7 @@ export const writeClientStatus = async (
 };
 
 /**
- * Registers clients (contract §2.4): who holds which client ID. To be run by ONE worker, so that of two claimants the
+ * Registers clients (spec §2.4): who holds which client ID. To be run by ONE worker, so that of two claimants the
  * second sees what the first was given. Needs get, list, watch of oauthclients; update of oauthclients/status.
  */
 export class OAuthClientReconciler {

@@ -40,7 +40,7 @@ export const createKeySecret = async (
       apiVersion: 'v1',
       kind: 'Secret',
       type: KEY_SECRET_TYPE,
-      // No owner: deleting a SigningKey deletes no key (contract §2.5).
+      // No owner: deleting a SigningKey deletes no key (spec §2.5).
       metadata: {
         namespace,
         name: keySecretName(name, key.kid),

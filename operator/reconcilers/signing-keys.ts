@@ -53,7 +53,7 @@ interface Planned {
 }
 
 /**
- * Keeps the keys of SigningKeys (contract §2.5) and the ConfigMaps with the key set. Needs get, list, watch of
+ * Keeps the keys of SigningKeys (spec §2.5) and the ConfigMaps with the key set. Needs get, list, watch of
  * signingkeys; update of signingkeys/status; get, list, watch, create, update, delete of secrets and configmaps, all in
  * the operator's namespace.
  */

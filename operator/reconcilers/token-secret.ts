@@ -55,7 +55,7 @@ const without = <T>(members: Readonly<Record<string, T>> | undefined, names: rea
 const jwtData = (write: SecretWrite, jwt: string | undefined): Record<string, string> =>
   jwt === undefined ? {} : { [write.dataKey]: Buffer.from(jwt).toString('base64') };
 
-/** A Token's Secret as it is first made (contract §2.1). */
+/** A Token's Secret as it is first made (spec §2.1). */
 export const newSecret = (token: Token, write: SecretWrite, jwt: string | undefined): NewObject<Secret> => ({
   apiVersion: 'v1',
   kind: 'Secret',

@@ -39,7 +39,7 @@ const UNSEEN_WAIT = 1000;
 const UNFOLLOWED_WAIT = 60_000;
 
 /**
- * Brings Tokens to what their specs ask for (contract §2.1): observe, plan, apply. Needs get, list, watch, delete of tokens; update
+ * Brings Tokens to what their specs ask for (spec §2.1): observe, plan, apply. Needs get, list, watch, delete of tokens; update
  * of tokens/status; get, create, update, delete of secrets; metadata of secrets, oauthclients and namespaces.
  */
 export class TokenReconciler {

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 
-/** Certificate files, as the configuration names them (contract §6); '' where there is none. */
+/** Certificate files, as the configuration names them (spec §6); '' where there is none. */
 export interface CertificateFiles {
   readonly certFile: string;
   readonly keyFile: string;

@@ -1,6 +1,6 @@
 import type { CertificateFiles } from './certificates.ts';
 
-/** Certificate files, and what is asked of clients; no `certFile` is plain text (contract §6). */
+/** Certificate files, and what is asked of clients; no `certFile` is plain text (spec §6). */
 export interface DoorTls extends CertificateFiles {
   readonly clientCertificateRequired: boolean;
 }

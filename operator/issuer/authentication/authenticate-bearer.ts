@@ -10,12 +10,12 @@ import type { ForeignIssuer, ForeignIssuers } from './foreign-issuers.ts';
 import { readForeignJwt } from './foreign-jwt.ts';
 import { ownClaim, prefixedName } from './foreign-name.ts';
 
-/** Another issuer whose bearers are trusted (contract §6, `authorization.endpoints`). */
+/** Another issuer whose bearers are trusted (spec §6, `authorization.endpoints`). */
 export interface TrustedEndpoint extends ForeignIssuer {
   readonly ownerPrefix: string;
 }
 
-/** What a token of ours may do as a bearer (contract §6, `authorization.issuedTokens`); '' asks for nothing. */
+/** What a token of ours may do as a bearer (spec §6, `authorization.issuedTokens`); '' asks for nothing. */
 export interface BearerPolicy {
   readonly access: 'Owner' | 'Self';
   readonly scope: string;
@@ -106,7 +106,7 @@ const selfOf = (options: AuthenticateBearerOptions, judgement: Judgement): Beare
 };
 
 /**
- * Makes {@link AuthenticateSelf} (contract §4, §5): a JWT of this issuer that the one judge calls good, or of a trusted endpoint of
+ * Makes {@link AuthenticateSelf} (spec §4, §5): a JWT of this issuer that the one judge calls good, or of a trusted endpoint of
  * the configuration. The owner is read from the verified claims.
  */
 export const createAuthenticateSelf = (options: AuthenticateBearerOptions): AuthenticateSelf => {

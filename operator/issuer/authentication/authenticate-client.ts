@@ -62,7 +62,7 @@ const clientIDOf = ({ clientID, assertion }: ClientCredentials): string => {
   return typeof sub === 'string' && sub === iss ? sub : '';
 };
 
-/** The holder of a client ID (contract §2.4): of several, in a restored backup say, the oldest. */
+/** The holder of a client ID (spec §2.4): of several, in a restored backup say, the oldest. */
 const findHolder = ({ clients }: AuthenticateClientOptions, clientID: string): OAuthClient | undefined => {
   if (!clients.synced) throw unavailable();
   let found: OAuthClient | undefined;
@@ -143,7 +143,7 @@ const byAssertion = async (
 };
 
 /**
- * Makes {@link AuthenticateClient} (contract §2.4, §4). A client that has an assertion method gets in by an assertion
+ * Makes {@link AuthenticateClient} (spec §2.4, §4). A client that has an assertion method gets in by an assertion
  * alone; a client secret counts where there is none; without any method nobody gets in. An unknown client costs what a
  * wrong secret costs, but for a look at the Secret once a second, and gets the same answer.
  */

@@ -10,7 +10,7 @@ import { IssuerFailure } from '../failure.ts';
 import { unlessAborted, withDeadline } from '../shared-work.ts';
 import type { Call } from '../use-cases.ts';
 
-/** Says whether a client secret is right. What is kept in memory of one is its SHA-256 (contract §4). */
+/** Says whether a client secret is right. What is kept in memory of one is its SHA-256 (spec §4). */
 export interface ClientSecrets {
   /** @throws IssuerFailure `Unavailable` where the Secret can't be read and nothing that is kept says yes */
   isRight(client: OAuthClient, clientSecret: string, call: Pick<Call, 'signal'>): Awaitable<boolean>;

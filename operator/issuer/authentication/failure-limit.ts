@@ -7,7 +7,7 @@ export interface Attempt {
   readonly address: string;
 }
 
-/** Counts failed client authentications (contract §4), and never looks at those that succeed: a right secret is accepted whatever else was tried. */
+/** Counts failed client authentications (spec §4), and never looks at those that succeed: a right secret is accepted whatever else was tried. */
 export interface FailureLimit {
   /** Whether this pair has used up its failures. */
   isOver(attempt: Attempt): boolean;

@@ -11,7 +11,7 @@ export interface ForeignIssuer {
   readonly caFile?: string | undefined;
 }
 
-/** Verifies JWTs of other issuers by OpenID Connect Discovery and their JWKS, within the limits of contract §4. */
+/** Verifies JWTs of other issuers by OpenID Connect Discovery and their JWKS, within the limits of spec §4. */
 export interface ForeignIssuers {
   /** The claims, signature, `iss`, `aud`, times, `sub` checked; undefined where it is bad. @throws IssuerFailure `Unavailable` where no usable keys can be had */
   verify(
@@ -26,7 +26,7 @@ export interface ForeignIssuersOptions {
   readonly clock: Clock;
 }
 
-/** What is wrong with the claims of a JWT of that issuer (contract §4); fixed words. */
+/** What is wrong with the claims of a JWT of that issuer (spec §4); fixed words. */
 export const findForeignProblem = (
   claims: Claims,
   issuer: ForeignIssuer,

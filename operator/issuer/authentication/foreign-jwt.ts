@@ -24,7 +24,7 @@ export const FOREIGN_ALGORITHMS: Readonly<Record<string, { readonly kty: string;
   Ed25519: { kty: 'OKP', crv: 'Ed25519' },
 };
 
-/** Contract §4; as much as a request may hold (domain/token-request.ts). */
+/** Spec §4; as much as a request may hold (domain/token-request.ts). */
 const MAX_CHARACTERS = 16_384;
 /** How far clocks may be apart (RFC 7519 §4.1.4: "usually no more than a few minutes"). */
 export const LEEWAY_SECONDS = 30;

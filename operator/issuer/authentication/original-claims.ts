@@ -1,7 +1,7 @@
 import { refused } from '../failure.ts';
 import type { Claims } from './foreign-jwt.ts';
 
-/** Contract §2.4: what is kept of an assertion's claims, as JSON. */
+/** Spec §2.4: what is kept of an assertion's claims, as JSON. */
 const MAX_BYTES = 4096;
 /** google.protobuf.Value fails to decode much deeper than this. */
 const MAX_DEPTH = 16;

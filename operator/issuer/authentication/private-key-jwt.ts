@@ -17,11 +17,11 @@ export interface PrivateKeyJwtOptions {
 type PrivateKeyJwt = NonNullable<NonNullable<OAuthClient['spec']['authentication']>['privateKeyJWT']>;
 type Jwks = NonNullable<PrivateKeyJwt['jwks']>;
 
-/** Contract §4: such a token's record, which refuses a replay, has to outlive the assertion. */
+/** Spec §4: such a token's record, which refuses a replay, has to outlive the assertion. */
 const LONGEST_SECONDS = 300;
 const MAX_ID = 256;
 
-/** RFC 7523 §3, and contract §4 for what it leaves open. Fixed words; `now` in milliseconds. */
+/** RFC 7523 §3, and spec §4 for what it leaves open. Fixed words; `now` in milliseconds. */
 export const findAssertionProblem = (
   claims: Claims,
   { clientID, audiences, now }: { clientID: string; audiences: readonly string[]; now: number },

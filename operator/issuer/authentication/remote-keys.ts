@@ -35,7 +35,7 @@ interface Entry {
 }
 
 const REFRESH_MS = 30 * 60_000;
-/** Contract §4: keys older than this are not used. */
+/** Spec §4: keys older than this are not used. */
 const LONGEST_MS = 60 * 60_000;
 /** A made-up `kid` must not make us ask an issuer more often than this. */
 const UNKNOWN_KID_MS = 30_000;

@@ -21,7 +21,7 @@ interface Yes {
   readonly until: number;
 }
 
-/** Contract §4: a token that is revoked (its Pod or ServiceAccount deleted) is refused after this at the latest. */
+/** Spec §4: a token that is revoked (its Pod or ServiceAccount deleted) is refused after this at the latest. */
 const KEPT_MS = 30_000;
 const MAX_KEPT = 4096;
 const DEADLINE_MS = 5000;
@@ -92,7 +92,7 @@ class Reviews {
   }
 }
 
-/** The assertion is a projected token of a ServiceAccount (contract §4): the API server is asked, once the token itself says that it may be one. */
+/** The assertion is a projected token of a ServiceAccount (spec §4): the API server is asked, once the token itself says that it may be one. */
 export const createServiceAccounts = (options: ServiceAccountsOptions): CheckAssertion => {
   const { issuerUrl, clock } = options;
   const reviews = new Reviews(options);

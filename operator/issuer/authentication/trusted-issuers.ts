@@ -7,7 +7,7 @@ import { originalClaimsOf } from './original-claims.ts';
 
 export interface TrustedIssuersOptions {
   readonly issuers: ForeignIssuers;
-  /** The claim that names the owner (contract §6, `issuer.ownerClaim`). */
+  /** The claim that names the owner (spec §6, `issuer.ownerClaim`). */
   readonly ownerClaim: string;
 }
 
@@ -24,7 +24,7 @@ const accepts = (issuer: TrustedIssuer, claims: Claims): boolean =>
   (issuer.audience === '*' || hasAudience(claims, issuer.audience)) &&
   hasClaims(claims, issuer.requiredClaims);
 
-/** The assertion is a JWT of an OpenID provider that the client trusts; owner and subject come from it (contract §2.4). */
+/** The assertion is a JWT of an OpenID provider that the client trusts; owner and subject come from it (spec §2.4). */
 export const createTrustedIssuers = ({ issuers, ownerClaim }: TrustedIssuersOptions): CheckAssertion => {
   const prove = (client: OAuthClient, issuer: TrustedIssuer, claims: Claims): AssertionOutcome => {
     const prefix = issuer.ownerPrefix ?? '';

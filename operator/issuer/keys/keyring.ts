@@ -10,7 +10,7 @@ export interface IssuerKeyringOptions extends Omit<KeyLoaderOptions, 'onLoaded'>
   readonly signingKeys: Cache<SigningKey>;
   /** The operator's namespace; a SigningKey elsewhere counts for nothing. */
   readonly namespace: string;
-  /** Name of the SigningKey whose Active key signs (contract §6, `issuer.signingKey`). */
+  /** Name of the SigningKey whose Active key signs (spec §6, `issuer.signingKey`). */
   readonly signingKey: string;
   /** `iss` of every JWT of ours. */
   readonly issuerUrl: string;

@@ -59,7 +59,7 @@ interface Lane {
 }
 
 /**
- * Makes {@link PlaceRecord} (contract §2.3): what is asked for while a write is under way goes into the next object, and
+ * Makes {@link PlaceRecord} (spec §2.3): what is asked for while a write is under way goes into the next object, and
  * nothing waits when nothing is under way. Only full objects are written beside each other.
  */
 export const createGroupCommit = ({ writeBatch, newID, soon }: GroupCommitOptions): PlaceRecord => {

@@ -50,7 +50,7 @@ const CREATES = { atOnce: 256, waiting: 4096 };
 
 /**
  * Makes {@link RecordToken}: an IssuedToken, or a place in a TokenBatch for clients with `recording: Batched`. What an assertion
- * of the client's own was used for is an IssuedToken always: its name keeps the assertion from being used again (contract §4).
+ * of the client's own was used for is an IssuedToken always: its name keeps the assertion from being used again (spec §4).
  */
 export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
   const { records, onRecorded, placeRecord, newID, soon } = options;

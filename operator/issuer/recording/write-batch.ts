@@ -29,7 +29,7 @@ const isUnresolved = (error: unknown): boolean =>
 
 /**
  * Makes {@link WriteBatch}. A write whose outcome is not known is resolved by the same create under the same name: created,
- * or there already with an equal spec, is recorded (contract §2.3). Who waits is answered after that alone.
+ * or there already with an equal spec, is recorded (spec §2.3). Who waits is answered after that alone.
  */
 export const createWriteBatch = ({ batches, onRecorded, clock }: WriteBatchOptions): WriteBatch => {
   const slots = createSlots(WRITES);

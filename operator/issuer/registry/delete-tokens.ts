@@ -77,7 +77,7 @@ const endAll = async (
 };
 
 /**
- * Makes {@link DeleteTokens} (contract §4): live tokens of the owner are blacklisted, expired ones deleted; ids that are unknown or
+ * Makes {@link DeleteTokens} (spec §4): live tokens of the owner are blacklisted, expired ones deleted; ids that are unknown or
  * somebody else's are passed over in silence. All of an owner's are found by a consistent read, so that those made a moment ago
  * through another replica are among them.
  */

@@ -44,7 +44,7 @@ export type Judgement = GoodJwt | BadJwt;
 /** Somebody who waits, until the signal aborts. Who can be answered at once is never asked for it: signals cost something. */
 type Waiting = Pick<Call, 'signal'>;
 
-/** The one judge of a JWT for every door (contract §3). @throws IssuerFailure `Unavailable` where it can't know */
+/** The one judge of a JWT for every door (spec §3). @throws IssuerFailure `Unavailable` where it can't know */
 export type JudgeJwt = (jwt: string, call: Waiting) => Awaitable<Judgement>;
 
 export interface JudgeOptions {

@@ -49,7 +49,7 @@ const isShown = (record: TokenRecord, bearer: Bearer, { includeBlacklisted }: To
   (includeBlacklisted || record.blacklistedAt === undefined);
 
 /**
- * Makes {@link ListTokens} (contract §4): from the caches by owner, in the order of ids. What is held of the answer is ids,
+ * Makes {@link ListTokens} (spec §4): from the caches by owner, in the order of ids. What is held of the answer is ids,
  * and names of TokenBatches; each record is looked up when its turn comes, as it is then.
  */
 export const createListTokens = ({ records, lookups, freshness, turn }: ListTokensOptions): ListTokens => {

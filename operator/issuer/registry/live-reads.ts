@@ -13,7 +13,7 @@ import type { Slots } from '../slots.ts';
 /** Reads one object from the API server; undefined where there is none. @throws ApiError */
 export type ReadObject<T> = (ref: ObjectRef, signal: AbortSignal) => Promise<T | undefined>;
 
-/** Reads of one kind that several callers share (contract §3: a no is remembered for 1 s at most, a yes not at all). */
+/** Reads of one kind that several callers share (spec §3: a no is remembered for 1 s at most, a yes not at all). */
 export interface LiveReads<T> {
   /** What the API server says now, or what the cache has learnt since. @throws IssuerFailure `Unavailable` where it can't be asked */
   read(ref: ObjectRef, signal: AbortSignal): Promise<T | undefined>;

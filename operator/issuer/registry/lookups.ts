@@ -9,7 +9,7 @@ import type { Bearer, Call } from '../use-cases.ts';
 import type { RegistryReads } from './live-reads.ts';
 import { isFresh, type Records } from './records.ts';
 
-/** Most reads of the API server that one request may cause by ids that the caches do not know (contract §3). */
+/** Most reads of the API server that one request may cause by ids that the caches do not know (spec §3). */
 const MAX_READS = 64;
 
 /** Finds the records that a filter names. */

@@ -20,7 +20,7 @@ export interface RecordCaches {
   readonly clients: Pick<Cache<OAuthClient>, 'get'>;
 }
 
-/** The index behind every door (contract §2.3): records by `jti` and by owner. */
+/** The index behind every door (spec §2.3): records by `jti` and by owner. */
 export interface Records {
   /** The record of that id as the caches have it; an object that is being deleted has none. */
   find(id: string): TokenRecord | undefined;

@@ -34,7 +34,7 @@ const ofBatch: NewRevocations<BatchRecord> = (now, before) =>
     .map(([, time]) => secondsOf(time));
 
 /**
- * Counts what becomes blacklisted, whoever writes that, and measures how long it took to be known here (contract §3). What a
+ * Counts what becomes blacklisted, whoever writes that, and measures how long it took to be known here (spec §3). What a
  * first list brings is old, and left out. To be called before the caches start; returns the function that ends it.
  */
 export const watchRevocations = (options: RevocationOptions): (() => void) => {

@@ -13,7 +13,7 @@ import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
 import { type Installation, install } from '../../support/installation.ts';
 import { AUDIENCE, type DoorClient, makeClient, payloadOf } from './stage.ts';
 
-/** Every refusal of CreateToken that the contract names, over a socket, by the compiled operator and a real API server. */
+/** Every refusal of CreateToken that spec §4 names, over a socket, by the compiled operator and a real API server. */
 
 const ISSUER = 'https://localhost:9101/m2m-oauth-server';
 const now = (): number => Math.floor(Date.now() / 1000);

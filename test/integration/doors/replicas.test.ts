@@ -59,7 +59,7 @@ describe.each(['PerToken', 'Batched'])('with recording %s', (recording) => {
       delays.push(performance.now() - revokedAt);
     }
     delays.sort((a, b) => a - b);
-    // Contract §3: 1 s at p99; a machine that is busy with other tests may be late once more.
+    // Spec §3: 1 s at p99; a machine that is busy with other tests may be late once more.
     expect(delays.at(-3)).toBeLessThan(1000);
   }, 120_000);
 

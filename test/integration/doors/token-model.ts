@@ -1,4 +1,4 @@
-/** What the gRPC service says of tokens (contract §4), as plainly as it can be written: what tests hold the operator to. */
+/** What the gRPC service says of tokens (spec §4), as plainly as it can be written: what tests hold the operator to. */
 
 /** One object: a handed-out token, or a declared one with all of its JWTs. */
 export interface ModelToken {

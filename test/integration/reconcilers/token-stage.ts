@@ -72,7 +72,7 @@ export class TokenStage implements AsyncDisposable {
     this.#expectNoJwtOutside();
   }
 
-  /** Invariant 5 (contract §8), after every test: a JWT begins with `eyJ`, base64 of `{"`. */
+  /** Invariant 5 (spec §8), after every test: a JWT begins with `eyJ`, base64 of `{"`. */
   #expectNoJwtOutside(): void {
     const { log, metrics } = this.kube;
     const said = JSON.stringify([log.lines, metrics.calls, this.events], (_, value: unknown) =>

@@ -17,7 +17,7 @@ const problemsOf = (yaml: string): readonly string[] => {
 };
 
 describe('defaults', () => {
-  test('are those of the contract, with durations in milliseconds', () => {
+  test('are those of the specification, with durations in milliseconds', () => {
     const config = parseConfig(LOOPBACK, 'test.yaml');
     expect(config).toMatchObject({
       log: { level: 'info' },

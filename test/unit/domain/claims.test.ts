@@ -33,7 +33,7 @@ const times = {
 };
 
 describe('the claims of a JWT', () => {
-  test('are those of the contract, and no others', () => {
+  test('are those of the specification, and no others', () => {
     expect(buildJwt(settings, grant, times)).toEqual({
       typ: 'at+jwt',
       claims: {

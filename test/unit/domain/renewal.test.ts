@@ -20,7 +20,7 @@ describe('the time of a renewal', () => {
     expect(renewalTimeOf({ uid: 'u', spec, signedAt: 0, expiresAt: undefined })).toBeUndefined();
   });
 
-  test('lies where the contract says, whatever the lifetime and the Token', () => {
+  test('lies where the specification says, whatever the lifetime and the Token', () => {
     fc.assert(
       fc.property(
         fc.uuid(),

@@ -70,7 +70,7 @@ describe('a request is refused', () => {
     expect(problemOf(asked)?.code).toBe(code);
   });
 
-  test('for the first reason in the contract’s order', () => {
+  test('for the first reason in the order of the specification', () => {
     const wrong: Asked = { request: { expiration: 1, audience: ['c'], scope: ['admin'] } };
     expect(problemOf({ ...wrong, spec: { suspended: true } })?.code).toBe('unauthorized_client');
     expect(problemOf(wrong)?.code).toBe('invalid_request');

@@ -4,7 +4,7 @@ import type { BearerSelf, TokenRequest } from '../../../operator/issuer/use-case
 import { tokenRecord } from '../grpc/stage.ts';
 import { jsonAnswerOf, openStage, type Stage, TOKEN } from './stage.ts';
 
-/** The calls of M2MOAuthService as grpc-gateway would map them (contract §5), in ProtoJSON. */
+/** The calls of M2MOAuthService as grpc-gateway would map them (spec §5), in ProtoJSON. */
 
 const AUTHORIZED = { authorization: 'Bearer b' };
 const BEARER = { owner: 'owner', onlyID: undefined, client: 'ns/client' };

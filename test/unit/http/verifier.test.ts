@@ -13,7 +13,7 @@ import { type Verdict, verdictOf } from './verifier.ts';
 // Real sockets and timers on a machine that may be busy.
 jest.setTimeout(30_000);
 
-/** No error under `/api/v1`, of whichever layer, passes for a good token (contract §5). */
+/** No error under `/api/v1`, of whichever layer, passes for a good token (spec §5). */
 
 const API = `${BASE}/api/v1`;
 const TOKENS = `${API}/tokens`;
