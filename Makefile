@@ -25,6 +25,10 @@ programs: $(INSTALLED) ## Have the programs that tests need (control plane, node
 test: $(INSTALLED) ## Run every test that this machine can run (JEST="..." passes options on)
 	$(NPM) run --silent test -- $(JEST)
 
+.PHONY: test-faults
+test-faults: $(INSTALLED) ## Kill replicas, kube-apiserver and etcd under load, many times (JEST="..." passes options on)
+	$(NPM) run --silent test-faults -- $(JEST)
+
 .PHONY: e2e
 e2e: $(INSTALLED) ## Install the chart on a real node, with two workloads that use tokens (root on Linux; skipped elsewhere)
 	NODE_TESTS=1 $(NPM) run --silent jest -- --selectProjects integration --runTestsByPath test/integration/cluster/node.test.ts

@@ -23,6 +23,8 @@ const config: Config = {
       globalSetup: '<rootDir>/test/support/global-setup.ts',
       globalTeardown: '<rootDir>/test/support/global-teardown.ts',
     },
+    // Each of its suites has a control plane of its own: it kills parts of it.
+    project('faults'),
   ],
 };
 

@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { batchedId } from '../../../operator/domain/batch-id.ts';
-import { bodyOf, type KubeObject } from '../../support/api.ts';
-import { eventually } from '../../support/eventually.ts';
-import { connectGrpc, type GrpcClient } from '../../support/grpc.ts';
-import { type Installation, install } from '../../support/installation.ts';
-import { createToken, type DoorClient, idOf, makeClient } from './stage.ts';
+import { batchedId } from '../../operator/domain/batch-id.ts';
+import { createToken, type DoorClient, idOf, makeClient } from '../integration/doors/stage.ts';
+import { bodyOf, type KubeObject } from '../support/api.ts';
+import { eventually } from '../support/eventually.ts';
+import { connectGrpc, type GrpcClient } from '../support/grpc.ts';
+import { type Installation, install } from '../support/installation.ts';
 
 /** `kill -9` of replicas in the middle of batched load. */
 

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { bodyOf, type KubeObject } from '../../support/api.ts';
-import { eventually } from '../../support/eventually.ts';
+import { bodyOf, type KubeObject } from '../support/api.ts';
+import { eventually } from '../support/eventually.ts';
 import {
   claimsIn,
   conditionOf,
@@ -9,10 +9,10 @@ import {
   install,
   token,
   waitForReason,
-} from '../../support/installation.ts';
-import { issuedTwice } from '../../support/jwt-ledger.ts';
-import { type Observer, observe } from '../../support/observer.ts';
-import type { OperatorProcess } from '../../support/operator-process.ts';
+} from '../support/installation.ts';
+import { issuedTwice } from '../support/jwt-ledger.ts';
+import { type Observer, observe } from '../support/observer.ts';
+import type { OperatorProcess } from '../support/operator-process.ts';
 
 /** `kill -9` of anything at any moment: every Token gets to the state its spec asks for. */
 
