@@ -3,10 +3,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Generates operator/grpc/generated from the files beside this one; `--check` fails where it is out of date. */
+/** Generates operator/servers/grpc/generated from the files beside this one; `--check` fails where it is out of date. */
 
 const ROOT = join(import.meta.dirname, '..');
-const FOLDER = 'operator/grpc/generated';
+const FOLDER = 'operator/servers/grpc/generated';
 const BUF = join(ROOT, 'node_modules/@bufbuild/buf/bin/buf');
 
 const buf = (...args: string[]): void => {

@@ -3,8 +3,8 @@ import type { OAuthClient } from '../api/oauth-client.ts';
 import type { SigningKey } from '../api/signing-key.ts';
 import type { Token } from '../api/token.ts';
 import type { Config } from '../config/schema.ts';
-import { BATCH_INDEXERS, type BatchRecord } from '../domain/batch-record.ts';
-import { ISSUED_INDEXERS, type IssuedRecord } from '../domain/issued-record.ts';
+import { ISSUED_INDEXERS, type IssuedRecord } from '../domain/record/cached-issued-token.ts';
+import { BATCH_INDEXERS, type BatchRecord } from '../domain/record/cached-token-batch.ts';
 import type { KubeClient } from '../kube/client.ts';
 import {
   listWatchIssuedRecords,

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import type { Config } from '../config/schema.ts';
 import { findJwkProblem } from '../crypto/public-jwk.ts';
-import { batchRecordOf } from '../domain/batch-record.ts';
-import { issuedRecordOf } from '../domain/issued-record.ts';
+import { issuedRecordOf } from '../domain/record/cached-issued-token.ts';
+import { batchRecordOf } from '../domain/record/cached-token-batch.ts';
 import {
   createAuthenticateBearer,
   createAuthenticateSelf,
@@ -16,12 +16,12 @@ import { createRecordToken, type RecordToken } from '../issuer/recording/record-
 import { createWriteBatch } from '../issuer/recording/write-batch.ts';
 import { createDeleteTokens } from '../issuer/registry/delete-tokens.ts';
 import { createEndToken } from '../issuer/registry/end-token.ts';
-import { createJudge } from '../issuer/registry/judge.ts';
 import { createListTokens } from '../issuer/registry/list-tokens.ts';
 import type { RegistryReads } from '../issuer/registry/live-reads.ts';
 import { createLookups } from '../issuer/registry/lookups.ts';
 import { createRecords } from '../issuer/registry/records.ts';
 import { watchRevocations } from '../issuer/registry/revocations.ts';
+import { createJudge } from '../issuer/registry/validate-jwt.ts';
 import { createRevokeToken } from '../issuer/revoke-token.ts';
 import type { Issuer } from '../issuer/use-cases.ts';
 import type { KubeClient } from '../kube/client.ts';

@@ -2,10 +2,10 @@ import type { IssuedToken } from '../api/issued-token.ts';
 import type { OAuthClient } from '../api/oauth-client.ts';
 import type { Token } from '../api/token.ts';
 import type { TokenBatch } from '../api/token-batch.ts';
-import { batchRecordOf } from '../domain/batch-record.ts';
-import { issuedRecordOf } from '../domain/issued-record.ts';
-import { OWNER_LABEL, ownerLabel } from '../domain/issued-token.ts';
-import { batchOwnerLabel } from '../domain/token-batch.ts';
+import { issuedRecordOf } from '../domain/record/cached-issued-token.ts';
+import { batchRecordOf } from '../domain/record/cached-token-batch.ts';
+import { OWNER_LABEL, ownerLabel } from '../domain/record/issued-token.ts';
+import { batchOwnerLabel } from '../domain/record/token-batch.ts';
 import type { ListOwned } from '../issuer/registry/delete-tokens.ts';
 import type { Objects } from '../issuer/registry/end-token.ts';
 import {
@@ -14,7 +14,7 @@ import {
   type LiveReads,
   type RegistryReads,
 } from '../issuer/registry/live-reads.ts';
-import { createSlots } from '../issuer/slots.ts';
+import { createSlots } from '../issuer/semaphore.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { listWatchIssuedRecords, listWatchTokenBatches, type Selection } from '../kube/list-watch.ts';
 import { createResourceClient } from '../kube/resource-client.ts';

@@ -6,7 +6,7 @@ import type { Config } from '../config/schema.ts';
 import { newClientSecret } from '../crypto/client-secret.ts';
 import { joseKeyPairs } from '../crypto/key-pairs.ts';
 import { findJwkProblem } from '../crypto/public-jwk.ts';
-import { SIGNING_KEY_LABEL } from '../domain/key-secrets.ts';
+import { SIGNING_KEY_LABEL } from '../domain/key/key-secrets.ts';
 import { listWatchObjects } from '../kube/list-watch.ts';
 import { createResourceClient } from '../kube/resource-client.ts';
 import { CONFIG_MAPS, OAUTH_CLIENTS, SECRETS, SIGNING_KEYS, TOKENS } from '../kube/resource-types.ts';
@@ -14,22 +14,26 @@ import { buildSecretMeta } from '../kube/secret-meta.ts';
 import { jsonFetcher } from '../outbound/fetch-json.ts';
 import type { ConfigMap } from '../ports/config-maps.ts';
 import type { Secret } from '../ports/secrets.ts';
-import { ClientCredentialsReconciler } from '../reconcilers/client-credentials.ts';
-import { clientOfFollower, clientOfSecret, clientTriggers } from '../reconcilers/client-triggers.ts';
-import { HandedOutExpirations } from '../reconcilers/handed-out-expirations.ts';
-import { OAuthClientReconciler } from '../reconcilers/oauth-clients.ts';
+import { OAuthClientReconciler } from '../reconcilers/oauth-client/client-reconciler.ts';
+import {
+  clientOfFollower,
+  clientOfSecret,
+  clientTriggers,
+} from '../reconcilers/oauth-client/client-triggers.ts';
+import { ClientCredentialsReconciler } from '../reconcilers/oauth-client/credentials-reconciler.ts';
+import { HandedOutExpirations } from '../reconcilers/record/record-expirations.ts';
+import { SigningKeyReconciler } from '../reconcilers/signing-key/signing-key-reconciler.ts';
 import {
   signingKeyOfFollower,
   signingKeyOfJwks,
   signingKeyOfSecret,
   signingKeyTriggers,
-} from '../reconcilers/signing-key-triggers.ts';
-import { SigningKeyReconciler } from '../reconcilers/signing-keys.ts';
-import { tokenTriggers } from '../reconcilers/token-triggers.ts';
-import { TokenReconciler } from '../reconcilers/tokens.ts';
+} from '../reconcilers/signing-key/signing-key-triggers.ts';
+import { TokenReconciler } from '../reconcilers/token/token-reconciler.ts';
+import { tokenTriggers } from '../reconcilers/token/token-triggers.ts';
 import { Controller } from '../runtime/controller.ts';
-import { wireIssuedTokens, wireTokenBatches } from './handed-out-records.ts';
 import { byGoodClock, type ReconcilerParts, type Wired } from './reconciler-parts.ts';
+import { wireIssuedTokens, wireTokenBatches } from './record-reconcilers.ts';
 import { issuerSettingsOf } from './settings.ts';
 
 /** The controllers, and what puts keys into their queues. */

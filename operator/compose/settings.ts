@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import type { IssuerSettings } from '../domain/claims.ts';
+import type { IssuerSettings } from '../domain/jwt/claims.ts';
 
 /** What the configuration says of every JWT. */
 export const issuerSettingsOf = ({ issuer }: Config): IssuerSettings => ({

@@ -1,8 +1,8 @@
-import { buildJwt, type IssuerSettings, issuedAtFor } from '../domain/claims.ts';
-import { claimOf } from '../domain/client-holder.ts';
-import type { BatchContent } from '../domain/token-batch.ts';
-import { findShapeProblem, type RequestProblem } from '../domain/token-request.ts';
-import { decideRequest, type GrantedRequest } from '../domain/token-request-policies.ts';
+import { claimOf } from '../domain/client/client-id-claim.ts';
+import { findShapeProblem, type RequestProblem } from '../domain/client/token-request.ts';
+import { decideRequest, type GrantedRequest } from '../domain/client/token-request-policies.ts';
+import { buildJwt, type IssuerSettings, issuedAtFor } from '../domain/jwt/claims.ts';
+import type { BatchContent } from '../domain/record/token-batch.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { Keyring, Signer } from '../ports/signing.ts';

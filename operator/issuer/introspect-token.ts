@@ -1,8 +1,8 @@
-import { introspectionOf, mayIntrospect } from '../domain/introspection-policy.ts';
-import type { SignedClaims } from '../domain/jwt-judgement.ts';
-import { type Awaitable, whenKnown } from './awaitable.ts';
+import { type Awaitable, whenKnown } from '../async/map-awaitable.ts';
+import { introspectionOf, mayIntrospect } from '../domain/client/introspection-policy.ts';
+import type { SignedClaims } from '../domain/jwt/jwt-checks.ts';
 import { refused } from './failure.ts';
-import type { GoodJwt, JudgeJwt } from './registry/judge.ts';
+import type { GoodJwt, JudgeJwt } from './registry/validate-jwt.ts';
 import type {
   AuthenticateClient,
   AuthenticatedClient,

@@ -1,8 +1,8 @@
-import { claimOf } from '../domain/client-holder.ts';
-import { isOwnToken } from '../domain/introspection-policy.ts';
+import { claimOf } from '../domain/client/client-id-claim.ts';
+import { isOwnToken } from '../domain/client/introspection-policy.ts';
 import { authenticateCaller } from './introspect-token.ts';
 import { type EndToken, endTargetOf } from './registry/end-token.ts';
-import type { JudgeJwt } from './registry/judge.ts';
+import type { JudgeJwt } from './registry/validate-jwt.ts';
 import type { AuthenticateClient, RevokeToken } from './use-cases.ts';
 
 export interface RevokeTokenOptions {

@@ -1,6 +1,6 @@
 import type { OAuthClient } from '../api/oauth-client.ts';
-import type { TokenRecord } from '../domain/token-record.ts';
-import type { Awaitable } from './awaitable.ts';
+import type { Awaitable } from '../async/map-awaitable.ts';
+import type { TokenRecord } from '../domain/record/token-record.ts';
 
 /** What every call at a door brings besides its request. */
 export interface Call {

@@ -4,9 +4,9 @@ import { ApiError } from '../ports/kube.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import { codeOf, retryAfterMsOf, statusFailure, transportFailure, unreadableAnswer } from './api-failure.ts';
+import type { WholeAnswer } from './buffered-response.ts';
 import { ClockSkew } from './clock-skew.ts';
 import type { Connection, Outgoing } from './connection.ts';
-import type { WholeAnswer } from './whole-answer.ts';
 
 /** Verbs as RBAC names them; also the label of the request metric. */
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';

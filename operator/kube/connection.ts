@@ -2,11 +2,11 @@ import { access } from 'node:fs/promises';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
-import { Contacts } from './contacts.ts';
+import { requestWhole, type WholeAnswer } from './buffered-response.ts';
+import { Contacts } from './connection-monitor.ts';
 import type { CredentialSource, Credentials } from './credentials.ts';
 import { POD_FOLDER, podCredentialSource } from './pod-credentials.ts';
 import { buildPools, fingerprintOf, type Pools } from './pools.ts';
-import { requestWhole, type WholeAnswer } from './whole-answer.ts';
 
 /** What one call sends. */
 export interface Outgoing {

@@ -1,4 +1,5 @@
 import { MANAGER } from '../api/meta.ts';
+import { TokenBucket } from '../async/token-bucket.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventNote, EventRecorder } from '../ports/events.ts';
 import { ApiError, isNotFound } from '../ports/kube.ts';
@@ -8,7 +9,6 @@ import type { KubeClient } from './client.ts';
 import { buildEvent, buildSeriesPatch, type EventSeries, seriesKeyOf } from './events.ts';
 import { collectionPath, objectPath } from './resource-path.ts';
 import { EVENTS } from './resource-types.ts';
-import { TokenBucket } from './token-bucket.ts';
 
 export interface ApiEventRecorderOptions {
   readonly client: KubeClient;

@@ -1,7 +1,7 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import type { KubeObject } from '../api/meta.ts';
-import { batchRecordOf } from '../domain/batch-record.ts';
-import { issuedRecordOf } from '../domain/issued-record.ts';
+import { issuedRecordOf } from '../domain/record/cached-issued-token.ts';
+import { batchRecordOf } from '../domain/record/cached-token-batch.ts';
 import type { ResourceType } from '../ports/kube.ts';
 import type { SecretMeta } from '../ports/secrets.ts';
 import type { ListOptions, ListPage, ListWatch, WatchOptions } from '../ports/watch.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { buildConnector, Pool } from 'undici';
-import type { Contacts } from './contacts.ts';
+import type { Contacts } from './connection-monitor.ts';
 import type { Credentials, TlsMaterial } from './credentials.ts';
 
 /** The connections that one set of credentials opens. */

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Metrics } from '../ports/metrics.ts';
 import { FAST } from './buckets.ts';
-import { doorMetrics } from './door-metrics.ts';
+import { doorMetrics } from './request-metrics.ts';
 
 /** What is counted at scrape time, by looking at an index's sizes. */
 export interface Population {

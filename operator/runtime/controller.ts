@@ -1,10 +1,10 @@
+import { settlesWithin } from '../async/wait.ts';
 import type { Clock } from '../ports/clock.ts';
 import { ApiError, isConflict } from '../ports/kube.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics, ReconcileOutcome } from '../ports/metrics.ts';
 import { BulkQueue } from './bulk-queue.ts';
 import { TerminalError } from './terminal-error.ts';
-import { settlesWithin } from './wait.ts';
 import { WorkQueue } from './work-queue.ts';
 
 /** What a reconcile that did not throw wants: nothing more, or to look again in a while. */

@@ -1,11 +1,11 @@
 import type { ObjectRef } from '../api/meta.ts';
+import { waitFor } from '../async/wait.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
 import { isAlreadyExists, isNotFound, type ResourceClient } from '../ports/kube.ts';
 import type { Lease, LeaseSpec } from '../ports/lease.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import { buildLeaseSpec, buildReleasedSpec, type LeaseObservation, planLease } from './lease-decision.ts';
-import { waitFor } from './wait.ts';
 
 export interface LeaderElectionOptions {
   /** Calls on Leases over a connection of their own, so that no burst of work delays a renewal. */

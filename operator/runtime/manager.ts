@@ -1,9 +1,9 @@
+import { settlesWithin } from '../async/wait.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Controller } from './controller.ts';
 import type { Informer } from './informer.ts';
 import type { LeaderElection } from './leader-election.ts';
-import { settlesWithin } from './wait.ts';
 
 /** Something that runs between start and stop: a door, a probe server, the event recorder. */
 export interface Component {

@@ -1,4 +1,4 @@
-import { Fifo } from './fifo.ts';
+import { Fifo } from '../async/fifo.ts';
 
 /** How urgent a key is: somebody waits (`high`), the usual, or it can wait (`low`: resyncs, first lists). */
 export type Priority = 'high' | 'normal' | 'low';

@@ -1,14 +1,14 @@
+import { type BackoffBounds, fullJitterMs } from '../async/backoff.ts';
+import { waitFor } from '../async/wait.ts';
 import type { Cacheable } from '../ports/cache.ts';
 import type { Clock } from '../ports/clock.ts';
 import { ApiError, isExpired } from '../ports/kube.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { ListWatch, WatchEvent } from '../ports/watch.ts';
-import { type BackoffBounds, fullJitterMs } from './backoff.ts';
-import { nudgeWhenSilent } from './nudges.ts';
 import { cacheKeyOf, type ObjectStore } from './object-store.ts';
+import { nudgeWhenSilent } from './progress-requests.ts';
 import { StallTimer } from './stall-timer.ts';
-import { waitFor } from './wait.ts';
 
 export interface ReflectorOptions<T extends Cacheable> {
   readonly source: ListWatch<T>;

@@ -1,6 +1,6 @@
+import { type BackoffBounds, equalJitterMs } from '../async/backoff.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Metrics } from '../ports/metrics.ts';
-import { type BackoffBounds, equalJitterMs } from './backoff.ts';
 import { DelayedKeys } from './delayed-keys.ts';
 import { type Priority, ReadyKeys } from './ready-keys.ts';
 

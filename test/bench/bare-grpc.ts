@@ -1,4 +1,4 @@
-import { Token } from '../../operator/grpc/generated/m2moauthserver/pb/service.ts';
+import { Token } from '../../operator/servers/grpc/generated/m2moauthserver/pb/service.ts';
 import { type GrpcClient, grpcClient } from '../support/grpc.ts';
 import type { StoredObject } from './api-server.ts';
 import { startBareServer } from './bare-server.ts';

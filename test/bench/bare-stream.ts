@@ -3,7 +3,7 @@ import {
   type GetTokensRequest,
   M2MOAuthServiceService,
   Token,
-} from '../../operator/grpc/generated/m2moauthserver/pb/service.ts';
+} from '../../operator/servers/grpc/generated/m2moauthserver/pb/service.ts';
 
 /**
  * A process of its own: the least that a grpc-js server can do to stream messages. It reads them as one JSON array of base64

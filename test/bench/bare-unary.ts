@@ -5,7 +5,7 @@ import {
   type CreateTokenRequest,
   type CreateTokenResponse,
   M2MOAuthServiceService,
-} from '../../operator/grpc/generated/m2moauthserver/pb/service.ts';
+} from '../../operator/servers/grpc/generated/m2moauthserver/pb/service.ts';
 import { connectApiServer, type StoredObject } from './api-server.ts';
 import { createCopy } from './copies.ts';
 

@@ -1,4 +1,4 @@
-import { blacklistedStatus } from '../../operator/domain/issued-token-plan.ts';
+import { blacklistedStatus } from '../../operator/domain/record/issued-token-plan.ts';
 import { WORKERS } from '../../operator/issuer/registry/delete-tokens.ts';
 import { eventually } from '../support/eventually.ts';
 import type { GrpcClient } from '../support/grpc.ts';

@@ -1,5 +1,5 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose';
-import type { BatchContent } from '../../operator/domain/token-batch.ts';
+import type { BatchContent } from '../../operator/domain/record/token-batch.ts';
 import { applyObjects } from '../support/apply.ts';
 import { eventually } from '../support/eventually.ts';
 import type { GrpcClient } from '../support/grpc.ts';

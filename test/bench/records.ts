@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { OAuthClient } from '../../operator/api/oauth-client.ts';
 import { MAX_BATCH_RECORDS } from '../../operator/api/token-batch.ts';
-import { batchNameFrom } from '../../operator/domain/batch-id.ts';
-import { buildIssuedToken } from '../../operator/domain/issued-token.ts';
-import { type BatchContent, BatchDraft, type NewTokenBatch } from '../../operator/domain/token-batch.ts';
+import { batchNameFrom } from '../../operator/domain/record/batch-id.ts';
+import { buildIssuedToken } from '../../operator/domain/record/issued-token.ts';
+import {
+  type BatchContent,
+  BatchDraft,
+  type NewTokenBatch,
+} from '../../operator/domain/record/token-batch.ts';
 import { type StoredObject, timedLoop } from './api-server.ts';
 import { AUDIENCE, CLIENT, KEY, SYSTEM, type World } from './world.ts';
 

@@ -1,5 +1,5 @@
 import { createLocalJWKSet, type JWTPayload, jwtVerify } from 'jose';
-import { type DoorClient, makeClient } from '../integration/doors/stage.ts';
+import { type DoorClient, makeClient } from '../integration/servers/stage.ts';
 import { bodyOf } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Installation, SYSTEM, signingKey, waitForReason } from '../support/installation.ts';

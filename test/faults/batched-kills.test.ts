@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { batchedId } from '../../operator/domain/batch-id.ts';
-import { createToken, type DoorClient, idOf, makeClient } from '../integration/doors/stage.ts';
+import { batchedId } from '../../operator/domain/record/batch-id.ts';
+import { createToken, type DoorClient, idOf, makeClient } from '../integration/servers/stage.ts';
 import { bodyOf, type KubeObject } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { connectGrpc, type GrpcClient } from '../support/grpc.ts';

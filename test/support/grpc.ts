@@ -1,13 +1,13 @@
 import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { ErrorInfo } from '../../operator/grpc/generated/google/rpc/error_details.ts';
-import { Status } from '../../operator/grpc/generated/google/rpc/status.ts';
+import { ErrorInfo } from '../../operator/servers/grpc/generated/google/rpc/error_details.ts';
+import { Status } from '../../operator/servers/grpc/generated/google/rpc/status.ts';
 import {
   CreateTokenRequest,
   type CreateTokenResponse,
   type DeleteTokensResponse,
   M2MOAuthServiceClient,
   type Token,
-} from '../../operator/grpc/generated/m2moauthserver/pb/service.ts';
+} from '../../operator/servers/grpc/generated/m2moauthserver/pb/service.ts';
 import { eventually } from './eventually.ts';
 import type { OperatorProcess } from './operator-process.ts';
 

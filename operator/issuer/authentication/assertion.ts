@@ -1,6 +1,6 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { AuthenticatedClient } from '../use-cases.ts';
-import type { ForeignJwt } from './foreign-jwt.ts';
+import type { ForeignJwt } from './unverified-jwt.ts';
 
 /** `client_assertion_type` of the one kind of assertion there is (RFC 7523 §2.2). */
 export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';

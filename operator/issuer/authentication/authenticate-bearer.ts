@@ -1,14 +1,14 @@
-import { recordOfClaims } from '../../domain/claimed-record.ts';
-import type { IssuerSettings } from '../../domain/claims.ts';
-import type { JwtFault, SignedClaims } from '../../domain/jwt-judgement.ts';
-import type { TokenRecord } from '../../domain/token-record.ts';
-import { whenKnown } from '../awaitable.ts';
+import { whenKnown } from '../../async/map-awaitable.ts';
+import type { IssuerSettings } from '../../domain/jwt/claims.ts';
+import type { JwtFault, SignedClaims } from '../../domain/jwt/jwt-checks.ts';
+import { recordOfClaims } from '../../domain/record/claimed-record.ts';
+import type { TokenRecord } from '../../domain/record/token-record.ts';
 import { IssuerFailure } from '../failure.ts';
-import type { GoodJwt, JudgeJwt, Judgement } from '../registry/judge.ts';
+import type { GoodJwt, JudgeJwt, Judgement } from '../registry/validate-jwt.ts';
 import type { AuthenticateBearer, AuthenticateSelf, Bearer, BearerSelf } from '../use-cases.ts';
-import type { ForeignIssuer, ForeignIssuers } from './foreign-issuers.ts';
-import { readForeignJwt } from './foreign-jwt.ts';
-import { ownClaim, prefixedName } from './foreign-name.ts';
+import type { ForeignIssuer, ForeignIssuers } from './external-issuers.ts';
+import { ownClaim, prefixedName } from './external-name.ts';
+import { readForeignJwt } from './unverified-jwt.ts';
 
 /** Another issuer whose bearers are trusted (spec §6, `authorization.endpoints`). */
 export interface TrustedEndpoint extends ForeignIssuer {

@@ -1,17 +1,17 @@
 import type { ObjectRef } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { bySeniority, CLAIM_INDEX, isHolder } from '../../domain/client-holder.ts';
+import { type Awaitable, whenKnown } from '../../async/map-awaitable.ts';
+import { bySeniority, CLAIM_INDEX, isHolder } from '../../domain/client/client-id-claim.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
-import { type Awaitable, whenKnown } from '../awaitable.ts';
 import { IssuerFailure } from '../failure.ts';
-import { createSlots, type Slots } from '../slots.ts';
+import { createSlots, type Slots } from '../semaphore.ts';
 import type { AuthenticateClient, AuthenticatedClient, Call, ClientCredentials } from '../use-cases.ts';
 import { type AssertionInput, type AssertionOutcome, type CheckAssertion, JWT_BEARER } from './assertion.ts';
 import type { AuthenticationFailures, FailureCause } from './authentication-failures.ts';
 import type { ClientSecrets } from './client-secrets.ts';
 import type { FailureLimit } from './failure-limit.ts';
-import { readForeignJwt } from './foreign-jwt.ts';
+import { readForeignJwt } from './unverified-jwt.ts';
 
 export interface AuthenticateClientOptions {
   /** Indexed by {@link CLAIM_INDEX}. */

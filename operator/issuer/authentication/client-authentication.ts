@@ -1,6 +1,6 @@
 import type { ObjectRef } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import type { IssuerSettings } from '../../domain/claims.ts';
+import type { IssuerSettings } from '../../domain/jwt/claims.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { Freshness } from '../../ports/freshness.ts';
@@ -12,8 +12,8 @@ import type { AuthenticateClient } from '../use-cases.ts';
 import { createAuthenticateClient } from './authenticate-client.ts';
 import { type AuthenticationFailures, createAuthenticationFailures } from './authentication-failures.ts';
 import { createClientSecrets } from './client-secrets.ts';
+import { createForeignIssuers, type ForeignIssuers } from './external-issuers.ts';
 import { createFailureLimit } from './failure-limit.ts';
-import { createForeignIssuers, type ForeignIssuers } from './foreign-issuers.ts';
 import type { DocumentReader } from './issuer-documents.ts';
 import { createPrivateKeyJwt } from './private-key-jwt.ts';
 import { createRemoteKeys } from './remote-keys.ts';

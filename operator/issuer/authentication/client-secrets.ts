@@ -1,11 +1,11 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { keyOf, type ObjectRef } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { readClientSecrets } from '../../domain/client-secret.ts';
+import type { Awaitable } from '../../async/map-awaitable.ts';
+import { readClientSecrets } from '../../domain/client/client-secret.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { Secret } from '../../ports/secrets.ts';
-import type { Awaitable } from '../awaitable.ts';
 import { IssuerFailure } from '../failure.ts';
 import { unlessAborted, withDeadline } from '../shared-work.ts';
 import type { Call } from '../use-cases.ts';

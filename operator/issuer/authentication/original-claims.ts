@@ -1,5 +1,5 @@
 import { refused } from '../failure.ts';
-import type { Claims } from './foreign-jwt.ts';
+import type { Claims } from './unverified-jwt.ts';
 
 /** Spec §2.4: what is kept of an assertion's claims, as JSON. */
 const MAX_BYTES = 4096;

@@ -2,9 +2,9 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { FindJwkProblem } from '../../ports/keys.ts';
 import type { AssertionInput, CheckAssertion } from './assertion.ts';
-import { type Claims, findTimeProblem, LEEWAY_SECONDS } from './foreign-jwt.ts';
 import { createKeySet, type KeySet } from './key-set.ts';
 import type { RemoteKeys } from './remote-keys.ts';
+import { type Claims, findTimeProblem, LEEWAY_SECONDS } from './unverified-jwt.ts';
 
 export interface PrivateKeyJwtOptions {
   /** `issuer.url` of the configuration. */

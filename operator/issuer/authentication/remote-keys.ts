@@ -2,9 +2,9 @@ import type { MonotonicClock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import { IssuerFailure } from '../failure.ts';
 import { unlessAborted } from '../shared-work.ts';
-import type { Claims, ForeignJwt } from './foreign-jwt.ts';
 import { type DocumentReader, fetchIssuerKeys, fetchJwks } from './issuer-documents.ts';
 import { createKeySet, type KeySet } from './key-set.ts';
+import type { Claims, ForeignJwt } from './unverified-jwt.ts';
 
 /** Where keys are had: a JWKS by its URL, or that of an OpenID provider by discovery. */
 export interface KeySource {

@@ -3,10 +3,10 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { ReviewToken } from '../../ports/token-reviews.ts';
 import { IssuerFailure } from '../failure.ts';
+import { createSlots } from '../semaphore.ts';
 import { unlessAborted, withDeadline } from '../shared-work.ts';
-import { createSlots } from '../slots.ts';
 import type { CheckAssertion } from './assertion.ts';
-import { hasAudience } from './foreign-jwt.ts';
+import { hasAudience } from './unverified-jwt.ts';
 
 export interface ServiceAccountsOptions {
   /** `issuer.url` of the configuration: the audience that the token has to be for. */

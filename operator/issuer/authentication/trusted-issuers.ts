@@ -1,9 +1,9 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { AssertionOutcome, CheckAssertion } from './assertion.ts';
-import type { ForeignIssuers } from './foreign-issuers.ts';
-import { type Claims, hasAudience } from './foreign-jwt.ts';
-import { ownClaim, prefixedName } from './foreign-name.ts';
+import type { ForeignIssuers } from './external-issuers.ts';
+import { ownClaim, prefixedName } from './external-name.ts';
 import { originalClaimsOf } from './original-claims.ts';
+import { type Claims, hasAudience } from './unverified-jwt.ts';
 
 export interface TrustedIssuersOptions {
   readonly issuers: ForeignIssuers;

@@ -1,5 +1,5 @@
 import type { KeyEntry } from '../../api/signing-key.ts';
-import { PRIVATE_PEM } from '../../domain/key-secrets.ts';
+import { PRIVATE_PEM } from '../../domain/key/key-secrets.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { KeyPairs } from '../../ports/keys.ts';
 import type { Log } from '../../ports/log.ts';

@@ -1,8 +1,8 @@
 import type { KeyEntry, KeyPhase, SigningKey } from '../../api/signing-key.ts';
-import { buildJwks, compromisedKids, type Jwks } from '../../domain/jwks.ts';
+import { type Awaitable, whenKnown } from '../../async/map-awaitable.ts';
+import { buildJwks, compromisedKids, type Jwks } from '../../domain/key/jwks.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Keyring, PublicKeys, Signer, VerifiedJwt } from '../../ports/signing.ts';
-import { type Awaitable, whenKnown } from '../awaitable.ts';
 import { KeyLoader, type KeyLoaderOptions } from './key-loader.ts';
 import { VerificationKeys } from './verification-keys.ts';
 

@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
 import { type CryptoKey, compactVerify, decodeProtectedHeader, importJWK } from 'jose';
 import type { Algorithm, KeyEntry } from '../../api/signing-key.ts';
+import type { Awaitable } from '../../async/map-awaitable.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
-import { publicJwkOf } from '../../domain/jwks.ts';
+import { publicJwkOf } from '../../domain/key/jwks.ts';
 import type { VerifiedJwt } from '../../ports/signing.ts';
-import type { Awaitable } from '../awaitable.ts';
 
 /** Claims, scope and audiences at their limits stay far below this. */
 const MAX_JWT_CHARACTERS = 262_144;

@@ -1,12 +1,12 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { batchNameFrom } from '../../domain/batch-id.ts';
-import { claimOf } from '../../domain/client-holder.ts';
+import { claimOf } from '../../domain/client/client-id-claim.ts';
+import { batchNameFrom } from '../../domain/record/batch-id.ts';
 import {
   type BatchContent,
   BatchDraft,
   batchWindowOf,
   type NewTokenBatch,
-} from '../../domain/token-batch.ts';
+} from '../../domain/record/token-batch.ts';
 import { IssuerFailure } from '../failure.ts';
 
 /** A record that has its place in a TokenBatch. */

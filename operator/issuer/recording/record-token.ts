@@ -1,12 +1,12 @@
 import type { IssuedToken } from '../../api/issued-token.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { claimOf } from '../../domain/client-holder.ts';
-import { buildIssuedToken } from '../../domain/issued-token.ts';
-import type { BatchContent } from '../../domain/token-batch.ts';
-import { uuidV5 } from '../../domain/token-id.ts';
+import { claimOf } from '../../domain/client/client-id-claim.ts';
+import { buildIssuedToken } from '../../domain/record/issued-token.ts';
+import type { BatchContent } from '../../domain/record/token-batch.ts';
+import { uuidV5 } from '../../domain/token/token-id.ts';
 import { isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
+import { createSlots } from '../semaphore.ts';
 import { unlessAborted } from '../shared-work.ts';
-import { createSlots } from '../slots.ts';
 import type { PlaceRecord } from './group-commit.ts';
 import { recordFailure } from './record-failure.ts';
 

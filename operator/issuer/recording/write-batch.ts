@@ -1,11 +1,11 @@
 import type { TokenBatch } from '../../api/token-batch.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
-import type { NewTokenBatch } from '../../domain/token-batch.ts';
+import type { NewTokenBatch } from '../../domain/record/token-batch.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { ApiError, isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
 import { IssuerFailure } from '../failure.ts';
+import { createSlots } from '../semaphore.ts';
 import { withDeadline } from '../shared-work.ts';
-import { createSlots } from '../slots.ts';
 import type { WriteBatch } from './group-commit.ts';
 import { recordFailure } from './record-failure.ts';
 

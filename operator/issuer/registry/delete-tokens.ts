@@ -1,13 +1,18 @@
 import type { Token } from '../../api/token.ts';
-import { BATCH_INDEX, type BatchRecord, batchedIdsOf, batchOriginOf } from '../../domain/batch-record.ts';
-import { ISSUED_INDEX, type IssuedRecord } from '../../domain/issued-record.ts';
-import type { EndCounts } from '../../domain/token-end.ts';
-import { RECORD_INDEX, type RecordOrigin } from '../../domain/token-record.ts';
+import { ISSUED_INDEX, type IssuedRecord } from '../../domain/record/cached-issued-token.ts';
+import {
+  BATCH_INDEX,
+  type BatchRecord,
+  batchedIdsOf,
+  batchOriginOf,
+} from '../../domain/record/cached-token-batch.ts';
+import type { EndCounts } from '../../domain/record/revocation-plan.ts';
+import { RECORD_INDEX, type RecordOrigin } from '../../domain/record/token-record.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import { IssuerFailure } from '../failure.ts';
 import { checkIdFilter } from '../id-filter.ts';
+import { createSlots } from '../semaphore.ts';
 import { calledOff } from '../shared-work.ts';
-import { createSlots } from '../slots.ts';
 import type { Bearer, Call, DeletedTokens, DeleteTokens } from '../use-cases.ts';
 import type { EndTarget, EndToken } from './end-token.ts';
 import { visibleIds } from './list-tokens.ts';

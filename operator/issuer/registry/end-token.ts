@@ -1,22 +1,22 @@
 import { keyOf } from '../../api/meta.ts';
 import type { Token } from '../../api/token.ts';
-import type { BatchRecord } from '../../domain/batch-record.ts';
-import type { IssuedRecord } from '../../domain/issued-record.ts';
-import { floorSeconds } from '../../domain/timestamps.ts';
+import { createTurns } from '../../async/keyed-mutex.ts';
+import type { IssuedRecord } from '../../domain/record/cached-issued-token.ts';
+import type { BatchRecord } from '../../domain/record/cached-token-batch.ts';
 import {
   type EndCounts,
   planBatchEnd,
   planIssuedTokenEnd,
   planTokenEnd,
   type TokenEnd,
-} from '../../domain/token-end.ts';
-import type { RecordOrigin, TokenRecord } from '../../domain/token-record.ts';
+} from '../../domain/record/revocation-plan.ts';
+import type { RecordOrigin, TokenRecord } from '../../domain/record/token-record.ts';
+import { floorSeconds } from '../../domain/timestamps.ts';
 import type { Cacheable, WritableCache } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { DecodedClient } from '../../ports/decoded-client.ts';
 import { isConflict, isNotFound } from '../../ports/kube.ts';
 import { IssuerFailure } from '../failure.ts';
-import { createTurns } from '../turns.ts';
 
 /** The object that holds records, of whatever kind; one that was made anew under its name is another. */
 export interface EndTarget extends RecordOrigin {

@@ -1,4 +1,4 @@
-import type { TokenRecord } from '../../domain/token-record.ts';
+import type { TokenRecord } from '../../domain/record/token-record.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { checkIdFilter } from '../id-filter.ts';
 import { calledOff } from '../shared-work.ts';

@@ -2,13 +2,13 @@ import type { KubeObject, ObjectRef } from '../../api/meta.ts';
 import { keyOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Token } from '../../api/token.ts';
-import type { BatchRecord } from '../../domain/batch-record.ts';
-import type { IssuedRecord } from '../../domain/issued-record.ts';
+import type { IssuedRecord } from '../../domain/record/cached-issued-token.ts';
+import type { BatchRecord } from '../../domain/record/cached-token-batch.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import { IssuerFailure } from '../failure.ts';
+import type { Slots } from '../semaphore.ts';
 import { unlessAborted, withDeadline } from '../shared-work.ts';
-import type { Slots } from '../slots.ts';
 
 /** Reads one object from the API server; undefined where there is none. @throws ApiError */
 export type ReadObject<T> = (ref: ObjectRef, signal: AbortSignal) => Promise<T | undefined>;

@@ -1,7 +1,7 @@
 import { type ObjectRef, refOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { batchNameOf, isBatchedId } from '../../domain/batch-id.ts';
-import type { RecordOrigin, TokenRecord } from '../../domain/token-record.ts';
+import { batchNameOf, isBatchedId } from '../../domain/record/batch-id.ts';
+import type { RecordOrigin, TokenRecord } from '../../domain/record/token-record.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { IssuerFailure } from '../failure.ts';

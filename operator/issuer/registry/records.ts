@@ -1,11 +1,16 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Token } from '../../api/token.ts';
-import { batchNameOf, isBatchedId } from '../../domain/batch-id.ts';
-import { BATCH_INDEX, type BatchRecord, batchedIdsOf, batchedRecordOf } from '../../domain/batch-record.ts';
-import { declaredRecordOf, recordedIdsOf } from '../../domain/declared-records.ts';
-import { ISSUED_INDEX, type IssuedRecord } from '../../domain/issued-record.ts';
-import { clientKeyOf } from '../../domain/token-observation.ts';
-import { RECORD_INDEX, type TokenRecord } from '../../domain/token-record.ts';
+import { batchNameOf, isBatchedId } from '../../domain/record/batch-id.ts';
+import { ISSUED_INDEX, type IssuedRecord } from '../../domain/record/cached-issued-token.ts';
+import {
+  BATCH_INDEX,
+  type BatchRecord,
+  batchedIdsOf,
+  batchedRecordOf,
+} from '../../domain/record/cached-token-batch.ts';
+import { declaredRecordOf, recordedIdsOf } from '../../domain/record/declared-records.ts';
+import { RECORD_INDEX, type TokenRecord } from '../../domain/record/token-record.ts';
+import { clientKeyOf } from '../../domain/token/token-observation.ts';
 import type { Cache, Cacheable } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 

@@ -1,8 +1,8 @@
 import type { Token } from '../../api/token.ts';
-import type { BatchRecord } from '../../domain/batch-record.ts';
-import type { IssuedRecord } from '../../domain/issued-record.ts';
+import type { IssuedRecord } from '../../domain/record/cached-issued-token.ts';
+import type { BatchRecord } from '../../domain/record/cached-token-batch.ts';
+import { blacklistedAtOf } from '../../domain/record/token-record.ts';
 import { secondsOf } from '../../domain/timestamps.ts';
-import { blacklistedAtOf } from '../../domain/token-record.ts';
 import type { Cache, CacheChange } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Metrics } from '../../ports/metrics.ts';

@@ -4,7 +4,9 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const grpc = createRequire('/app/package.json')('@grpc/grpc-js');
-const { M2MOAuthServiceClient } = await import('/app/dist/grpc/generated/m2moauthserver/pb/service.js');
+const { M2MOAuthServiceClient } = await import(
+  '/app/dist/servers/grpc/generated/m2moauthserver/pb/service.js'
+);
 
 const { GRPC_TARGET, CLIENT_ID, AUDIENCE } = process.env;
 const ca = readFileSync('/run/ca/ca.crt');

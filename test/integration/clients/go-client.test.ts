@@ -8,7 +8,7 @@ import { ensureBinary, isWithinReach } from '../../cluster/binaries.ts';
 import { createCertificates } from '../../cluster/certificates.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Installation, install } from '../../support/installation.ts';
-import { AUDIENCE, type DoorClient } from '../doors/stage.ts';
+import { AUDIENCE, type DoorClient } from '../servers/stage.ts';
 
 /** A Go program, whose client is made of proto/ by protoc-gen-go and protoc-gen-go-grpc: see test/clients/go/m2mclient. */
 

@@ -4,7 +4,7 @@ import { type Outcome, run } from '../../clients/programs.ts';
 import { ensureBinary, isWithinReach } from '../../cluster/binaries.ts';
 import { bodyOf } from '../../support/api.ts';
 import { GROUP_VERSION, type Installation, install } from '../../support/installation.ts';
-import { AUDIENCE, type DoorClient } from '../doors/stage.ts';
+import { AUDIENCE, type DoorClient } from '../servers/stage.ts';
 
 /** grpcurl, which knows no more of the service than reflection or the .proto tells. */
 

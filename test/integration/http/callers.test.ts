@@ -12,7 +12,7 @@ import {
   signingKey,
   waitForReason,
 } from '../../support/installation.ts';
-import { AUDIENCE, type DoorClient, headerOf, makeClient, payloadOf } from '../doors/stage.ts';
+import { AUDIENCE, type DoorClient, headerOf, makeClient, payloadOf } from '../servers/stage.ts';
 
 /** Who may ask for what, by the compiled operator on two replicas, the second of which holds bearers to themselves and signs with a key of its own. */
 

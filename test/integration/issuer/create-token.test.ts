@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
-import { OWNER_LABEL, ownerLabel } from '../../../operator/domain/issued-token.ts';
+import { OWNER_LABEL, ownerLabel } from '../../../operator/domain/record/issued-token.ts';
 import { bodyOf } from '../../support/api.ts';
 import { assertionClaims, JWT_BEARER, type TestSigner, testSigner } from '../../support/assertions.ts';
 import { eventually } from '../../support/eventually.ts';

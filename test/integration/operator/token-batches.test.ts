@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { batchNameOf, positionOf } from '../../../operator/domain/batch-id.ts';
+import { batchNameOf, positionOf } from '../../../operator/domain/record/batch-id.ts';
 import { bodyOf, type KubeObject, type Ref } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
@@ -11,7 +11,7 @@ import {
   signingKey,
 } from '../../support/installation.ts';
 import type { OperatorProcess } from '../../support/operator-process.ts';
-import { createToken, type DoorClient, idOf, makeClient } from '../doors/stage.ts';
+import { createToken, type DoorClient, idOf, makeClient } from '../servers/stage.ts';
 
 /** The compiled operator with TokenBatches, with its ServiceAccount's permissions and no others. */
 

@@ -4,7 +4,7 @@ import { API_VERSION, MANAGED_BY_LABEL, MANAGER } from '../../../operator/api/me
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
 import { newClientSecret } from '../../../operator/crypto/client-secret.ts';
 import { findJwkProblem } from '../../../operator/crypto/public-jwk.ts';
-import type { IssuerSettings } from '../../../operator/domain/claims.ts';
+import type { IssuerSettings } from '../../../operator/domain/jwt/claims.ts';
 import { listWatchObjects, listWatchSecretMeta } from '../../../operator/kube/list-watch.ts';
 import { createResourceClient } from '../../../operator/kube/resource-client.ts';
 import { OAUTH_CLIENTS, SECRETS } from '../../../operator/kube/resource-types.ts';
@@ -13,14 +13,14 @@ import { jsonFetcher } from '../../../operator/outbound/fetch-json.ts';
 import type { EventNote } from '../../../operator/ports/events.ts';
 import type { FetchJson } from '../../../operator/ports/outbound.ts';
 import type { Secret, SecretMeta } from '../../../operator/ports/secrets.ts';
-import { ClientCredentialsReconciler } from '../../../operator/reconcilers/client-credentials.ts';
-import { CLIENT_INDEXERS } from '../../../operator/reconcilers/client-indexes.ts';
+import { CLIENT_INDEXERS } from '../../../operator/reconcilers/oauth-client/client-indexes.ts';
+import { OAuthClientReconciler } from '../../../operator/reconcilers/oauth-client/client-reconciler.ts';
 import {
   clientOfFollower,
   clientOfSecret,
   clientTriggers,
-} from '../../../operator/reconcilers/client-triggers.ts';
-import { OAuthClientReconciler } from '../../../operator/reconcilers/oauth-clients.ts';
+} from '../../../operator/reconcilers/oauth-client/client-triggers.ts';
+import { ClientCredentialsReconciler } from '../../../operator/reconcilers/oauth-client/credentials-reconciler.ts';
 import { Controller } from '../../../operator/runtime/controller.ts';
 import { Informer } from '../../../operator/runtime/informer.ts';
 import { NamedSecretWatches } from '../../../operator/runtime/named-secrets.ts';

@@ -1,7 +1,7 @@
 import { MANAGED_BY_LABEL, MANAGER } from '../../../operator/api/meta.ts';
 import type { SigningKey } from '../../../operator/api/signing-key.ts';
 import type { Token } from '../../../operator/api/token.ts';
-import { ISSUED_INDEXERS, type IssuedRecord } from '../../../operator/domain/issued-record.ts';
+import { ISSUED_INDEXERS, type IssuedRecord } from '../../../operator/domain/record/cached-issued-token.ts';
 import {
   listWatchIssuedRecords,
   listWatchObjects,
@@ -11,7 +11,7 @@ import { CONFIG_MAPS, SIGNING_KEYS, TOKENS } from '../../../operator/kube/resour
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import type { ConfigMap } from '../../../operator/ports/config-maps.ts';
 import type { SecretMeta } from '../../../operator/ports/secrets.ts';
-import { TOKEN_INDEXERS } from '../../../operator/reconcilers/token-indexes.ts';
+import { TOKEN_INDEXERS } from '../../../operator/reconcilers/token/token-indexes.ts';
 import { Informer } from '../../../operator/runtime/informer.ts';
 import { NamedSecretWatches } from '../../../operator/runtime/named-secrets.ts';
 import type { TestKube } from '../../support/kube.ts';

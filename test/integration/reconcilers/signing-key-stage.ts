@@ -2,8 +2,8 @@ import { expect } from '@jest/globals';
 import { API_VERSION } from '../../../operator/api/meta.ts';
 import type { KeyEntry, SigningKey } from '../../../operator/api/signing-key.ts';
 import { joseKeyPairs } from '../../../operator/crypto/key-pairs.ts';
-import type { BatchRecord } from '../../../operator/domain/batch-record.ts';
-import { SIGNING_KEY_LABEL } from '../../../operator/domain/key-secrets.ts';
+import { SIGNING_KEY_LABEL } from '../../../operator/domain/key/key-secrets.ts';
+import type { BatchRecord } from '../../../operator/domain/record/cached-token-batch.ts';
 import { IssuerKeyring } from '../../../operator/issuer/keys/keyring.ts';
 import { listWatchObjects } from '../../../operator/kube/list-watch.ts';
 import { createResourceClient } from '../../../operator/kube/resource-client.ts';
@@ -12,14 +12,14 @@ import type { ConfigMap } from '../../../operator/ports/config-maps.ts';
 import type { EventNote } from '../../../operator/ports/events.ts';
 import { isNotFound } from '../../../operator/ports/kube.ts';
 import type { Secret } from '../../../operator/ports/secrets.ts';
-import { HandedOutExpirations } from '../../../operator/reconcilers/handed-out-expirations.ts';
+import { HandedOutExpirations } from '../../../operator/reconcilers/record/record-expirations.ts';
+import { SigningKeyReconciler } from '../../../operator/reconcilers/signing-key/signing-key-reconciler.ts';
 import {
   signingKeyOfFollower,
   signingKeyOfJwks,
   signingKeyOfSecret,
   signingKeyTriggers,
-} from '../../../operator/reconcilers/signing-key-triggers.ts';
-import { SigningKeyReconciler } from '../../../operator/reconcilers/signing-keys.ts';
+} from '../../../operator/reconcilers/signing-key/signing-key-triggers.ts';
 import { Controller } from '../../../operator/runtime/controller.ts';
 import { ObjectStore } from '../../../operator/runtime/object-store.ts';
 import { bodyOf, type KubeObject, type TestApi, testApi } from '../../support/api.ts';

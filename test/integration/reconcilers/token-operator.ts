@@ -2,7 +2,7 @@ import { expect } from '@jest/globals';
 import { type KubeObject, MANAGED_BY_LABEL, MANAGER } from '../../../operator/api/meta.ts';
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
 import type { Token } from '../../../operator/api/token.ts';
-import type { IssuerSettings } from '../../../operator/domain/claims.ts';
+import type { IssuerSettings } from '../../../operator/domain/jwt/claims.ts';
 import {
   listWatchMetadata,
   listWatchObjects,
@@ -16,9 +16,9 @@ import type { Clock } from '../../../operator/ports/clock.ts';
 import type { EventNote } from '../../../operator/ports/events.ts';
 import type { Secret, SecretMeta } from '../../../operator/ports/secrets.ts';
 import type { Keyring } from '../../../operator/ports/signing.ts';
-import { SECRET_INDEXERS, TOKEN_INDEXERS } from '../../../operator/reconcilers/token-indexes.ts';
-import { tokenTriggers } from '../../../operator/reconcilers/token-triggers.ts';
-import { TokenReconciler } from '../../../operator/reconcilers/tokens.ts';
+import { SECRET_INDEXERS, TOKEN_INDEXERS } from '../../../operator/reconcilers/token/token-indexes.ts';
+import { TokenReconciler } from '../../../operator/reconcilers/token/token-reconciler.ts';
+import { tokenTriggers } from '../../../operator/reconcilers/token/token-triggers.ts';
 import { Controller } from '../../../operator/runtime/controller.ts';
 import { Informer } from '../../../operator/runtime/informer.ts';
 import { NamedSecretWatches } from '../../../operator/runtime/named-secrets.ts';

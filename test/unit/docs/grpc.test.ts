@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from '@jest/globals';
-import { MAX_ASSERTION } from '../../../operator/domain/token-request.ts';
-import { SERVER_OPTIONS } from '../../../operator/grpc/limits.ts';
-import { abandonedStatus, statusOf } from '../../../operator/grpc/status.ts';
+import { MAX_ASSERTION } from '../../../operator/domain/client/token-request.ts';
 import { type FailureCode, IssuerFailure, type OAuthErrorCode } from '../../../operator/issuer/failure.ts';
+import { SERVER_OPTIONS } from '../../../operator/servers/grpc/limits.ts';
+import { abandonedStatus, statusOf } from '../../../operator/servers/grpc/status.ts';
 
 /** docs/grpc.md and the code name the same codes, reasons and limits. */
 

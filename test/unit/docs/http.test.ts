@@ -1,13 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { MAX_ASSERTION } from '../../../operator/domain/token-request.ts';
-import { HttpFailure } from '../../../operator/http/http-failure.ts';
-import { LISTENER_LIMITS, MAX_BODY_BYTES, MAX_HEADER_FIELDS } from '../../../operator/http/limits.ts';
-import { oauthErrors } from '../../../operator/http/oauth-errors.ts';
-import type { ErrorFamily } from '../../../operator/http/route.ts';
-import { routesOf } from '../../../operator/http/routes.ts';
-import { rpcErrors } from '../../../operator/http/rpc-errors.ts';
+import { MAX_ASSERTION } from '../../../operator/domain/client/token-request.ts';
 import {
   type FailureCode,
   IssuerFailure,
@@ -15,6 +9,12 @@ import {
   refused,
 } from '../../../operator/issuer/failure.ts';
 import { MAX_IDS } from '../../../operator/issuer/id-filter.ts';
+import { HttpFailure } from '../../../operator/servers/http/http-failure.ts';
+import { LISTENER_LIMITS, MAX_BODY_BYTES, MAX_HEADER_FIELDS } from '../../../operator/servers/http/limits.ts';
+import { oauthErrors } from '../../../operator/servers/http/oauth-errors.ts';
+import type { ErrorFamily } from '../../../operator/servers/http/route.ts';
+import { routesOf } from '../../../operator/servers/http/routes.ts';
+import { rpcErrors } from '../../../operator/servers/http/rpc-errors.ts';
 
 /** docs/http.md and the code name the same paths, errors and limits. */
 

@@ -3,7 +3,7 @@ import { decodeJwt, decodeProtectedHeader } from 'jose';
 import type { IssuedToken } from '../../../operator/api/issued-token.ts';
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
 import { joseKeyPairs } from '../../../operator/crypto/key-pairs.ts';
-import { uuidV5 } from '../../../operator/domain/token-id.ts';
+import { uuidV5 } from '../../../operator/domain/token/token-id.ts';
 import { createAuthenticationFailures } from '../../../operator/issuer/authentication/authentication-failures.ts';
 import { createFailureLimit } from '../../../operator/issuer/authentication/failure-limit.ts';
 import { createCreateToken } from '../../../operator/issuer/create-token.ts';
@@ -14,7 +14,7 @@ import { ApiError, EXCEEDED_QUOTA, type NewObject } from '../../../operator/port
 import type { Signer } from '../../../operator/ports/signing.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
-import { settings } from '../domain/token-world.ts';
+import { settings } from '../domain/token/token-world.ts';
 import { CLIENT_UID, clientWith, patient } from './clients.ts';
 
 type Create = (record: NewObject<IssuedToken>, signal?: AbortSignal) => Promise<IssuedToken>;

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { issuedRecordOf } from '../../../operator/domain/issued-record.ts';
-import { tokenId } from '../../../operator/domain/token-id.ts';
+import { issuedRecordOf } from '../../../operator/domain/record/cached-issued-token.ts';
+import { tokenId } from '../../../operator/domain/token/token-id.ts';
 import { refused } from '../../../operator/issuer/failure.ts';
 import { createIntrospectToken } from '../../../operator/issuer/introspect-token.ts';
-import type { Judgement } from '../../../operator/issuer/registry/judge.ts';
+import type { Judgement } from '../../../operator/issuer/registry/validate-jwt.ts';
 import type { ClientCredentials, IntrospectToken } from '../../../operator/issuer/use-cases.ts';
 import { clientWith, patient } from './clients.ts';
 import {

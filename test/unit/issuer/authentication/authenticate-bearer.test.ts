@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { issuedRecordOf } from '../../../../operator/domain/issued-record.ts';
+import { issuedRecordOf } from '../../../../operator/domain/record/cached-issued-token.ts';
 import {
   type AuthenticateBearerOptions,
   createAuthenticateBearer,
 } from '../../../../operator/issuer/authentication/authenticate-bearer.ts';
-import type { Judgement } from '../../../../operator/issuer/registry/judge.ts';
-import { settings } from '../../domain/token-world.ts';
+import type { Judgement } from '../../../../operator/issuer/registry/validate-jwt.ts';
+import { settings } from '../../domain/token/token-world.ts';
 import { patient } from '../clients.ts';
 import { issuedToken } from '../registry/registry-stage.ts';
 

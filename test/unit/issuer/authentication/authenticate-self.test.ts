@@ -1,12 +1,12 @@
 import { beforeEach, expect, test } from '@jest/globals';
-import { tokenId } from '../../../../operator/domain/token-id.ts';
-import type { TokenRecord } from '../../../../operator/domain/token-record.ts';
+import type { TokenRecord } from '../../../../operator/domain/record/token-record.ts';
+import { tokenId } from '../../../../operator/domain/token/token-id.ts';
 import {
   type BearerPolicy,
   createAuthenticateSelf,
 } from '../../../../operator/issuer/authentication/authenticate-bearer.ts';
-import type { JudgeJwt } from '../../../../operator/issuer/registry/judge.ts';
-import { settings } from '../../domain/token-world.ts';
+import type { JudgeJwt } from '../../../../operator/issuer/registry/validate-jwt.ts';
+import { settings } from '../../domain/token/token-world.ts';
 import { patient } from '../clients.ts';
 import {
   claimsOf,

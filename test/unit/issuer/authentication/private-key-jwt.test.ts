@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { SignJWT } from 'jose';
 import { findJwkProblem } from '../../../../operator/crypto/public-jwk.ts';
-import { readForeignJwt } from '../../../../operator/issuer/authentication/foreign-jwt.ts';
 import { createPrivateKeyJwt } from '../../../../operator/issuer/authentication/private-key-jwt.ts';
+import { readForeignJwt } from '../../../../operator/issuer/authentication/unverified-jwt.ts';
 import { type TestSigner, testSigner, unsignedJwt } from '../../../support/assertions.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { type Authentication, clientWith, ISSUER, patient } from '../clients.ts';

@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { CheckAssertion } from '../../../../operator/issuer/authentication/assertion.ts';
-import { readForeignJwt } from '../../../../operator/issuer/authentication/foreign-jwt.ts';
 import { createServiceAccounts } from '../../../../operator/issuer/authentication/service-accounts.ts';
+import { readForeignJwt } from '../../../../operator/issuer/authentication/unverified-jwt.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
 import type { TokenReview } from '../../../../operator/ports/token-reviews.ts';
 import { type TestSigner, testSigner } from '../../../support/assertions.ts';

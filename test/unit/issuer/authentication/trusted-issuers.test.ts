@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import type { ForeignIssuer } from '../../../../operator/issuer/authentication/foreign-issuers.ts';
-import { readForeignJwt } from '../../../../operator/issuer/authentication/foreign-jwt.ts';
+import type { ForeignIssuer } from '../../../../operator/issuer/authentication/external-issuers.ts';
 import { createTrustedIssuers } from '../../../../operator/issuer/authentication/trusted-issuers.ts';
+import { readForeignJwt } from '../../../../operator/issuer/authentication/unverified-jwt.ts';
 import { clientWith, patient } from '../clients.ts';
 
 const AUTHORITY = 'https://idp.example';

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { batchNameOf } from '../../../../operator/domain/batch-id.ts';
-import type { NewTokenBatch } from '../../../../operator/domain/token-batch.ts';
+import { batchNameOf } from '../../../../operator/domain/record/batch-id.ts';
+import type { NewTokenBatch } from '../../../../operator/domain/record/token-batch.ts';
 import { createGroupCommit } from '../../../../operator/issuer/recording/group-commit.ts';
-import { type ContentTraits, contentWith } from '../../domain/batch-world.ts';
-import { recordClient } from '../../domain/issued-world.ts';
+import { type ContentTraits, contentWith } from '../../domain/record/batch-world.ts';
+import { recordClient } from '../../domain/record/issued-world.ts';
 
 /** A group commit whose writes end when the test says so. */
 class Desk {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import type { TokenBatch } from '../../../../operator/api/token-batch.ts';
-import type { NewTokenBatch } from '../../../../operator/domain/token-batch.ts';
+import type { NewTokenBatch } from '../../../../operator/domain/record/token-batch.ts';
 import { createWriteBatch } from '../../../../operator/issuer/recording/write-batch.ts';
 import { ApiError, EXCEEDED_QUOTA } from '../../../../operator/ports/kube.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
-import { storedBatch } from '../../domain/batch-world.ts';
+import { storedBatch } from '../../domain/record/batch-world.ts';
 
 const BATCH = storedBatch([{ expiresAt: 60 }]);
 const { name, namespace, labels = {} } = BATCH.metadata;

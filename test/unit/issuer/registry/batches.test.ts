@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { TokenBatchStatus } from '../../../../operator/api/token-batch.ts';
-import { batchedId } from '../../../../operator/domain/batch-id.ts';
-import { type BatchRecord, batchRecordOf } from '../../../../operator/domain/batch-record.ts';
+import { batchedId } from '../../../../operator/domain/record/batch-id.ts';
+import { type BatchRecord, batchRecordOf } from '../../../../operator/domain/record/cached-token-batch.ts';
+import { BatchDraft } from '../../../../operator/domain/record/token-batch.ts';
 import { formatTime } from '../../../../operator/domain/timestamps.ts';
-import { BatchDraft } from '../../../../operator/domain/token-batch.ts';
 import { watchRevocations } from '../../../../operator/issuer/registry/revocations.ts';
 import { clientWith, patient } from '../clients.ts';
 import { claimsOf, EXPIRES, jwtOf, KID, RegistryStage } from './registry-stage.ts';

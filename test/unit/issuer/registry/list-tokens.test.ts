@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { batchRecordOf } from '../../../../operator/domain/batch-record.ts';
-import { issuedRecordOf } from '../../../../operator/domain/issued-record.ts';
-import { type BatchContent, BatchDraft } from '../../../../operator/domain/token-batch.ts';
-import { tokenId } from '../../../../operator/domain/token-id.ts';
+import { issuedRecordOf } from '../../../../operator/domain/record/cached-issued-token.ts';
+import { batchRecordOf } from '../../../../operator/domain/record/cached-token-batch.ts';
+import { type BatchContent, BatchDraft } from '../../../../operator/domain/record/token-batch.ts';
+import { tokenId } from '../../../../operator/domain/token/token-id.ts';
 import { createListTokens, inOrder } from '../../../../operator/issuer/registry/list-tokens.ts';
 import type { Bearer } from '../../../../operator/issuer/use-cases.ts';
 import { clientWith } from '../clients.ts';

@@ -3,15 +3,14 @@ import { API_VERSION, keyOf, type ObjectRef } from '../../../../operator/api/met
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import { TOKEN_CLAIM } from '../../../../operator/api/reserved-claims.ts';
 import type { Token, TokenStatus } from '../../../../operator/api/token.ts';
-import { BATCH_INDEXERS, type BatchRecord } from '../../../../operator/domain/batch-record.ts';
 import {
   ISSUED_INDEXERS,
   type IssuedRecord,
   issuedRecordOf,
-} from '../../../../operator/domain/issued-record.ts';
+} from '../../../../operator/domain/record/cached-issued-token.ts';
+import { BATCH_INDEXERS, type BatchRecord } from '../../../../operator/domain/record/cached-token-batch.ts';
 import { formatTime } from '../../../../operator/domain/timestamps.ts';
-import { tokenId } from '../../../../operator/domain/token-id.ts';
-import { createJudge } from '../../../../operator/issuer/registry/judge.ts';
+import { tokenId } from '../../../../operator/domain/token/token-id.ts';
 import {
   createLiveReads,
   LIVE_READS,
@@ -19,14 +18,15 @@ import {
 } from '../../../../operator/issuer/registry/live-reads.ts';
 import { createLookups } from '../../../../operator/issuer/registry/lookups.ts';
 import { createRecords } from '../../../../operator/issuer/registry/records.ts';
-import { createSlots } from '../../../../operator/issuer/slots.ts';
+import { createJudge } from '../../../../operator/issuer/registry/validate-jwt.ts';
+import { createSlots } from '../../../../operator/issuer/semaphore.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
-import { CLIENT_INDEXERS } from '../../../../operator/reconcilers/client-indexes.ts';
-import { TOKEN_INDEXERS } from '../../../../operator/reconcilers/token-indexes.ts';
+import { CLIENT_INDEXERS } from '../../../../operator/reconcilers/oauth-client/client-indexes.ts';
+import { TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-indexes.ts';
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
-import { makeToken, settings } from '../../domain/token-world.ts';
+import { makeToken, settings } from '../../domain/token/token-world.ts';
 import { CLIENT_UID, clientWith, patient } from '../clients.ts';
 
 const START_SECONDS = Date.UTC(2026, 0, 1) / 1000;

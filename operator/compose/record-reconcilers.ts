@@ -1,0 +1,93 @@
+import type { IssuedToken } from '../api/issued-token.ts';
+import type { OAuthClient } from '../api/oauth-client.ts';
+import type { TokenBatch } from '../api/token-batch.ts';
+import type { Config } from '../config/schema.ts';
+import { issuedRecordOf } from '../domain/record/cached-issued-token.ts';
+import { batchRecordOf } from '../domain/record/cached-token-batch.ts';
+import type { HandedOut } from '../domain/record/record-object.ts';
+import { createResourceClient } from '../kube/resource-client.ts';
+import { ISSUED_TOKENS, OAUTH_CLIENTS, TOKEN_BATCHES } from '../kube/resource-types.ts';
+import type { WritableCache } from '../ports/cache.ts';
+import { type DecodedClient, decodedClient } from '../ports/decoded-client.ts';
+import { RecordClients } from '../reconcilers/record/client-presence.ts';
+import {
+  type HandedOutKind,
+  ISSUED_TOKEN_KIND,
+  TOKEN_BATCH_KIND,
+} from '../reconcilers/record/record-kinds.ts';
+import { HandedOutReconciler } from '../reconcilers/record/record-reconciler.ts';
+import { RecordSchedule } from '../reconcilers/record/record-schedule.ts';
+import { HandedOutTriggers } from '../reconcilers/record/record-triggers.ts';
+import { Controller } from '../runtime/controller.ts';
+import { byGoodClock, type ReconcilerParts, type Wired } from './reconciler-parts.ts';
+
+type Settings = Pick<Config, 'garbageCollection'>;
+
+/** What the records of handed-out tokens need of the parts. */
+type Parts<Records extends 'issued' | 'batches' = never> = Omit<
+  ReconcilerParts,
+  'informers' | 'named' | 'events'
+> & {
+  readonly informers: Pick<ReconcilerParts['informers'], Records | 'clients'>;
+};
+
+interface Kept<T extends HandedOut> {
+  readonly kind: HandedOutKind<T>;
+  readonly objects: DecodedClient<T>;
+  readonly records: WritableCache<T>;
+}
+
+/** Objects worked on at a time: enough to collect as fast as tokens are handed out, few enough to leave Tokens their share. */
+const RECORDS_AT_A_TIME = 16;
+
+const NONE: readonly string[] = [];
+
+/** One kind; its seed goes through the triggers, which sift it. */
+const wireKind = <T extends HandedOut>(
+  { garbageCollection: settings }: Settings,
+  parts: Parts,
+  { kind, objects, records }: Kept<T>,
+): Wired => {
+  const { informers, writer } = parts;
+  const clients = informers.clients.cache;
+  const recordClients = new RecordClients({
+    clients,
+    clientClient: createResourceClient<OAuthClient>(writer, OAUTH_CLIENTS),
+  });
+  const controller = new Controller({
+    ...parts,
+    name: kind.name,
+    concurrency: RECORDS_AT_A_TIME,
+    reconcile: byGoodClock(parts, (key, signal) => reconciler.reconcile(key, signal)),
+    seed: () => {
+      triggers.lead();
+      return NONE;
+    },
+  });
+  const { queue } = controller;
+  const schedule = new RecordSchedule({ ...parts, queue });
+  const sources = { ...parts, kind, settings, records, recordClients, schedule };
+  const reconciler = new HandedOutReconciler<T>({ ...sources, objects });
+  const triggers = new HandedOutTriggers<T>({ ...sources, clients, queue });
+  const connect = (): (() => void) => {
+    triggers.connect();
+    return () => triggers.disconnect();
+  };
+  return { controllers: [controller], connect };
+};
+
+/** Wires the IssuedTokens. */
+export const wireIssuedTokens = (settings: Settings, parts: Parts<'issued'>): Wired =>
+  wireKind(settings, parts, {
+    kind: ISSUED_TOKEN_KIND,
+    objects: decodedClient(createResourceClient<IssuedToken>(parts.writer, ISSUED_TOKENS), issuedRecordOf),
+    records: parts.informers.issued.cache,
+  });
+
+/** Wires the TokenBatches. */
+export const wireTokenBatches = (settings: Settings, parts: Parts<'batches'>): Wired =>
+  wireKind(settings, parts, {
+    kind: TOKEN_BATCH_KIND,
+    objects: decodedClient(createResourceClient<TokenBatch>(parts.writer, TOKEN_BATCHES), batchRecordOf),
+    records: parts.informers.batches.cache,
+  });

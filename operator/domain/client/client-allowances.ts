@@ -1,0 +1,35 @@
+import type { OAuthClient } from '../../api/oauth-client.ts';
+
+/** The only grant (RFC 6749 §4.4) by which this issuer gives tokens. */
+export const CLIENT_CREDENTIALS = 'client_credentials';
+
+/** Values for a message, in quotes. The first few: it has to stay readable, and within what a condition may hold. */
+export const quote = (values: readonly string[]): string => {
+  const shown = values.slice(0, 5).map((value) => JSON.stringify(value));
+  return values.length > 5 ? `${shown.join(', ')} and ${values.length - 5} more` : shown.join(', ');
+};
+
+/** Whether the client may have tokens at all (spec §2.4, `allowedGrantTypes`). */
+export const hasGrant = ({ spec }: OAuthClient): boolean =>
+  (spec.allowedGrantTypes ?? [CLIENT_CREDENTIALS]).includes(CLIENT_CREDENTIALS);
+
+const lacking = (allowed: readonly string[] | undefined, asked: readonly string[]): string[] =>
+  asked.filter((value) => !allowed?.includes(value));
+
+/** The audiences asked for that the client does not allow. */
+export const foreignAudiences = ({ spec }: OAuthClient, asked: readonly string[]): string[] =>
+  lacking(spec.allowedAudiences, asked);
+
+/** Whether none is asked for where one has to be: the client allows some. */
+export const isAudienceMissing = ({ spec }: OAuthClient, asked: readonly string[]): boolean =>
+  asked.length === 0 && (spec.allowedAudiences?.length ?? 0) > 0;
+
+/** The scopes asked for that the client does not allow. */
+export const foreignScopes = ({ spec }: OAuthClient, asked: readonly string[]): string[] =>
+  lacking(spec.allowedScopes, asked);
+
+/** What a token gets of the scopes: those asked for, or all that the client allows where none is. */
+export const grantedScope = (
+  { spec }: OAuthClient,
+  asked: readonly string[] | undefined,
+): readonly string[] => (asked && asked.length > 0 ? asked : (spec.allowedScopes ?? []));

@@ -1,0 +1,66 @@
+import { type ConditionVerdict, type CredentialsReason, setCondition } from '../../api/conditions.ts';
+import type { OAuthClient, OAuthClientStatus } from '../../api/oauth-client.ts';
+import { canonicalJson } from '../canonical-json.ts';
+import { floorSeconds, formatTime } from '../timestamps.ts';
+
+/** What came of looking at one way in which a client may authenticate. */
+export interface CredentialsFinding {
+  readonly method: 'clientSecret' | 'privateKeyJWT' | 'trustedIssuer' | 'serviceAccounts';
+  /** Absent where it works. */
+  readonly problem?: {
+    readonly reason: Exclude<CredentialsReason, 'Verified' | 'NoMethod'>;
+    readonly message: string;
+  };
+  /** What an admin should know though it works, e.g. that a check is turned off. */
+  readonly remark?: string;
+}
+
+/** Messages of a condition hold at most 32,768 characters (metav1.Condition); this many are still read by people. */
+const MAX_MESSAGE = 1024;
+
+const shorten = (message: string): string =>
+  message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 1)}…`;
+
+const verdict = (reason: CredentialsReason, parts: readonly string[]): ConditionVerdict => ({
+  type: 'CredentialsReady',
+  status: reason === 'Verified' ? 'True' : 'False',
+  reason,
+  message: shorten(parts.join('; ')),
+});
+
+/**
+ * Condition `CredentialsReady`: the assertion methods are alternatives, so one that works suffices, and what does not
+ * is named in the message.
+ */
+export const judgeCredentials = (findings: readonly CredentialsFinding[]): ConditionVerdict => {
+  const problems = findings.flatMap(({ problem }) => problem ?? []);
+  const working = findings.filter(({ problem }) => problem === undefined);
+  const remarks = working.flatMap(({ remark }) => remark ?? []);
+  if (findings.length === 0) {
+    return verdict('NoMethod', [
+      'spec.authentication names no method: this client is for declared Tokens only',
+    ]);
+  }
+  const messages = problems.map(({ message }) => message);
+  if (working.length > 0) {
+    const methods = [...new Set(working.map(({ method }) => method))].join(', ');
+    return verdict('Verified', [`it can authenticate by ${methods}`, ...remarks, ...messages]);
+  }
+  return verdict(problems[0]?.reason ?? 'SecretInvalid', messages);
+};
+
+/** The status with what the findings say; undefined where it stands so already. Pure. */
+export const planCredentials = (
+  client: OAuthClient,
+  findings: readonly CredentialsFinding[],
+  now: number,
+): OAuthClientStatus | undefined => {
+  const status: OAuthClientStatus = {
+    ...client.status,
+    conditions: setCondition(client.status?.conditions, judgeCredentials(findings), {
+      now: formatTime(floorSeconds(now)),
+      observedGeneration: client.metadata.generation ?? 0,
+    }),
+  };
+  return canonicalJson(status) === canonicalJson(client.status) ? undefined : status;
+};

@@ -1,0 +1,53 @@
+import type { IssuedToken } from '../../api/issued-token.ts';
+import { secondsOf } from '../timestamps.ts';
+import { HANDED_OUT_INDEX, type HandedOut, heldMetadata } from './record-object.ts';
+import { sharedList, sharedText } from './shared-texts.ts';
+import { blacklistedAtOf, type TokenRecord } from './token-record.ts';
+
+/** What caches hold of an IssuedToken: the record alone, times as numbers, without what the API server adds. */
+export interface IssuedRecord extends TokenRecord, HandedOut {}
+
+/** Names of the indexes of the cache of {@link IssuedRecord}. */
+export const ISSUED_INDEX = {
+  /** By the `jti`, whatever its namespace. */
+  id: 'id',
+  ...HANDED_OUT_INDEX,
+} as const;
+
+/** The index functions of that cache. */
+export const ISSUED_INDEXERS: Readonly<Record<string, (record: IssuedRecord) => readonly string[]>> = {
+  [ISSUED_INDEX.id]: ({ id }) => [id],
+  [ISSUED_INDEX.owner]: ({ owner }) => [owner],
+  [ISSUED_INDEX.client]: ({ client }) => [client],
+  [ISSUED_INDEX.kid]: ({ keyID }) => [keyID],
+};
+
+const NONE: readonly string[] = [];
+
+/** The record that an IssuedToken is (spec §2.2). */
+export const issuedRecordOf = (object: IssuedToken): IssuedRecord => {
+  const { spec, status } = object;
+  const metadata = heldMetadata(object.metadata);
+  const { name, namespace, uid } = metadata;
+  const { expiration, originalTokenClaims } = spec;
+  return {
+    metadata,
+    id: name,
+    origin: { kind: 'IssuedToken', namespace, name, uid },
+    state: 'Current',
+    version: status?.version ?? 0,
+    name: spec.tokenName ?? '',
+    owner: sharedText(spec.owner),
+    subject: sharedText(spec.subject),
+    clientID: sharedText(spec.clientID),
+    client: sharedText(`${namespace}/${spec.clientRef.name}`),
+    clientUID: sharedText(spec.clientUID),
+    keyID: sharedText(spec.keyID),
+    audience: sharedList(spec.audience ?? NONE),
+    scope: sharedList(spec.scope ?? NONE),
+    issuedAt: secondsOf(spec.issuedAt),
+    expiration: expiration === undefined ? undefined : secondsOf(expiration),
+    originalTokenClaims,
+    blacklistedAt: blacklistedAtOf(object),
+  };
+};

@@ -1,0 +1,177 @@
+import type { TokenBatch, TokenProfile } from '../../api/token-batch.ts';
+import { secondsOf } from '../timestamps.ts';
+import { batchedId, batchNameOf, positionOf } from './batch-id.ts';
+import { HANDED_OUT_INDEX, type HandedOut, heldMetadata } from './record-object.ts';
+import type { RecordOrigin, RecordTerm, TokenRecord } from './token-record.ts';
+
+/** What caches hold of a TokenBatch: its records as they are stored, each read when it is asked for. */
+export interface BatchRecord extends HandedOut {
+  readonly clientID: string;
+  readonly profiles: readonly TokenProfile[];
+  /** By position, see {@link entryText}. */
+  readonly tokens: readonly string[];
+  readonly originalTokenClaims: Readonly<Record<string, Readonly<Record<string, unknown>>>> | undefined;
+  readonly version: number;
+  /** By position: when it was blacklisted, RFC 3339. */
+  readonly blacklisted: Readonly<Record<string, string>>;
+  /** Positions that are gone from every door. */
+  readonly deleted: ReadonlySet<number>;
+}
+
+/** A record's own part of what a TokenBatch stores; seconds since the Unix epoch. */
+export interface BatchEntry {
+  /** Position of its profile. */
+  readonly profile: number;
+  readonly issuedAt: number;
+  /** Undefined where it never expires. */
+  readonly expiration: number | undefined;
+  readonly name: string;
+}
+
+/** Names of the indexes of the cache of {@link BatchRecord}. */
+export const BATCH_INDEX = {
+  /** By the object's name, whatever its namespace: every `jti` leads to it. */
+  name: 'name',
+  ...HANDED_OUT_INDEX,
+} as const;
+
+const distinct = (values: readonly string[]): readonly string[] => [...new Set(values)];
+
+/** The index functions of that cache. */
+export const BATCH_INDEXERS: Readonly<Record<string, (batch: BatchRecord) => readonly string[]>> = {
+  [BATCH_INDEX.name]: ({ metadata }) => [metadata.name],
+  [BATCH_INDEX.owner]: ({ profiles }) => distinct(profiles.map(({ owner }) => owner)),
+  [BATCH_INDEX.client]: ({ client }) => [client],
+  [BATCH_INDEX.kid]: ({ profiles }) => distinct(profiles.map(({ keyID }) => keyID)),
+};
+
+const NO_TIMES: Readonly<Record<string, string>> = {};
+const NO_POSITIONS: ReadonlySet<number> = new Set();
+const NONE: readonly string[] = [];
+
+/** The records that a TokenBatch holds (spec §2.3). */
+export const batchRecordOf = ({ metadata, spec, status }: TokenBatch): BatchRecord => {
+  const { deleted } = status ?? {};
+  return {
+    metadata: heldMetadata(metadata),
+    clientID: spec.clientID,
+    client: `${metadata.namespace}/${spec.clientRef.name}`,
+    clientUID: spec.clientUID,
+    profiles: spec.profiles,
+    tokens: spec.tokens,
+    originalTokenClaims: spec.originalTokenClaims,
+    version: status?.version ?? 0,
+    blacklisted: status?.blacklisted ?? NO_TIMES,
+    deleted: deleted === undefined ? NO_POSITIONS : new Set(deleted),
+  };
+};
+
+/** One record as `spec.tokens` has it: `<profile> <issuedAt> <expiration> <tokenName>`, expiration 0 where there is none. */
+export const entryText = ({ profile, issuedAt, expiration, name }: BatchEntry): string => {
+  const times = `${profile} ${issuedAt} ${expiration ?? 0}`;
+  return name === '' ? times : `${times} ${name}`;
+};
+
+/** Reads what {@link entryText} wrote. */
+export const readEntry = (text: string): BatchEntry => {
+  const first = text.indexOf(' ');
+  const second = text.indexOf(' ', first + 1);
+  const third = text.indexOf(' ', second + 1);
+  const end = third === -1 ? text.length : third;
+  const expiration = Number(text.slice(second + 1, end));
+  return {
+    profile: Number(text.slice(0, first)),
+    issuedAt: Number(text.slice(first + 1, second)),
+    expiration: expiration === 0 ? undefined : expiration,
+    name: text.slice(end + 1),
+  };
+};
+
+/** When the record at a position was blacklisted, in seconds since the Unix epoch, never 0; undefined where it is not. */
+export const blacklistedAtPosition = ({ blacklisted }: BatchRecord, position: number): number | undefined => {
+  const time = blacklisted[position];
+  return time === undefined ? undefined : Math.max(1, secondsOf(time));
+};
+
+/** The object that records of a TokenBatch stand in. */
+export const batchOriginOf = ({ metadata }: BatchRecord): RecordOrigin => {
+  const { namespace, name, uid } = metadata;
+  return { kind: 'TokenBatch', namespace, name, uid };
+};
+
+/** What is stored at a position, with the profile that it names; undefined where there is none, or it was deleted. */
+const storedAt = ({ profiles, tokens, deleted }: BatchRecord, position: number) => {
+  const text = tokens[position];
+  if (text === undefined || deleted.has(position)) return undefined;
+  const entry = readEntry(text);
+  const profile = profiles[entry.profile];
+  return profile && { entry, profile };
+};
+
+/** The record at a position; undefined where there is none, or it was deleted. */
+const recordAt = (batch: BatchRecord, position: number): TokenRecord | undefined => {
+  const stored = storedAt(batch, position);
+  if (stored === undefined) return undefined;
+  const { entry, profile } = stored;
+  const { name } = batch.metadata;
+  const blacklistedAt = blacklistedAtPosition(batch, position);
+  return {
+    id: batchedId(name, position),
+    origin: batchOriginOf(batch),
+    state: 'Current',
+    version: blacklistedAt === undefined ? 0 : 1,
+    name: entry.name,
+    owner: profile.owner,
+    subject: profile.subject,
+    clientID: batch.clientID,
+    client: batch.client,
+    clientUID: batch.clientUID,
+    keyID: profile.keyID,
+    audience: profile.audience ?? NONE,
+    scope: profile.scope ?? NONE,
+    issuedAt: entry.issuedAt,
+    expiration: entry.expiration,
+    originalTokenClaims: batch.originalTokenClaims?.[position],
+    blacklistedAt,
+  };
+};
+
+/** The record of a `jti` in the TokenBatch that it leads to. */
+export const batchedRecordOf = (batch: BatchRecord, id: string): TokenRecord | undefined => {
+  if (batchNameOf(id) !== batch.metadata.name) return undefined;
+  const record = recordAt(batch, positionOf(id));
+  return record?.id === id ? record : undefined;
+};
+
+/** The term of a record in a TokenBatch. */
+export interface BatchedTerm extends RecordTerm {
+  readonly position: number;
+}
+
+/**
+ * The terms of all records of a TokenBatch that were not deleted, in the order of their positions. Whoever decides over the object
+ * looks at all of them: the records themselves would take twice as long to make.
+ */
+export const termsIn = (batch: BatchRecord): readonly BatchedTerm[] => {
+  const terms: BatchedTerm[] = [];
+  for (const position of batch.tokens.keys()) {
+    const stored = storedAt(batch, position);
+    if (stored === undefined) continue;
+    terms.push({
+      position,
+      keyID: stored.profile.keyID,
+      expiration: stored.entry.expiration,
+      blacklistedAt: blacklistedAtPosition(batch, position),
+    });
+  }
+  return terms;
+};
+
+/** Ids of an owner's records in a TokenBatch, without reading more of each than whose it is. */
+export function* batchedIdsOf({ metadata, profiles, tokens, deleted }: BatchRecord, owner: string) {
+  const isOwners = profiles.map((profile) => profile.owner === owner);
+  for (const [position, text] of tokens.entries()) {
+    if (deleted.has(position) || !isOwners[Number(text.slice(0, text.indexOf(' ')))]) continue;
+    yield batchedId(metadata.name, position);
+  }
+}

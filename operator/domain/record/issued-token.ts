@@ -1,0 +1,73 @@
+import { hash } from 'node:crypto';
+import type { IssuedToken } from '../../api/issued-token.ts';
+import { API_VERSION, GROUP } from '../../api/meta.ts';
+import type { OAuthClient } from '../../api/oauth-client.ts';
+import { formatTime } from '../timestamps.ts';
+
+/** Label by which one list finds all of an owner's records, those made a moment ago through another replica too. */
+export const OWNER_LABEL = `${GROUP}/owner`;
+
+const LABEL_LENGTH = 40;
+
+/** The value of {@link OWNER_LABEL}: an owner may hold what no label can, so its SHA-256 stands for it. */
+export const ownerLabel = (owner: string): string => hash('sha256', owner, 'hex').slice(0, LABEL_LENGTH);
+
+/**
+ * For so long after its `iat` a record keeps a client's own assertion from being used again (spec §4): 5 min that
+ * an assertion may be good ahead, 30 s of leeway, and some more for clocks.
+ */
+export const REPLAY_WINDOW_SECONDS = 360;
+
+/** Whether a `jti` was derived from a client's own assertion: a UUID of version 5 (RFC 9562 §5.5). */
+export const isDerivedId = (id: string): boolean => id.charAt(14) === '5';
+
+/** What a handed-out token says; times in seconds since the Unix epoch. */
+export interface IssuedTokenContent {
+  readonly id: string;
+  readonly client: OAuthClient;
+  readonly clientID: string;
+  readonly tokenName: string;
+  readonly audience: readonly string[];
+  readonly scope: readonly string[];
+  readonly owner: string;
+  readonly subject: string;
+  readonly issuedAt: number;
+  readonly expiration: number | undefined;
+  readonly keyID: string;
+  readonly originalTokenClaims: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** A record that is to be created; assignable to `NewObject<IssuedToken>`. */
+export type NewIssuedToken = Omit<IssuedToken, 'metadata' | 'status'> & {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels: Readonly<Record<string, string>>;
+  };
+};
+
+/** The record of a handed-out token (spec §2.2), in its client's namespace; what is empty is left out. */
+export const buildIssuedToken = (content: IssuedTokenContent): NewIssuedToken => {
+  const { id, client, clientID, tokenName, audience, scope, owner, subject, issuedAt, expiration } = content;
+  const { keyID, originalTokenClaims } = content;
+  const { name, namespace, uid } = client.metadata;
+  return {
+    apiVersion: API_VERSION,
+    kind: 'IssuedToken',
+    metadata: { name: id, namespace, labels: { [OWNER_LABEL]: ownerLabel(owner) } },
+    spec: {
+      clientRef: { name },
+      clientID,
+      clientUID: uid,
+      ...(tokenName !== '' && { tokenName }),
+      ...(audience.length > 0 && { audience: [...audience] }),
+      ...(scope.length > 0 && { scope: [...scope] }),
+      owner,
+      subject,
+      issuedAt: formatTime(issuedAt),
+      ...(expiration !== undefined && { expiration: formatTime(expiration) }),
+      keyID,
+      ...(originalTokenClaims && { originalTokenClaims }),
+    },
+  };
+};

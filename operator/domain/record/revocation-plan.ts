@@ -1,0 +1,79 @@
+import type { Token } from '../../api/token.ts';
+import { isBlacklisted } from '../token/token-plan.ts';
+import { batchedId } from './batch-id.ts';
+import type { IssuedRecord } from './cached-issued-token.ts';
+import { type BatchRecord, termsIn } from './cached-token-batch.ts';
+import { lastExpirationOf } from './declared-records.ts';
+import { blacklistedStatus, replayableUntil } from './issued-token-plan.ts';
+import { changedBatchStatus } from './token-batch-plan.ts';
+
+/** How many tokens a write ends, as DeleteTokens counts them. */
+export interface EndCounts {
+  readonly blacklisted: number;
+  readonly deleted: number;
+}
+
+/** What DeleteTokens makes of an object (spec §4): a live token is blacklisted, an expired one deleted, whether blacklisted or not. */
+export type TokenEnd =
+  /** To write its whole status. */
+  | { readonly kind: 'write'; readonly status: object; readonly counts: EndCounts }
+  /** To delete the object. */
+  | { readonly kind: 'delete'; readonly counts: EndCounts }
+  | { readonly kind: 'nothing' };
+
+const NOTHING: TokenEnd = { kind: 'nothing' };
+const DELETE: TokenEnd = { kind: 'delete', counts: { blacklisted: 0, deleted: 1 } };
+
+const blacklistWith = (status: object): TokenEnd => ({
+  kind: 'write',
+  status,
+  counts: { blacklisted: 1, deleted: 0 },
+});
+
+const isPast = (expiration: number | 'never' | undefined, nowSeconds: number): boolean =>
+  typeof expiration === 'number' && expiration <= nowSeconds;
+
+/** The end of a declared Token: it is live while any of its JWTs may still be good. Seconds since the Unix epoch. */
+export const planTokenEnd = (token: Token, nowSeconds: number): TokenEnd => {
+  if (token.metadata.deletionTimestamp !== undefined) return NOTHING;
+  if (isPast(lastExpirationOf(token), nowSeconds)) return DELETE;
+  if (isBlacklisted({ token })) return NOTHING;
+  const { status = {} } = token;
+  return blacklistWith({ ...status, ...blacklistedStatus(status.version ?? 0, nowSeconds) });
+};
+
+/**
+ * The end of a handed-out token's record. One that keeps an assertion from being used again stays for as long as that
+ * might be tried, though it has expired (spec §4): the leader collects it later.
+ */
+export const planIssuedTokenEnd = (record: IssuedRecord, nowSeconds: number): TokenEnd => {
+  if (record.metadata.deletionTimestamp !== undefined) return NOTHING;
+  if (isPast(record.expiration, nowSeconds)) {
+    const isKept = replayableUntil(record) > nowSeconds;
+    return isKept ? NOTHING : DELETE;
+  }
+  if (record.blacklistedAt !== undefined) return NOTHING;
+  return blacklistWith(blacklistedStatus(record.version, nowSeconds));
+};
+
+/**
+ * The end of some records of a TokenBatch, in one write; the object goes with the last of its records. No client's own
+ * assertion is held by one (spec §4).
+ */
+export const planBatchEnd = (batch: BatchRecord, ids: ReadonlySet<string>, nowSeconds: number): TokenEnd => {
+  if (batch.metadata.deletionTimestamp !== undefined) return NOTHING;
+  const blacklist: number[] = [];
+  const remove: number[] = [];
+  let stays = 0;
+  for (const { position, expiration, blacklistedAt } of termsIn(batch)) {
+    const isMeant = ids.has(batchedId(batch.metadata.name, position));
+    const isOver = isPast(expiration, nowSeconds);
+    if (isMeant && isOver) remove.push(position);
+    else stays += 1;
+    if (isMeant && !isOver && blacklistedAt === undefined) blacklist.push(position);
+  }
+  const counts = { blacklisted: blacklist.length, deleted: remove.length };
+  if (counts.blacklisted + counts.deleted === 0) return NOTHING;
+  if (stays === 0) return { kind: 'delete', counts };
+  return { kind: 'write', status: changedBatchStatus(batch, { blacklist, remove }, nowSeconds), counts };
+};

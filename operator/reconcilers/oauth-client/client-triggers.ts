@@ -1,0 +1,35 @@
+import { API_VERSION, keyOf } from '../../api/meta.ts';
+import type { OAuthClient } from '../../api/oauth-client.ts';
+import { claimOf } from '../../domain/client/client-id-claim.ts';
+import type { Cache, CacheChange } from '../../ports/cache.ts';
+import type { SecretMeta } from '../../ports/secrets.ts';
+import { CLIENT_INDEX } from './client-indexes.ts';
+
+/** Under which name a client follows its Secret (ports/secrets.ts, NamedSecrets). */
+export const clientFollowerOf = (key: string): string => `OAuthClient/${key}`;
+
+/** The client whose Secret changed, where a client follows it. */
+export const clientOfFollower = (owner: string): string | undefined =>
+  owner.startsWith('OAuthClient/') ? owner.slice('OAuthClient/'.length) : undefined;
+
+/** Keys of clients whose registration a change of one concerns: itself, and all that ask for the same ID where its holder came, went or changed. */
+export const clientTriggers = (change: CacheChange<OAuthClient>, clients: Cache<OAuthClient>): string[] => {
+  const client = change.type === 'set' ? change.object : change.old;
+  const before = change.old?.status?.clientID;
+  const after = change.type === 'set' ? change.object.status?.clientID : undefined;
+  const keys = new Set(change.type === 'set' ? [change.key] : []);
+  if (before !== after || change.type === 'delete') {
+    for (const { metadata } of clients.byIndex(CLIENT_INDEX.claim, claimOf(client)))
+      keys.add(keyOf(metadata));
+  }
+  return [...keys];
+};
+
+/** The client that controls a Secret that the operator made, if one does. */
+export const clientOfSecret = ({ metadata }: Pick<SecretMeta, 'metadata'>): string | undefined => {
+  const owner = metadata.ownerReferences?.find(
+    ({ controller, kind, apiVersion }) =>
+      controller === true && kind === 'OAuthClient' && apiVersion === API_VERSION,
+  );
+  return owner && keyOf({ namespace: metadata.namespace, name: owner.name });
+};

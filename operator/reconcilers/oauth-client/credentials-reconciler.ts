@@ -1,0 +1,145 @@
+import { keyOf } from '../../api/meta.ts';
+import type { OAuthClient, OAuthClientSpec } from '../../api/oauth-client.ts';
+import { equalJitterMs } from '../../async/backoff.ts';
+import { canonicalDigest } from '../../domain/canonical-json.ts';
+import { type CredentialsFinding, planCredentials } from '../../domain/client/client-credentials.ts';
+import { isHolder, isInConflict } from '../../domain/client/client-id-claim.ts';
+import type { DocumentReader } from '../../issuer/authentication/issuer-documents.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { NamedSecrets } from '../../ports/secrets.ts';
+import { DONE, type Verdict } from '../../runtime/controller.ts';
+import { type ClientSinks, writeClientStatus } from './client-reconciler.ts';
+import { clientFollowerOf } from './client-triggers.ts';
+import { type CredentialsSecretOptions, findClientSecret } from './credentials-secret.ts';
+import { probeIssuers } from './issuer-probe.ts';
+
+export interface ClientCredentialsOptions extends ClientSinks, CredentialsSecretOptions, DocumentReader {
+  readonly named: NamedSecrets;
+  readonly clock: Clock;
+  /** [0, 1). */
+  readonly random: () => number;
+}
+
+type Authentication = NonNullable<OAuthClientSpec['authentication']>;
+
+/** What was found outside, for which spec, and until when it is believed. */
+interface Probe {
+  readonly digest: string;
+  readonly findings: readonly CredentialsFinding[];
+  readonly failures: number;
+  readonly dueAt: number;
+}
+
+const HOUR_MS = 3_600_000;
+/** For the Secret that could not be followed or written. */
+const LOOK_AGAIN_MS = 60_000;
+const PROBE_BACKOFF = { baseMs: 5000, capMs: 600_000 };
+
+/**
+ * Keeps condition `CredentialsReady` of clients (spec §2.4), and makes the Secrets that they ask for. Apart from
+ * registration, since an issuer that answers slowly must not keep others from their client IDs; several workers may
+ * run it. Needs what registration needs, and get, create, update of secrets.
+ */
+export class ClientCredentialsReconciler {
+  readonly #options: ClientCredentialsOptions;
+  readonly #probes = new Map<string, Probe>();
+
+  constructor(options: ClientCredentialsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * One pass for the client of that key; to be called for one key at a time.
+   * @throws ApiError on a conflict (plan again soon) and on what the API server could not do
+   */
+  async reconcile(key: string, signal: AbortSignal): Promise<Verdict> {
+    const { clients, named, clock } = this.#options;
+    const client = clients.get(key);
+    if (client === undefined) {
+      named.follow(clientFollowerOf(key), []);
+      this.#probes.delete(key);
+      return DONE;
+    }
+    // Its registration comes first: who generates a Secret has to hold the client ID.
+    if (!isHolder(client) && !isInConflict(client)) return DONE;
+    const isFollowed = this.#follow(client);
+    const found = await this.#find(client, signal);
+    const current = clients.get(key);
+    if (current?.metadata.uid !== client.metadata.uid) return { kind: 'requeue', afterMs: 0 };
+    const status = planCredentials(current, found, clock.now());
+    if (status)
+      await writeClientStatus(this.#options, current, { status, about: 'CredentialsReady', signal });
+    return this.#verdict(
+      key,
+      isFollowed && !found.some(({ problem }) => problem?.reason === 'SecretInvalid'),
+    );
+  }
+
+  #verdict(key: string, isSettled: boolean): Verdict {
+    const dueAt = this.#probes.get(key)?.dueAt;
+    const waits = [
+      ...(dueAt === undefined ? [] : [Math.max(0, dueAt - this.#options.clock.now())]),
+      ...(isSettled ? [] : [LOOK_AGAIN_MS]),
+    ];
+    return waits.length === 0 ? DONE : { kind: 'requeue', afterMs: Math.min(...waits) };
+  }
+
+  #follow({ metadata, spec }: OAuthClient): boolean {
+    const name = spec.authentication?.clientSecret?.secretRef.name;
+    const keys = name === undefined ? [] : [`${metadata.namespace}/${name}`];
+    return this.#options.named.follow(clientFollowerOf(keyOf(metadata)), keys);
+  }
+
+  async #find(client: OAuthClient, signal: AbortSignal): Promise<CredentialsFinding[]> {
+    const { authentication = {} } = client.spec;
+    const assertions = [
+      ...this.#findInline(authentication),
+      ...(await this.#probe(client, authentication, signal)),
+      ...(authentication.serviceAccounts?.length ? [{ method: 'serviceAccounts' as const }] : []),
+    ];
+    // Spec §2.4: a client secret counts only where no assertion method is configured.
+    if (assertions.length > 0 || !authentication.clientSecret) return assertions;
+    return [await findClientSecret(this.#options, { client, spec: authentication.clientSecret, signal })];
+  }
+
+  #findInline({ privateKeyJWT }: Authentication): CredentialsFinding[] {
+    if (!privateKeyJWT?.jwks) return [];
+    const method = 'privateKeyJWT' as const;
+    const { keys } = privateKeyJWT.jwks;
+    const problems = keys.flatMap((key, at) => {
+      const problem = this.#options.findJwkProblem(key);
+      return problem === undefined ? [] : [`key ${at}: ${problem}`];
+    });
+    if (keys.length === 0) problems.push('it has no key');
+    if (problems.length === 0) return [{ method }];
+    const message = `spec.authentication.privateKeyJWT.jwks: ${problems.slice(0, 5).join(', ')}`;
+    return [{ method, problem: { reason: 'SecretInvalid', message } }];
+  }
+
+  /** Asks outside when it is time to, or when the spec asks for something else; otherwise gives what was found the last time. */
+  async #probe(
+    { metadata }: OAuthClient,
+    authentication: Authentication,
+    signal: AbortSignal,
+  ): Promise<readonly CredentialsFinding[]> {
+    const { clock, random } = this.#options;
+    const key = keyOf(metadata);
+    const { privateKeyJWT, trustedIssuers = [] } = authentication;
+    if (privateKeyJWT?.jwksURI === undefined && trustedIssuers.length === 0) {
+      this.#probes.delete(key);
+      return [];
+    }
+    const { uid } = metadata;
+    const digest = canonicalDigest({ uid, jwksURI: privateKeyJWT?.jwksURI, trustedIssuers });
+    const last = this.#probes.get(key);
+    if (last?.digest === digest && clock.now() < last.dueAt) return last.findings;
+    const findings = await probeIssuers(this.#options, authentication, signal);
+    const hasFailed = findings.some(({ problem }) => problem !== undefined);
+    const failures = hasFailed ? (last?.digest === digest ? last.failures : 0) + 1 : 0;
+    const wait = hasFailed
+      ? equalJitterMs(failures - 1, PROBE_BACKOFF, random)
+      : HOUR_MS * (0.9 + random() / 10);
+    this.#probes.set(key, { digest, findings, failures, dueAt: clock.now() + wait });
+    return findings;
+  }
+}

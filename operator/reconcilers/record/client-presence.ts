@@ -1,0 +1,56 @@
+import { refOf } from '../../api/meta.ts';
+import type { OAuthClient } from '../../api/oauth-client.ts';
+import type { IssuedRecord } from '../../domain/record/cached-issued-token.ts';
+import type { RecordClient } from '../../domain/record/record-plan.ts';
+import type { Cache } from '../../ports/cache.ts';
+import { getIfThere, type ResourceClient } from '../../ports/kube.ts';
+
+export interface RecordClientsOptions {
+  readonly clients: Pick<Cache<OAuthClient>, 'get'>;
+  readonly clientClient: Pick<ResourceClient<OAuthClient>, 'get'>;
+}
+
+type Named = Pick<IssuedRecord, 'client' | 'clientUID'>;
+
+/** UIDs that are remembered as gone; the oldest go beyond this, and are read once more where a record still names one. */
+const MAX_GONE = 1000;
+
+/**
+ * Tells whether the client that a record names by its UID is there. Only the API server can say that it is gone: it is asked
+ * once for all records of a client. A UID that is gone stays so, which is why that answer holds for records that are seen
+ * later too; that it is there holds for nobody but those who waited for the answer.
+ */
+export class RecordClients {
+  readonly #options: RecordClientsOptions;
+  readonly #gone = new Set<string>();
+  readonly #reads = new Map<string, Promise<RecordClient>>();
+
+  constructor(options: RecordClientsOptions) {
+    this.#options = options;
+  }
+
+  /** What is known without asking. */
+  of({ client, clientUID }: Named): RecordClient {
+    if (this.#options.clients.get(client)?.metadata.uid === clientUID) return 'Known';
+    return this.#gone.has(clientUID) ? 'Gone' : 'Missing';
+  }
+
+  /** What the API server says; the record must have been seen before. @throws ApiError where it does not answer */
+  ask(record: Named, signal: AbortSignal): Promise<RecordClient> {
+    const { clientUID } = record;
+    const running = this.#reads.get(clientUID);
+    if (running) return running;
+    const reading = this.#read(record, signal).finally(() => this.#reads.delete(clientUID));
+    this.#reads.set(clientUID, reading);
+    return reading;
+  }
+
+  async #read({ client, clientUID }: Named, signal: AbortSignal): Promise<RecordClient> {
+    const live = await getIfThere(this.#options.clientClient, refOf(client), signal);
+    if (live?.metadata.uid === clientUID) return 'Ahead';
+    this.#gone.add(clientUID);
+    const [oldest] = this.#gone;
+    if (this.#gone.size > MAX_GONE && oldest !== undefined) this.#gone.delete(oldest);
+    return 'Gone';
+  }
+}

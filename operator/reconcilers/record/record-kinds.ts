@@ -1,0 +1,53 @@
+import type { IssuedRecord } from '../../domain/record/cached-issued-token.ts';
+import { type BatchRecord, termsIn } from '../../domain/record/cached-token-batch.ts';
+import { planIssuedToken } from '../../domain/record/issued-token-plan.ts';
+import type { HandedOut } from '../../domain/record/record-object.ts';
+import type { CollectionSettings, RecordClient, RecordPlan } from '../../domain/record/record-plan.ts';
+import { planTokenBatch } from '../../domain/record/token-batch-plan.ts';
+import { isRevocationAsked, type RecordTerm } from '../../domain/record/token-record.ts';
+import type { Keyring } from '../../ports/signing.ts';
+
+/** What a plan is made from, besides the object. */
+export interface PlanSurroundings {
+  readonly client: RecordClient;
+  readonly keyPhase: Keyring['phase'];
+  readonly settings: CollectionSettings;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: number;
+}
+
+/** One kind of object that holds records of handed-out tokens. */
+export interface HandedOutKind<T extends HandedOut> {
+  readonly name: 'IssuedToken' | 'TokenBatch';
+  plan(object: T, around: PlanSurroundings): RecordPlan;
+  /** A revocation that somebody asks for does not wait behind what is collected. */
+  isUrgent(object: T): boolean;
+  /** Of its records that were not deleted. */
+  terms(object: T): readonly RecordTerm[];
+  /** The keys that signed its tokens; one may come twice. */
+  kids(object: T): readonly string[];
+  /** Objects that are planned before others get their turn: a plan looks at every record. */
+  readonly piece: number;
+}
+
+/** One record an object (spec §2.2). */
+export const ISSUED_TOKEN_KIND: HandedOutKind<IssuedRecord> = {
+  name: 'IssuedToken',
+  plan: (record, { keyPhase, ...around }) =>
+    planIssuedToken({ record, keyPhase: keyPhase(record.keyID), ...around }),
+  isUrgent: isRevocationAsked,
+  terms: (record) => [record],
+  kids: ({ keyID }) => [keyID],
+  piece: 500,
+};
+
+/** Many records an object (spec §2.3). */
+export const TOKEN_BATCH_KIND: HandedOutKind<BatchRecord> = {
+  name: 'TokenBatch',
+  plan: (batch, around) => planTokenBatch({ batch, ...around }),
+  isUrgent: () => false,
+  terms: termsIn,
+  kids: ({ profiles }) => profiles.map(({ keyID }) => keyID),
+  // Up to 256 records each: a plan takes up to a quarter of a millisecond.
+  piece: 16,
+};

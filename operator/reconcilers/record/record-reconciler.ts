@@ -1,0 +1,126 @@
+import { keyOf } from '../../api/meta.ts';
+import type { HandedOut } from '../../domain/record/record-object.ts';
+import type { CollectionSettings, RecordClient, RecordPlan } from '../../domain/record/record-plan.ts';
+import type { WritableCache } from '../../ports/cache.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { DecodedClient } from '../../ports/decoded-client.ts';
+import { isNotFound } from '../../ports/kube.ts';
+import type { Log } from '../../ports/log.ts';
+import type { Metrics } from '../../ports/metrics.ts';
+import type { Keyring } from '../../ports/signing.ts';
+import { DONE, type Verdict } from '../../runtime/controller.ts';
+import type { RecordClients } from './client-presence.ts';
+import type { HandedOutKind } from './record-kinds.ts';
+import type { RecordSchedule } from './record-schedule.ts';
+
+/** What a plan for a record is made from, besides the record. */
+export interface RecordSources<T extends HandedOut> {
+  readonly kind: HandedOutKind<T>;
+  readonly recordClients: Pick<RecordClients, 'of'>;
+  readonly keyring: Pick<Keyring, 'phase'>;
+  readonly settings: CollectionSettings;
+  readonly clock: Clock;
+}
+
+/** All that a reconciler of handed-out records works with. */
+export type HandedOutReconcilerOptions<T extends HandedOut> = RecordSources<T> & {
+  readonly records: WritableCache<T>;
+  readonly recordClients: RecordClients;
+  readonly objects: Pick<DecodedClient<T>, 'writeStatus' | 'delete'>;
+  readonly schedule: Pick<RecordSchedule, 'add'>;
+  readonly metrics: Pick<Metrics, 'recordsCollected'>;
+  readonly log: Log;
+};
+
+/** Plans a record from what is known without asking anybody, unless the API server has said something of its client. */
+export const planRecord = <T extends HandedOut>(
+  { kind, recordClients, keyring, settings, clock }: RecordSources<T>,
+  record: T,
+  client: RecordClient = recordClients.of(record),
+): RecordPlan =>
+  kind.plan(record, { client, keyPhase: (kid) => keyring.phase(kid), settings, now: clock.now() });
+
+const fieldsOf = ({ client, metadata }: HandedOut) => ({
+  namespace: metadata.namespace,
+  name: metadata.name,
+  client,
+});
+
+/**
+ * Keeps the records of handed-out tokens of one kind (spec §2.2, §2.3): writes down revocations, collects what is past its
+ * time. Needs get, list, watch, delete of the kind; update of its status; get of oauthclients. No Events: at thousands of
+ * records a second each would be one write more (docs/decisions/0006).
+ */
+export class HandedOutReconciler<T extends HandedOut> {
+  readonly #options: HandedOutReconcilerOptions<T>;
+  readonly #log: Log;
+
+  constructor(options: HandedOutReconcilerOptions<T>) {
+    this.#options = options;
+    this.#log = options.log.child({ kind: options.kind.name });
+  }
+
+  /**
+   * One pass for the record of that key; to be called for one key at a time.
+   * @throws ApiError on a conflict (plan again soon) and on what the API server could not do
+   */
+  async reconcile(key: string, signal: AbortSignal): Promise<Verdict> {
+    const { records, recordClients, schedule } = this.#options;
+    const record = records.get(key);
+    if (record === undefined) return DONE;
+    let plan = planRecord(this.#options, record);
+    if (plan.kind === 'ask') {
+      plan = planRecord(this.#options, record, await recordClients.ask(record, signal));
+    }
+    switch (plan.kind) {
+      case 'blacklist':
+        await this.#blacklist(record, plan, signal);
+        break;
+      case 'collect':
+        await this.#collect(record, plan, signal);
+        break;
+      case 'wait':
+        if (plan.requeueAt !== undefined) schedule.add(key, plan.requeueAt);
+        break;
+      case 'ask':
+        throw new Error('an answer of the API server leaves nothing to be asked');
+    }
+    return DONE;
+  }
+
+  /** What comes next, the change of the cache tells. */
+  async #blacklist(
+    record: T,
+    { cause, kids, status }: Extract<RecordPlan, { kind: 'blacklist' }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { records, objects } = this.#options;
+    try {
+      records.observe(await objects.writeStatus(record, status, signal));
+    } catch (error) {
+      // Deleted meanwhile, which revokes it as well.
+      if (isNotFound(error)) return;
+      throw error;
+    }
+    this.#log.info('blacklisted', { ...fieldsOf(record), cause, kids });
+  }
+
+  async #collect(
+    record: T,
+    { why, records: collected }: Extract<RecordPlan, { kind: 'collect' }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { records, objects, metrics } = this.#options;
+    let isOurs = true;
+    try {
+      await objects.delete(record, signal);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      isOurs = false;
+    }
+    records.forget(keyOf(record.metadata), record.metadata.uid);
+    if (!isOurs) return;
+    metrics.recordsCollected(why, collected);
+    this.#log.debug('collected', { ...fieldsOf(record), why });
+  }
+}

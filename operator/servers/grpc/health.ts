@@ -1,0 +1,70 @@
+import type { Clock } from '../../ports/clock.ts';
+
+/** grpc.health.v1's words; the last one is Watch's alone. */
+export type ServingStatus = 'SERVING' | 'NOT_SERVING' | 'SERVICE_UNKNOWN';
+
+export interface HealthOptions {
+  /** Services by their full names; '' is the server as a whole. */
+  readonly services: readonly string[];
+  /** Polled: whether calls can be answered now. */
+  readonly isServing: () => boolean;
+  readonly clock: Clock;
+}
+
+/** Whether the door serves, for those who ask and for those who wait to be told. */
+export interface Health {
+  readonly services: readonly string[];
+  statusOf(service: string): ServingStatus;
+  /** From its start until it is closed the door serves whenever `isServing` says so. */
+  open(): void;
+  /** NOT_SERVING from now on: tells all who watch, and ends their streams. */
+  close(): void;
+  /** What {@link Health.statusOf} says, and again whenever it changes. Ends when the door is closed or the signal aborts. */
+  watch(service: string, signal: AbortSignal): AsyncGenerator<ServingStatus>;
+}
+
+/** A change is told within this time. */
+const POLL_MS = 250;
+
+/** Resolves when it is time to look again, or a signal aborts. */
+const pause = (clock: Clock, signals: readonly AbortSignal[]): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      cancel();
+      for (const signal of signals) signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.after(POLL_MS, done);
+    for (const signal of signals) signal.addEventListener('abort', done, { once: true });
+  });
+
+/** The health of a door that is not open yet. Polling costs nothing while nobody watches. */
+export const createHealth = ({ services, isServing, clock }: HealthOptions): Health => {
+  const known = new Set(services);
+  let state: 'starting' | 'open' | 'closed' = 'starting';
+  const closing = new AbortController();
+  const current = (): ServingStatus => (state === 'open' && isServing() ? 'SERVING' : 'NOT_SERVING');
+  const statusOf = (service: string): ServingStatus => (known.has(service) ? current() : 'SERVICE_UNKNOWN');
+  return {
+    services,
+    statusOf,
+    open: () => {
+      state = 'open';
+    },
+    close: () => {
+      state = 'closed';
+      closing.abort();
+    },
+    async *watch(service, signal) {
+      const ends = [signal, closing.signal];
+      let last: ServingStatus | undefined;
+      for (;;) {
+        const next = statusOf(service);
+        if (next !== last) yield next;
+        last = next;
+        if (ends.some(({ aborted }) => aborted)) return;
+        await pause(clock, ends);
+      }
+    },
+  };
+};

@@ -1,0 +1,106 @@
+import type { TokenRecord } from '../../domain/record/token-record.ts';
+import { IssuerFailure } from '../../issuer/failure.ts';
+import type { DeletedTokens, HandedOutToken, TokenRequest } from '../../issuer/use-cases.ts';
+import { objectOf } from './body.ts';
+
+/** ProtoJSON (protobuf.dev/programming-guides/json): camelCase names, 64-bit numbers as text, empty fields left out or, asked for, shown. */
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Fields that are there whatever they hold, or only where they hold something; a list is empty without entries. */
+const present = (fields: Fields, showsEmpty: boolean): Fields => {
+  if (showsEmpty) return fields;
+  const isEmpty = (value: unknown): boolean =>
+    value === null || value === '' || value === '0' || (Array.isArray(value) && value.length === 0);
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => !isEmpty(value)));
+};
+
+/** A Token message. */
+export const tokenJson = (record: TokenRecord, showsEmpty: boolean): Fields =>
+  present(
+    {
+      id: record.id,
+      version: String(record.version),
+      name: record.name,
+      owner: record.owner,
+      issuedAt: String(record.issuedAt),
+      audience: record.audience,
+      scope: record.scope,
+      expiration: String(record.expiration ?? 0),
+      clientId: record.clientID,
+      originalTokenClaims: record.originalTokenClaims ?? null,
+      blacklisted:
+        record.blacklistedAt === undefined
+          ? null
+          : present({ flag: true, timestamp: String(record.blacklistedAt) }, showsEmpty),
+      subject: record.subject,
+    },
+    showsEmpty,
+  );
+
+/** A CreateTokenResponse message. */
+export const createdJson = (token: HandedOutToken, showsEmpty: boolean): Fields =>
+  present(
+    {
+      accessToken: token.accessToken,
+      tokenType: 'Bearer',
+      expiresIn: String(token.expiresInSeconds),
+      scope: token.scope,
+    },
+    showsEmpty,
+  );
+
+/** A DeleteTokensResponse message; always whole, since `{}` is what nothing here may answer (spec §5). */
+export const deletedJson = ({ blacklisted, deleted }: DeletedTokens): Fields => ({
+  blacklistedCount: String(blacklisted),
+  deletedCount: String(deleted),
+});
+
+const malformed = (name: string, wanted: string): IssuerFailure =>
+  new IssuerFailure('Malformed', `${name} has to be ${wanted}`);
+
+/** A member by its name in camelCase or as the proto has it; null means left out. */
+const memberOf = (message: Fields, name: string): unknown => {
+  const original = name.replaceAll(/[A-Z]/gu, (letter) => `_${letter.toLowerCase()}`);
+  const [value, other] = [message[name], original === name ? undefined : message[original]];
+  if (value !== undefined && other !== undefined) throw malformed(name, 'given once');
+  return value ?? other ?? undefined;
+};
+
+const textOf = (message: Fields, name: string): string => {
+  const value = memberOf(message, name) ?? '';
+  if (typeof value !== 'string') throw malformed(name, 'a text');
+  return value;
+};
+
+const textsOf = (message: Fields, name: string): string[] => {
+  const value = memberOf(message, name) ?? [];
+  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) {
+    throw malformed(name, 'a list of texts');
+  }
+  return value;
+};
+
+/** An int64: a number or its text. */
+const secondsOf = (message: Fields, name: string): number => {
+  const value = memberOf(message, name) ?? 0;
+  const text = String(value);
+  const isNumber = typeof value === 'number' || typeof value === 'string';
+  if (!isNumber || !/^-?[0-9]{1,19}$/u.test(text)) throw malformed(name, 'a whole number of seconds');
+  return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
+};
+
+/** Reads a CreateTokenRequest message; members that are not known are passed over. @throws IssuerFailure `Malformed` */
+export const readCreateRequest = (text: string): TokenRequest => {
+  const message = objectOf(text);
+  return {
+    clientID: textOf(message, 'clientId'),
+    clientSecret: textOf(message, 'clientSecret'),
+    assertionType: textOf(message, 'clientAssertionType'),
+    assertion: textOf(message, 'clientAssertion'),
+    grantType: textOf(message, 'grantType'),
+    audience: textsOf(message, 'audience'),
+    scope: textsOf(message, 'scope'),
+    expiration: Math.max(0, secondsOf(message, 'expiration')),
+    tokenName: textOf(message, 'tokenName'),
+  };
+};

@@ -1,0 +1,30 @@
+import type { RevokeToken } from '../../issuer/use-cases.ts';
+import { credentialsOf, withCredentials } from './client-credentials.ts';
+import { tokenOf } from './introspection-endpoint.ts';
+import { oauthErrors } from './oauth-errors.ts';
+import { formBody, OAUTH_ERRORS } from './openapi-parts.ts';
+import { bodyParameters } from './parameters.ts';
+import type { Route } from './route.ts';
+
+/** `POST {base}/oauth/revoke` (RFC 7009): 200 whatever the token was, once the client has proved itself. */
+export const revocationRoute = (base: string, revokeToken: RevokeToken): Route => ({
+  method: 'POST',
+  path: `${base}/oauth/revoke`,
+  purpose: 'revoke token',
+  errors: oauthErrors,
+  successLevel: 'info',
+  operation: {
+    summary: "Revokes a token of the client's own, for ever",
+    requestBody: formBody({ token: { type: 'string' }, token_type_hint: { type: 'string' } }),
+    responses: { 200: { description: 'It is not good any more, or never was' }, ...OAUTH_ERRORS },
+  },
+  handle: async (request, reply, call) => {
+    const parameters = bodyParameters(request);
+    const token = tokenOf(parameters);
+    const revoked = await withCredentials(credentialsOf(call.authorization(), parameters), (credentials) =>
+      revokeToken(token, credentials, call),
+    );
+    call.note({ client: revoked.clientID, jti: revoked.id });
+    void reply.send();
+  },
+});

@@ -1,0 +1,65 @@
+import { type FailureCode, IssuerFailure } from '../../issuer/failure.ts';
+import { HttpFailure } from './http-failure.ts';
+import type { ErrorFamily } from './route.ts';
+
+/** google.rpc.Code, as far as it is used; 0 is OK and never here: existing verifiers take an error without a code for a good token. */
+const CODE = {
+  INVALID_ARGUMENT: 3,
+  NOT_FOUND: 5,
+  RESOURCE_EXHAUSTED: 8,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  UNAUTHENTICATED: 16,
+} as const;
+
+interface RpcError {
+  readonly status: number;
+  readonly code: number;
+  readonly message: string;
+}
+
+/** The code that the gRPC door gives, and the HTTP status that grpc-gateway gives to it. */
+const FAILURES: Readonly<Record<FailureCode, { readonly status: number; readonly code: number }>> = {
+  Refused: { status: 401, code: CODE.UNAUTHENTICATED },
+  BearerInvalid: { status: 401, code: CODE.UNAUTHENTICATED },
+  OwnerMissing: { status: 400, code: CODE.INVALID_ARGUMENT },
+  Malformed: { status: 400, code: CODE.INVALID_ARGUMENT },
+  Unavailable: { status: 503, code: CODE.UNAVAILABLE },
+  Exhausted: { status: 429, code: CODE.RESOURCE_EXHAUSTED },
+};
+
+const STATUSES: Readonly<Record<HttpFailure['status'], number>> = {
+  400: CODE.INVALID_ARGUMENT,
+  404: CODE.NOT_FOUND,
+  405: CODE.UNIMPLEMENTED,
+  413: CODE.RESOURCE_EXHAUSTED,
+  415: CODE.INVALID_ARGUMENT,
+  431: CODE.RESOURCE_EXHAUSTED,
+  503: CODE.UNAVAILABLE,
+};
+
+const errorOf = (failure: unknown, purpose: string): RpcError => {
+  if (failure instanceof IssuerFailure) {
+    return { ...FAILURES[failure.code], message: `cannot ${purpose}: ${failure.message}` };
+  }
+  if (failure instanceof HttpFailure) {
+    const { status, message } = failure;
+    return { status, code: STATUSES[status], message };
+  }
+  return { status: 500, code: CODE.INTERNAL, message: `cannot ${purpose}: internal error` };
+};
+
+const CHALLENGE = { 'www-authenticate': 'Bearer realm="m2m-oauth-operator"' };
+const SOON = { 'retry-after': '1' };
+
+/** Errors as grpc-gateway gives them: google.rpc.Status without `details` (spec §5). */
+export const rpcErrors: ErrorFamily = (failure, purpose) => {
+  const { status, code, message } = errorOf(failure, purpose);
+  const isSoon = status === 429 || status === 503;
+  return {
+    status,
+    headers: { ...(status === 401 && CHALLENGE), ...(isSoon && SOON) },
+    body: { code, message: message.toWellFormed() },
+  };
+};

@@ -1,0 +1,96 @@
+import type { FastifyInstance } from 'fastify';
+import type { Clock } from '../../ports/clock.ts';
+import { type DoorTls, protectionOf } from '../listener/door-tls.ts';
+import { openServerCertificates, type ServerCertificates } from '../listener/server-certificates.ts';
+import type { DoorTools } from './access-log.ts';
+import { Connections } from './connections.ts';
+import { createCors } from './cors.ts';
+import { createDoor } from './door.ts';
+import { LISTENER_LIMITS, type ListenerLimits } from './limits.ts';
+import { createListener, type Listener } from './listener.ts';
+import { createRouteTable } from './route-table.ts';
+import { errorsElsewhere, type RouteOptions, routesOf } from './routes.ts';
+
+export interface HttpDoorOptions extends DoorTools, RouteOptions {
+  readonly address: { readonly host: string; readonly port: number };
+  readonly tls: DoorTls;
+  readonly corsOrigins: readonly string[];
+  readonly trustedProxies: readonly string[];
+  readonly limits?: ListenerLimits;
+}
+
+/** The HTTP listener (spec §5). */
+export interface HttpDoor {
+  /** Listens; resolves with the port that was taken. @throws Error where the certificates or the address can't be used */
+  start(signal: AbortSignal): Promise<number>;
+  /** Takes no more connections and no more requests, lets those under way end, and has cut what still runs when `deadlineMs` are over. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+/** What listens, and what it serves. */
+interface Built {
+  readonly app: FastifyInstance;
+  readonly connections: Connections;
+  readonly listener: Listener;
+}
+
+const build = (options: HttpDoorOptions, certificates: ServerCertificates | undefined): Built => {
+  const { issuerUrl, log, tls, trustedProxies, limits = LISTENER_LIMITS } = options;
+  const { clientCertificateRequired } = tls;
+  const connections = new Connections();
+  let listener: Listener | undefined;
+  const app = createDoor({
+    findPlace: createRouteTable(routesOf(options), errorsElsewhere(issuerUrl)),
+    cors: createCors(options.corsOrigins),
+    trustedProxies,
+    connections,
+    serverFactory: (handler) => {
+      listener = createListener(
+        { certificates, clientCertificateRequired, limits, connections, log },
+        handler,
+      );
+      return listener.server;
+    },
+    tools: options,
+  });
+  if (!listener) throw new Error('fastify has asked for no server');
+  return { app, connections, listener };
+};
+
+/** What cutting connections may take of the time for a stop. */
+const CUT_MS = 250;
+
+/** Resolves when every connection has ended by itself, or shortly before `deadlineMs`. */
+const drain = ({ connections, listener }: Built, clock: Clock, deadlineMs: number): Promise<void> =>
+  new Promise((resolve) => {
+    const cancel = clock.after(Math.max(0, deadlineMs - CUT_MS), resolve);
+    void listener.close().then(() => {
+      cancel();
+      resolve();
+    });
+    connections.drain();
+  });
+
+/** Makes the HTTP door. Nothing is read and nothing listens before {@link HttpDoor.start}. */
+export const createHttpDoor = (options: HttpDoorOptions): HttpDoor => {
+  const { address, clock, log, tls } = options;
+  let certificates: ServerCertificates | undefined;
+  let built: Built | undefined;
+  return {
+    start: async (signal) => {
+      if (tls.certFile !== '') certificates = await openServerCertificates({ files: tls, clock, log });
+      signal.throwIfAborted();
+      built = build(options, certificates);
+      await built.app.ready();
+      const port = await built.listener.listen(address);
+      log.info('HTTP listener started', { host: address.host, port, tls: protectionOf(tls) });
+      return port;
+    },
+    stop: async (deadlineMs) => {
+      if (built) await drain(built, clock, deadlineMs);
+      built?.connections.cut();
+      await built?.app.close();
+      certificates?.stop();
+    },
+  };
+};

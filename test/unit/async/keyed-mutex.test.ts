@@ -1,0 +1,33 @@
+import { expect, test } from '@jest/globals';
+import { createTurns } from '../../../operator/async/keyed-mutex.ts';
+
+test('work on one key goes on one after the other, on others beside it', async () => {
+  const turns = createTurns();
+  const log: string[] = [];
+  const gates = new Map<string, () => void>();
+  const work = (name: string) => async () => {
+    log.push(`begin ${name}`);
+    await new Promise<void>((resolve) => gates.set(name, resolve));
+    log.push(`end ${name}`);
+    return name;
+  };
+  const first = turns.take('a', work('first'));
+  const second = turns.take('a', work('second'));
+  const other = turns.take('b', work('other'));
+  expect(log).toEqual(['begin first', 'begin other']);
+  gates.get('first')?.();
+  expect(await first).toBe('first');
+  await Promise.resolve();
+  expect(log).toEqual(['begin first', 'begin other', 'end first', 'begin second']);
+  gates.get('second')?.();
+  gates.get('other')?.();
+  expect(await Promise.all([second, other])).toEqual(['second', 'other']);
+});
+
+test('what fails keeps nobody from their turn', async () => {
+  const turns = createTurns();
+  const failing = turns.take('a', () => Promise.reject(new Error('no')));
+  const next = turns.take('a', async () => 'yes');
+  await expect(failing).rejects.toThrow('no');
+  expect(await next).toBe('yes');
+});

@@ -1,0 +1,85 @@
+import { describe, expect, test } from '@jest/globals';
+import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
+import {
+  introspectionOf,
+  isOwnToken,
+  mayIntrospect,
+} from '../../../../operator/domain/client/introspection-policy.ts';
+import { issuedRecordOf } from '../../../../operator/domain/record/cached-issued-token.ts';
+import type { TokenRecord } from '../../../../operator/domain/record/token-record.ts';
+import { clientWith } from '../../issuer/clients.ts';
+import { claimsOf, EXPIRES, issuedToken } from '../../issuer/registry/registry-stage.ts';
+
+const ID = '00000000-0000-4000-8000-000000000001';
+const AUDIENCE = 'https://api.example';
+const record: TokenRecord = issuedRecordOf(issuedToken(ID));
+const claims = claimsOf(ID, { aud: ['https://other.example', AUDIENCE] });
+const owner = clientWith(undefined);
+
+type Introspection = OAuthClient['spec']['introspection'];
+
+/** Another client, with that policy. */
+const stranger = (introspection: Introspection = undefined): OAuthClient => {
+  const client = clientWith(undefined, { clientID: 'stranger', ...(introspection && { introspection }) });
+  return { ...client, metadata: { ...client.metadata, name: 'stranger', uid: 'uid-of-stranger' } };
+};
+
+describe('a token is the own one', () => {
+  test('of the client that it was issued to', () => {
+    expect(isOwnToken(owner, record, claims)).toBe(true);
+    expect(isOwnToken(stranger(), record, claims)).toBe(false);
+  });
+
+  test('not of a client that was made again under its name', () => {
+    const again = { ...owner, metadata: { ...owner.metadata, uid: 'another' } };
+    expect(isOwnToken(again, record, claims)).toBe(false);
+  });
+
+  test('not of one that has another client ID meanwhile', () => {
+    expect(isOwnToken(clientWith(undefined, { clientID: 'renamed' }), record, claims)).toBe(false);
+  });
+
+  test('by name while its record is still to be written, which knows no UID', () => {
+    const next: TokenRecord = { ...record, state: 'Next', clientID: '', clientUID: '' };
+    expect(isOwnToken(owner, next, claims)).toBe(true);
+    expect(isOwnToken(owner, { ...next, client: 'elsewhere/app' }, claims)).toBe(false);
+  });
+});
+
+test.each<[string, Introspection, unknown, boolean]>([
+  ['without a policy', undefined, claims.aud, false],
+  ['with Own', { policy: 'Own' }, claims.aud, false],
+  ['with Own and audiences that are not for it', { policy: 'Own', audiences: [AUDIENCE] }, claims.aud, false],
+  ['with Audience and one of the token’s', { policy: 'Audience', audiences: [AUDIENCE] }, claims.aud, true],
+  ['with Audience and part of one', { policy: 'Audience', audiences: ['https://api'] }, claims.aud, false],
+  ['with Audience and none', { policy: 'Audience', audiences: [] }, claims.aud, false],
+  ['with Audience, of a token without any', { policy: 'Audience', audiences: [AUDIENCE] }, undefined, false],
+  ['with All', { policy: 'All' }, undefined, true],
+])('another client %s is told: %#', (_name, introspection, aud, wanted) => {
+  expect(mayIntrospect(stranger(introspection), record, { ...claims, aud })).toBe(wanted);
+});
+
+test('a client is told of its own tokens under every policy', () => {
+  for (const policy of ['Own', 'Audience', 'All'] as const) {
+    const client = clientWith(undefined, { introspection: { policy, audiences: [] } });
+    expect(mayIntrospect(client, record, claims)).toBe(true);
+  }
+});
+
+describe('what is told of a token', () => {
+  test('is what it says, without the claims of somebody else', () => {
+    expect(introspectionOf(record, { ...claims, originalTokenClaims: { email: 'x' } })).toEqual(claims);
+  });
+
+  test('ends when an earlier JWT of a declared Token stops being good', () => {
+    const previous: TokenRecord = { ...record, state: 'Previous', expiration: EXPIRES - 600 };
+    expect(introspectionOf(previous, claims).exp).toBe(EXPIRES - 600);
+    const { exp: _exp, ...unbounded } = claims;
+    expect(introspectionOf(previous, unbounded).exp).toBe(EXPIRES - 600);
+  });
+
+  test('says nothing of an end where there is none', () => {
+    const { exp: _exp, ...unbounded } = claims;
+    expect(introspectionOf({ ...record, expiration: undefined }, unbounded)).toEqual(unbounded);
+  });
+});

@@ -1,0 +1,51 @@
+import type { TokenBatch, TokenBatchStatus } from '../../../../operator/api/token-batch.ts';
+import { batchNameFrom } from '../../../../operator/domain/record/batch-id.ts';
+import { type BatchRecord, batchRecordOf } from '../../../../operator/domain/record/cached-token-batch.ts';
+import { type BatchContent, BatchDraft } from '../../../../operator/domain/record/token-batch.ts';
+import { formatTime } from '../../../../operator/domain/timestamps.ts';
+import { BEGIN, CLIENT_UID, recordClient } from './issued-world.ts';
+
+export const BATCH = batchNameFrom('5b2f0f0e-8f0a-4d53-9c1a-0d6a7f1c2b3d');
+
+/** What of a record a test chooses; times in seconds since {@link BEGIN}. */
+export type ContentTraits = Partial<Omit<BatchContent, 'expiration'>> & { readonly expiresAt?: number };
+
+export const contentWith = ({ expiresAt, ...changes }: ContentTraits = {}): BatchContent => ({
+  tokenName: '',
+  audience: [],
+  scope: [],
+  owner: 'alice',
+  subject: 'alice',
+  issuedAt: BEGIN,
+  keyID: 'k',
+  originalTokenClaims: undefined,
+  ...changes,
+  expiration: expiresAt === undefined ? undefined : BEGIN + expiresAt,
+});
+
+/** A TokenBatch as the API server would answer it. */
+export const storedBatch = (
+  contents: readonly ContentTraits[],
+  status?: TokenBatchStatus,
+  more: { readonly resourceVersion?: string; readonly deleted?: boolean } = {},
+): TokenBatch => {
+  const draft = new BatchDraft(BATCH, recordClient(CLIENT_UID), 'app');
+  for (const content of contents) draft.add(contentWith(content));
+  const built = draft.build();
+  return {
+    ...built,
+    metadata: {
+      ...built.metadata,
+      uid: 'uid-of-batch',
+      resourceVersion: more.resourceVersion ?? '1',
+      creationTimestamp: formatTime(BEGIN),
+      ...(more.deleted && { deletionTimestamp: formatTime(BEGIN) }),
+    },
+    ...(status && { status }),
+  };
+};
+
+export const batchWith = (...args: Parameters<typeof storedBatch>): BatchRecord =>
+  batchRecordOf(storedBatch(...args));
+
+export const timeAt = (seconds: number): string => formatTime(BEGIN + seconds);

@@ -1,0 +1,215 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { TokenStatus } from '../../../../operator/api/token.ts';
+import { clientMaximum } from '../../../../operator/domain/token/token-lifetime.ts';
+import { Crash, makeClient, makeToken, TokenWorld } from './token-world.ts';
+
+type Step = (world: TokenWorld) => void;
+const named = (name: string, step: Step): Step => Object.assign(step, { toString: () => name });
+const constant = (name: string, step: Step) => fc.constant(named(name, step));
+
+const rotate: Step = (world) => {
+  const next = `key-${world.phases.size + 1}`;
+  if (world.activeKid) world.phases.set(world.activeKid, 'Retired');
+  world.phases.set(next, 'Active');
+  world.activeKid = next;
+};
+const compromise: Step = (world) => {
+  if (!world.activeKid) return;
+  const kid = world.activeKid;
+  rotate(world);
+  world.phases.set(kid, 'Compromised');
+};
+
+const clientStep = fc
+  .record({
+    owner: fc.constantFrom('alice', 'bob'),
+    accessTokenLifetime: fc.constantFrom('0s', '30s', '10m', '1h', '24h'),
+    suspended: fc.boolean(),
+    allowedScopes: fc.subarray(['a', 'b']),
+    insertTokenClaims: fc.constantFrom({}, { tier: 1 }, { act: 'no' }),
+    uid: fc.constantFrom('client-1', 'client-1', 'client-2'),
+  })
+  .map(({ uid, ...spec }) =>
+    named(`client ${uid} ${JSON.stringify(spec)}`, (world) => {
+      world.client = makeClient(spec, uid);
+    }),
+  );
+const specStep = fc
+  .record(
+    {
+      tokenName: fc.constantFrom('x', 'y'),
+      scope: fc.subarray(['a', 'b', 'c']),
+      lifetime: fc.constantFrom('1m', '10m', '2h'),
+      expiration: fc.constantFrom('2026-01-01T00:20:00Z', '2026-01-01T05:00:00Z'),
+      renewal: fc.record(
+        { policy: fc.constantFrom('Auto' as const, 'Never' as const), overlap: fc.constantFrom('0s', '5m') },
+        { requiredKeys: [] },
+      ),
+      secret: fc.record(
+        { name: fc.constantFrom('one', 'two'), key: fc.constantFrom('token', 'jwt') },
+        { requiredKeys: [] },
+      ),
+    },
+    { requiredKeys: [] },
+  )
+  .map((spec) =>
+    named(`spec ${JSON.stringify(spec)}`, (world) => {
+      if (spec.expiration !== undefined && spec.lifetime !== undefined) return;
+      world.edit(spec);
+    }),
+  );
+const timeStep = fc
+  .constantFrom(1_000, 60_000, 1_800_000, 7_200_000, -30_000, -3_600_000)
+  .map((ms) => named(`time ${ms}`, (world) => (world.now += ms)));
+const benign = fc.oneof(
+  clientStep,
+  specStep,
+  timeStep,
+  constant('client gone', (world) => (world.client = undefined)),
+  constant('rotate', rotate),
+  constant('key lost', (world) => (world.activeKid = undefined)),
+  fc.nat(5).map((n) => named(`renew ${n}`, (world) => world.annotate({ 'm2moauth.dev/renew': String(n) }))),
+);
+const hostile = fc.oneof(
+  constant('compromise', compromise),
+  constant('Secrets gone', (world) => world.secrets.clear()),
+  constant('foreign Secret', (world) => world.putForeign('one')),
+  constant('labels gone', (world) => {
+    for (const secret of world.secrets.values()) secret.labels = {};
+  }),
+  constant('content overwritten', (world) => {
+    for (const secret of world.secrets.values()) if (secret.owned) secret.data = { token: { own: false } };
+  }),
+  constant('write refused', (world) => {
+    world.refuse = world.refuse ? undefined : { reason: 'SecretRefused', message: 'quota' };
+  }),
+);
+const revoke = constant('revoke', (world) => world.edit({ revoked: true }));
+const history = fc.array(
+  fc.oneof(
+    { weight: 10, arbitrary: benign },
+    { weight: 4, arbitrary: hostile },
+    { weight: 1, arbitrary: revoke },
+  ),
+  {
+    maxLength: 12,
+  },
+);
+
+const outcome = ({ version: _v, conditions, ...status }: TokenStatus) => ({
+  ...status,
+  conditions: conditions?.map(({ lastTransitionTime: _t, ...rest }) => rest),
+});
+
+/** Passes until nothing is written, at most a few. */
+const settle = (world: TokenWorld): void => {
+  for (let passes = 0; passes < 4; passes += 1) {
+    const before = world.writes.length;
+    world.reconcile();
+    if (world.writes.length === before) return;
+  }
+  throw new Error(`does not settle: ${world.writes.slice(-12).join(', ')}`);
+};
+
+const crashAt = (world: TokenWorld, budget: number): void => {
+  world.budget = budget;
+  try {
+    settle(world);
+  } catch (error) {
+    if (!(error instanceof Crash)) throw error;
+  }
+  world.budget = Number.POSITIVE_INFINITY;
+};
+
+/** The claims of each jti, each distinct set once. */
+const claimSets = (world: TokenWorld): Map<string, Set<string>> => {
+  const sets = new Map<string, Set<string>>();
+  for (const { claims } of world.issued) {
+    const id = String(claims.jti);
+    sets.set(id, (sets.get(id) ?? new Set()).add(JSON.stringify(claims)));
+  }
+  return sets;
+};
+
+describe('whatever happens to a Token, its client and its keys', () => {
+  test('passes settle, issuance and version never fall, blacklisted stays, limits hold', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        const world = new TokenWorld(makeToken());
+        for (const step of steps) {
+          const { issuance = 0, version = 0, blacklisted } = world.status;
+          const known = world.issued.length;
+          step(world);
+          settle(world);
+          expect(world.status.issuance ?? 0).toBeGreaterThanOrEqual(issuance);
+          expect(world.status.version ?? 0).toBeGreaterThanOrEqual(version);
+          if (blacklisted) {
+            expect(world.status.blacklisted).toEqual(blacklisted);
+            expect(world.issued.length).toBe(known);
+          }
+          const maximum = world.client && clientMaximum(world.client);
+          const ids = new Set(world.issued.slice(0, known).map(({ claims }) => claims.jti));
+          for (const { claims } of world.issued.slice(known)) {
+            if (maximum === undefined || ids.has(claims.jti)) continue;
+            expect(claims.exp).toBeLessThanOrEqual(Math.floor(world.now / 1000) + maximum);
+          }
+        }
+        expect([...claimSets(world).values()].filter((sets) => sets.size > 1)).toEqual([]);
+      }),
+      { numRuns: 600 },
+    );
+  });
+
+  test('no earlier JWT outlives a change of claims or a limit that fell by more than ten minutes', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        const world = new TokenWorld(makeToken());
+        for (const step of steps) {
+          const known = world.causes.length;
+          step(world);
+          settle(world);
+          const causes = world.causes.slice(known);
+          if (!causes.includes('ClaimsChanged') && !causes.includes('BeyondLimit')) continue;
+          for (const { expiration } of world.status.previous ?? []) {
+            expect(Date.parse(expiration)).toBeLessThanOrEqual(world.now + 600_000);
+          }
+        }
+      }),
+      { numRuns: 600 },
+    );
+  });
+
+  test('a crash after any write leads to where no crash would have led', () => {
+    fc.assert(
+      fc.property(history, fc.nat(3), (steps, budget) => {
+        const world = new TokenWorld(makeToken());
+        for (const step of steps) {
+          step(world);
+          const crashed = world.fork();
+          settle(world);
+          crashAt(crashed, budget);
+          settle(crashed);
+          expect(outcome(crashed.status)).toEqual(outcome(world.status));
+          expect([...crashed.secrets.keys()]).toEqual([...world.secrets.keys()]);
+        }
+      }),
+      { numRuns: 600 },
+    );
+  });
+
+  test('a crash, a change and another pass never make two JWTs of one number that differ', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(benign, fc.nat(4)), { maxLength: 12 }), (steps) => {
+        const world = new TokenWorld(makeToken());
+        for (const [step, budget] of steps) {
+          step(world);
+          crashAt(world, budget);
+        }
+        settle(world);
+        expect([...claimSets(world).values()].filter((sets) => sets.size > 1)).toEqual([]);
+      }),
+      { numRuns: 600 },
+    );
+  });
+});

@@ -1,0 +1,201 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { findJwkProblem } from '../../../../operator/crypto/public-jwk.ts';
+import {
+  createForeignIssuers,
+  type ForeignIssuer,
+  type ForeignIssuers,
+} from '../../../../operator/issuer/authentication/external-issuers.ts';
+import { createRemoteKeys } from '../../../../operator/issuer/authentication/remote-keys.ts';
+import { jsonFetcher } from '../../../../operator/outbound/fetch-json.ts';
+import {
+  type OpenIDProvider,
+  startOpenIDProvider,
+  testSigner,
+  unsignedJwt,
+} from '../../../support/assertions.ts';
+import { FakeClock, settle } from '../../../support/fake-clock.ts';
+import { recordedLog } from '../../../support/quiet.ts';
+import { patient } from '../clients.ts';
+
+const MINUTE = 60_000;
+
+let provider: OpenIDProvider;
+let clock: FakeClock;
+let issuers: ForeignIssuers;
+let trusted: ForeignIssuer;
+
+beforeEach(async () => {
+  provider = await startOpenIDProvider();
+  clock = new FakeClock(Date.now());
+  const fetchJson = jsonFetcher({ caFile: provider.https.caFile, allowedCIDRs: ['127.0.0.0/8'] });
+  const keys = createRemoteKeys({ fetchJson, findJwkProblem, clock, log: recordedLog() });
+  issuers = createForeignIssuers({ keys, clock });
+  trusted = { authority: provider.authority, audience: 'm2m' };
+});
+afterEach(async () => {
+  await provider[Symbol.asyncDispose]();
+});
+
+const verify = (jwt: string, issuer: ForeignIssuer = trusted, signal = patient) =>
+  issuers.verify(jwt, issuer, signal);
+const nowSeconds = () => Math.floor(clock.now() / 1000);
+/** One that is good for long, whatever the clock does in the test. */
+const lasting = (changes: object = {}) => provider.issue('m2m', { exp: nowSeconds() + 86_400, ...changes });
+const fetched = (path: string): number => provider.https.asked.filter((asked) => asked === path).length;
+const publish = (...signers: { publicJWK: object }[]): void =>
+  provider.https.serve('/jwks', { keys: signers.map(({ publicJWK }) => publicJWK) });
+const goAway = (): void => provider.https.on('/jwks', (response) => response.writeHead(503).end());
+
+describe('a JWT of a trusted issuer', () => {
+  test('gives its claims', async () => {
+    expect(await verify(await provider.issue('m2m'))).toMatchObject({
+      sub: 'somebody',
+      iss: provider.authority,
+    });
+  });
+
+  test.each<[string, () => Promise<string>]>([
+    ['one of several audiences', () => provider.issue('m2m', { aud: ['x', 'm2m'] })],
+    ['an expiration 29 s ago', () => provider.issue('m2m', { exp: nowSeconds() - 29 })],
+    [
+      'a clock that is 29 s ahead',
+      () => provider.issue('m2m', { iat: nowSeconds() + 29, nbf: nowSeconds() + 29 }),
+    ],
+    ['no iat', () => provider.issue('m2m', { iat: undefined })],
+    [
+      'no kid',
+      async () =>
+        provider.signer.sign(
+          { iss: provider.authority, aud: 'm2m', sub: 'a', exp: nowSeconds() + 60 },
+          { kid: undefined },
+        ),
+    ],
+  ])('may have %s', async (_name, make) => {
+    expect(await verify(await make())).toBeDefined();
+  });
+
+  test.each<[string, () => Promise<string> | string]>([
+    ['another iss', () => provider.issue('m2m', { iss: 'https://other' })],
+    ['iss with a slash more', () => provider.issue('m2m', { iss: `${provider.authority}/` })],
+    ['another audience', () => provider.issue('other')],
+    ['no audience', () => provider.issue('m2m', { aud: undefined })],
+    ['no sub', () => provider.issue('m2m', { sub: undefined })],
+    ['an empty sub', () => provider.issue('m2m', { sub: '' })],
+    ['no exp', () => provider.issue('m2m', { exp: undefined })],
+    ['an exp that is past', () => provider.issue('m2m', { exp: nowSeconds() - 31 })],
+    ['an nbf that is ahead', () => provider.issue('m2m', { nbf: nowSeconds() + 32 })],
+    [
+      'alg none',
+      () => unsignedJwt({ iss: provider.authority, aud: 'm2m', sub: 'a', exp: nowSeconds() + 60 }),
+    ],
+    ['garbage around it', async () => `x${await provider.issue('m2m')}`],
+  ])('may not have %s, and nothing is fetched to see that', async (_name, make) => {
+    expect(await verify(await make())).toBeUndefined();
+    expect(provider.https.asked).toEqual([]);
+  });
+
+  test('may not be signed by somebody else', async () => {
+    const claims = { iss: provider.authority, aud: 'm2m', sub: 'a', exp: nowSeconds() + 60 };
+    const stranger = await testSigner();
+    expect(await verify(await stranger.sign(claims))).toBeUndefined();
+    expect(await verify(await stranger.sign(claims, { kid: provider.signer.kid }))).toBeUndefined();
+    expect(await verify(await stranger.sign(claims, { kid: undefined }))).toBeUndefined();
+    const rsa = await testSigner('RS256');
+    expect(await verify(await rsa.sign(claims, { kid: provider.signer.kid }))).toBeUndefined();
+  });
+
+  test('may be for anybody where the audience is *', async () => {
+    expect(await verify(await provider.issue('other'), { ...trusted, audience: '*' })).toBeDefined();
+  });
+
+  test('is not believed where discovery names another issuer', async () => {
+    const other = { issuer: `${provider.authority}/`, jwks_uri: `${provider.authority}/jwks` };
+    provider.https.serve('/.well-known/openid-configuration', other);
+    await expect(verify(await lasting())).rejects.toMatchObject({ code: 'Unavailable' });
+  });
+
+  test('can not be judged where no key of the set can verify', async () => {
+    provider.https.serve('/jwks', { keys: [{ kty: 'oct', k: 'AAAA' }] });
+    await expect(verify(await lasting())).rejects.toMatchObject({ code: 'Unavailable' });
+  });
+});
+
+describe('keys', () => {
+  test('are fetched once for all that wait, and kept', async () => {
+    const jwt = await lasting();
+    await Promise.all([verify(jwt), verify(jwt), verify(jwt)]);
+    await clock.advance(29 * MINUTE);
+    expect(await verify(jwt)).toBeDefined();
+    expect(fetched('/jwks')).toBe(1);
+  });
+
+  test('are fetched again in the background after 30 min', async () => {
+    const jwt = await lasting();
+    await verify(jwt);
+    await clock.advance(30 * MINUTE + 1);
+    let isAnswered = false;
+    const asked = new Promise<void>((resolve) => {
+      provider.https.on('/jwks', (response) => {
+        isAnswered = true;
+        response.end(JSON.stringify({ keys: [provider.signer.publicJWK] }));
+        resolve();
+      });
+    });
+    expect(await verify(jwt)).toBeDefined();
+    expect(isAnswered).toBe(false);
+    await asked;
+  });
+
+  test('older than 1 h are not used', async () => {
+    const jwt = await lasting();
+    await verify(jwt);
+    goAway();
+    await clock.advance(60 * MINUTE);
+    expect(await verify(jwt)).toBeDefined();
+    await settle();
+    await clock.advance(1);
+    await expect(verify(jwt)).rejects.toMatchObject({ code: 'Unavailable' });
+  });
+
+  test('that were added are found by a kid that was unknown', async () => {
+    await verify(await lasting());
+    const added = await testSigner();
+    publish(provider.signer, added);
+    await clock.advance(30_000);
+    const jwt = await added.sign({ iss: provider.authority, aud: 'm2m', sub: 'a', exp: nowSeconds() + 60 });
+    expect(await verify(jwt)).toBeDefined();
+  });
+
+  test('are not asked for more than once in 30 s, whatever kids are made up', async () => {
+    await verify(await lasting());
+    const stranger = await testSigner();
+    const claims = { iss: provider.authority, aud: 'm2m', sub: 'a', exp: nowSeconds() + 86_400 };
+    for (let second = 0; second < 60; second++) {
+      await verify(await stranger.sign(claims, { kid: `kid-${second}` }));
+      await clock.advance(1000);
+    }
+    expect(fetched('/jwks')).toBe(2);
+  });
+
+  test('of an issuer that is away are asked for at growing intervals, not by every request', async () => {
+    goAway();
+    const jwt = await lasting();
+    for (let second = 0; second < 120; second++) {
+      await expect(verify(jwt)).rejects.toMatchObject({ code: 'Unavailable' });
+      await clock.advance(1000);
+    }
+    // After 1, 2, 4, … s, at most a minute.
+    expect(fetched('/jwks')).toBe(7);
+    publish(provider.signer);
+    await clock.advance(MINUTE);
+    expect(await verify(jwt)).toBeDefined();
+  });
+
+  test('are waited for no longer than the caller waits', async () => {
+    const gone = new AbortController();
+    provider.https.on('/jwks', () => gone.abort());
+    await expect(verify(await lasting(), trusted, gone.signal)).rejects.toMatchObject({
+      code: 'Unavailable',
+    });
+  });
+});

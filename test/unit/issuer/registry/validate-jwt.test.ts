@@ -1,0 +1,280 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { issuedRecordOf } from '../../../../operator/domain/record/cached-issued-token.ts';
+import { formatTime } from '../../../../operator/domain/timestamps.ts';
+import { tokenId } from '../../../../operator/domain/token/token-id.ts';
+import { clientWith } from '../clients.ts';
+import {
+  claimsOf,
+  declaredClaims,
+  declaredToken,
+  EXPIRES,
+  issuedToken,
+  jwtOf,
+  RegistryStage,
+  TOKEN_UID,
+} from './registry-stage.ts';
+
+const ID = '00000000-0000-4000-8000-000000000001';
+const [FIRST, SECOND, THIRD] = [1, 2, 3].map((issuance) => tokenId(TOKEN_UID, issuance)) as [
+  string,
+  string,
+  string,
+];
+const REVOKED = { blacklisted: { flag: true, timestamp: '2026-01-01T00:00:10Z' } };
+let stage: RegistryStage;
+
+beforeEach(() => {
+  stage = new RegistryStage();
+});
+
+const verdict = async (jwt: string): Promise<string> => {
+  const judgement = await stage.judge(jwt);
+  return judgement.kind === 'good' ? 'good' : judgement.fault;
+};
+const outcome = (jwt: string): Promise<string> => verdict(jwt).catch(({ code }: { code: string }) => code);
+
+describe('a handed-out token', () => {
+  beforeEach(() => stage.cache(issuedToken(ID)));
+
+  test('is good while its record agrees, by the caches alone', async () => {
+    expect(await stage.judge(jwtOf(claimsOf(ID)))).toMatchObject({ kind: 'good', record: { id: ID } });
+    expect(stage.asked).toEqual([]);
+    expect(stage.metrics.calls).toContainEqual(['judged', 'good']);
+  });
+
+  test.each([
+    ['of another client', { client_id: 'other' }],
+    ['of another owner', { sub: 'bob' }],
+    ['that expires at another time', { exp: EXPIRES + 1 }],
+    ['that never expires', { exp: undefined }],
+    ['that says it is declared', { 'm2moauth.dev/token': 'team/reports' }],
+  ])('%s than the record says is refused', async (_name, changes) => {
+    stage.store('tokens', declaredToken());
+    expect(await verdict(jwtOf(claimsOf(ID, changes)))).toMatch(/^(?:RecordDisagrees|Unknown)$/u);
+  });
+
+  test('by another key than the record says is refused', async () => {
+    expect(await verdict(jwtOf(claimsOf(ID), 'key-2'))).toBe('RecordDisagrees');
+  });
+
+  test('that no key of ours has signed is refused', async () => {
+    expect(await verdict('garbage')).toBe('NotOurs');
+  });
+
+  test.each([
+    ['at its last second', EXPIRES * 1000 - 1, 'good'],
+    ['at its expiration', EXPIRES * 1000, 'Expired'],
+  ])('%s', async (_name, at, wanted) => {
+    await stage.clock.advance(at - stage.clock.now());
+    expect(await verdict(jwtOf(claimsOf(ID)))).toBe(wanted);
+  });
+
+  test.each([
+    ['before nbf', { nbf: EXPIRES - 10 }],
+    ['whose exp is no number', { exp: 'later' }],
+  ])('%s is refused', async (_name, changes) => {
+    expect(await verdict(jwtOf(claimsOf(ID, changes)))).toBe('Expired');
+  });
+
+  test.each([
+    ['status', issuedToken(ID, {}, { status: REVOKED, resourceVersion: '2' })],
+    ['spec.revoked', issuedToken(ID, { revoked: true }, { resourceVersion: '2' })],
+  ])('that is blacklisted by %s is refused, with its record', async (_name, revoked) => {
+    stage.cache(revoked);
+    expect(await stage.judge(jwtOf(claimsOf(ID)))).toMatchObject({
+      kind: 'bad',
+      fault: 'Blacklisted',
+      record: { id: ID },
+    });
+  });
+
+  test('whose record is being deleted is refused', async () => {
+    const deletionTimestamp = '2026-01-01T00:00:01Z';
+    const going = issuedToken(ID, {}, { deletionTimestamp, resourceVersion: '2' });
+    stage.cache(going);
+    stage.store('issued', issuedRecordOf(going));
+    expect(await verdict(jwtOf(claimsOf(ID)))).toBe('Unknown');
+  });
+});
+
+describe('the client of a token', () => {
+  beforeEach(() => stage.cache(issuedToken(ID)));
+  const replaced = (changes: object) => stage.clients.observe({ ...clientWith(undefined), ...changes });
+
+  test('that is suspended takes its goodness with it, and gives it back', async () => {
+    stage.clients.observe(clientWith(undefined, { suspended: true }, '2'));
+    expect(await verdict(jwtOf(claimsOf(ID)))).toBe('ClientSuspended');
+    stage.clients.observe(clientWith(undefined, {}, '3'));
+    expect(await verdict(jwtOf(claimsOf(ID)))).toBe('good');
+  });
+
+  test.each([
+    [
+      'made again has another UID',
+      { metadata: { ...clientWith(undefined, {}, '2').metadata, uid: 'other' } },
+    ],
+    ['has lost its client ID', { ...clientWith(undefined, {}, '2'), status: {} }],
+    [
+      'is being deleted',
+      {
+        metadata: { ...clientWith(undefined, {}, '2').metadata, deletionTimestamp: '2026-01-01T00:00:01Z' },
+      },
+    ],
+  ])('that %s has no good tokens', async (_name, changes) => {
+    replaced(changes);
+    expect(await verdict(jwtOf(claimsOf(ID)))).toBe('ClientGone');
+  });
+
+  test('that is deleted has none, and the API server is asked once a second at most', async () => {
+    stage.clients.remove({ ...clientWith(undefined, {}, '2') });
+    expect(await verdict(jwtOf(claimsOf(ID)))).toBe('ClientGone');
+    expect(await verdict(jwtOf(claimsOf(ID)))).toBe('ClientGone');
+    expect(stage.asked).toEqual(['clients team/app']);
+  });
+});
+
+describe('a declared token', () => {
+  test('is good with its current JWT', async () => {
+    stage.tokens.observe(declaredToken());
+    expect(await verdict(jwtOf(declaredClaims(FIRST)))).toBe('good');
+  });
+
+  test.each([
+    ['another Token', { 'm2moauth.dev/token': 'team/other' }],
+    ['no Token', { 'm2moauth.dev/token': undefined }],
+    ['something else', { 'm2moauth.dev/token': 'a/b/c' }],
+  ])('whose JWT names %s is refused', async (_name, changes) => {
+    stage.tokens.observe(declaredToken());
+    expect(await verdict(jwtOf(declaredClaims(FIRST, changes)))).toMatch(/^(?:RecordDisagrees|Unknown)$/u);
+  });
+
+  const renewed = (expiration: number) =>
+    declaredToken({
+      id: SECOND,
+      issuance: 2,
+      owner: 'bob',
+      previous: [
+        { id: FIRST, issuedAt: '2026-01-01T00:00:00Z', expiration: formatTime(expiration), keyID: 'key-1' },
+      ],
+    });
+
+  test('is good with an earlier JWT until its overlap ends, whoever is its owner by now', async () => {
+    stage.tokens.observe(renewed(EXPIRES - 60));
+    expect(await verdict(jwtOf(declaredClaims(FIRST)))).toBe('good');
+    await stage.clock.advance((EXPIRES - 60) * 1000 - stage.clock.now());
+    expect(await verdict(jwtOf(declaredClaims(FIRST)))).toBe('Expired');
+  });
+
+  test('is refused with an earlier JWT that would end before its record does', async () => {
+    stage.tokens.observe(renewed(EXPIRES + 60));
+    expect(await verdict(jwtOf(declaredClaims(FIRST)))).toBe('RecordDisagrees');
+  });
+
+  test('is good with the JWT whose status is not written yet, and with no later one', async () => {
+    stage.tokens.observe(declaredToken());
+    stage.store('tokens', declaredToken());
+    expect(await verdict(jwtOf(declaredClaims(SECOND), 'key-2'))).toBe('good');
+    expect(await verdict(jwtOf(declaredClaims(THIRD)))).toBe('Unknown');
+  });
+
+  test('that is revoked is refused with every JWT, the next among them', async () => {
+    stage.tokens.observe(declaredToken({}, { revoked: true }));
+    expect(await verdict(jwtOf(declaredClaims(FIRST)))).toBe('Blacklisted');
+    expect(await verdict(jwtOf(declaredClaims(SECOND)))).toBe('Blacklisted');
+  });
+});
+
+describe('what the caches do not know', () => {
+  test('is asked for by one GET that those who wait share, and then is known', async () => {
+    stage.store('issued', issuedRecordOf(issuedToken(ID)));
+    const jwt = jwtOf(claimsOf(ID));
+    expect(await Promise.all([verdict(jwt), verdict(jwt), verdict(jwt)])).toEqual(['good', 'good', 'good']);
+    expect(await verdict(jwt)).toBe('good');
+    expect(stage.asked).toEqual([`issued team/${ID}`]);
+  });
+
+  test('and is not there is bad, and asked for again after a second', async () => {
+    const jwt = jwtOf(claimsOf(ID));
+    expect(await verdict(jwt)).toBe('Unknown');
+    await stage.clock.advance(999);
+    expect(await verdict(jwt)).toBe('Unknown');
+    expect(stage.asked).toHaveLength(1);
+    stage.store('issued', issuedRecordOf(issuedToken(ID)));
+    await stage.clock.advance(1);
+    expect(await verdict(jwt)).toBe('good');
+  });
+
+  test('can not be judged while the API server is out of reach', async () => {
+    stage.isReachable = false;
+    expect(await outcome(jwtOf(claimsOf(ID)))).toBe('Unavailable');
+    expect(stage.metrics.calls).toContainEqual(['judged', 'unavailable']);
+  });
+
+  test('of a client that nobody is, is bad without asking', async () => {
+    expect(await verdict(jwtOf(claimsOf(ID, { client_id: 'nobody' })))).toBe('Unknown');
+    expect(stage.asked).toEqual([]);
+  });
+});
+
+describe('a watch that is out of step', () => {
+  beforeEach(() => stage.cache(issuedToken(ID)));
+  const jwt = jwtOf(claimsOf(ID));
+
+  test.each(['issued', 'clients'] as const)('of %s makes a yes come from a read', async (kind) => {
+    stage.fresh[kind] = false;
+    stage.store('issued', issuedRecordOf(issuedToken(ID)));
+    stage.store('clients', clientWith(undefined));
+    expect(await verdict(jwt)).toBe('good');
+    expect(stage.asked).toHaveLength(1);
+    stage.isReachable = false;
+    expect(await outcome(jwt)).toBe('Unavailable');
+  });
+
+  test('does not hide a revocation that the API server has', async () => {
+    stage.fresh.issued = false;
+    const revoked = issuedToken(ID, {}, { status: REVOKED, resourceVersion: '2' });
+    stage.store('issued', issuedRecordOf(revoked));
+    expect(await verdict(jwt)).toBe('Blacklisted');
+  });
+
+  test('does not hide a deletion', async () => {
+    stage.fresh.issued = false;
+    expect(await verdict(jwt)).toBe('Unknown');
+    expect(stage.records.find(ID)).toBeUndefined();
+  });
+
+  test('can not undo a no: what is known as blacklisted is refused with no API server at all', async () => {
+    stage.cache(issuedToken(ID, {}, { status: REVOKED, resourceVersion: '2' }));
+    Object.assign(stage.fresh, { issued: false, clients: false, keys: false });
+    stage.isClockUsable = false;
+    stage.isReachable = false;
+    expect(await verdict(jwt)).toBe('Blacklisted');
+  });
+
+  test('of signing keys leaves nothing to say, of a JWT by an unknown key neither', async () => {
+    stage.fresh.keys = false;
+    expect(await outcome(jwt)).toBe('Unavailable');
+    expect(await outcome('by an unknown key')).toBe('Unavailable');
+  });
+});
+
+test('a clock that is far off judges nothing', async () => {
+  stage.cache(issuedToken(ID));
+  stage.isClockUsable = false;
+  expect(await outcome(jwtOf(claimsOf(ID)))).toBe('Unavailable');
+});
+
+test('a revocation that comes while the client is asked for counts', async () => {
+  stage.cache(issuedToken(ID));
+  stage.fresh.clients = false;
+  const client = clientWith(undefined);
+  stage.store('clients', client);
+  const read = stage.reads.clients.read;
+  Object.assign(stage.reads.clients, {
+    read: (...args: Parameters<typeof read>) => {
+      stage.cache(issuedToken(ID, {}, { status: REVOKED, resourceVersion: '2' }));
+      return read(...args);
+    },
+  });
+  expect(await verdict(jwtOf(claimsOf(ID)))).toBe('Blacklisted');
+});

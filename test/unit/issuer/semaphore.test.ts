@@ -1,0 +1,76 @@
+import { describe, expect, test } from '@jest/globals';
+import { createSlots } from '../../../operator/issuer/semaphore.ts';
+import { settle } from '../../support/fake-clock.ts';
+
+const never = new AbortController().signal;
+
+/** Work that is done when the test says so. */
+const stage = (atOnce: number, waiting: number) => {
+  const slots = createSlots({ atOnce, waiting });
+  const running = new Map<number, () => void>();
+  const order: number[] = [];
+  const run = (id: number, signal: AbortSignal = never) =>
+    slots.run(
+      () =>
+        new Promise<number>((resolve) => {
+          order.push(id);
+          running.set(id, () => {
+            running.delete(id);
+            resolve(id);
+          });
+        }),
+      signal,
+    );
+  return { slots, running, order, run };
+};
+
+describe('slots', () => {
+  test('let so much run at once, the rest in the order of arrival', async () => {
+    const { run, running, order } = stage(2, 10);
+    const all = [1, 2, 3, 4].map((id) => run(id));
+    await settle();
+    expect([...running.keys()]).toEqual([1, 2]);
+    running.get(2)?.();
+    await settle();
+    expect([...running.keys()]).toEqual([1, 3]);
+    for (const id of [1, 3]) running.get(id)?.();
+    await settle();
+    running.get(4)?.();
+    expect(await Promise.all(all)).toEqual([1, 2, 3, 4]);
+    expect(order).toEqual([1, 2, 3, 4]);
+  });
+
+  test('refuse what waits beyond their bound', async () => {
+    const { run, running } = stage(1, 1);
+    const all = [run(1), run(2)];
+    await expect(run(3)).rejects.toMatchObject({ code: 'Exhausted' });
+    running.get(1)?.();
+    await settle();
+    running.get(2)?.();
+    expect(await Promise.all(all)).toEqual([1, 2]);
+  });
+
+  test('give a place back when who waits gives up, and never start its work', async () => {
+    const { run, running, order } = stage(1, 1);
+    const gone = new AbortController();
+    const first = run(1);
+    const second = run(2, gone.signal);
+    gone.abort();
+    await expect(second).rejects.toMatchObject({ code: 'Unavailable' });
+    const third = run(3);
+    running.get(1)?.();
+    await settle();
+    running.get(3)?.();
+    expect(await Promise.all([first, third])).toEqual([1, 3]);
+    expect(order).toEqual([1, 3]);
+  });
+
+  test('are given back by work that fails', async () => {
+    const { slots, run, running } = stage(1, 1);
+    await expect(slots.run(() => Promise.reject(new Error('no')), never)).rejects.toThrow('no');
+    const next = run(1);
+    await settle();
+    running.get(1)?.();
+    expect(await next).toBe(1);
+  });
+});

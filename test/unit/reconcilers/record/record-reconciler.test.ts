@@ -1,0 +1,99 @@
+import { expect, test } from '@jest/globals';
+import {
+  ISSUED_INDEXERS,
+  type IssuedRecord,
+} from '../../../../operator/domain/record/cached-issued-token.ts';
+import { ApiError } from '../../../../operator/ports/kube.ts';
+import { RecordClients } from '../../../../operator/reconcilers/record/client-presence.ts';
+import { ISSUED_TOKEN_KIND } from '../../../../operator/reconcilers/record/record-kinds.ts';
+import { HandedOutReconciler } from '../../../../operator/reconcilers/record/record-reconciler.ts';
+import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
+import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
+import {
+  HOUR,
+  makeRecord,
+  RANDOM_ID,
+  type RecordTraits,
+  recordClient,
+  SETTINGS,
+} from '../../domain/record/issued-world.ts';
+
+const KEY = `n/${RANDOM_ID}`;
+const { signal } = new AbortController();
+
+/** The reconciler with one record, whose watch is silent: what its cache learns, it learns from answers. */
+const setUp = (traits: RecordTraits) => {
+  const clock = new FakeClock();
+  const log = recordedLog();
+  const metrics = recordedMetrics();
+  const records = new ObjectStore<IssuedRecord>({ log, indexers: ISSUED_INDEXERS });
+  records.apply(makeRecord(traits));
+  const scheduled: [string, number][] = [];
+  const clients = { get: () => recordClient() };
+  const reconciler = new HandedOutReconciler({
+    kind: ISSUED_TOKEN_KIND,
+    records,
+    recordClients: new RecordClients({ clients, clientClient: { get: async () => recordClient() } }),
+    objects: {
+      writeStatus: async () => makeRecord({ ...traits, blacklistedAt: 0, version: 1, resourceVersion: '2' }),
+      delete: async () => {
+        throw new ApiError('it is gone', { status: 404, reason: 'NotFound' });
+      },
+    },
+    keyring: { phase: () => 'Active' },
+    schedule: { add: (key, at) => scheduled.push([key, at - clock.now()]) },
+    settings: SETTINGS,
+    clock,
+    metrics,
+    log,
+  });
+  return { reconciler, records, scheduled, clock, log, metrics };
+};
+
+test('a key of which nothing is known is done', async () => {
+  const { reconciler } = setUp({});
+  expect(await reconciler.reconcile('n/other', signal)).toEqual({ kind: 'done' });
+});
+
+test('a record that has to wait is done, and comes back by the schedule', async () => {
+  const { reconciler, scheduled } = setUp({ expiresAt: HOUR });
+  expect(await reconciler.reconcile(KEY, signal)).toEqual({ kind: 'done' });
+  expect(scheduled).toEqual([[KEY, 2 * HOUR * 1000]]);
+});
+
+test('the cache knows of a blacklisting before its watch tells of it', async () => {
+  const { reconciler, records } = setUp({ revoked: true });
+  await reconciler.reconcile(KEY, signal);
+  expect(records.get(KEY)).toMatchObject({
+    version: 1,
+    blacklistedAt: makeRecord({ blacklistedAt: 0 }).blacklistedAt,
+  });
+});
+
+test('the cache forgets what is collected, though somebody else was faster', async () => {
+  const { reconciler, records, clock, metrics } = setUp({ expiresAt: HOUR });
+  await clock.advance(2 * HOUR * 1000);
+  await reconciler.reconcile(KEY, signal);
+  expect(records.get(KEY)).toBeUndefined();
+  expect(metrics.calls).toEqual([]);
+});
+
+test('the log names a blacklisted token, its client, key and cause, and nothing else of it', async () => {
+  const { reconciler, log } = setUp({ revoked: true });
+  await reconciler.reconcile(KEY, signal);
+  expect(log.lines).toEqual([
+    {
+      level: 'info',
+      message: 'blacklisted',
+      fields: {
+        kind: 'IssuedToken',
+        namespace: 'n',
+        name: RANDOM_ID,
+        client: 'n/app',
+        cause: 'Revoked',
+        kids: ['k'],
+      },
+    },
+  ]);
+});

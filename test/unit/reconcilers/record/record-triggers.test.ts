@@ -1,0 +1,223 @@
+import { expect, test } from '@jest/globals';
+import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
+import {
+  ISSUED_INDEXERS,
+  type IssuedRecord,
+} from '../../../../operator/domain/record/cached-issued-token.ts';
+import { BATCH_INDEXERS, type BatchRecord } from '../../../../operator/domain/record/cached-token-batch.ts';
+import { RecordClients } from '../../../../operator/reconcilers/record/client-presence.ts';
+import { ISSUED_TOKEN_KIND, TOKEN_BATCH_KIND } from '../../../../operator/reconcilers/record/record-kinds.ts';
+import { RecordSchedule } from '../../../../operator/reconcilers/record/record-schedule.ts';
+import { HandedOutTriggers } from '../../../../operator/reconcilers/record/record-triggers.ts';
+import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
+import { recordedLog } from '../../../support/quiet.ts';
+import { batchWith } from '../../domain/record/batch-world.ts';
+import {
+  CLIENT_UID,
+  HOUR,
+  makeRecord,
+  type RecordTraits,
+  recordClient,
+  SETTINGS,
+} from '../../domain/record/issued-world.ts';
+
+const idOf = (n: number): string => `5b2f0f0e-8f0a-4d53-9c1a-${String(n).padStart(12, '0')}`;
+
+class Desk {
+  readonly clock = new FakeClock();
+  readonly records = new ObjectStore<IssuedRecord>({ log: recordedLog(), indexers: ISSUED_INDEXERS });
+  readonly clients = new ObjectStore<OAuthClient>({ log: recordedLog() });
+  /** `<n> <priority>`, as they went in. */
+  readonly queued: string[] = [];
+  readonly compromised = new Set<string>();
+  readonly #handlers = new Set<() => void>();
+  readonly #queue = {
+    add: (key: string, priority = 'normal') => this.queued.push(`${Number(key.slice(-12))} ${priority}`),
+  };
+  readonly schedule = new RecordSchedule({
+    queue: this.#queue,
+    clock: this.clock,
+    isClockUsable: () => true,
+  });
+  readonly triggers: HandedOutTriggers<IssuedRecord>;
+
+  constructor() {
+    const { clock, clients, records, schedule } = this;
+    this.triggers = new HandedOutTriggers({
+      kind: ISSUED_TOKEN_KIND,
+      records,
+      clients,
+      clock,
+      schedule,
+      queue: this.#queue,
+      settings: SETTINGS,
+      recordClients: new RecordClients({
+        clients,
+        clientClient: { get: () => Promise.reject(new Error('asked')) },
+      }),
+      keyring: {
+        phase: (kid) => (this.compromised.has(kid) ? 'Compromised' : 'Active'),
+        onChange: (handler) => {
+          this.#handlers.add(handler);
+          return () => this.#handlers.delete(handler);
+        },
+      },
+    });
+    clients.apply(recordClient());
+    this.triggers.connect();
+  }
+
+  apply(n: number, traits: RecordTraits = {}): void {
+    this.records.apply(makeRecord({ id: idOf(n), ...traits }));
+  }
+
+  /** Calls kids compromised, as the keyring does. */
+  compromise(...kids: string[]): void {
+    for (const kid of kids) this.compromised.add(kid);
+    for (const handler of this.#handlers) handler();
+  }
+}
+
+test('before this replica leads nothing is looked at; then everything is', async () => {
+  const desk = new Desk();
+  desk.apply(1, { revoked: true });
+  desk.apply(2, { expiresAt: HOUR });
+  desk.clients.remove({ ...recordClient(), metadata: { ...recordClient().metadata, resourceVersion: '9' } });
+  desk.compromise('k');
+  desk.compromised.clear();
+  desk.clients.apply(recordClient('another'));
+  expect([desk.queued, desk.schedule.size]).toEqual([[], 0]);
+  desk.triggers.lead();
+  expect(desk.queued).toEqual(['1 low', '2 low']);
+});
+
+test('a record that only has to wait goes into the schedule, not into the queue', async () => {
+  const desk = new Desk();
+  desk.triggers.lead();
+  desk.apply(1, { expiresAt: HOUR });
+  desk.apply(2);
+  expect([desk.queued, desk.schedule.size]).toEqual([[], 1]);
+  await desk.clock.advance(2 * HOUR * 1000);
+  expect(desk.queued).toEqual(['1 low']);
+});
+
+test('a record that goes leaves the schedule', () => {
+  const desk = new Desk();
+  desk.triggers.lead();
+  desk.apply(1, { expiresAt: HOUR });
+  desk.records.remove(makeRecord({ id: idOf(1), resourceVersion: '2' }));
+  expect([desk.queued, desk.schedule.size]).toEqual([[], 0]);
+});
+
+test('a revocation goes in first, other work as usual', () => {
+  const desk = new Desk();
+  desk.triggers.lead();
+  desk.apply(1, { revoked: true });
+  desk.apply(2, { clientUID: 'another' });
+  expect(desk.queued).toEqual(['1 high', '2 normal']);
+});
+
+test('what was revoked long ago goes in no more', () => {
+  const desk = new Desk();
+  desk.triggers.lead();
+  desk.apply(1, { blacklistedAt: 0, revoked: true });
+  expect([desk.queued, desk.schedule.size]).toEqual([[], 1]);
+});
+
+test.each<[string, (desk: Desk) => void]>([
+  [
+    'is deleted',
+    ({ clients }) =>
+      clients.remove({ ...recordClient(), metadata: { ...recordClient().metadata, resourceVersion: '9' } }),
+  ],
+  [
+    'is made anew under its name',
+    ({ clients }) => {
+      const { metadata, ...rest } = recordClient('another');
+      clients.apply({ ...rest, metadata: { ...metadata, resourceVersion: '9' } });
+    },
+  ],
+])('all records of a client that %s go in, at low priority and in pieces', async (_, happen) => {
+  const desk = new Desk();
+  desk.triggers.lead();
+  for (let n = 0; n < 1200; n++) desk.apply(n);
+  desk.records.apply({ ...makeRecord({ id: idOf(5000), clientUID: 'other' }), client: 'n/other' });
+  desk.queued.length = 0;
+  happen(desk);
+  expect(desk.queued.length).toBe(500);
+  await desk.clock.advance(0);
+  expect(new Set(desk.queued)).toEqual(new Set(Array.from({ length: 1200 }, (__, n) => `${n} low`)));
+});
+
+test('a client whose spec changes concerns no record', () => {
+  const desk = new Desk();
+  desk.triggers.lead();
+  desk.apply(1);
+  desk.apply(2, { clientUID: 'another' });
+  expect(desk.queued).toEqual(['2 normal']);
+  const { metadata, ...rest } = recordClient(CLIENT_UID);
+  desk.clients.apply({ ...rest, metadata: { ...metadata, resourceVersion: '9' } });
+  expect(desk.queued).toEqual(['2 normal']);
+});
+
+test('a key that is compromised concerns its own records, once', async () => {
+  const desk = new Desk();
+  desk.apply(1);
+  desk.apply(2, { keyID: 'other' });
+  desk.triggers.lead();
+  desk.apply(3);
+  desk.apply(4, { blacklistedAt: 0 });
+  desk.compromise('k');
+  desk.compromise();
+  await desk.clock.advance(0);
+  expect(desk.queued).toEqual(['1 low', '3 low']);
+});
+
+test('a record that comes after its key was compromised goes in', () => {
+  const desk = new Desk();
+  desk.triggers.lead();
+  desk.compromise('k');
+  desk.apply(1);
+  expect(desk.queued).toEqual(['1 normal']);
+});
+
+test('at the end nothing is looked at any more', async () => {
+  const desk = new Desk();
+  for (let n = 0; n < 600; n++) desk.apply(n, { revoked: true });
+  desk.triggers.lead();
+  desk.apply(600, { expiresAt: HOUR });
+  expect(desk.schedule.size).toBe(1);
+  desk.triggers.disconnect();
+  desk.apply(601, { revoked: true });
+  await desk.clock.advance(10 * HOUR * 1000);
+  expect([desk.queued.length, desk.schedule.size]).toEqual([500, 0]);
+});
+
+test('of many TokenBatches, few are planned in a turn: each holds up to 256 records', async () => {
+  const { clock, clients, schedule } = new Desk();
+  const one = batchWith([{ expiresAt: HOUR }]);
+  const batches = new ObjectStore<BatchRecord>({ log: recordedLog(), indexers: BATCH_INDEXERS });
+  for (let n = 0; n < 40; n += 1) {
+    batches.apply({ ...one, metadata: { ...one.metadata, name: `batch-${n}`, uid: `uid-${n}` } });
+  }
+  const triggers = new HandedOutTriggers({
+    kind: TOKEN_BATCH_KIND,
+    records: batches,
+    clients,
+    clock,
+    schedule,
+    queue: { add: () => undefined },
+    settings: SETTINGS,
+    recordClients: new RecordClients({
+      clients,
+      clientClient: { get: () => Promise.reject(new Error('asked')) },
+    }),
+    keyring: { phase: () => 'Active', onChange: () => () => undefined },
+  });
+  triggers.connect();
+  triggers.lead();
+  expect(schedule.size).toBe(16);
+  await clock.advance(0);
+  expect(schedule.size).toBe(40);
+});

@@ -1,0 +1,164 @@
+import { expect, test } from '@jest/globals';
+import { IssuerFailure } from '../../../../operator/issuer/failure.ts';
+import type { Call, TokenRequest } from '../../../../operator/issuer/use-cases.ts';
+import { refusalOf } from '../../../support/grpc.ts';
+import { openStage, tokenRecord } from './stage.ts';
+
+const BEARER = 'Bearer token';
+
+test('CreateToken hands the request on, and the token back', async () => {
+  const asked: [TokenRequest, Call][] = [];
+  await using stage = await openStage({
+    createToken: async (request, call) => {
+      asked.push([request, call]);
+      return { id: 'jti', clientID: 'c', accessToken: 'jwt', expiresInSeconds: 60, scope: ['read', 'write'] };
+    },
+  });
+  const created = await stage.client.createToken({
+    clientId: 'id',
+    clientSecret: 'secret',
+    audience: ['a', 'b'],
+    scope: ['read'],
+    expiration: 1_700_000_000n,
+    clientAssertionType: 'type',
+    clientAssertion: 'assertion',
+    tokenName: 'name',
+    grantType: 'client_credentials',
+  });
+  expect(created).toEqual({
+    accessToken: 'jwt',
+    tokenType: 'Bearer',
+    expiresIn: 60n,
+    scope: ['read', 'write'],
+  });
+  expect(asked[0]?.[0]).toEqual({
+    clientID: 'id',
+    clientSecret: 'secret',
+    audience: ['a', 'b'],
+    scope: ['read'],
+    expiration: 1_700_000_000,
+    assertionType: 'type',
+    assertion: 'assertion',
+    tokenName: 'name',
+    grantType: 'client_credentials',
+  });
+  expect(asked[0]?.[1].address).toBe('127.0.0.1');
+});
+
+test('a token that never expires says 0', async () => {
+  const token = { id: 'jti', clientID: 'c', accessToken: 'jwt', expiresInSeconds: 0, scope: [] };
+  await using stage = await openStage({ createToken: async () => token });
+  expect(await stage.client.createToken({})).toMatchObject({ expiresIn: 0n });
+});
+
+test.each<[string, bigint, number]>([
+  ['nothing is not asked for', 0n, 0],
+  ['a negative one is not asked for', -1n, 0],
+  ['the least int64 is not asked for', -(2n ** 63n), 0],
+  ['an ordinary one is as it is', 1_700_000_000n, 1_700_000_000],
+  ['one beyond what a number holds is too late', 2n ** 63n - 1n, Number.MAX_SAFE_INTEGER],
+])('expiration: %s', async (_name, expiration, expected) => {
+  const seen: number[] = [];
+  await using stage = await openStage({
+    createToken: async (request) => {
+      seen.push(request.expiration);
+      return { id: 'jti', clientID: 'c', accessToken: 'jwt', expiresInSeconds: 1, scope: [] };
+    },
+  });
+  await stage.client.createToken({ expiration });
+  expect(seen).toEqual([expected]);
+});
+
+test('GetTokens hands the bearer and the query on, and gives each record as a message', async () => {
+  const asked: unknown[] = [];
+  const blacklisted = {
+    blacklistedAt: 1_700_000_100,
+    originalTokenClaims: { email: 'a@b.c', list: [1, null] },
+  };
+  await using stage = await openStage({
+    authenticateBearer: async (authorization) => {
+      asked.push(authorization);
+      return { owner: 'me', onlyID: undefined, client: undefined };
+    },
+    async *listTokens(bearer, query) {
+      asked.push(bearer.owner, query);
+      yield [tokenRecord('one', { expiration: undefined })];
+      yield [];
+      yield [tokenRecord('two', blacklisted), tokenRecord('three', { blacklistedAt: 0 })];
+    },
+  });
+  const tokens = await stage.client.getTokens(BEARER, { idFilter: ['x', 'y'], includeBlacklisted: true });
+  const common = {
+    version: 1n,
+    name: 'name',
+    owner: 'owner',
+    issuedAt: 1_700_000_000n,
+    audience: ['audience'],
+    scope: ['read', 'write'],
+    clientId: 'client-id',
+    originalTokenClaims: undefined,
+    subject: 'subject',
+  };
+  expect(tokens).toEqual([
+    { ...common, id: 'one', expiration: 0n, blacklisted: undefined },
+    {
+      ...common,
+      id: 'two',
+      expiration: 1_700_003_600n,
+      originalTokenClaims: { email: 'a@b.c', list: [1, null] },
+      blacklisted: { flag: true, timestamp: 1_700_000_100n },
+    },
+    { ...common, id: 'three', expiration: 1_700_003_600n, blacklisted: { flag: true, timestamp: 0n } },
+  ]);
+  expect(asked).toEqual([BEARER, 'me', { ids: ['x', 'y'], includeBlacklisted: true }]);
+});
+
+test('DeleteTokens hands bearer and ids on, and gives the counts', async () => {
+  const asked: unknown[] = [];
+  await using stage = await openStage({
+    deleteTokens: async (bearer, ids) => {
+      asked.push(bearer.owner, ids);
+      return { blacklisted: 3, deleted: 0 };
+    },
+  });
+  expect(await stage.client.deleteTokens(BEARER, ['x'])).toEqual({ blacklistedCount: 3n, deletedCount: 0n });
+  expect(asked).toEqual(['owner', ['x']]);
+});
+
+test('without a bearer the use case is told so', async () => {
+  const seen: unknown[] = [];
+  await using stage = await openStage({
+    authenticateBearer: async (authorization) => {
+      seen.push(authorization);
+      throw new IssuerFailure('BearerInvalid', 'no bearer');
+    },
+  });
+  expect(await refusalOf(stage.client.getTokens(undefined))).toMatchObject({ code: 'UNAUTHENTICATED' });
+  expect(await refusalOf(stage.client.deleteTokens(undefined, []))).toMatchObject({
+    code: 'UNAUTHENTICATED',
+  });
+  expect(seen).toEqual([undefined, undefined]);
+});
+
+test('claims that no message can hold are left out, and told once', async () => {
+  let deep: Record<string, unknown> = {};
+  for (let depth = 0; depth < 40; depth += 1) deep = { deep };
+  await using stage = await openStage({
+    async *listTokens() {
+      yield [
+        tokenRecord('one', { originalTokenClaims: deep }),
+        tokenRecord('two', { originalTokenClaims: { n: 1n } }),
+      ];
+      yield [tokenRecord('three', { originalTokenClaims: { good: true } })];
+    },
+  });
+  const tokens = await stage.client.getTokens(BEARER);
+  expect(tokens.map(({ id, originalTokenClaims }) => [id, originalTokenClaims])).toEqual([
+    ['one', undefined],
+    ['two', undefined],
+    ['three', { good: true }],
+  ]);
+  expect(stage.log.lines.filter(({ level }) => level === 'warn')).toEqual([
+    expect.objectContaining({ fields: { jti: 'one' } }),
+  ]);
+});

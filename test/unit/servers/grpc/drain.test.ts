@@ -1,0 +1,113 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { expect, jest, test } from '@jest/globals';
+import { systemClock } from '../../../../operator/ops/system-clock.ts';
+import { createGrpcDoor } from '../../../../operator/servers/grpc/server.ts';
+import { eventually } from '../../../support/eventually.ts';
+import { refusalOf } from '../../../support/grpc.ts';
+import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
+import { openStage, PLAIN, tokenRecord } from './stage.ts';
+
+// Real sockets, files and timers on a machine that may be busy.
+jest.setTimeout(30_000);
+
+/** How a door starts and stops. */
+
+/** A list of two tokens that waits between them. */
+const haltingList = () => {
+  let goOn = (): void => undefined;
+  const halt = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const seen = { started: false, aborted: false };
+  return {
+    seen,
+    goOn,
+    async *listTokens(_bearer: unknown, _query: unknown, { signal }: { signal: AbortSignal }) {
+      signal.addEventListener('abort', () => {
+        seen.aborted = true;
+        goOn();
+      });
+      yield [tokenRecord('one')];
+      seen.started = true;
+      await halt;
+      yield [tokenRecord('two')];
+    },
+  };
+};
+
+test('the start is told, with the port and how it is protected', async () => {
+  await using stage = await openStage();
+  expect(stage.log.lines).toEqual([
+    {
+      level: 'info',
+      message: 'gRPC listener started',
+      fields: { host: '127.0.0.1', port: stage.port, tls: 'plaintext' },
+    },
+  ]);
+});
+
+test('a stream that runs goes on to its end, and new calls are refused meanwhile', async () => {
+  const list = haltingList();
+  await using stage = await openStage({ listTokens: list.listTokens });
+  const tokens = stage.client.getTokens('Bearer b');
+  await eventually(() => list.seen.started);
+  let isStopped = false;
+  const stopping = stage.door.stop(60_000).then(() => {
+    isStopped = true;
+  });
+  expect(await refusalOf(stage.client.createToken({}))).toMatchObject({ code: 'UNAVAILABLE' });
+  expect(isStopped).toBe(false);
+  list.goOn();
+  expect((await tokens).map(({ id }) => id)).toEqual(['one', 'two']);
+  await stopping;
+});
+
+test('what still runs at the deadline is cut off, and its use case aborted', async () => {
+  const list = haltingList();
+  await using stage = await openStage({ listTokens: list.listTokens });
+  const tokens = refusalOf(stage.client.getTokens('Bearer b'));
+  await eventually(() => list.seen.started);
+  await stage.door.stop(300);
+  expect(await tokens).toMatchObject({ code: expect.stringMatching(/^(UNAVAILABLE|CANCELLED)$/u) });
+  await eventually(() => list.seen.aborted);
+});
+
+test('an idle connection does not hold up the end', async () => {
+  await using stage = await openStage();
+  await stage.client.createToken({});
+  const before = performance.now();
+  await stage.door.stop(60_000);
+  expect(performance.now() - before).toBeLessThan(10_000);
+});
+
+const plainDoor = (port: number) =>
+  createGrpcDoor({
+    address: { host: '127.0.0.1', port },
+    tls: PLAIN,
+    issuer: {} as never,
+    isServing: () => true,
+    clock: systemClock,
+    log: recordedLog(),
+    metrics: recordedMetrics(),
+  });
+
+test('a door that has not started can be stopped', async () => {
+  await plainDoor(0).stop(1000);
+});
+
+test('an address that is taken fails the start', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as { port: number };
+  const door = plainDoor(port);
+  await expect(door.start(new AbortController().signal)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  await door.stop(1000);
+  other.close();
+});
+
+test('a start that is called off does not listen', async () => {
+  const door = plainDoor(0);
+  await expect(door.start(AbortSignal.abort())).rejects.toThrow();
+  await door.stop(1000);
+});

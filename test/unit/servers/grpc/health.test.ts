@@ -1,0 +1,154 @@
+import {
+  type Client,
+  type ClientReadableStream,
+  credentials,
+  makeGenericClientConstructor,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import { afterEach, expect, jest, test } from '@jest/globals';
+import { service } from 'grpc-health-check';
+import { createHealth } from '../../../../operator/servers/grpc/health.ts';
+import { eventually } from '../../../support/eventually.ts';
+import { FakeClock, settle } from '../../../support/fake-clock.ts';
+import { refusalOf } from '../../../support/grpc.ts';
+import { openStage, type Stage } from './stage.ts';
+
+// Real sockets, files and timers on a machine that may be busy.
+jest.setTimeout(30_000);
+
+const SERVICE = 'm2moauthserver.pb.M2MOAuthService';
+
+interface HealthResponse {
+  readonly status: string;
+}
+type Answered = (error: ServiceError | null, response: HealthResponse) => void;
+
+/** The client that grpc-js makes of the package's definition. */
+interface HealthClient extends Client {
+  Check(request: { service: string }, callback: Answered): void;
+  Watch(request: { service: string }): ClientReadableStream<HealthResponse>;
+  List(
+    request: object,
+    callback: (error: ServiceError | null, response: { statuses: Record<string, HealthResponse> }) => void,
+  ): void;
+}
+
+const HealthStub = makeGenericClientConstructor(service, 'Health') as unknown as new (
+  address: string,
+  security: ReturnType<typeof credentials.createInsecure>,
+) => HealthClient;
+
+const open: HealthClient[] = [];
+afterEach(() => {
+  for (const client of open.splice(0)) client.close();
+});
+
+const healthClient = ({ port }: Pick<Stage, 'port'>): HealthClient => {
+  const client = new HealthStub(`127.0.0.1:${port}`, credentials.createInsecure());
+  open.push(client);
+  return client;
+};
+
+const check = (client: HealthClient, name: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    client.Check({ service: name }, (error, response) => (error ? reject(error) : resolve(response.status)));
+  });
+
+const watch = (client: HealthClient, name: string) => {
+  const seen: string[] = [];
+  const stream = client.Watch({ service: name });
+  const end = { how: '' };
+  stream.on('data', ({ status }: HealthResponse) => seen.push(status));
+  stream.on('end', () => {
+    end.how = 'ended';
+  });
+  stream.on('error', ({ message }) => {
+    end.how = message;
+  });
+  return { seen, stream, end };
+};
+
+test.each(['', SERVICE])('the health of "%s" follows isServing', async (name) => {
+  let serving = true;
+  await using stage = await openStage({}, { isServing: () => serving });
+  const client = healthClient(stage);
+  expect(await check(client, name)).toBe('SERVING');
+  serving = false;
+  expect(await check(client, name)).toBe('NOT_SERVING');
+  serving = true;
+  expect(await check(client, name)).toBe('SERVING');
+});
+
+test('calls are answered while the door is NOT_SERVING: they say themselves what they can’t', async () => {
+  await using stage = await openStage({}, { isServing: () => false });
+  expect(await stage.client.createToken({})).toMatchObject({ accessToken: 'access-token' });
+});
+
+test('another service is unknown', async () => {
+  await using stage = await openStage();
+  const client = healthClient(stage);
+  expect(await refusalOf(check(client, 'other'))).toEqual({
+    code: 'NOT_FOUND',
+    message: 'cannot tell health: no such service',
+  });
+  const { seen, stream } = watch(client, 'other');
+  await eventually(() => expect(seen).toEqual(['SERVICE_UNKNOWN']));
+  stream.cancel();
+});
+
+test('all services are listed', async () => {
+  await using stage = await openStage();
+  const client = healthClient(stage);
+  const listed = await new Promise((resolve, reject) => {
+    client.List({}, (error, response) => (error ? reject(error) : resolve(response)));
+  });
+  expect(listed).toEqual({ statuses: { '': { status: 'SERVING' }, [SERVICE]: { status: 'SERVING' } } });
+});
+
+test('who watches is told of each change, and once', async () => {
+  let serving = false;
+  await using stage = await openStage({}, { isServing: () => serving });
+  const { seen, stream } = watch(healthClient(stage), SERVICE);
+  await eventually(() => expect(seen).toEqual(['NOT_SERVING']));
+  serving = true;
+  await eventually(() => expect(seen).toEqual(['NOT_SERVING', 'SERVING']));
+  stream.cancel();
+  await eventually(() =>
+    expect(stage.metrics.calls).toEqual([['grpcCall', 'Watch', 'CANCELLED', expect.any(Number)]]),
+  );
+});
+
+test('who watches is told first when the door closes, and its stream does not hold up the end', async () => {
+  await using stage = await openStage();
+  const { seen, end } = watch(healthClient(stage), '');
+  await eventually(() => expect(seen).toEqual(['SERVING']));
+  const before = performance.now();
+  await stage.door.stop(60_000);
+  expect(performance.now() - before).toBeLessThan(10_000);
+  await eventually(() => expect(end.how).toBe('ended'));
+  expect(seen).toEqual(['SERVING', 'NOT_SERVING']);
+});
+
+test('before it is open and after it is closed a door does not serve, whatever isServing says', () => {
+  const clock = new FakeClock();
+  const health = createHealth({ services: [''], isServing: () => true, clock });
+  expect(health.statusOf('')).toBe('NOT_SERVING');
+  health.open();
+  expect(health.statusOf('')).toBe('SERVING');
+  health.close();
+  expect(health.statusOf('')).toBe('NOT_SERVING');
+});
+
+test('a watch that is given up leaves no timer', async () => {
+  const clock = new FakeClock();
+  const health = createHealth({ services: [''], isServing: () => true, clock });
+  const gone = new AbortController();
+  const watching = health.watch('', gone.signal);
+  await watching.next();
+  const next = watching.next();
+  await settle();
+  expect(clock.pending).toBe(1);
+  gone.abort();
+  expect(await next).toEqual({ done: true, value: undefined });
+  expect(clock.pending).toBe(0);
+});

@@ -1,0 +1,229 @@
+import { once } from 'node:events';
+import { type ClientSessionOptions, connect as connectHttp2 } from 'node:http2';
+import { connect, type Socket } from 'node:net';
+import { deflateSync, gzipSync } from 'node:zlib';
+import { describe, expect, jest, test } from '@jest/globals';
+import {
+  CreateTokenRequest,
+  DeleteTokensRequest,
+} from '../../../../operator/servers/grpc/generated/m2moauthserver/pb/service.ts';
+import { createListener } from '../../../../operator/servers/grpc/listener.ts';
+import { writeMessage } from '../../../../operator/servers/grpc/wire.ts';
+import { eventually } from '../../../support/eventually.ts';
+import { refusalOf } from '../../../support/grpc.ts';
+import { recordedLog } from '../../../support/quiet.ts';
+import { frame, pathOf, rawCall } from './raw-call.ts';
+import { openStage, type Stage } from './stage.ts';
+
+// Real sockets, files and timers on a machine that may be busy.
+jest.setTimeout(30_000);
+
+/** What no caller may do to the door. After each of them it answers the next call. */
+
+const answers = async ({ client }: Stage): Promise<void> => {
+  expect(await client.createToken({})).toMatchObject({ tokenType: 'Bearer' });
+};
+
+const NOT_READ = 'the request is no message of this method';
+
+describe.each([
+  ['CreateToken', 'cannot create token'],
+  ['GetTokens', 'cannot get tokens'],
+  ['DeleteTokens', 'cannot delete tokens'],
+])('%s', (method, prefix) => {
+  test.each<[string, Buffer]>([
+    ['a string that is no UTF-8', Buffer.from('0a02c328', 'hex')],
+    ['a string that is cut short', Buffer.from('0a7f61', 'hex')],
+    ['bytes without sense', Buffer.from('ffffffffffffffffffffff', 'hex')],
+    ['groups in groups', Buffer.alloc(10_000, 0x0b)],
+  ])('refuses %s', async (_name, message) => {
+    await using stage = await openStage();
+    await using call = rawCall(stage.port, pathOf(method));
+    call.stream.end(frame(message));
+    expect(await call.ended).toEqual({ code: 'INVALID_ARGUMENT', message: `${prefix}: ${NOT_READ}` });
+    await answers(stage);
+  });
+
+  test('refuses a message that is too large before it has come', async () => {
+    await using stage = await openStage();
+    await using call = rawCall(stage.port, pathOf(method));
+    call.stream.write(frame(Buffer.alloc(600 * 1024)));
+    expect(await call.ended).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    await answers(stage);
+  });
+
+  test('refuses what is too large once it is unpacked', async () => {
+    await using stage = await openStage();
+    const headers = { 'grpc-encoding': 'gzip' };
+    await using call = rawCall(stage.port, pathOf(method), { headers });
+    call.stream.end(frame(gzipSync(Buffer.alloc(50 * 1024 * 1024)), 1));
+    expect(await call.ended).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    await answers(stage);
+  });
+});
+
+test('a message that is packed and small is read', async () => {
+  const seen: string[] = [];
+  await using stage = await openStage({
+    createToken: async ({ clientID }) => {
+      seen.push(clientID);
+      return { id: 'jti', clientID, accessToken: 'jwt', expiresInSeconds: 1, scope: [] };
+    },
+  });
+  const message = writeMessage(CreateTokenRequest, CreateTokenRequest.fromPartial({ clientId: 'packed' }));
+  await using call = rawCall(stage.port, pathOf('CreateToken'), { headers: { 'grpc-encoding': 'deflate' } });
+  call.stream.resume();
+  call.stream.end(frame(deflateSync(message), 1));
+  expect(await call.ended).toEqual({ code: 'OK', message: 'OK' });
+  expect(seen).toEqual(['packed']);
+});
+
+test('what claims to be packed and is not is refused', async () => {
+  await using stage = await openStage();
+  await using call = rawCall(stage.port, pathOf('CreateToken'), { headers: { 'grpc-encoding': 'gzip' } });
+  call.stream.end(frame(Buffer.from('not packed'), 1));
+  expect(await call.ended).toMatchObject({ code: 'INTERNAL' });
+  await answers(stage);
+});
+
+describe('id_filter', () => {
+  const ids = (count: number): string[] => Array.from({ length: count }, (_, at) => `id-${at}`);
+
+  test.each<[string, string[], string]>([
+    ['1,001 ids', ids(1001), 'id_filter has more than 1000 ids'],
+    ['an empty id', ['id', ''], 'id_filter has an id that is not 1 to 64 ASCII characters'],
+    ['an id of 65 characters', ['x'.repeat(65)], 'id_filter has an id that is not 1 to 64 ASCII characters'],
+    ['an id with a control character', ['a\n'], 'id_filter has an id that is not 1 to 64 ASCII characters'],
+    ['an id that is not ASCII', ['ü'], 'id_filter has an id that is not 1 to 64 ASCII characters'],
+  ])('%s are refused', async (_name, idFilter, message) => {
+    await using stage = await openStage();
+    expect(await refusalOf(stage.client.getTokens('Bearer b', { idFilter }))).toEqual({
+      code: 'INVALID_ARGUMENT',
+      message: `cannot get tokens: ${message}`,
+    });
+    expect(await refusalOf(stage.client.deleteTokens('Bearer b', idFilter))).toEqual({
+      code: 'INVALID_ARGUMENT',
+      message: `cannot delete tokens: ${message}`,
+    });
+  });
+
+  test('1,000 ids of 64 characters are taken', async () => {
+    const most = ids(1000).map((id) => id.padEnd(64, 'x'));
+    const seen: number[] = [];
+    await using stage = await openStage({
+      deleteTokens: async (_bearer, given) => {
+        seen.push(given.length);
+        return { blacklisted: 0, deleted: 0 };
+      },
+    });
+    await stage.client.deleteTokens('Bearer b', most);
+    expect(seen).toEqual([1000]);
+  });
+});
+
+test('a second authorization is not looked at: Node hands on the first alone', async () => {
+  const seen: unknown[] = [];
+  await using stage = await openStage({
+    authenticateBearer: async (authorization) => {
+      seen.push(authorization);
+      return { owner: 'owner', onlyID: undefined, client: undefined };
+    },
+  });
+  const session = connectHttp2(`http://127.0.0.1:${stage.port}`, {
+    strictSingleValueFields: false,
+  } as ClientSessionOptions);
+  const stream = session.request([
+    ':method',
+    'POST',
+    ':path',
+    pathOf('DeleteTokens'),
+    ':scheme',
+    'http',
+    ':authority',
+    'door',
+    'content-type',
+    'application/grpc',
+    'te',
+    'trailers',
+    'authorization',
+    'Bearer one',
+    'authorization',
+    'Bearer two',
+  ] as never);
+  stream.resume();
+  stream.end(frame(writeMessage(DeleteTokensRequest, { idFilter: [] })));
+  await once(stream, 'close');
+  session.destroy();
+  expect(seen).toEqual(['Bearer one']);
+});
+
+test('metadata beyond 64 KiB is refused', async () => {
+  await using stage = await openStage();
+  await using call = rawCall(stage.port, pathOf('GetTokens'), {
+    headers: { authorization: `Bearer ${'x'.repeat(100 * 1024)}` },
+  });
+  call.stream.end(frame(new Uint8Array()));
+  expect((await call.ended).code).toBeUndefined();
+  expect(stage.metrics.calls).toEqual([]);
+  await answers(stage);
+});
+
+test.each(['/other.Service/Method', '/m2moauthserver.pb.M2MOAuthService/Other', '/', '/%zz', '/a\u00ff'])(
+  'the path %s is not served',
+  async (path) => {
+    await using stage = await openStage();
+    await using call = rawCall(stage.port, path);
+    call.stream.end(frame(new Uint8Array()));
+    expect(await call.ended).toMatchObject({ code: 'UNIMPLEMENTED' });
+    await answers(stage);
+  },
+);
+
+test('no more than 256 calls run on one connection', async () => {
+  await using stage = await openStage();
+  const session = connectHttp2(`http://127.0.0.1:${stage.port}`);
+  const [settings] = await once(session, 'remoteSettings');
+  expect(settings.maxConcurrentStreams).toBe(256);
+  session.destroy();
+});
+
+const plainSocket = async (port: number): Promise<Socket> => {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.resume();
+  await once(socket, 'connect');
+  return socket;
+};
+
+test.each<[string, string]>([
+  ['HTTP/1.1', 'GET / HTTP/1.1\r\nHost: door\r\n\r\n'],
+  ['noise', '\u0000\u0001\u0002'.repeat(1000)],
+])('a connection that speaks %s is closed', async (_name, text) => {
+  await using stage = await openStage();
+  const socket = await plainSocket(stage.port);
+  socket.write(text);
+  await once(socket, 'close');
+  await answers(stage);
+});
+
+test('a connection beyond the bound is closed at once, and one that ends makes room', async () => {
+  const taken: Socket[] = [];
+  const listener = createListener(
+    { certificates: undefined, clientCertificateRequired: false, maxConnections: 2, log: recordedLog() },
+    (socket) => taken.push(socket.resume()),
+  );
+  const port = await listener.listen({ host: '127.0.0.1', port: 0 });
+  const [first] = [await plainSocket(port), await plainSocket(port)];
+  await eventually(() => taken.length === 2);
+  const third = await plainSocket(port);
+  await once(third, 'close');
+  expect(taken).toHaveLength(2);
+  first.destroy();
+  await eventually(async () => {
+    await plainSocket(port);
+    return taken.length === 3;
+  });
+  const closed = listener.close();
+  listener.cut();
+  await closed;
+});

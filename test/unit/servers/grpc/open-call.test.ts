@@ -1,0 +1,70 @@
+import { EventEmitter } from 'node:events';
+import { Metadata, status } from '@grpc/grpc-js';
+import { expect, test } from '@jest/globals';
+import { openCall } from '../../../../operator/servers/grpc/open-call.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
+import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
+
+/** What sockets can't show. */
+
+const METHOD = { name: 'GetTokens', purpose: 'get tokens', successLevel: 'info' } as const;
+
+const open = ({
+  authorizations = [] as string[],
+  deadline = Number.POSITIVE_INFINITY,
+  cancelled = false,
+}) => {
+  const metadata = new Metadata();
+  for (const value of authorizations) metadata.add('authorization', value);
+  const call = Object.assign(new EventEmitter(), {
+    cancelled,
+    metadata,
+    getPeer: () => '192.0.2.1:1',
+    getDeadline: () => deadline,
+  });
+  const tools = { clock: new FakeClock(), log: recordedLog(), metrics: recordedMetrics() };
+  return { call, tools, opened: openCall(call, METHOD, tools) };
+};
+
+test('one authorization is given as it is, none as undefined', () => {
+  expect(open({ authorizations: ['Bearer one'] }).opened.context.authorization()).toBe('Bearer one');
+  expect(open({}).opened.context.authorization()).toBeUndefined();
+});
+
+test('two authorizations are refused, should Node ever hand them on', () => {
+  const { opened } = open({ authorizations: ['Bearer one', 'Bearer two'] });
+  expect(() => opened.context.authorization()).toThrow(
+    expect.objectContaining({ code: 'BearerInvalid', message: 'more than one bearer is given' }),
+  );
+});
+
+test('a call that was cancelled before it was opened has an aborted signal', () => {
+  expect(open({ cancelled: true }).opened.context.signal.aborted).toBe(true);
+});
+
+test('what is thrown after the caller is gone says that, or that the deadline has passed', () => {
+  const gone = open({});
+  gone.call.emit('cancelled');
+  expect(gone.opened.failureOf(new Error('aborted')).code).toBe(status.CANCELLED);
+  const late = open({ deadline: Date.UTC(2026, 0, 1) });
+  late.call.emit('cancelled');
+  expect(late.opened.failureOf(new Error('aborted')).code).toBe(status.DEADLINE_EXCEEDED);
+});
+
+test('a call counts once, with the time that it took', async () => {
+  const { opened, tools } = open({});
+  await tools.clock.advance(1250);
+  opened.ended(status.OK);
+  opened.ended(status.CANCELLED);
+  expect(tools.metrics.calls).toEqual([['grpcCall', 'GetTokens', 'OK', 1.25]]);
+  expect(tools.log.lines).toHaveLength(1);
+  expect(tools.log.lines[0]?.fields).toMatchObject({ ms: 1250 });
+});
+
+test('the end of a call, which grpc-js calls cancelled too, does not abort what goes on', () => {
+  const { call, opened } = open({});
+  opened.ended(status.OK);
+  call.emit('cancelled');
+  expect(opened.context.signal.aborted).toBe(false);
+  expect(call.listenerCount('cancelled')).toBe(0);
+});

@@ -1,0 +1,108 @@
+import { once } from 'node:events';
+import {
+  type Client,
+  type ClientDuplexStream,
+  credentials,
+  makeGenericClientConstructor,
+  type ServiceDefinition,
+} from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import { expect, jest, test } from '@jest/globals';
+import { eventually } from '../../../support/eventually.ts';
+import { frame, rawCall } from './raw-call.ts';
+import { openStage, type Stage } from './stage.ts';
+
+// Real sockets, files and timers on a machine that may be busy.
+jest.setTimeout(30_000);
+
+interface Answer {
+  readonly listServicesResponse?: { readonly service: { readonly name: string }[] };
+  readonly fileDescriptorResponse?: { readonly fileDescriptorProto: number[][] };
+  readonly errorResponse?: { readonly errorCode: number };
+}
+
+interface ReflectionClient extends Client {
+  ServerReflectionInfo(): ClientDuplexStream<object, Answer>;
+}
+
+/** The package's own definitions, v1 and v1alpha. */
+const definitions: ServiceDefinition[] = [];
+new ReflectionService({}).addToServer({ addService: (definition) => definitions.push(definition) });
+
+const ask = async ({ port }: Stage, definition: ServiceDefinition, request: object): Promise<Answer> => {
+  const Stub = makeGenericClientConstructor(definition, 'Reflection');
+  const client = new Stub(`127.0.0.1:${port}`, credentials.createInsecure()) as unknown as ReflectionClient;
+  try {
+    const stream = client.ServerReflectionInfo();
+    stream.end(request);
+    const [answer] = await once(stream, 'data');
+    await once(stream.resume(), 'end');
+    return answer;
+  } finally {
+    client.close();
+  }
+};
+
+const versions: [string, ServiceDefinition][] = definitions.map((definition) => [
+  Object.values(definition)[0]?.path ?? '',
+  definition,
+]);
+
+test('both versions are there', () => {
+  expect(versions.map(([path]) => path)).toEqual([
+    '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo',
+    '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo',
+  ]);
+});
+
+test.each(versions)('%s lists all services', async (_path, definition) => {
+  await using stage = await openStage();
+  const answer = await ask(stage, definition, { listServices: '*' });
+  expect(answer.listServicesResponse?.service.map(({ name }) => name).toSorted()).toEqual([
+    'grpc.health.v1.Health',
+    'grpc.reflection.v1.ServerReflection',
+    'grpc.reflection.v1alpha.ServerReflection',
+    'm2moauthserver.pb.M2MOAuthService',
+  ]);
+  expect(stage.metrics.calls).toEqual([['grpcCall', 'ServerReflectionInfo', 'OK', expect.any(Number)]]);
+});
+
+test.each(versions)(
+  '%s gives the files of a service with all that they import',
+  async (_path, definition) => {
+    await using stage = await openStage();
+    const symbol = 'm2moauthserver.pb.M2MOAuthService';
+    const answer = await ask(stage, definition, { fileContainingSymbol: symbol });
+    const files = answer.fileDescriptorResponse?.fileDescriptorProto.map((bytes) => Buffer.from(bytes));
+    expect(files).toHaveLength(2);
+    expect(files?.[0]?.includes('DeleteTokens')).toBe(true);
+    expect(files?.[1]?.includes('google/protobuf/struct.proto')).toBe(true);
+  },
+);
+
+test('what is not there is not found', async () => {
+  await using stage = await openStage();
+  const [, definition] = versions[0] ?? [];
+  if (!definition) throw new Error('no definition');
+  const answer = await ask(stage, definition, { fileContainingSymbol: 'no.Such' });
+  expect(answer.errorResponse?.errorCode).toBe(5);
+});
+
+test('who asks and does not read is asked to wait', async () => {
+  await using stage = await openStage();
+  await using call = rawCall(stage.port, '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo');
+  const symbol = Buffer.from('m2moauthserver.pb.M2MOAuthService');
+  const question = frame(Buffer.concat([Buffer.from([0x22, symbol.byteLength]), symbol]));
+  const questions = 20_000;
+  for (let at = 0; at < questions; at += 1) call.stream.write(question);
+  let before = -1;
+  await eventually(
+    () => {
+      const isStill = call.stream.writableLength === before;
+      before = call.stream.writableLength;
+      return isStill;
+    },
+    { intervalMs: 200 },
+  );
+  expect(before).toBeGreaterThan((questions * question.byteLength) / 2);
+});

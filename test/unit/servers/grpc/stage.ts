@@ -1,0 +1,95 @@
+import type { TokenRecord } from '../../../../operator/domain/record/token-record.ts';
+import { systemClock } from '../../../../operator/ops/system-clock.ts';
+import {
+  createGrpcDoor,
+  type GrpcDoor,
+  type GrpcDoorOptions,
+} from '../../../../operator/servers/grpc/server.ts';
+import type { DoorIssuer } from '../../../../operator/servers/grpc/services.ts';
+import { type GrpcClient, grpcClient } from '../../../support/grpc.ts';
+import {
+  type RecordedLog,
+  type RecordedMetrics,
+  recordedLog,
+  recordedMetrics,
+} from '../../../support/quiet.ts';
+
+/** A door over use cases of the test's own, on a real socket. */
+export interface Stage extends AsyncDisposable {
+  readonly door: GrpcDoor;
+  readonly port: number;
+  readonly client: GrpcClient;
+  readonly log: RecordedLog;
+  readonly metrics: RecordedMetrics;
+}
+
+/** A token as a cache holds it. */
+export const tokenRecord = (id: string, more: Partial<TokenRecord> = {}): TokenRecord => ({
+  id,
+  origin: { kind: 'IssuedToken', namespace: 'ns', name: id, uid: 'uid' },
+  state: 'Current',
+  version: 1,
+  name: 'name',
+  owner: 'owner',
+  subject: 'subject',
+  clientID: 'client-id',
+  client: 'ns/client',
+  clientUID: 'client-uid',
+  keyID: 'kid',
+  audience: ['audience'],
+  scope: ['read', 'write'],
+  issuedAt: 1_700_000_000,
+  expiration: 1_700_003_600,
+  originalTokenClaims: undefined,
+  blacklistedAt: undefined,
+  ...more,
+});
+
+/** What each use case does unless the test says otherwise. */
+const ISSUER: DoorIssuer = {
+  createToken: async () => ({
+    id: 'jti',
+    clientID: 'client-id',
+    accessToken: 'access-token',
+    expiresInSeconds: 3600,
+    scope: ['read'],
+  }),
+  authenticateBearer: async () => ({ owner: 'owner', onlyID: undefined, client: 'ns/client' }),
+  async *listTokens() {
+    yield [tokenRecord('one')];
+  },
+  deleteTokens: async () => ({ blacklisted: 1, deleted: 2 }),
+};
+
+export const PLAIN = { certFile: '', keyFile: '', caFile: '', clientCertificateRequired: false };
+
+/** Opens a door on a free port of loopback. */
+export const openStage = async (
+  issuer: Partial<DoorIssuer> = {},
+  more: Partial<GrpcDoorOptions> = {},
+): Promise<Stage> => {
+  const [log, metrics] = [recordedLog(), recordedMetrics()];
+  const door = createGrpcDoor({
+    address: { host: '127.0.0.1', port: 0 },
+    tls: PLAIN,
+    issuer: { ...ISSUER, ...issuer },
+    isServing: () => true,
+    clock: systemClock,
+    log,
+    metrics,
+    ...more,
+  });
+  const port = await door.start(new AbortController().signal);
+  const client = grpcClient(port);
+  return {
+    door,
+    port,
+    client,
+    log,
+    metrics,
+    [Symbol.asyncDispose]: async () => {
+      client.close();
+      await door.stop(0);
+    },
+  };
+};

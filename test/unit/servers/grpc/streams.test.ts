@@ -1,0 +1,144 @@
+import { constants } from 'node:http2';
+import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { afterEach, expect, jest, test } from '@jest/globals';
+import { M2MOAuthServiceClient } from '../../../../operator/servers/grpc/generated/m2moauthserver/pb/service.ts';
+import { eventually } from '../../../support/eventually.ts';
+import { refusalOf } from '../../../support/grpc.ts';
+import { CHUNK_BYTES, endlessList, lineOf, settledChunks, startUnreadList } from './lists.ts';
+import { openStage, type Stage } from './stage.ts';
+
+// Real sockets, files and timers on a machine that may be busy.
+jest.setTimeout(30_000);
+
+/** Callers that go, are out of time, or read slowly. */
+
+/** The reader's window of 64 KiB, as much ahead of it, and what the streams between hold. */
+const MOST_UNREAD = 256 * 1024;
+
+const EMPTY_REQUEST = {
+  clientId: '',
+  clientSecret: '',
+  audience: [],
+  scope: [],
+  expiration: 0n,
+  clientAssertionType: '',
+  clientAssertion: '',
+  tokenName: '',
+  grantType: '',
+};
+
+const open: M2MOAuthServiceClient[] = [];
+afterEach(() => {
+  for (const client of open.splice(0)) client.close();
+});
+
+const grpcJsClient = (stage: Stage): M2MOAuthServiceClient => {
+  const client = new M2MOAuthServiceClient(`127.0.0.1:${stage.port}`, credentials.createInsecure());
+  open.push(client);
+  return client;
+};
+
+const startList = (stage: Stage, options = {}) => {
+  const request = { idFilter: [], includeBlacklisted: false };
+  const call = grpcJsClient(stage).getTokens(request, new Metadata(), options);
+  const errors: Partial<ServiceError>[] = [];
+  call.on('error', (error) => errors.push(error));
+  return { call, errors };
+};
+
+test('a reader that pauses is waited for, and nothing piles up meanwhile', async () => {
+  const { seen, listTokens } = endlessList();
+  await using stage = await openStage({ listTokens });
+  await using call = startUnreadList(stage);
+  expect((await settledChunks(seen)) * CHUNK_BYTES).toBeLessThan(MOST_UNREAD);
+  let read = 0;
+  call.stream.on('data', (data: Buffer) => {
+    read += data.byteLength;
+  });
+  await eventually(() => read > 2_000_000);
+  expect(seen.chunks).toBeGreaterThan(100);
+  call.stream.pause();
+  expect((await settledChunks(seen)) * CHUNK_BYTES - read).toBeLessThan(MOST_UNREAD);
+});
+
+test('a caller that cancels in the middle stops the use case', async () => {
+  const { seen, listTokens } = endlessList();
+  await using stage = await openStage({ listTokens });
+  const { call, errors } = startList(stage);
+  call.once('data', () => call.cancel());
+  await eventually(() => seen.ended && seen.aborted);
+  await eventually(() =>
+    expect(lineOf(stage)?.fields).toMatchObject({ method: 'GetTokens', code: 'CANCELLED' }),
+  );
+  expect(errors[0]?.code).toBe(status.CANCELLED);
+  expect(lineOf(stage)?.fields).not.toHaveProperty('error');
+});
+
+test('a caller that cancels while it does not read stops the use case, too', async () => {
+  const { seen, listTokens } = endlessList();
+  await using stage = await openStage({ listTokens });
+  await using call = startUnreadList(stage);
+  await settledChunks(seen);
+  expect(seen.ended).toBe(false);
+  call.stream.close(constants.NGHTTP2_CANCEL);
+  await eventually(() => seen.ended && seen.aborted);
+});
+
+test('a caller whose connection breaks stops the use case', async () => {
+  const { seen, listTokens } = endlessList();
+  await using stage = await openStage({ listTokens });
+  await using call = startUnreadList(stage);
+  await settledChunks(seen);
+  call.session.destroy();
+  await eventually(() => seen.ended && seen.aborted);
+});
+
+test('the deadline ends a stream', async () => {
+  const { seen, listTokens } = endlessList();
+  await using stage = await openStage({ listTokens });
+  const { call, errors } = startList(stage, { deadline: Date.now() + 200 });
+  call.resume();
+  await eventually(() => seen.ended && errors.length > 0);
+  expect(errors[0]?.code).toBe(status.DEADLINE_EXCEEDED);
+  await eventually(() => expect(lineOf(stage)?.fields).toMatchObject({ code: 'DEADLINE_EXCEEDED' }));
+});
+
+test('the deadline of a call with one answer aborts its use case', async () => {
+  let aborted = false;
+  await using stage = await openStage({
+    createToken: (_request, { signal }) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          aborted = true;
+          reject(signal.reason);
+        });
+      }),
+  });
+  const call = new Promise((resolve, reject) => {
+    const request = { ...EMPTY_REQUEST };
+    grpcJsClient(stage).createToken(
+      request,
+      new Metadata(),
+      { deadline: Date.now() + 100 },
+      (error, response) => (error ? reject(error) : resolve(response)),
+    );
+  });
+  expect(await refusalOf(call)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  await eventually(() => aborted);
+  expect(stage.metrics.calls).toEqual([['grpcCall', 'CreateToken', 'DEADLINE_EXCEEDED', expect.any(Number)]]);
+});
+
+test('a token that was made for a caller that is gone is in the log all the same', async () => {
+  let isCalled = false;
+  await using stage = await openStage({
+    createToken: async (_request, { signal }) => {
+      isCalled = true;
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      return { id: 'jti', clientID: 'c', accessToken: 'jwt', expiresInSeconds: 1, scope: [] };
+    },
+  });
+  const call = grpcJsClient(stage).createToken(EMPTY_REQUEST, () => undefined);
+  await eventually(() => isCalled);
+  call.cancel();
+  await eventually(() => expect(lineOf(stage)?.fields).toMatchObject({ code: 'CANCELLED', jti: 'jti' }));
+});

@@ -1,0 +1,194 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { describe, expect, jest, test } from '@jest/globals';
+import { systemClock } from '../../../../operator/ops/system-clock.ts';
+import { createHttpDoor } from '../../../../operator/servers/http/server.ts';
+import { eventually } from '../../../support/eventually.ts';
+import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
+import { PLAIN, tokenRecord } from '../grpc/stage.ts';
+import { haltingList, lineOf, longList, startUnreadList } from './lists.ts';
+import { RawConnection, rawRequest } from './raw-http.ts';
+import { BASE, ISSUER_URL, openStage, type Stage, TestKeys, TOKEN } from './stage.ts';
+
+// Real sockets and timers on a machine that may be busy.
+jest.setTimeout(30_000);
+
+/** How a door starts and stops. */
+
+const LIST = rawRequest(`GET ${BASE}/api/v1/tokens`, { Authorization: 'Bearer b' });
+const CREATE = rawRequest(
+  `POST ${BASE}/oauth/token`,
+  { 'Content-Type': 'application/x-www-form-urlencoded', 'Content-Length': '39' },
+  'grant_type=client_credentials&client_id',
+);
+
+/** A token that is handed out when the test says so. */
+const haltingToken = () => {
+  const halt = Promise.withResolvers<typeof TOKEN>();
+  let isCalled = false;
+  return {
+    isCalled: () => isCalled,
+    handOut: () => halt.resolve(TOKEN),
+    createToken: () => {
+      isCalled = true;
+      return halt.promise;
+    },
+  };
+};
+
+const refusesConnections = async ({ port }: Stage): Promise<void> => {
+  await using late = new RawConnection(port);
+  await late.closed;
+};
+
+test('the start is told, with the port and how it is protected', async () => {
+  await using stage = await openStage();
+  expect(stage.log.lines).toEqual([
+    {
+      level: 'info',
+      message: 'HTTP listener started',
+      fields: { host: '127.0.0.1', port: stage.port, tls: 'plaintext' },
+    },
+  ]);
+});
+
+describe('while it stops', () => {
+  test('an answer under way comes, says that it is the last, and then the connection ends', async () => {
+    const token = haltingToken();
+    await using stage = await openStage(token);
+    await using connection = new RawConnection(stage.port);
+    connection.write(CREATE);
+    await eventually(token.isCalled);
+    const stopping = stage.door.stop(60_000);
+    await refusesConnections(stage);
+    token.handOut();
+    const answer = await connection.answer();
+    expect([answer?.status, answer?.headers.get('connection')]).toEqual([200, 'close']);
+    await connection.closed;
+    await stopping;
+  });
+
+  test('a stream goes on to its end, and then the connection ends', async () => {
+    const list = haltingList();
+    await using stage = await openStage(list);
+    await using connection = new RawConnection(stage.port);
+    connection.write(LIST);
+    await eventually(() => connection.received.includes('one'));
+    const stopping = stage.door.stop(60_000);
+    list.goOn();
+    const answer = await connection.answer();
+    expect(answer?.body.trimEnd().split('\n')).toHaveLength(3);
+    await stopping;
+    expect(connection.received).toBe('');
+  });
+
+  test('a list that is still being read is not cut short', async () => {
+    const { seen, listTokens } = longList(80);
+    await using stage = await openStage({ listTokens });
+    await using connection = startUnreadList(stage);
+    await eventually(() => seen.chunks > 10);
+    const stopping = stage.door.stop(60_000);
+    connection.socket.resume();
+    const answer = await connection.answer();
+    expect(answer?.body.trimEnd().split('\n')).toHaveLength(8000);
+    await stopping;
+  });
+
+  test('nor is an answer that is all written, and not all read', async () => {
+    const { seen, listTokens } = longList(
+      1,
+      Array.from({ length: 40_000 }, () => tokenRecord('one')),
+    );
+    await using stage = await openStage({ listTokens });
+    await using connection = startUnreadList(stage);
+    await eventually(() => seen.ended);
+    const stopping = stage.door.stop(60_000);
+    connection.socket.resume();
+    expect((await connection.answer())?.body).toHaveLength(40_000 * lineOf(tokenRecord('one')).length);
+    await stopping;
+  });
+
+  test.each([
+    ['/oauth/token', { error: 'temporarily_unavailable' }],
+    ['/api/v1/tokens', { code: 14 }],
+    ['/nothing', { code: 14 }],
+  ])('a request for %s on a connection that is kept open is told to go elsewhere', async (path, body) => {
+    const list = haltingList();
+    let begun = 0;
+    const clock = { ...systemClock, monotonic: () => begun++ };
+    await using stage = await openStage(list, { clock });
+    await using connection = new RawConnection(stage.port);
+    connection.write(LIST);
+    await eventually(() => connection.received.includes('one'));
+    const stopping = stage.door.stop(60_000);
+    connection.write(rawRequest(`GET ${BASE}${path}`));
+    await eventually(() => begun === 2);
+    list.goOn();
+    expect((await connection.answer())?.status).toBe(200);
+    const answer = await connection.answer();
+    expect([answer?.status, answer?.headers.get('connection')]).toEqual([503, 'close']);
+    expect(answer?.headers.get('retry-after')).toBe('1');
+    expect(JSON.parse(answer?.body ?? '')).toMatchObject(body);
+    await stopping;
+    expect(stage.calls).toHaveLength(2);
+  });
+
+  test('idle connections are let go at once', async () => {
+    await using stage = await openStage();
+    await using fresh = new RawConnection(stage.port);
+    await using used = new RawConnection(stage.port);
+    used.write(LIST);
+    await used.answer();
+    await fresh.connected;
+    const before = performance.now();
+    await stage.door.stop(60_000);
+    expect(performance.now() - before).toBeLessThan(10_000);
+    await Promise.all([fresh.closed, used.closed]);
+  });
+
+  test('what still runs at the deadline is cut off, and its use case aborted', async () => {
+    const list = haltingList();
+    await using stage = await openStage(list);
+    await using connection = new RawConnection(stage.port);
+    connection.write(LIST);
+    await eventually(() => connection.received.includes('one'));
+    await stage.door.stop(300);
+    expect(await connection.answer()).toBeUndefined();
+    await eventually(() => list.seen.aborted && list.seen.ended);
+  });
+});
+
+const plainDoor = (port: number) =>
+  createHttpDoor({
+    address: { host: '127.0.0.1', port },
+    tls: PLAIN,
+    corsOrigins: [],
+    trustedProxies: [],
+    issuerUrl: ISSUER_URL,
+    issuer: {} as never,
+    keys: new TestKeys(),
+    version: '0',
+    clock: systemClock,
+    log: recordedLog(),
+    metrics: recordedMetrics(),
+  });
+
+test('a door that has not started can be stopped', async () => {
+  await plainDoor(0).stop(1000);
+});
+
+test('an address that is taken fails the start', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as { port: number };
+  const door = plainDoor(port);
+  await expect(door.start(new AbortController().signal)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  await door.stop(1000);
+  other.close();
+});
+
+test('a start that is called off does not listen', async () => {
+  const door = plainDoor(0);
+  await expect(door.start(AbortSignal.abort())).rejects.toThrow();
+  await door.stop(1000);
+});

@@ -1,0 +1,196 @@
+import { describe, expect, jest, test } from '@jest/globals';
+import { systemClock } from '../../../../operator/ops/system-clock.ts';
+import {
+  LISTENER_LIMITS,
+  MAX_BODY_BYTES,
+  MAX_HEADER_FIELDS,
+} from '../../../../operator/servers/http/limits.ts';
+import { eventually } from '../../../support/eventually.ts';
+import { RawConnection, rawRequest, sendRaw } from './raw-http.ts';
+import { BASE, openStage, type Stage } from './stage.ts';
+
+// Real sockets and timers on a machine that may be busy.
+jest.setTimeout(30_000);
+
+/** What no caller may do to the door. After each of them it answers the next request. */
+
+const TOKENS = `${BASE}/api/v1/tokens`;
+const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
+const SHORT = { ...LISTENER_LIMITS, headersMs: 300, requestMs: 600, checkMs: 50, keepAliveMs: 300 };
+
+const answers = async ({ url }: Stage): Promise<void> => {
+  expect((await fetch(`${url}/.well-known/jwks.json`)).status).toBe(200);
+};
+
+const UNKNOWN = { route: 'unknown', method: 'other', address: '127.0.0.1' };
+
+describe('what is too large', () => {
+  test.each([
+    ['/oauth/token', { error: 'invalid_request', error_description: 'the body is too large' }],
+    ['/api/v1/tokens', { code: 8, message: 'the body is too large' }],
+    ['/nothing', { code: 8, message: 'the body is too large' }],
+  ])('a body for %s is refused before it has come', async (path, body) => {
+    await using stage = await openStage();
+    const headers = { ...FORM, 'Content-Length': String(MAX_BODY_BYTES + 1) };
+    const answer = await sendRaw(stage.port, rawRequest(`POST ${BASE}${path}`, headers));
+    expect([answer?.status, answer?.headers.get('connection')]).toEqual([413, 'close']);
+    expect(JSON.parse(answer?.body ?? '')).toEqual(body);
+    expect(stage.calls).toEqual([]);
+    await answers(stage);
+  });
+
+  test('a body without a length is refused as soon as it is', async () => {
+    await using stage = await openStage();
+    await using connection = new RawConnection(stage.port);
+    connection.write(rawRequest(`DELETE ${TOKENS}`, { 'Transfer-Encoding': 'chunked' }));
+    const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`;
+    connection.write(chunk, chunk, chunk, chunk, '1\r\nx\r\n');
+    expect(await connection.answer()).toMatchObject({ status: 413 });
+    await connection.closed;
+    expect(stage.calls).toEqual([]);
+    await answers(stage);
+  });
+
+  test('the largest body is read', async () => {
+    await using stage = await openStage();
+    const body = `{"x":"${'x'.repeat(MAX_BODY_BYTES - 8)}"}`;
+    expect((await fetch(`${stage.url}/api/v1/tokens`, { method: 'POST', body })).status).toBe(200);
+  });
+
+  test.each([
+    ['headers', rawRequest(`GET ${TOKENS}`, { Authorization: `Bearer ${'x'.repeat(66_000)}` })],
+    ['a URL', rawRequest(`GET ${TOKENS}?idFilter=${'x'.repeat(66_000)}`)],
+  ])('%s beyond 64 KiB are refused without a body', async (_name, request) => {
+    await using stage = await openStage();
+    await using connection = new RawConnection(stage.port);
+    expect(await connection.write(request).answer()).toMatchObject({ status: 431, body: '' });
+    await connection.closed;
+    expect(stage.requests()).toEqual([{ ...UNKNOWN, level: 'info', code: 431, ms: 0 }]);
+    await answers(stage);
+  });
+
+  test('headers of 60 KiB are read', async () => {
+    await using stage = await openStage();
+    const headers = { Authorization: `Bearer ${'x'.repeat(60 * 1024)}` };
+    expect(await sendRaw(stage.port, rawRequest(`GET ${TOKENS}`, headers))).toMatchObject({ status: 200 });
+  });
+
+  const fields = (count: number): string[] => Array.from({ length: count }, (_, at) => `x-${at}: x`);
+
+  test('too many headers are refused', async () => {
+    await using stage = await openStage();
+    const answer = await sendRaw(stage.port, rawRequest(`GET ${TOKENS}`, fields(MAX_HEADER_FIELDS)));
+    expect([answer?.status, JSON.parse(answer?.body ?? '')]).toEqual([
+      431,
+      { code: 8, message: 'there are too many headers' },
+    ]);
+    expect(stage.calls).toEqual([]);
+    // Node drops those beyond the 2,000th in silence.
+    expect(await sendRaw(stage.port, rawRequest(`GET ${TOKENS}`, fields(5000)))).toMatchObject({
+      status: 431,
+    });
+  });
+
+  test('chunk extensions are refused', async () => {
+    await using stage = await openStage();
+    const request = rawRequest(`POST ${TOKENS}`, { 'Transfer-Encoding': 'chunked' });
+    const extension = `1;${'x'.repeat(17_000)}\r\nx\r\n`;
+    expect(await sendRaw(stage.port, request, extension)).toMatchObject({ status: 413, body: '' });
+    expect(stage.calls).toEqual([]);
+    await answers(stage);
+  });
+});
+
+describe('what is too slow', () => {
+  test.each([
+    ['nothing', ''],
+    ['half a line', 'GET /m2m'],
+    ['half of the headers', `GET ${TOKENS} HTTP/1.1\r\nHost: x\r\nAuthoriz`],
+  ])('%s is answered with 408, and cut off', async (_name, bytes) => {
+    await using stage = await openStage({}, { limits: SHORT });
+    await using connection = new RawConnection(stage.port);
+    if (bytes !== '') connection.write(bytes);
+    expect(await connection.answer()).toMatchObject({ status: 408, body: '' });
+    await connection.closed;
+    expect(stage.requests()).toEqual([{ ...UNKNOWN, level: 'info', code: 408, ms: 0 }]);
+    await answers(stage);
+  });
+
+  test.each(['POST', 'DELETE'])('half of the body of a %s is as well', async (method) => {
+    await using stage = await openStage({}, { limits: SHORT });
+    await using connection = new RawConnection(stage.port);
+    connection.write(rawRequest(`${method} ${TOKENS}`, { 'Content-Length': '10' }, '{"a'));
+    expect(await connection.answer()).toMatchObject({ status: 408, body: '' });
+    await connection.closed;
+    expect(stage.calls).toEqual([]);
+    await eventually(() =>
+      expect(stage.requests()).toEqual([
+        expect.objectContaining({ route: TOKENS, method, code: 408, level: 'info' }),
+      ]),
+    );
+    expect(stage.requests()[0]).not.toHaveProperty('error');
+    await answers(stage);
+  });
+
+  test('a connection that is idle is let go', async () => {
+    await using stage = await openStage({}, { limits: SHORT });
+    await using connection = new RawConnection(stage.port);
+    connection.write(rawRequest(`GET ${BASE}/.well-known/jwks.json`));
+    expect(await connection.answer()).toMatchObject({ status: 200 });
+    await connection.closed;
+  });
+});
+
+test.each<[string, number, (connection: RawConnection) => void]>([
+  ['ends', 400, ({ socket }) => void socket.end()],
+  ['is reset', 499, ({ socket }) => void socket.resetAndDestroy()],
+])('a connection that %s in the middle of a body is told in the log', async (_name, code, leave) => {
+  let begun = 0;
+  const clock = { ...systemClock, monotonic: () => begun++ };
+  await using stage = await openStage({}, { clock });
+  await using connection = new RawConnection(stage.port);
+  connection.write(rawRequest(`POST ${TOKENS}`, { 'Content-Length': '10' }, '{"a'));
+  await eventually(() => begun === 1);
+  leave(connection);
+  await eventually(() => expect(stage.requests()).toHaveLength(1));
+  expect(stage.requests()).toEqual([expect.objectContaining({ code, level: 'info' })]);
+  expect(stage.requests()[0]).not.toHaveProperty('error');
+  expect(stage.calls).toEqual([]);
+});
+
+test('what can not be read behind an answer that has begun is not answered', async () => {
+  const halt = Promise.withResolvers<void>();
+  await using stage = await openStage({
+    async *listTokens() {
+      yield [];
+      yield [];
+      await halt.promise;
+    },
+  });
+  await using connection = new RawConnection(stage.port);
+  connection.write(rawRequest(`GET ${TOKENS}`));
+  await eventually(() => connection.received.includes('200 OK'));
+  connection.write('GARBAGE\r\n\r\n');
+  await connection.closed;
+  expect(connection.received).not.toContain('400');
+  halt.resolve();
+});
+
+test('a connection beyond the bound is closed at once, and one that ends makes room', async () => {
+  await using stage = await openStage({}, { limits: { ...LISTENER_LIMITS, maxConnections: 2 } });
+  const open = async (): Promise<RawConnection> => {
+    const connection = new RawConnection(stage.port);
+    connection.write(rawRequest(`GET ${BASE}/.well-known/jwks.json`));
+    return connection;
+  };
+  await using first = await open();
+  await using second = await open();
+  expect([(await first.answer())?.status, (await second.answer())?.status]).toEqual([200, 200]);
+  await using third = await open();
+  expect(await third.answer()).toBeUndefined();
+  first.socket.destroy();
+  await eventually(async () => {
+    await using fourth = await open();
+    return (await fourth.answer())?.status === 200;
+  });
+});

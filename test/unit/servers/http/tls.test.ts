@@ -1,0 +1,216 @@
+import { once } from 'node:events';
+import { request } from 'node:https';
+import { connect as connectPlain } from 'node:net';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { beforeAll, expect, jest, test } from '@jest/globals';
+import type { Issuer } from '../../../../operator/issuer/use-cases.ts';
+import { LISTENER_LIMITS } from '../../../../operator/servers/http/limits.ts';
+import { type ClusterCertificates, createCertificates } from '../../../cluster/certificates.ts';
+import { eventually } from '../../../support/eventually.ts';
+import { type CertificateFolder, makeCertificateFolder } from '../listener/certificate-folder.ts';
+import { haltingList } from './lists.ts';
+import { sendRaw } from './raw-http.ts';
+import { BASE, openStage, type Stage } from './stage.ts';
+
+// Real sockets, files and timers on a machine that may be busy.
+jest.setTimeout(30_000);
+
+/** The door with certificates, by clients that check them. */
+
+let ours: ClusterCertificates;
+let others: ClusterCertificates;
+beforeAll(async () => {
+  [ours, others] = await Promise.all([createCertificates(['localhost']), createCertificates(['localhost'])]);
+});
+
+const pairOf = ({ serving }: ClusterCertificates) => ({ cert: serving.certificate, key: serving.key });
+const trusting = ({ ca }: ClusterCertificates): ConnectionOptions => ({ ca, servername: 'localhost' });
+const presenting = (authority: ClusterCertificates, { admin }: ClusterCertificates): ConnectionOptions => ({
+  ...trusting(authority),
+  cert: admin.certificate,
+  key: admin.key,
+});
+
+const openWith = (
+  { files }: CertificateFolder,
+  clientCertificateRequired = false,
+  issuer: Partial<Issuer> = {},
+): Promise<Stage> => openStage(issuer, { tls: { ...files, clientCertificateRequired } });
+
+/** The status of a request on a connection of its own, or the code of what went wrong. */
+const ask = ({ port }: Stage, options: ConnectionOptions): Promise<number | string | undefined> =>
+  new Promise((resolve) => {
+    const target = { host: '127.0.0.1', port, path: `${BASE}/api/v1/tokens`, agent: false };
+    const asked = request({ ...target, ...options }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    asked.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code));
+    asked.end();
+  });
+
+/** A TLS handshake by hand; resolves with protocol and ALPN, or the error's code. */
+const shake = ({ port }: Stage, options: ConnectionOptions): Promise<unknown> =>
+  new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options });
+    socket.once('secureConnect', () => {
+      resolve([socket.getProtocol(), socket.alpnProtocol]);
+      socket.destroy();
+    });
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code));
+  });
+
+const secureSocket = async ({ port }: Stage): Promise<TLSSocket> => {
+  const socket = connect({ port, host: '127.0.0.1', ...trusting(ours) });
+  socket.setEncoding('latin1');
+  socket.on('error', () => undefined);
+  await once(socket, 'secureConnect');
+  return socket;
+};
+const TOKENS = `GET ${BASE}/api/v1/tokens HTTP/1.1\r\nHost: x\r\n\r\n`;
+
+test('a client that trusts the authority is served, and has its address', async () => {
+  await using folder = await makeCertificateFolder(pairOf(ours));
+  await using stage = await openWith(folder);
+  expect(await ask(stage, trusting(ours))).toBe(200);
+  expect(await ask(stage, trusting(others))).toMatch(/CERT|SIGNATURE|ISSUER/u);
+  expect(stage.log.lines.find(({ message }) => message === 'HTTP listener started')?.fields).toMatchObject({
+    tls: 'server',
+  });
+  await eventually(() =>
+    expect(stage.requests()).toEqual([expect.objectContaining({ address: '127.0.0.1' })]),
+  );
+});
+
+test('a new connection is shown the new certificate, and one that stands goes on', async () => {
+  await using folder = await makeCertificateFolder(pairOf(ours));
+  await using stage = await openWith(folder);
+  const standing = await secureSocket(stage);
+  await folder.swap(pairOf(others));
+  await eventually(() =>
+    expect(stage.log.lines.filter(({ message }) => message === 'certificate read')).toHaveLength(2),
+  );
+  expect(await ask(stage, trusting(others))).toBe(200);
+  standing.write(TOKENS);
+  const [answer] = await once(standing, 'data');
+  expect(answer).toContain('200 OK');
+  standing.destroy();
+});
+
+test('with mutual TLS a client with a certificate of the authority is served', async () => {
+  await using folder = await makeCertificateFolder({ ...pairOf(ours), ca: ours.ca });
+  await using stage = await openWith(folder, true);
+  expect(await ask(stage, presenting(ours, ours))).toBe(200);
+  expect(stage.log.lines.find(({ message }) => message === 'HTTP listener started')?.fields).toMatchObject({
+    tls: 'mutual',
+  });
+});
+
+test.each<[string, () => ConnectionOptions]>([
+  ['without a certificate', () => trusting(ours)],
+  ['with a certificate of another authority', () => presenting(ours, others)],
+])('with mutual TLS a client %s is refused', async (_name, options) => {
+  await using folder = await makeCertificateFolder({ ...pairOf(ours), ca: ours.ca });
+  await using stage = await openWith(folder, true);
+  expect(await ask(stage, options())).toMatch(/^E/u);
+  expect(stage.calls).toEqual([]);
+  expect(stage.requests()).toEqual([]);
+});
+
+test('with mutual TLS a change of the authorities counts for new connections', async () => {
+  await using folder = await makeCertificateFolder({ ...pairOf(ours), ca: ours.ca });
+  await using stage = await openWith(folder, true);
+  await folder.swap({ ...pairOf(ours), ca: others.ca });
+  await eventually(async () => expect(await ask(stage, presenting(ours, others))).toBe(200));
+  expect(await ask(stage, presenting(ours, ours))).toMatch(/^E/u);
+});
+
+test('a client certificate is no bearer', async () => {
+  await using folder = await makeCertificateFolder({ ...pairOf(ours), ca: ours.ca });
+  await using stage = await openWith(folder, true);
+  await ask(stage, presenting(ours, ours));
+  expect(stage.calls[0]?.[1]).toBeUndefined();
+});
+
+test('nothing older than TLS 1.2 is spoken', async () => {
+  await using folder = await makeCertificateFolder(pairOf(ours));
+  await using stage = await openWith(folder);
+  const old = { ciphers: 'DEFAULT@SECLEVEL=0' };
+  expect(await shake(stage, { ...old, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' })).toMatch(/^E/u);
+  expect(await shake(stage, { ...old, maxVersion: 'TLSv1.2' })).toEqual(['TLSv1.2', false]);
+  expect(await shake(stage, { ALPNProtocols: ['h2', 'http/1.1'] })).toEqual(['TLSv1.3', 'http/1.1']);
+});
+
+test('a client that wants HTTP/2 alone is refused in the handshake', async () => {
+  await using folder = await makeCertificateFolder(pairOf(ours));
+  await using stage = await openWith(folder);
+  expect(await shake(stage, { ALPNProtocols: ['h2'] })).toMatch(/^E/u);
+});
+
+test('connections that break off or speak something else leave the door open', async () => {
+  await using folder = await makeCertificateFolder(pairOf(ours));
+  await using stage = await openWith(folder);
+  for (const bytes of ['', '\u0016\u0003\u0001', TOKENS]) {
+    const socket = connectPlain(stage.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    socket.write(bytes);
+    socket.resetAndDestroy();
+  }
+  expect(await sendRaw(stage.port, TOKENS)).toBeUndefined();
+  const secured = await secureSocket(stage);
+  secured.destroy();
+  expect(await ask(stage, trusting(ours))).toBe(200);
+  expect(stage.calls).toHaveLength(2);
+});
+
+test('a handshake that does not come is given up', async () => {
+  await using folder = await makeCertificateFolder(pairOf(ours));
+  const limits = { ...LISTENER_LIMITS, handshakeMs: 300 };
+  const tls = { ...folder.files, clientCertificateRequired: false };
+  await using stage = await openStage({}, { tls, limits });
+  const socket = connectPlain(stage.port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  await once(socket, 'close');
+  expect(await ask(stage, trusting(ours))).toBe(200);
+  await eventually(() => expect(stage.requests()).toHaveLength(1));
+});
+
+test('a stop lets idle connections go, and a stream end', async () => {
+  await using folder = await makeCertificateFolder(pairOf(ours));
+  const list = haltingList();
+  await using stage = await openWith(folder, false, list);
+  const [idle, busy] = [await secureSocket(stage), await secureSocket(stage)];
+  let received = '';
+  busy.on('data', (text: string) => {
+    received += text;
+  });
+  busy.write(TOKENS);
+  await eventually(() => received.includes('one'));
+  const stopping = stage.door.stop(60_000);
+  await once(idle, 'close');
+  list.goOn();
+  await once(busy, 'close');
+  expect(received).toContain('three');
+  expect(received.endsWith('0\r\n\r\n')).toBe(true);
+  await stopping;
+});
+
+test('a handshake that is under way when the door stops is cut off in time', async () => {
+  await using folder = await makeCertificateFolder(pairOf(ours));
+  await using stage = await openWith(folder);
+  const socket = connectPlain(stage.port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  const closed = once(socket, 'close');
+  await stage.door.stop(500);
+  await closed;
+});
+
+test('certificates that can’t be used fail the start', async () => {
+  await using folder = await makeCertificateFolder({
+    cert: ours.serving.certificate,
+    key: others.serving.key,
+  });
+  await expect(openWith(folder)).rejects.toThrow(/key values mismatch/u);
+});

@@ -1,0 +1,349 @@
+import { describe, expect, test } from '@jest/globals';
+import { IssuerFailure, refused } from '../../../../operator/issuer/failure.ts';
+import type { TokenRequest } from '../../../../operator/issuer/use-cases.ts';
+import { basic } from '../../../support/http.ts';
+import { jsonAnswerOf, openStage, type Stage, TOKEN } from './stage.ts';
+
+/** `POST /oauth/token` by RFC 6749 §2.3, §3.2, §4.4, §5; RFC 7521 §4.2; RFC 8707 §2. */
+
+const FORM = 'application/x-www-form-urlencoded';
+const GRANT = 'grant_type=client_credentials';
+const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+
+const post = ({ url }: Stage, body: string, headers: Readonly<Record<string, string>> = {}) =>
+  fetch(`${url}/oauth/token`, { method: 'POST', body, headers: { 'content-type': FORM, ...headers } });
+
+/** What CreateToken was asked, if it was. */
+const asked = ({ calls }: Stage): TokenRequest[] => calls.map(([, request]) => request as TokenRequest);
+
+const NOTHING: TokenRequest = {
+  clientID: '',
+  clientSecret: '',
+  assertionType: '',
+  assertion: '',
+  grantType: 'client_credentials',
+  audience: [],
+  scope: [],
+  expiration: 0,
+  tokenName: '',
+};
+
+const raw = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
+
+describe('an answer', () => {
+  test('is the token, and nothing keeps it', async () => {
+    await using stage = await openStage();
+    const response = await post(stage, GRANT);
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({
+      access_token: TOKEN.accessToken,
+      token_type: 'Bearer',
+      expires_in: 3600,
+      scope: 'read write',
+    });
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      'content-type': 'application/json; charset=utf-8',
+      'cache-control': 'no-store',
+      pragma: 'no-cache',
+    });
+  });
+
+  test.each([
+    ['never expires', { expiresInSeconds: 0 }, 'expires_in'],
+    ['has no scope', { scope: [] }, 'scope'],
+  ])('of a token that %s leaves that out', async (_name, changes, member) => {
+    await using stage = await openStage({ createToken: async () => ({ ...TOKEN, ...changes }) });
+    expect(await (await post(stage, GRANT)).json()).not.toHaveProperty(member);
+  });
+});
+
+describe('what is asked for', () => {
+  test.each<[string, string, Partial<TokenRequest>]>([
+    ['nothing', '', {}],
+    ['a scope', 'scope=read', { scope: ['read'] }],
+    ['several scopes', 'scope=read++write%20admin', { scope: ['read', 'write', 'admin'] }],
+    ['an empty scope', 'scope=', {}],
+    ['a scope and an empty one', 'scope=&scope=read', { scope: ['read'] }],
+    ['an audience', 'audience=a', { audience: ['a'] }],
+    ['audiences in one parameter', 'audience=a+b', { audience: ['a', 'b'] }],
+    ['audiences in several', 'audience=a&audience=b', { audience: ['a', 'b'] }],
+    ['aud', 'aud=a+b&aud=c', { audience: ['a', 'b', 'c'] }],
+    [
+      'resources',
+      'resource=https%3A%2F%2Fa.example&resource=urn:b',
+      { audience: ['https://a.example', 'urn:b'] },
+    ],
+    ['the same audience by every name', 'audience=a&aud=a&resource=a&resource=b', { audience: ['a', 'b'] }],
+    ['an expiration', 'expiration=1700000000', { expiration: 1_700_000_000 }],
+    ['an expiration that is past', 'expiration=-5', { expiration: -5 }],
+    ['a name', 'token_name=nightly+report', { tokenName: 'nightly report' }],
+    ['UTF-8', 'token_name=%C3%A4%E2%82%AC', { tokenName: 'ä€' }],
+    ['something that no one knows', 'foo=bar&refresh_token=x', {}],
+  ])('%s', async (_name, parameters, wanted) => {
+    await using stage = await openStage();
+    expect((await post(stage, `${GRANT}&${parameters}`)).status).toBe(200);
+    expect(asked(stage)).toEqual([{ ...NOTHING, ...wanted }]);
+  });
+
+  test('may come as JSON', async () => {
+    await using stage = await openStage();
+    const body = JSON.stringify({
+      grant_type: 'client_credentials',
+      client_id: 'id',
+      client_secret: 'secret',
+      audience: ['a', 'b c'],
+      aud: null,
+      scope: 'read write',
+      expiration: 1_700_000_000,
+      token_name: '',
+    });
+    expect((await post(stage, body, { 'content-type': 'application/json; charset=utf-8' })).status).toBe(200);
+    expect(asked(stage)).toEqual([
+      {
+        ...NOTHING,
+        clientID: 'id',
+        clientSecret: 'secret',
+        audience: ['a', 'b', 'c'],
+        scope: ['read', 'write'],
+        expiration: 1_700_000_000,
+      },
+    ]);
+  });
+});
+
+describe('a request', () => {
+  const INVALID = 'invalid_request';
+  test.each([
+    ['without a grant type', 'scope=read', 'grant_type is missing'],
+    ['with an empty one', 'grant_type=', 'grant_type is missing'],
+    ['with two grant types', `${GRANT}&${GRANT}`, 'grant_type is given more than once'],
+    ['with two scopes', `${GRANT}&scope=a&scope=b`, 'scope is given more than once'],
+    ['with two client IDs', `${GRANT}&client_id=a&client_id=a`, 'client_id is given more than once'],
+    [
+      'with a parameter that no one knows, twice',
+      `${GRANT}&secret=a&secret=a`,
+      'a parameter is given more than once',
+    ],
+    [
+      'with an expiration that is no number',
+      `${GRANT}&expiration=1h`,
+      'expiration is no time in Unix seconds',
+    ],
+    ['with an endless one', `${GRANT}&expiration=${'9'.repeat(16)}`, 'expiration is no time in Unix seconds'],
+    [
+      'with parameters without end',
+      Array.from({ length: 300 }, (_, at) => `p${at}=x`).join('&'),
+      'there are too many parameters',
+    ],
+    ['whose body is not UTF-8', `${GRANT}&token_name=\u00ff`, 'the body is not UTF-8'],
+  ])('%s is refused', async (_name, body, description) => {
+    await using stage = await openStage();
+    const response = await fetch(`${stage.url}/oauth/token`, {
+      method: 'POST',
+      headers: { 'content-type': FORM },
+      body: Buffer.from(body, 'latin1'),
+    });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toEqual({ error: INVALID, error_description: description });
+    expect(stage.calls).toEqual([]);
+  });
+
+  test.each([
+    ['no JSON', '{', 'the body is no JSON'],
+    ['no object', '[]', 'the body is no JSON object'],
+    ['null', 'null', 'the body is no JSON object'],
+    ['a text', '"grant_type"', 'the body is no JSON object'],
+    ['an object in it', '{"scope":{}}', 'scope is neither a text nor a list of texts'],
+    ['a list in a list', '{"audience":[["a"]]}', 'audience is neither a text nor a list of texts'],
+    ['true', '{"my_secret":true}', 'a parameter is neither a text nor a list of texts'],
+    ['several scopes', '{"scope":["a","b"]}', 'scope is given more than once'],
+    ['nothing', '', 'the body is no JSON'],
+  ])('in JSON with %s is refused', async (_name, body, description) => {
+    await using stage = await openStage();
+    const response = await post(stage, body, { 'content-type': 'application/json' });
+    expect([response.status, await response.json()]).toEqual([
+      400,
+      { error: INVALID, error_description: description },
+    ]);
+    expect(stage.calls).toEqual([]);
+  });
+
+  test.each([
+    ['text/plain', {}],
+    ['multipart/form-data; boundary=x', {}],
+    ['application/xml', {}],
+    ['application/jsonp', {}],
+    ['nonsense', {}],
+    [FORM, { 'content-encoding': 'gzip' }],
+  ])('of the type %s is refused: %j', async (type, headers) => {
+    await using stage = await openStage();
+    expect(await jsonAnswerOf(post(stage, GRANT, { 'content-type': type, ...headers }))).toMatchObject({
+      status: 415,
+      body: { error: INVALID },
+    });
+    expect(stage.calls).toEqual([]);
+  });
+
+  test('whose parameters are in the URL is refused', async () => {
+    await using stage = await openStage();
+    const url = `${stage.url}/oauth/token?${GRANT}&client_id=a&client_secret=b`;
+    const posted = fetch(url, { method: 'POST', headers: { 'content-type': FORM } });
+    expect(await jsonAnswerOf(posted)).toMatchObject({ status: 400, body: { error: INVALID } });
+    expect(stage.calls).toEqual([]);
+  });
+});
+
+describe('a client proves itself', () => {
+  test.each<[string, string, Readonly<Record<string, string>>, Partial<TokenRequest>]>([
+    [
+      'by its secret in the body',
+      'client_id=i%26d&client_secret=s%3Ds',
+      {},
+      { clientID: 'i&d', clientSecret: 's=s' },
+    ],
+    ['by Basic', '', { authorization: basic('id', 'secret') }, { clientID: 'id', clientSecret: 'secret' }],
+    [
+      'by Basic, encoded as in a form',
+      '',
+      { authorization: raw('i%3Ad:s+%2B%25%C3%A4') },
+      { clientID: 'i:d', clientSecret: 's +%ä' },
+    ],
+    [
+      'by Basic in any case',
+      '',
+      { authorization: raw('id:a').replace('Basic', 'bASIC ') },
+      { clientID: 'id', clientSecret: 'a' },
+    ],
+    [
+      'by Basic whose secret has a colon',
+      '',
+      { authorization: raw('id:a:b') },
+      { clientID: 'id', clientSecret: 'a:b' },
+    ],
+    [
+      'by Basic that is no encoding',
+      '',
+      { authorization: raw('id:100%') },
+      { clientID: 'id', clientSecret: '100%' },
+    ],
+    [
+      'by Basic, and names itself in the body too',
+      'client_id=id',
+      { authorization: basic('id', 'secret') },
+      { clientID: 'id', clientSecret: 'secret' },
+    ],
+    [
+      'by an assertion',
+      `client_assertion_type=${JWT_BEARER}&client_assertion=a.b.c`,
+      {},
+      { assertionType: JWT_BEARER, assertion: 'a.b.c' },
+    ],
+    [
+      'by an assertion, and names itself',
+      `client_id=id&client_assertion_type=${JWT_BEARER}&client_assertion=a.b.c`,
+      {},
+      { clientID: 'id', assertionType: JWT_BEARER, assertion: 'a.b.c' },
+    ],
+    ['not at all', 'client_id=id', {}, { clientID: 'id' }],
+    [
+      'in the body, with a Bearer that is not looked at',
+      'client_id=id&client_secret=s',
+      { authorization: 'Bearer x' },
+      { clientID: 'id', clientSecret: 's' },
+    ],
+  ])('%s', async (_name, parameters, headers, wanted) => {
+    await using stage = await openStage();
+    expect((await post(stage, `${GRANT}&${parameters}`, headers)).status).toBe(200);
+    expect(asked(stage)).toEqual([{ ...NOTHING, ...wanted }]);
+  });
+
+  const TWO = 'more than one way of client authentication is used';
+  test.each([
+    ['by Basic and a secret', 'client_secret=s', basic('id', 's'), 400, 'invalid_request', TWO],
+    ['by Basic and an assertion', 'client_assertion=a', basic('id', 's'), 400, 'invalid_request', TWO],
+    [
+      'by a secret and an assertion',
+      'client_secret=s&client_assertion=a',
+      undefined,
+      400,
+      'invalid_request',
+      TWO,
+    ],
+    [
+      'by Basic as somebody else than the body says',
+      'client_id=other',
+      basic('id', 's'),
+      400,
+      'invalid_request',
+      'client_id differs from the one in the Authorization header',
+    ],
+    ...[
+      'Basic',
+      'Basic ',
+      'Basic !!',
+      raw('no colon'),
+      `Basic ${Buffer.from([0xff, 0x3a]).toString('base64')}`,
+    ].map(
+      (header) =>
+        [
+          `by ${header}`,
+          '',
+          header,
+          401,
+          'invalid_client',
+          'the Authorization header is no Basic credentials',
+        ] as const,
+    ),
+  ])('never %s', async (_name, parameters, authorization, status, error, description) => {
+    await using stage = await openStage();
+    const response = await post(stage, `${GRANT}&${parameters}`, authorization ? { authorization } : {});
+    expect([response.status, await response.json()]).toEqual([
+      status,
+      { error, error_description: description },
+    ]);
+    expect(response.headers.get('www-authenticate')).toBe(
+      status === 401 ? 'Basic realm="m2m-oauth-operator", charset="UTF-8"' : null,
+    );
+    expect(stage.calls).toEqual([]);
+  });
+
+  /** Knows one secret as it is. */
+  const knowing = (secret: string) => ({
+    createToken: async ({ clientSecret }: TokenRequest) => {
+      if (clientSecret !== secret) throw refused('invalid_client', 'no');
+      return TOKEN;
+    },
+  });
+
+  test('by Basic without the encoding, when the decoded secret is not the right one', async () => {
+    await using stage = await openStage(knowing('a%20b+c'));
+    expect((await post(stage, GRANT, { authorization: raw('id:a%20b+c') })).status).toBe(200);
+    expect(asked(stage).map(({ clientSecret }) => clientSecret)).toEqual(['a b c', 'a%20b+c']);
+  });
+
+  test('once, where there is but one way to read it', async () => {
+    await using stage = await openStage(knowing('right'));
+    expect((await post(stage, GRANT, { authorization: basic('id', 'wrong') })).status).toBe(401);
+    expect(stage.calls).toHaveLength(1);
+  });
+
+  test('once, where it is refused for something else', async () => {
+    await using stage = await openStage({
+      createToken: async () => {
+        throw refused('invalid_scope', 'no');
+      },
+    });
+    expect((await post(stage, GRANT, { authorization: raw('id:a%20b') })).status).toBe(400);
+    expect(stage.calls).toHaveLength(1);
+  });
+
+  test('and a failure of ours is not tried in another reading', async () => {
+    await using stage = await openStage({
+      createToken: async () => {
+        throw new IssuerFailure('Unavailable', 'later');
+      },
+    });
+    expect((await post(stage, GRANT, { authorization: raw('id:a%20b') })).status).toBe(503);
+    expect(stage.calls).toHaveLength(1);
+  });
+});
