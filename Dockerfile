@@ -8,8 +8,7 @@ ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs24-debian12:nonroot
 FROM ${BUILD_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# The lockfile decides. `npm ci` would also insist on the binaries of platforms that this is not.
-RUN npm install --omit=dev --ignore-scripts --no-save --no-audit
+RUN npm ci --omit=dev --ignore-scripts
 # What Node never reads: types, source maps, sources that were compiled, browser bundles, tests, documents.
 RUN find node_modules -type f \( -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d.mts' -o -name '*.map' -o -name '*.md' \
       -o -name '*.markdown' -o -name '*.ts' -o -name '*.min.js' -o -name '*.tsbuildinfo' \) -exec rm -f {} + \
@@ -21,7 +20,7 @@ RUN chmod -R u=rwX,go=rX node_modules && find node_modules -exec touch -h -d "@$
 FROM ${BUILD_IMAGE} AS build
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
-RUN npm install --ignore-scripts --no-save --no-audit
+RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY operator ./operator
 RUN npm run build && find dist -name '*.map' -exec rm -f {} +

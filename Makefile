@@ -7,10 +7,10 @@ SHELL := bash
 NPM := npm --no-update-notifier --no-fund
 INSTALLED := node_modules/.package-lock.json
 
-# The lockfile decides what is installed, and is not changed by it. `npm ci` would also insist on the binaries of
-# platforms that this is not, which not every registry mirror has.
+# `npm ci` installs what the lockfile pins, checks each package's hash, and fails where lockfile and package.json
+# disagree; `npm install` would change the lockfile instead.
 $(INSTALLED): package-lock.json package.json
-	$(NPM) install --no-save
+	$(NPM) ci
 	@touch $@
 
 .PHONY: run
