@@ -10,7 +10,7 @@ const LESS = `(?:[0-9]{1,6}${FRACTION}m|[0-9]{1,8}${FRACTION}s|[0-9]{1,11}${FRAC
  * The digits are limited (no more than three years in each part but the hours) so that no text can overflow the 64-bit
  * nanoseconds of Go and CEL.
  */
-export const DURATION_PATTERN = `^(?:${LESS}){0,5}(?:${HOURS})?(?:${LESS}){0,5}$`;
+const DURATION_PATTERN = `^(?:${LESS}){0,5}(?:${HOURS})?(?:${LESS}){0,5}$`;
 
 /** The longest duration: about a hundred years. */
 const LONGEST = '876000h';

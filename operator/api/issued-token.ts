@@ -64,7 +64,7 @@ export const ISSUED_TOKEN_TRANSITIONS: readonly CelRule[] = [
   neverFalling('status.version', 'it counts what was recorded of the token'),
 ];
 
-export type IssuedTokenSpec = Immutable<z.output<typeof IssuedTokenSpecSchema>>;
-export type IssuedTokenStatus = Immutable<z.output<typeof IssuedTokenStatusSchema>>;
+type IssuedTokenSpec = Immutable<z.output<typeof IssuedTokenSpecSchema>>;
+type IssuedTokenStatus = Immutable<z.output<typeof IssuedTokenStatusSchema>>;
 /** The record of a token that a door handed out; `metadata.name` is its `jti`. */
 export type IssuedToken = Resource<'IssuedToken', IssuedTokenSpec, IssuedTokenStatus>;

@@ -12,7 +12,7 @@ import { neverFalling } from './transitions.ts';
 export const MAX_BATCH_RECORDS = 256;
 
 /** What many records say alike. */
-export const TokenProfileSchema = z
+const TokenProfileSchema = z
   .object({
     audience: grantedAudiences("The JWT's aud.", MAX_TOKEN_AUDIENCES).optional(),
     scope: grantedScopes("The JWT's scope.").optional(),

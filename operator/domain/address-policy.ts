@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 
 /** Why an address is not for requests that a resource has asked for. */
-export type AddressClass = 'loopback' | 'link-local' | 'metadata' | 'unspecified' | 'multicast' | 'reserved';
+type AddressClass = 'loopback' | 'link-local' | 'metadata' | 'unspecified' | 'multicast' | 'reserved';
 
 /** Private ranges (RFC 1918, RFC 4193) are not among them: an issuer may well stand in the same network. */
 const IPV4: readonly (readonly [AddressClass, string, number])[] = [

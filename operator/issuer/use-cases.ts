@@ -124,7 +124,7 @@ export type IntrospectToken = (
 ) => Awaitable<Readonly<Record<string, unknown>> | undefined>;
 
 /** What a revocation came to; the caller learns none of it (RFC 7009 §2.2). */
-export interface RevokedToken {
+interface RevokedToken {
   /** The calling client, by its client ID. */
   readonly clientID: string;
   /** The `jti` where this call revoked it. */

@@ -9,7 +9,7 @@ import { ClockSkew } from './clock-skew.ts';
 import type { Connection, Outgoing } from './connection.ts';
 
 /** Verbs as RBAC names them; also the label of the request metric. */
-export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
+type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
 
 /** One call to the API server. */
 export interface KubeRequest {

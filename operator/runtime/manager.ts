@@ -18,7 +18,7 @@ export interface Component {
 export type Gate = (signal: AbortSignal) => Promise<void>;
 
 /** The part of {@link Informer} that the manager uses; its objects don't matter here. */
-export type ManagedCache = Pick<Informer<never>, 'name' | 'start' | 'whenSynced' | 'stopped'>;
+type ManagedCache = Pick<Informer<never>, 'name' | 'start' | 'whenSynced' | 'stopped'>;
 
 export interface ManagerOptions {
   /** Started first, on every replica, and stopped last (probes, metrics, the event recorder). */

@@ -34,7 +34,7 @@ export interface StoredObject {
   readonly [field: string]: any;
 }
 
-export interface WatchEvent {
+interface WatchEvent {
   readonly type: string;
   readonly object: StoredObject;
 }

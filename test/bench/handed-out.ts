@@ -35,13 +35,13 @@ export const createToken = async (door: GrpcClient): Promise<string> =>
   (await door.createToken(REQUEST)).accessToken;
 
 /** The record of a token, as the operator made it. */
-export const sampleRecord = async (world: World, door: GrpcClient): Promise<StoredObject> => {
+const sampleRecord = async (world: World, door: GrpcClient): Promise<StoredObject> => {
   const { jti } = decodeJwt(await createToken(door));
   return world.server.get(`${ISSUED_TOKENS}/${jti}`);
 };
 
 /** The limit: a bare loop that creates the same objects on the same API server, while the same replica looks on. */
-export const bareCreates = (world: World, count: number, sample: StoredObject): Promise<CallRound> =>
+const bareCreates = (world: World, count: number, sample: StoredObject): Promise<CallRound> =>
   timedCalls({ count, inFlight: IN_FLIGHT }, () => createCopy(world.server, sample));
 
 /** CreateToken by one client over one connection. */

@@ -36,7 +36,7 @@ export const registerClient = async (
 };
 
 /** What a TokenBatch records of a JWT. */
-export const contentOf = (jwt: string): BatchContent => {
+const contentOf = (jwt: string): BatchContent => {
   const { aud = [], scope = '', sub = '', iat = 0, exp } = decodeJwt<{ scope: string }>(jwt);
   return {
     tokenName: '',

@@ -24,7 +24,7 @@ export const METHODS = [
 export type Method = (typeof METHODS)[number];
 
 /** A client, and a library's way to prove that it is the caller. */
-export interface Caller {
+interface Caller {
   readonly id: string;
   readonly owner: string;
   readonly auth: ClientAuth;

@@ -31,7 +31,7 @@ export interface KubeObject extends ObjectRef {
 export type Ref = ObjectRef & { readonly [field: string]: unknown };
 
 /** A page of a collection. */
-export interface KubeList {
+interface KubeList {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
   readonly items: readonly KubeObject[];
 }
@@ -45,7 +45,7 @@ export interface Answer<T = KubeObject> {
 type Query = Readonly<Record<string, string | number | boolean>>;
 
 /** What comes with a call; `query` is for fieldManager, dryRun, labelSelector and the like. */
-export interface CallOptions {
+interface CallOptions {
   readonly subresource?: 'status' | 'scale' | 'token';
   readonly query?: Query;
 }

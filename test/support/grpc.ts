@@ -12,7 +12,7 @@ import { eventually } from './eventually.ts';
 import type { OperatorProcess } from './operator-process.ts';
 
 /** Which tokens GetTokens is asked for. */
-export interface TokensQuery {
+interface TokensQuery {
   readonly idFilter?: readonly string[];
   readonly includeBlacklisted?: boolean;
 }
@@ -109,7 +109,7 @@ const isServiceError = (error: unknown): error is ServiceError =>
   error instanceof Error && 'code' in error && 'details' in error && 'metadata' in error;
 
 /** The `reason` in `grpc-status-details-bin`; undefined where there is none. */
-export const reasonOf = (error: ServiceError): string | undefined => {
+const reasonOf = (error: ServiceError): string | undefined => {
   const [bytes] = error.metadata.get('grpc-status-details-bin');
   if (!(bytes instanceof Buffer)) return undefined;
   const found = Status.decode(bytes).details.find(({ typeUrl }) => typeUrl.endsWith('/google.rpc.ErrorInfo'));

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createCertificates } from '../cluster/certificates.ts';
 
 /** What an issuer answers to a path. */
-export type Answer = (response: ServerResponse) => void;
+type Answer = (response: ServerResponse) => void;
 
 /** An HTTPS server on loopback with a certificate of its own authority, for what the operator fetches. */
 export interface HttpsIssuer extends AsyncDisposable {

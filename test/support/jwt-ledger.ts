@@ -2,7 +2,7 @@ import { claimsIn } from './installation.ts';
 import type { Observer } from './observer.ts';
 
 /** Different sets of claims that Secrets of one namespace held under one `jti`: none, if the operator keeps its word. */
-export const claimsByJti = (secrets: Observer): Map<string, Set<string>> => {
+const claimsByJti = (secrets: Observer): Map<string, Set<string>> => {
   const ledger = new Map<string, Set<string>>();
   for (const { type, object } of secrets.sights) {
     if (type === 'DELETED' || object.data?.token === undefined) continue;

@@ -6,7 +6,7 @@ import type { KubeObject } from './api.ts';
 import { collectionPath } from './resource-path.ts';
 
 /** One thing that an observer saw; what it listed at its start or after a gap shows as ADDED. */
-export interface Sight {
+interface Sight {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
   readonly object: KubeObject;
 }

@@ -10,7 +10,7 @@ import { eventually } from './eventually.ts';
 const MAIN = join(import.meta.dirname, '../../dist/main.js');
 
 /** One line of the operator's log. */
-export interface LogLine {
+interface LogLine {
   readonly level: string;
   readonly message: string;
   readonly [field: string]: unknown;

@@ -5,7 +5,7 @@ export interface ClientSecrets {
 }
 
 /** Suffix of the data key whose secret is accepted too. */
-export const PREVIOUS_SUFFIX = '_previous';
+const PREVIOUS_SUFFIX = '_previous';
 /** Data key in a Secret that the operator makes, beside the secret's own. */
 export const CLIENT_ID_KEY = 'client_id';
 

@@ -2,7 +2,7 @@ import type { OAuthClientSpec } from '../../api/oauth-client.ts';
 import { findReservedClaims, type IssuerSettings } from '../jwt/claims.ts';
 
 /** Spec §2.4: what a client's extra claims may take in every JWT, as JSON. */
-export const MAX_INSERTED_BYTES = 4096;
+const MAX_INSERTED_BYTES = 4096;
 
 /** What is wrong with `spec.insertTokenClaims` under this configuration: the schema can't know the configured claim names, nor measure JSON. */
 export const findInsertedClaimsProblem = (

@@ -14,7 +14,7 @@ export interface RequestShape {
 }
 
 /** OAuth's words for what is wrong with a request (RFC 6749 §5.2, RFC 8707 §2); `malformed` for what is beyond a limit. */
-export type RequestProblemCode =
+type RequestProblemCode =
   | 'malformed'
   | 'unsupported_grant_type'
   | 'invalid_request'

@@ -16,10 +16,10 @@ export const COMPROMISED_KIDS = 'compromised.json';
 export const MAX_COMPROMISED = 2048;
 
 export const KID_ANNOTATION = `${GROUP}/kid`;
-export const ALGORITHM_ANNOTATION = `${GROUP}/algorithm`;
-export const PUBLISHED_AT_ANNOTATION = `${GROUP}/published-at`;
-export const ACTIVATED_AT_ANNOTATION = `${GROUP}/activated-at`;
-export const RETIRED_AT_ANNOTATION = `${GROUP}/retired-at`;
+const ALGORITHM_ANNOTATION = `${GROUP}/algorithm`;
+const PUBLISHED_AT_ANNOTATION = `${GROUP}/published-at`;
+const ACTIVATED_AT_ANNOTATION = `${GROUP}/activated-at`;
+const RETIRED_AT_ANNOTATION = `${GROUP}/retired-at`;
 
 /** A public half and what it is for. */
 export interface PublicKey {

@@ -43,7 +43,7 @@ export interface KeySecretChange {
 }
 
 /** A key that begins to sign. */
-export interface Activation {
+interface Activation {
   readonly kid: string;
   readonly canWait: boolean;
 }

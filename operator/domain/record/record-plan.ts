@@ -16,7 +16,7 @@ export interface CollectionSettings {
 export type RecordClient = 'Known' | 'Missing' | 'Ahead' | 'Gone';
 
 /** Why a record is collected; also the label `why` of its metric. */
-export const COLLECT_REASONS = ['Expired', 'Blacklisted', 'ClientGone'] as const;
+const COLLECT_REASONS = ['Expired', 'Blacklisted', 'ClientGone'] as const;
 export type CollectReason = (typeof COLLECT_REASONS)[number];
 
 /** What to do with an object that holds records of handed-out tokens. */

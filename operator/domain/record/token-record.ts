@@ -9,7 +9,7 @@ export const RECORD_INDEX = {
 } as const;
 
 /** The kinds of resource that a record can come from. */
-export type RecordKind = 'Token' | 'IssuedToken' | 'TokenBatch';
+type RecordKind = 'Token' | 'IssuedToken' | 'TokenBatch';
 
 /** The object that a record stands in. */
 export interface RecordOrigin {

@@ -61,7 +61,7 @@ export const renewRequestOf = ({ token }: Pick<TokenObservation, 'token'>): stri
 };
 
 /** Whether the renew annotation has a value that no issuance has answered. */
-export const isRenewRequested = ({ token }: Pick<TokenObservation, 'token'>): boolean => {
+const isRenewRequested = ({ token }: Pick<TokenObservation, 'token'>): boolean => {
   const request = renewRequestOf({ token });
   return request !== undefined && request !== token.status?.lastHandledRenew;
 };

@@ -5,7 +5,7 @@ import { RENEW_ANNOTATION } from './issue-cause.ts';
 import type { ObservedJwt, ObservedSecret, TokenObservation } from './token-observation.ts';
 
 /** Annotation of a Token's Secret: the `jti` of the JWT in it. */
-export const TOKEN_ID_ANNOTATION = 'm2moauth.dev/token-id';
+const TOKEN_ID_ANNOTATION = 'm2moauth.dev/token-id';
 /** Annotation of a Token's Secret: the uid of the OAuthClient that the JWT in it was made for. */
 export const CLIENT_UID_ANNOTATION = 'm2moauth.dev/client-uid';
 
@@ -105,7 +105,7 @@ const isDressed = (secret: ObservedSecret, wanted: WantedSecret): boolean => {
 };
 
 /** Whether a JWT is the issuance that a status tells of. */
-export const isCurrentJwt = ({ claims, kid }: ObservedJwt, status: TokenStatus): boolean =>
+const isCurrentJwt = ({ claims, kid }: ObservedJwt, status: TokenStatus): boolean =>
   claims.jti === status.id &&
   kid === status.keyID &&
   claims.iat === (status.issuedAt === undefined ? undefined : secondsOf(status.issuedAt)) &&

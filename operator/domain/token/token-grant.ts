@@ -6,7 +6,7 @@ import { expirationFor } from './token-lifetime.ts';
 import type { PermittedObservation } from './token-policies.ts';
 
 /** What a declared Token's JWT says of its client and owner, as spec and client are now; no refusal may stand against it. */
-export const grantOf = ({ token, client }: PermittedObservation): ClaimsGrant => {
+const grantOf = ({ token, client }: PermittedObservation): ClaimsGrant => {
   const { metadata, spec } = token;
   const owner = client.spec.owner ?? '';
   return {

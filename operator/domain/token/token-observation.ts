@@ -37,7 +37,7 @@ export interface ObservedSecret {
 }
 
 /** What the keyring says while planning. */
-export interface ObservedKeys {
+interface ObservedKeys {
   /** The kid that signs now, once its private half is at hand. */
   readonly activeKid: string | undefined;
   phase(kid: string): KeyPhase | 'Compromised' | undefined;

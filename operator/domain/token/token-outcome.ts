@@ -51,7 +51,7 @@ export interface Outcome {
 }
 
 /** The earliest of some times in seconds, in milliseconds. */
-export const earliest = (seconds: readonly (number | undefined)[]): number | undefined => {
+const earliest = (seconds: readonly (number | undefined)[]): number | undefined => {
   const known = seconds.filter((second) => second !== undefined);
   return known.length > 0 ? Math.min(...known) * 1000 : undefined;
 };

@@ -24,7 +24,7 @@ export interface Refusal {
 }
 
 /** What the checks look at, once the client is known. `now` in milliseconds. */
-export interface PolicyInput {
+interface PolicyInput {
   readonly token: Token;
   readonly client: OAuthClient;
   readonly namespaceLabels: Readonly<Record<string, string>>;

@@ -11,7 +11,7 @@ import { ownClaim, prefixedName } from './external-name.ts';
 import { readForeignJwt } from './unverified-jwt.ts';
 
 /** Another issuer whose bearers are trusted (spec §6, `authorization.endpoints`). */
-export interface TrustedEndpoint extends ForeignIssuer {
+interface TrustedEndpoint extends ForeignIssuer {
   readonly ownerPrefix: string;
 }
 
@@ -40,7 +40,7 @@ const invalid = (detail: string): IssuerFailure =>
   new IssuerFailure('BearerInvalid', 'the bearer is missing or not good', { detail });
 
 /** The JWT in an Authorization header. @throws IssuerFailure `BearerInvalid` where there is none */
-export const bearerOf = (authorization: string | undefined): string => {
+const bearerOf = (authorization: string | undefined): string => {
   if (authorization === undefined || authorization === '') throw invalid('no bearer');
   if (authorization.length > MAX_CHARACTERS) throw invalid('too long');
   const jwt = BEARER.exec(authorization)?.[1];

@@ -27,11 +27,7 @@ export interface ForeignIssuersOptions {
 }
 
 /** What is wrong with the claims of a JWT of that issuer (spec §4); fixed words. */
-export const findForeignProblem = (
-  claims: Claims,
-  issuer: ForeignIssuer,
-  now: number,
-): string | undefined => {
+const findForeignProblem = (claims: Claims, issuer: ForeignIssuer, now: number): string | undefined => {
   if (claims.iss !== issuer.authority) return 'iss is another';
   if (issuer.audience !== '*' && !hasAudience(claims, issuer.audience)) return 'aud lacks the audience';
   if (typeof claims.sub !== 'string' || claims.sub === '') return 'sub is missing';

@@ -16,7 +16,7 @@ export interface FailureLimit {
 }
 
 /** So many at once, then so many a second. */
-export interface Rate {
+interface Rate {
   readonly burst: number;
   readonly perSecond: number;
 }

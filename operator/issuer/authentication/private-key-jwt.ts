@@ -22,7 +22,7 @@ const LONGEST_SECONDS = 300;
 const MAX_ID = 256;
 
 /** RFC 7523 §3, and spec §4 for what it leaves open. Fixed words; `now` in milliseconds. */
-export const findAssertionProblem = (
+const findAssertionProblem = (
   claims: Claims,
   { clientID, audiences, now }: { clientID: string; audiences: readonly string[]; now: number },
 ): string | undefined => {

@@ -7,7 +7,7 @@ import { createKeySet, type KeySet } from './key-set.ts';
 import type { Claims, ForeignJwt } from './unverified-jwt.ts';
 
 /** Where keys are had: a JWKS by its URL, or that of an OpenID provider by discovery. */
-export interface KeySource {
+interface KeySource {
   readonly kind: 'jwks' | 'authority';
   readonly url: string;
   readonly caFile?: string | undefined;

@@ -10,7 +10,7 @@ import {
 import { IssuerFailure } from '../failure.ts';
 
 /** A record that has its place in a TokenBatch. */
-export interface Placed {
+interface Placed {
   /** The `jti`. */
   readonly id: string;
   /** Resolves when the API server has acknowledged the record; rejects with what {@link WriteBatch} threw. */

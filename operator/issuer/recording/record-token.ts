@@ -20,7 +20,7 @@ export interface Recordable {
 }
 
 /** What has been recorded under an id. */
-export interface Recorded {
+interface Recorded {
   readonly id: string;
   readonly accessToken: string;
 }

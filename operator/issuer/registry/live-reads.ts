@@ -11,7 +11,7 @@ import type { Slots } from '../semaphore.ts';
 import { unlessAborted, withDeadline } from '../shared-work.ts';
 
 /** Reads one object from the API server; undefined where there is none. @throws ApiError */
-export type ReadObject<T> = (ref: ObjectRef, signal: AbortSignal) => Promise<T | undefined>;
+type ReadObject<T> = (ref: ObjectRef, signal: AbortSignal) => Promise<T | undefined>;
 
 /** Reads of one kind that several callers share (spec §3: a no is remembered for 1 s at most, a yes not at all). */
 export interface LiveReads<T> {

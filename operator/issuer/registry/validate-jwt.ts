@@ -32,7 +32,7 @@ export interface GoodJwt {
 }
 
 /** A JWT that is not good; with its record where it is `Blacklisted` and otherwise good. */
-export interface BadJwt {
+interface BadJwt {
   readonly kind: 'bad';
   readonly fault: JwtFault;
   readonly claims?: SignedClaims;

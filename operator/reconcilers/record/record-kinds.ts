@@ -8,7 +8,7 @@ import { isRevocationAsked, type RecordTerm } from '../../domain/record/token-re
 import type { Keyring } from '../../ports/signing.ts';
 
 /** What a plan is made from, besides the object. */
-export interface PlanSurroundings {
+interface PlanSurroundings {
   readonly client: RecordClient;
   readonly keyPhase: Keyring['phase'];
   readonly settings: CollectionSettings;

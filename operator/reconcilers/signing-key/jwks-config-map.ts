@@ -13,7 +13,7 @@ export interface JwksSinks {
 }
 
 /** Data key of the key set (spec §2.5). */
-export const JWKS_KEY = 'jwks.json';
+const JWKS_KEY = 'jwks.json';
 const SUFFIX = '-jwks';
 
 /** The name of a SigningKey's ConfigMap. */

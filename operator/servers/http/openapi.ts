@@ -4,7 +4,7 @@ import { jsonAnswer } from './openapi-parts.ts';
 import type { Operation, Route } from './route.ts';
 
 /** OpenAPI 3.1 (spec.openapis.org/oas/v3.1): what the routes say of themselves. */
-export const openApiOf = (issuerUrl: string, routes: readonly Route[], version: string) => {
+const openApiOf = (issuerUrl: string, routes: readonly Route[], version: string) => {
   const paths: Record<string, Record<string, Operation>> = {};
   for (const { path, method, operation } of routes) {
     paths[path] = { ...paths[path], [method.toLowerCase()]: operation };

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Awaitable } from '../../async/map-awaitable.ts';
 import type { HttpCall } from './http-call.ts';
 
-export type Method = 'GET' | 'POST' | 'DELETE';
+type Method = 'GET' | 'POST' | 'DELETE';
 
 /** An operation of the OpenAPI document (openapis.org, 3.1), as far as it is used. */
 export type Operation = Readonly<Record<string, unknown>>;

@@ -16,7 +16,7 @@ export interface ServerCertificatesOptions {
 }
 
 /** A TLS server, whatever it serves. */
-export interface SecureServer {
+interface SecureServer {
   setSecureContext(options: SecureContextOptions): void;
 }
 

@@ -10,7 +10,7 @@ export const BUILDAH_ENV = { BUILDAH_ISOLATION: 'chroot', STORAGE_DRIVER: 'vfs' 
 const buildah = (...args: string[]): Promise<string> => command('buildah', args, BUILDAH_ENV);
 
 /** Imports an archive of `docker save` or `buildah push … docker-archive:` into the node of the cluster in `dir`. */
-export const importArchive = async (dir: string, archive: string): Promise<void> => {
+const importArchive = async (dir: string, archive: string): Promise<void> => {
   const { socket } = nodePaths(dir);
   await command('ctr', ['--address', socket, '--namespace', 'k8s.io', 'images', 'import', archive]);
 };

@@ -27,7 +27,7 @@ import type { TestKube } from '../../support/kube.ts';
 import { guardClient, type Ledger } from './guarded-client.ts';
 import { ISSUER } from './test-keyring.ts';
 
-export const settings: IssuerSettings = {
+const settings: IssuerSettings = {
   url: ISSUER,
   ownerClaim: 'sub',
   deviceIDClaim: '',

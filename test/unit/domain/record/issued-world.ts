@@ -65,7 +65,7 @@ const build = (traits: RecordTraits) => {
 };
 
 /** An IssuedToken as the API server would answer it. */
-export const makeStored = (traits: RecordTraits = {}): IssuedToken => {
+const makeStored = (traits: RecordTraits = {}): IssuedToken => {
   const { blacklistedAt, revoked, version } = traits;
   const object = build(traits);
   const blacklisted =

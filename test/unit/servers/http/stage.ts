@@ -15,7 +15,7 @@ import {
 import { PLAIN, tokenRecord } from '../grpc/stage.ts';
 
 /** What a use case was called with, in order; the signal left out. */
-export type Called = readonly [name: keyof Issuer, ...args: unknown[]];
+type Called = readonly [name: keyof Issuer, ...args: unknown[]];
 
 /** A door over use cases of the test's own, on a real socket. */
 export interface Stage extends AsyncDisposable {
