@@ -55,6 +55,11 @@ export function kubernetesVersion(): Version {
   return pinnedIn(goModuleDir('kubernetes'), 'k8s.io/kubernetes');
 }
 
+/** The etcd version that go.mod pins. */
+export function etcdVersion(): Version {
+  return pinnedIn(goModuleDir('etcd'), 'go.etcd.io/etcd/server/v3');
+}
+
 /** A short name for all that the files in `folders` say: no two contents share one. */
 export function digestOf(...folders: readonly string[]): string {
   const hash = createHash('sha256');

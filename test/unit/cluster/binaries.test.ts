@@ -5,6 +5,10 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { cacheDir, ensureBinary, isWithinReach } from '../../cluster/binaries.ts';
 import type { BinaryName } from '../../cluster/binary-sources.ts';
 import { formatVersion, kubernetesVersion } from '../../cluster/versions.ts';
+import { releasesAt } from './release-site.ts';
+
+/** Where a connection is refused at once. */
+const CLOSED = 'http://127.0.0.1:1';
 
 describe('ensureBinary', () => {
   let dir: string;
@@ -47,14 +51,17 @@ describe('ensureBinary', () => {
     );
   });
 
-  test('names all four ways where it finds none and has no Go to build with', async () => {
-    const message = await ensureBinary('etcd', { env }).then(String, String);
+  test('names all ways where it finds none, reaches no release and has no Go to build with', async () => {
+    const message = await ensureBinary('etcd', { env, releases: releasesAt(CLOSED) }).then(String, String);
 
     for (const way of [
+      'ECONNREFUSED',
       'KUBEBUILDER_ASSETS',
       join(cacheDir('etcd', env), 'etcd'),
       '3.5.0 or newer on PATH',
+      'let this machine reach 127.0.0.1:1',
       'install Go',
+      'CLUSTER=current make run',
     ]) {
       expect(message).toContain(way);
     }
@@ -87,6 +94,9 @@ describe('ensureBinary', () => {
     expect(await isWithinReach('m2mclient', env)).toBe(false);
     await install(join(env.PATH, 'go'), '1.26.0');
     expect(await isWithinReach('m2mclient', env)).toBe(true);
+    expect(await isWithinReach('kube-apiserver', { ...env, CONTROL_PLANE: 'source' })).toBe(true);
+    await rm(join(env.PATH, 'go'));
+    expect(await isWithinReach('kube-apiserver', { ...env, CONTROL_PLANE: 'source' })).toBe(false);
   });
 });
 
