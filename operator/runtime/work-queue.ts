@@ -38,7 +38,6 @@ export class WorkQueue {
   readonly #dirty = new Map<string, Priority>();
   readonly #failures = new Map<string, number>();
   readonly #waiters = new Set<(key: string | undefined) => void>();
-  readonly #idle: (() => void)[] = [];
   #cancelTimer: (() => void) | undefined;
   #timerDue = Number.POSITIVE_INFINITY;
   #state: 'idle' | 'open' | 'closed' = 'idle';
@@ -135,7 +134,6 @@ export class WorkQueue {
       if (priority !== undefined) this.#makeReady(key, priority, this.#options.clock.now());
       else this.#serve();
     }
-    if (this.#processing.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   /** Takes nothing any more, forgets what waits, and sends the waiting workers home. */
@@ -148,14 +146,6 @@ export class WorkQueue {
     this.#cancelTimer?.();
     this.#options.metrics.queueDepth(this.#options.name, 0);
     for (const answer of [...this.#waiters]) answer(undefined);
-  }
-
-  /** Resolves when no worker has a key. */
-  drained(): Promise<void> {
-    if (this.#processing.size === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#idle.push(resolve);
-    });
   }
 
   #markDirty(key: string, priority: Priority): void {

@@ -1,4 +1,3 @@
-import { findCondition } from '../../api/conditions.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { CLAIM_INDEX, claimOf } from '../../domain/client/client-id-claim.ts';
 import type { Indexers } from '../../ports/cache.ts';
@@ -7,15 +6,9 @@ import type { Indexers } from '../../ports/cache.ts';
 export const CLIENT_INDEX = {
   /** By the client ID that it asks for. */
   claim: CLAIM_INDEX,
-  namespace: 'namespace',
-  /** By the reasons of `Ready` and `CredentialsReady`. */
-  reason: 'reason',
 } as const;
 
 /** The index functions of the OAuthClient cache. */
 export const CLIENT_INDEXERS: Indexers<OAuthClient> = {
   [CLIENT_INDEX.claim]: (client) => [claimOf(client)],
-  [CLIENT_INDEX.namespace]: ({ metadata }) => [metadata.namespace],
-  [CLIENT_INDEX.reason]: ({ status }) =>
-    ['Ready', 'CredentialsReady'].flatMap((type) => findCondition(status?.conditions, type)?.reason ?? []),
 };

@@ -189,7 +189,7 @@ describe('a work queue', () => {
     expect(await takeAll(queue)).toEqual(['a']);
   });
 
-  test('sends its workers home at shutdown, takes nothing more and says when the last key is done', async () => {
+  test('sends its workers home at shutdown and takes nothing more', async () => {
     const { queue, clock } = build();
     queue.add('a');
     await take(queue);
@@ -197,15 +197,8 @@ describe('a work queue', () => {
     queue.addAfter('b', 10);
     queue.shutDown();
     expect(await waiting).toBeUndefined();
-    let drained = false;
-    const ended = queue.drained().then(() => {
-      drained = true;
-    });
-    await settle();
-    expect(drained).toBe(false);
     queue.add('a');
     queue.done('a');
-    await ended;
     await clock.advance(1_000);
     expect([queue.depth, queue.delayed, clock.pending]).toEqual([0, 0, 0]);
   });
