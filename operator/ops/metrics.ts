@@ -23,7 +23,7 @@ export interface PrometheusMetrics extends Metrics {
 const reconcileMetrics = (registers: Registry[]) => ({
   reconciles: new Counter({
     name: 'm2moauth_reconciles_total',
-    help: 'Reconciles by kind of resource and outcome (done, requeued, conflict, error, terminal).',
+    help: 'Reconciles by kind of resource and outcome (done, requeued, conflict, error).',
     labelNames: ['kind', 'outcome'],
     registers,
   }),

@@ -1,5 +1,5 @@
 /** How a reconcile ended; also the label `outcome`. */
-export type ReconcileOutcome = 'done' | 'requeued' | 'conflict' | 'error' | 'terminal';
+export type ReconcileOutcome = 'done' | 'requeued' | 'conflict' | 'error';
 
 /** What the parts of the operator report; one adapter turns it into Prometheus metrics. No label is taken from user input. */
 export interface Metrics {

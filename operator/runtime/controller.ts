@@ -4,7 +4,6 @@ import { ApiError, isConflict } from '../ports/kube.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics, ReconcileOutcome } from '../ports/metrics.ts';
 import { BulkQueue } from './bulk-queue.ts';
-import { TerminalError } from './terminal-error.ts';
 import { WorkQueue } from './work-queue.ts';
 
 /** What a reconcile that did not throw wants: nothing more, or to look again in a while. */
@@ -22,7 +21,7 @@ export interface ControllerOptions {
   readonly lowAtATime?: number;
   /**
    * Brings one object to what its spec asks for; a key says nothing of what happened. A conflict that it throws is
-   * planned again soon, a {@link TerminalError} is not retried, anything else is, with the key's backoff.
+   * planned again soon, anything else is retried with the key's backoff.
    */
   readonly reconcile: (key: string, signal: AbortSignal) => Promise<Verdict>;
   /** Every key that there is to work on, at the start: what was added before, while another replica led, was not kept. */
@@ -158,11 +157,6 @@ export class Controller {
 
   /** The one place where an error becomes a queue's matter, and a line in the log. */
   #fail(key: string, error: unknown): ReconcileOutcome {
-    if (error instanceof TerminalError) {
-      this.queue.forget(key);
-      this.#log.warn('reconcile gave up', { key, error });
-      return 'terminal';
-    }
     const retryAfterMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
     const requeueAfterMs = Math.round(this.queue.retry(key, retryAfterMs));
     if (isConflict(error)) {

@@ -6,7 +6,6 @@ import {
   DONE,
   type Verdict,
 } from '../../../operator/runtime/controller.ts';
-import { TerminalError } from '../../../operator/runtime/terminal-error.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
 
@@ -161,17 +160,6 @@ describe('a controller', () => {
     controller.queue.add('a');
     await settle();
     expect(outcomes()).toEqual(['error']);
-  });
-
-  test('does not retry a terminal error, but works on the key when it is added again', async () => {
-    const { calls, reconcile } = failing(new TerminalError('no use'));
-    const { controller, clock, outcomes } = run(reconcile);
-    controller.queue.add('a');
-    await clock.advance(3_600_000);
-    expect(calls).toHaveLength(1);
-    controller.queue.add('a');
-    await settle();
-    expect(outcomes()).toEqual(['terminal', 'done']);
   });
 
   test('backs off from errors, starts afresh after a success, and logs each once with its key', async () => {
