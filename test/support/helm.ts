@@ -27,7 +27,7 @@ export const refusalOfHelm = async (...args: string[]): Promise<string> => {
 };
 
 /** Options of helm that set values, each given as JSON, so that its type is kept. */
-const valueFlags = (values: Readonly<Record<string, unknown>>): string[] =>
+export const valueFlags = (values: Readonly<Record<string, unknown>>): string[] =>
   Object.entries(values).flatMap(([path, value]) => ['--set-json', `${path}=${JSON.stringify(value)}`]);
 
 /** Renders the chart as `helm template` does, hooks and all. */
