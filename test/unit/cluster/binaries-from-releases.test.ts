@@ -101,8 +101,9 @@ describe('ensureBinary from a release', () => {
   test('asks the site for the next program after one is missing there', async () => {
     await installGo();
     publish();
-    expect(await obtain('kubectl')).toBe(join(cacheDir('kubectl', env), 'kubectl'));
-    expect(await obtain('kube-apiserver')).toContain('release-kubernetes');
+    const releases = releasesAt(site.url);
+    expect(await obtain('kubectl', { releases })).toBe(join(cacheDir('kubectl', env), 'kubectl'));
+    expect(await obtain('kube-apiserver', { releases })).toContain('release-kubernetes');
   });
 
   test('builds one that fails its checksum, and says so', async () => {

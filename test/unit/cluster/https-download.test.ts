@@ -9,6 +9,7 @@ import {
   redirectsTo,
   sends,
   sendsHalfOf,
+  sendsHeadersOnly,
   sendsWebPage,
   startReleaseSite,
   staysSilent,
@@ -135,8 +136,11 @@ describe('download', () => {
     });
   });
 
-  test('gives up on a body that stalls', async () => {
-    site.answer('/file', sendsHalfOf(BODY));
+  test.each([
+    ['stalls', sendsHalfOf(BODY)],
+    ['never begins', sendsHeadersOnly],
+  ])('gives up on a body that %s', async (_, listener) => {
+    site.answer('/file', listener);
     expect(await failureOf('/file', { limits: { ...limits, stallMs: 50 } })).toMatchObject({
       message: `${host()}: the download stalled: nothing came for 0.05 s`,
       hostFailed: true,

@@ -62,6 +62,8 @@ export function redirectsTo(location: string): RequestListener {
 /** Accepts the request and says nothing. */
 export const staysSilent: RequestListener = () => {};
 
+export const sendsHeadersOnly: RequestListener = (_, response) => response.writeHead(200).flushHeaders();
+
 /** Sends a part of what it promises, and no more. */
 export function sendsHalfOf(body: string): RequestListener {
   return (_, response) => {
