@@ -33,7 +33,7 @@ const openCluster = async (): Promise<Session> => {
     step(`Using the current cluster of ${kubeconfigPath}`);
     return { kubeconfigPath, embedded: false, close: async () => undefined };
   }
-  step('Starting an embedded control plane (the first time builds it, about 7 minutes)');
+  step('Starting an embedded control plane (the first time, a download or a build of about 7 minutes)');
   const cluster = await startCluster();
   say(`  ${cluster.url}`);
   return { kubeconfigPath: cluster.kubeconfigPath, embedded: true, close: () => cluster.stop() };
