@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { chmod, rm, writeFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { chmod, readdir, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { DownloadError } from './download-error.ts';
@@ -43,6 +43,7 @@ const MAX_CHECKSUMS_BYTES = 100_000;
  */
 export async function downloadRelease(wanted: ReleaseDownload): Promise<void> {
   await produceOnce(wanted, async (unfinished) => {
+    await removeUnfinished(wanted.target);
     const { member } = wanted.release;
     const file = member ? `${unfinished}.tar.gz` : unfinished;
     try {
@@ -55,6 +56,14 @@ export async function downloadRelease(wanted: ReleaseDownload): Promise<void> {
       if (member) await rm(file, { force: true });
     }
   });
+}
+
+/** Removes what processes left behind that were killed while they downloaded; the caller holds the lock. */
+async function removeUnfinished(target: string): Promise<void> {
+  for (const file of await readdir(dirname(target))) {
+    const isUnfinished = file.startsWith(`${basename(target)}.`) && /\.part(?:\.tar\.gz)?$/u.test(file);
+    if (isUnfinished) await rm(join(dirname(target), file), { force: true });
+  }
 }
 
 async function expectedDigest(wanted: ReleaseDownload): Promise<string> {

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { constants } from 'node:fs';
@@ -172,6 +172,22 @@ describe('downloadRelease', () => {
     site.answer(`/${apiserver.checksumPath}`, sends(digestOf(PROGRAM, 'sha512')));
     expect(await messageOf(fetchRelease('kube-apiserver'))).toContain('the download broke off');
     expect(await readdir(dir)).toEqual([]);
+  });
+
+  test('goes on where a process was killed, and removes what it left behind', async () => {
+    const { pid } = spawnSync('true');
+    await writeFile(join(dir, 'kube-apiserver.lock'), String(pid));
+    for (const left of [
+      `kube-apiserver.${pid}.part`,
+      `kube-apiserver.${pid}.part.tar.gz`,
+      'kube-apiserver-like.part',
+    ]) {
+      await writeFile(join(dir, left), 'half of a program');
+    }
+    site.answer(`/${apiserver.path}`, sends(PROGRAM));
+    site.answer(`/${apiserver.checksumPath}`, sends(digestOf(PROGRAM, 'sha512')));
+    await fetchRelease('kube-apiserver');
+    expect(await readdir(dir)).toEqual(['kube-apiserver', 'kube-apiserver-like.part']);
   });
 
   describe('of two callers at the same time', () => {
