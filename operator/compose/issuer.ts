@@ -21,7 +21,7 @@ import type { RegistryReads } from '../issuer/registry/live-reads.ts';
 import { createLookups } from '../issuer/registry/lookups.ts';
 import { createRecords } from '../issuer/registry/records.ts';
 import { watchRevocations } from '../issuer/registry/revocations.ts';
-import { createJudge } from '../issuer/registry/validate-jwt.ts';
+import { createJwtValidator } from '../issuer/registry/validate-jwt.ts';
 import { createRevokeToken } from '../issuer/revoke-token.ts';
 import type { Issuer } from '../issuer/use-cases.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -120,13 +120,13 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
   const reads = readsOf(objects, clock);
   const records = createRecords({ tokens, issued, batches, clients });
   const registry = { ...parts, settings, records, clients, reads, freshness };
-  const judge = createJudge(registry);
+  const validateJwt = createJwtValidator(registry);
   const lookups = createLookups(registry);
   const authentication = buildAuthentication(config, parts, { ...resources, reads, freshness });
   const endToken = createEndToken({ ...objects, clock });
   const bearers = {
     ...authentication,
-    judge,
+    validateJwt,
     settings,
     policy: config.authorization.issuedTokens,
     endpoints: config.authorization.endpoints,
@@ -152,8 +152,8 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
         listOwned: listOwnedIn(client, config.kubernetes.watchNamespaces),
         endToken,
       }),
-      introspectToken: createIntrospectToken({ ...authentication, judge }),
-      revokeToken: createRevokeToken({ ...authentication, judge, endToken }),
+      introspectToken: createIntrospectToken({ ...authentication, validateJwt }),
+      revokeToken: createRevokeToken({ ...authentication, validateJwt, endToken }),
     },
     stop: () => {
       stopWatching();

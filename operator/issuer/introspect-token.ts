@@ -2,7 +2,7 @@ import { type Awaitable, whenKnown } from '../async/map-awaitable.ts';
 import { introspectionOf, mayIntrospect } from '../domain/client/introspection-policy.ts';
 import type { SignedClaims } from '../domain/jwt/jwt-checks.ts';
 import { refused } from './failure.ts';
-import type { GoodJwt, JudgeJwt } from './registry/validate-jwt.ts';
+import type { ValidateJwt, ValidJwt } from './registry/validate-jwt.ts';
 import type {
   AuthenticateClient,
   AuthenticatedClient,
@@ -13,7 +13,7 @@ import type {
 
 export interface IntrospectTokenOptions {
   readonly authenticateClient: AuthenticateClient;
-  readonly judge: JudgeJwt;
+  readonly validateJwt: ValidateJwt;
 }
 
 /** A client that asks about tokens: one that is suspended may not. @throws IssuerFailure */
@@ -28,7 +28,7 @@ export const authenticateCaller = (
   });
 
 /** What is told of a good JWT: the same object for the same claims, as long as the signature is remembered and the record agrees. */
-const createTell = (): ((judgement: GoodJwt) => SignedClaims) => {
+const createTell = (): ((validation: ValidJwt) => SignedClaims) => {
   const told = new WeakMap<SignedClaims, SignedClaims>();
   return ({ record, claims }) => {
     const known = told.get(claims);
@@ -42,14 +42,14 @@ const createTell = (): ((judgement: GoodJwt) => SignedClaims) => {
 /** Makes {@link IntrospectToken} (spec §5): what is bad, and what the caller may not know of, look the same. */
 export const createIntrospectToken = ({
   authenticateClient,
-  judge,
+  validateJwt,
 }: IntrospectTokenOptions): IntrospectToken => {
   const tell = createTell();
   return (token, credentials, call) =>
     whenKnown(authenticateCaller(authenticateClient, credentials, call), ({ client }) =>
-      whenKnown(judge(token, call), (judgement) => {
-        if (judgement.kind === 'bad') return undefined;
-        return mayIntrospect(client, judgement.record, judgement.claims) ? tell(judgement) : undefined;
+      whenKnown(validateJwt(token, call), (validation) => {
+        if (validation.kind === 'invalid') return undefined;
+        return mayIntrospect(client, validation.record, validation.claims) ? tell(validation) : undefined;
       }),
     );
 };

@@ -2,12 +2,12 @@ import { claimOf } from '../domain/client/client-id-claim.ts';
 import { isOwnToken } from '../domain/client/introspection-policy.ts';
 import { authenticateCaller } from './introspect-token.ts';
 import { type EndToken, endTargetOf } from './registry/end-token.ts';
-import type { JudgeJwt } from './registry/validate-jwt.ts';
+import type { ValidateJwt } from './registry/validate-jwt.ts';
 import type { AuthenticateClient, RevokeToken } from './use-cases.ts';
 
 export interface RevokeTokenOptions {
   readonly authenticateClient: AuthenticateClient;
-  readonly judge: JudgeJwt;
+  readonly validateJwt: ValidateJwt;
   readonly endToken: EndToken;
 }
 
@@ -16,13 +16,13 @@ export interface RevokeTokenOptions {
  * What is bad already needs nothing, and what is another client's is left alone: the caller can't tell these apart.
  */
 export const createRevokeToken =
-  ({ authenticateClient, judge, endToken }: RevokeTokenOptions): RevokeToken =>
+  ({ authenticateClient, validateJwt, endToken }: RevokeTokenOptions): RevokeToken =>
   async (token, credentials, call) => {
     const { client } = await authenticateCaller(authenticateClient, credentials, call);
     const clientID = claimOf(client);
-    const judgement = await judge(token, call);
-    if (judgement.kind === 'bad') return { clientID, id: undefined };
-    const { record, claims } = judgement;
+    const validation = await validateJwt(token, call);
+    if (validation.kind === 'invalid') return { clientID, id: undefined };
+    const { record, claims } = validation;
     if (!isOwnToken(client, record, claims)) return { clientID, id: undefined };
     const { blacklisted, deleted } = await endToken(endTargetOf(record), call.signal);
     return { clientID, id: blacklisted + deleted > 0 ? record.id : undefined };

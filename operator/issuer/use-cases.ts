@@ -70,7 +70,7 @@ export interface Bearer {
   readonly client: string | undefined;
 }
 
-/** Judges the value of an Authorization header (RFC 6750 §2.1). @throws IssuerFailure `BearerInvalid`, `OwnerMissing` or `Unavailable` */
+/** Validators the value of an Authorization header (RFC 6750 §2.1). @throws IssuerFailure `BearerInvalid`, `OwnerMissing` or `Unavailable` */
 export type AuthenticateBearer = (
   authorization: string | undefined,
   call: Pick<Call, 'signal'>,
@@ -110,7 +110,7 @@ export interface BearerSelf {
   readonly own: TokenRecord | undefined;
 }
 
-/** Judges a bearer that may want to know about itself (spec §5, existing verifiers). @throws IssuerFailure as {@link AuthenticateBearer} does */
+/** Validators a bearer that may want to know about itself (spec §5, existing verifiers). @throws IssuerFailure as {@link AuthenticateBearer} does */
 export type AuthenticateSelf = (
   authorization: string | undefined,
   call: Pick<Call, 'signal'>,

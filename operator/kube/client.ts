@@ -124,7 +124,7 @@ class Exchange {
     try {
       const response = await this.#exchange(request, (out) => this.#options.connection.request(out));
       if (response.statusCode < 300) return { answer: answerOf<T>(request, response) };
-      return judge(this.#refusal(request, response), isRead);
+      return classifyResponse(this.#refusal(request, response), isRead);
     } catch (error) {
       const failure = transportFailure(request, error, request.signal);
       // The API server, or something before it, closed a connection that was kept for later.
@@ -174,7 +174,7 @@ const answerOf = <T>(request: KubeRequest, { statusCode, text }: WholeAnswer): T
 };
 
 /** 429 says that nothing was done (API priority and fairness); 503 says so only of reads; 401 may be a token that was replaced just now. */
-const judge = (failure: ApiError, isRead: boolean): Try<never> => {
+const classifyResponse = (failure: ApiError, isRead: boolean): Try<never> => {
   if (failure.status === 401) return { failure, again: true, waitMs: 0 };
   const busy = failure.status === 429 || (failure.status === 503 && isRead);
   const waitMs = failure.retryAfterMs;

@@ -189,7 +189,7 @@ export const createMetrics = (options: { readonly processMetrics: boolean }): Pr
     },
     tokenHandedOut: (method) => doors.handedOut.inc({ method }),
     authenticationFailed: (why) => doors.failed.inc({ why }),
-    judged: (outcome) => doors.judged.inc({ outcome }),
+    jwtValidated: (outcome) => doors.jwtValidated.inc({ outcome }),
     revocationSeen: (seconds) => doors.revocations.observe(seconds),
     recordsCollected: (why, count) => doors.collected.inc({ why }, count),
   };

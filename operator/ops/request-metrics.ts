@@ -41,7 +41,7 @@ export const doorMetrics = (registers: Registry[]) => ({
     labelNames: ['why'],
     registers,
   }),
-  judged: new Counter({
+  jwtValidated: new Counter({
     name: 'm2moauth_jwt_judgements_total',
     help: 'Judgements of JWTs of this issuer at a door, by outcome (good, bad, unavailable).',
     labelNames: ['outcome'],

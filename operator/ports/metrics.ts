@@ -27,7 +27,7 @@ export interface Metrics {
   /** A client failed to authenticate; `why` is of a closed set. */
   authenticationFailed(why: string): void;
   /** An answer on a bearer or token: `good`, `bad` or `unavailable`. */
-  judged(outcome: string): void;
+  jwtValidated(outcome: string): void;
   /** Seconds (by their whole-second times) from a blacklisting until this replica's cache showed it. */
   revocationSeen(seconds: number): void;
   /** How many handed-out records the leader deleted after their time. */

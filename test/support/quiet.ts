@@ -60,7 +60,7 @@ export const recordedMetrics = (): RecordedMetrics => {
     httpRequest: note('httpRequest'),
     tokenHandedOut: note('tokenHandedOut'),
     authenticationFailed: note('authenticationFailed'),
-    judged: note('judged'),
+    jwtValidated: note('jwtValidated'),
     revocationSeen: note('revocationSeen'),
     recordsCollected: note('recordsCollected'),
   };

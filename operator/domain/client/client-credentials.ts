@@ -32,7 +32,7 @@ const verdict = (reason: CredentialsReason, parts: readonly string[]): Condition
  * Condition `CredentialsReady`: the assertion methods are alternatives, so one that works suffices, and what does not
  * is named in the message.
  */
-export const judgeCredentials = (findings: readonly CredentialsFinding[]): ConditionVerdict => {
+export const credentialsCondition = (findings: readonly CredentialsFinding[]): ConditionVerdict => {
   const problems = findings.flatMap(({ problem }) => problem ?? []);
   const working = findings.filter(({ problem }) => problem === undefined);
   const remarks = working.flatMap(({ remark }) => remark ?? []);
@@ -57,7 +57,7 @@ export const planCredentials = (
 ): OAuthClientStatus | undefined => {
   const status: OAuthClientStatus = {
     ...client.status,
-    conditions: setCondition(client.status?.conditions, judgeCredentials(findings), {
+    conditions: setCondition(client.status?.conditions, credentialsCondition(findings), {
       now: formatTime(floorSeconds(now)),
       observedGeneration: client.metadata.generation ?? 0,
     }),

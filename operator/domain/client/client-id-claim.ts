@@ -34,7 +34,7 @@ export type Claim =
  * keeps it; of several (a restored backup) the oldest does; a vacant one goes to the oldest claimant that has not
  * lost it before.
  */
-export const judgeClaim = (client: OAuthClient, claimants: Iterable<OAuthClient>): Claim => {
+export const decideClaim = (client: OAuthClient, claimants: Iterable<OAuthClient>): Claim => {
   const others = [...claimants].filter(({ metadata }) => metadata.uid !== client.metadata.uid);
   const [holder] = [...others, client].filter(isHolder).sort(bySeniority);
   if (holder === client) return { kind: 'held' };

@@ -3,7 +3,7 @@ import type { OAuthClient, OAuthClientStatus } from '../../api/oauth-client.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import type { IssuerSettings } from '../jwt/claims.ts';
 import { floorSeconds, formatTime } from '../timestamps.ts';
-import { type Claim, claimOf, judgeClaim } from './client-id-claim.ts';
+import { type Claim, claimOf, decideClaim } from './client-id-claim.ts';
 import { findInsertedClaimsProblem } from './insert-token-claims.ts';
 
 /** Everything that a registration is planned from. */
@@ -30,7 +30,7 @@ const ready = (status: 'True' | 'False', reason: ClientReason, message: string):
   message,
 });
 
-const judge = (
+const readyCondition = (
   claim: Exclude<Claim, { kind: 'waits' }>,
   observation: ClientObservation,
 ): ConditionVerdict => {
@@ -56,7 +56,7 @@ const judge = (
 /** Decides over a client's registration (spec §2.4): `status.clientID`, which the holder alone has, and condition `Ready`. Pure; what it made plans to nothing. */
 export const planClient = (observation: ClientObservation): ClientPlan => {
   const { client, claimants, now } = observation;
-  const claim = judgeClaim(client, claimants);
+  const claim = decideClaim(client, claimants);
   if (claim.kind === 'waits') return { kind: 'wait', for: claim.for };
   const { clientID: _, ...before } = client.status ?? {};
   const generation = client.metadata.generation ?? 0;
@@ -64,7 +64,7 @@ export const planClient = (observation: ClientObservation): ClientPlan => {
     ...before,
     ...(claim.kind === 'held' && { clientID: claimOf(client) }),
     observedGeneration: generation,
-    conditions: setCondition(before.conditions, judge(claim, observation), {
+    conditions: setCondition(before.conditions, readyCondition(claim, observation), {
       now: formatTime(floorSeconds(now)),
       observedGeneration: generation,
     }),

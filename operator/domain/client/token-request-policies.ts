@@ -106,7 +106,7 @@ const expirationOf = ({ request, client, now }: RequestInput): number | undefine
   return maximum === undefined ? undefined : floorSeconds(now) + maximum;
 };
 
-/** Judges the request of a client that has proved itself; the first reason against it is given. */
+/** Validators the request of a client that has proved itself; the first reason against it is given. */
 export const decideRequest = (input: RequestInput): RequestDecision => {
   for (const check of CHECKS) {
     const problem = check(input);

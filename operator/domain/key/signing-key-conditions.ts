@@ -15,7 +15,7 @@ const ready = (status: 'True' | 'False', reason: SigningKeyReason, message: stri
   message,
 });
 
-const judge = (entries: readonly KeyEntry[], pass: Pass): ConditionVerdict => {
+const readyCondition = (entries: readonly KeyEntry[], pass: Pass): ConditionVerdict => {
   const { brought, compromised } = pass;
   const found = findUsableBrought(entries, pass);
   if (found && 'problem' in found) {
@@ -41,7 +41,7 @@ const judge = (entries: readonly KeyEntry[], pass: Pass): ConditionVerdict => {
 
 /** Condition `Ready` of a SigningKey whose keys are to stand like `entries`. */
 export const signingKeyConditions = (entries: readonly KeyEntry[], pass: Pass): Condition[] =>
-  setCondition(pass.signingKey.status?.conditions, judge(entries, pass), {
+  setCondition(pass.signingKey.status?.conditions, readyCondition(entries, pass), {
     now: pass.time,
     observedGeneration: pass.signingKey.metadata.generation ?? 0,
   });

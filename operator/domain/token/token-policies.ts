@@ -142,7 +142,7 @@ export type Permission =
   | { readonly kind: 'permitted'; readonly observation: PermittedObservation }
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
-/** Judges a Token by its spec, its client and its namespace; the first reason against it is given. */
+/** Validators a Token by its spec, its client and its namespace; the first reason against it is given. */
 export const permit = (observation: TokenObservation): Permission => {
   const { token, client } = observation;
   if (client === undefined) {

@@ -4,7 +4,7 @@ import type { JwtFault, SignedClaims } from '../../domain/jwt/jwt-checks.ts';
 import { recordOfClaims } from '../../domain/record/claimed-record.ts';
 import type { TokenRecord } from '../../domain/record/token-record.ts';
 import { IssuerFailure } from '../failure.ts';
-import type { GoodJwt, JudgeJwt, Judgement } from '../registry/validate-jwt.ts';
+import type { JwtValidation, ValidateJwt, ValidJwt } from '../registry/validate-jwt.ts';
 import type { AuthenticateBearer, AuthenticateSelf, Bearer, BearerSelf } from '../use-cases.ts';
 import type { ForeignIssuer, ForeignIssuers } from './external-issuers.ts';
 import { ownClaim, prefixedName } from './external-name.ts';
@@ -23,7 +23,7 @@ export interface BearerPolicy {
 }
 
 export interface AuthenticateBearerOptions {
-  readonly judge: JudgeJwt;
+  readonly validateJwt: ValidateJwt;
   readonly foreignIssuers: ForeignIssuers;
   readonly settings: Pick<IssuerSettings, 'url' | 'ownerClaim'>;
   readonly policy: BearerPolicy;
@@ -55,7 +55,7 @@ const hasAll = (claims: SignedClaims, { scope, audience }: BearerPolicy): boolea
 };
 
 /** Whose tokens a good token of ours may see and revoke. @throws IssuerFailure */
-const ownBearer = ({ claims, record }: GoodJwt, { policy, settings }: AuthenticateBearerOptions): Bearer => {
+const ownBearer = ({ claims, record }: ValidJwt, { policy, settings }: AuthenticateBearerOptions): Bearer => {
   if (!hasAll(claims, policy))
     throw invalid('the scope or audience that the configuration asks for is missing');
   const owner = claims[settings.ownerClaim];
@@ -65,7 +65,7 @@ const ownBearer = ({ claims, record }: GoodJwt, { policy, settings }: Authentica
 
 /** What the record says; of a JWT whose status is still to be written, what the JWT says itself. */
 const ownRecord = (
-  { claims, record }: Pick<GoodJwt, 'claims' | 'record'>,
+  { claims, record }: Pick<ValidJwt, 'claims' | 'record'>,
   { ownerClaim }: AuthenticateBearerOptions['settings'],
 ): TokenRecord => (record.state === 'Next' ? recordOfClaims(record, claims, ownerClaim) : record);
 
@@ -96,11 +96,11 @@ const byEndpoint = async (
 const detailOf = (fault: JwtFault): string => `refused: ${fault}`;
 
 /** Who a JWT of ours is. @throws IssuerFailure */
-const selfOf = (options: AuthenticateBearerOptions, judgement: Judgement): BearerSelf => {
-  if (judgement.kind === 'good') {
-    return { bearer: ownBearer(judgement, options), own: ownRecord(judgement, options.settings) };
+const selfOf = (options: AuthenticateBearerOptions, validation: JwtValidation): BearerSelf => {
+  if (validation.kind === 'valid') {
+    return { bearer: ownBearer(validation, options), own: ownRecord(validation, options.settings) };
   }
-  const { fault, claims, record } = judgement;
+  const { fault, claims, record } = validation;
   if (fault !== 'Blacklisted' || !claims || !record) throw invalid(detailOf(fault));
   return { bearer: undefined, own: ownRecord({ claims, record }, options.settings) };
 };
@@ -110,14 +110,14 @@ const selfOf = (options: AuthenticateBearerOptions, judgement: Judgement): Beare
  * the configuration. The owner is read from the verified claims.
  */
 export const createAuthenticateSelf = (options: AuthenticateBearerOptions): AuthenticateSelf => {
-  const { endpoints, judge } = options;
+  const { endpoints, validateJwt } = options;
   return (authorization, call) => {
     const jwt = bearerOf(authorization);
     const foreign = endpoints.length === 0 ? undefined : byEndpoint(options, jwt, call.signal);
     return whenKnown(foreign, (bearer) =>
       bearer
         ? { bearer, own: undefined }
-        : whenKnown(judge(jwt, call), (judgement) => selfOf(options, judgement)),
+        : whenKnown(validateJwt(jwt, call), (validation) => selfOf(options, validation)),
     );
   };
 };

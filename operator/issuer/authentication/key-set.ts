@@ -3,9 +3,9 @@ import type { PublicJwk } from '../../ports/keys.ts';
 import { type Claims, FOREIGN_ALGORITHMS, type ForeignJwt, readClaims } from './unverified-jwt.ts';
 
 /** What a set of keys says of a JWT. `unknownKey`: none of them may have made it; a newer set might have one that has. */
-type Verification =
-  | { readonly kind: 'good'; readonly claims: Claims }
-  | { readonly kind: 'bad' }
+export type Verification =
+  | { readonly kind: 'valid'; readonly claims: Claims }
+  | { readonly kind: 'invalid' }
   | { readonly kind: 'unknownKey' };
 
 /** Public keys of somebody else. */
@@ -63,10 +63,10 @@ export const createKeySet = (jwks: readonly PublicJwk[]): KeySet => {
         const verified =
           key && (await compactVerify(jwt, key, { algorithms: [algorithm] }).catch(() => undefined));
         const claims = verified && readClaims(verified.payload);
-        if (claims) return { kind: 'good', claims };
+        if (claims) return { kind: 'valid', claims };
       }
       const isNamed = kid !== undefined && candidates.some(({ jwk }) => jwk.kid === kid);
-      return { kind: isNamed ? 'bad' : 'unknownKey' };
+      return { kind: isNamed ? 'invalid' : 'unknownKey' };
     },
   };
 };

@@ -58,7 +58,7 @@ export const createPrivateKeyJwt = (options: PrivateKeyJwtOptions): CheckAsserti
     const { jwks, jwksURI } = method;
     if (jwks) {
       const verification = await keySetOf(jwks).verify(jwt);
-      return verification.kind === 'good' ? verification.claims : undefined;
+      return verification.kind === 'valid' ? verification.claims : undefined;
     }
     return jwksURI === undefined ? undefined : keys.verify(jwt, { kind: 'jwks', url: jwksURI }, signal);
   };

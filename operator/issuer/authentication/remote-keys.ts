@@ -148,7 +148,7 @@ export const createRemoteKeys = (options: RemoteKeysOptions): RemoteKeys => {
         const others = await sources.others(source, keys, signal);
         if (others && others !== keys) verification = await others.verify(jwt);
       }
-      return verification.kind === 'good' ? verification.claims : undefined;
+      return verification.kind === 'valid' ? verification.claims : undefined;
     },
   };
 };

@@ -25,29 +25,29 @@ import type { RegistryReads } from './live-reads.ts';
 import { isFresh, type Records } from './records.ts';
 
 /** A JWT of ours that is good now, and what stands behind it. */
-export interface GoodJwt {
-  readonly kind: 'good';
+export interface ValidJwt {
+  readonly kind: 'valid';
   readonly claims: SignedClaims;
   readonly record: TokenRecord;
 }
 
 /** A JWT that is not good; with its record where it is `Blacklisted` and otherwise good. */
-interface BadJwt {
-  readonly kind: 'bad';
+export interface InvalidJwt {
+  readonly kind: 'invalid';
   readonly fault: JwtFault;
   readonly claims?: SignedClaims;
   readonly record?: TokenRecord;
 }
 
-export type Judgement = GoodJwt | BadJwt;
+export type JwtValidation = ValidJwt | InvalidJwt;
 
 /** Somebody who waits, until the signal aborts. Who can be answered at once is never asked for it: signals cost something. */
 type Waiting = Pick<Call, 'signal'>;
 
 /** The one judge of a JWT for every door (spec §3). @throws IssuerFailure `Unavailable` where it can't know */
-export type JudgeJwt = (jwt: string, call: Waiting) => Awaitable<Judgement>;
+export type ValidateJwt = (jwt: string, call: Waiting) => Awaitable<JwtValidation>;
 
-export interface JudgeOptions {
+export interface ValidateJwtOptions {
   readonly keyring: Pick<Keyring, 'verify'>;
   readonly records: Records;
   /** Indexed by {@link CLAIM_INDEX}. */
@@ -58,16 +58,16 @@ export interface JudgeOptions {
   /** False while this clock is too far off the API server's to judge times by it. */
   readonly isClockUsable: () => boolean;
   readonly clock: Clock;
-  readonly metrics: Pick<Metrics, 'judged'>;
+  readonly metrics: Pick<Metrics, 'jwtValidated'>;
 }
 
-const bad = (fault: JwtFault): BadJwt => ({ kind: 'bad', fault });
+const invalid = (fault: JwtFault): InvalidJwt => ({ kind: 'invalid', fault });
 
 const unavailable = (detail: string): IssuerFailure =>
   new IssuerFailure('Unavailable', 'the token can not be judged now, try again later', { detail });
 
 /** The namespace of handed-out tokens of a client ID: that of its holder. */
-const namespaceOf = ({ clients }: JudgeOptions, clientID: unknown): string | undefined => {
+const namespaceOf = ({ clients }: ValidateJwtOptions, clientID: unknown): string | undefined => {
   if (typeof clientID !== 'string') return undefined;
   for (const client of clients.byIndex(CLAIM_INDEX, clientID)) {
     if (isHolder(client)) return client.metadata.namespace;
@@ -77,7 +77,7 @@ const namespaceOf = ({ clients }: JudgeOptions, clientID: unknown): string | und
 
 /** The record of a JWT from the API server, by one GET. */
 const readRecord = async (
-  options: JudgeOptions,
+  options: ValidateJwtOptions,
   claims: SignedClaims,
   { signal }: Waiting,
 ): Promise<TokenRecord | undefined> => {
@@ -101,7 +101,7 @@ const readRecord = async (
 
 /** The cached record where that is enough for an answer: it says no for ever, or its watch is in step. */
 const findRecord = (
-  options: JudgeOptions,
+  options: ValidateJwtOptions,
   claims: SignedClaims,
   call: Waiting,
 ): Awaitable<TokenRecord | undefined> => {
@@ -113,7 +113,7 @@ const findRecord = (
 
 /** Likewise the client; one that the cache does not know is asked for. */
 const findClient = (
-  { clients, freshness, reads }: JudgeOptions,
+  { clients, freshness, reads }: ValidateJwtOptions,
   record: TokenRecord,
   call: Waiting,
 ): Awaitable<OAuthClient | undefined> => {
@@ -124,87 +124,89 @@ const findClient = (
 };
 
 /** The last of it, once record and client are known. */
-const judgeKnown = (
-  { clock }: JudgeOptions,
-  { claims, record }: Pick<GoodJwt, 'claims' | 'record'>,
+const validateAgainstRecord = (
+  { clock }: ValidateJwtOptions,
+  { claims, record }: Pick<ValidJwt, 'claims' | 'record'>,
   client: OAuthClient | undefined,
-): Judgement => {
+): JwtValidation => {
   const clientFault = findClientFault(client, record, claims);
-  if (clientFault) return bad(clientFault);
-  if (record.blacklistedAt !== undefined) return { kind: 'bad', fault: 'Blacklisted', claims, record };
-  return findTimeFault(claims, clock.now()) ? bad('Expired') : { kind: 'good', claims, record };
+  if (clientFault) return invalid(clientFault);
+  if (record.blacklistedAt !== undefined) return { kind: 'invalid', fault: 'Blacklisted', claims, record };
+  return findTimeFault(claims, clock.now()) ? invalid('Expired') : { kind: 'valid', claims, record };
 };
 
 /** It went on while the client was asked for: a revocation that this replica took meanwhile counts. */
-const latestOf = ({ records }: JudgeOptions, record: TokenRecord): TokenRecord => {
+const latestOf = ({ records }: ValidateJwtOptions, record: TokenRecord): TokenRecord => {
   const latest = records.find(record.id);
   return latest?.blacklistedAt === undefined ? record : latest;
 };
 
-const judgeVerified = (
-  options: JudgeOptions,
+const validateVerified = (
+  options: ValidateJwtOptions,
   { claims, kid }: VerifiedJwt,
   call: Waiting,
-): Awaitable<Judgement> => {
+): Awaitable<JwtValidation> => {
   const { clock, settings } = options;
   const timeFault = findTimeFault(claims, clock.now());
-  if (timeFault) return bad(timeFault);
+  if (timeFault) return invalid(timeFault);
   return whenKnown(findRecord(options, claims, call), (record) => {
-    if (record === undefined) return bad('Unknown');
+    if (record === undefined) return invalid('Unknown');
     const now = clock.now();
     const recordFault = findRecordFault(record, claims, { kid, ownerClaim: settings.ownerClaim, now });
-    if (recordFault) return bad(recordFault);
+    if (recordFault) return invalid(recordFault);
     const client = findClient(options, record, call);
-    if (!(client instanceof Promise)) return judgeKnown(options, { claims, record }, client);
-    return client.then((found) => judgeKnown(options, { claims, record: latestOf(options, record) }, found));
+    if (!(client instanceof Promise)) return validateAgainstRecord(options, { claims, record }, client);
+    return client.then((found) =>
+      validateAgainstRecord(options, { claims, record: latestOf(options, record) }, found),
+    );
   });
 };
 
 /** What was blacklisted is bad whatever else is not known. */
 const findKnownRevocation = (
-  { records, clock, settings }: JudgeOptions,
+  { records, clock, settings }: ValidateJwtOptions,
   { claims, kid }: VerifiedJwt,
-): BadJwt | undefined => {
+): InvalidJwt | undefined => {
   const record = typeof claims.jti === 'string' ? records.find(claims.jti) : undefined;
   if (record?.blacklistedAt === undefined) return undefined;
   const fault = findRecordFault(record, claims, { kid, ownerClaim: settings.ownerClaim, now: clock.now() });
-  return fault ? undefined : { kind: 'bad', fault: 'Blacklisted', claims, record };
+  return fault ? undefined : { kind: 'invalid', fault: 'Blacklisted', claims, record };
 };
 
 /**
- * Makes the {@link JudgeJwt}: pinned algorithm and signature, key phase, issuer → time → a record that agrees → the client →
+ * Makes the {@link ValidateJwt}: pinned algorithm and signature, key phase, issuer → time → a record that agrees → the client →
  * not blacklisted. A yes comes from caches that are in step, or from the API server; a no needs neither.
  */
-export const createJudge = (options: JudgeOptions): JudgeJwt => {
+export const createJwtValidator = (options: ValidateJwtOptions): ValidateJwt => {
   const { keyring, freshness, isClockUsable, metrics } = options;
 
-  const judge = (verified: VerifiedJwt | undefined, call: Waiting): Awaitable<Judgement> => {
+  const validate = (verified: VerifiedJwt | undefined, call: Waiting): Awaitable<JwtValidation> => {
     // A key that was made or given up since is not known while the watch of keys is out of step.
     const areKeysKnown = freshness.signingKeys();
     if (verified === undefined) {
-      if (areKeysKnown) return bad('NotOurs');
+      if (areKeysKnown) return invalid('NotOurs');
       throw unavailable('the signing keys are not known');
     }
-    if (areKeysKnown && isClockUsable()) return judgeVerified(options, verified, call);
+    if (areKeysKnown && isClockUsable()) return validateVerified(options, verified, call);
     const revoked = findKnownRevocation(options, verified);
     if (revoked) return revoked;
     throw unavailable(
       areKeysKnown ? "this replica's clock is too far off" : 'the signing keys are not known',
     );
   };
-  const counted = (judgement: Judgement): Judgement => {
-    metrics.judged(judgement.kind);
-    return judgement;
+  const counted = (validation: JwtValidation): JwtValidation => {
+    metrics.jwtValidated(validation.kind);
+    return validation;
   };
   const failed = (error: unknown): never => {
-    metrics.judged('unavailable');
+    metrics.jwtValidated('unavailable');
     throw error;
   };
 
   return (jwt, call) => {
     try {
-      const judgement = whenKnown(keyring.verify(jwt), (verified) => judge(verified, call));
-      return judgement instanceof Promise ? judgement.then(counted, failed) : counted(judgement);
+      const validation = whenKnown(keyring.verify(jwt), (verified) => validate(verified, call));
+      return validation instanceof Promise ? validation.then(counted, failed) : counted(validation);
     } catch (error) {
       return failed(error);
     }

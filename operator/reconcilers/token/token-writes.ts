@@ -44,7 +44,7 @@ export type SecretWritten =
 /** Quota, admission or validation, or too large for the API server. */
 const isRefusal = (error: ApiError): boolean => error.status === 413 || isRefused(error);
 
-const judge = (error: unknown, name: string): SecretWritten => {
+const classifyWriteFailure = (error: unknown, name: string): SecretWritten => {
   if (!(error instanceof ApiError)) throw error;
   const { status, reason } = error;
   const answer = reason === '' ? `${status}` : `${status} ${reason}`;
@@ -71,7 +71,7 @@ const createSecret = async (
     return { kind: 'written' };
   } catch (error) {
     if (isNotFound(error)) return { kind: 'gone' };
-    if (!isAlreadyExists(error)) return judge(error, write.name);
+    if (!isAlreadyExists(error)) return classifyWriteFailure(error, write.name);
   }
   const ref = { namespace: token.metadata.namespace, name: write.name };
   const met = await getIfThere(sinks.secretClient, ref, signal);
@@ -97,7 +97,7 @@ const updateSecret = async (
     sinks.secrets.observe(sinks.secretMetaOf(updated));
     return { kind: 'written' };
   } catch (error) {
-    return isNotFound(error) ? forget() : judge(error, write.name);
+    return isNotFound(error) ? forget() : classifyWriteFailure(error, write.name);
   }
 };
 

@@ -31,7 +31,7 @@ let client: DoorClient;
 
 beforeAll(async () => {
   installation = await install();
-  namespace = await installation.api.createNamespace('judged');
+  namespace = await installation.api.createNamespace('jwtValidated');
   proxy = await startTcpProxy(installation.cluster.url);
   const kubeconfigPath = join(installation.kubeconfigPath, '..', 'proxied.kubeconfig');
   const kubeconfig = await readFile(installation.kubeconfigPath, 'utf8');

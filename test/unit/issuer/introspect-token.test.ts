@@ -3,7 +3,7 @@ import { issuedRecordOf } from '../../../operator/domain/record/cached-issued-to
 import { tokenId } from '../../../operator/domain/token/token-id.ts';
 import { refused } from '../../../operator/issuer/failure.ts';
 import { createIntrospectToken } from '../../../operator/issuer/introspect-token.ts';
-import type { Judgement } from '../../../operator/issuer/registry/validate-jwt.ts';
+import type { JwtValidation } from '../../../operator/issuer/registry/validate-jwt.ts';
 import type { ClientCredentials, IntrospectToken } from '../../../operator/issuer/use-cases.ts';
 import { clientWith, patient } from './clients.ts';
 import {
@@ -26,21 +26,21 @@ const CREDENTIALS: ClientCredentials = {
 };
 let stage: RegistryStage;
 let caller: ReturnType<typeof clientWith>;
-let judged: number;
+let jwtValidated: number;
 
 beforeEach(() => {
   stage = new RegistryStage();
   stage.cache(issuedToken(ID));
   caller = clientWith(undefined);
-  judged = 0;
+  jwtValidated = 0;
 });
 
 const introspect = (jwt: string) =>
   createIntrospectToken({
     authenticateClient: async () => ({ client: caller, method: 'clientSecret' }),
-    judge: (text) => {
-      judged += 1;
-      return stage.judge(text);
+    validateJwt: (text) => {
+      jwtValidated += 1;
+      return stage.validateJwt(text);
     },
   })(jwt, CREDENTIALS, { address: '192.0.2.1', signal: patient });
 
@@ -58,15 +58,15 @@ test('one of a declared Token whose status is still to be written is good, and t
 describe('a token whose answer was given before', () => {
   const claims = Object.freeze(claimsOf(ID));
   const record = issuedRecordOf(issuedToken(ID));
-  let judgement: Judgement;
+  let validation: JwtValidation;
   let tell: IntrospectToken;
   const ask = () => tell(jwtOf(claims), CREDENTIALS, { address: '192.0.2.1', signal: patient });
 
   beforeEach(() => {
-    judgement = { kind: 'good', claims, record };
+    validation = { kind: 'valid', claims, record };
     tell = createIntrospectToken({
       authenticateClient: () => ({ client: caller, method: 'clientSecret' }),
-      judge: () => judgement,
+      validateJwt: () => validation,
     });
     expect(ask()).toEqual(claims);
   });
@@ -76,12 +76,12 @@ describe('a token whose answer was given before', () => {
   });
 
   test('is told of no more once it is judged bad', () => {
-    judgement = { kind: 'bad', fault: 'Blacklisted', claims, record };
+    validation = { kind: 'invalid', fault: 'Blacklisted', claims, record };
     expect(ask()).toBeUndefined();
   });
 
   test('is told of by its record as that is now', () => {
-    judgement = { kind: 'good', claims, record: { ...record, expiration: EXPIRES - 60 } };
+    validation = { kind: 'valid', claims, record: { ...record, expiration: EXPIRES - 60 } };
     expect(ask()).toEqual({ ...claims, exp: EXPIRES - 60 });
   });
 
@@ -131,8 +131,8 @@ describe('before anything is judged', () => {
       authenticateClient: async () => {
         throw refused('invalid_client', 'client authentication failed');
       },
-      judge: async () => {
-        throw new Error('judged');
+      validateJwt: async () => {
+        throw new Error('jwtValidated');
       },
     });
     const call = { address: '192.0.2.1', signal: patient };
@@ -146,7 +146,7 @@ describe('before anything is judged', () => {
     await expect(introspect(jwtOf(claimsOf(ID)))).rejects.toMatchObject({
       oauthCode: 'unauthorized_client',
     });
-    expect(judged).toBe(0);
+    expect(jwtValidated).toBe(0);
   });
 });
 

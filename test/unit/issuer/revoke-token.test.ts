@@ -31,7 +31,7 @@ beforeEach(() => {
 const revoke = (jwt: string, options: Partial<RevokeTokenOptions> = {}) =>
   createRevokeToken({
     authenticateClient: async () => ({ client: caller, method: 'clientSecret' }),
-    judge: (text) => stage.judge(text),
+    validateJwt: (text) => stage.validateJwt(text),
     endToken: async (target) => {
       ended.push(target);
       return { blacklisted: 1, deleted: 0 };
@@ -112,22 +112,22 @@ describe('nothing is ended by', () => {
 });
 
 describe('before anything is judged', () => {
-  const judge = async () => {
-    throw new Error('judged');
+  const validateJwt = async () => {
+    throw new Error('jwtValidated');
   };
 
   test('the client has to prove itself', async () => {
     const authenticateClient = async () => {
       throw refused('invalid_client', 'client authentication failed');
     };
-    await expect(revoke(jwtOf(claimsOf(ID)), { authenticateClient, judge })).rejects.toMatchObject({
+    await expect(revoke(jwtOf(claimsOf(ID)), { authenticateClient, validateJwt })).rejects.toMatchObject({
       oauthCode: 'invalid_client',
     });
   });
 
   test('a suspended client is refused, so that it does not take its token for revoked', async () => {
     caller = clientWith(undefined, { suspended: true });
-    await expect(revoke(jwtOf(claimsOf(ID)), { judge })).rejects.toMatchObject({
+    await expect(revoke(jwtOf(claimsOf(ID)), { validateJwt })).rejects.toMatchObject({
       oauthCode: 'unauthorized_client',
     });
   });

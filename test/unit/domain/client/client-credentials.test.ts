@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import {
   type CredentialsFinding,
-  judgeCredentials,
+  credentialsCondition,
 } from '../../../../operator/domain/client/client-credentials.ts';
 import { readClientSecrets } from '../../../../operator/domain/client/client-secret.ts';
 
@@ -31,13 +31,13 @@ test.each([
     '"*"',
   ],
 ])('%s', (_, findings, expected, word) => {
-  const { status, reason, message } = judgeCredentials(findings);
+  const { status, reason, message } = credentialsCondition(findings);
   expect(`${status} ${reason}`).toBe(expected);
   expect(message).toContain(word);
 });
 
 test('a message stays readable, however many issuers fail', () => {
-  const { message } = judgeCredentials(Array.from({ length: 500 }, () => unreachable));
+  const { message } = credentialsCondition(Array.from({ length: 500 }, () => unreachable));
   expect(message.length).toBeLessThanOrEqual(1024);
 });
 

@@ -4,7 +4,7 @@ import {
   type AuthenticateBearerOptions,
   createAuthenticateBearer,
 } from '../../../../operator/issuer/authentication/authenticate-bearer.ts';
-import type { Judgement } from '../../../../operator/issuer/registry/validate-jwt.ts';
+import type { JwtValidation } from '../../../../operator/issuer/registry/validate-jwt.ts';
 import { settings } from '../../domain/token/token-world.ts';
 import { patient } from '../clients.ts';
 import { issuedToken } from '../registry/registry-stage.ts';
@@ -15,14 +15,14 @@ const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toS
 const jwtOf = (iss: string): string => `${encode({ alg: 'ES256' })}.${encode({ iss })}.c2ln`;
 const OURS = jwtOf(settings.url);
 
-let judgement: Judgement;
+let validation: JwtValidation;
 let foreign: Record<string, unknown> | undefined;
 let asked: string[];
 let options: Partial<AuthenticateBearerOptions>;
 
 beforeEach(() => {
   const claims = { jti: ID, sub: 'alice', scope: 'read manage', aud: ['a', 'b'] };
-  judgement = { kind: 'good', claims, record: issuedRecordOf(issuedToken(ID)) };
+  validation = { kind: 'valid', claims, record: issuedRecordOf(issuedToken(ID)) };
   foreign = { sub: 'dave' };
   asked = [];
   options = {};
@@ -30,9 +30,9 @@ beforeEach(() => {
 
 const authenticate = (authorization: string | undefined) =>
   createAuthenticateBearer({
-    judge: async (jwt) => {
+    validateJwt: async (jwt) => {
       asked.push(jwt);
-      return judgement;
+      return validation;
     },
     foreignIssuers: {
       verify: async (_jwt, { authority, audience }) => {
@@ -79,7 +79,7 @@ describe('an Authorization header', () => {
 
 describe('a token of ours', () => {
   test('that is bad is refused, and the caller learns nothing of why', async () => {
-    judgement = { kind: 'bad', fault: 'Blacklisted' };
+    validation = { kind: 'invalid', fault: 'Blacklisted' };
     const error = await authenticate(`Bearer ${OURS}`).catch((caught: unknown) => caught);
     expect(error).toMatchObject({ code: 'BearerInvalid', message: 'the bearer is missing or not good' });
     expect(error).toMatchObject({ detail: 'refused: Blacklisted' });
@@ -141,7 +141,7 @@ describe('a token of another issuer', () => {
   );
 
   test('that nobody trusts is judged as ours, and refused', async () => {
-    judgement = { kind: 'bad', fault: 'NotOurs' };
+    validation = { kind: 'invalid', fault: 'NotOurs' };
     options = { endpoints: [endpoint] };
     expect(await codeOf(`Bearer ${jwtOf('https://third.example')}`)).toBe('BearerInvalid');
   });

@@ -5,7 +5,7 @@ import {
   type BearerPolicy,
   createAuthenticateSelf,
 } from '../../../../operator/issuer/authentication/authenticate-bearer.ts';
-import type { JudgeJwt } from '../../../../operator/issuer/registry/validate-jwt.ts';
+import type { ValidateJwt } from '../../../../operator/issuer/registry/validate-jwt.ts';
 import { settings } from '../../domain/token/token-world.ts';
 import { patient } from '../clients.ts';
 import {
@@ -32,7 +32,7 @@ beforeEach(() => {
 /** The stage's JWTs are JSON, which no header can hold. */
 const authenticate = (jwt: string) =>
   createAuthenticateSelf({
-    judge: (text) => stage.judge(Buffer.from(text, 'base64url').toString()),
+    validateJwt: (text) => stage.validateJwt(Buffer.from(text, 'base64url').toString()),
     foreignIssuers: { verify: async () => undefined },
     settings,
     policy,
@@ -90,10 +90,15 @@ test('what is asked of bearers is asked of a good one', async () => {
 });
 
 test('only a blacklisting is told of, whatever the judge knows', async () => {
-  const { record } = (await stage.judge(jwtOf(claimsOf(ID)))) as { record: TokenRecord };
+  const { record } = (await stage.validateJwt(jwtOf(claimsOf(ID)))) as { record: TokenRecord };
   const options = { foreignIssuers: { verify: async () => undefined }, settings, policy, endpoints: [] };
-  const judge: JudgeJwt = async () => ({ kind: 'bad', fault: 'ClientGone', claims: claimsOf(ID), record });
+  const validateJwt: ValidateJwt = async () => ({
+    kind: 'invalid',
+    fault: 'ClientGone',
+    claims: claimsOf(ID),
+    record,
+  });
   await expect(
-    createAuthenticateSelf({ ...options, judge })('Bearer a.b.c', { signal: patient }),
+    createAuthenticateSelf({ ...options, validateJwt })('Bearer a.b.c', { signal: patient }),
   ).rejects.toMatchObject({ code: 'BearerInvalid', detail: 'refused: ClientGone' });
 });

@@ -44,8 +44,8 @@ beforeEach(() => {
 });
 
 const verdict = async (id: string, changes: object = {}): Promise<string> => {
-  const judgement = await stage.judge(jwtOf(claimsOf(id, changes)));
-  return judgement.kind === 'good' ? 'good' : judgement.fault;
+  const validation = await stage.validateJwt(jwtOf(claimsOf(id, changes)));
+  return validation.kind === 'valid' ? 'good' : validation.fault;
 };
 
 describe('a batched token', () => {

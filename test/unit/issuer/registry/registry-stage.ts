@@ -18,7 +18,7 @@ import {
 } from '../../../../operator/issuer/registry/live-reads.ts';
 import { createLookups } from '../../../../operator/issuer/registry/lookups.ts';
 import { createRecords } from '../../../../operator/issuer/registry/records.ts';
-import { createJudge } from '../../../../operator/issuer/registry/validate-jwt.ts';
+import { createJwtValidator } from '../../../../operator/issuer/registry/validate-jwt.ts';
 import { createSlots } from '../../../../operator/issuer/semaphore.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
 import { CLIENT_INDEXERS } from '../../../../operator/reconcilers/oauth-client/client-indexes.ts';
@@ -187,8 +187,8 @@ export class RegistryStage {
     return createLookups(this);
   }
 
-  async judge(jwt: string) {
-    const judge = createJudge({
+  async validateJwt(jwt: string) {
+    const validateJwt = createJwtValidator({
       ...this,
       keyring: {
         verify: async (text) => {
@@ -200,6 +200,6 @@ export class RegistryStage {
       settings,
       isClockUsable: () => this.isClockUsable,
     });
-    return judge(jwt, { signal: patient });
+    return validateJwt(jwt, { signal: patient });
   }
 }

@@ -28,8 +28,8 @@ beforeEach(() => {
 });
 
 const verdict = async (jwt: string): Promise<string> => {
-  const judgement = await stage.judge(jwt);
-  return judgement.kind === 'good' ? 'good' : judgement.fault;
+  const validation = await stage.validateJwt(jwt);
+  return validation.kind === 'valid' ? 'good' : validation.fault;
 };
 const outcome = (jwt: string): Promise<string> => verdict(jwt).catch(({ code }: { code: string }) => code);
 
@@ -37,9 +37,9 @@ describe('a handed-out token', () => {
   beforeEach(() => stage.cache(issuedToken(ID)));
 
   test('is good while its record agrees, by the caches alone', async () => {
-    expect(await stage.judge(jwtOf(claimsOf(ID)))).toMatchObject({ kind: 'good', record: { id: ID } });
+    expect(await stage.validateJwt(jwtOf(claimsOf(ID)))).toMatchObject({ kind: 'valid', record: { id: ID } });
     expect(stage.asked).toEqual([]);
-    expect(stage.metrics.calls).toContainEqual(['judged', 'good']);
+    expect(stage.metrics.calls).toContainEqual(['jwtValidated', 'good']);
   });
 
   test.each([
@@ -81,8 +81,8 @@ describe('a handed-out token', () => {
     ['spec.revoked', issuedToken(ID, { revoked: true }, { resourceVersion: '2' })],
   ])('that is blacklisted by %s is refused, with its record', async (_name, revoked) => {
     stage.cache(revoked);
-    expect(await stage.judge(jwtOf(claimsOf(ID)))).toMatchObject({
-      kind: 'bad',
+    expect(await stage.validateJwt(jwtOf(claimsOf(ID)))).toMatchObject({
+      kind: 'invalid',
       fault: 'Blacklisted',
       record: { id: ID },
     });
@@ -207,7 +207,7 @@ describe('what the caches do not know', () => {
   test('can not be judged while the API server is out of reach', async () => {
     stage.isReachable = false;
     expect(await outcome(jwtOf(claimsOf(ID)))).toBe('Unavailable');
-    expect(stage.metrics.calls).toContainEqual(['judged', 'unavailable']);
+    expect(stage.metrics.calls).toContainEqual(['jwtValidated', 'unavailable']);
   });
 
   test('of a client that nobody is, is bad without asking', async () => {
