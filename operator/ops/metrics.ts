@@ -142,6 +142,9 @@ const populationMetrics = (registers: Registry[], population: () => Population |
   gauge('m2moauth_cached_objects', 'Objects in this replica’s caches.', 'resource', (p) => p.cached());
 };
 
+/** Values of the label `outcome` of m2moauth_jwt_judgements_total: dashboards query them, so they keep their names. */
+const VALIDATION_LABELS = { valid: 'good', invalid: 'bad', unavailable: 'unavailable' } as const;
+
 /** Metrics on a registry of their own; `processMetrics: false` leaves out those of the Node process (tests). */
 export const createMetrics = (options: { readonly processMetrics: boolean }): PrometheusMetrics => {
   const registry = new Registry();
@@ -189,7 +192,7 @@ export const createMetrics = (options: { readonly processMetrics: boolean }): Pr
     },
     tokenHandedOut: (method) => doors.handedOut.inc({ method }),
     authenticationFailed: (why) => doors.failed.inc({ why }),
-    jwtValidated: (outcome) => doors.jwtValidated.inc({ outcome }),
+    jwtValidated: (outcome) => doors.jwtValidated.inc({ outcome: VALIDATION_LABELS[outcome] }),
     revocationSeen: (seconds) => doors.revocations.observe(seconds),
     recordsCollected: (why, count) => doors.collected.inc({ why }, count),
   };

@@ -26,8 +26,8 @@ export interface Metrics {
   tokenHandedOut(method: string): void;
   /** A client failed to authenticate; `why` is of a closed set. */
   authenticationFailed(why: string): void;
-  /** An answer on a bearer or token: `good`, `bad` or `unavailable`. */
-  jwtValidated(outcome: string): void;
+  /** A JWT of this issuer was validated, or could not be because a cache was stale or the clock unusable. */
+  jwtValidated(outcome: 'valid' | 'invalid' | 'unavailable'): void;
   /** Seconds (by their whole-second times) from a blacklisting until this replica's cache showed it. */
   revocationSeen(seconds: number): void;
   /** How many handed-out records the leader deleted after their time. */

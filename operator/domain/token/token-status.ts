@@ -77,15 +77,13 @@ export interface TokenVerdict {
 const STALLED_REASONS: readonly TokenReason[] = ['Blacklisted', 'Expired', 'InvalidExpiration'];
 
 const put = (
-  conditions: TokenStatus['conditions'],
-  verdict: ConditionVerdict | { readonly type: string; readonly status?: undefined },
+  before: TokenStatus['conditions'],
+  wanted: ConditionVerdict | { readonly type: string; readonly status?: undefined },
   at: { readonly now: string; readonly observedGeneration: number },
 ) =>
-  verdict.status === undefined
-    ? removeCondition(conditions, verdict.type)
-    : setCondition(conditions, verdict, at);
+  wanted.status === undefined ? removeCondition(before, wanted.type) : setCondition(before, wanted, at);
 
-/** A status with what the verdict says, observed at the Token's generation; times in whole seconds. */
+/** A status with the conditions, observed at the Token's generation; times in whole seconds. */
 export const withVerdict = (
   status: TokenStatus,
   verdict: TokenVerdict,
@@ -94,20 +92,20 @@ export const withVerdict = (
   const stamp = { now: formatTime(at.nowSeconds), observedGeneration: at.generation };
   const { ready, renewing } = verdict;
   const stalled = ready.status === 'False' && STALLED_REASONS.includes(ready.reason);
-  let conditions = put(status.conditions, { type: 'Ready', ...ready }, stamp);
-  conditions = put(
-    conditions,
+  let updated = put(status.conditions, { type: 'Ready', ...ready }, stamp);
+  updated = put(
+    updated,
     renewing ? { type: 'Renewing', status: 'False', ...renewing } : { type: 'Renewing' },
     stamp,
   );
-  conditions = put(
-    conditions,
+  updated = put(
+    updated,
     stalled
       ? { type: 'Stalled', status: 'True', reason: ready.reason, message: ready.message }
       : { type: 'Stalled' },
     stamp,
   );
-  return { ...status, observedGeneration: at.generation, conditions };
+  return { ...status, observedGeneration: at.generation, conditions: updated };
 };
 
 /**
