@@ -44,7 +44,7 @@ export const observedGeneration = () =>
     .meta({ description: 'The metadata.generation that this status was made for.', format: 'int64' });
 
 /** What a plan says of a condition; {@link setCondition} adds the times. */
-export type ConditionVerdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+export type ConditionUpdate = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
 /** Reasons of a Token's condition `Ready` (spec §2.1). */
 export const TOKEN_REASONS = [
@@ -90,13 +90,13 @@ export const findCondition = (
  */
 export const setCondition = (
   conditions: readonly Condition[] | undefined,
-  verdict: ConditionVerdict,
+  result: ConditionUpdate,
   at: { readonly now: string; readonly observedGeneration: number },
 ): Condition[] => {
-  const before = findCondition(conditions, verdict.type);
-  const lastTransitionTime = before && before.status === verdict.status ? before.lastTransitionTime : at.now;
-  const next: Condition = { ...verdict, lastTransitionTime, observedGeneration: at.observedGeneration };
-  const others = (conditions ?? []).filter((condition) => condition.type !== verdict.type);
+  const before = findCondition(conditions, result.type);
+  const lastTransitionTime = before && before.status === result.status ? before.lastTransitionTime : at.now;
+  const next: Condition = { ...result, lastTransitionTime, observedGeneration: at.observedGeneration };
+  const others = (conditions ?? []).filter((condition) => condition.type !== result.type);
   return [...others, next].sort((a, b) => (a.type < b.type ? -1 : 1));
 };
 

@@ -27,7 +27,7 @@ export interface CrdRevisions {
 /** Looks at the CRDs by name, metadata alone. A look that fails leaves the last verdict as it is. */
 export const createCrdRevisions = (options: CrdRevisionsOptions): CrdRevisions => {
   const { client, clock, types, wanted } = options;
-  let verdict: string | undefined = 'not looked at yet';
+  let result: string | undefined = 'not looked at yet';
 
   const problemOf = async (type: ResourceType, signal: AbortSignal): Promise<string | undefined> => {
     const name = `${type.plural}.${type.group}`;
@@ -47,17 +47,17 @@ export const createCrdRevisions = (options: CrdRevisionsOptions): CrdRevisions =
   const look = async (signal: AbortSignal): Promise<void> => {
     try {
       const problems = await Promise.all(types.map((type) => problemOf(type, signal)));
-      verdict = problems.find((problem) => problem !== undefined);
+      result = problems.find((problem) => problem !== undefined);
     } catch {
       // The API server is out of reach: other checks say so.
     }
     if (signal.aborted) return;
-    const cancel = clock.after(verdict === undefined ? AGAIN_MS : AGAIN_AFTER_PROBLEM_MS, () => {
+    const cancel = clock.after(result === undefined ? AGAIN_MS : AGAIN_AFTER_PROBLEM_MS, () => {
       signal.removeEventListener('abort', cancel);
       void look(signal);
     });
     signal.addEventListener('abort', cancel, { once: true });
   };
 
-  return { problem: () => verdict, start: (signal) => void look(signal) };
+  return { problem: () => result, start: (signal) => void look(signal) };
 };

@@ -7,10 +7,12 @@ import { BulkQueue } from './bulk-queue.ts';
 import { WorkQueue } from './work-queue.ts';
 
 /** What a reconcile that did not throw wants: nothing more, or to look again in a while. */
-export type Verdict = { readonly kind: 'done' } | { readonly kind: 'requeue'; readonly afterMs: number };
+export type ReconcileResult =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'requeue'; readonly afterMs: number };
 
 /** Nothing to do until something changes. */
-export const DONE: Verdict = { kind: 'done' };
+export const DONE: ReconcileResult = { kind: 'done' };
 
 export interface ControllerOptions {
   /** The label `kind` of its metrics, and the field `controller` of its log lines. */
@@ -23,7 +25,7 @@ export interface ControllerOptions {
    * Brings one object to what its spec asks for; a key says nothing of what happened. A conflict that it throws is
    * planned again soon, anything else is retried with the key's backoff.
    */
-  readonly reconcile: (key: string, signal: AbortSignal) => Promise<Verdict>;
+  readonly reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>;
   /** Every key that there is to work on, at the start: what was added before, while another replica led, was not kept. */
   readonly seed: () => Iterable<string>;
   readonly clock: Clock;
@@ -123,11 +125,11 @@ export class Controller {
     const pass = new AbortController();
     if (this.#cutShort) pass.abort(this.#cutShort.reason);
     this.#underWay.add(pass);
-    const cancel = clock.after(timeoutMs, () => pass.abort(new Error(`no verdict after ${timeoutMs} ms`)));
+    const cancel = clock.after(timeoutMs, () => pass.abort(new Error(`no result after ${timeoutMs} ms`)));
     const startedAt = clock.now();
     try {
-      const verdict = await reconcile(key, pass.signal);
-      metrics.reconciled(this.name, this.#settle(key, verdict), this.#since(startedAt));
+      const result = await reconcile(key, pass.signal);
+      metrics.reconciled(this.name, this.#settle(key, result), this.#since(startedAt));
     } catch (error) {
       if (this.#cutShort) return;
       metrics.reconciled(this.name, this.#fail(key, error), this.#since(startedAt));
@@ -148,10 +150,10 @@ export class Controller {
   }
 
   /** The one place where a verdict becomes a queue's matter. */
-  #settle(key: string, verdict: Verdict): ReconcileOutcome {
+  #settle(key: string, result: ReconcileResult): ReconcileOutcome {
     this.queue.forget(key);
-    if (verdict.kind === 'done') return 'done';
-    this.queue.addAfter(key, verdict.afterMs);
+    if (result.kind === 'done') return 'done';
+    this.queue.addAfter(key, result.afterMs);
     return 'requeued';
   }
 

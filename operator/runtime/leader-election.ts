@@ -135,8 +135,8 @@ export class LeaderElection {
     const observed = this.#observed;
     if (!observed) return false;
     const { identity, clock } = this.#options;
-    const verdict = planLease(observed, identity, clock.monotonic());
-    return verdict.kind === 'held' ? false : this.#claim(observed.spec, signal);
+    const result = planLease(observed, identity, clock.monotonic());
+    return result.kind === 'held' ? false : this.#claim(observed.spec, signal);
   }
 
   async #renewBlindly(signal: AbortSignal): Promise<boolean> {

@@ -73,7 +73,7 @@ export interface Machine {
   readonly node: string;
 }
 
-const verdictOf = (pass: boolean | undefined): string => {
+const resultOf = (pass: boolean | undefined): string => {
   if (pass === undefined) return '';
   return pass ? 'PASS' : 'SHORT';
 };
@@ -85,7 +85,7 @@ export const toMarkdown = (figures: readonly Figure[]): string =>
     '| --- | --- | --- | --- | --- | --- |',
     ...figures.map(
       ({ scenario, measured, limit, ratio, target = '', pass }) =>
-        `| ${scenario} | ${measured} | ${limit} | ${ratio === undefined ? '' : ratio.toFixed(2)} | ${target} | ${verdictOf(pass)} |`,
+        `| ${scenario} | ${measured} | ${limit} | ${ratio === undefined ? '' : ratio.toFixed(2)} | ${target} | ${resultOf(pass)} |`,
     ),
   ].join('\n');
 

@@ -24,13 +24,13 @@ interface Start {
 export async function waitUntilReady({ part, dir, state, signal, isRunning }: Start): Promise<void> {
   const url = readyUrl[part](state);
   const connection = readKubeconfig(paths(dir).kubeconfig);
-  const verdict = await poll(connection, signal, async (statusOf) => {
+  const result = await poll(connection, signal, async (statusOf) => {
     if ((await statusOf(url)) === 200) return 'ready';
     return (await isRunning()) ? undefined : 'ended';
   });
-  if (verdict === 'ready') return;
+  if (result === 'ready') return;
   const log = await readFile(paths(dir).log(part), 'utf8').catch(() => '');
-  const what = verdict === 'ended' ? 'ended during its start' : `was not ready after ${limitMs / 1000} s`;
+  const what = result === 'ended' ? 'ended during its start' : `was not ready after ${limitMs / 1000} s`;
   throw new ClusterError(`${binaryOf[part]} ${what}; the end of its log:\n${tail(log, 20)}`);
 }
 

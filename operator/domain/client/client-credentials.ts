@@ -1,4 +1,4 @@
-import { type ConditionVerdict, type CredentialsReason, setCondition } from '../../api/conditions.ts';
+import { type ConditionUpdate, type CredentialsReason, setCondition } from '../../api/conditions.ts';
 import type { OAuthClient, OAuthClientStatus } from '../../api/oauth-client.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import { floorSeconds, formatTime } from '../timestamps.ts';
@@ -21,7 +21,7 @@ const MAX_MESSAGE = 1024;
 const shorten = (message: string): string =>
   message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 1)}…`;
 
-const verdict = (reason: CredentialsReason, parts: readonly string[]): ConditionVerdict => ({
+const condition = (reason: CredentialsReason, parts: readonly string[]): ConditionUpdate => ({
   type: 'CredentialsReady',
   status: reason === 'Verified' ? 'True' : 'False',
   reason,
@@ -32,21 +32,21 @@ const verdict = (reason: CredentialsReason, parts: readonly string[]): Condition
  * Condition `CredentialsReady`: the assertion methods are alternatives, so one that works suffices, and what does not
  * is named in the message.
  */
-export const credentialsCondition = (findings: readonly CredentialsFinding[]): ConditionVerdict => {
+export const credentialsCondition = (findings: readonly CredentialsFinding[]): ConditionUpdate => {
   const problems = findings.flatMap(({ problem }) => problem ?? []);
   const working = findings.filter(({ problem }) => problem === undefined);
   const remarks = working.flatMap(({ remark }) => remark ?? []);
   if (findings.length === 0) {
-    return verdict('NoMethod', [
+    return condition('NoMethod', [
       'spec.authentication names no method: this client is for declared Tokens only',
     ]);
   }
   const messages = problems.map(({ message }) => message);
   if (working.length > 0) {
     const methods = [...new Set(working.map(({ method }) => method))].join(', ');
-    return verdict('Verified', [`it can authenticate by ${methods}`, ...remarks, ...messages]);
+    return condition('Verified', [`it can authenticate by ${methods}`, ...remarks, ...messages]);
   }
-  return verdict(problems[0]?.reason ?? 'SecretInvalid', messages);
+  return condition(problems[0]?.reason ?? 'SecretInvalid', messages);
 };
 
 /** The status with what the findings say; undefined where it stands so already. Pure. */

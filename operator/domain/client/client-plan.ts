@@ -1,4 +1,4 @@
-import { type ClientReason, type ConditionVerdict, setCondition } from '../../api/conditions.ts';
+import { type ClientReason, type ConditionUpdate, setCondition } from '../../api/conditions.ts';
 import type { OAuthClient, OAuthClientStatus } from '../../api/oauth-client.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import type { IssuerSettings } from '../jwt/claims.ts';
@@ -23,7 +23,7 @@ export type ClientPlan =
   | { readonly kind: 'wait'; readonly for: OAuthClient }
   | { readonly kind: 'write'; readonly status: OAuthClientStatus };
 
-const ready = (status: 'True' | 'False', reason: ClientReason, message: string): ConditionVerdict => ({
+const ready = (status: 'True' | 'False', reason: ClientReason, message: string): ConditionUpdate => ({
   type: 'Ready',
   status,
   reason,
@@ -33,7 +33,7 @@ const ready = (status: 'True' | 'False', reason: ClientReason, message: string):
 const readyCondition = (
   claim: Exclude<Claim, { kind: 'waits' }>,
   observation: ClientObservation,
-): ConditionVerdict => {
+): ConditionUpdate => {
   const { client, settings } = observation;
   const id = JSON.stringify(claimOf(client));
   if (claim.kind === 'lost') {

@@ -1,6 +1,6 @@
 import {
   type Condition,
-  type ConditionVerdict,
+  type ConditionUpdate,
   type SigningKeyReason,
   setCondition,
 } from '../../api/conditions.ts';
@@ -8,14 +8,14 @@ import type { KeyEntry } from '../../api/signing-key.ts';
 import type { Pass } from './key-phases.ts';
 import { findUsableBrought } from './standby-keys.ts';
 
-const ready = (status: 'True' | 'False', reason: SigningKeyReason, message: string): ConditionVerdict => ({
+const ready = (status: 'True' | 'False', reason: SigningKeyReason, message: string): ConditionUpdate => ({
   type: 'Ready',
   status,
   reason,
   message,
 });
 
-const readyCondition = (entries: readonly KeyEntry[], pass: Pass): ConditionVerdict => {
+const readyCondition = (entries: readonly KeyEntry[], pass: Pass): ConditionUpdate => {
   const { brought, compromised } = pass;
   const found = findUsableBrought(entries, pass);
   if (found && 'problem' in found) {

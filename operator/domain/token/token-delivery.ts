@@ -38,16 +38,16 @@ const planObstructed = (observation: PermittedObservation, lack: Lack, obstacle:
   ];
   if (isCurrentGood) {
     const status = deliveredStatus(observation, token.status ?? {});
-    const verdict = { ready: readyVerdict(token), renewing: { reason, message } };
-    return planRecord(observation, { status, verdict, lookAgainAt, awaits }, { remove: [] });
+    const conditions = { ready: issuedCondition(token), renewing: { reason, message } };
+    return planRecord(observation, { status, conditions, lookAgainAt, awaits }, { remove: [] });
   }
   const status = expired ? withoutDelivery(token.status) : (token.status ?? {});
-  const verdict = { ready: { status: 'False' as const, reason, message } };
+  const conditions = { ready: { status: 'False' as const, reason, message } };
   const remove = expired ? planRemovals(observation, undefined) : [];
-  return planRecord(observation, { status, verdict, lookAgainAt, awaits }, { remove });
+  return planRecord(observation, { status, conditions, lookAgainAt, awaits }, { remove });
 };
 
-const readyVerdict = (token: Token) => {
+const issuedCondition = (token: Token) => {
   const { name, dataKey } = wantedSecret(token, {});
   return {
     status: 'True' as const,
@@ -109,7 +109,7 @@ const planWrite = (observation: PermittedObservation, { cause, fault }: Lack): T
       : deliveredStatus(observation, token.status ?? {});
   const { status, events, ...notes } = settle(observation, {
     status: base,
-    verdict: { ready: readyVerdict(token) },
+    conditions: { ready: issuedCondition(token) },
     lookAgainAt: [lookAgainTime(base)],
   });
   return {
@@ -138,7 +138,7 @@ export const planDelivery = (observation: PermittedObservation): TokenPlan => {
     return obstacle ? planObstructed(observation, lack, obstacle) : planWrite(observation, lack);
   }
   const status = deliveredStatus(observation, token.status ?? {});
-  const verdict = { ready: readyVerdict(token) };
+  const conditions = { ready: issuedCondition(token) };
   const remove = planRemovals(observation, secretNameOf(token));
-  return planRecord(observation, { status, verdict, lookAgainAt: [lookAgainTime(status)] }, { remove });
+  return planRecord(observation, { status, conditions, lookAgainAt: [lookAgainTime(status)] }, { remove });
 };

@@ -6,7 +6,7 @@ import { prunePrevious } from './previous.ts';
 import type { SecretRemoval, SecretWrite } from './secret-plan.ts';
 import { type PlannedEvent, transitionEvents } from './token-events.ts';
 import { currentExpiration, type TokenObservation } from './token-observation.ts';
-import { nextStatus, type TokenVerdict, withVerdict } from './token-status.ts';
+import { nextStatus, type TokenConditions, withConditions } from './token-status.ts';
 
 /** What every plan says beside what it does. */
 interface PlanNotes {
@@ -45,7 +45,7 @@ export type TokenPlan =
 /** What becomes of a Token's status, and when to look again (seconds since the Unix epoch). */
 export interface Outcome {
   readonly status: TokenStatus;
-  readonly verdict: TokenVerdict;
+  readonly conditions: TokenConditions;
   readonly lookAgainAt?: readonly (number | undefined)[];
   readonly awaits?: string | undefined;
 }
@@ -59,11 +59,11 @@ const earliest = (seconds: readonly (number | undefined)[]): number | undefined 
 /** The status to be written for an outcome, if any; earlier JWTs that are no longer good leave only with another change. */
 const statusFor = (
   { token, now, keys }: TokenObservation,
-  { status, verdict }: Outcome,
+  { status, conditions }: Outcome,
 ): TokenStatus | undefined => {
   const nowSeconds = floorSeconds(now);
   const at = { nowSeconds, generation: token.metadata.generation ?? 0 };
-  const next = nextStatus(token, withVerdict(status, verdict, at));
+  const next = nextStatus(token, withConditions(status, conditions, at));
   if (next?.previous === undefined) return next;
   const { previous, ...rest } = next;
   const good = prunePrevious(previous, nowSeconds, (kid) => keys.phase(kid) === 'Compromised');

@@ -44,7 +44,7 @@ const planBlacklisting = (observation: TokenObservation): TokenPlan | undefined 
     observation,
     {
       status: { ...withoutDelivery(token.status), blacklisted },
-      verdict: { ready: { status: 'False', reason: 'Blacklisted', message } },
+      conditions: { ready: { status: 'False', reason: 'Blacklisted', message } },
       lookAgainAt: [collectionTime(observation)],
     },
     { order: isAllSeen ? 'StatusFirst' : 'SecretsFirst', remove },
@@ -69,7 +69,7 @@ const planExpiry = (observation: TokenObservation): TokenPlan | undefined => {
     observation,
     {
       status: withoutDelivery(status),
-      verdict: { ready: { status: 'False', reason: 'Expired', message } },
+      conditions: { ready: { status: 'False', reason: 'Expired', message } },
       lookAgainAt: [collectionTime(observation)],
     },
     { remove: planRemovals(observation, undefined) },
@@ -84,7 +84,7 @@ const planRefusal = (observation: TokenObservation, refusal: Refusal): TokenPlan
     observation,
     {
       status: expired ? withoutDelivery(status) : (status ?? {}),
-      verdict: { ready: { status: 'False', reason, message } },
+      conditions: { ready: { status: 'False', reason, message } },
       lookAgainAt: [possibleAt, upcomingExpiration(observation)],
     },
     { remove: expired ? planRemovals(observation, undefined) : [] },

@@ -1,5 +1,5 @@
 import {
-  type ConditionVerdict,
+  type ConditionUpdate,
   removeCondition,
   setCondition,
   type TokenReason,
@@ -63,7 +63,7 @@ export const describeJwt = (
 };
 
 /** What a plan says of a Token's state; the reasons are those of spec §2.1. */
-export interface TokenVerdict {
+export interface TokenConditions {
   readonly ready: {
     readonly status: 'True' | 'False';
     readonly reason: TokenReason;
@@ -78,19 +78,18 @@ const STALLED_REASONS: readonly TokenReason[] = ['Blacklisted', 'Expired', 'Inva
 
 const put = (
   before: TokenStatus['conditions'],
-  wanted: ConditionVerdict | { readonly type: string; readonly status?: undefined },
+  wanted: ConditionUpdate | { readonly type: string; readonly status?: undefined },
   at: { readonly now: string; readonly observedGeneration: number },
-) =>
-  wanted.status === undefined ? removeCondition(before, wanted.type) : setCondition(before, wanted, at);
+) => (wanted.status === undefined ? removeCondition(before, wanted.type) : setCondition(before, wanted, at));
 
 /** A status with the conditions, observed at the Token's generation; times in whole seconds. */
-export const withVerdict = (
+export const withConditions = (
   status: TokenStatus,
-  verdict: TokenVerdict,
+  conditions: TokenConditions,
   at: { readonly nowSeconds: number; readonly generation: number },
 ): TokenStatus => {
   const stamp = { now: formatTime(at.nowSeconds), observedGeneration: at.generation };
-  const { ready, renewing } = verdict;
+  const { ready, renewing } = conditions;
   const stalled = ready.status === 'False' && STALLED_REASONS.includes(ready.reason);
   let updated = put(status.conditions, { type: 'Ready', ...ready }, stamp);
   updated = put(

@@ -9,7 +9,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { EventRecorder } from '../../ports/events.ts';
 import { isNotFound, type ResourceClient } from '../../ports/kube.ts';
 import type { Log } from '../../ports/log.ts';
-import { DONE, type Verdict } from '../../runtime/controller.ts';
+import { DONE, type ReconcileResult } from '../../runtime/controller.ts';
 import { CLIENT_INDEX } from './client-indexes.ts';
 
 /** Where a client's status is written to. */
@@ -60,7 +60,7 @@ export class OAuthClientReconciler {
   }
 
   /** @throws ApiError on a conflict (plan again soon) and on what the API server could not do */
-  async reconcile(key: string, signal: AbortSignal): Promise<Verdict> {
+  async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
     const { clients, settings, clock, log } = this.#options;
     const client = clients.get(key);
     if (client === undefined) return DONE;

@@ -7,7 +7,7 @@ import { isHolder, isInConflict } from '../../domain/client/client-id-claim.ts';
 import type { DocumentReader } from '../../issuer/authentication/issuer-documents.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { NamedSecrets } from '../../ports/secrets.ts';
-import { DONE, type Verdict } from '../../runtime/controller.ts';
+import { DONE, type ReconcileResult } from '../../runtime/controller.ts';
 import { type ClientSinks, writeClientStatus } from './client-reconciler.ts';
 import { clientFollowerOf } from './client-triggers.ts';
 import { type CredentialsSecretOptions, findClientSecret } from './credentials-secret.ts';
@@ -52,7 +52,7 @@ export class ClientCredentialsReconciler {
    * One pass for the client of that key; to be called for one key at a time.
    * @throws ApiError on a conflict (plan again soon) and on what the API server could not do
    */
-  async reconcile(key: string, signal: AbortSignal): Promise<Verdict> {
+  async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
     const { clients, named, clock } = this.#options;
     const client = clients.get(key);
     if (client === undefined) {
@@ -69,13 +69,10 @@ export class ClientCredentialsReconciler {
     const status = planCredentials(current, found, clock.now());
     if (status)
       await writeClientStatus(this.#options, current, { status, about: 'CredentialsReady', signal });
-    return this.#verdict(
-      key,
-      isFollowed && !found.some(({ problem }) => problem?.reason === 'SecretInvalid'),
-    );
+    return this.#result(key, isFollowed && !found.some(({ problem }) => problem?.reason === 'SecretInvalid'));
   }
 
-  #verdict(key: string, isSettled: boolean): Verdict {
+  #result(key: string, isSettled: boolean): ReconcileResult {
     const dueAt = this.#probes.get(key)?.dueAt;
     const waits = [
       ...(dueAt === undefined ? [] : [Math.max(0, dueAt - this.#options.clock.now())]),

@@ -8,7 +8,7 @@ import { isNotFound } from '../../ports/kube.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import type { Keyring } from '../../ports/signing.ts';
-import { DONE, type Verdict } from '../../runtime/controller.ts';
+import { DONE, type ReconcileResult } from '../../runtime/controller.ts';
 import type { RecordClients } from './client-presence.ts';
 import type { HandedOutKind } from './record-kinds.ts';
 import type { RecordSchedule } from './record-schedule.ts';
@@ -64,7 +64,7 @@ export class HandedOutReconciler<T extends HandedOut> {
    * One pass for the record of that key; to be called for one key at a time.
    * @throws ApiError on a conflict (plan again soon) and on what the API server could not do
    */
-  async reconcile(key: string, signal: AbortSignal): Promise<Verdict> {
+  async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
     const { records, recordClients, schedule } = this.#options;
     const record = records.get(key);
     if (record === undefined) return DONE;

@@ -6,7 +6,7 @@ import type { Clock } from '../../ports/clock.ts';
 import { ApiError, getIfThere, isConflict, isRefused } from '../../ports/kube.ts';
 import type { Log } from '../../ports/log.ts';
 import type { NamedSecrets, Secret } from '../../ports/secrets.ts';
-import { DONE, type Verdict } from '../../runtime/controller.ts';
+import { DONE, type ReconcileResult } from '../../runtime/controller.ts';
 import { lastExpirations, type TokenExpirations } from '../token/token-expirations.ts';
 import { applyJwks, configMapNameOf, holdsKid, type JwksSinks } from './jwks-config-map.ts';
 import {
@@ -73,7 +73,7 @@ export class SigningKeyReconciler {
    * @throws ApiError on a conflict (plan again soon) and on what the API server could not do; Error where something
    * undoes what the pass writes
    */
-  async reconcile(key: string, signal: AbortSignal): Promise<Verdict> {
+  async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const signingKey = await this.#read(key, signal);
       if (!signingKey) {
@@ -92,7 +92,7 @@ export class SigningKeyReconciler {
       const isDone = await this.#apply(plan, observed, signal);
       if (error !== undefined) throw error;
       if ('failure' in published) throw published.failure;
-      if (isDone) return this.#verdict(plan, isFollowed && published.isKept);
+      if (isDone) return this.#result(plan, isFollowed && published.isKept);
     }
     throw new Error(
       `SigningKey ${key} is not as planned after ${MAX_ROUNDS} rounds: something changes its status or Secrets back, such as a mutating webhook`,
@@ -205,7 +205,7 @@ export class SigningKeyReconciler {
     return this.#options.named.follow(signingKeyFollowerOf(keyOf(metadata)), keys);
   }
 
-  #verdict({ requeueAt }: SigningKeyPlan, isSettled: boolean): Verdict {
+  #result({ requeueAt }: SigningKeyPlan, isSettled: boolean): ReconcileResult {
     const waits = [
       ...(requeueAt === undefined ? [] : [Math.max(0, requeueAt - this.#options.clock.now())]),
       ...(isSettled ? [] : [LOOK_AGAIN_MS]),

@@ -9,7 +9,7 @@ import type { EventRecorder } from '../../ports/events.ts';
 import { ApiError, isConflict } from '../../ports/kube.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Metrics } from '../../ports/metrics.ts';
-import { DONE, type Verdict } from '../../runtime/controller.ts';
+import { DONE, type ReconcileResult } from '../../runtime/controller.ts';
 import { ObstacleTimes } from './blocker-times.ts';
 import { RepairPacer } from './repair-pacer.ts';
 import { type Observed, observeToken, type PassFindings, type TokenSources } from './token-observer.ts';
@@ -26,7 +26,7 @@ export type TokenReconcilerOptions = TokenSources &
   };
 
 /** What a step of a pass leads to: its end, or another plan that knows more. */
-type Step = { readonly end: Verdict } | { readonly again: PassFindings };
+type Step = { readonly end: ReconcileResult } | { readonly again: PassFindings };
 
 type RemovingPlan = Extract<TokenPlan, { kind: 'record' | 'deliver' }>;
 
@@ -57,7 +57,7 @@ export class TokenReconciler {
    * One pass for the Token of that key; to be called for one key at a time.
    * @throws ApiError on a conflict (plan again soon) and on what the API server could not do
    */
-  async reconcile(key: string, signal: AbortSignal): Promise<Verdict> {
+  async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
     let findings: PassFindings = {};
     for (let step = 0; step < MAX_STEPS; step += 1) {
       const token = this.#options.tokens.get(key);
@@ -82,26 +82,26 @@ export class TokenReconciler {
     return namespace?.metadata.deletionTimestamp !== undefined;
   }
 
-  #leave(key: string): Verdict {
+  #leave(key: string): ReconcileResult {
     this.#options.named.follow(followerOf(key), []);
     return DONE;
   }
 
   /** Follows the Secret that is in the way; until its watch knows it, or where there are too many to be followed, time has to do. */
-  #await({ metadata }: Token, awaits: string | undefined, verdict: Verdict): Verdict {
+  #await({ metadata }: Token, awaits: string | undefined, result: ReconcileResult): ReconcileResult {
     const { named, secrets } = this.#options;
     const keys = awaits === undefined ? [] : [`${metadata.namespace}/${awaits}`];
     const isFollowed = named.follow(followerOf(keyOf(metadata)), keys);
-    if (keys.every((key) => named.get(key) ?? secrets.get(key))) return verdict;
+    if (keys.every((key) => named.get(key) ?? secrets.get(key))) return result;
     const limit = isFollowed ? UNSEEN_WAIT : UNFOLLOWED_WAIT;
-    return verdict.kind === 'done' || verdict.afterMs > limit ? { kind: 'requeue', afterMs: limit } : verdict;
+    return result.kind === 'done' || result.afterMs > limit ? { kind: 'requeue', afterMs: limit } : result;
   }
 
   async #apply(plan: TokenPlan, observed: Observed, signal: AbortSignal): Promise<Step> {
     const { token } = observed.observation;
     switch (plan.kind) {
       case 'wait':
-        return { end: this.#verdictOf(plan) };
+        return { end: this.#resultOf(plan) };
       case 'adopt':
         this.#log.info('adopting the issuance found in the Secret', this.#fields(token, plan.status.id));
         await writeStatus(this.#options, token, plan.status, signal);
@@ -130,7 +130,7 @@ export class TokenReconciler {
     this.#announce(token, plan);
     if (denied) throw denied;
     if (isStatusFirst) await removeSecrets(this.#options, token, plan.remove, signal);
-    return { end: this.#verdictOf(plan) };
+    return { end: this.#resultOf(plan) };
   }
 
   /** Removes a plan's Secrets; what the API server has against it is returned, since the status has to say the rest all the same. */
@@ -187,10 +187,10 @@ export class TokenReconciler {
     this.#log.info('delivered', { ...this.#fields(token, id), cause: plan.cause, kid: plan.jwt?.kid });
     this.#announce(token, plan);
     if (denied) throw denied;
-    return { end: this.#verdictOf(plan) };
+    return { end: this.#resultOf(plan) };
   }
 
-  #verdictOf({ requeueAt }: TokenPlan): Verdict {
+  #resultOf({ requeueAt }: TokenPlan): ReconcileResult {
     if (requeueAt === undefined) return DONE;
     const afterMs = Math.max(requeueAt - this.#options.clock.now(), SHORTEST_WAIT);
     return { kind: 'requeue', afterMs };

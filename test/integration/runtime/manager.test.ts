@@ -5,7 +5,7 @@ import { createResourceClient } from '../../../operator/kube/resource-client.ts'
 import { CONFIG_MAPS, LEASES } from '../../../operator/kube/resource-types.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import type { Lease } from '../../../operator/ports/lease.ts';
-import { Controller, DONE, type Verdict } from '../../../operator/runtime/controller.ts';
+import { Controller, DONE, type ReconcileResult } from '../../../operator/runtime/controller.ts';
 import { Informer } from '../../../operator/runtime/informer.ts';
 import { LeaderElection } from '../../../operator/runtime/leader-election.ts';
 import { type Component, Manager } from '../../../operator/runtime/manager.ts';
@@ -21,7 +21,7 @@ afterAll(api.close);
 /** One replica: an informer on ConfigMaps, a controller, a door, a lease. `diary` is what happened, in order. */
 const replica = async (
   namespace: string,
-  reconcile?: (key: string, signal: AbortSignal) => Promise<Verdict>,
+  reconcile?: (key: string, signal: AbortSignal) => Promise<ReconcileResult>,
 ) => {
   const proxy = await startTcpProxy(api.server);
   const kube = openKube({ server: proxy.url });

@@ -6,45 +6,45 @@ import {
   setCondition,
 } from '../../../operator/api/conditions.ts';
 
-const verdict = { type: 'Ready', status: 'True', reason: 'Issued', message: 'is good' } as const;
+const result = { type: 'Ready', status: 'True', reason: 'Issued', message: 'is good' } as const;
 const at = (now: string) => ({ now, observedGeneration: 2 });
-const before: Condition = { ...verdict, lastTransitionTime: 'then', observedGeneration: 1 };
+const before: Condition = { ...result, lastTransitionTime: 'then', observedGeneration: 1 };
 
 describe('setting a condition', () => {
   test('adds one that is new, with the time of its coming', () => {
-    expect(setCondition(undefined, verdict, at('now'))).toEqual([
-      { ...verdict, lastTransitionTime: 'now', observedGeneration: 2 },
+    expect(setCondition(undefined, result, at('now'))).toEqual([
+      { ...result, lastTransitionTime: 'now', observedGeneration: 2 },
     ]);
   });
 
   test('keeps the time while the status stays, even if reason and message change', () => {
-    const next = { ...verdict, reason: 'Issuing', message: 'is being made' };
+    const next = { ...result, reason: 'Issuing', message: 'is being made' };
     expect(setCondition([before], next, at('now'))).toEqual([
       { ...next, lastTransitionTime: 'then', observedGeneration: 2 },
     ]);
   });
 
   test('moves the time when the status changes', () => {
-    expect(setCondition([before], { ...verdict, status: 'False' }, at('now'))[0]?.lastTransitionTime).toBe(
+    expect(setCondition([before], { ...result, status: 'False' }, at('now'))[0]?.lastTransitionTime).toBe(
       'now',
     );
   });
 
   test('sorts by type, so that the same verdict gives an equal list', () => {
-    const once = setCondition([before], { ...verdict, type: 'Stalled' }, at('now'));
+    const once = setCondition([before], { ...result, type: 'Stalled' }, at('now'));
     const twice = setCondition(
-      setCondition([], { ...verdict, type: 'Stalled' }, at('now')),
-      verdict,
+      setCondition([], { ...result, type: 'Stalled' }, at('now')),
+      result,
       at('then'),
     );
     expect(once.map(({ type }) => type)).toEqual(['Ready', 'Stalled']);
     expect(twice.map(({ type }) => type)).toEqual(['Ready', 'Stalled']);
-    expect(setCondition(once, { ...verdict, type: 'Stalled' }, at('later'))).toEqual(once);
+    expect(setCondition(once, { ...result, type: 'Stalled' }, at('later'))).toEqual(once);
   });
 
   test('leaves the list that it was given alone', () => {
     const list = Object.freeze([Object.freeze(before)]);
-    expect(() => setCondition(list, { ...verdict, status: 'False' }, at('now'))).not.toThrow();
+    expect(() => setCondition(list, { ...result, status: 'False' }, at('now'))).not.toThrow();
   });
 });
 

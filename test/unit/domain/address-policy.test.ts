@@ -75,7 +75,7 @@ test('an IPv4 address is judged alike in every form that IPv6 has for it', () =>
   fc.assert(
     fc.property(octets, fc.option(fc.integer({ min: 0, max: 32 })), ([a, b, c, d], bits) => {
       const judge = addressPolicy(bits === null ? [] : [`127.1.2.3/${bits}`]);
-      const verdict = judge(`${a}.${b}.${c}.${d}`);
+      const result = judge(`${a}.${b}.${c}.${d}`);
       const [high, low] = [hex(a, b), hex(c, d)];
       for (const form of [
         `::ffff:${a}.${b}.${c}.${d}`,
@@ -83,7 +83,7 @@ test('an IPv4 address is judged alike in every form that IPv6 has for it', () =>
         `64:ff9b::${high}:${low}`,
         `2002:${high}:${low}::1`,
       ]) {
-        expect([form, judge(form)]).toEqual([form, verdict]);
+        expect([form, judge(form)]).toEqual([form, result]);
       }
     }),
     { numRuns: 500 },

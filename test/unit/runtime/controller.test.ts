@@ -4,7 +4,7 @@ import {
   Controller,
   type ControllerOptions,
   DONE,
-  type Verdict,
+  type ReconcileResult,
 } from '../../../operator/runtime/controller.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
@@ -12,7 +12,7 @@ import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
 const stop = { current: new AbortController() };
 afterEach(() => stop.current.abort());
 
-type Reconcile = (key: string, signal: AbortSignal) => Promise<Verdict>;
+type Reconcile = (key: string, signal: AbortSignal) => Promise<ReconcileResult>;
 
 const build = (
   reconcile: Reconcile,
@@ -48,7 +48,7 @@ const run = (reconcile: Reconcile, concurrency = 2) => {
 /** Throws the errors one after the other, then is done. */
 const failing = (...errors: unknown[]) => {
   const calls: string[] = [];
-  const reconcile = async (key: string): Promise<Verdict> => {
+  const reconcile = async (key: string): Promise<ReconcileResult> => {
     calls.push(key);
     const error = errors[calls.length - 1];
     if (error !== undefined) throw error;
@@ -217,7 +217,7 @@ describe('a controller', () => {
   });
 
   test('lets its workers end their keys at stop, and takes no new ones', async () => {
-    const gate = Promise.withResolvers<Verdict>();
+    const gate = Promise.withResolvers<ReconcileResult>();
     const seen: string[] = [];
     const { controller, outcomes } = run((key) => {
       seen.push(key);

@@ -36,9 +36,9 @@ const clientOf = (name: string, spec: object = {}, at = 0): OAuthClient => ({
 
 const holding = (client: OAuthClient): OAuthClient => ({ ...client, status: { clientID: claimOf(client) } });
 const inConflict = (client: OAuthClient): OAuthClient => {
-  const verdict = { type: 'Ready', status: 'False', reason: 'ClientIDConflict', message: '' } as const;
+  const condition = { type: 'Ready', status: 'False', reason: 'ClientIDConflict', message: '' } as const;
   const at = { now: '2025-12-31T00:00:00Z', observedGeneration: 3 };
-  return { ...client, status: { conditions: setCondition([], verdict, at) } };
+  return { ...client, status: { conditions: setCondition([], condition, at) } };
 };
 const plan = (client: OAuthClient, claimants: readonly OAuthClient[] = [client]): ClientPlan =>
   planClient({ client, claimants, settings, now: NOW });

@@ -43,7 +43,7 @@ beforeEach(() => {
   stage = new RegistryStage();
 });
 
-const verdict = async (id: string, changes: object = {}): Promise<string> => {
+const result = async (id: string, changes: object = {}): Promise<string> => {
   const validation = await stage.validateJwt(jwtOf(claimsOf(id, changes)));
   return validation.kind === 'valid' ? 'good' : validation.fault;
 };
@@ -51,15 +51,15 @@ const verdict = async (id: string, changes: object = {}): Promise<string> => {
 describe('a batched token', () => {
   test('is good by the caches alone', async () => {
     stage.batches.observe(batch());
-    expect(await verdict(ID)).toBe('good');
-    expect(await verdict(batchedId(NAME, 3), { sub: 'bob' })).toBe('good');
-    expect(await verdict(batchedId(NAME, 3))).toBe('RecordDisagrees');
+    expect(await result(ID)).toBe('good');
+    expect(await result(batchedId(NAME, 3), { sub: 'bob' })).toBe('good');
+    expect(await result(batchedId(NAME, 3))).toBe('RecordDisagrees');
     expect(stage.asked).toEqual([]);
   });
 
   test('that no cache knows is found by one GET of its batch', async () => {
     stage.store('batches', batch());
-    expect(await Promise.all([0, 1, 2].map((at) => verdict(batchedId(NAME, at))))).toEqual([
+    expect(await Promise.all([0, 1, 2].map((at) => result(batchedId(NAME, at))))).toEqual([
       'good',
       'good',
       'good',
@@ -71,21 +71,21 @@ describe('a batched token', () => {
     stage.batches.observe(batch({ blacklisted: { 0: formatTime(EXPIRES - 60) } }));
     stage.fresh.batches = false;
     stage.isReachable = false;
-    expect(await verdict(ID)).toBe('Blacklisted');
+    expect(await result(ID)).toBe('Blacklisted');
   });
 
   test('is read again while the watch is out of step', async () => {
     stage.batches.observe(batch());
     stage.store('batches', batch({ blacklisted: { 0: formatTime(EXPIRES - 60) } }, '2'));
     stage.fresh.batches = false;
-    expect(await verdict(ID)).toBe('Blacklisted');
+    expect(await result(ID)).toBe('Blacklisted');
   });
 
   test('that was deleted, or whose batch is, is unknown', async () => {
     stage.batches.observe(batch({ deleted: [0] }));
-    expect(await verdict(ID)).toBe('Unknown');
+    expect(await result(ID)).toBe('Unknown');
     stage.batches.forget(`team/${NAME}`, 'uid-of-batch');
-    expect(await verdict(batchedId(NAME, 1))).toBe('Unknown');
+    expect(await result(batchedId(NAME, 1))).toBe('Unknown');
   });
 });
 

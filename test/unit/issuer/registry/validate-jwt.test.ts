@@ -27,11 +27,11 @@ beforeEach(() => {
   stage = new RegistryStage();
 });
 
-const verdict = async (jwt: string): Promise<string> => {
+const result = async (jwt: string): Promise<string> => {
   const validation = await stage.validateJwt(jwt);
   return validation.kind === 'valid' ? 'good' : validation.fault;
 };
-const outcome = (jwt: string): Promise<string> => verdict(jwt).catch(({ code }: { code: string }) => code);
+const outcome = (jwt: string): Promise<string> => result(jwt).catch(({ code }: { code: string }) => code);
 
 describe('a handed-out token', () => {
   beforeEach(() => stage.cache(issuedToken(ID)));
@@ -50,15 +50,15 @@ describe('a handed-out token', () => {
     ['that says it is declared', { 'm2moauth.dev/token': 'team/reports' }],
   ])('%s than the record says is refused', async (_name, changes) => {
     stage.store('tokens', declaredToken());
-    expect(await verdict(jwtOf(claimsOf(ID, changes)))).toMatch(/^(?:RecordDisagrees|Unknown)$/u);
+    expect(await result(jwtOf(claimsOf(ID, changes)))).toMatch(/^(?:RecordDisagrees|Unknown)$/u);
   });
 
   test('by another key than the record says is refused', async () => {
-    expect(await verdict(jwtOf(claimsOf(ID), 'key-2'))).toBe('RecordDisagrees');
+    expect(await result(jwtOf(claimsOf(ID), 'key-2'))).toBe('RecordDisagrees');
   });
 
   test('that no key of ours has signed is refused', async () => {
-    expect(await verdict('garbage')).toBe('NotOurs');
+    expect(await result('garbage')).toBe('NotOurs');
   });
 
   test.each([
@@ -66,14 +66,14 @@ describe('a handed-out token', () => {
     ['at its expiration', EXPIRES * 1000, 'Expired'],
   ])('%s', async (_name, at, wanted) => {
     await stage.clock.advance(at - stage.clock.now());
-    expect(await verdict(jwtOf(claimsOf(ID)))).toBe(wanted);
+    expect(await result(jwtOf(claimsOf(ID)))).toBe(wanted);
   });
 
   test.each([
     ['before nbf', { nbf: EXPIRES - 10 }],
     ['whose exp is no number', { exp: 'later' }],
   ])('%s is refused', async (_name, changes) => {
-    expect(await verdict(jwtOf(claimsOf(ID, changes)))).toBe('Expired');
+    expect(await result(jwtOf(claimsOf(ID, changes)))).toBe('Expired');
   });
 
   test.each([
@@ -93,7 +93,7 @@ describe('a handed-out token', () => {
     const going = issuedToken(ID, {}, { deletionTimestamp, resourceVersion: '2' });
     stage.cache(going);
     stage.store('issued', issuedRecordOf(going));
-    expect(await verdict(jwtOf(claimsOf(ID)))).toBe('Unknown');
+    expect(await result(jwtOf(claimsOf(ID)))).toBe('Unknown');
   });
 });
 
@@ -103,9 +103,9 @@ describe('the client of a token', () => {
 
   test('that is suspended takes its goodness with it, and gives it back', async () => {
     stage.clients.observe(clientWith(undefined, { suspended: true }, '2'));
-    expect(await verdict(jwtOf(claimsOf(ID)))).toBe('ClientSuspended');
+    expect(await result(jwtOf(claimsOf(ID)))).toBe('ClientSuspended');
     stage.clients.observe(clientWith(undefined, {}, '3'));
-    expect(await verdict(jwtOf(claimsOf(ID)))).toBe('good');
+    expect(await result(jwtOf(claimsOf(ID)))).toBe('good');
   });
 
   test.each([
@@ -122,13 +122,13 @@ describe('the client of a token', () => {
     ],
   ])('that %s has no good tokens', async (_name, changes) => {
     replaced(changes);
-    expect(await verdict(jwtOf(claimsOf(ID)))).toBe('ClientGone');
+    expect(await result(jwtOf(claimsOf(ID)))).toBe('ClientGone');
   });
 
   test('that is deleted has none, and the API server is asked once a second at most', async () => {
     stage.clients.remove({ ...clientWith(undefined, {}, '2') });
-    expect(await verdict(jwtOf(claimsOf(ID)))).toBe('ClientGone');
-    expect(await verdict(jwtOf(claimsOf(ID)))).toBe('ClientGone');
+    expect(await result(jwtOf(claimsOf(ID)))).toBe('ClientGone');
+    expect(await result(jwtOf(claimsOf(ID)))).toBe('ClientGone');
     expect(stage.asked).toEqual(['clients team/app']);
   });
 });
@@ -136,7 +136,7 @@ describe('the client of a token', () => {
 describe('a declared token', () => {
   test('is good with its current JWT', async () => {
     stage.tokens.observe(declaredToken());
-    expect(await verdict(jwtOf(declaredClaims(FIRST)))).toBe('good');
+    expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('good');
   });
 
   test.each([
@@ -145,7 +145,7 @@ describe('a declared token', () => {
     ['something else', { 'm2moauth.dev/token': 'a/b/c' }],
   ])('whose JWT names %s is refused', async (_name, changes) => {
     stage.tokens.observe(declaredToken());
-    expect(await verdict(jwtOf(declaredClaims(FIRST, changes)))).toMatch(/^(?:RecordDisagrees|Unknown)$/u);
+    expect(await result(jwtOf(declaredClaims(FIRST, changes)))).toMatch(/^(?:RecordDisagrees|Unknown)$/u);
   });
 
   const renewed = (expiration: number) =>
@@ -160,27 +160,27 @@ describe('a declared token', () => {
 
   test('is good with an earlier JWT until its overlap ends, whoever is its owner by now', async () => {
     stage.tokens.observe(renewed(EXPIRES - 60));
-    expect(await verdict(jwtOf(declaredClaims(FIRST)))).toBe('good');
+    expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('good');
     await stage.clock.advance((EXPIRES - 60) * 1000 - stage.clock.now());
-    expect(await verdict(jwtOf(declaredClaims(FIRST)))).toBe('Expired');
+    expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('Expired');
   });
 
   test('is refused with an earlier JWT that would end before its record does', async () => {
     stage.tokens.observe(renewed(EXPIRES + 60));
-    expect(await verdict(jwtOf(declaredClaims(FIRST)))).toBe('RecordDisagrees');
+    expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('RecordDisagrees');
   });
 
   test('is good with the JWT whose status is not written yet, and with no later one', async () => {
     stage.tokens.observe(declaredToken());
     stage.store('tokens', declaredToken());
-    expect(await verdict(jwtOf(declaredClaims(SECOND), 'key-2'))).toBe('good');
-    expect(await verdict(jwtOf(declaredClaims(THIRD)))).toBe('Unknown');
+    expect(await result(jwtOf(declaredClaims(SECOND), 'key-2'))).toBe('good');
+    expect(await result(jwtOf(declaredClaims(THIRD)))).toBe('Unknown');
   });
 
   test('that is revoked is refused with every JWT, the next among them', async () => {
     stage.tokens.observe(declaredToken({}, { revoked: true }));
-    expect(await verdict(jwtOf(declaredClaims(FIRST)))).toBe('Blacklisted');
-    expect(await verdict(jwtOf(declaredClaims(SECOND)))).toBe('Blacklisted');
+    expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('Blacklisted');
+    expect(await result(jwtOf(declaredClaims(SECOND)))).toBe('Blacklisted');
   });
 });
 
@@ -188,20 +188,20 @@ describe('what the caches do not know', () => {
   test('is asked for by one GET that those who wait share, and then is known', async () => {
     stage.store('issued', issuedRecordOf(issuedToken(ID)));
     const jwt = jwtOf(claimsOf(ID));
-    expect(await Promise.all([verdict(jwt), verdict(jwt), verdict(jwt)])).toEqual(['good', 'good', 'good']);
-    expect(await verdict(jwt)).toBe('good');
+    expect(await Promise.all([result(jwt), result(jwt), result(jwt)])).toEqual(['good', 'good', 'good']);
+    expect(await result(jwt)).toBe('good');
     expect(stage.asked).toEqual([`issued team/${ID}`]);
   });
 
   test('and is not there is bad, and asked for again after a second', async () => {
     const jwt = jwtOf(claimsOf(ID));
-    expect(await verdict(jwt)).toBe('Unknown');
+    expect(await result(jwt)).toBe('Unknown');
     await stage.clock.advance(999);
-    expect(await verdict(jwt)).toBe('Unknown');
+    expect(await result(jwt)).toBe('Unknown');
     expect(stage.asked).toHaveLength(1);
     stage.store('issued', issuedRecordOf(issuedToken(ID)));
     await stage.clock.advance(1);
-    expect(await verdict(jwt)).toBe('good');
+    expect(await result(jwt)).toBe('good');
   });
 
   test('can not be judged while the API server is out of reach', async () => {
@@ -211,7 +211,7 @@ describe('what the caches do not know', () => {
   });
 
   test('of a client that nobody is, is bad without asking', async () => {
-    expect(await verdict(jwtOf(claimsOf(ID, { client_id: 'nobody' })))).toBe('Unknown');
+    expect(await result(jwtOf(claimsOf(ID, { client_id: 'nobody' })))).toBe('Unknown');
     expect(stage.asked).toEqual([]);
   });
 });
@@ -224,7 +224,7 @@ describe('a watch that is out of step', () => {
     stage.fresh[kind] = false;
     stage.store('issued', issuedRecordOf(issuedToken(ID)));
     stage.store('clients', clientWith(undefined));
-    expect(await verdict(jwt)).toBe('good');
+    expect(await result(jwt)).toBe('good');
     expect(stage.asked).toHaveLength(1);
     stage.isReachable = false;
     expect(await outcome(jwt)).toBe('Unavailable');
@@ -234,12 +234,12 @@ describe('a watch that is out of step', () => {
     stage.fresh.issued = false;
     const revoked = issuedToken(ID, {}, { status: REVOKED, resourceVersion: '2' });
     stage.store('issued', issuedRecordOf(revoked));
-    expect(await verdict(jwt)).toBe('Blacklisted');
+    expect(await result(jwt)).toBe('Blacklisted');
   });
 
   test('does not hide a deletion', async () => {
     stage.fresh.issued = false;
-    expect(await verdict(jwt)).toBe('Unknown');
+    expect(await result(jwt)).toBe('Unknown');
     expect(stage.records.find(ID)).toBeUndefined();
   });
 
@@ -248,7 +248,7 @@ describe('a watch that is out of step', () => {
     Object.assign(stage.fresh, { issued: false, clients: false, keys: false });
     stage.isClockUsable = false;
     stage.isReachable = false;
-    expect(await verdict(jwt)).toBe('Blacklisted');
+    expect(await result(jwt)).toBe('Blacklisted');
   });
 
   test('of signing keys leaves nothing to say, of a JWT by an unknown key neither', async () => {
@@ -276,5 +276,5 @@ test('a revocation that comes while the client is asked for counts', async () =>
       return read(...args);
     },
   });
-  expect(await verdict(jwtOf(claimsOf(ID)))).toBe('Blacklisted');
+  expect(await result(jwtOf(claimsOf(ID)))).toBe('Blacklisted');
 });

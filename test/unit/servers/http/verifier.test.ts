@@ -12,7 +12,7 @@ import { tokenRecord } from '../grpc/stage.ts';
 import { haltingList } from './lists.ts';
 import { type RawAnswer, RawConnection, rawRequest, sendRaw } from './raw-http.ts';
 import { BASE, openStage, type Stage } from './stage.ts';
-import { type Verdict, verdictOf } from './verifier.ts';
+import { type ReconcileResult, resultOf } from './verifier.ts';
 
 // Real sockets and timers on a machine that may be busy.
 jest.setTimeout(30_000);
@@ -23,7 +23,7 @@ const API = `${BASE}/api/v1`;
 const TOKENS = `${API}/tokens`;
 
 describe('the verifier of these tests', () => {
-  test.each<[string, number, string, Verdict]>([
+  test.each<[string, number, string, ReconcileResult]>([
     ['a token', 200, '{"result":{"id":"one"}}\n', { kind: 'token', id: 'one' }],
     [
       'the first of several',
@@ -51,8 +51,8 @@ describe('the verifier of these tests', () => {
     ['no code', 500, '{"code":null}', { kind: 'taken for good' }],
     ['details', 401, '{"code":16,"details":[{"@type":"x"}]}', { kind: 'unreadable' }],
     ['no body', 400, '', { kind: 'unreadable' }],
-  ])('tells %s', (_name, status, body, verdict) => {
-    expect(verdictOf({ status, body })).toEqual(verdict);
+  ])('tells %s', (_name, status, body, result) => {
+    expect(resultOf({ status, body })).toEqual(result);
   });
 });
 
@@ -62,7 +62,7 @@ const expectRefusal = (answer: RawAnswer | undefined): void => {
   if (answer === undefined) return;
   expect(answer.status).toBeGreaterThanOrEqual(400);
   if (answer.body === '') return;
-  expect(verdictOf(answer)).toMatchObject({ kind: 'error', code: expect.any(Number) });
+  expect(resultOf(answer)).toMatchObject({ kind: 'error', code: expect.any(Number) });
   expect(Object.keys(JSON.parse(answer.body)).sort()).toEqual(['code', 'message']);
   expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8');
   expect(answer.headers.get('cache-control')).toBe('no-store');
@@ -268,16 +268,16 @@ test('what comes while the door stops', async () => {
 });
 
 describe('what goes well', () => {
-  test.each<[string, string, Verdict]>([
+  test.each<[string, string, ReconcileResult]>([
     ['a token', 'one', { kind: 'token', id: 'one' }],
     ['no token', '', { kind: 'nothing' }],
-  ])('%s is what it is', async (_name, id, verdict) => {
+  ])('%s is what it is', async (_name, id, result) => {
     await using stage = await openStage({
       async *listTokens() {
         if (id !== '') yield [tokenRecord(id)];
       },
     });
     const answer = await sendRaw(stage.port, rawRequest(`GET ${TOKENS}`, { Authorization: 'Bearer x' }));
-    expect(answer && verdictOf(answer)).toEqual(verdict);
+    expect(answer && resultOf(answer)).toEqual(result);
   });
 });

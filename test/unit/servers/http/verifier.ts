@@ -2,7 +2,7 @@
  * What an existing verifier makes of an answer of the gateway: it takes every body that is not of a 200 for a google.rpc.Status by
  * ProtoJSON rules, passing over what it does not know, and a Status whose code is 0 for no error at all.
  */
-export type Verdict =
+export type ReconcileResult =
   | { readonly kind: 'token'; readonly id: string }
   | { readonly kind: 'nothing' }
   | { readonly kind: 'error'; readonly code: number }
@@ -31,7 +31,7 @@ const codeOf = ({ code }: Message): number | undefined => {
   return isNumber && Number.isInteger(Number(code)) ? Number(code) : undefined;
 };
 
-const verdictOfStatus = (message: Message | undefined): Verdict => {
+const failureOfStatus = (message: Message | undefined): ReconcileResult => {
   const code = message && codeOf(message);
   // An Any in `details` whose type is not known can not be read.
   if (message === undefined || code === undefined || 'details' in message) return { kind: 'unreadable' };
@@ -39,13 +39,19 @@ const verdictOfStatus = (message: Message | undefined): Verdict => {
 };
 
 /** Reads an answer, as far as its first message. */
-export const verdictOf = ({ status, body }: { readonly status: number; readonly body: string }): Verdict => {
-  if (status !== 200) return verdictOfStatus(messageOf(body));
+export const resultOf = ({
+  status,
+  body,
+}: {
+  readonly status: number;
+  readonly body: string;
+}): ReconcileResult => {
+  if (status !== 200) return failureOfStatus(messageOf(body));
   const [line = ''] = body.split('\n', 1);
   if (line === '') return { kind: 'nothing' };
   const message = messageOf(line);
   if (message === undefined) return { kind: 'unreadable' };
-  if ('error' in message) return verdictOfStatus(message.error as Message);
+  if ('error' in message) return failureOfStatus(message.error as Message);
   const { id } = (message.result ?? {}) as Message;
   return typeof id === 'string' && id !== '' ? { kind: 'token', id } : { kind: 'taken for good' };
 };
