@@ -7,7 +7,13 @@ import { planRemovals, planSecretWrite, secretInPlace, secretNameOf, wantedSecre
 import { currentJwt, nextJwt } from './token-grant.ts';
 import { isExpired, type TokenObservation } from './token-observation.ts';
 import { findLack, findObstacle, type Lack, type Obstacle, retryTime } from './token-obstacle.ts';
-import { planRecord, settle, type TokenPlan, upcomingExpiration, withoutDelivery } from './token-outcome.ts';
+import {
+  planStatusUpdate,
+  settle,
+  type TokenPlan,
+  upcomingExpiration,
+  withoutDelivery,
+} from './token-outcome.ts';
 import type { PermittedObservation } from './token-policies.ts';
 import { describeJwt } from './token-status.ts';
 
@@ -39,12 +45,12 @@ const planObstructed = (observation: PermittedObservation, lack: Lack, obstacle:
   if (isCurrentGood) {
     const status = deliveredStatus(observation, token.status ?? {});
     const conditions = { ready: issuedCondition(token), renewing: { reason, message } };
-    return planRecord(observation, { status, conditions, lookAgainAt, awaits }, { remove: [] });
+    return planStatusUpdate(observation, { status, conditions, lookAgainAt, awaits }, { remove: [] });
   }
   const status = expired ? withoutDelivery(token.status) : (token.status ?? {});
   const conditions = { ready: { status: 'False' as const, reason, message } };
   const remove = expired ? planRemovals(observation, undefined) : [];
-  return planRecord(observation, { status, conditions, lookAgainAt, awaits }, { remove });
+  return planStatusUpdate(observation, { status, conditions, lookAgainAt, awaits }, { remove });
 };
 
 const issuedCondition = (token: Token) => {
@@ -140,5 +146,9 @@ export const planDelivery = (observation: PermittedObservation): TokenPlan => {
   const status = deliveredStatus(observation, token.status ?? {});
   const conditions = { ready: issuedCondition(token) };
   const remove = planRemovals(observation, secretNameOf(token));
-  return planRecord(observation, { status, conditions, lookAgainAt: [lookAgainTime(status)] }, { remove });
+  return planStatusUpdate(
+    observation,
+    { status, conditions, lookAgainAt: [lookAgainTime(status)] },
+    { remove },
+  );
 };

@@ -85,7 +85,7 @@ export const settle = (
 };
 
 /** A plan that records an outcome and removes Secrets; `wait` where there is nothing to do. */
-export const planRecord = (
+export const planStatusUpdate = (
   observation: TokenObservation,
   outcome: Outcome,
   secrets: { readonly remove: readonly SecretRemoval[]; readonly order?: 'StatusFirst' | 'SecretsFirst' },

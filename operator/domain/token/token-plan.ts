@@ -4,7 +4,7 @@ import { planRemovals } from './secret-plan.ts';
 import { adoptedStatus } from './token-adoption.ts';
 import { planDelivery } from './token-delivery.ts';
 import { currentExpiration, isExpired, type TokenObservation } from './token-observation.ts';
-import { planRecord, type TokenPlan, upcomingExpiration, withoutDelivery } from './token-outcome.ts';
+import { planStatusUpdate, type TokenPlan, upcomingExpiration, withoutDelivery } from './token-outcome.ts';
 import { permit, type Refusal } from './token-policies.ts';
 import { nextStatus } from './token-status.ts';
 
@@ -40,7 +40,7 @@ const planBlacklisting = (observation: TokenObservation): TokenPlan | undefined 
   const message = 'revoked, which can not be undone: make another Token';
   const remove = planRemovals(observation, undefined);
   const isAllSeen = remove.every(({ observed }) => observed !== undefined);
-  return planRecord(
+  return planStatusUpdate(
     observation,
     {
       status: { ...withoutDelivery(token.status), blacklisted },
@@ -65,7 +65,7 @@ const planExpiry = (observation: TokenObservation): TokenPlan | undefined => {
   if (!isExpiredForGood(observation)) return undefined;
   const { status } = observation.token;
   const message = `the JWT expired at ${status?.expiration}: ask for a later spec.expiration, or for another JWT by the annotation m2moauth.dev/renew where there is none`;
-  return planRecord(
+  return planStatusUpdate(
     observation,
     {
       status: withoutDelivery(status),
@@ -80,7 +80,7 @@ const planRefusal = (observation: TokenObservation, refusal: Refusal): TokenPlan
   const { reason, message, possibleAt } = refusal;
   const { status } = observation.token;
   const expired = isExpired(observation);
-  return planRecord(
+  return planStatusUpdate(
     observation,
     {
       status: expired ? withoutDelivery(status) : (status ?? {}),

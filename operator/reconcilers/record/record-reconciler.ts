@@ -33,7 +33,7 @@ export type HandedOutReconcilerOptions<T extends HandedOut> = RecordSources<T> &
 };
 
 /** Plans a record from what is known without asking anybody, unless the API server has said something of its client. */
-export const planRecord = <T extends HandedOut>(
+export const planRecordObject = <T extends HandedOut>(
   { kind, recordClients, keyring, settings, clock }: RecordSources<T>,
   record: T,
   client: RecordClient = recordClients.of(record),
@@ -68,9 +68,9 @@ export class HandedOutReconciler<T extends HandedOut> {
     const { records, recordClients, schedule } = this.#options;
     const record = records.get(key);
     if (record === undefined) return DONE;
-    let plan = planRecord(this.#options, record);
+    let plan = planRecordObject(this.#options, record);
     if (plan.kind === 'ask') {
-      plan = planRecord(this.#options, record, await recordClients.ask(record, signal));
+      plan = planRecordObject(this.#options, record, await recordClients.ask(record, signal));
     }
     switch (plan.kind) {
       case 'blacklist':

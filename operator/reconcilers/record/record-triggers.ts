@@ -4,7 +4,7 @@ import { HANDED_OUT_INDEX, type HandedOut } from '../../domain/record/record-obj
 import type { Cache, CacheChange } from '../../ports/cache.ts';
 import type { Keyring } from '../../ports/signing.ts';
 import { BulkQueue, type KeySink } from '../../runtime/bulk-queue.ts';
-import { planRecord, type RecordSources } from './record-reconciler.ts';
+import { planRecordObject, type RecordSources } from './record-reconciler.ts';
 import type { RecordSchedule } from './record-schedule.ts';
 
 /** What tells that records have to be looked at again. */
@@ -69,7 +69,7 @@ export class HandedOutTriggers<T extends HandedOut> {
     const record = records.get(key);
     if (record === undefined) return;
     for (const kid of kind.kids(record)) if (keyring.phase(kid) !== 'Compromised') this.#kids.add(kid);
-    const plan = planRecord(this.#options, record);
+    const plan = planRecordObject(this.#options, record);
     if (plan.kind !== 'wait') queue.add(key, priority);
     else if (plan.requeueAt !== undefined) schedule.add(key, plan.requeueAt);
   }
