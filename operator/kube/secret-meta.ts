@@ -24,14 +24,14 @@ export const buildSecretMeta = (object: KubeObject): SecretMeta => {
   const foreign = managedFields.filter(({ manager }) => manager !== MANAGER);
   const applied = ownedKeys(foreign, PATHS.stringData);
   const ownData = ownedKeys(own, PATHS.data).filter((key) => !applied.includes(key));
-  const foreignData = [...new Set([...applied, ...ownedKeys(foreign, PATHS.data)])].sort();
+  const dataOfOtherManagers = [...new Set([...applied, ...ownedKeys(foreign, PATHS.data)])].sort();
   return {
     apiVersion: 'v1',
     kind: 'Secret',
     metadata,
     fields: {
       ownData,
-      foreignData: foreignData.filter((key) => !ownData.includes(key)),
+      dataOfOtherManagers: dataOfOtherManagers.filter((key) => !ownData.includes(key)),
       ownLabels: ownedKeys(own, PATHS.labels),
       ownAnnotations: ownedKeys(own, PATHS.annotations),
     },

@@ -17,7 +17,7 @@ export interface SecretMeta extends KubeObject {
     /** Data keys last written by this operator. */
     readonly ownData: readonly string[];
     /** Data keys last written by anybody else. */
-    readonly foreignData: readonly string[];
+    readonly dataOfOtherManagers: readonly string[];
     readonly ownLabels: readonly string[];
     readonly ownAnnotations: readonly string[];
   };

@@ -3,7 +3,7 @@ import { access, constants } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { type BinaryName, type BinarySource, binarySources, type ForeignBinary } from './binary-sources.ts';
+import { type BinaryName, type BinarySource, binarySources, type ExternalBinary } from './binary-sources.ts';
 import { buildBinary, goIsInstalled } from './build.ts';
 import type { ClusterError } from './cluster-error.ts';
 import { type ControlPlaneWay, controlPlaneWay } from './control-plane-way.ts';
@@ -133,7 +133,7 @@ function inAssets(name: BinaryName, env: NodeJS.ProcessEnv): Promise<string | un
 
 async function onPath(
   name: BinaryName,
-  foreign: ForeignBinary,
+  foreign: ExternalBinary,
   env: NodeJS.ProcessEnv,
 ): Promise<string | undefined> {
   for (const dir of (env.PATH ?? '').split(delimiter).filter(Boolean)) {
@@ -143,7 +143,7 @@ async function onPath(
   return undefined;
 }
 
-async function isNewEnough(path: string, { versionArguments, oldest }: ForeignBinary): Promise<boolean> {
+async function isNewEnough(path: string, { versionArguments, oldest }: ExternalBinary): Promise<boolean> {
   try {
     const { stdout, stderr } = await promisify(execFile)(path, versionArguments, { timeout: 10_000 });
     const version = parseVersion(stdout + stderr);

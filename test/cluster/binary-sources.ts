@@ -27,11 +27,11 @@ export interface BinarySource {
   /** Whether a part of its code is generated from proto/, by the module's buf.gen.yaml. */
   readonly generated?: boolean;
   /** Absent where one that somebody else has built will not do. */
-  readonly foreign?: ForeignBinary;
+  readonly foreign?: ExternalBinary;
 }
 
 /** How a binary that somebody else has built tells its version, and which is good enough. */
-export interface ForeignBinary {
+export interface ExternalBinary {
   readonly versionArguments: readonly string[];
   readonly oldest: Version;
 }

@@ -17,7 +17,7 @@ const lacking = (allowed: readonly string[] | undefined, asked: readonly string[
   asked.filter((value) => !allowed?.includes(value));
 
 /** The audiences asked for that the client does not allow. */
-export const foreignAudiences = ({ spec }: OAuthClient, asked: readonly string[]): string[] =>
+export const disallowedAudiences = ({ spec }: OAuthClient, asked: readonly string[]): string[] =>
   lacking(spec.allowedAudiences, asked);
 
 /** Whether none is asked for where one has to be: the client allows some. */
@@ -25,7 +25,7 @@ export const isAudienceMissing = ({ spec }: OAuthClient, asked: readonly string[
   asked.length === 0 && (spec.allowedAudiences?.length ?? 0) > 0;
 
 /** The scopes asked for that the client does not allow. */
-export const foreignScopes = ({ spec }: OAuthClient, asked: readonly string[]): string[] =>
+export const disallowedScopes = ({ spec }: OAuthClient, asked: readonly string[]): string[] =>
   lacking(spec.allowedScopes, asked);
 
 /** What a token gets of the scopes: those asked for, or all that the client allows where none is. */

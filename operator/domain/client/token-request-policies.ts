@@ -3,8 +3,8 @@ import type { IssuerSettings } from '../jwt/claims.ts';
 import { floorSeconds, LAST_SECOND } from '../timestamps.ts';
 import { clientMaximum } from '../token/token-lifetime.ts';
 import {
-  foreignAudiences,
-  foreignScopes,
+  disallowedAudiences,
+  disallowedScopes,
   grantedScope,
   hasGrant,
   isAudienceMissing,
@@ -72,18 +72,18 @@ const ExpirationNotAllowed: Check = ({ request, client, now }) => {
 };
 
 const AudienceNotAllowed: Check = ({ request, client }) => {
-  const foreign = foreignAudiences(client, request.audience);
-  if (foreign.length > 0) {
-    return { code: 'invalid_target', message: `audience ${show(foreign)} is not allowed for this client` };
+  const disallowed = disallowedAudiences(client, request.audience);
+  if (disallowed.length > 0) {
+    return { code: 'invalid_target', message: `audience ${show(disallowed)} is not allowed for this client` };
   }
   if (!isAudienceMissing(client, request.audience)) return undefined;
   return { code: 'invalid_target', message: 'an audience has to be asked for: one that this client allows' };
 };
 
 const ScopeNotAllowed: Check = ({ request, client }) => {
-  const foreign = foreignScopes(client, request.scope);
-  if (foreign.length === 0) return undefined;
-  return { code: 'invalid_scope', message: `scope ${show(foreign)} is not allowed for this client` };
+  const disallowed = disallowedScopes(client, request.scope);
+  if (disallowed.length === 0) return undefined;
+  return { code: 'invalid_scope', message: `scope ${show(disallowed)} is not allowed for this client` };
 };
 
 /** In the order of spec §4: the client's grant, expiration, audience, scope. */

@@ -146,7 +146,7 @@ export const planSecretWrite = (
   over: inPlace && { uid: inPlace.uid, resourceVersion: inPlace.resourceVersion },
   keepsContent:
     inPlace !== undefined &&
-    (!hasNewJwt || inPlace.jwts !== undefined || inPlace.fields.foreignData.length > 0),
+    (!hasNewJwt || inPlace.jwts !== undefined || inPlace.fields.dataOfOtherManagers.length > 0),
 });
 
 /** The Token's own Secrets that are not at `keep`: places that it has left, or all of them. */

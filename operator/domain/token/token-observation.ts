@@ -28,7 +28,7 @@ export interface ObservedSecret {
   /** By field ownership: what this operator wrote last, and what others did. */
   readonly fields: {
     readonly ownData: readonly string[];
-    readonly foreignData: readonly string[];
+    readonly dataOfOtherManagers: readonly string[];
     readonly ownLabels: readonly string[];
     readonly ownAnnotations: readonly string[];
   };

@@ -3,8 +3,8 @@ import { findCondition } from '../../api/conditions.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Token } from '../../api/token.ts';
 import {
-  foreignAudiences,
-  foreignScopes,
+  disallowedAudiences,
+  disallowedScopes,
   hasGrant,
   isAudienceMissing,
   quote,
@@ -91,11 +91,11 @@ const ClientSuspended: Check = ({ token, client }) =>
 
 const AudienceNotAllowed: Check = ({ token, client }) => {
   const asked = token.spec.audience ?? [];
-  const foreign = foreignAudiences(client, asked);
-  if (foreign.length > 0) {
+  const disallowed = disallowedAudiences(client, asked);
+  if (disallowed.length > 0) {
     return {
       reason: 'InvalidAudience',
-      message: `spec.audience has what the client's allowedAudiences lack: ${quote(foreign)}`,
+      message: `spec.audience has what the client's allowedAudiences lack: ${quote(disallowed)}`,
     };
   }
   if (isAudienceMissing(client, asked)) {
@@ -108,11 +108,11 @@ const AudienceNotAllowed: Check = ({ token, client }) => {
 };
 
 const ScopeNotAllowed: Check = ({ token, client }) => {
-  const foreign = foreignScopes(client, token.spec.scope ?? []);
-  if (foreign.length === 0) return undefined;
+  const disallowed = disallowedScopes(client, token.spec.scope ?? []);
+  if (disallowed.length === 0) return undefined;
   return {
     reason: 'InvalidScope',
-    message: `spec.scope has what the client's allowedScopes lack: ${quote(foreign)}`,
+    message: `spec.scope has what the client's allowedScopes lack: ${quote(disallowed)}`,
   };
 };
 

@@ -1,6 +1,6 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { AuthenticatedClient } from '../use-cases.ts';
-import type { ForeignJwt } from './unverified-jwt.ts';
+import type { UnverifiedJwt } from './unverified-jwt.ts';
 
 /** `client_assertion_type` of the one kind of assertion there is (RFC 7523 §2.2). */
 export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
@@ -10,7 +10,7 @@ export interface AssertionInput {
   readonly client: OAuthClient;
   /** That the client holds. */
   readonly clientID: string;
-  readonly jwt: ForeignJwt;
+  readonly jwt: UnverifiedJwt;
   readonly signal: AbortSignal;
 }
 

@@ -6,12 +6,12 @@ import type { TokenRecord } from '../../domain/record/token-record.ts';
 import { IssuerFailure } from '../failure.ts';
 import type { JwtValidation, ValidateJwt, ValidJwt } from '../registry/validate-jwt.ts';
 import type { AuthenticateBearer, AuthenticateSelf, Bearer, BearerSelf } from '../use-cases.ts';
-import type { ForeignIssuer, ForeignIssuers } from './external-issuers.ts';
+import type { ExternalIssuer, ExternalIssuers } from './external-issuers.ts';
 import { ownClaim, prefixedName } from './external-name.ts';
-import { readForeignJwt } from './unverified-jwt.ts';
+import { readUnverifiedJwt } from './unverified-jwt.ts';
 
 /** Another issuer whose bearers are trusted (spec §6, `authorization.endpoints`). */
-interface TrustedEndpoint extends ForeignIssuer {
+export interface TrustedEndpoint extends ExternalIssuer {
   readonly ownerPrefix: string;
 }
 
@@ -24,7 +24,7 @@ export interface BearerPolicy {
 
 export interface AuthenticateBearerOptions {
   readonly validateJwt: ValidateJwt;
-  readonly foreignIssuers: ForeignIssuers;
+  readonly externalIssuers: ExternalIssuers;
   readonly settings: Pick<IssuerSettings, 'url' | 'ownerClaim'>;
   readonly policy: BearerPolicy;
   readonly endpoints: readonly TrustedEndpoint[];
@@ -78,12 +78,12 @@ const byEndpoint = async (
   jwt: string,
   signal: AbortSignal,
 ): Promise<Bearer | undefined> => {
-  const { endpoints, foreignIssuers, settings } = options;
-  const iss = readForeignJwt(jwt)?.claims.iss;
+  const { endpoints, externalIssuers, settings } = options;
+  const iss = readUnverifiedJwt(jwt)?.claims.iss;
   const named = endpoints.filter(({ authority }) => authority === iss && authority !== settings.url);
   if (named.length === 0) return undefined;
   for (const endpoint of named) {
-    const claims = await foreignIssuers.verify(jwt, endpoint, signal);
+    const claims = await externalIssuers.verify(jwt, endpoint, signal);
     if (claims === undefined) continue;
     const owner = prefixedName(endpoint.ownerPrefix, ownClaim(claims, settings.ownerClaim));
     if (owner === undefined) throw ownerMissing();

@@ -11,7 +11,7 @@ import { type AssertionInput, type AssertionOutcome, type CheckAssertion, JWT_BE
 import type { AuthenticationFailures, FailureCause } from './authentication-failures.ts';
 import type { ClientSecrets } from './client-secrets.ts';
 import type { FailureLimit } from './failure-limit.ts';
-import { readForeignJwt } from './unverified-jwt.ts';
+import { readUnverifiedJwt } from './unverified-jwt.ts';
 
 export interface AuthenticateClientOptions {
   /** Indexed by {@link CLAIM_INDEX}. */
@@ -58,7 +58,7 @@ const hasAssertionMethod = ({ spec }: OAuthClient): boolean => {
 /** RFC 7521 §4.2: `client_id` may be left out where the assertion names the client, which RFC 7523 §3 has in `iss` and `sub`. */
 const clientIDOf = ({ clientID, assertion }: ClientCredentials): string => {
   if (clientID !== '' || assertion === '') return clientID;
-  const { iss, sub } = readForeignJwt(assertion)?.claims ?? {};
+  const { iss, sub } = readUnverifiedJwt(assertion)?.claims ?? {};
   return typeof sub === 'string' && sub === iss ? sub : '';
 };
 
@@ -133,7 +133,7 @@ const byAssertion = async (
   const { assertion, assertionType } = credentials;
   if (assertion === '') return { cause: 'AssertionMissing' };
   if (assertionType !== JWT_BEARER) return { cause: 'AssertionInvalid', detail: 'another assertion type' };
-  const jwt = readForeignJwt(assertion);
+  const jwt = readUnverifiedJwt(assertion);
   if (jwt === undefined) return { cause: 'AssertionInvalid', detail: 'no JWT that is accepted' };
   const { address, signal } = call;
   const check = () => checkAssertions(assertions, { client, clientID, jwt, signal });

@@ -12,7 +12,7 @@ import type { AuthenticateClient } from '../use-cases.ts';
 import { createAuthenticateClient } from './authenticate-client.ts';
 import { type AuthenticationFailures, createAuthenticationFailures } from './authentication-failures.ts';
 import { createClientSecrets } from './client-secrets.ts';
-import { createForeignIssuers, type ForeignIssuers } from './external-issuers.ts';
+import { createExternalIssuers, type ExternalIssuers } from './external-issuers.ts';
 import { createFailureLimit } from './failure-limit.ts';
 import type { DocumentReader } from './issuer-documents.ts';
 import { createPrivateKeyJwt } from './private-key-jwt.ts';
@@ -37,7 +37,7 @@ export interface ClientAuthenticationOptions extends DocumentReader {
 export interface ClientAuthentication {
   readonly authenticateClient: AuthenticateClient;
   readonly failures: AuthenticationFailures;
-  readonly foreignIssuers: ForeignIssuers;
+  readonly externalIssuers: ExternalIssuers;
   /** Follows the clients no more, and forgets what was read of their secrets. */
   stop(): void;
 }
@@ -49,17 +49,17 @@ export const createClientAuthentication = (options: ClientAuthenticationOptions)
   const failures = createAuthenticationFailures({ ...options, limit });
   const secrets = createClientSecrets(options);
   const keys = createRemoteKeys(options);
-  const foreignIssuers = createForeignIssuers({ keys, clock });
+  const externalIssuers = createExternalIssuers({ keys, clock });
   const authenticateClient = createAuthenticateClient({
     ...options,
     secrets,
     assertions: [
       createPrivateKeyJwt({ issuerUrl: settings.url, findJwkProblem, keys, clock }),
-      createTrustedIssuers({ issuers: foreignIssuers, ownerClaim: settings.ownerClaim }),
+      createTrustedIssuers({ issuers: externalIssuers, ownerClaim: settings.ownerClaim }),
       createServiceAccounts({ ...options, issuerUrl: settings.url }),
     ],
     limit,
     failures,
   });
-  return { authenticateClient, failures, foreignIssuers, stop: () => secrets.stop() };
+  return { authenticateClient, failures, externalIssuers, stop: () => secrets.stop() };
 };

@@ -1,6 +1,6 @@
 import { type CryptoKey, compactVerify, importJWK, type JWK } from 'jose';
 import type { PublicJwk } from '../../ports/keys.ts';
-import { type Claims, FOREIGN_ALGORITHMS, type ForeignJwt, readClaims } from './unverified-jwt.ts';
+import { type Claims, FOREIGN_ALGORITHMS, readClaims, type UnverifiedJwt } from './unverified-jwt.ts';
 
 /** What a set of keys says of a JWT. `unknownKey`: none of them may have made it; a newer set might have one that has. */
 export type Verification =
@@ -10,7 +10,7 @@ export type Verification =
 
 /** Public keys of somebody else. */
 export interface KeySet {
-  verify(jwt: ForeignJwt): Promise<Verification>;
+  verify(jwt: UnverifiedJwt): Promise<Verification>;
 }
 
 interface Member {

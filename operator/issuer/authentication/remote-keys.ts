@@ -4,7 +4,7 @@ import { IssuerFailure } from '../failure.ts';
 import { unlessAborted } from '../shared-work.ts';
 import { type DocumentReader, fetchIssuerKeys, fetchJwks } from './issuer-documents.ts';
 import { createKeySet, type KeySet } from './key-set.ts';
-import type { Claims, ForeignJwt } from './unverified-jwt.ts';
+import type { Claims, UnverifiedJwt } from './unverified-jwt.ts';
 
 /** Where keys are had: a JWKS by its URL, or that of an OpenID provider by discovery. */
 interface KeySource {
@@ -16,7 +16,7 @@ interface KeySource {
 /** Keys that are fetched from elsewhere, kept, and fetched again when they get old. */
 export interface RemoteKeys {
   /** The claims, once a key from there has proved to have made the JWT; undefined where none has. @throws IssuerFailure `Unavailable` where no usable keys can be had */
-  verify(jwt: ForeignJwt, source: KeySource, signal: AbortSignal): Promise<Claims | undefined>;
+  verify(jwt: UnverifiedJwt, source: KeySource, signal: AbortSignal): Promise<Claims | undefined>;
 }
 
 export interface RemoteKeysOptions extends DocumentReader {

@@ -1,12 +1,12 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { AssertionOutcome, CheckAssertion } from './assertion.ts';
-import type { ForeignIssuers } from './external-issuers.ts';
+import type { ExternalIssuers } from './external-issuers.ts';
 import { ownClaim, prefixedName } from './external-name.ts';
 import { originalClaimsOf } from './original-claims.ts';
 import { type Claims, hasAudience } from './unverified-jwt.ts';
 
 export interface TrustedIssuersOptions {
-  readonly issuers: ForeignIssuers;
+  readonly issuers: ExternalIssuers;
   /** The claim that names the owner (spec §6, `issuer.ownerClaim`). */
   readonly ownerClaim: string;
 }

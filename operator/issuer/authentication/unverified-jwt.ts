@@ -2,7 +2,7 @@
 export type Claims = Readonly<Record<string, unknown>>;
 
 /** A JWT of somebody else, as it says of itself: nothing of it is verified. */
-export interface ForeignJwt {
+export interface UnverifiedJwt {
   readonly jwt: string;
   readonly algorithm: string;
   readonly kid: string | undefined;
@@ -50,7 +50,7 @@ export const readClaims = readObject;
  * is not accepted, or with `crit` (RFC 7515 §4.1.11: no extension is understood here). `jku`, `x5u` and `jwk` are not
  * looked at: a key comes from the client's or the issuer's own set alone.
  */
-export const readForeignJwt = (jwt: string): ForeignJwt | undefined => {
+export const readUnverifiedJwt = (jwt: string): UnverifiedJwt | undefined => {
   if (jwt.length > MAX_CHARACTERS) return undefined;
   const parts = jwt.split('.');
   const [protectedHeader, payload] = parts;

@@ -35,22 +35,30 @@ test('who wrote which key of a Secret shows without its content, as it changes h
   const fields = () => watched.informer.cache.get(`${namespace}/s`)?.fields;
   expect(fields()).toEqual({
     ownData: ['token'],
-    foreignData: [],
+    dataOfOtherManagers: [],
     ownLabels: ['app.kubernetes.io/managed-by'],
     ownAnnotations: ['m2moauth.dev/token-id'],
   });
 
   bodyOf(await api.patch(ref, 'merge', { data: { extra: value('theirs') } }));
-  await eventually(() => expect(fields()).toMatchObject({ ownData: ['token'], foreignData: ['extra'] }));
+  await eventually(() =>
+    expect(fields()).toMatchObject({ ownData: ['token'], dataOfOtherManagers: ['extra'] }),
+  );
 
   bodyOf(await api.patch(ref, 'merge', { data: { token: value('tampered') } }));
-  await eventually(() => expect(fields()).toMatchObject({ ownData: [], foreignData: ['extra', 'token'] }));
+  await eventually(() =>
+    expect(fields()).toMatchObject({ ownData: [], dataOfOtherManagers: ['extra', 'token'] }),
+  );
 
   const live = await secrets.get({ namespace, name: 's' });
   await secrets.update({ ...live, data: { ...live.data, token: value('jwt') } });
-  await eventually(() => expect(fields()).toMatchObject({ ownData: ['token'], foreignData: ['extra'] }));
+  await eventually(() =>
+    expect(fields()).toMatchObject({ ownData: ['token'], dataOfOtherManagers: ['extra'] }),
+  );
 
   bodyOf(await api.patch(ref, 'merge', { metadata: { managedFields: [{}] } }));
-  await eventually(() => expect(fields()).toMatchObject({ ownData: [], foreignData: [], ownLabels: [] }));
+  await eventually(() =>
+    expect(fields()).toMatchObject({ ownData: [], dataOfOtherManagers: [], ownLabels: [] }),
+  );
   expect(JSON.stringify([...watched.informer.cache.values()])).not.toContain(value('jwt'));
 });

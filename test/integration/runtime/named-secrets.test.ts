@@ -68,7 +68,7 @@ describe('Secrets that are followed by name', () => {
     await eventually(() => named.get(`${namespace}/s`) !== undefined);
     const meta = named.get(`${namespace}/s`);
     expect(meta).not.toHaveProperty('data');
-    expect(meta?.fields.foreignData).toEqual(['password']);
+    expect(meta?.fields.dataOfOtherManagers).toEqual(['password']);
   });
 
   test('are no longer watched when the last owner has lost interest', async () => {

@@ -26,12 +26,12 @@ const entry = (manager: string, keys: readonly string[], more: object = {}): Man
 describe('the metadata of a Secret', () => {
   test('tells the keys that we wrote from those of others', () => {
     const meta = buildSecretMeta(secret([entry(MANAGER, ['token']), entry('kubectl', ['extra'])]));
-    expect(meta.fields).toMatchObject({ ownData: ['token'], foreignData: ['extra'] });
+    expect(meta.fields).toMatchObject({ ownData: ['token'], dataOfOtherManagers: ['extra'] });
   });
 
   test('counts a key that we own together with others as ours', () => {
     const meta = buildSecretMeta(secret([entry(MANAGER, ['token']), entry('argo', ['token'])]));
-    expect(meta.fields).toMatchObject({ ownData: ['token'], foreignData: [] });
+    expect(meta.fields).toMatchObject({ ownData: ['token'], dataOfOtherManagers: [] });
   });
 
   test('counts a key that somebody applies as stringData as theirs, though ours stays on the record', () => {
@@ -41,13 +41,13 @@ describe('the metadata of a Secret', () => {
       fieldsV1: { 'f:stringData': { 'f:token': {}, 'f:more': {} } },
     } as const;
     const meta = buildSecretMeta(secret([entry(MANAGER, ['token', 'kept']), applied]));
-    expect(meta.fields).toMatchObject({ ownData: ['kept'], foreignData: ['more', 'token'] });
+    expect(meta.fields).toMatchObject({ ownData: ['kept'], dataOfOtherManagers: ['more', 'token'] });
   });
 
   test('shows no owner at all where managedFields were emptied', () => {
     expect(buildSecretMeta(secret([{}])).fields).toEqual({
       ownData: [],
-      foreignData: [],
+      dataOfOtherManagers: [],
       ownLabels: [],
       ownAnnotations: [],
     });
@@ -85,7 +85,7 @@ describe('the metadata of a Secret', () => {
     fc.assert(
       fc.property(entries, (managedFields) => {
         const { fields } = buildSecretMeta(secret(managedFields as ManagedFieldsEntry[]));
-        expect(fields.ownData.filter((key) => fields.foreignData.includes(key))).toEqual([]);
+        expect(fields.ownData.filter((key) => fields.dataOfOtherManagers.includes(key))).toEqual([]);
       }),
     );
   });
@@ -95,7 +95,7 @@ describe('the metadata of a Secret', () => {
     fc.assert(
       fc.property(keys, keys, (own, foreign) => {
         const { fields } = buildSecretMeta(secret([entry(MANAGER, own), entry('other', foreign)]));
-        expect([...fields.ownData, ...fields.foreignData].sort()).toEqual(
+        expect([...fields.ownData, ...fields.dataOfOtherManagers].sort()).toEqual(
           [...new Set([...own, ...foreign])].sort(),
         );
         expect(fields.ownData).toEqual([...own].sort());

@@ -174,7 +174,7 @@ export class TokenWorld {
       annotations: secret.annotations,
       fields: {
         ownData: keys.filter((key) => secret.data[key]?.own),
-        foreignData: keys.filter((key) => !secret.data[key]?.own),
+        dataOfOtherManagers: keys.filter((key) => !secret.data[key]?.own),
         ownLabels: secret.ownLabels,
         ownAnnotations: secret.ownAnnotations,
       },

@@ -34,7 +34,7 @@ const authenticate = (authorization: string | undefined) =>
       asked.push(jwt);
       return validation;
     },
-    foreignIssuers: {
+    externalIssuers: {
       verify: async (_jwt, { authority, audience }) => {
         asked.push(`${authority} ${audience}`);
         return audience === 'wrong' ? undefined : foreign;

@@ -33,7 +33,7 @@ beforeEach(() => {
 const authenticate = (jwt: string) =>
   createAuthenticateSelf({
     validateJwt: (text) => stage.validateJwt(Buffer.from(text, 'base64url').toString()),
-    foreignIssuers: { verify: async () => undefined },
+    externalIssuers: { verify: async () => undefined },
     settings,
     policy,
     endpoints: [],
@@ -91,7 +91,7 @@ test('what is asked of bearers is asked of a good one', async () => {
 
 test('only a blacklisting is told of, whatever the judge knows', async () => {
   const { record } = (await stage.validateJwt(jwtOf(claimsOf(ID)))) as { record: TokenRecord };
-  const options = { foreignIssuers: { verify: async () => undefined }, settings, policy, endpoints: [] };
+  const options = { externalIssuers: { verify: async () => undefined }, settings, policy, endpoints: [] };
   const validateJwt: ValidateJwt = async () => ({
     kind: 'invalid',
     fault: 'ClientGone',

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { findJwkProblem } from '../../../../operator/crypto/public-jwk.ts';
 import {
-  createForeignIssuers,
-  type ForeignIssuer,
-  type ForeignIssuers,
+  createExternalIssuers,
+  type ExternalIssuer,
+  type ExternalIssuers,
 } from '../../../../operator/issuer/authentication/external-issuers.ts';
 import { createRemoteKeys } from '../../../../operator/issuer/authentication/remote-keys.ts';
 import { jsonFetcher } from '../../../../operator/outbound/fetch-json.ts';
@@ -21,22 +21,22 @@ const MINUTE = 60_000;
 
 let provider: OpenIDProvider;
 let clock: FakeClock;
-let issuers: ForeignIssuers;
-let trusted: ForeignIssuer;
+let issuers: ExternalIssuers;
+let trusted: ExternalIssuer;
 
 beforeEach(async () => {
   provider = await startOpenIDProvider();
   clock = new FakeClock(Date.now());
   const fetchJson = jsonFetcher({ caFile: provider.https.caFile, allowedCIDRs: ['127.0.0.0/8'] });
   const keys = createRemoteKeys({ fetchJson, findJwkProblem, clock, log: recordedLog() });
-  issuers = createForeignIssuers({ keys, clock });
+  issuers = createExternalIssuers({ keys, clock });
   trusted = { authority: provider.authority, audience: 'm2m' };
 });
 afterEach(async () => {
   await provider[Symbol.asyncDispose]();
 });
 
-const verify = (jwt: string, issuer: ForeignIssuer = trusted, signal = patient) =>
+const verify = (jwt: string, issuer: ExternalIssuer = trusted, signal = patient) =>
   issuers.verify(jwt, issuer, signal);
 const nowSeconds = () => Math.floor(clock.now() / 1000);
 /** One that is good for long, whatever the clock does in the test. */

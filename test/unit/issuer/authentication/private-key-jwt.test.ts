@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { SignJWT } from 'jose';
 import { findJwkProblem } from '../../../../operator/crypto/public-jwk.ts';
 import { createPrivateKeyJwt } from '../../../../operator/issuer/authentication/private-key-jwt.ts';
-import { readForeignJwt } from '../../../../operator/issuer/authentication/unverified-jwt.ts';
+import { readUnverifiedJwt } from '../../../../operator/issuer/authentication/unverified-jwt.ts';
 import { type TestSigner, testSigner, unsignedJwt } from '../../../support/assertions.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { type Authentication, clientWith, ISSUER, patient } from '../clients.ts';
@@ -38,7 +38,7 @@ const check = async (jwt: string, authentication?: Authentication) => {
     clock,
     keys: { verify: () => Promise.reject(new Error('nothing is to be fetched')) },
   });
-  const parsed = readForeignJwt(jwt);
+  const parsed = readUnverifiedJwt(jwt);
   if (parsed === undefined) return { problem: 'unreadable' };
   const client = clientWith(authentication ?? { privateKeyJWT });
   return run({ client, clientID: 'app', jwt: parsed, signal: patient });

@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { CheckAssertion } from '../../../../operator/issuer/authentication/assertion.ts';
 import { createServiceAccounts } from '../../../../operator/issuer/authentication/service-accounts.ts';
-import { readForeignJwt } from '../../../../operator/issuer/authentication/unverified-jwt.ts';
+import { readUnverifiedJwt } from '../../../../operator/issuer/authentication/unverified-jwt.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
 import type { TokenReview } from '../../../../operator/ports/token-reviews.ts';
 import { type TestSigner, testSigner } from '../../../support/assertions.ts';
@@ -39,7 +39,7 @@ beforeEach(() => {
 const token = (changes: object = {}) =>
   signer.sign({ sub: USER, aud: [ISSUER], exp: Math.floor(clock.now() / 1000) + 3600, ...changes });
 const run = async (jwt: string, of = client) => {
-  const parsed = readForeignJwt(jwt);
+  const parsed = readUnverifiedJwt(jwt);
   if (!parsed) throw new Error('unreadable');
   return check({ client: of, clientID: 'app', jwt: parsed, signal: patient });
 };

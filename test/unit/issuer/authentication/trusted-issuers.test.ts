@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import type { ForeignIssuer } from '../../../../operator/issuer/authentication/external-issuers.ts';
+import type { ExternalIssuer } from '../../../../operator/issuer/authentication/external-issuers.ts';
 import { createTrustedIssuers } from '../../../../operator/issuer/authentication/trusted-issuers.ts';
-import { readForeignJwt } from '../../../../operator/issuer/authentication/unverified-jwt.ts';
+import { readUnverifiedJwt } from '../../../../operator/issuer/authentication/unverified-jwt.ts';
 import { clientWith, patient } from '../clients.ts';
 
 const AUTHORITY = 'https://idp.example';
@@ -15,9 +15,9 @@ interface Setup {
 }
 
 const check = async (claims: object, { trusted = {}, ownerClaim = 'sub', isGood = true }: Setup = {}) => {
-  const asked: ForeignIssuer[] = [];
+  const asked: ExternalIssuer[] = [];
   const all = { iss: AUTHORITY, sub: 'bob', aud: 'm2m', ...claims };
-  const jwt = readForeignJwt(`${encode({ alg: 'ES256' })}.${encode(all)}.x`);
+  const jwt = readUnverifiedJwt(`${encode({ alg: 'ES256' })}.${encode(all)}.x`);
   if (!jwt) throw new Error('unreadable');
   const run = createTrustedIssuers({
     ownerClaim,

@@ -154,7 +154,7 @@ describe('what puts a Token into the queue', () => {
       uid: metadata.uid,
       controller: true,
     };
-    const fields = { ownData: [], foreignData: [], ownLabels: [], ownAnnotations: [] };
+    const fields = { ownData: [], dataOfOtherManagers: [], ownLabels: [], ownAnnotations: [] };
     secrets.apply({
       apiVersion: 'v1',
       kind: 'Secret',

@@ -11,7 +11,7 @@ const metadata = {
   resourceVersion: '7',
   creationTimestamp: '2026-01-01T00:00:00Z',
 };
-const fields = { ownData: ['token'], foreignData: ['theirs'], ownLabels: [], ownAnnotations: [] };
+const fields = { ownData: ['token'], dataOfOtherManagers: ['theirs'], ownLabels: [], ownAnnotations: [] };
 
 /** Sinks whose Secret answers a GET with that error. */
 const sinksOf = (error: ApiError) => {
