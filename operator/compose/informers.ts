@@ -3,11 +3,11 @@ import type { OAuthClient } from '../api/oauth-client.ts';
 import type { SigningKey } from '../api/signing-key.ts';
 import type { Token } from '../api/token.ts';
 import type { Config } from '../config/schema.ts';
-import { ISSUED_INDEXERS, type IssuedRecord } from '../domain/record/cached-issued-token.ts';
-import { BATCH_INDEXERS, type BatchRecord } from '../domain/record/cached-token-batch.ts';
+import { type CachedIssuedToken, ISSUED_INDEXERS } from '../domain/record/cached-issued-token.ts';
+import { BATCH_INDEXERS, type CachedTokenBatch } from '../domain/record/cached-token-batch.ts';
 import type { KubeClient } from '../kube/client.ts';
 import {
-  listWatchIssuedRecords,
+  listWatchIssuedTokens,
   listWatchMetadata,
   listWatchObjects,
   listWatchSecretMeta,
@@ -25,9 +25,9 @@ import { Informer, type InformerSource, type ReflectorSurroundings } from '../ru
 export interface Informers {
   readonly tokens: Informer<Token>;
   /** Of handed-out tokens. */
-  readonly issued: Informer<IssuedRecord>;
+  readonly issued: Informer<CachedIssuedToken>;
   /** Of tokens that were handed out together. */
-  readonly batches: Informer<BatchRecord>;
+  readonly batches: Informer<CachedTokenBatch>;
   readonly clients: Informer<OAuthClient>;
   readonly signingKeys: Informer<SigningKey>;
   /** Those that the operator made, metadata alone. */
@@ -74,7 +74,7 @@ export const buildInformers = (
     ),
     issued: build(
       'issuedtokens',
-      inEach(watchNamespaces, (selection) => listWatchIssuedRecords(client, selection)),
+      inEach(watchNamespaces, (selection) => listWatchIssuedTokens(client, selection)),
       ISSUED_INDEXERS,
     ),
     batches: build(

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import type { Config } from '../config/schema.ts';
 import { findJwkProblem } from '../crypto/public-jwk.ts';
-import { issuedRecordOf } from '../domain/record/cached-issued-token.ts';
-import { batchRecordOf } from '../domain/record/cached-token-batch.ts';
+import { cachedIssuedTokenOf } from '../domain/record/cached-issued-token.ts';
+import { cachedTokenBatchOf } from '../domain/record/cached-token-batch.ts';
 import {
   createAuthenticateBearer,
   createAuthenticateSelf,
@@ -94,12 +94,12 @@ const buildRecording = (
 ): RecordToken => {
   const writeBatch = createWriteBatch({
     batches,
-    onRecorded: (batch) => informers.batches.cache.observe(batchRecordOf(batch)),
+    onRecorded: (batch) => informers.batches.cache.observe(cachedTokenBatchOf(batch)),
     clock,
   });
   return createRecordToken({
     records: issued,
-    onRecorded: (record) => informers.issued.cache.observe(issuedRecordOf(record)),
+    onRecorded: (record) => informers.issued.cache.observe(cachedIssuedTokenOf(record)),
     placeRecord: createGroupCommit({ writeBatch, newID: randomUUID, soon }),
     newID: randomUUID,
     soon,

@@ -2,8 +2,8 @@ import type { IssuedToken } from '../api/issued-token.ts';
 import type { OAuthClient } from '../api/oauth-client.ts';
 import type { Token } from '../api/token.ts';
 import type { TokenBatch } from '../api/token-batch.ts';
-import { issuedRecordOf } from '../domain/record/cached-issued-token.ts';
-import { batchRecordOf } from '../domain/record/cached-token-batch.ts';
+import { cachedIssuedTokenOf } from '../domain/record/cached-issued-token.ts';
+import { cachedTokenBatchOf } from '../domain/record/cached-token-batch.ts';
 import { OWNER_LABEL, ownerLabel } from '../domain/record/issued-token.ts';
 import { batchOwnerLabel } from '../domain/record/token-batch.ts';
 import type { ListOwned } from '../issuer/registry/delete-tokens.ts';
@@ -16,7 +16,7 @@ import {
 } from '../issuer/registry/live-reads.ts';
 import { createSlots } from '../issuer/semaphore.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { listWatchIssuedRecords, listWatchTokenBatches, type Selection } from '../kube/list-watch.ts';
+import { listWatchIssuedTokens, listWatchTokenBatches, type Selection } from '../kube/list-watch.ts';
 import { createResourceClient } from '../kube/resource-client.ts';
 import { ISSUED_TOKENS, OAUTH_CLIENTS, SECRETS, TOKEN_BATCHES, TOKENS } from '../kube/resource-types.ts';
 import type { Cacheable } from '../ports/cache.ts';
@@ -40,8 +40,8 @@ const same = <T>(object: T): T => object;
 /** What holds records, and clients: as caches hold them, and as the API server has them. */
 export const objectsOf = (informers: Informers, clients: ReturnType<typeof resourceClients>) => ({
   tokens: { cache: informers.tokens.cache, client: decodedClient(clients.tokens, same) },
-  issued: { cache: informers.issued.cache, client: decodedClient(clients.issued, issuedRecordOf) },
-  batches: { cache: informers.batches.cache, client: decodedClient(clients.batches, batchRecordOf) },
+  issued: { cache: informers.issued.cache, client: decodedClient(clients.issued, cachedIssuedTokenOf) },
+  batches: { cache: informers.batches.cache, client: decodedClient(clients.batches, cachedTokenBatchOf) },
   clients: { cache: informers.clients.cache, client: decodedClient(clients.clients, same) },
 });
 
@@ -83,7 +83,7 @@ async function* listAll<T>(
 export const listOwnedIn = (client: KubeClient, watchNamespaces: readonly string[]): ListOwned => ({
   issued: (owner, signal) =>
     listAll(
-      (selection) => listWatchIssuedRecords(client, selection),
+      (selection) => listWatchIssuedTokens(client, selection),
       { watchNamespaces, labelSelector: `${OWNER_LABEL}=${ownerLabel(owner)}` },
       signal,
     ),

@@ -21,7 +21,7 @@ import {
   clientTriggers,
 } from '../reconcilers/oauth-client/client-triggers.ts';
 import { ClientCredentialsReconciler } from '../reconcilers/oauth-client/credentials-reconciler.ts';
-import { HandedOutExpirations } from '../reconcilers/record/record-expirations.ts';
+import { RecordExpirations } from '../reconcilers/record/record-expirations.ts';
 import { SigningKeyReconciler } from '../reconcilers/signing-key/signing-key-reconciler.ts';
 import {
   signingKeyOfFollower,
@@ -136,7 +136,7 @@ const wireSigningKeys = ({ kubernetes }: Config, parts: ReconcilerParts): Wired 
   const { informers, writer, named } = parts;
   const { namespace } = kubernetes;
   const signingKeys = informers.signingKeys.cache;
-  const handedOut = new HandedOutExpirations({
+  const recordObjects = new RecordExpirations({
     issued: informers.issued.cache,
     batches: informers.batches.cache,
   });
@@ -145,7 +145,7 @@ const wireSigningKeys = ({ kubernetes }: Config, parts: ReconcilerParts): Wired 
     namespace,
     signingKeys,
     tokens: informers.tokens.cache,
-    handedOut,
+    recordObjects,
     configMaps: informers.configMaps.cache,
     keySecrets: listWatchObjects<Secret>(writer, SECRETS, { namespace, labelSelector: SIGNING_KEY_LABEL }),
     keyPairs: joseKeyPairs(),
@@ -165,7 +165,7 @@ const wireSigningKeys = ({ kubernetes }: Config, parts: ReconcilerParts): Wired 
   };
   const connect = (): (() => void) => {
     const stops = [
-      handedOut.connect(),
+      recordObjects.connect(),
       signingKeys.onChange(({ key }) => {
         controller.queue.add(key, 'high');
         for (const other of signingKeyTriggers(signingKeys)) controller.queue.add(other, 'high');

@@ -2,22 +2,22 @@ import type { IssuedToken } from '../api/issued-token.ts';
 import type { OAuthClient } from '../api/oauth-client.ts';
 import type { TokenBatch } from '../api/token-batch.ts';
 import type { Config } from '../config/schema.ts';
-import { issuedRecordOf } from '../domain/record/cached-issued-token.ts';
-import { batchRecordOf } from '../domain/record/cached-token-batch.ts';
-import type { HandedOut } from '../domain/record/record-object.ts';
+import { cachedIssuedTokenOf } from '../domain/record/cached-issued-token.ts';
+import { cachedTokenBatchOf } from '../domain/record/cached-token-batch.ts';
+import type { RecordObject } from '../domain/record/record-object.ts';
 import { createResourceClient } from '../kube/resource-client.ts';
 import { ISSUED_TOKENS, OAUTH_CLIENTS, TOKEN_BATCHES } from '../kube/resource-types.ts';
 import type { WritableCache } from '../ports/cache.ts';
 import { type DecodedClient, decodedClient } from '../ports/decoded-client.ts';
 import { RecordClients } from '../reconcilers/record/client-presence.ts';
 import {
-  type HandedOutKind,
   ISSUED_TOKEN_KIND,
+  type RecordObjectKind,
   TOKEN_BATCH_KIND,
 } from '../reconcilers/record/record-kinds.ts';
-import { HandedOutReconciler } from '../reconcilers/record/record-reconciler.ts';
+import { RecordReconciler } from '../reconcilers/record/record-reconciler.ts';
 import { RecordSchedule } from '../reconcilers/record/record-schedule.ts';
-import { HandedOutTriggers } from '../reconcilers/record/record-triggers.ts';
+import { RecordTriggers } from '../reconcilers/record/record-triggers.ts';
 import { Controller } from '../runtime/controller.ts';
 import { byGoodClock, type ReconcilerParts, type Wired } from './reconciler-parts.ts';
 
@@ -31,8 +31,8 @@ type Parts<Records extends 'issued' | 'batches' = never> = Omit<
   readonly informers: Pick<ReconcilerParts['informers'], Records | 'clients'>;
 };
 
-interface Kept<T extends HandedOut> {
-  readonly kind: HandedOutKind<T>;
+interface Kept<T extends RecordObject> {
+  readonly kind: RecordObjectKind<T>;
   readonly objects: DecodedClient<T>;
   readonly records: WritableCache<T>;
 }
@@ -43,7 +43,7 @@ const RECORDS_AT_A_TIME = 16;
 const NONE: readonly string[] = [];
 
 /** One kind; its seed goes through the triggers, which sift it. */
-const wireKind = <T extends HandedOut>(
+const wireKind = <T extends RecordObject>(
   { garbageCollection: settings }: Settings,
   parts: Parts,
   { kind, objects, records }: Kept<T>,
@@ -67,8 +67,8 @@ const wireKind = <T extends HandedOut>(
   const { queue } = controller;
   const schedule = new RecordSchedule({ ...parts, queue });
   const sources = { ...parts, kind, settings, records, recordClients, schedule };
-  const reconciler = new HandedOutReconciler<T>({ ...sources, objects });
-  const triggers = new HandedOutTriggers<T>({ ...sources, clients, queue });
+  const reconciler = new RecordReconciler<T>({ ...sources, objects });
+  const triggers = new RecordTriggers<T>({ ...sources, clients, queue });
   const connect = (): (() => void) => {
     triggers.connect();
     return () => triggers.disconnect();
@@ -80,7 +80,10 @@ const wireKind = <T extends HandedOut>(
 export const wireIssuedTokens = (settings: Settings, parts: Parts<'issued'>): Wired =>
   wireKind(settings, parts, {
     kind: ISSUED_TOKEN_KIND,
-    objects: decodedClient(createResourceClient<IssuedToken>(parts.writer, ISSUED_TOKENS), issuedRecordOf),
+    objects: decodedClient(
+      createResourceClient<IssuedToken>(parts.writer, ISSUED_TOKENS),
+      cachedIssuedTokenOf,
+    ),
     records: parts.informers.issued.cache,
   });
 
@@ -88,6 +91,6 @@ export const wireIssuedTokens = (settings: Settings, parts: Parts<'issued'>): Wi
 export const wireTokenBatches = (settings: Settings, parts: Parts<'batches'>): Wired =>
   wireKind(settings, parts, {
     kind: TOKEN_BATCH_KIND,
-    objects: decodedClient(createResourceClient<TokenBatch>(parts.writer, TOKEN_BATCHES), batchRecordOf),
+    objects: decodedClient(createResourceClient<TokenBatch>(parts.writer, TOKEN_BATCHES), cachedTokenBatchOf),
     records: parts.informers.batches.cache,
   });

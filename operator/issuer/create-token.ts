@@ -2,7 +2,7 @@ import { claimOf } from '../domain/client/client-id-claim.ts';
 import { findShapeProblem, type RequestProblem } from '../domain/client/token-request.ts';
 import { decideRequest, type GrantedRequest } from '../domain/client/token-request-policies.ts';
 import { buildJwt, type IssuerSettings, issuedAtFor } from '../domain/jwt/claims.ts';
-import type { BatchContent } from '../domain/record/token-batch.ts';
+import type { RecordFields } from '../domain/record/token-batch.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { Keyring, Signer } from '../ports/signing.ts';
@@ -14,7 +14,7 @@ import type {
   AuthenticatedClient,
   Call,
   CreateToken,
-  HandedOutToken,
+  IssuedAccessToken,
   TokenRequest,
 } from './use-cases.ts';
 
@@ -28,7 +28,7 @@ export interface CreateTokenOptions {
   /** False while this clock is too far off the API server's to judge times by it. */
   readonly isClockUsable: () => boolean;
   readonly clock: Clock;
-  readonly metrics: Pick<Metrics, 'tokenHandedOut'>;
+  readonly metrics: Pick<Metrics, 'tokenIssuedOnDemand'>;
 }
 
 /** What is decided of a token before it has an id. */
@@ -70,7 +70,7 @@ const draftOf = (
 };
 
 /** What the record of a draft says. */
-const contentOf = ({ authenticated, tokenName, granted, issuedAt, signer }: Draft): BatchContent => {
+const contentOf = ({ authenticated, tokenName, granted, issuedAt, signer }: Draft): RecordFields => {
   const { owner, audience, scope, expiration } = granted;
   const { subject = owner, originalTokenClaims } = authenticated;
   const keyID = signer.kid;
@@ -81,7 +81,7 @@ const contentOf = ({ authenticated, tokenName, granted, issuedAt, signer }: Draf
 const jwtOf = (
   settings: IssuerSettings,
   { authenticated, clientID }: Draft,
-  content: BatchContent,
+  content: RecordFields,
   id: string,
 ) =>
   buildJwt(
@@ -102,7 +102,7 @@ const jwtOf = (
 export const createCreateToken = (options: CreateTokenOptions): CreateToken => {
   const { authenticateClient, failures, settings, recordToken, clock, metrics } = options;
 
-  const handOut = async (draft: Draft, { address }: Call): Promise<HandedOutToken> => {
+  const issueToken = async (draft: Draft, { address }: Call): Promise<IssuedAccessToken> => {
     const { authenticated, clientID, granted, signer, signal } = draft;
     const { client, assertionID } = authenticated;
     const content = contentOf(draft);
@@ -110,7 +110,7 @@ export const createCreateToken = (options: CreateTokenOptions): CreateToken => {
       signer.sign(jwtOf(settings, draft, content, id)),
     );
     if (recorded === 'AssertionUsed') throw failures.fail({ clientID, address }, 'AssertionReplayed');
-    metrics.tokenHandedOut(authenticated.method);
+    metrics.tokenIssuedOnDemand(authenticated.method);
     const { expiration, scope } = granted;
     const left = expiration === undefined ? 0 : Math.max(1, Math.floor(expiration - clock.now() / 1000));
     return { ...recorded, clientID, expiresInSeconds: left, scope };
@@ -123,6 +123,6 @@ export const createCreateToken = (options: CreateTokenOptions): CreateToken => {
       throw unavailable("this replica's clock is too far off to issue tokens, try again later");
     }
     const authenticated = await authenticateClient(request, call);
-    return handOut(draftOf(options, authenticated, { request, signal: call.signal }), call);
+    return issueToken(draftOf(options, authenticated, { request, signal: call.signal }), call);
   };
 };

@@ -48,7 +48,7 @@ export interface TokenRequest extends ClientCredentials {
 }
 
 /** A token that is recorded, and may leave. */
-export interface HandedOutToken {
+export interface IssuedAccessToken {
   /** The `jti`, for the log. */
   readonly id: string;
   readonly clientID: string;
@@ -59,7 +59,7 @@ export interface HandedOutToken {
 }
 
 /** Hands out a token: authenticate → authorise → record and sign. @throws IssuerFailure */
-export type CreateToken = (request: TokenRequest, call: Call) => Promise<HandedOutToken>;
+export type CreateToken = (request: TokenRequest, call: Call) => Promise<IssuedAccessToken>;
 
 /** Whose tokens a bearer may see and revoke. */
 export interface Bearer {

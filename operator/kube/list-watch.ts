@@ -1,7 +1,7 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import type { KubeObject } from '../api/meta.ts';
-import { issuedRecordOf } from '../domain/record/cached-issued-token.ts';
-import { batchRecordOf } from '../domain/record/cached-token-batch.ts';
+import { cachedIssuedTokenOf } from '../domain/record/cached-issued-token.ts';
+import { cachedTokenBatchOf } from '../domain/record/cached-token-batch.ts';
 import type { ResourceType } from '../ports/kube.ts';
 import type { SecretMeta } from '../ports/secrets.ts';
 import type { ListOptions, ListPage, ListWatch, WatchOptions } from '../ports/watch.ts';
@@ -56,10 +56,10 @@ const listWatchDecoded =
     });
 
 /** The records in IssuedTokens. */
-export const listWatchIssuedRecords = listWatchDecoded(ISSUED_TOKENS, issuedRecordOf);
+export const listWatchIssuedTokens = listWatchDecoded(ISSUED_TOKENS, cachedIssuedTokenOf);
 
 /** The records in TokenBatches. */
-export const listWatchTokenBatches = listWatchDecoded(TOKEN_BATCHES, batchRecordOf);
+export const listWatchTokenBatches = listWatchDecoded(TOKEN_BATCHES, cachedTokenBatchOf);
 
 /** Metadata of any type: what label selectors are matched against. */
 export const listWatchMetadata = (

@@ -190,7 +190,7 @@ export const createMetrics = (options: { readonly processMetrics: boolean }): Pr
       doors.requests.inc(labels);
       doors.requestSeconds.observe({ route: labels.route }, seconds);
     },
-    tokenHandedOut: (method) => doors.handedOut.inc({ method }),
+    tokenIssuedOnDemand: (method) => doors.recordObjects.inc({ method }),
     authenticationFailed: (why) => doors.failed.inc({ why }),
     jwtValidated: (outcome) => doors.jwtValidated.inc({ outcome: VALIDATION_LABELS[outcome] }),
     revocationSeen: (seconds) => doors.revocations.observe(seconds),

@@ -29,7 +29,7 @@ export const doorMetrics = (registers: Registry[]) => ({
     buckets: FAST,
     registers,
   }),
-  handedOut: new Counter({
+  recordObjects: new Counter({
     name: 'm2moauth_tokens_handed_out_total',
     help: 'JWTs handed out at a door, by how the client authenticated.',
     labelNames: ['method'],

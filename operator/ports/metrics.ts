@@ -23,7 +23,7 @@ export interface Metrics {
   /** One request at the HTTP door; `route` is a pattern or `unknown`, `method` one that HTTP knows or `other`. */
   httpRequest(labels: { route: string; method: string; code: string }, seconds: number): void;
   /** A token left by a door; `method` is how its client authenticated. */
-  tokenHandedOut(method: string): void;
+  tokenIssuedOnDemand(method: string): void;
   /** A client failed to authenticate; `why` is of a closed set. */
   authenticationFailed(why: string): void;
   /** A JWT of this issuer was validated, or could not be because a cache was stale or the clock unusable. */

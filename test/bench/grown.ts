@@ -8,7 +8,7 @@ import { REQUEST } from './handed-out.ts';
 import { connectHttp, type HttpClient } from './http-client.ts';
 import { timedCalls } from './latency.ts';
 import { makeOwner, type Owner, RECORDINGS, type Recording } from './owner.ts';
-import { askInTurn, cpuSecondsOf, handOut, QUESTION_NAMES, QUESTIONS } from './questions.ts';
+import { askInTurn, cpuSecondsOf, issueToken, QUESTION_NAMES, QUESTIONS } from './questions.ts';
 import { ISSUED_TOKENS, TOKEN_BATCHES } from './records.ts';
 import type { Figure } from './report.ts';
 import { QUICK, ROUNDS } from './scale.ts';
@@ -164,7 +164,7 @@ const measureBoth = async (world: World, both: Both): Promise<GrownRounds> => {
   const owner = await makeOwner(world, grpc, { name: 'grown-listed', recording: 'PerToken' });
   await owner.fill(FEW - 1);
   const tasks = [
-    ...asking(await handOut(grpc, FEW)),
+    ...asking(await issueToken(grpc, FEW)),
     listing(owner),
     ...RECORDINGS.map(creating),
     deleting(world),

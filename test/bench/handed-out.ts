@@ -59,7 +59,7 @@ export const openDoor = async (world: World): Promise<{ operator: OperatorProces
 };
 
 /** Rounds of both limits and of the operator, in turn. */
-export interface HandedOutRounds {
+export interface CreateTokenRounds {
   readonly bare: CallRound[];
   readonly unary: ServedRound[];
   readonly door: ServedRound[];
@@ -77,9 +77,9 @@ const served = async (door: GrpcClient, pid: number): Promise<ServedRound> => {
 };
 
 /** Measures; the same replica runs, and the same watch looks on, in all of them. */
-export const measureHandedOut = async (world: World): Promise<HandedOutRounds> => {
+export const measureCreateToken = async (world: World): Promise<CreateTokenRounds> => {
   const { operator, door } = await openDoor(world);
-  const rounds: HandedOutRounds = { bare: [], unary: [], door: [] };
+  const rounds: CreateTokenRounds = { bare: [], unary: [], door: [] };
   const sample = await sampleRecord(world, door);
   const unary = await startBareRecording(world.cluster.kubeconfigPath, sample);
   try {
@@ -111,7 +111,7 @@ export const measureHandedOut = async (world: World): Promise<HandedOutRounds> =
 };
 
 /** What it says in the table. */
-export const handedOutFigures = ({ bare, unary, door }: HandedOutRounds): Figure[] => {
+export const createTokenFigures = ({ bare, unary, door }: CreateTokenRounds): Figure[] => {
   const p99sOf = (rounds: readonly CallRound[]): number[] => rounds.map(({ p99Ms }) => p99Ms);
   const cpuOf = (rounds: readonly ServedRound[]): number[] => rounds.map(({ cpuMs }) => cpuMs);
   const slower = medianRatio(p99sOf(door), p99sOf(bare));

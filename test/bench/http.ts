@@ -12,7 +12,7 @@ import {
   BASIC,
   cpuSecondsOf,
   FORM,
-  handOut,
+  issueToken,
   QUESTION_NAMES,
   QUESTIONS,
   type Question,
@@ -68,7 +68,7 @@ const tokenContest = ({ operator, http, grpc }: Doors, { server }: World): Conte
 
 /** The first lap is for all to warm up. */
 const measureAsked = async (doors: Doors, rounds: HttpRounds): Promise<void> => {
-  const jwts = await handOut(doors.grpc, TOKENS);
+  const jwts = await issueToken(doors.grpc, TOKENS);
   const samples = QUESTION_NAMES.map((name) => QUESTIONS[name](jwts[0] ?? ''));
   const bare = await startBareRoutes(doors.http, samples);
   try {

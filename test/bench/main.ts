@@ -5,7 +5,7 @@ import { collectFigures, measureCollect } from './collect.ts';
 import { declaredFigures, declaredPlots, measureDeclared } from './declared.ts';
 import { deletedFigures, measureDeleted } from './deleted-tokens.ts';
 import { grownFigures, measureGrown } from './grown.ts';
-import { handedOutFigures, measureHandedOut } from './handed-out.ts';
+import { createTokenFigures, measureCreateToken } from './handed-out.ts';
 import { httpFigures, measureHttp } from './http.ts';
 import { listedFigures, listedPlots } from './listed-figures.ts';
 import { measureListed } from './listed-tokens.ts';
@@ -54,7 +54,7 @@ const measureRestart = async (world: World) => ({
 type Group = Readonly<Record<string, Scenario>>;
 
 const DOORS: Group = {
-  'handed-out': scenario(measureHandedOut, handedOutFigures),
+  'handed-out': scenario(measureCreateToken, createTokenFigures),
   batched: scenario(measureBatched, batchedFigures, batchedPlots),
   listed: scenario(measureListed, listedFigures, listedPlots),
   deleted: scenario(measureDeleted, deletedFigures),

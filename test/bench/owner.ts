@@ -1,5 +1,5 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose';
-import type { BatchContent } from '../../operator/domain/record/token-batch.ts';
+import type { RecordFields } from '../../operator/domain/record/token-batch.ts';
 import { applyObjects } from '../support/apply.ts';
 import { eventually } from '../support/eventually.ts';
 import type { GrpcClient } from '../support/grpc.ts';
@@ -36,7 +36,7 @@ export const registerClient = async (
 };
 
 /** What a TokenBatch records of a JWT. */
-const contentOf = (jwt: string): BatchContent => {
+export const contentOf = (jwt: string): RecordFields => {
   const { aud = [], scope = '', sub = '', iat = 0, exp } = decodeJwt<{ scope: string }>(jwt);
   return {
     tokenName: '',

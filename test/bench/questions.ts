@@ -36,7 +36,7 @@ export type Question = keyof typeof QUESTIONS;
 export const QUESTION_NAMES = Object.keys(QUESTIONS) as readonly Question[];
 
 /** Hands out distinct tokens, to be asked about in turn as a gateway meets them. */
-export const handOut = async (grpc: GrpcClient, count: number): Promise<string[]> => {
+export const issueToken = async (grpc: GrpcClient, count: number): Promise<string[]> => {
   const jwts: string[] = [];
   await timedCalls({ count, inFlight: IN_FLIGHT }, async () => void jwts.push(await createToken(grpc)));
   return jwts;

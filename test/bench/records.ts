@@ -4,9 +4,9 @@ import { MAX_BATCH_RECORDS } from '../../operator/api/token-batch.ts';
 import { batchNameFrom } from '../../operator/domain/record/batch-id.ts';
 import { buildIssuedToken } from '../../operator/domain/record/issued-token.ts';
 import {
-  type BatchContent,
   BatchDraft,
   type NewTokenBatch,
+  type RecordFields,
 } from '../../operator/domain/record/token-batch.ts';
 import { type StoredObject, timedLoop } from './api-server.ts';
 import { AUDIENCE, CLIENT, KEY, SYSTEM, type World } from './world.ts';
@@ -53,7 +53,7 @@ const recordContent = async (
   world: World,
   client: StoredObject,
   expiresIn: number,
-): Promise<BatchContent & { readonly expiration: number }> => {
+): Promise<RecordFields & { readonly expiration: number }> => {
   const expiration = Math.floor(Date.now() / 1000) + expiresIn;
   return {
     tokenName: '',
@@ -68,7 +68,7 @@ const recordContent = async (
   };
 };
 
-const draftOf = (client: StoredObject, content: BatchContent, records: number): NewTokenBatch => {
+const draftOf = (client: StoredObject, content: RecordFields, records: number): NewTokenBatch => {
   const draft = new BatchDraft(
     batchNameFrom(randomUUID()),
     client as unknown as OAuthClient,
@@ -84,7 +84,7 @@ const draftOf = (client: StoredObject, content: BatchContent, records: number): 
 export const fillBatches = async (
   { server }: World,
   client: StoredObject,
-  { content, count }: { readonly content: BatchContent; readonly count: number },
+  { content, count }: { readonly content: RecordFields; readonly count: number },
 ): Promise<void> => {
   const path = `${batchesPath(namespaceOf(client))}?${QUERY}`;
   await timedLoop(Math.ceil(count / MAX_BATCH_RECORDS), async (at) => {

@@ -4,7 +4,7 @@ import { type Stage, SYSTEM, stageOf } from './support/stage.ts';
 import { startWalk } from './support/steps.ts';
 import { image } from './walk-image.ts';
 import { install, narrowed, quiet, uninstalled } from './walk-release.ts';
-import { blacklisted, declared, handedOut } from './walk-workloads.ts';
+import { blacklisted, declared, recordObjects } from './walk-workloads.ts';
 
 /** `make e2e`: the image, the chart and two workloads on a real node. Ends with 0, or with what went wrong. */
 
@@ -39,7 +39,7 @@ const main = async (): Promise<number> => {
     await image(walk, stage);
     await install(walk, stage);
     await declared(walk, stage);
-    await handedOut(walk, stage);
+    await recordObjects(walk, stage);
     await blacklisted(walk, stage);
     await quiet(walk, stage);
     await uninstalled(walk, stage);

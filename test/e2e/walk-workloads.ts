@@ -68,7 +68,7 @@ export const blacklisted = async (walk: Walk, stage: Stage): Promise<void> => {
 };
 
 /** A workload gets tokens over gRPC for its ServiceAccount's token, without pause, whatever becomes of replicas. */
-export const handedOut = async (walk: Walk, stage: Stage): Promise<void> => {
+export const recordObjects = async (walk: Walk, stage: Stage): Promise<void> => {
   const { kubectl } = stage;
   await walk.step('a Pod with only a projected ServiceAccount token gets tokens over gRPC', async () => {
     const { sub } = await workerGoesOn(stage, 0);

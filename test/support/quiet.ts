@@ -58,7 +58,7 @@ export const recordedMetrics = (): RecordedMetrics => {
     clockSkew: note('clockSkew'),
     grpcCall: note('grpcCall'),
     httpRequest: note('httpRequest'),
-    tokenHandedOut: note('tokenHandedOut'),
+    tokenIssuedOnDemand: note('tokenIssuedOnDemand'),
     authenticationFailed: note('authenticationFailed'),
     jwtValidated: note('jwtValidated'),
     revocationSeen: note('revocationSeen'),

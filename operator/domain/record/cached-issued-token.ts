@@ -1,21 +1,21 @@
 import type { IssuedToken } from '../../api/issued-token.ts';
 import { secondsOf } from '../timestamps.ts';
-import { HANDED_OUT_INDEX, type HandedOut, heldMetadata } from './record-object.ts';
+import { heldMetadata, RECORD_OBJECT_INDEX, type RecordObject } from './record-object.ts';
 import { sharedList, sharedText } from './shared-texts.ts';
 import { blacklistedAtOf, type TokenRecord } from './token-record.ts';
 
 /** What caches hold of an IssuedToken: the record alone, times as numbers, without what the API server adds. */
-export interface IssuedRecord extends TokenRecord, HandedOut {}
+export interface CachedIssuedToken extends TokenRecord, RecordObject {}
 
-/** Names of the indexes of the cache of {@link IssuedRecord}. */
+/** Names of the indexes of the cache of {@link CachedIssuedToken}. */
 export const ISSUED_INDEX = {
   /** By the `jti`, whatever its namespace. */
   id: 'id',
-  ...HANDED_OUT_INDEX,
+  ...RECORD_OBJECT_INDEX,
 } as const;
 
 /** The index functions of that cache. */
-export const ISSUED_INDEXERS: Readonly<Record<string, (record: IssuedRecord) => readonly string[]>> = {
+export const ISSUED_INDEXERS: Readonly<Record<string, (record: CachedIssuedToken) => readonly string[]>> = {
   [ISSUED_INDEX.id]: ({ id }) => [id],
   [ISSUED_INDEX.owner]: ({ owner }) => [owner],
   [ISSUED_INDEX.client]: ({ client }) => [client],
@@ -25,7 +25,7 @@ export const ISSUED_INDEXERS: Readonly<Record<string, (record: IssuedRecord) => 
 const NONE: readonly string[] = [];
 
 /** The record that an IssuedToken is (spec §2.2). */
-export const issuedRecordOf = (object: IssuedToken): IssuedRecord => {
+export const cachedIssuedTokenOf = (object: IssuedToken): CachedIssuedToken => {
   const { spec, status } = object;
   const metadata = heldMetadata(object.metadata);
   const { name, namespace, uid } = metadata;

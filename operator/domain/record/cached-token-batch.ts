@@ -1,11 +1,11 @@
 import type { TokenBatch, TokenProfile } from '../../api/token-batch.ts';
 import { secondsOf } from '../timestamps.ts';
 import { batchedId, batchNameOf, positionOf } from './batch-id.ts';
-import { HANDED_OUT_INDEX, type HandedOut, heldMetadata } from './record-object.ts';
+import { heldMetadata, RECORD_OBJECT_INDEX, type RecordObject } from './record-object.ts';
 import type { RecordOrigin, RecordTerm, TokenRecord } from './token-record.ts';
 
 /** What caches hold of a TokenBatch: its records as they are stored, each read when it is asked for. */
-export interface BatchRecord extends HandedOut {
+export interface CachedTokenBatch extends RecordObject {
   readonly clientID: string;
   readonly profiles: readonly TokenProfile[];
   /** By position, see {@link entryText}. */
@@ -28,17 +28,17 @@ export interface BatchEntry {
   readonly name: string;
 }
 
-/** Names of the indexes of the cache of {@link BatchRecord}. */
+/** Names of the indexes of the cache of {@link CachedTokenBatch}. */
 export const BATCH_INDEX = {
   /** By the object's name, whatever its namespace: every `jti` leads to it. */
   name: 'name',
-  ...HANDED_OUT_INDEX,
+  ...RECORD_OBJECT_INDEX,
 } as const;
 
 const distinct = (values: readonly string[]): readonly string[] => [...new Set(values)];
 
 /** The index functions of that cache. */
-export const BATCH_INDEXERS: Readonly<Record<string, (batch: BatchRecord) => readonly string[]>> = {
+export const BATCH_INDEXERS: Readonly<Record<string, (batch: CachedTokenBatch) => readonly string[]>> = {
   [BATCH_INDEX.name]: ({ metadata }) => [metadata.name],
   [BATCH_INDEX.owner]: ({ profiles }) => distinct(profiles.map(({ owner }) => owner)),
   [BATCH_INDEX.client]: ({ client }) => [client],
@@ -50,7 +50,7 @@ const NO_POSITIONS: ReadonlySet<number> = new Set();
 const NONE: readonly string[] = [];
 
 /** The records that a TokenBatch holds (spec §2.3). */
-export const batchRecordOf = ({ metadata, spec, status }: TokenBatch): BatchRecord => {
+export const cachedTokenBatchOf = ({ metadata, spec, status }: TokenBatch): CachedTokenBatch => {
   const { deleted } = status ?? {};
   return {
     metadata: heldMetadata(metadata),
@@ -88,19 +88,22 @@ export const readEntry = (text: string): BatchEntry => {
 };
 
 /** When the record at a position was blacklisted, in seconds since the Unix epoch, never 0; undefined where it is not. */
-const blacklistedAtPosition = ({ blacklisted }: BatchRecord, position: number): number | undefined => {
+export const blacklistedAtPosition = (
+  { blacklisted }: CachedTokenBatch,
+  position: number,
+): number | undefined => {
   const time = blacklisted[position];
   return time === undefined ? undefined : Math.max(1, secondsOf(time));
 };
 
 /** The object that records of a TokenBatch stand in. */
-export const batchOriginOf = ({ metadata }: BatchRecord): RecordOrigin => {
+export const batchOriginOf = ({ metadata }: CachedTokenBatch): RecordOrigin => {
   const { namespace, name, uid } = metadata;
   return { kind: 'TokenBatch', namespace, name, uid };
 };
 
 /** What is stored at a position, with the profile that it names; undefined where there is none, or it was deleted. */
-const storedAt = ({ profiles, tokens, deleted }: BatchRecord, position: number) => {
+const storedAt = ({ profiles, tokens, deleted }: CachedTokenBatch, position: number) => {
   const text = tokens[position];
   if (text === undefined || deleted.has(position)) return undefined;
   const entry = readEntry(text);
@@ -109,7 +112,7 @@ const storedAt = ({ profiles, tokens, deleted }: BatchRecord, position: number) 
 };
 
 /** The record at a position; undefined where there is none, or it was deleted. */
-const recordAt = (batch: BatchRecord, position: number): TokenRecord | undefined => {
+const recordAt = (batch: CachedTokenBatch, position: number): TokenRecord | undefined => {
   const stored = storedAt(batch, position);
   if (stored === undefined) return undefined;
   const { entry, profile } = stored;
@@ -137,7 +140,7 @@ const recordAt = (batch: BatchRecord, position: number): TokenRecord | undefined
 };
 
 /** The record of a `jti` in the TokenBatch that it leads to. */
-export const batchedRecordOf = (batch: BatchRecord, id: string): TokenRecord | undefined => {
+export const batchedRecordOf = (batch: CachedTokenBatch, id: string): TokenRecord | undefined => {
   if (batchNameOf(id) !== batch.metadata.name) return undefined;
   const record = recordAt(batch, positionOf(id));
   return record?.id === id ? record : undefined;
@@ -152,7 +155,7 @@ export interface BatchedTerm extends RecordTerm {
  * The terms of all records of a TokenBatch that were not deleted, in the order of their positions. Whoever decides over the object
  * looks at all of them: the records themselves would take twice as long to make.
  */
-export const termsIn = (batch: BatchRecord): readonly BatchedTerm[] => {
+export const termsIn = (batch: CachedTokenBatch): readonly BatchedTerm[] => {
   const terms: BatchedTerm[] = [];
   for (const position of batch.tokens.keys()) {
     const stored = storedAt(batch, position);
@@ -168,7 +171,7 @@ export const termsIn = (batch: BatchRecord): readonly BatchedTerm[] => {
 };
 
 /** Ids of an owner's records in a TokenBatch, without reading more of each than whose it is. */
-export function* batchedIdsOf({ metadata, profiles, tokens, deleted }: BatchRecord, owner: string) {
+export function* batchedIdsOf({ metadata, profiles, tokens, deleted }: CachedTokenBatch, owner: string) {
   const isOwners = profiles.map((profile) => profile.owner === owner);
   for (const [position, text] of tokens.entries()) {
     if (deleted.has(position) || !isOwners[Number(text.slice(0, text.indexOf(' ')))]) continue;

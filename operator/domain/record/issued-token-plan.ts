@@ -1,6 +1,6 @@
 import type { KeyPhase } from '../../api/signing-key.ts';
 import { floorSeconds, formatTime, secondsOf } from '../timestamps.ts';
-import type { IssuedRecord } from './cached-issued-token.ts';
+import type { CachedIssuedToken } from './cached-issued-token.ts';
 import { isDerivedId, REPLAY_WINDOW_SECONDS } from './issued-token.ts';
 import {
   type CollectionSettings,
@@ -13,7 +13,7 @@ import { isLive, isRevocationAsked } from './token-record.ts';
 
 /** Everything that a plan for a handed-out token's record is made from. */
 export interface IssuedTokenObservation {
-  readonly record: IssuedRecord;
+  readonly record: CachedIssuedToken;
   readonly client: RecordClient;
   /** Of the key that signed the JWT; undefined where no key is known by its kid. */
   readonly keyPhase: KeyPhase | 'Compromised' | undefined;
@@ -32,7 +32,7 @@ export interface BlacklistedStatus {
  * Until when a record keeps a client's own assertion from being used again, in seconds since the Unix epoch; 0 where there
  * was none. Its `iat` may be backdated, so that the time of its creation counts too.
  */
-export const replayableUntil = ({ id, issuedAt, metadata }: IssuedRecord): number => {
+export const replayableUntil = ({ id, issuedAt, metadata }: CachedIssuedToken): number => {
   if (!isDerivedId(id)) return 0;
   return Math.max(issuedAt, secondsOf(metadata.creationTimestamp)) + REPLAY_WINDOW_SECONDS;
 };

@@ -2,7 +2,7 @@ import type { ObjectMeta } from '../../api/meta.ts';
 import { sharedText } from './shared-texts.ts';
 
 /** What caches hold of an object with one or more records of handed-out tokens, whatever its kind. */
-export interface HandedOut {
+export interface RecordObject {
   readonly metadata: ObjectMeta;
   /** `<namespace>/<name>` of the OAuthClient. */
   readonly client: string;
@@ -23,7 +23,7 @@ export const heldMetadata = (metadata: ObjectMeta): ObjectMeta => {
 };
 
 /** Names of the indexes that the caches of such objects have in common. */
-export const HANDED_OUT_INDEX = {
+export const RECORD_OBJECT_INDEX = {
   owner: 'owner',
   /** By `<namespace>/<name>` of the OAuthClient. */
   client: 'client',

@@ -1,8 +1,8 @@
 import type { Token } from '../../api/token.ts';
 import { isBlacklisted } from '../token/token-plan.ts';
 import { batchedId } from './batch-id.ts';
-import type { IssuedRecord } from './cached-issued-token.ts';
-import { type BatchRecord, termsIn } from './cached-token-batch.ts';
+import type { CachedIssuedToken } from './cached-issued-token.ts';
+import { type CachedTokenBatch, termsIn } from './cached-token-batch.ts';
 import { lastExpirationOf } from './declared-records.ts';
 import { blacklistedStatus, replayableUntil } from './issued-token-plan.ts';
 import { changedBatchStatus } from './token-batch-plan.ts';
@@ -46,7 +46,7 @@ export const planTokenEnd = (token: Token, nowSeconds: number): TokenEnd => {
  * The end of a handed-out token's record. One that keeps an assertion from being used again stays for as long as that
  * might be tried, though it has expired (spec §4): the leader collects it later.
  */
-export const planIssuedTokenEnd = (record: IssuedRecord, nowSeconds: number): TokenEnd => {
+export const planIssuedTokenEnd = (record: CachedIssuedToken, nowSeconds: number): TokenEnd => {
   if (record.metadata.deletionTimestamp !== undefined) return NOTHING;
   if (isPast(record.expiration, nowSeconds)) {
     const isKept = replayableUntil(record) > nowSeconds;
@@ -60,7 +60,11 @@ export const planIssuedTokenEnd = (record: IssuedRecord, nowSeconds: number): To
  * The end of some records of a TokenBatch, in one write; the object goes with the last of its records. No client's own
  * assertion is held by one (spec §4).
  */
-export const planBatchEnd = (batch: BatchRecord, ids: ReadonlySet<string>, nowSeconds: number): TokenEnd => {
+export const planBatchEnd = (
+  batch: CachedTokenBatch,
+  ids: ReadonlySet<string>,
+  nowSeconds: number,
+): TokenEnd => {
   if (batch.metadata.deletionTimestamp !== undefined) return NOTHING;
   const blacklist: number[] = [];
   const remove: number[] = [];

@@ -1,7 +1,7 @@
 import type { KeyPhase } from '../../api/signing-key.ts';
 import type { TokenBatchStatus } from '../../api/token-batch.ts';
 import { floorSeconds, formatTime } from '../timestamps.ts';
-import { type BatchRecord, termsIn } from './cached-token-batch.ts';
+import { type CachedTokenBatch, termsIn } from './cached-token-batch.ts';
 import {
   type CollectionSettings,
   type CollectReason,
@@ -13,7 +13,7 @@ import { isLive, type RecordTerm } from './token-record.ts';
 
 /** Everything that a plan for a TokenBatch is made from. */
 export interface TokenBatchObservation {
-  readonly batch: BatchRecord;
+  readonly batch: CachedTokenBatch;
   readonly client: RecordClient;
   /** Of the key with that kid; undefined where none is known. */
   readonly keyPhase: (kid: string) => KeyPhase | 'Compromised' | undefined;
@@ -30,7 +30,7 @@ export interface BatchChange {
 
 /** The whole status of a TokenBatch after a change; nothing in it is ever taken back. */
 export const changedBatchStatus = (
-  { version, blacklisted, deleted }: BatchRecord,
+  { version, blacklisted, deleted }: CachedTokenBatch,
   { blacklist, remove }: BatchChange,
   nowSeconds: number,
 ): TokenBatchStatus => {

@@ -12,7 +12,7 @@ import { entryText } from './cached-token-batch.ts';
 import { type IssuedTokenContent, ownerLabel } from './issued-token.ts';
 
 /** What a record says, besides its id and its client. */
-export type BatchContent = Omit<IssuedTokenContent, 'id' | 'client' | 'clientID'>;
+export type RecordFields = Omit<IssuedTokenContent, 'id' | 'client' | 'clientID'>;
 
 /** A TokenBatch that is to be created; assignable to `NewObject<TokenBatch>`. */
 export type NewTokenBatch = Omit<TokenBatch, 'metadata' | 'status'> & {
@@ -37,10 +37,10 @@ export const batchOwnerLabel = (owner: string): string => `${OWNER_PREFIX}/${own
  * Names what records may share a TokenBatch (spec §2.3): those that are good for a time between the same two powers of two
  * of seconds, so that no object stays for long after most of its records, and those that never expire.
  */
-export const batchWindowOf = ({ issuedAt, expiration }: Pick<BatchContent, 'issuedAt' | 'expiration'>) =>
+export const batchWindowOf = ({ issuedAt, expiration }: Pick<RecordFields, 'issuedAt' | 'expiration'>) =>
   expiration === undefined ? 'never' : String(Math.floor(Math.log2(Math.max(1, expiration - issuedAt))));
 
-const profileOf = ({ audience, scope, owner, subject, keyID }: BatchContent): TokenProfile => ({
+const profileOf = ({ audience, scope, owner, subject, keyID }: RecordFields): TokenProfile => ({
   ...(audience.length > 0 && { audience }),
   ...(scope.length > 0 && { scope }),
   owner,
@@ -74,7 +74,7 @@ export class BatchDraft {
   }
 
   /** The `jti` of the record that went in; undefined where there is no room for it, which an empty draft always has. */
-  add(content: BatchContent): string | undefined {
+  add(content: RecordFields): string | undefined {
     const { issuedAt, expiration, tokenName, originalTokenClaims } = content;
     const profile = profileOf(content);
     const text = JSON.stringify(profile);

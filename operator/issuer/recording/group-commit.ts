@@ -2,10 +2,10 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import { claimOf } from '../../domain/client/client-id-claim.ts';
 import { batchNameFrom } from '../../domain/record/batch-id.ts';
 import {
-  type BatchContent,
   BatchDraft,
   batchWindowOf,
   type NewTokenBatch,
+  type RecordFields,
 } from '../../domain/record/token-batch.ts';
 import { IssuerFailure } from '../failure.ts';
 
@@ -18,7 +18,7 @@ interface Placed {
 }
 
 /** Gives a record its place, from which its id is known at once. @throws IssuerFailure `Exhausted` where too many wait */
-export type PlaceRecord = (client: OAuthClient, content: BatchContent) => Placed;
+export type PlaceRecord = (client: OAuthClient, content: RecordFields) => Placed;
 
 /** Writes a TokenBatch: when it resolves, the API server has it. @throws IssuerFailure */
 export type WriteBatch = (batch: NewTokenBatch) => Promise<void>;

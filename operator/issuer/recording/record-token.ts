@@ -2,7 +2,7 @@ import type { IssuedToken } from '../../api/issued-token.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { claimOf } from '../../domain/client/client-id-claim.ts';
 import { buildIssuedToken } from '../../domain/record/issued-token.ts';
-import type { BatchContent } from '../../domain/record/token-batch.ts';
+import type { RecordFields } from '../../domain/record/token-batch.ts';
 import { uuidV5 } from '../../domain/token/token-id.ts';
 import { isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
 import { createSlots } from '../semaphore.ts';
@@ -13,7 +13,7 @@ import { recordFailure } from './record-failure.ts';
 /** A token that is to be recorded, and signed beside that. */
 export interface Recordable {
   readonly client: OAuthClient;
-  readonly content: BatchContent;
+  readonly content: RecordFields;
   /** The `jti` of the client's own assertion, which may be used for one token only. */
   readonly assertionID: string | undefined;
   readonly signal: AbortSignal;

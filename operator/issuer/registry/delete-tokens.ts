@@ -1,10 +1,10 @@
 import type { Token } from '../../api/token.ts';
-import { ISSUED_INDEX, type IssuedRecord } from '../../domain/record/cached-issued-token.ts';
+import { type CachedIssuedToken, ISSUED_INDEX } from '../../domain/record/cached-issued-token.ts';
 import {
   BATCH_INDEX,
-  type BatchRecord,
   batchedIdsOf,
   batchOriginOf,
+  type CachedTokenBatch,
 } from '../../domain/record/cached-token-batch.ts';
 import type { EndCounts } from '../../domain/record/revocation-plan.ts';
 import { RECORD_INDEX, type RecordOrigin } from '../../domain/record/token-record.ts';
@@ -20,14 +20,14 @@ import type { Lookups } from './lookups.ts';
 
 /** What holds handed-out records of an owner, as the API server has it now, a page at a time (consistent reads). @throws ApiError */
 export interface ListOwned {
-  issued(owner: string, signal: AbortSignal): AsyncIterable<readonly IssuedRecord[]>;
-  batches(owner: string, signal: AbortSignal): AsyncIterable<readonly BatchRecord[]>;
+  issued(owner: string, signal: AbortSignal): AsyncIterable<readonly CachedIssuedToken[]>;
+  batches(owner: string, signal: AbortSignal): AsyncIterable<readonly CachedTokenBatch[]>;
 }
 
 export interface DeleteTokensOptions {
   readonly tokens: Pick<WritableCache<Token>, 'byIndex'>;
-  readonly issued: Pick<WritableCache<IssuedRecord>, 'byIndex' | 'observe'>;
-  readonly batches: Pick<WritableCache<BatchRecord>, 'byIndex' | 'observe'>;
+  readonly issued: Pick<WritableCache<CachedIssuedToken>, 'byIndex' | 'observe'>;
+  readonly batches: Pick<WritableCache<CachedTokenBatch>, 'byIndex' | 'observe'>;
   readonly lookups: Lookups;
   readonly listOwned: ListOwned;
   readonly endToken: EndToken;

@@ -1,8 +1,8 @@
 import { keyOf } from '../../api/meta.ts';
 import type { Token } from '../../api/token.ts';
 import { createTurns } from '../../async/keyed-mutex.ts';
-import type { IssuedRecord } from '../../domain/record/cached-issued-token.ts';
-import type { BatchRecord } from '../../domain/record/cached-token-batch.ts';
+import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
+import type { CachedTokenBatch } from '../../domain/record/cached-token-batch.ts';
 import {
   type EndCounts,
   planBatchEnd,
@@ -38,8 +38,8 @@ export const endTargetOf = ({ id, origin }: Pick<TokenRecord, 'id' | 'origin'>):
 
 export interface EndTokenOptions {
   readonly tokens: Objects<Token>;
-  readonly issued: Objects<IssuedRecord>;
-  readonly batches: Objects<BatchRecord>;
+  readonly issued: Objects<CachedIssuedToken>;
+  readonly batches: Objects<CachedTokenBatch>;
   readonly clock: Clock;
 }
 
@@ -120,8 +120,11 @@ const endObject = async <T extends Cacheable>(
 export const createEndToken = (options: EndTokenOptions): EndToken => {
   const { clock, tokens, issued, batches } = options;
   const token: Kind<Token> = { ...tokens, plan: (object, _, now) => planTokenEnd(object, now) };
-  const record: Kind<IssuedRecord> = { ...issued, plan: (object, _, now) => planIssuedTokenEnd(object, now) };
-  const batch: Kind<BatchRecord> = { ...batches, plan: planBatchEnd };
+  const record: Kind<CachedIssuedToken> = {
+    ...issued,
+    plan: (object, _, now) => planIssuedTokenEnd(object, now),
+  };
+  const batch: Kind<CachedTokenBatch> = { ...batches, plan: planBatchEnd };
   const turns = createTurns();
   return (target, signal) => {
     const around = { clock, signal };

@@ -2,8 +2,8 @@ import type { KubeObject, ObjectRef } from '../../api/meta.ts';
 import { keyOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Token } from '../../api/token.ts';
-import type { IssuedRecord } from '../../domain/record/cached-issued-token.ts';
-import type { BatchRecord } from '../../domain/record/cached-token-batch.ts';
+import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
+import type { CachedTokenBatch } from '../../domain/record/cached-token-batch.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import { IssuerFailure } from '../failure.ts';
@@ -22,8 +22,8 @@ export interface LiveReads<T> {
 /** The live reads of each kind. */
 export interface RegistryReads {
   readonly tokens: LiveReads<Token>;
-  readonly issued: LiveReads<IssuedRecord>;
-  readonly batches: LiveReads<BatchRecord>;
+  readonly issued: LiveReads<CachedIssuedToken>;
+  readonly batches: LiveReads<CachedTokenBatch>;
   readonly clients: LiveReads<OAuthClient>;
 }
 

@@ -53,11 +53,11 @@ export const insistOnFresh = ({ tokens, issuedTokens, tokenBatches }: Freshness)
 export const createLookups = (options: LookupsOptions): Lookups => {
   const { records, reads, freshness } = options;
 
-  const readHandedOut = (ref: ObjectRef, signal: AbortSignal): Promise<unknown> =>
+  const readRecordObject = (ref: ObjectRef, signal: AbortSignal): Promise<unknown> =>
     isBatchedId(ref.name) ? reads.batches.read(ref, signal) : reads.issued.read(ref, signal);
 
   const readAgain = (origin: RecordOrigin, signal: AbortSignal): Promise<unknown> =>
-    origin.kind === 'Token' ? reads.tokens.read(origin, signal) : readHandedOut(origin, signal);
+    origin.kind === 'Token' ? reads.tokens.read(origin, signal) : readRecordObject(origin, signal);
 
   /** Asks for ids of handed-out tokens that no cache knows, in every place where one may be. */
   const askFor = async (
@@ -68,7 +68,7 @@ export const createLookups = (options: LookupsOptions): Lookups => {
     const namespaces = namespacesOf(options, bearer);
     const names = [...new Set(ids.map((id) => (isBatchedId(id) ? batchNameOf(id) : id)))];
     const places = namespaces.flatMap((namespace) => names.map((name) => ({ namespace, name })));
-    await Promise.all(places.slice(0, most).map((ref) => readHandedOut(ref, signal)));
+    await Promise.all(places.slice(0, most).map((ref) => readRecordObject(ref, signal)));
   };
 
   /** Brings the caches to what the API server knows of these ids, as far as that is needed and the bound allows. */

@@ -1,12 +1,12 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Token } from '../../api/token.ts';
 import { batchNameOf, isBatchedId } from '../../domain/record/batch-id.ts';
-import { ISSUED_INDEX, type IssuedRecord } from '../../domain/record/cached-issued-token.ts';
+import { type CachedIssuedToken, ISSUED_INDEX } from '../../domain/record/cached-issued-token.ts';
 import {
   BATCH_INDEX,
-  type BatchRecord,
   batchedIdsOf,
   batchedRecordOf,
+  type CachedTokenBatch,
 } from '../../domain/record/cached-token-batch.ts';
 import { declaredRecordOf, recordedIdsOf } from '../../domain/record/declared-records.ts';
 import { RECORD_INDEX, type TokenRecord } from '../../domain/record/token-record.ts';
@@ -19,9 +19,9 @@ export interface RecordCaches {
   /** Indexed by `RECORD_INDEX`. */
   readonly tokens: Pick<Cache<Token>, 'byIndex'>;
   /** Indexed by `ISSUED_INDEX`. */
-  readonly issued: Pick<Cache<IssuedRecord>, 'byIndex'>;
+  readonly issued: Pick<Cache<CachedIssuedToken>, 'byIndex'>;
   /** Indexed by `BATCH_INDEX`. */
-  readonly batches: Pick<Cache<BatchRecord>, 'byIndex'>;
+  readonly batches: Pick<Cache<CachedTokenBatch>, 'byIndex'>;
   readonly clients: Pick<Cache<OAuthClient>, 'get'>;
 }
 
@@ -36,7 +36,7 @@ export interface Records {
   /** The record in a declared Token. */
   ofToken(token: Token, id: string): TokenRecord | undefined;
   /** The record in a TokenBatch. */
-  ofBatch(batch: BatchRecord, id: string): TokenRecord | undefined;
+  ofBatch(batch: CachedTokenBatch, id: string): TokenRecord | undefined;
 }
 
 /** Whether a yes about that kind of record may come from its cache. */
@@ -66,7 +66,7 @@ const first = <T extends Cacheable>(
 };
 
 /** Others have their turn between two of these, so they are of the objects as they are at the first: an index may change under its iterator. */
-function* batchedIds(named: Iterable<BatchRecord>, owner: string): Generator<string> {
+function* batchedIds(named: Iterable<CachedTokenBatch>, owner: string): Generator<string> {
   for (const batch of [...named]) if (isThere(batch)) yield* batchedIdsOf(batch, owner);
 }
 

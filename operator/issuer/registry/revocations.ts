@@ -1,6 +1,6 @@
 import type { Token } from '../../api/token.ts';
-import type { IssuedRecord } from '../../domain/record/cached-issued-token.ts';
-import type { BatchRecord } from '../../domain/record/cached-token-batch.ts';
+import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
+import type { CachedTokenBatch } from '../../domain/record/cached-token-batch.ts';
 import { blacklistedAtOf } from '../../domain/record/token-record.ts';
 import { secondsOf } from '../../domain/timestamps.ts';
 import type { Cache, CacheChange } from '../../ports/cache.ts';
@@ -9,8 +9,8 @@ import type { Metrics } from '../../ports/metrics.ts';
 
 export interface RevocationOptions {
   readonly tokens: Pick<Cache<Token>, 'onChange'>;
-  readonly issued: Pick<Cache<IssuedRecord>, 'onChange'>;
-  readonly batches: Pick<Cache<BatchRecord>, 'onChange'>;
+  readonly issued: Pick<Cache<CachedIssuedToken>, 'onChange'>;
+  readonly batches: Pick<Cache<CachedTokenBatch>, 'onChange'>;
   /** Each blacklisting is counted by one replica, the one that leads. */
   readonly isLeading: () => boolean;
   readonly clock: Clock;
@@ -28,7 +28,7 @@ const ofOne =
     return since ? [since] : [];
   };
 
-const ofBatch: NewRevocations<BatchRecord> = (now, before) =>
+const ofBatch: NewRevocations<CachedTokenBatch> = (now, before) =>
   Object.entries(now.blacklisted)
     .filter(([position]) => before.blacklisted[position] === undefined)
     .map(([, time]) => secondsOf(time));
@@ -50,7 +50,7 @@ export const watchRevocations = (options: RevocationOptions): (() => void) => {
     };
   const stops = [
     tokens.onChange(note(ofOne(blacklistedAtOf))),
-    issued.onChange(note(ofOne(({ blacklistedAt }: IssuedRecord) => blacklistedAt))),
+    issued.onChange(note(ofOne(({ blacklistedAt }: CachedIssuedToken) => blacklistedAt))),
     batches.onChange(note(ofBatch)),
   ];
   return () => {

@@ -1,6 +1,6 @@
 import { refOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import type { IssuedRecord } from '../../domain/record/cached-issued-token.ts';
+import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
 import type { RecordClient } from '../../domain/record/record-plan.ts';
 import type { Cache } from '../../ports/cache.ts';
 import { getIfThere, type ResourceClient } from '../../ports/kube.ts';
@@ -10,7 +10,7 @@ export interface RecordClientsOptions {
   readonly clientClient: Pick<ResourceClient<OAuthClient>, 'get'>;
 }
 
-type Named = Pick<IssuedRecord, 'client' | 'clientUID'>;
+type Named = Pick<CachedIssuedToken, 'client' | 'clientUID'>;
 
 /** UIDs that are remembered as gone; the oldest go beyond this, and are read once more where a record still names one. */
 const MAX_GONE = 1000;

@@ -1,16 +1,16 @@
-import type { IssuedRecord } from '../../domain/record/cached-issued-token.ts';
-import type { BatchRecord } from '../../domain/record/cached-token-batch.ts';
-import type { HandedOut } from '../../domain/record/record-object.ts';
+import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
+import type { CachedTokenBatch } from '../../domain/record/cached-token-batch.ts';
+import type { RecordObject } from '../../domain/record/record-object.ts';
 import type { RecordTerm } from '../../domain/record/token-record.ts';
 import type { Cache } from '../../ports/cache.ts';
-import { type HandedOutKind, ISSUED_TOKEN_KIND, TOKEN_BATCH_KIND } from './record-kinds.ts';
+import { ISSUED_TOKEN_KIND, type RecordObjectKind, TOKEN_BATCH_KIND } from './record-kinds.ts';
 
 type Followed<T> = Pick<Cache<T>, 'onChange' | 'values'>;
 
 /** The caches of handed-out records. */
-export interface HandedOutCaches {
-  readonly issued: Followed<IssuedRecord>;
-  readonly batches: Followed<BatchRecord>;
+export interface RecordCaches {
+  readonly issued: Followed<CachedIssuedToken>;
+  readonly batches: Followed<CachedTokenBatch>;
 }
 
 /** What is counted of the tokens that a key has signed and that are not blacklisted. */
@@ -25,11 +25,11 @@ interface Tally {
  * When the last handed-out token of a key expires. It is counted as records come and go, on every replica: looking at every
  * record of a key when a SigningKey is planned would hold up the event loop for a third of a microsecond each.
  */
-export class HandedOutExpirations {
-  readonly #caches: HandedOutCaches;
+export class RecordExpirations {
+  readonly #caches: RecordCaches;
   readonly #tallies = new Map<string, Tally>();
 
-  constructor(caches: HandedOutCaches) {
+  constructor(caches: RecordCaches) {
     this.#caches = caches;
   }
 
@@ -52,7 +52,10 @@ export class HandedOutExpirations {
     return last;
   }
 
-  #follow<T extends HandedOut>(cache: Followed<T>, { terms }: Pick<HandedOutKind<T>, 'terms'>): () => void {
+  #follow<T extends RecordObject>(
+    cache: Followed<T>,
+    { terms }: Pick<RecordObjectKind<T>, 'terms'>,
+  ): () => void {
     const count = (object: T, by: 1 | -1): void => {
       for (const term of terms(object)) this.#count(term, by);
     };

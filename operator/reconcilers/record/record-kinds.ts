@@ -1,7 +1,7 @@
-import type { IssuedRecord } from '../../domain/record/cached-issued-token.ts';
-import { type BatchRecord, termsIn } from '../../domain/record/cached-token-batch.ts';
+import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
+import { type CachedTokenBatch, termsIn } from '../../domain/record/cached-token-batch.ts';
 import { planIssuedToken } from '../../domain/record/issued-token-plan.ts';
-import type { HandedOut } from '../../domain/record/record-object.ts';
+import type { RecordObject } from '../../domain/record/record-object.ts';
 import type { CollectionSettings, RecordClient, RecordPlan } from '../../domain/record/record-plan.ts';
 import { planTokenBatch } from '../../domain/record/token-batch-plan.ts';
 import { isRevocationAsked, type RecordTerm } from '../../domain/record/token-record.ts';
@@ -17,7 +17,7 @@ interface PlanSurroundings {
 }
 
 /** One kind of object that holds records of handed-out tokens. */
-export interface HandedOutKind<T extends HandedOut> {
+export interface RecordObjectKind<T extends RecordObject> {
   readonly name: 'IssuedToken' | 'TokenBatch';
   plan(object: T, around: PlanSurroundings): RecordPlan;
   /** A revocation that somebody asks for does not wait behind what is collected. */
@@ -31,7 +31,7 @@ export interface HandedOutKind<T extends HandedOut> {
 }
 
 /** One record an object (spec §2.2). */
-export const ISSUED_TOKEN_KIND: HandedOutKind<IssuedRecord> = {
+export const ISSUED_TOKEN_KIND: RecordObjectKind<CachedIssuedToken> = {
   name: 'IssuedToken',
   plan: (record, { keyPhase, ...around }) =>
     planIssuedToken({ record, keyPhase: keyPhase(record.keyID), ...around }),
@@ -42,7 +42,7 @@ export const ISSUED_TOKEN_KIND: HandedOutKind<IssuedRecord> = {
 };
 
 /** Many records an object (spec §2.3). */
-export const TOKEN_BATCH_KIND: HandedOutKind<BatchRecord> = {
+export const TOKEN_BATCH_KIND: RecordObjectKind<CachedTokenBatch> = {
   name: 'TokenBatch',
   plan: (batch, around) => planTokenBatch({ batch, ...around }),
   isUrgent: () => false,

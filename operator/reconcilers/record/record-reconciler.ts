@@ -1,5 +1,5 @@
 import { keyOf } from '../../api/meta.ts';
-import type { HandedOut } from '../../domain/record/record-object.ts';
+import type { RecordObject } from '../../domain/record/record-object.ts';
 import type { CollectionSettings, RecordClient, RecordPlan } from '../../domain/record/record-plan.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -10,12 +10,12 @@ import type { Metrics } from '../../ports/metrics.ts';
 import type { Keyring } from '../../ports/signing.ts';
 import { DONE, type ReconcileResult } from '../../runtime/controller.ts';
 import type { RecordClients } from './client-presence.ts';
-import type { HandedOutKind } from './record-kinds.ts';
+import type { RecordObjectKind } from './record-kinds.ts';
 import type { RecordSchedule } from './record-schedule.ts';
 
 /** What a plan for a record is made from, besides the record. */
-export interface RecordSources<T extends HandedOut> {
-  readonly kind: HandedOutKind<T>;
+export interface RecordSources<T extends RecordObject> {
+  readonly kind: RecordObjectKind<T>;
   readonly recordClients: Pick<RecordClients, 'of'>;
   readonly keyring: Pick<Keyring, 'phase'>;
   readonly settings: CollectionSettings;
@@ -23,7 +23,7 @@ export interface RecordSources<T extends HandedOut> {
 }
 
 /** All that a reconciler of handed-out records works with. */
-export type HandedOutReconcilerOptions<T extends HandedOut> = RecordSources<T> & {
+export type RecordReconcilerOptions<T extends RecordObject> = RecordSources<T> & {
   readonly records: WritableCache<T>;
   readonly recordClients: RecordClients;
   readonly objects: Pick<DecodedClient<T>, 'writeStatus' | 'delete'>;
@@ -33,14 +33,14 @@ export type HandedOutReconcilerOptions<T extends HandedOut> = RecordSources<T> &
 };
 
 /** Plans a record from what is known without asking anybody, unless the API server has said something of its client. */
-export const planRecordObject = <T extends HandedOut>(
+export const planRecordObject = <T extends RecordObject>(
   { kind, recordClients, keyring, settings, clock }: RecordSources<T>,
   record: T,
   client: RecordClient = recordClients.of(record),
 ): RecordPlan =>
   kind.plan(record, { client, keyPhase: (kid) => keyring.phase(kid), settings, now: clock.now() });
 
-const fieldsOf = ({ client, metadata }: HandedOut) => ({
+const fieldsOf = ({ client, metadata }: RecordObject) => ({
   namespace: metadata.namespace,
   name: metadata.name,
   client,
@@ -51,11 +51,11 @@ const fieldsOf = ({ client, metadata }: HandedOut) => ({
  * time. Needs get, list, watch, delete of the kind; update of its status; get of oauthclients. No Events: at thousands of
  * records a second each would be one write more (docs/decisions/0006).
  */
-export class HandedOutReconciler<T extends HandedOut> {
-  readonly #options: HandedOutReconcilerOptions<T>;
+export class RecordReconciler<T extends RecordObject> {
+  readonly #options: RecordReconcilerOptions<T>;
   readonly #log: Log;
 
-  constructor(options: HandedOutReconcilerOptions<T>) {
+  constructor(options: RecordReconcilerOptions<T>) {
     this.#options = options;
     this.#log = options.log.child({ kind: options.kind.name });
   }

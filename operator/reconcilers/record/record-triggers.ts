@@ -1,6 +1,6 @@
 import { keyOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { HANDED_OUT_INDEX, type HandedOut } from '../../domain/record/record-object.ts';
+import { RECORD_OBJECT_INDEX, type RecordObject } from '../../domain/record/record-object.ts';
 import type { Cache, CacheChange } from '../../ports/cache.ts';
 import type { Keyring } from '../../ports/signing.ts';
 import { BulkQueue, type KeySink } from '../../runtime/bulk-queue.ts';
@@ -8,7 +8,7 @@ import { planRecordObject, type RecordSources } from './record-reconciler.ts';
 import type { RecordSchedule } from './record-schedule.ts';
 
 /** What tells that records have to be looked at again. */
-export type HandedOutTriggerOptions<T extends HandedOut> = RecordSources<T> & {
+export type RecordTriggerOptions<T extends RecordObject> = RecordSources<T> & {
   readonly records: Cache<T>;
   readonly clients: Pick<Cache<OAuthClient>, 'onChange'>;
   readonly keyring: Pick<Keyring, 'phase' | 'onChange'>;
@@ -18,7 +18,7 @@ export type HandedOutTriggerOptions<T extends HandedOut> = RecordSources<T> & {
 
 type Priority = 'high' | 'normal' | 'low';
 
-function* keysOf(records: Iterable<HandedOut>): Generator<string> {
+function* keysOf(records: Iterable<RecordObject>): Generator<string> {
   for (const { metadata } of records) yield keyOf(metadata);
 }
 
@@ -27,15 +27,15 @@ function* keysOf(records: Iterable<HandedOut>): Generator<string> {
  * that are made in a second nearly all just wait for their time, which costs an entry in the schedule. Before this replica
  * leads nothing is looked at.
  */
-export class HandedOutTriggers<T extends HandedOut> {
-  readonly #options: HandedOutTriggerOptions<T>;
+export class RecordTriggers<T extends RecordObject> {
+  readonly #options: RecordTriggerOptions<T>;
   readonly #bulk: BulkQueue;
   /** Of records that are there, without those that are compromised already. */
   readonly #kids = new Set<string>();
   #stops: (() => void)[] = [];
   #isLeading = false;
 
-  constructor(options: HandedOutTriggerOptions<T>) {
+  constructor(options: RecordTriggerOptions<T>) {
     this.#options = options;
     const sifted = { add: (key: string, priority?: Priority) => this.#sift(key, priority) };
     this.#bulk = new BulkQueue(sifted, options.clock, options.kind.piece);
@@ -85,7 +85,7 @@ export class HandedOutTriggers<T extends HandedOut> {
     const isAnother = change.type === 'delete' || change.old === undefined;
     if (!this.#isLeading || !isAnother) return;
     const { records } = this.#options;
-    this.#bulk.add(keysOf(records.byIndex(HANDED_OUT_INDEX.client, change.key)), `client ${change.key}`);
+    this.#bulk.add(keysOf(records.byIndex(RECORD_OBJECT_INDEX.client, change.key)), `client ${change.key}`);
   }
 
   #onKeyring(): void {
@@ -93,8 +93,8 @@ export class HandedOutTriggers<T extends HandedOut> {
     const { records, keyring } = this.#options;
     for (const kid of this.#kids) {
       const isCompromised = keyring.phase(kid) === 'Compromised';
-      if (isCompromised) this.#bulk.add(keysOf(records.byIndex(HANDED_OUT_INDEX.kid, kid)), `kid ${kid}`);
-      if (isCompromised || records.countByIndex(HANDED_OUT_INDEX.kid, kid) === 0) this.#kids.delete(kid);
+      if (isCompromised) this.#bulk.add(keysOf(records.byIndex(RECORD_OBJECT_INDEX.kid, kid)), `kid ${kid}`);
+      if (isCompromised || records.countByIndex(RECORD_OBJECT_INDEX.kid, kid) === 0) this.#kids.delete(kid);
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { Token } from '../../api/token.ts';
 import { floorSeconds, formatTime, secondsOf } from '../../domain/timestamps.ts';
 import type { Cache } from '../../ports/cache.ts';
-import type { HandedOutExpirations } from '../record/record-expirations.ts';
+import type { RecordExpirations } from '../record/record-expirations.ts';
 import { TOKEN_INDEX } from './token-indexes.ts';
 
 /** When the last good token of a key expires, in seconds since the Unix epoch. */
@@ -36,7 +36,7 @@ const lastOf = ({ status }: Token, kid: string): string => {
 export interface TokenExpirations {
   /** Indexed by {@link TOKEN_INDEXERS}. */
   readonly tokens: Pick<Cache<Token>, 'byIndex'>;
-  readonly handedOut: Pick<HandedOutExpirations, 'lastOf'>;
+  readonly recordObjects: Pick<RecordExpirations, 'lastOf'>;
 }
 
 /** When the last declared one expires; `start` where none expires later. */
@@ -56,13 +56,16 @@ const lastDeclared = (tokens: TokenExpirations['tokens'], kid: string, start: nu
  * Answers from what is known when a kid is asked for the first time; blacklisted and expired tokens need no key. For one pass. A
  * key may have every declared Token there is, and the event loop waits meanwhile: so texts are compared and only one is parsed.
  */
-export const lastExpirations = ({ tokens, handedOut }: TokenExpirations, now: number): LastExpirationOf => {
+export const lastExpirations = (
+  { tokens, recordObjects }: TokenExpirations,
+  now: number,
+): LastExpirationOf => {
   const answers = new Map<string, number | 'never' | undefined>();
   const start = floorSeconds(now);
   const find = (kid: string): number | 'never' | undefined => {
     const declared = lastDeclared(tokens, kid, start);
     if (declared === 'never') return 'never';
-    const last = handedOut.lastOf(kid, declared);
+    const last = recordObjects.lastOf(kid, declared);
     return last === start ? undefined : last;
   };
   return (kid) => {

@@ -1,6 +1,6 @@
 import type { TokenRecord } from '../../domain/record/token-record.ts';
 import { IssuerFailure } from '../../issuer/failure.ts';
-import type { DeletedTokens, HandedOutToken, TokenRequest } from '../../issuer/use-cases.ts';
+import type { DeletedTokens, IssuedAccessToken, TokenRequest } from '../../issuer/use-cases.ts';
 import { objectOf } from './body.ts';
 
 /** ProtoJSON (protobuf.dev/programming-guides/json): camelCase names, 64-bit numbers as text, empty fields left out or, asked for, shown. */
@@ -38,7 +38,7 @@ export const tokenJson = (record: TokenRecord, showsEmpty: boolean): Fields =>
   );
 
 /** A CreateTokenResponse message. */
-export const createdJson = (token: HandedOutToken, showsEmpty: boolean): Fields =>
+export const createdJson = (token: IssuedAccessToken, showsEmpty: boolean): Fields =>
   present(
     {
       accessToken: token.accessToken,

@@ -1,5 +1,10 @@
 import { IssuerFailure } from '../../issuer/failure.ts';
-import type { ClientCredentials, CreateToken, HandedOutToken, TokenRequest } from '../../issuer/use-cases.ts';
+import type {
+  ClientCredentials,
+  CreateToken,
+  IssuedAccessToken,
+  TokenRequest,
+} from '../../issuer/use-cases.ts';
 import { credentialsOf, withCredentials } from './client-credentials.ts';
 import { oauthErrors } from './oauth-errors.ts';
 import { formBody, jsonAnswer, OAUTH_ERRORS } from './openapi-parts.ts';
@@ -44,7 +49,7 @@ const requestOf = (parameters: Parameters): Omit<TokenRequest, keyof ClientCrede
 });
 
 /** RFC 6749 §5.1. A token that never expires has no `expires_in`: 0 would say that it is over. */
-const answerOf = ({ accessToken, expiresInSeconds, scope }: HandedOutToken): string =>
+const answerOf = ({ accessToken, expiresInSeconds, scope }: IssuedAccessToken): string =>
   JSON.stringify({
     access_token: accessToken,
     token_type: 'Bearer',

@@ -71,7 +71,7 @@ withHelm('helm upgrade from the previous release', () => {
   let old: OperatorProcess;
   let now: OperatorProcess;
   let before: { readonly reports: KubeObject; readonly secret: KubeObject };
-  let handedOut: string;
+  let recordObjects: string;
   /** Its ServiceAccount had the permissions of the release before. */
   let forbiddenBefore: number;
   const forbidden = () => now.sum('m2moauth_api_requests_total', 'code="403"');
@@ -95,7 +95,7 @@ withHelm('helm upgrade from the previous release', () => {
     const reports = await waitForReason(api, REPORTS, 'Issued');
     const secret = await read({ ...CLIENT_SECRET, metadata: { name: 'reports', namespace: SYSTEM } });
     before = { reports, secret };
-    handedOut = await obtain(old);
+    recordObjects = await obtain(old);
   }, 90_000);
 
   const obtain = async (operator: OperatorProcess): Promise<string> => {
@@ -155,17 +155,17 @@ withHelm('helm upgrade from the previous release', () => {
   }, 60_000);
 
   test('what was handed out before is recorded, active and verifiable', async () => {
-    const { jti } = decodeJwt(handedOut);
+    const { jti } = decodeJwt(recordObjects);
     const record = { kind: 'IssuedToken', metadata: { name: String(jti), namespace: SYSTEM } };
     expect((await read({ apiVersion: GROUP_VERSION, ...record })).spec.clientID).toBe('shared');
     const published = { kind: 'ConfigMap', metadata: { name: 'default-jwks', namespace: SYSTEM } };
     const { data } = await read({ apiVersion: 'v1', ...published });
-    await jwtVerify(handedOut, createLocalJWKSet(JSON.parse(data['jwks.json'])), { audience: AUDIENCE });
+    await jwtVerify(recordObjects, createLocalJWKSet(JSON.parse(data['jwks.json'])), { audience: AUDIENCE });
     const { client_secret } = (await read(CLIENT_SECRET)).data;
     const answer = await postForm(`${await httpUrl(now)}/oauth/introspect`, {
       client_id: 'shared',
       client_secret: Buffer.from(client_secret, 'base64').toString(),
-      token: handedOut,
+      token: recordObjects,
     });
     expect(await answer.json()).toMatchObject({ active: true, jti });
   });

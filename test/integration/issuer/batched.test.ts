@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { decodeJwt } from 'jose';
 import type { TokenBatch } from '../../../operator/api/token-batch.ts';
 import { batchNameFrom, batchNameOf, positionOf } from '../../../operator/domain/record/batch-id.ts';
-import { batchedRecordOf, batchRecordOf } from '../../../operator/domain/record/cached-token-batch.ts';
+import { batchedRecordOf, cachedTokenBatchOf } from '../../../operator/domain/record/cached-token-batch.ts';
 import { BatchDraft, batchOwnerLabel } from '../../../operator/domain/record/token-batch.ts';
 import { createWriteBatch } from '../../../operator/issuer/recording/write-batch.ts';
 import { createResourceClient } from '../../../operator/kube/resource-client.ts';
@@ -66,7 +66,7 @@ describe('tokens that are handed out together', () => {
       expect(batch.metadata.labels).toEqual({ [batchOwnerLabel('alice')]: '' });
       const claims = decodeJwt(accessToken);
       expect(claims.jti).toBe(id);
-      expect(batchedRecordOf(batchRecordOf(batch), id)).toMatchObject({
+      expect(batchedRecordOf(cachedTokenBatchOf(batch), id)).toMatchObject({
         id,
         name: claims.name ?? '',
         owner: 'alice',

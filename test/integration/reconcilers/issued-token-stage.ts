@@ -3,10 +3,13 @@ import { expect } from '@jest/globals';
 import { API_VERSION } from '../../../operator/api/meta.ts';
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
 import { wireIssuedTokens } from '../../../operator/compose/record-reconcilers.ts';
-import { ISSUED_INDEXERS, type IssuedRecord } from '../../../operator/domain/record/cached-issued-token.ts';
+import {
+  type CachedIssuedToken,
+  ISSUED_INDEXERS,
+} from '../../../operator/domain/record/cached-issued-token.ts';
 import { floorSeconds, formatTime } from '../../../operator/domain/timestamps.ts';
 import type { KubeClient } from '../../../operator/kube/client.ts';
-import { listWatchIssuedRecords, listWatchObjects } from '../../../operator/kube/list-watch.ts';
+import { listWatchIssuedTokens, listWatchObjects } from '../../../operator/kube/list-watch.ts';
 import { OAUTH_CLIENTS } from '../../../operator/kube/resource-types.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import type { Controller } from '../../../operator/runtime/controller.ts';
@@ -46,7 +49,7 @@ export class IssuedTokenStage implements AsyncDisposable {
   /** Clients that the cache does not know yet. */
   readonly unseen = new Set<string>();
   #controller: Controller | undefined;
-  #records: Informer<IssuedRecord> | undefined;
+  #records: Informer<CachedIssuedToken> | undefined;
   #clients: Informer<OAuthClient> | undefined;
   #stop: (() => Promise<void>) | undefined;
 
@@ -95,10 +98,10 @@ export class IssuedTokenStage implements AsyncDisposable {
     const { client, log, metrics } = this.kube;
     const { namespace } = this;
     const around = { clock: systemClock, random: Math.random, log, metrics };
-    const issued = new Informer<IssuedRecord>({
+    const issued = new Informer<CachedIssuedToken>({
       ...around,
       name: 'issuedtokens',
-      sources: [{ namespace, listWatch: listWatchIssuedRecords(client, { namespace }) }],
+      sources: [{ namespace, listWatch: listWatchIssuedTokens(client, { namespace }) }],
       indexers: ISSUED_INDEXERS,
     });
     const clients = new Informer<OAuthClient>({

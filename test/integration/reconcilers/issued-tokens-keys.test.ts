@@ -8,7 +8,7 @@ import { SigningKeyStage } from './signing-key-stage.ts';
 jest.setTimeout(30_000);
 
 /** A handed-out token that the key has signed; `lifetime` in milliseconds, absent = it never expires. Its name. */
-const handOut = async (stage: SigningKeyStage, keyID: string, lifetime?: number): Promise<string> => {
+const issueToken = async (stage: SigningKeyStage, keyID: string, lifetime?: number): Promise<string> => {
   const ref = stage.ref('IssuedToken', randomUUID());
   const seconds = floorSeconds(stage.clock.now());
   const spec = {
@@ -31,8 +31,8 @@ test('a retired key stays in the key set until the last handed-out token that it
   await using stage = await SigningKeyStage.open();
   await stage.create();
   const { active } = await stage.settled();
-  await handOut(stage, active, HOUR);
-  await handOut(stage, active, 3 * HOUR);
+  await issueToken(stage, active, HOUR);
+  await issueToken(stage, active, 3 * HOUR);
   const expiration = formatTime(floorSeconds(stage.clock.now() + 3 * HOUR));
   await rotate(stage);
   expect((await stage.settled(1)).retired).toEqual([active]);
@@ -51,7 +51,7 @@ test('one that signed a token without expiration stays until that is revoked', a
   await using stage = await SigningKeyStage.open();
   await stage.create();
   const { active } = await stage.settled();
-  const name = await handOut(stage, active);
+  const name = await issueToken(stage, active);
   await rotate(stage);
   await stage.settled(1);
   await stage.pass(5 * HOUR);

@@ -1,9 +1,12 @@
 import { MANAGED_BY_LABEL, MANAGER } from '../../../operator/api/meta.ts';
 import type { SigningKey } from '../../../operator/api/signing-key.ts';
 import type { Token } from '../../../operator/api/token.ts';
-import { ISSUED_INDEXERS, type IssuedRecord } from '../../../operator/domain/record/cached-issued-token.ts';
 import {
-  listWatchIssuedRecords,
+  type CachedIssuedToken,
+  ISSUED_INDEXERS,
+} from '../../../operator/domain/record/cached-issued-token.ts';
+import {
+  listWatchIssuedTokens,
   listWatchObjects,
   listWatchSecretMeta,
 } from '../../../operator/kube/list-watch.ts';
@@ -33,10 +36,10 @@ export const buildCaches = ({ client, log, metrics }: TestKube, namespace: strin
       sources: [{ namespace, listWatch: listWatchObjects<Token>(client, TOKENS, { namespace }) }],
       indexers: TOKEN_INDEXERS,
     }),
-    records: new Informer<IssuedRecord>({
+    records: new Informer<CachedIssuedToken>({
       ...around,
       name: 'issuedtokens',
-      sources: [{ namespace, listWatch: listWatchIssuedRecords(client, { namespace }) }],
+      sources: [{ namespace, listWatch: listWatchIssuedTokens(client, { namespace }) }],
       indexers: ISSUED_INDEXERS,
     }),
     secrets: new Informer<SecretMeta>({

@@ -3,7 +3,7 @@ import { API_VERSION } from '../../../operator/api/meta.ts';
 import type { KeyEntry, SigningKey } from '../../../operator/api/signing-key.ts';
 import { joseKeyPairs } from '../../../operator/crypto/key-pairs.ts';
 import { SIGNING_KEY_LABEL } from '../../../operator/domain/key/key-secrets.ts';
-import type { BatchRecord } from '../../../operator/domain/record/cached-token-batch.ts';
+import type { CachedTokenBatch } from '../../../operator/domain/record/cached-token-batch.ts';
 import { IssuerKeyring } from '../../../operator/issuer/keys/keyring.ts';
 import { listWatchObjects } from '../../../operator/kube/list-watch.ts';
 import { createResourceClient } from '../../../operator/kube/resource-client.ts';
@@ -12,7 +12,7 @@ import type { ConfigMap } from '../../../operator/ports/config-maps.ts';
 import type { EventNote } from '../../../operator/ports/events.ts';
 import { isNotFound } from '../../../operator/ports/kube.ts';
 import type { Secret } from '../../../operator/ports/secrets.ts';
-import { HandedOutExpirations } from '../../../operator/reconcilers/record/record-expirations.ts';
+import { RecordExpirations } from '../../../operator/reconcilers/record/record-expirations.ts';
 import { SigningKeyReconciler } from '../../../operator/reconcilers/signing-key/signing-key-reconciler.ts';
 import {
   signingKeyOfFollower,
@@ -73,11 +73,11 @@ export class SigningKeyStage implements AsyncDisposable {
     const { namespace, clock } = this;
     const { around, named, ...informersByKind } = buildCaches(this.kube, namespace);
     const { signingKeys, tokens, records, secrets, configMaps } = informersByKind;
-    const handedOut = new HandedOutExpirations({
+    const recordObjects = new RecordExpirations({
       issued: records.cache,
-      batches: new ObjectStore<BatchRecord>({ log }),
+      batches: new ObjectStore<CachedTokenBatch>({ log }),
     });
-    handedOut.connect();
+    recordObjects.connect();
     const keyPairs = joseKeyPairs();
     const secretClient = createResourceClient<Secret>(client, SECRETS);
     const reconciler = new SigningKeyReconciler({
@@ -85,7 +85,7 @@ export class SigningKeyStage implements AsyncDisposable {
       signingKeys: signingKeys.cache,
       configMaps: configMaps.cache,
       tokens: tokens.cache,
-      handedOut,
+      recordObjects,
       signingKeyClient: guardClient(createResourceClient<SigningKey>(client, SIGNING_KEYS), this),
       secretClient: guardClient(secretClient, this),
       configMapClient: guardClient(createResourceClient<ConfigMap>(client, CONFIG_MAPS), this),

@@ -59,7 +59,7 @@ const makeOwner = async (): Promise<Owner> => {
   return { name, clients };
 };
 
-const handOut = async ({ clients }: Owner, at: number, expiration = 0): Promise<string> => {
+const issueToken = async ({ clients }: Owner, at: number, expiration = 0): Promise<string> => {
   const client = clients[at % clients.length];
   if (!client) throw new Error('an owner needs a client');
   return idOf(await createToken(door, client, { expiration: BigInt(expiration) }));
@@ -116,11 +116,11 @@ const populate = async (
   const expiration = nowSeconds() + 2;
   await Promise.all([
     ...live.map(async ([at, client = 0]) => {
-      const ids = [await handOut(ownerAt(at), client)];
+      const ids = [await issueToken(ownerAt(at), client)];
       model.add({ ids, owner: ownerAt(at).name, isExpired: false });
     }),
     ...expiring.map(async ([at, client = 0]) => {
-      const ids = [await handOut(ownerAt(at), client, expiration)];
+      const ids = [await issueToken(ownerAt(at), client, expiration)];
       model.add({ ids, owner: ownerAt(at).name, isExpired: true });
     }),
     ...declared.map(async (at) => {
@@ -179,8 +179,8 @@ test('random owners, ids and filters: every answer is the model’s', async () =
 
 test('a bearer of ours sees its owner’s tokens of every client, and nobody else’s', async () => {
   const [mine, other] = await Promise.all([makeOwner(), makeOwner()]);
-  const own = await Promise.all([0, 1, 1].map((at) => handOut(mine, at)));
-  const foreign = await handOut(other, 0);
+  const own = await Promise.all([0, 1, 1].map((at) => issueToken(mine, at)));
+  const foreign = await issueToken(other, 0);
   const [client] = mine.clients;
   const { accessToken } = await door.createToken({
     grantType: 'client_credentials',

@@ -146,7 +146,7 @@ describe('a token', () => {
     expect(decodeProtectedHeader(token.accessToken)).toMatchObject({ kid: signer.kid, typ: 'at+jwt' });
     expect(token).toMatchObject({ clientID: 'app', expiresInSeconds: 60, scope: ['read'] });
     expect(observed).toMatchObject([{ metadata: { name: token.id, uid: 'u' } }]);
-    expect(metrics.calls).toEqual([['tokenHandedOut', 'clientSecret']]);
+    expect(metrics.calls).toEqual([['tokenIssuedOnDemand', 'clientSecret']]);
   });
 
   test('has owner, subject and claims of the assertion that it was asked for with', async () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { issuedRecordOf } from '../../../operator/domain/record/cached-issued-token.ts';
+import { cachedIssuedTokenOf } from '../../../operator/domain/record/cached-issued-token.ts';
 import { tokenId } from '../../../operator/domain/token/token-id.ts';
 import { refused } from '../../../operator/issuer/failure.ts';
 import { createIntrospectToken } from '../../../operator/issuer/introspect-token.ts';
@@ -57,7 +57,7 @@ test('one of a declared Token whose status is still to be written is good, and t
 
 describe('a token whose answer was given before', () => {
   const claims = Object.freeze(claimsOf(ID));
-  const record = issuedRecordOf(issuedToken(ID));
+  const record = cachedIssuedTokenOf(issuedToken(ID));
   let validation: JwtValidation;
   let tell: IntrospectToken;
   const ask = () => tell(jwtOf(claims), CREDENTIALS, { address: '192.0.2.1', signal: patient });
@@ -178,6 +178,6 @@ test.each<[string, () => void]>([
 ])('without knowing %s it says so, and neither yes nor no', async (_name, change) => {
   change();
   stage.isReachable = false;
-  stage.live.set(`issued team/${ID}`, issuedRecordOf(issuedToken(ID)));
+  stage.live.set(`issued team/${ID}`, cachedIssuedTokenOf(issuedToken(ID)));
   await expect(introspect(jwtOf(claimsOf(ID)))).rejects.toMatchObject({ code: 'Unavailable' });
 });

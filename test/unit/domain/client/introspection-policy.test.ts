@@ -5,14 +5,14 @@ import {
   isOwnToken,
   mayIntrospect,
 } from '../../../../operator/domain/client/introspection-policy.ts';
-import { issuedRecordOf } from '../../../../operator/domain/record/cached-issued-token.ts';
+import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
 import type { TokenRecord } from '../../../../operator/domain/record/token-record.ts';
 import { clientWith } from '../../issuer/clients.ts';
 import { claimsOf, EXPIRES, issuedToken } from '../../issuer/registry/registry-stage.ts';
 
 const ID = '00000000-0000-4000-8000-000000000001';
 const AUDIENCE = 'https://api.example';
-const record: TokenRecord = issuedRecordOf(issuedToken(ID));
+const record: TokenRecord = cachedIssuedTokenOf(issuedToken(ID));
 const claims = claimsOf(ID, { aud: ['https://other.example', AUDIENCE] });
 const owner = clientWith(undefined);
 

@@ -1,16 +1,19 @@
 import type { TokenBatch, TokenBatchStatus } from '../../../../operator/api/token-batch.ts';
 import { batchNameFrom } from '../../../../operator/domain/record/batch-id.ts';
-import { type BatchRecord, batchRecordOf } from '../../../../operator/domain/record/cached-token-batch.ts';
-import { type BatchContent, BatchDraft } from '../../../../operator/domain/record/token-batch.ts';
+import {
+  type CachedTokenBatch,
+  cachedTokenBatchOf,
+} from '../../../../operator/domain/record/cached-token-batch.ts';
+import { BatchDraft, type RecordFields } from '../../../../operator/domain/record/token-batch.ts';
 import { formatTime } from '../../../../operator/domain/timestamps.ts';
 import { BEGIN, CLIENT_UID, recordClient } from './issued-world.ts';
 
 export const BATCH = batchNameFrom('5b2f0f0e-8f0a-4d53-9c1a-0d6a7f1c2b3d');
 
 /** What of a record a test chooses; times in seconds since {@link BEGIN}. */
-export type ContentTraits = Partial<Omit<BatchContent, 'expiration'>> & { readonly expiresAt?: number };
+export type ContentTraits = Partial<Omit<RecordFields, 'expiration'>> & { readonly expiresAt?: number };
 
-export const contentWith = ({ expiresAt, ...changes }: ContentTraits = {}): BatchContent => ({
+export const contentWith = ({ expiresAt, ...changes }: ContentTraits = {}): RecordFields => ({
   tokenName: '',
   audience: [],
   scope: [],
@@ -45,7 +48,7 @@ export const storedBatch = (
   };
 };
 
-export const batchWith = (...args: Parameters<typeof storedBatch>): BatchRecord =>
-  batchRecordOf(storedBatch(...args));
+export const batchWith = (...args: Parameters<typeof storedBatch>): CachedTokenBatch =>
+  cachedTokenBatchOf(storedBatch(...args));
 
 export const timeAt = (seconds: number): string => formatTime(BEGIN + seconds);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { IssuedRecord } from '../../../../operator/domain/record/cached-issued-token.ts';
+import type { CachedIssuedToken } from '../../../../operator/domain/record/cached-issued-token.ts';
 import {
   type BlacklistedStatus,
   type IssuedTokenObservation,
@@ -41,7 +41,7 @@ const observations = fc
 /** The record as the API server has it once a plan's status is written; undefined once it is collected. */
 type IssuedTokenPlan = RecordPlan<BlacklistedStatus>;
 
-const applied = (record: IssuedRecord, plan: IssuedTokenPlan): IssuedRecord | undefined => {
+const applied = (record: CachedIssuedToken, plan: IssuedTokenPlan): CachedIssuedToken | undefined => {
   if (plan.kind === 'collect') return undefined;
   if (plan.kind !== 'blacklist') return record;
   const { version, blacklisted } = plan.status;

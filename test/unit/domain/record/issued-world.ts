@@ -1,6 +1,9 @@
 import type { IssuedToken } from '../../../../operator/api/issued-token.ts';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
-import { type IssuedRecord, issuedRecordOf } from '../../../../operator/domain/record/cached-issued-token.ts';
+import {
+  type CachedIssuedToken,
+  cachedIssuedTokenOf,
+} from '../../../../operator/domain/record/cached-issued-token.ts';
 import { buildIssuedToken } from '../../../../operator/domain/record/issued-token.ts';
 import type { IssuedTokenObservation } from '../../../../operator/domain/record/issued-token-plan.ts';
 import { formatTime } from '../../../../operator/domain/timestamps.ts';
@@ -81,7 +84,8 @@ const makeStored = (traits: RecordTraits = {}): IssuedToken => {
 };
 
 /** The record of an IssuedToken as a cache holds it. */
-export const makeRecord = (traits: RecordTraits = {}): IssuedRecord => issuedRecordOf(makeStored(traits));
+export const makeRecord = (traits: RecordTraits = {}): CachedIssuedToken =>
+  cachedIssuedTokenOf(makeStored(traits));
 
 /** A record is expired for 1 h, or blacklisted for 30 days, before it is collected. */
 export const SETTINGS = { ttlAfterExpiry: HOUR * 1000, ttlAfterBlacklisted: 30 * DAY * 1000 };

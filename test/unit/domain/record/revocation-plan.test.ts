@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { issuedRecordOf } from '../../../../operator/domain/record/cached-issued-token.ts';
+import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
 import { planIssuedTokenEnd, planTokenEnd } from '../../../../operator/domain/record/revocation-plan.ts';
 import { uuidV5 } from '../../../../operator/domain/token/token-id.ts';
 import { declaredToken, EXPIRES, issuedToken, TOKEN_UID } from '../../issuer/registry/registry-stage.ts';
@@ -14,7 +14,7 @@ const DELETE = { kind: 'delete' };
 const NOTHING = { kind: 'nothing' };
 
 describe('a handed-out token', () => {
-  const record = (...args: Parameters<typeof issuedToken>) => issuedRecordOf(issuedToken(...args));
+  const record = (...args: Parameters<typeof issuedToken>) => cachedIssuedTokenOf(issuedToken(...args));
 
   test.each([
     ['that is live is blacklisted', record(ID), NOW, BLACKLIST],

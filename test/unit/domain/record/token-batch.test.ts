@@ -11,7 +11,7 @@ import {
 import {
   batchedIdsOf,
   batchedRecordOf,
-  batchRecordOf,
+  cachedTokenBatchOf,
   entryText,
   readEntry,
   termsIn,
@@ -198,7 +198,7 @@ describe('the records of a batch', () => {
   });
 
   test('are blacklisted from the second 1 on, whatever time somebody wrote', () => {
-    const odd = batchRecordOf(storedBatch([{}], { blacklisted: { 0: '1969-01-01T00:00:00Z' } }));
+    const odd = cachedTokenBatchOf(storedBatch([{}], { blacklisted: { 0: '1969-01-01T00:00:00Z' } }));
     expect(batchedRecordOf(odd, batchedId(BATCH, 0))?.blacklistedAt).toBe(1);
   });
 });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { issuedRecordOf } from '../../../../operator/domain/record/cached-issued-token.ts';
+import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
 import {
   type AuthenticateBearerOptions,
   createAuthenticateBearer,
@@ -22,7 +22,7 @@ let options: Partial<AuthenticateBearerOptions>;
 
 beforeEach(() => {
   const claims = { jti: ID, sub: 'alice', scope: 'read manage', aud: ['a', 'b'] };
-  validation = { kind: 'valid', claims, record: issuedRecordOf(issuedToken(ID)) };
+  validation = { kind: 'valid', claims, record: cachedIssuedTokenOf(issuedToken(ID)) };
   foreign = { sub: 'dave' };
   asked = [];
   options = {};

@@ -1,7 +1,10 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { TokenBatchStatus } from '../../../../operator/api/token-batch.ts';
 import { batchedId } from '../../../../operator/domain/record/batch-id.ts';
-import { type BatchRecord, batchRecordOf } from '../../../../operator/domain/record/cached-token-batch.ts';
+import {
+  type CachedTokenBatch,
+  cachedTokenBatchOf,
+} from '../../../../operator/domain/record/cached-token-batch.ts';
 import { BatchDraft } from '../../../../operator/domain/record/token-batch.ts';
 import { formatTime } from '../../../../operator/domain/timestamps.ts';
 import { watchRevocations } from '../../../../operator/issuer/registry/revocations.ts';
@@ -14,7 +17,7 @@ const call = { signal: patient };
 const ALICE = { owner: 'alice', onlyID: undefined, client: 'team/app' };
 
 /** Three records of `alice` and one of `bob`, of the client `team/app`. */
-const batch = (status?: TokenBatchStatus, resourceVersion = '1'): BatchRecord => {
+const batch = (status?: TokenBatchStatus, resourceVersion = '1'): CachedTokenBatch => {
   const draft = new BatchDraft(NAME, clientWith(undefined), 'app');
   for (const owner of ['alice', 'alice', 'alice', 'bob']) {
     draft.add({
@@ -31,7 +34,7 @@ const batch = (status?: TokenBatchStatus, resourceVersion = '1'): BatchRecord =>
   }
   const built = draft.build();
   const stored = { uid: 'uid-of-batch', resourceVersion, creationTimestamp: formatTime(EXPIRES - 3600) };
-  return batchRecordOf({
+  return cachedTokenBatchOf({
     ...built,
     metadata: { ...built.metadata, ...stored },
     ...(status && { status }),

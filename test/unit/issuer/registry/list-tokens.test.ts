@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { issuedRecordOf } from '../../../../operator/domain/record/cached-issued-token.ts';
-import { batchRecordOf } from '../../../../operator/domain/record/cached-token-batch.ts';
-import { type BatchContent, BatchDraft } from '../../../../operator/domain/record/token-batch.ts';
+import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
+import { cachedTokenBatchOf } from '../../../../operator/domain/record/cached-token-batch.ts';
+import { BatchDraft, type RecordFields } from '../../../../operator/domain/record/token-batch.ts';
 import { tokenId } from '../../../../operator/domain/token/token-id.ts';
 import { createListTokens, inOrder } from '../../../../operator/issuer/registry/list-tokens.ts';
 import type { Bearer } from '../../../../operator/issuer/use-cases.ts';
@@ -47,7 +47,7 @@ const codeOf = (listing: Promise<unknown>): Promise<string> =>
     ({ code }: { code: string }) => code,
   );
 
-const content = (owner: string): BatchContent => ({
+const content = (owner: string): RecordFields => ({
   tokenName: '',
   audience: [],
   scope: [],
@@ -66,7 +66,7 @@ const batch = (at: number, owner: string, { resourceVersion = '1' } = {}): strin
   for (let id = draft.add(content(owner)); id !== undefined; id = draft.add(content(owner))) ids.push(id);
   const { metadata, ...object } = draft.build();
   stage.batches.observe(
-    batchRecordOf({
+    cachedTokenBatchOf({
       ...object,
       metadata: {
         ...metadata,
@@ -174,13 +174,13 @@ describe('tokens by their ids', () => {
 
   test('that the cache does not know are asked of the API server, 64 at most', async () => {
     const ids = Array.from({ length: 100 }, (_, at) => idOf(at));
-    for (const id of ids) stage.store('issued', issuedRecordOf(issuedToken(id)));
+    for (const id of ids) stage.store('issued', cachedIssuedTokenOf(issuedToken(id)));
     expect(await list(alice, { ids })).toHaveLength(64);
     expect(stage.asked).toHaveLength(64);
   });
 
   test('of a bearer without a client are looked for where its owner has clients', async () => {
-    stage.store('issued', issuedRecordOf(issuedToken(idOf(1))));
+    stage.store('issued', cachedIssuedTokenOf(issuedToken(idOf(1))));
     expect(await list({ ...alice, client: undefined }, { ids: [idOf(1)] })).toEqual([idOf(1)]);
     expect(await list({ owner: 'bob', onlyID: undefined, client: undefined }, { ids: [idOf(2)] })).toEqual(
       [],
@@ -192,7 +192,7 @@ describe('tokens by their ids', () => {
     stage.cache(issuedToken(idOf(1)));
     stage.cache(issuedToken(idOf(2)));
     stage.fresh.issued = false;
-    stage.store('issued', issuedRecordOf(issuedToken(idOf(1))));
+    stage.store('issued', cachedIssuedTokenOf(issuedToken(idOf(1))));
     expect(await list(alice, { ids: [idOf(1), idOf(2)] })).toEqual([idOf(1)]);
     stage.isReachable = false;
     expect(await codeOf(list(alice, { ids: [idOf(1)] }))).toBe('Unavailable');

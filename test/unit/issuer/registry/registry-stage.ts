@@ -4,11 +4,14 @@ import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import { TOKEN_CLAIM } from '../../../../operator/api/reserved-claims.ts';
 import type { Token, TokenStatus } from '../../../../operator/api/token.ts';
 import {
+  type CachedIssuedToken,
+  cachedIssuedTokenOf,
   ISSUED_INDEXERS,
-  type IssuedRecord,
-  issuedRecordOf,
 } from '../../../../operator/domain/record/cached-issued-token.ts';
-import { BATCH_INDEXERS, type BatchRecord } from '../../../../operator/domain/record/cached-token-batch.ts';
+import {
+  BATCH_INDEXERS,
+  type CachedTokenBatch,
+} from '../../../../operator/domain/record/cached-token-batch.ts';
 import { formatTime } from '../../../../operator/domain/timestamps.ts';
 import { tokenId } from '../../../../operator/domain/token/token-id.ts';
 import {
@@ -37,7 +40,7 @@ export const TOKEN_UID = 'd9a1b6a5-0ad1-4f3e-9a55-000000000001';
 
 type Kind = 'tokens' | 'issued' | 'batches' | 'clients';
 
-type Stored = Token | IssuedRecord | BatchRecord | OAuthClient;
+type Stored = Token | CachedIssuedToken | CachedTokenBatch | OAuthClient;
 
 /** A handed-out token's record, of the client `app`. */
 export const issuedToken = (
@@ -112,8 +115,8 @@ export class RegistryStage {
   readonly clock = new FakeClock();
   readonly metrics = recordedMetrics();
   readonly tokens = new ObjectStore<Token>({ log: recordedLog(), indexers: TOKEN_INDEXERS });
-  readonly issued = new ObjectStore<IssuedRecord>({ log: recordedLog(), indexers: ISSUED_INDEXERS });
-  readonly batches = new ObjectStore<BatchRecord>({ log: recordedLog(), indexers: BATCH_INDEXERS });
+  readonly issued = new ObjectStore<CachedIssuedToken>({ log: recordedLog(), indexers: ISSUED_INDEXERS });
+  readonly batches = new ObjectStore<CachedTokenBatch>({ log: recordedLog(), indexers: BATCH_INDEXERS });
   readonly clients = new ObjectStore<OAuthClient>({ log: recordedLog(), indexers: CLIENT_INDEXERS });
   /** What the API server has. */
   readonly live = new Map<string, Stored>();
@@ -152,13 +155,13 @@ export class RegistryStage {
     const { clock } = this;
     this.reads = {
       tokens: createLiveReads<Token>({ cache: this.tokens, readObject: reading('tokens'), slots, clock }),
-      issued: createLiveReads<IssuedRecord>({
+      issued: createLiveReads<CachedIssuedToken>({
         cache: this.issued,
         readObject: reading('issued'),
         slots,
         clock,
       }),
-      batches: createLiveReads<BatchRecord>({
+      batches: createLiveReads<CachedTokenBatch>({
         cache: this.batches,
         readObject: reading('batches'),
         slots,
@@ -175,7 +178,7 @@ export class RegistryStage {
 
   /** Puts an IssuedToken into the cache. */
   cache(object: IssuedToken): void {
-    this.issued.observe(issuedRecordOf(object));
+    this.issued.observe(cachedIssuedTokenOf(object));
   }
 
   /** Puts an object where only a live read finds it. */

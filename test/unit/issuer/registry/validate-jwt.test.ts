@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { issuedRecordOf } from '../../../../operator/domain/record/cached-issued-token.ts';
+import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
 import { formatTime } from '../../../../operator/domain/timestamps.ts';
 import { tokenId } from '../../../../operator/domain/token/token-id.ts';
 import { clientWith } from '../clients.ts';
@@ -92,7 +92,7 @@ describe('a handed-out token', () => {
     const deletionTimestamp = '2026-01-01T00:00:01Z';
     const going = issuedToken(ID, {}, { deletionTimestamp, resourceVersion: '2' });
     stage.cache(going);
-    stage.store('issued', issuedRecordOf(going));
+    stage.store('issued', cachedIssuedTokenOf(going));
     expect(await result(jwtOf(claimsOf(ID)))).toBe('Unknown');
   });
 });
@@ -186,7 +186,7 @@ describe('a declared token', () => {
 
 describe('what the caches do not know', () => {
   test('is asked for by one GET that those who wait share, and then is known', async () => {
-    stage.store('issued', issuedRecordOf(issuedToken(ID)));
+    stage.store('issued', cachedIssuedTokenOf(issuedToken(ID)));
     const jwt = jwtOf(claimsOf(ID));
     expect(await Promise.all([result(jwt), result(jwt), result(jwt)])).toEqual(['good', 'good', 'good']);
     expect(await result(jwt)).toBe('good');
@@ -199,7 +199,7 @@ describe('what the caches do not know', () => {
     await stage.clock.advance(999);
     expect(await result(jwt)).toBe('Unknown');
     expect(stage.asked).toHaveLength(1);
-    stage.store('issued', issuedRecordOf(issuedToken(ID)));
+    stage.store('issued', cachedIssuedTokenOf(issuedToken(ID)));
     await stage.clock.advance(1);
     expect(await result(jwt)).toBe('good');
   });
@@ -222,7 +222,7 @@ describe('a watch that is out of step', () => {
 
   test.each(['issued', 'clients'] as const)('of %s makes a yes come from a read', async (kind) => {
     stage.fresh[kind] = false;
-    stage.store('issued', issuedRecordOf(issuedToken(ID)));
+    stage.store('issued', cachedIssuedTokenOf(issuedToken(ID)));
     stage.store('clients', clientWith(undefined));
     expect(await result(jwt)).toBe('good');
     expect(stage.asked).toHaveLength(1);
@@ -233,7 +233,7 @@ describe('a watch that is out of step', () => {
   test('does not hide a revocation that the API server has', async () => {
     stage.fresh.issued = false;
     const revoked = issuedToken(ID, {}, { status: REVOKED, resourceVersion: '2' });
-    stage.store('issued', issuedRecordOf(revoked));
+    stage.store('issued', cachedIssuedTokenOf(revoked));
     expect(await result(jwt)).toBe('Blacklisted');
   });
 

@@ -1,27 +1,27 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
+  type CachedIssuedToken,
   ISSUED_INDEXERS,
-  type IssuedRecord,
 } from '../../../../operator/domain/record/cached-issued-token.ts';
-import type { BatchRecord } from '../../../../operator/domain/record/cached-token-batch.ts';
-import { HandedOutExpirations } from '../../../../operator/reconcilers/record/record-expirations.ts';
+import type { CachedTokenBatch } from '../../../../operator/domain/record/cached-token-batch.ts';
+import { RecordExpirations } from '../../../../operator/reconcilers/record/record-expirations.ts';
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
 import { recordedLog } from '../../../support/quiet.ts';
 import { BEGIN, makeRecord, type RecordTraits } from '../../domain/record/issued-world.ts';
 
 const idOf = (n: number): string => `5b2f0f0e-8f0a-4d53-9c1a-${String(n).padStart(12, '0')}`;
 const storeOf = (...records: readonly RecordTraits[]) => {
-  const store = new ObjectStore<IssuedRecord>({ log: recordedLog(), indexers: ISSUED_INDEXERS });
+  const store = new ObjectStore<CachedIssuedToken>({ log: recordedLog(), indexers: ISSUED_INDEXERS });
   for (const [n, traits] of records.entries()) store.apply(makeRecord({ id: idOf(n), ...traits }));
   return store;
 };
 
-const following = (issued: ObjectStore<IssuedRecord>) =>
-  new HandedOutExpirations({ issued, batches: new ObjectStore<BatchRecord>({ log: recordedLog() }) });
+const following = (issued: ObjectStore<CachedIssuedToken>) =>
+  new RecordExpirations({ issued, batches: new ObjectStore<CachedTokenBatch>({ log: recordedLog() }) });
 
 /** Seconds since {@link BEGIN}, `never`, or undefined where no token expires after that. */
-const lastOf = (expirations: HandedOutExpirations, kid = 'k', start = 0): number | 'never' | undefined => {
+const lastOf = (expirations: RecordExpirations, kid = 'k', start = 0): number | 'never' | undefined => {
   const last = expirations.lastOf(kid, BEGIN + start);
   if (last === 'never') return last;
   return last === BEGIN + start ? undefined : last - BEGIN;

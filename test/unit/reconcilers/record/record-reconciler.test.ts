@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals';
 import {
+  type CachedIssuedToken,
   ISSUED_INDEXERS,
-  type IssuedRecord,
 } from '../../../../operator/domain/record/cached-issued-token.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
 import { RecordClients } from '../../../../operator/reconcilers/record/client-presence.ts';
 import { ISSUED_TOKEN_KIND } from '../../../../operator/reconcilers/record/record-kinds.ts';
-import { HandedOutReconciler } from '../../../../operator/reconcilers/record/record-reconciler.ts';
+import { RecordReconciler } from '../../../../operator/reconcilers/record/record-reconciler.ts';
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
@@ -27,11 +27,11 @@ const setUp = (traits: RecordTraits) => {
   const clock = new FakeClock();
   const log = recordedLog();
   const metrics = recordedMetrics();
-  const records = new ObjectStore<IssuedRecord>({ log, indexers: ISSUED_INDEXERS });
+  const records = new ObjectStore<CachedIssuedToken>({ log, indexers: ISSUED_INDEXERS });
   records.apply(makeRecord(traits));
   const scheduled: [string, number][] = [];
   const clients = { get: () => recordClient() };
-  const reconciler = new HandedOutReconciler({
+  const reconciler = new RecordReconciler({
     kind: ISSUED_TOKEN_KIND,
     records,
     recordClients: new RecordClients({ clients, clientClient: { get: async () => recordClient() } }),

@@ -1,14 +1,17 @@
 import { expect, test } from '@jest/globals';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import {
+  type CachedIssuedToken,
   ISSUED_INDEXERS,
-  type IssuedRecord,
 } from '../../../../operator/domain/record/cached-issued-token.ts';
-import { BATCH_INDEXERS, type BatchRecord } from '../../../../operator/domain/record/cached-token-batch.ts';
+import {
+  BATCH_INDEXERS,
+  type CachedTokenBatch,
+} from '../../../../operator/domain/record/cached-token-batch.ts';
 import { RecordClients } from '../../../../operator/reconcilers/record/client-presence.ts';
 import { ISSUED_TOKEN_KIND, TOKEN_BATCH_KIND } from '../../../../operator/reconcilers/record/record-kinds.ts';
 import { RecordSchedule } from '../../../../operator/reconcilers/record/record-schedule.ts';
-import { HandedOutTriggers } from '../../../../operator/reconcilers/record/record-triggers.ts';
+import { RecordTriggers } from '../../../../operator/reconcilers/record/record-triggers.ts';
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { recordedLog } from '../../../support/quiet.ts';
@@ -26,7 +29,7 @@ const idOf = (n: number): string => `5b2f0f0e-8f0a-4d53-9c1a-${String(n).padStar
 
 class Desk {
   readonly clock = new FakeClock();
-  readonly records = new ObjectStore<IssuedRecord>({ log: recordedLog(), indexers: ISSUED_INDEXERS });
+  readonly records = new ObjectStore<CachedIssuedToken>({ log: recordedLog(), indexers: ISSUED_INDEXERS });
   readonly clients = new ObjectStore<OAuthClient>({ log: recordedLog() });
   /** `<n> <priority>`, as they went in. */
   readonly queued: string[] = [];
@@ -40,11 +43,11 @@ class Desk {
     clock: this.clock,
     isClockUsable: () => true,
   });
-  readonly triggers: HandedOutTriggers<IssuedRecord>;
+  readonly triggers: RecordTriggers<CachedIssuedToken>;
 
   constructor() {
     const { clock, clients, records, schedule } = this;
-    this.triggers = new HandedOutTriggers({
+    this.triggers = new RecordTriggers({
       kind: ISSUED_TOKEN_KIND,
       records,
       clients,
@@ -197,11 +200,11 @@ test('at the end nothing is looked at any more', async () => {
 test('of many TokenBatches, few are planned in a turn: each holds up to 256 records', async () => {
   const { clock, clients, schedule } = new Desk();
   const one = batchWith([{ expiresAt: HOUR }]);
-  const batches = new ObjectStore<BatchRecord>({ log: recordedLog(), indexers: BATCH_INDEXERS });
+  const batches = new ObjectStore<CachedTokenBatch>({ log: recordedLog(), indexers: BATCH_INDEXERS });
   for (let n = 0; n < 40; n += 1) {
     batches.apply({ ...one, metadata: { ...one.metadata, name: `batch-${n}`, uid: `uid-${n}` } });
   }
-  const triggers = new HandedOutTriggers({
+  const triggers = new RecordTriggers({
     kind: TOKEN_BATCH_KIND,
     records: batches,
     clients,

@@ -86,7 +86,7 @@ export class SigningKeyDesk {
     signingKeys: this.cache,
     configMaps: new ObjectStore<ConfigMap>({ log: this.log }),
     tokens: new ObjectStore<Token>({ log: this.log, indexers: TOKEN_INDEXERS }),
-    handedOut: { lastOf: (_, start) => start },
+    recordObjects: { lastOf: (_, start) => start },
     signingKeyClient: this.signingKeys.client(),
     secretClient: this.secrets.client(),
     configMapClient: this.configMaps.client(),

@@ -28,7 +28,7 @@ const tokens = (...statuses: TokenStatus[]) => {
   return store;
 };
 /** Handed-out tokens of which the last of any key expires at that time. */
-const handedOut = (last?: number | 'never') => ({
+const recordObjects = (last?: number | 'never') => ({
   lastOf: (_: string, start: number) => (typeof last === 'string' ? last : Math.max(start, last ?? 0)),
 });
 const previous = (keyID: string, seconds: number) => [
@@ -67,7 +67,7 @@ test.each<[string, TokenStatus[], number | 'never' | undefined]>([
   ['an expired token has', [{ keyID: 'k', expiration: at(0) }], undefined],
   ['a blacklisted token has', [{ keyID: 'k', blacklisted }], undefined],
 ])('a key that %s', (_, statuses, expected) => {
-  const last = lastExpirations({ tokens: tokens(...statuses), handedOut: handedOut() }, NOW)('k');
+  const last = lastExpirations({ tokens: tokens(...statuses), recordObjects: recordObjects() }, NOW)('k');
   expect(typeof last === 'number' ? last - NOW / 1000 : last).toEqual(expected);
 });
 
@@ -75,7 +75,9 @@ test('of a key that every token has, one time is parsed and the others are compa
   const many = tokens(...Array.from({ length: 500 }, (_, n) => ({ keyID: 'k', expiration: at(n + 1) })));
   const parse = jest.spyOn(Date, 'parse');
   try {
-    expect(lastExpirations({ tokens: many, handedOut: handedOut() }, NOW)('k')).toBe(NOW / 1000 + 500);
+    expect(lastExpirations({ tokens: many, recordObjects: recordObjects() }, NOW)('k')).toBe(
+      NOW / 1000 + 500,
+    );
     expect(parse.mock.calls.length).toBe(1);
   } finally {
     parse.mockRestore();
@@ -98,7 +100,7 @@ test('a token without expiration ends the search', () => {
       },
     },
   });
-  expect(lastExpirations({ tokens: counted, handedOut: handedOut() }, NOW)('k')).toBe('never');
+  expect(lastExpirations({ tokens: counted, recordObjects: recordObjects() }, NOW)('k')).toBe('never');
   expect(looked).toBe(1);
 });
 
@@ -111,6 +113,9 @@ test.each<[string, TokenStatus[], number | 'never' | undefined, number | 'never'
   ['it has expired', [], -1, undefined],
 ])('of a handed-out token beside declared ones: %s', (_, statuses, last, expected) => {
   const expiration = typeof last === 'number' ? NOW / 1000 + last : last;
-  const found = lastExpirations({ tokens: tokens(...statuses), handedOut: handedOut(expiration) }, NOW)('k');
+  const found = lastExpirations(
+    { tokens: tokens(...statuses), recordObjects: recordObjects(expiration) },
+    NOW,
+  )('k');
   expect(typeof found === 'number' ? found - NOW / 1000 : found).toEqual(expected);
 });

@@ -28,7 +28,7 @@ const haltingToken = () => {
   let isCalled = false;
   return {
     isCalled: () => isCalled,
-    handOut: () => halt.resolve(TOKEN),
+    issueToken: () => halt.resolve(TOKEN),
     createToken: () => {
       isCalled = true;
       return halt.promise;
@@ -61,7 +61,7 @@ describe('while it stops', () => {
     await eventually(token.isCalled);
     const stopping = stage.door.stop(60_000);
     await refusesConnections(stage);
-    token.handOut();
+    token.issueToken();
     const answer = await connection.answer();
     expect([answer?.status, answer?.headers.get('connection')]).toEqual([200, 'close']);
     await connection.closed;
