@@ -2,7 +2,7 @@ import type { TokenBatch, TokenProfile } from '../../api/token-batch.ts';
 import { secondsOf } from '../timestamps.ts';
 import { batchedId, batchNameOf, positionOf } from './batch-id.ts';
 import { heldMetadata, RECORD_OBJECT_INDEX, type RecordObject } from './record-object.ts';
-import type { RecordOrigin, RecordTerm, TokenRecord } from './token-record.ts';
+import type { RecordExpiry, RecordOrigin, TokenRecord } from './token-record.ts';
 
 /** What caches hold of a TokenBatch: its records as they are stored, each read when it is asked for. */
 export interface CachedTokenBatch extends RecordObject {
@@ -147,7 +147,7 @@ export const batchedRecordOf = (batch: CachedTokenBatch, id: string): TokenRecor
 };
 
 /** The term of a record in a TokenBatch. */
-export interface BatchedTerm extends RecordTerm {
+export interface BatchedExpiry extends RecordExpiry {
   readonly position: number;
 }
 
@@ -155,19 +155,19 @@ export interface BatchedTerm extends RecordTerm {
  * The terms of all records of a TokenBatch that were not deleted, in the order of their positions. Whoever decides over the object
  * looks at all of them: the records themselves would take twice as long to make.
  */
-export const termsIn = (batch: CachedTokenBatch): readonly BatchedTerm[] => {
-  const terms: BatchedTerm[] = [];
+export const expiriesOf = (batch: CachedTokenBatch): readonly BatchedExpiry[] => {
+  const expiries: BatchedExpiry[] = [];
   for (const position of batch.tokens.keys()) {
     const stored = storedAt(batch, position);
     if (stored === undefined) continue;
-    terms.push({
+    expiries.push({
       position,
       keyID: stored.profile.keyID,
       expiration: stored.entry.expiration,
       blacklistedAt: blacklistedAtPosition(batch, position),
     });
   }
-  return terms;
+  return expiries;
 };
 
 /** Ids of an owner's records in a TokenBatch, without reading more of each than whose it is. */

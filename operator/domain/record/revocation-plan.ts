@@ -2,7 +2,7 @@ import type { Token } from '../../api/token.ts';
 import { isBlacklisted } from '../token/token-plan.ts';
 import { batchedId } from './batch-id.ts';
 import type { CachedIssuedToken } from './cached-issued-token.ts';
-import { type CachedTokenBatch, termsIn } from './cached-token-batch.ts';
+import { type CachedTokenBatch, expiriesOf } from './cached-token-batch.ts';
 import { lastExpirationOf } from './declared-records.ts';
 import { blacklistedStatus, replayableUntil } from './issued-token-plan.ts';
 import { changedBatchStatus } from './token-batch-plan.ts';
@@ -69,7 +69,7 @@ export const planBatchEnd = (
   const blacklist: number[] = [];
   const remove: number[] = [];
   let stays = 0;
-  for (const { position, expiration, blacklistedAt } of termsIn(batch)) {
+  for (const { position, expiration, blacklistedAt } of expiriesOf(batch)) {
     const isMeant = ids.has(batchedId(batch.metadata.name, position));
     const isOver = isPast(expiration, nowSeconds);
     if (isMeant && isOver) remove.push(position);

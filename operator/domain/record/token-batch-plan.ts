@@ -1,7 +1,7 @@
 import type { KeyPhase } from '../../api/signing-key.ts';
 import type { TokenBatchStatus } from '../../api/token-batch.ts';
 import { floorSeconds, formatTime } from '../timestamps.ts';
-import { type CachedTokenBatch, termsIn } from './cached-token-batch.ts';
+import { type CachedTokenBatch, expiriesOf } from './cached-token-batch.ts';
 import {
   type CollectionSettings,
   type CollectReason,
@@ -9,7 +9,7 @@ import {
   type RecordPlan,
   waitFor,
 } from './record-plan.ts';
-import { isLive, type RecordTerm } from './token-record.ts';
+import { isLive, type RecordExpiry } from './token-record.ts';
 
 /** Everything that a plan for a TokenBatch is made from. */
 export interface TokenBatchObservation {
@@ -46,20 +46,20 @@ export const changedBatchStatus = (
 };
 
 /** When a record has no use any more, in milliseconds; undefined where time alone does not bring that about. */
-const endOf = ({ expiration, blacklistedAt }: RecordTerm, settings: CollectionSettings) => {
+const endOf = ({ expiration, blacklistedAt }: RecordExpiry, settings: CollectionSettings) => {
   if (expiration !== undefined) return expiration * 1000 + settings.ttlAfterExpiry;
   return blacklistedAt === undefined ? undefined : blacklistedAt * 1000 + settings.ttlAfterBlacklisted;
 };
 
 /** The end of the last of its records; records that never expire are only with each other. */
-const lastEndOf = (terms: readonly RecordTerm[], settings: CollectionSettings) => {
+const lastEndOf = (expiries: readonly RecordExpiry[], settings: CollectionSettings) => {
   let last = 0;
-  for (const term of terms) {
-    const end = endOf(term, settings);
+  for (const expiry of expiries) {
+    const end = endOf(expiry, settings);
     if (end === undefined) return undefined;
     if (end > last) last = end;
   }
-  const why: CollectReason = terms.some(({ expiration }) => expiration === undefined)
+  const why: CollectReason = expiries.some(({ expiration }) => expiration === undefined)
     ? 'Blacklisted'
     : 'Expired';
   return { at: last, why };
@@ -72,12 +72,14 @@ const lastEndOf = (terms: readonly RecordTerm[], settings: CollectionSettings) =
 export const planTokenBatch = (observation: TokenBatchObservation): RecordPlan<TokenBatchStatus> => {
   const { batch, client, keyPhase, settings, now } = observation;
   if (batch.metadata.deletionTimestamp !== undefined) return { kind: 'wait', requeueAt: undefined };
-  const terms = termsIn(batch);
-  const collect = (why: CollectReason) => ({ kind: 'collect', why, records: terms.length }) as const;
+  const expiries = expiriesOf(batch);
+  const collect = (why: CollectReason) => ({ kind: 'collect', why, records: expiries.length }) as const;
   if (client === 'Gone') return collect('ClientGone');
-  const end = lastEndOf(terms, settings);
+  const end = lastEndOf(expiries, settings);
   if (end && end.at <= now) return collect(end.why);
-  const compromised = terms.filter((term) => isLive(term, now) && keyPhase(term.keyID) === 'Compromised');
+  const compromised = expiries.filter(
+    (expiry) => isLive(expiry, now) && keyPhase(expiry.keyID) === 'Compromised',
+  );
   if (compromised.length > 0) {
     const blacklist = compromised.map(({ position }) => position);
     const kids = [...new Set(compromised.map(({ keyID }) => keyID))];

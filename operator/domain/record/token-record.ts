@@ -52,10 +52,10 @@ export interface TokenRecord {
 }
 
 /** What of a record says for how long it is of use. */
-export type RecordTerm = Pick<TokenRecord, 'keyID' | 'expiration' | 'blacklistedAt'>;
+export type RecordExpiry = Pick<TokenRecord, 'keyID' | 'expiration' | 'blacklistedAt'>;
 
 /** Whether a record is neither blacklisted nor past its expiration; milliseconds since the Unix epoch. */
-export const isLive = ({ expiration, blacklistedAt }: RecordTerm, now: number): boolean =>
+export const isLive = ({ expiration, blacklistedAt }: RecordExpiry, now: number): boolean =>
   blacklistedAt === undefined && (expiration === undefined || expiration * 1000 > now);
 
 /** What an object with one record says of its end. */

@@ -1,7 +1,7 @@
 import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
 import type { CachedTokenBatch } from '../../domain/record/cached-token-batch.ts';
 import type { RecordObject } from '../../domain/record/record-object.ts';
-import type { RecordTerm } from '../../domain/record/token-record.ts';
+import type { RecordExpiry } from '../../domain/record/token-record.ts';
 import type { Cache } from '../../ports/cache.ts';
 import { ISSUED_TOKEN_KIND, type RecordObjectKind, TOKEN_BATCH_KIND } from './record-kinds.ts';
 
@@ -54,10 +54,10 @@ export class RecordExpirations {
 
   #follow<T extends RecordObject>(
     cache: Followed<T>,
-    { terms }: Pick<RecordObjectKind<T>, 'terms'>,
+    { expiries }: Pick<RecordObjectKind<T>, 'expiries'>,
   ): () => void {
     const count = (object: T, by: 1 | -1): void => {
-      for (const term of terms(object)) this.#count(term, by);
+      for (const term of expiries(object)) this.#count(term, by);
     };
     for (const object of cache.values()) count(object, 1);
     return cache.onChange((change) => {
@@ -66,7 +66,7 @@ export class RecordExpirations {
     });
   }
 
-  #count({ keyID, expiration, blacklistedAt }: RecordTerm, by: 1 | -1): void {
+  #count({ keyID, expiration, blacklistedAt }: RecordExpiry, by: 1 | -1): void {
     if (blacklistedAt !== undefined) return;
     const tally = this.#tallies.get(keyID) ?? { unbounded: 0, bySecond: new Map<number, number>() };
     if (expiration === undefined) tally.unbounded += by;

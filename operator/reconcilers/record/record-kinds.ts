@@ -1,10 +1,10 @@
 import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
-import { type CachedTokenBatch, termsIn } from '../../domain/record/cached-token-batch.ts';
+import { type CachedTokenBatch, expiriesOf } from '../../domain/record/cached-token-batch.ts';
 import { planIssuedToken } from '../../domain/record/issued-token-plan.ts';
 import type { RecordObject } from '../../domain/record/record-object.ts';
 import type { CollectionSettings, RecordClient, RecordPlan } from '../../domain/record/record-plan.ts';
 import { planTokenBatch } from '../../domain/record/token-batch-plan.ts';
-import { isRevocationAsked, type RecordTerm } from '../../domain/record/token-record.ts';
+import { isRevocationAsked, type RecordExpiry } from '../../domain/record/token-record.ts';
 import type { Keyring } from '../../ports/signing.ts';
 
 /** What a plan is made from, besides the object. */
@@ -23,7 +23,7 @@ export interface RecordObjectKind<T extends RecordObject> {
   /** A revocation that somebody asks for does not wait behind what is collected. */
   isUrgent(object: T): boolean;
   /** Of its records that were not deleted. */
-  terms(object: T): readonly RecordTerm[];
+  expiries(object: T): readonly RecordExpiry[];
   /** The keys that signed its tokens; one may come twice. */
   kids(object: T): readonly string[];
   /** Objects that are planned before others get their turn: a plan looks at every record. */
@@ -36,7 +36,7 @@ export const ISSUED_TOKEN_KIND: RecordObjectKind<CachedIssuedToken> = {
   plan: (record, { keyPhase, ...around }) =>
     planIssuedToken({ record, keyPhase: keyPhase(record.keyID), ...around }),
   isUrgent: isRevocationAsked,
-  terms: (record) => [record],
+  expiries: (record) => [record],
   kids: ({ keyID }) => [keyID],
   piece: 500,
 };
@@ -46,7 +46,7 @@ export const TOKEN_BATCH_KIND: RecordObjectKind<CachedTokenBatch> = {
   name: 'TokenBatch',
   plan: (batch, around) => planTokenBatch({ batch, ...around }),
   isUrgent: () => false,
-  terms: termsIn,
+  expiries: expiriesOf,
   kids: ({ profiles }) => profiles.map(({ keyID }) => keyID),
   // Up to 256 records each: a plan takes up to a quarter of a millisecond.
   piece: 16,

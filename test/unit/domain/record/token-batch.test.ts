@@ -13,8 +13,8 @@ import {
   batchedRecordOf,
   cachedTokenBatchOf,
   entryText,
+  expiriesOf,
   readEntry,
-  termsIn,
 } from '../../../../operator/domain/record/cached-token-batch.ts';
 import {
   BatchDraft,
@@ -191,7 +191,7 @@ describe('the records of a batch', () => {
         blacklistedAt: record?.blacklistedAt,
       };
     };
-    expect(termsIn(batch)).toEqual([0, 1].map(termOf));
+    expect(expiriesOf(batch)).toEqual([0, 1].map(termOf));
     expect([...batchedIdsOf(batch, 'alice')]).toEqual([batchedId(BATCH, 0)]);
     expect([...batchedIdsOf(batch, 'bob')]).toEqual([batchedId(BATCH, 1)]);
     expect([...batchedIdsOf(batch, 'carol')]).toEqual([]);
