@@ -9,7 +9,7 @@ import { createResourceClient } from '../kube/resource-client.ts';
 import { ISSUED_TOKENS, OAUTH_CLIENTS, TOKEN_BATCHES } from '../kube/resource-types.ts';
 import type { WritableCache } from '../ports/cache.ts';
 import { type DecodedClient, decodedClient } from '../ports/decoded-client.ts';
-import { RecordClients } from '../reconcilers/record/client-presence.ts';
+import { ClientPresenceReader } from '../reconcilers/record/client-presence.ts';
 import {
   ISSUED_TOKEN_KIND,
   type RecordObjectKind,
@@ -50,7 +50,7 @@ const wireKind = <T extends RecordObject>(
 ): Wired => {
   const { informers, writer } = parts;
   const clients = informers.clients.cache;
-  const recordClients = new RecordClients({
+  const recordClients = new ClientPresenceReader({
     clients,
     clientClient: createResourceClient<OAuthClient>(writer, OAUTH_CLIENTS),
   });

@@ -3,9 +3,9 @@ import { floorSeconds, formatTime, secondsOf } from '../timestamps.ts';
 import type { CachedIssuedToken } from './cached-issued-token.ts';
 import { isDerivedId, REPLAY_WINDOW_SECONDS } from './issued-token.ts';
 import {
+  type ClientPresence,
   type CollectionSettings,
   type CollectReason,
-  type RecordClient,
   type RecordPlan,
   waitFor,
 } from './record-plan.ts';
@@ -14,7 +14,7 @@ import { isLive, isRevocationAsked } from './token-record.ts';
 /** Everything that a plan for a handed-out token's record is made from. */
 export interface IssuedTokenObservation {
   readonly record: CachedIssuedToken;
-  readonly client: RecordClient;
+  readonly client: ClientPresence;
   /** Of the key that signed the JWT; undefined where no key is known by its kid. */
   readonly keyPhase: KeyPhase | 'Compromised' | undefined;
   readonly settings: CollectionSettings;

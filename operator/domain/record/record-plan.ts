@@ -13,7 +13,7 @@ export interface CollectionSettings {
  * - `Gone`: a read of the API server, begun after the record was seen, did not find it. It was there when the record was
  *   made, and no UID comes back.
  */
-export type RecordClient = 'Known' | 'Missing' | 'Ahead' | 'Gone';
+export type ClientPresence = 'Known' | 'Missing' | 'Ahead' | 'Gone';
 
 /** Why a record is collected; also the label `why` of its metric. */
 const COLLECT_REASONS = ['Expired', 'Blacklisted', 'ClientGone'] as const;
@@ -42,7 +42,7 @@ const AHEAD_WAIT_MS = 60_000;
 /** Waits for the end of an object's use, where there is one, and for its client, where that is to be looked for. */
 export const waitFor = (
   end: number | undefined,
-  { client, now }: { readonly client: RecordClient; readonly now: number },
+  { client, now }: { readonly client: ClientPresence; readonly now: number },
 ): Extract<RecordPlan, { kind: 'wait' | 'ask' }> => {
   if (client === 'Missing') return { kind: 'ask' };
   const again = client === 'Ahead' ? now + AHEAD_WAIT_MS : Number.POSITIVE_INFINITY;

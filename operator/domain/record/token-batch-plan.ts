@@ -3,9 +3,9 @@ import type { TokenBatchStatus } from '../../api/token-batch.ts';
 import { floorSeconds, formatTime } from '../timestamps.ts';
 import { type CachedTokenBatch, expiriesOf } from './cached-token-batch.ts';
 import {
+  type ClientPresence,
   type CollectionSettings,
   type CollectReason,
-  type RecordClient,
   type RecordPlan,
   waitFor,
 } from './record-plan.ts';
@@ -14,7 +14,7 @@ import { isLive, type RecordExpiry } from './token-record.ts';
 /** Everything that a plan for a TokenBatch is made from. */
 export interface TokenBatchObservation {
   readonly batch: CachedTokenBatch;
-  readonly client: RecordClient;
+  readonly client: ClientPresence;
   /** Of the key with that kid; undefined where none is known. */
   readonly keyPhase: (kid: string) => KeyPhase | 'Compromised' | undefined;
   readonly settings: CollectionSettings;

@@ -1,11 +1,11 @@
 import { refOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
-import type { RecordClient } from '../../domain/record/record-plan.ts';
+import type { ClientPresence } from '../../domain/record/record-plan.ts';
 import type { Cache } from '../../ports/cache.ts';
 import { getIfThere, type ResourceClient } from '../../ports/kube.ts';
 
-export interface RecordClientsOptions {
+export interface ClientPresenceReaderOptions {
   readonly clients: Pick<Cache<OAuthClient>, 'get'>;
   readonly clientClient: Pick<ResourceClient<OAuthClient>, 'get'>;
 }
@@ -20,23 +20,23 @@ const MAX_GONE = 1000;
  * once for all records of a client. A UID that is gone stays so, which is why that answer holds for records that are seen
  * later too; that it is there holds for nobody but those who waited for the answer.
  */
-export class RecordClients {
-  readonly #options: RecordClientsOptions;
+export class ClientPresenceReader {
+  readonly #options: ClientPresenceReaderOptions;
   readonly #gone = new Set<string>();
-  readonly #reads = new Map<string, Promise<RecordClient>>();
+  readonly #reads = new Map<string, Promise<ClientPresence>>();
 
-  constructor(options: RecordClientsOptions) {
+  constructor(options: ClientPresenceReaderOptions) {
     this.#options = options;
   }
 
   /** What is known without asking. */
-  of({ client, clientUID }: Named): RecordClient {
+  of({ client, clientUID }: Named): ClientPresence {
     if (this.#options.clients.get(client)?.metadata.uid === clientUID) return 'Known';
     return this.#gone.has(clientUID) ? 'Gone' : 'Missing';
   }
 
   /** What the API server says; the record must have been seen before. @throws ApiError where it does not answer */
-  ask(record: Named, signal: AbortSignal): Promise<RecordClient> {
+  ask(record: Named, signal: AbortSignal): Promise<ClientPresence> {
     const { clientUID } = record;
     const running = this.#reads.get(clientUID);
     if (running) return running;
@@ -45,7 +45,7 @@ export class RecordClients {
     return reading;
   }
 
-  async #read({ client, clientUID }: Named, signal: AbortSignal): Promise<RecordClient> {
+  async #read({ client, clientUID }: Named, signal: AbortSignal): Promise<ClientPresence> {
     const live = await getIfThere(this.#options.clientClient, refOf(client), signal);
     if (live?.metadata.uid === clientUID) return 'Ahead';
     this.#gone.add(clientUID);

@@ -2,14 +2,14 @@ import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.
 import { type CachedTokenBatch, expiriesOf } from '../../domain/record/cached-token-batch.ts';
 import { planIssuedToken } from '../../domain/record/issued-token-plan.ts';
 import type { RecordObject } from '../../domain/record/record-object.ts';
-import type { CollectionSettings, RecordClient, RecordPlan } from '../../domain/record/record-plan.ts';
+import type { ClientPresence, CollectionSettings, RecordPlan } from '../../domain/record/record-plan.ts';
 import { planTokenBatch } from '../../domain/record/token-batch-plan.ts';
 import { isRevocationAsked, type RecordExpiry } from '../../domain/record/token-record.ts';
 import type { Keyring } from '../../ports/signing.ts';
 
 /** What a plan is made from, besides the object. */
-interface PlanSurroundings {
-  readonly client: RecordClient;
+export interface PlanSurroundings {
+  readonly client: ClientPresence;
   readonly keyPhase: Keyring['phase'];
   readonly settings: CollectionSettings;
   /** Milliseconds since the Unix epoch. */

@@ -1,6 +1,6 @@
 import { keyOf } from '../../api/meta.ts';
 import type { RecordObject } from '../../domain/record/record-object.ts';
-import type { CollectionSettings, RecordClient, RecordPlan } from '../../domain/record/record-plan.ts';
+import type { ClientPresence, CollectionSettings, RecordPlan } from '../../domain/record/record-plan.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { DecodedClient } from '../../ports/decoded-client.ts';
@@ -9,14 +9,14 @@ import type { Log } from '../../ports/log.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import type { Keyring } from '../../ports/signing.ts';
 import { DONE, type ReconcileResult } from '../../runtime/controller.ts';
-import type { RecordClients } from './client-presence.ts';
+import type { ClientPresenceReader } from './client-presence.ts';
 import type { RecordObjectKind } from './record-kinds.ts';
 import type { RecordSchedule } from './record-schedule.ts';
 
 /** What a plan for a record is made from, besides the record. */
 export interface RecordSources<T extends RecordObject> {
   readonly kind: RecordObjectKind<T>;
-  readonly recordClients: Pick<RecordClients, 'of'>;
+  readonly recordClients: Pick<ClientPresenceReader, 'of'>;
   readonly keyring: Pick<Keyring, 'phase'>;
   readonly settings: CollectionSettings;
   readonly clock: Clock;
@@ -25,7 +25,7 @@ export interface RecordSources<T extends RecordObject> {
 /** All that a reconciler of handed-out records works with. */
 export type RecordReconcilerOptions<T extends RecordObject> = RecordSources<T> & {
   readonly records: WritableCache<T>;
-  readonly recordClients: RecordClients;
+  readonly recordClients: ClientPresenceReader;
   readonly objects: Pick<DecodedClient<T>, 'writeStatus' | 'delete'>;
   readonly schedule: Pick<RecordSchedule, 'add'>;
   readonly metrics: Pick<Metrics, 'recordsCollected'>;
@@ -36,7 +36,7 @@ export type RecordReconcilerOptions<T extends RecordObject> = RecordSources<T> &
 export const planRecordObject = <T extends RecordObject>(
   { kind, recordClients, keyring, settings, clock }: RecordSources<T>,
   record: T,
-  client: RecordClient = recordClients.of(record),
+  client: ClientPresence = recordClients.of(record),
 ): RecordPlan =>
   kind.plan(record, { client, keyPhase: (kid) => keyring.phase(kid), settings, now: clock.now() });
 

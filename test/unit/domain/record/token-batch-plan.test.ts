@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { batchedId } from '../../../../operator/domain/record/batch-id.ts';
-import type { RecordClient } from '../../../../operator/domain/record/record-plan.ts';
+import type { ClientPresence } from '../../../../operator/domain/record/record-plan.ts';
 import { planBatchEnd } from '../../../../operator/domain/record/revocation-plan.ts';
 import { planTokenBatch } from '../../../../operator/domain/record/token-batch-plan.ts';
 import { BATCH, batchWith, timeAt } from './batch-world.ts';
@@ -11,7 +11,7 @@ type Batch = Parameters<typeof batchWith>;
 const planAt = (
   at: number,
   batch: Batch,
-  { client = 'Known' as RecordClient, compromised = [] as readonly string[] } = {},
+  { client = 'Known' as ClientPresence, compromised = [] as readonly string[] } = {},
 ) =>
   planTokenBatch({
     batch: batchWith(...batch),

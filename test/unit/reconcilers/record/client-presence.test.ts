@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
-import { RecordClients } from '../../../../operator/reconcilers/record/client-presence.ts';
+import { ClientPresenceReader } from '../../../../operator/reconcilers/record/client-presence.ts';
 import { recordClient } from '../../domain/record/issued-world.ts';
 
 const { signal } = new AbortController();
@@ -11,7 +11,7 @@ const naming = (clientUID: string, client = 'n/app') => ({ client, clientUID });
 const setUp = (known?: string) => {
   const reads: string[] = [];
   const waiting: ((live: OAuthClient | Error) => void)[] = [];
-  const recordClients = new RecordClients({
+  const recordClients = new ClientPresenceReader({
     clients: { get: () => (known === undefined ? undefined : recordClient(known)) },
     clientClient: {
       get: ({ namespace, name }) => {

@@ -4,7 +4,7 @@ import {
   ISSUED_INDEXERS,
 } from '../../../../operator/domain/record/cached-issued-token.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
-import { RecordClients } from '../../../../operator/reconcilers/record/client-presence.ts';
+import { ClientPresenceReader } from '../../../../operator/reconcilers/record/client-presence.ts';
 import { ISSUED_TOKEN_KIND } from '../../../../operator/reconcilers/record/record-kinds.ts';
 import { RecordReconciler } from '../../../../operator/reconcilers/record/record-reconciler.ts';
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
@@ -34,7 +34,7 @@ const setUp = (traits: RecordTraits) => {
   const reconciler = new RecordReconciler({
     kind: ISSUED_TOKEN_KIND,
     records,
-    recordClients: new RecordClients({ clients, clientClient: { get: async () => recordClient() } }),
+    recordClients: new ClientPresenceReader({ clients, clientClient: { get: async () => recordClient() } }),
     objects: {
       writeStatus: async () => makeRecord({ ...traits, blacklistedAt: 0, version: 1, resourceVersion: '2' }),
       delete: async () => {

@@ -8,7 +8,7 @@ import {
   BATCH_INDEXERS,
   type CachedTokenBatch,
 } from '../../../../operator/domain/record/cached-token-batch.ts';
-import { RecordClients } from '../../../../operator/reconcilers/record/client-presence.ts';
+import { ClientPresenceReader } from '../../../../operator/reconcilers/record/client-presence.ts';
 import { ISSUED_TOKEN_KIND, TOKEN_BATCH_KIND } from '../../../../operator/reconcilers/record/record-kinds.ts';
 import { RecordSchedule } from '../../../../operator/reconcilers/record/record-schedule.ts';
 import { RecordTriggers } from '../../../../operator/reconcilers/record/record-triggers.ts';
@@ -55,7 +55,7 @@ class Desk {
       schedule,
       queue: this.#queue,
       settings: SETTINGS,
-      recordClients: new RecordClients({
+      recordClients: new ClientPresenceReader({
         clients,
         clientClient: { get: () => Promise.reject(new Error('asked')) },
       }),
@@ -212,7 +212,7 @@ test('of many TokenBatches, few are planned in a turn: each holds up to 256 reco
     schedule,
     queue: { add: () => undefined },
     settings: SETTINGS,
-    recordClients: new RecordClients({
+    recordClients: new ClientPresenceReader({
       clients,
       clientClient: { get: () => Promise.reject(new Error('asked')) },
     }),
