@@ -6,7 +6,7 @@ import { previousAfter } from './previous.ts';
 import { planRemovals, planSecretWrite, secretInPlace, secretNameOf, wantedSecret } from './secret-plan.ts';
 import { currentJwt, nextJwt } from './token-grant.ts';
 import { isExpired, type TokenObservation } from './token-observation.ts';
-import { findLack, findObstacle, type Lack, type Obstacle, retryTime } from './token-obstacle.ts';
+import { type Blocker, type Drift, findBlocker, findDrift, retryTime } from './token-obstacle.ts';
 import {
   planStatusUpdate,
   settle,
@@ -28,20 +28,16 @@ const deliveredStatus = (observation: TokenObservation, status: TokenStatus): To
   };
 };
 
-const planObstructed = (observation: PermittedObservation, lack: Lack, obstacle: Obstacle): TokenPlan => {
+const planBlocked = (observation: PermittedObservation, drift: Drift, blocker: Blocker): TokenPlan => {
   const { token } = observation;
-  const { reason, message, awaits } = obstacle;
+  const { reason, message, awaits } = blocker;
   const expired = isExpired(observation);
   const isCurrentGood =
-    lack.fault === undefined &&
+    drift.fault === undefined &&
     !expired &&
-    lack.cause !== undefined &&
-    CAUSE_TRAITS[lack.cause].leavesCurrentGood;
-  const lookAgainAt = [
-    upcomingExpiration(observation),
-    retryTime(observation, obstacle),
-    obstacle.possibleAt,
-  ];
+    drift.cause !== undefined &&
+    CAUSE_TRAITS[drift.cause].leavesCurrentGood;
+  const lookAgainAt = [upcomingExpiration(observation), retryTime(observation, blocker), blocker.possibleAt];
   if (isCurrentGood) {
     const status = deliveredStatus(observation, token.status ?? {});
     const conditions = { ready: issuedCondition(token), renewing: { reason, message } };
@@ -104,7 +100,7 @@ const deliveryEvent = (status: TokenStatus, cause: IssueCause | undefined) =>
         note: `JWT ${status.issuance} (${status.id}) is in Secret "${status.secretRef?.name}": ${cause}`,
       };
 
-const planWrite = (observation: PermittedObservation, { cause, fault }: Lack): TokenPlan => {
+const planWrite = (observation: PermittedObservation, { cause, fault }: Drift): TokenPlan => {
   const { token, keys } = observation;
   const content =
     cause !== undefined ? nextJwt(observation) : fault === 'Content' ? currentJwt(observation) : undefined;
@@ -138,10 +134,10 @@ const lookAgainTime = ({ renewalTime, expiration }: TokenStatus): number | undef
 /** The plan for a Token that nothing forbids: issue, put back, move, or just say that all is well. */
 export const planDelivery = (observation: PermittedObservation): TokenPlan => {
   const { token } = observation;
-  const lack = findLack(observation);
-  if (lack.cause !== undefined || lack.fault !== undefined) {
-    const obstacle = findObstacle(observation, lack);
-    return obstacle ? planObstructed(observation, lack, obstacle) : planWrite(observation, lack);
+  const drift = findDrift(observation);
+  if (drift.cause !== undefined || drift.fault !== undefined) {
+    const blocker = findBlocker(observation, drift);
+    return blocker ? planBlocked(observation, drift, blocker) : planWrite(observation, drift);
   }
   const status = deliveredStatus(observation, token.status ?? {});
   const conditions = { ready: issuedCondition(token) };

@@ -50,7 +50,7 @@ export interface SecretFailure {
 }
 
 /** What keeps meeting a Token that tries again, and since when it does, in seconds since the Unix epoch. */
-export interface KnownObstacle {
+export interface KnownBlocker {
   readonly reason: TokenReason;
   readonly since: number;
 }
@@ -67,7 +67,7 @@ export interface TokenObservation {
   readonly now: number;
   readonly failure?: SecretFailure | undefined;
   /** Undefined where no earlier pass of this process met one. */
-  readonly obstacle?: KnownObstacle | undefined;
+  readonly blocker?: KnownBlocker | undefined;
 }
 
 /** The key `<namespace>/<name>` of the OAuthClient that a Token names (its own namespace by default). */

@@ -8,13 +8,13 @@ import type { TokenObservation } from './token-observation.ts';
 import type { PermittedObservation } from './token-policies.ts';
 
 /** What the Token lacks: a JWT of a new number, the current one in its Secret, or labels there. */
-export interface Lack {
+export interface Drift {
   readonly cause: IssueCause | undefined;
   readonly fault: SecretFault;
 }
 
 /** Why the lack can't be made good now. */
-export interface Obstacle {
+export interface Blocker {
   readonly reason: TokenReason;
   readonly message: string;
   readonly awaits?: string | undefined;
@@ -31,7 +31,7 @@ const faultInPlace = (observation: TokenObservation): SecretFault => {
 };
 
 /** What a Token that nothing forbids lacks: nothing where both are undefined. */
-export const findLack = (observation: PermittedObservation): Lack => {
+export const findDrift = (observation: PermittedObservation): Drift => {
   const cause = findIssueCause(observation);
   const fault = faultInPlace(observation);
   if (cause !== undefined || fault !== 'Content') return { cause, fault };
@@ -40,7 +40,7 @@ export const findLack = (observation: PermittedObservation): Lack => {
 };
 
 /** What keeps a lack from being made good: something at the Secret's name, no key, a limit, or a write that failed in this pass. */
-export const findObstacle = (observation: PermittedObservation, lack: Lack): Obstacle | undefined => {
+export const findBlocker = (observation: PermittedObservation, drift: Drift): Blocker | undefined => {
   const name = secretNameOf(observation.token);
   const inPlace = secretInPlace(observation);
   if (inPlace?.ofPredecessor) {
@@ -64,9 +64,9 @@ export const findObstacle = (observation: PermittedObservation, lack: Lack): Obs
       awaits: name,
     };
   }
-  const violation = lack.cause === undefined ? undefined : findIssueViolation(observation);
+  const violation = drift.cause === undefined ? undefined : findIssueViolation(observation);
   if (violation) return { reason: 'InvalidExpiration', ...violation };
-  const needsSigner = lack.cause !== undefined || lack.fault === 'Content';
+  const needsSigner = drift.cause !== undefined || drift.fault === 'Content';
   if (needsSigner && observation.keys.activeKid === undefined) {
     return { reason: 'SigningKeyNotReady', message: 'the SigningKey of this issuer has no active key' };
   }
@@ -88,16 +88,16 @@ export const retriedReasonOf = (status: TokenStatus | undefined): TokenReason | 
     .find(isRetried);
 
 /** The condition's time is as old as its status, not as its reason: good enough where nobody saw the reason begin. */
-const beginOf = ({ token, obstacle: known }: TokenObservation, { reason }: Obstacle): number | undefined => {
+const beginOf = ({ token, blocker: known }: TokenObservation, { reason }: Blocker): number | undefined => {
   if (known?.reason === reason) return known.since;
   const condition = conditionsOf(token.status).find((one) => one?.reason === reason);
   return condition && secondsOf(condition.lastTransitionTime);
 };
 
 /** When to try again, in seconds since the Unix epoch: later the longer the obstacle lasts, so that a quota that stays is not knocked at for ever. */
-export const retryTime = (observation: TokenObservation, obstacle: Obstacle): number | undefined => {
-  if (!isRetried(obstacle.reason)) return undefined;
+export const retryTime = (observation: TokenObservation, blocker: Blocker): number | undefined => {
+  if (!isRetried(blocker.reason)) return undefined;
   const nowSeconds = floorSeconds(observation.now);
-  const lasted = nowSeconds - (beginOf(observation, obstacle) ?? nowSeconds);
+  const lasted = nowSeconds - (beginOf(observation, blocker) ?? nowSeconds);
   return nowSeconds + Math.min(Math.max(lasted, RETRY.soonest), RETRY.latest);
 };

@@ -95,7 +95,7 @@ const AudienceNotAllowed: Check = ({ token, client }) => {
   if (disallowed.length > 0) {
     return {
       reason: 'InvalidAudience',
-      message: `spec.audience has what the client's allowedAudiences lack: ${quote(disallowed)}`,
+      message: `spec.audience has what the client's allowedAudiences drift: ${quote(disallowed)}`,
     };
   }
   if (isAudienceMissing(client, asked)) {
@@ -112,7 +112,7 @@ const ScopeNotAllowed: Check = ({ token, client }) => {
   if (disallowed.length === 0) return undefined;
   return {
     reason: 'InvalidScope',
-    message: `spec.scope has what the client's allowedScopes lack: ${quote(disallowed)}`,
+    message: `spec.scope has what the client's allowedScopes drift: ${quote(disallowed)}`,
   };
 };
 

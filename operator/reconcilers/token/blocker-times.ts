@@ -1,18 +1,18 @@
 import type { TokenReason } from '../../api/conditions.ts';
 import type { Token } from '../../api/token.ts';
 import { floorSeconds } from '../../domain/timestamps.ts';
-import type { KnownObstacle } from '../../domain/token/token-observation.ts';
+import type { KnownBlocker } from '../../domain/token/token-observation.ts';
 import { retriedReasonOf } from '../../domain/token/token-obstacle.ts';
 
 /** Tokens that are remembered; the oldest go beyond this. */
 const MAX_TOKENS = 10_000;
 
 /** Since when each Token has met what it meets: a condition's `lastTransitionTime` moves with its status, not with its reason. */
-export class ObstacleTimes {
-  readonly #known = new Map<string, KnownObstacle>();
+export class BlockerTimes {
+  readonly #known = new Map<string, KnownBlocker>();
 
   /** What is remembered of a Token; undefined after a restart, or where there were too many. */
-  of(uid: string): KnownObstacle | undefined {
+  of(uid: string): KnownBlocker | undefined {
     return this.#known.get(uid);
   }
 

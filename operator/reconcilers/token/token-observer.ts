@@ -6,7 +6,7 @@ import { dataKeyOf, needsContent, secretNameOf } from '../../domain/token/secret
 import { nextTokenId } from '../../domain/token/token-adoption.ts';
 import {
   clientKeyOf,
-  type KnownObstacle,
+  type KnownBlocker,
   type ObservedSecret,
   type SecretFailure,
   type TokenObservation,
@@ -109,7 +109,7 @@ export const observeToken = async (
   pass: PassFindings & {
     readonly now: number;
     readonly signal: AbortSignal;
-    readonly obstacle?: KnownObstacle | undefined;
+    readonly blocker?: KnownBlocker | undefined;
   },
 ): Promise<Observed> => {
   const secrets = await knowSecrets(token, sources, pass, pass.signal);
@@ -125,7 +125,7 @@ export const observeToken = async (
     settings: sources.settings,
     now: pass.now,
     failure: pass.failure,
-    obstacle: pass.obstacle,
+    blocker: pass.blocker,
   };
   return { observation, secrets };
 };

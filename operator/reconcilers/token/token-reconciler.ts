@@ -10,7 +10,7 @@ import { ApiError, isConflict } from '../../ports/kube.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import { DONE, type ReconcileResult } from '../../runtime/controller.ts';
-import { ObstacleTimes } from './blocker-times.ts';
+import { BlockerTimes } from './blocker-times.ts';
 import { RepairPacer } from './repair-pacer.ts';
 import { type Observed, observeToken, type PassFindings, type TokenSources } from './token-observer.ts';
 import { followerOf } from './token-triggers.ts';
@@ -46,7 +46,7 @@ export class TokenReconciler {
   readonly #options: TokenReconcilerOptions;
   readonly #log: Log;
   readonly #pacer = new RepairPacer();
-  readonly #obstacles = new ObstacleTimes();
+  readonly #blockers = new BlockerTimes();
 
   constructor(options: TokenReconcilerOptions) {
     this.#options = options;
@@ -63,12 +63,12 @@ export class TokenReconciler {
       const token = this.#options.tokens.get(key);
       if (token === undefined || this.#isNamespaceGoing(token)) return this.#leave(key);
       const now = this.#options.clock.now();
-      const obstacle = this.#obstacles.of(token.metadata.uid);
-      const observed = await observeToken(token, this.#options, { ...findings, now, signal, obstacle });
+      const blocker = this.#blockers.of(token.metadata.uid);
+      const observed = await observeToken(token, this.#options, { ...findings, now, signal, blocker });
       const plan = planToken(observed.observation);
       const outcome = await this.#apply(plan, observed, signal);
       if ('end' in outcome) {
-        this.#obstacles.note(this.#options.tokens.get(key) ?? token, now);
+        this.#blockers.note(this.#options.tokens.get(key) ?? token, now);
         if (findings.error) throw findings.error;
         return this.#await(token, plan.awaits, outcome.end);
       }

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { Token } from '../../../../operator/api/token.ts';
-import { ObstacleTimes } from '../../../../operator/reconcilers/token/blocker-times.ts';
+import { BlockerTimes } from '../../../../operator/reconcilers/token/blocker-times.ts';
 import { makeToken } from '../../domain/token/token-world.ts';
 
 const token = (reason: string, uid = 'u'): Token => ({
@@ -20,7 +20,7 @@ const token = (reason: string, uid = 'u'): Token => ({
 });
 
 test('an obstacle counts from when its reason was first seen, and is forgotten with it', () => {
-  const times = new ObstacleTimes();
+  const times = new BlockerTimes();
   times.note(token('ClientNotFound'), 1_000);
   expect(times.of('u')).toBeUndefined();
   times.note(token('SecretRefused'), 5_500);
@@ -33,7 +33,7 @@ test('an obstacle counts from when its reason was first seen, and is forgotten w
 });
 
 test('no more than ten thousand are remembered, the last ones', () => {
-  const times = new ObstacleTimes();
+  const times = new BlockerTimes();
   for (let n = 0; n <= 10_000; n += 1) times.note(token('SecretRefused', `u${n}`), 1_000);
   expect(times.of('u0')).toBeUndefined();
   expect(times.of('u1')).toBeDefined();
