@@ -95,7 +95,7 @@ const leftoversOf = ({ fields }: ObservedSecret, wanted: WantedSecret): SecretWr
   annotations: leftovers(fields.ownAnnotations, Object.keys(wanted.annotations)),
 });
 
-const isDressed = (secret: ObservedSecret, wanted: WantedSecret): boolean => {
+const hasMetadata = (secret: ObservedSecret, wanted: WantedSecret): boolean => {
   const { data, labels, annotations } = leftoversOf(secret, wanted);
   return (
     hasAll(secret.labels, wanted.labels) &&
@@ -112,7 +112,7 @@ const isCurrentJwt = ({ claims, kid }: ObservedJwt, status: TokenStatus): boolea
   claims.exp === (status.expiration === undefined ? undefined : secondsOf(status.expiration));
 
 /** What a Secret in place lacks: the JWT (`Content`), only labels, annotations or order (`Dress`), or nothing. */
-export type SecretFault = 'Content' | 'Dress' | undefined;
+export type SecretFault = 'Content' | 'Metadata' | undefined;
 
 /**
  * What is wrong with the Token's own Secret. Without its content, field ownership has to tell: the data key was last
@@ -125,7 +125,7 @@ export const findSecretFault = (token: Token, secret: ObservedSecret): SecretFau
     ? secret.jwts.some((jwt) => jwt.dataKey === wanted.dataKey && isCurrentJwt(jwt, status))
     : secret.fields.ownData.includes(wanted.dataKey) && secret.annotations[TOKEN_ID_ANNOTATION] === status.id;
   if (!isJwtThere) return 'Content';
-  return isDressed(secret, wanted) ? undefined : 'Dress';
+  return hasMetadata(secret, wanted) ? undefined : 'Metadata';
 };
 
 /** Whether a Secret's metadata leaves a doubt that only its content can settle: it may hold the next issuance, or not the current one. */
