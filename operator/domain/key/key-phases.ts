@@ -15,7 +15,7 @@ const MIN_PUBLISH_SECONDS = 300;
 export const MAX_KEYS = 256;
 
 /** An observation, and what every step of a plan asks of it. Times are in seconds since the Unix epoch. */
-export interface Pass extends SigningKeyObservation {
+export interface RotationContext extends SigningKeyObservation {
   readonly seconds: number;
   readonly time: string;
   readonly interval: number;
@@ -31,7 +31,7 @@ export interface Pass extends SigningKeyObservation {
 }
 
 /** Reads an observation once for all steps. */
-export const beginPass = (observation: SigningKeyObservation): Pass => {
+export const buildRotationContext = (observation: SigningKeyObservation): RotationContext => {
   const { signingKey, compromised: named, secrets, brought, readableKids, now } = observation;
   const { name } = signingKey.metadata;
   const { interval = INTERVAL, publishBefore = PUBLISH_BEFORE } = signingKey.spec.rotation ?? {};
@@ -61,17 +61,17 @@ export const beginPass = (observation: SigningKeyObservation): Pass => {
 export const isBrought = (entry: KeyEntry): boolean => entry.secretRef?.key !== undefined;
 
 /** Signs no more. The Secret of a brought key is forgotten; ours is, once it is gone. */
-export const retire = (entry: KeyEntry, pass: Pass): KeyEntry => {
+export const retire = (entry: KeyEntry, context: RotationContext): KeyEntry => {
   const { secretRef, ...rest } = entry;
   const kept = secretRef && !isBrought(entry) ? { secretRef } : {};
-  return { ...rest, ...kept, phase: 'Retired', retiredAt: pass.time };
+  return { ...rest, ...kept, phase: 'Retired', retiredAt: context.time };
 };
 
 /** Signs from now on. */
-export const activate = (entry: KeyEntry, pass: Pass): KeyEntry => ({
+export const activate = (entry: KeyEntry, context: RotationContext): KeyEntry => ({
   ...entry,
   phase: 'Active',
-  activatedAt: pass.time,
+  activatedAt: context.time,
 });
 
 /** Oldest first; the kid decides between equals, so that two passes agree. */
@@ -79,57 +79,57 @@ export const byPublication = (a: KeyEntry, b: KeyEntry): number =>
   secondsOf(a.publishedAt) - secondsOf(b.publishedAt) || (a.kid < b.kid ? -1 : 1);
 
 /** What the status says, and what it lost and the Secrets still tell. A compromised key is not brought back. */
-export const knownEntries = (pass: Pass): KeyEntry[] => {
+export const knownEntries = (context: RotationContext): KeyEntry[] => {
   const entries = new Map<string, KeyEntry>();
-  const secrets = [...pass.ownSecrets.values()];
+  const secrets = [...context.ownSecrets.values()];
   const rebuilt = secrets.flatMap((secret) => rebuildEntry(secret) ?? []);
   const kept = secrets.flatMap(({ retired }) => retired).filter(({ phase }) => phase === 'Retired');
   for (const entry of [...kept, ...rebuilt])
-    if (!pass.compromised.has(entry.kid)) entries.set(entry.kid, entry);
-  for (const entry of pass.signingKey.status?.keys ?? [])
-    if (!pass.remembered.has(entry.kid)) entries.set(entry.kid, entry);
+    if (!context.compromised.has(entry.kid)) entries.set(entry.kid, entry);
+  for (const entry of context.signingKey.status?.keys ?? [])
+    if (!context.remembered.has(entry.kid)) entries.set(entry.kid, entry);
   return [...entries.values()];
 };
 
 /** A compromised key is through at once. */
-export const retireCompromised = (entries: readonly KeyEntry[], pass: Pass): KeyEntry[] =>
+export const retireCompromised = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry[] =>
   entries.map((entry) =>
-    entry.phase !== 'Retired' && pass.compromised.has(entry.kid) ? retire(entry, pass) : entry,
+    entry.phase !== 'Retired' && context.compromised.has(entry.kid) ? retire(entry, context) : entry,
   );
 
 /** Of several Active ones (a restored backup, say) the one that was activated last stays. */
-export const retireDoubles = (entries: readonly KeyEntry[], pass: Pass): KeyEntry[] => {
+export const retireDoubles = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry[] => {
   const activatedAt = (entry: KeyEntry): number => secondsOf(entry.activatedAt ?? entry.publishedAt);
   const [newest] = entries
     .filter(({ phase }) => phase === 'Active')
     .sort((a, b) => activatedAt(b) - activatedAt(a) || (a.kid < b.kid ? -1 : 1));
   return entries.map((entry) =>
-    entry.phase === 'Active' && entry.kid !== newest?.kid ? retire(entry, pass) : entry,
+    entry.phase === 'Active' && entry.kid !== newest?.kid ? retire(entry, context) : entry,
   );
 };
 
 /** When a retired key may leave: its grace is over, and no good token names it; undefined where time alone does not tell. */
-export const removableAt = (entry: KeyEntry, pass: Pass): number | undefined => {
-  const graceEnds = secondsOf(entry.retiredAt ?? pass.time) + RETIRED_FOR_AT_LEAST_SECONDS;
-  const last = pass.lastExpirationOf(entry.kid);
+export const removableAt = (entry: KeyEntry, context: RotationContext): number | undefined => {
+  const graceEnds = secondsOf(entry.retiredAt ?? context.time) + RETIRED_FOR_AT_LEAST_SECONDS;
+  const last = context.lastExpirationOf(entry.kid);
   return last === 'never' ? undefined : Math.max(graceEnds, last ?? 0);
 };
 
-const withLastExpiration = (entry: KeyEntry, pass: Pass): KeyEntry => {
-  const last = pass.lastExpirationOf(entry.kid);
+const withLastExpiration = (entry: KeyEntry, context: RotationContext): KeyEntry => {
+  const last = context.lastExpirationOf(entry.kid);
   if (typeof last !== 'number') return entry;
   const known = entry.lastExpiration === undefined ? 0 : secondsOf(entry.lastExpiration);
   return last > known ? { ...entry, lastExpiration: formatTime(last) } : entry;
 };
 
 /** Retired keys as they are to stand: without those that nothing needs, without Secrets that are gone. */
-export const settleRetired = (entries: readonly KeyEntry[], pass: Pass): KeyEntry[] =>
+export const settleRetired = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry[] =>
   entries.flatMap((entry) => {
     if (entry.phase !== 'Retired') return [entry];
-    const hasSecret = pass.ownSecrets.has(keySecretName(pass.signingKey.metadata.name, entry.kid));
-    const removable = removableAt(entry, pass);
-    if (!hasSecret && removable !== undefined && removable <= pass.seconds) return [];
-    const { secretRef, ...rest } = withLastExpiration(entry, pass);
+    const hasSecret = context.ownSecrets.has(keySecretName(context.signingKey.metadata.name, entry.kid));
+    const removable = removableAt(entry, context);
+    if (!hasSecret && removable !== undefined && removable <= context.seconds) return [];
+    const { secretRef, ...rest } = withLastExpiration(entry, context);
     return [hasSecret && secretRef ? { ...rest, secretRef } : rest];
   });
 

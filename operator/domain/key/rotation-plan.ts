@@ -4,13 +4,13 @@ import { canonicalDigest, canonicalJson } from '../canonical-json.ts';
 import { secondsOf } from '../timestamps.ts';
 import {
   activate,
-  beginPass,
+  buildRotationContext,
   byPublication,
   dropBeyondLimit,
   isBrought,
   knownEntries,
   MAX_KEYS,
-  type Pass,
+  type RotationContext,
   removableAt,
   retire,
   retireCompromised,
@@ -64,35 +64,35 @@ export interface SigningKeyPlan {
 
 const activeOf = (entries: readonly KeyEntry[]): KeyEntry | undefined =>
   entries.find(({ phase }) => phase === 'Active');
-const standbysOf = (entries: readonly KeyEntry[], pass: Pass): KeyEntry[] =>
-  entries.filter((entry) => entry.phase === 'Published' && pass.isUsable(entry)).sort(byPublication);
+const standbysOf = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry[] =>
+  entries.filter((entry) => entry.phase === 'Published' && context.isUsable(entry)).sort(byPublication);
 
 /** What the status can hold of any annotation. */
 const MAX_REMEMBERED = 1024;
 
-const askedRotation = ({ signingKey }: Pass): string | undefined => {
+const askedRotation = ({ signingKey }: RotationContext): string | undefined => {
   const asked = signingKey.metadata.annotations?.[ROTATE_ANNOTATION];
   return asked !== undefined && asked.length > MAX_REMEMBERED ? canonicalDigest(asked) : asked;
 };
 
-const isRotationAsked = (pass: Pass): boolean => {
-  const { signingKey } = pass;
-  const asked = askedRotation(pass);
+const isRotationAsked = (context: RotationContext): boolean => {
+  const { signingKey } = context;
+  const asked = askedRotation(context);
   const hasKeys = (signingKey.status?.keys ?? []).length > 0;
   return hasKeys && asked !== undefined && asked !== signingKey.status?.lastHandledRotate;
 };
 
 /** Nothing signs, or what signs can't any more: neither schedule nor room is asked for. */
-const isEmergency = (active: KeyEntry | undefined, pass: Pass): boolean =>
-  active === undefined || !pass.isUsable(active);
+const isEmergency = (active: KeyEntry | undefined, context: RotationContext): boolean =>
+  active === undefined || !context.isUsable(active);
 
 /** When the standby takes over by schedule, in seconds; undefined where it never does by itself. */
-const scheduledAt = (active: KeyEntry, standby: KeyEntry, pass: Pass): number | undefined => {
-  const knownToAll = secondsOf(standby.publishedAt) + pass.publishBefore;
+const scheduledAt = (active: KeyEntry, standby: KeyEntry, context: RotationContext): number | undefined => {
+  const knownToAll = secondsOf(standby.publishedAt) + context.publishBefore;
   const isStillWanted =
-    !pass.brought && !isBrought(active) && active.algorithm === pass.signingKey.spec.algorithm;
+    !context.brought && !isBrought(active) && active.algorithm === context.signingKey.spec.algorithm;
   if (!isStillWanted) return knownToAll;
-  return Math.max(knownToAll, secondsOf(active.activatedAt ?? active.publishedAt) + pass.interval);
+  return Math.max(knownToAll, secondsOf(active.activatedAt ?? active.publishedAt) + context.interval);
 };
 
 interface Rotation {
@@ -103,58 +103,58 @@ interface Rotation {
 }
 
 /** The key that may sign next: one that the status has shown to verifiers, be it by a moment. */
-const shownStandbyOf = (entries: readonly KeyEntry[], pass: Pass): KeyEntry | undefined => {
-  const shown = (pass.signingKey.status?.keys ?? []).filter(({ phase }) => phase === 'Published');
-  return standbysOf(entries, pass).find(({ kid }) => shown.some((entry) => entry.kid === kid));
+const shownStandbyOf = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry | undefined => {
+  const shown = (context.signingKey.status?.keys ?? []).filter(({ phase }) => phase === 'Published');
+  return standbysOf(entries, context).find(({ kid }) => shown.some((entry) => entry.kid === kid));
 };
 
 /** Lets the standby take over where it is time, and sees that another stands by. */
-const rotate = (before: readonly KeyEntry[], pass: Pass): Rotation => {
+const rotate = (before: readonly KeyEntry[], context: RotationContext): Rotation => {
   const active = activeOf(before);
-  const emergency = isEmergency(active, pass);
+  const emergency = isEmergency(active, context);
   const isFull = before.length + 2 > MAX_KEYS && !emergency;
-  const urgent = emergency || (isRotationAsked(pass) && !isFull);
+  const urgent = emergency || (isRotationAsked(context) && !isFull);
   const due = (standby: KeyEntry | undefined): number | undefined => {
     if (!standby || isFull) return undefined;
-    return urgent || !active ? pass.seconds : scheduledAt(active, standby, pass);
+    return urgent || !active ? context.seconds : scheduledAt(active, standby, context);
   };
-  const isDue = (at: number | undefined): boolean => at !== undefined && at <= pass.seconds;
-  const standby = shownStandbyOf(before, pass);
+  const isDue = (at: number | undefined): boolean => at !== undefined && at <= context.seconds;
+  const standby = shownStandbyOf(before, context);
   const at = due(standby);
   const wanted = emergency || isDue(at) ? 2 : 1;
-  const published = pass.brought
-    ? { entries: publishBrought(before, pass), missing: 0 }
-    : publishGenerated(before, pass, wanted);
+  const published = context.brought
+    ? { entries: publishBrought(before, context), missing: 0 }
+    : publishGenerated(before, context, wanted);
   const next = isDue(at) ? standby : undefined;
   if (!next) return { ...published, activation: undefined, nextAt: at };
   const entries = published.entries.map((entry) => {
-    if (entry.kid === next.kid) return activate(entry, pass);
-    return entry.kid === active?.kid ? retire(entry, pass) : entry;
+    if (entry.kid === next.kid) return activate(entry, context);
+    return entry.kid === active?.kid ? retire(entry, context) : entry;
   });
   const canWait = !emergency || before.every(({ activatedAt }) => activatedAt === undefined);
   const activation = { kid: next.kid, canWait };
-  return { entries, missing: published.missing, activation, nextAt: nextRotationAt(entries, pass) };
+  return { entries, missing: published.missing, activation, nextAt: nextRotationAt(entries, context) };
 };
 
-const nextRotationAt = (entries: readonly KeyEntry[], pass: Pass): number | undefined => {
+const nextRotationAt = (entries: readonly KeyEntry[], context: RotationContext): number | undefined => {
   const active = activeOf(entries);
-  const [standby] = standbysOf(entries, pass);
-  return active && standby && scheduledAt(active, standby, pass);
+  const [standby] = standbysOf(entries, context);
+  return active && standby && scheduledAt(active, standby, context);
 };
 
 /** More than one may stand by after a rebuild: the oldest stays, and a second one where the first is about to sign. */
-const retireSurplus = (entries: readonly KeyEntry[], pass: Pass): KeyEntry[] => {
-  const kept = standbysOf(entries, pass).slice(0, isEmergency(activeOf(entries), pass) ? 2 : 1);
+const retireSurplus = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry[] => {
+  const kept = standbysOf(entries, context).slice(0, isEmergency(activeOf(entries), context) ? 2 : 1);
   return entries.map((entry) =>
-    kept.length > 0 && entry.phase === 'Published' && !kept.includes(entry) ? retire(entry, pass) : entry,
+    kept.length > 0 && entry.phase === 'Published' && !kept.includes(entry) ? retire(entry, context) : entry,
   );
 };
 
-const handledRotate = (rotated: boolean, pass: Pass): string | undefined => {
-  const { status } = pass.signingKey;
-  const asked = askedRotation(pass);
+const handledRotate = (rotated: boolean, context: RotationContext): string | undefined => {
+  const { status } = context.signingKey;
+  const asked = askedRotation(context);
   // A brought key has nothing to rotate to: the wish is not kept for the day it has.
-  const isHandled = rotated || pass.brought !== undefined || !isRotationAsked(pass);
+  const isHandled = rotated || context.brought !== undefined || !isRotationAsked(context);
   return asked !== undefined && isHandled ? asked : status?.lastHandledRotate;
 };
 
@@ -165,15 +165,15 @@ const keptIn = ({ labels, annotations, retired, compromised }: KeySecret) => ({
   compromised,
 });
 
-const changesOf = (entries: readonly KeyEntry[], pass: Pass): KeySecretChange[] => {
-  const { name } = pass.signingKey.metadata;
+const changesOf = (entries: readonly KeyEntry[], context: RotationContext): KeySecretChange[] => {
+  const { name } = context.signingKey.metadata;
   const retiredEntries = entries
-    .filter(({ phase, kid }) => phase === 'Retired' && !pass.compromised.has(kid))
+    .filter(({ phase, kid }) => phase === 'Retired' && !context.compromised.has(kid))
     .map(({ secretRef: _, ...rest }) => rest);
   // Those that specs name come first: it is the remembered ones that would have to go.
-  const compromised = [...pass.compromised].slice(0, MAX_COMPROMISED).sort();
+  const compromised = [...context.compromised].slice(0, MAX_COMPROMISED).sort();
   return entries.flatMap((entry) => {
-    const secret = pass.ownSecrets.get(keySecretName(name, entry.kid));
+    const secret = context.ownSecrets.get(keySecretName(name, entry.kid));
     if (entry.phase === 'Retired' || secret?.key === undefined) return [];
     const labels = { ...secret.labels, ...keySecretLabels(name) };
     const annotations = { ...secret.annotations, ...keySecretAnnotations(entry) };
@@ -186,12 +186,12 @@ const changesOf = (entries: readonly KeyEntry[], pass: Pass): KeySecretChange[] 
 const requeueAt = (
   entries: readonly KeyEntry[],
   nextAt: number | undefined,
-  pass: Pass,
+  context: RotationContext,
 ): number | undefined => {
   const removals = entries
     .filter(({ phase }) => phase === 'Retired')
-    .map((entry) => removableAt(entry, pass) ?? pass.seconds + ASK_AGAIN_SECONDS);
-  const times = [...removals, ...(nextAt === undefined ? [] : [nextAt])].filter((at) => at > pass.seconds);
+    .map((entry) => removableAt(entry, context) ?? context.seconds + ASK_AGAIN_SECONDS);
+  const times = [...removals, ...(nextAt === undefined ? [] : [nextAt])].filter((at) => at > context.seconds);
   return times.length === 0 ? undefined : Math.min(...times) * 1000;
 };
 
@@ -201,26 +201,26 @@ const requeueAt = (
  * and an observation of what a plan has made gives an empty one.
  */
 export const planSigningKey = (observation: SigningKeyObservation): SigningKeyPlan => {
-  const pass = beginPass(observation);
-  const { signingKey } = pass;
-  const known = retireDoubles(retireCompromised(knownEntries(pass), pass), pass);
-  const rotation = rotate(retireUnfitStandbys(known, pass), pass);
-  const settled = settleRetired(retireSurplus(rotation.entries, pass), pass);
+  const context = buildRotationContext(observation);
+  const { signingKey } = context;
+  const known = retireDoubles(retireCompromised(knownEntries(context), context), context);
+  const rotation = rotate(retireUnfitStandbys(known, context), context);
+  const settled = settleRetired(retireSurplus(rotation.entries, context), context);
   const entries = dropBeyondLimit(settled).sort(byPublication);
-  const lastHandledRotate = handledRotate(rotation.activation !== undefined, pass);
+  const lastHandledRotate = handledRotate(rotation.activation !== undefined, context);
   const status: SigningKeyStatus = {
     keys: entries,
     ...(lastHandledRotate !== undefined && { lastHandledRotate }),
     observedGeneration: signingKey.metadata.generation ?? 0,
-    conditions: signingKeyConditions(entries, pass),
+    conditions: signingKeyConditions(entries, context),
   };
   const isSame = canonicalJson(status) === canonicalJson(signingKey.status);
   return {
     generate: Array.from({ length: rotation.missing }, () => signingKey.spec.algorithm),
     status: isSame ? undefined : status,
     activation: rotation.activation,
-    change: changesOf(entries, pass),
-    remove: findSpentSecrets(entries, pass),
-    requeueAt: requeueAt(entries, rotation.nextAt, pass),
+    change: changesOf(entries, context),
+    remove: findSpentSecrets(entries, context),
+    requeueAt: requeueAt(entries, rotation.nextAt, context),
   };
 };

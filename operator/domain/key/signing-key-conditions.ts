@@ -5,7 +5,7 @@ import {
   setCondition,
 } from '../../api/conditions.ts';
 import type { KeyEntry } from '../../api/signing-key.ts';
-import type { Pass } from './key-phases.ts';
+import type { RotationContext } from './key-phases.ts';
 import { findUsableBrought } from './standby-keys.ts';
 
 const ready = (status: 'True' | 'False', reason: SigningKeyReason, message: string): ConditionUpdate => ({
@@ -15,18 +15,18 @@ const ready = (status: 'True' | 'False', reason: SigningKeyReason, message: stri
   message,
 });
 
-const readyCondition = (entries: readonly KeyEntry[], pass: Pass): ConditionUpdate => {
-  const { brought, compromised } = pass;
-  const found = findUsableBrought(entries, pass);
+const readyCondition = (entries: readonly KeyEntry[], context: RotationContext): ConditionUpdate => {
+  const { brought, compromised } = context;
+  const found = findUsableBrought(entries, context);
   if (found && 'problem' in found) {
     const isCompromised = brought && 'key' in brought && compromised.has(brought.key.kid);
     if (isCompromised) return ready('False', 'KeyCompromised', found.problem);
     return ready('False', 'PrivateKeyInvalid', `spec.privateKeyRef: ${found.problem}`);
   }
-  const because = pass.failure === undefined ? '' : `: ${pass.failure}`;
+  const because = context.failure === undefined ? '' : `: ${context.failure}`;
   const active = entries.find(({ phase }) => phase === 'Active');
   const standby = entries.find(({ phase }) => phase === 'Published');
-  if (!active || !pass.isUsable(active)) {
+  if (!active || !context.isUsable(active)) {
     const what = active ? `the private half of key ${active.kid} is lost` : 'no key signs yet';
     const next = standby ? `key ${standby.kid} is published, and signs next` : `none stands by${because}`;
     return ready('False', 'NoActiveKey', `${what}; ${next}`);
@@ -40,8 +40,8 @@ const readyCondition = (entries: readonly KeyEntry[], pass: Pass): ConditionUpda
 };
 
 /** Condition `Ready` of a SigningKey whose keys are to stand like `entries`. */
-export const signingKeyConditions = (entries: readonly KeyEntry[], pass: Pass): Condition[] =>
-  setCondition(pass.signingKey.status?.conditions, readyCondition(entries, pass), {
-    now: pass.time,
-    observedGeneration: pass.signingKey.metadata.generation ?? 0,
+export const signingKeyConditions = (entries: readonly KeyEntry[], context: RotationContext): Condition[] =>
+  setCondition(context.signingKey.status?.conditions, readyCondition(entries, context), {
+    now: context.time,
+    observedGeneration: context.signingKey.metadata.generation ?? 0,
   });

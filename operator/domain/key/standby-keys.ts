@@ -1,16 +1,16 @@
 import type { KeyEntry } from '../../api/signing-key.ts';
-import { isBrought, type Pass, retire } from './key-phases.ts';
+import { isBrought, type RotationContext, retire } from './key-phases.ts';
 import { type KeySecret, keySecretName } from './key-secrets.ts';
 
 /** The brought key that may be published: readable, not compromised, not known under another algorithm, not retired already. */
 export const findUsableBrought = (
   entries: readonly KeyEntry[],
-  pass: Pass,
+  context: RotationContext,
 ): { readonly entry: KeyEntry } | { readonly problem: string } | undefined => {
-  const { brought } = pass;
+  const { brought } = context;
   if (brought === undefined || 'problem' in brought) return brought;
   const { key, secretRef } = brought;
-  if (pass.compromised.has(key.kid)) return { problem: `key ${key.kid} is compromised: bring another` };
+  if (context.compromised.has(key.kid)) return { problem: `key ${key.kid} is compromised: bring another` };
   const known = entries.find(({ kid }) => kid === key.kid);
   if (known?.phase === 'Retired') return { problem: `key ${key.kid} is retired already: bring another` };
   if (known && known.algorithm !== key.algorithm) {
@@ -20,33 +20,38 @@ export const findUsableBrought = (
     ...key,
     publicJWK: { ...key.publicJWK },
     phase: 'Published',
-    publishedAt: pass.time,
+    publishedAt: context.time,
   };
   return { entry: { ...(known ?? fresh), secretRef: { ...secretRef } } };
 };
 
 /** Published keys that will never sign: of another algorithm, of another source, or without their private half. */
-export const retireUnfitStandbys = (entries: readonly KeyEntry[], pass: Pass): KeyEntry[] => {
-  const { brought, signingKey } = pass;
+export const retireUnfitStandbys = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry[] => {
+  const { brought, signingKey } = context;
   const fits = (entry: KeyEntry): boolean => {
     if (brought === undefined) {
-      return !isBrought(entry) && entry.algorithm === signingKey.spec.algorithm && pass.isUsable(entry);
+      return !isBrought(entry) && entry.algorithm === signingKey.spec.algorithm && context.isUsable(entry);
     }
     // While its Secret is unreadable a brought key waits: it may be in the middle of being replaced.
     return 'problem' in brought ? isBrought(entry) : entry.kid === brought.key.kid;
   };
-  return entries.map((entry) => (entry.phase === 'Published' && !fits(entry) ? retire(entry, pass) : entry));
+  return entries.map((entry) =>
+    entry.phase === 'Published' && !fits(entry) ? retire(entry, context) : entry,
+  );
 };
 
 /** Keys that were generated and never published, in the order of their names: what was published is an entry already. */
-const freshSecrets = (entries: readonly KeyEntry[], pass: Pass): (KeySecret & { key: object })[] =>
-  [...pass.ownSecrets.values()]
+const freshSecrets = (
+  entries: readonly KeyEntry[],
+  context: RotationContext,
+): (KeySecret & { key: object })[] =>
+  [...context.ownSecrets.values()]
     .filter((secret): secret is KeySecret & { key: NonNullable<KeySecret['key']> } => {
       const { key } = secret;
       return (
         key !== undefined &&
-        key.algorithm === pass.signingKey.spec.algorithm &&
-        !pass.compromised.has(key.kid) &&
+        key.algorithm === context.signingKey.spec.algorithm &&
+        !context.compromised.has(key.kid) &&
         !entries.some(({ kid }) => kid === key.kid)
       );
     })
@@ -55,11 +60,11 @@ const freshSecrets = (entries: readonly KeyEntry[], pass: Pass): (KeySecret & { 
 /** Publishes generated keys until `wanted` stand by; `missing` is how many have to be generated for that. */
 export const publishGenerated = (
   entries: readonly KeyEntry[],
-  pass: Pass,
+  context: RotationContext,
   wanted: number,
 ): { readonly entries: KeyEntry[]; readonly missing: number } => {
   const present = entries.filter(({ phase }) => phase === 'Published').length;
-  const admitted = freshSecrets(entries, pass)
+  const admitted = freshSecrets(entries, context)
     .slice(0, Math.max(0, wanted - present))
     .flatMap(({ key, name }): KeyEntry[] =>
       key === undefined
@@ -69,7 +74,7 @@ export const publishGenerated = (
               ...key,
               publicJWK: { ...key.publicJWK },
               phase: 'Published',
-              publishedAt: pass.time,
+              publishedAt: context.time,
               secretRef: { name },
             },
           ],
@@ -81,17 +86,17 @@ export const publishGenerated = (
 };
 
 /** Publishes the brought key. */
-export const publishBrought = (entries: readonly KeyEntry[], pass: Pass): KeyEntry[] => {
-  const found = findUsableBrought(entries, pass);
+export const publishBrought = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry[] => {
+  const found = findUsableBrought(entries, context);
   if (found === undefined || 'problem' in found) return [...entries];
   return [...entries.filter(({ kid }) => kid !== found.entry.kid), found.entry];
 };
 
 /** Secrets of keys that are no longer to sign, or never will be. */
-export const findSpentSecrets = (entries: readonly KeyEntry[], pass: Pass): KeySecret[] => {
-  const { name } = pass.signingKey.metadata;
+export const findSpentSecrets = (entries: readonly KeyEntry[], context: RotationContext): KeySecret[] => {
+  const { name } = context.signingKey.metadata;
   const kept = new Set(
     entries.filter(({ phase }) => phase !== 'Retired').map(({ kid }) => keySecretName(name, kid)),
   );
-  return [...pass.ownSecrets.values()].filter((secret) => !kept.has(secret.name));
+  return [...context.ownSecrets.values()].filter((secret) => !kept.has(secret.name));
 };

@@ -65,7 +65,7 @@ type Step = (world: SigningKeyWorld) => void;
 const named = (name: string, step: Step): Step => Object.assign(step, { toString: () => name });
 const pick = <T>(list: readonly T[], at: number): T | undefined => list[at % Math.max(1, list.length)];
 
-const passing = (ms: number): Step => named(`pass ${ms} ms`, (world) => world.advance(ms));
+const passing = (ms: number): Step => named(`context ${ms} ms`, (world) => world.advance(ms));
 
 const steps: fc.Arbitrary<Step>[] = [
   fc.integer({ min: 0, max: 200 * DAY }).map(passing),
