@@ -32,7 +32,7 @@ export interface RotationContext extends SigningKeyObservation {
 
 /** Reads an observation once for all steps. */
 export const buildRotationContext = (observation: SigningKeyObservation): RotationContext => {
-  const { signingKey, compromised: named, secrets, brought, readableKids, now } = observation;
+  const { signingKey, compromised: named, secrets, provided, readableKids, now } = observation;
   const { name } = signingKey.metadata;
   const { interval = INTERVAL, publishBefore = PUBLISH_BEFORE } = signingKey.spec.rotation ?? {};
   const ownSecrets = new Map(
@@ -40,7 +40,7 @@ export const buildRotationContext = (observation: SigningKeyObservation): Rotati
   );
   const seconds = floorSeconds(now);
   const stored = [...ownSecrets.values()].flatMap(({ compromised }) => compromised);
-  const broughtKid = brought && 'key' in brought ? brought.key.kid : undefined;
+  const broughtKid = provided && 'key' in provided ? provided.key.kid : undefined;
   return {
     ...observation,
     seconds,
@@ -58,12 +58,12 @@ export const buildRotationContext = (observation: SigningKeyObservation): Rotati
 };
 
 /** Whether the private half was brought by a user, and so is not ours to delete. */
-export const isBrought = (entry: KeyEntry): boolean => entry.secretRef?.key !== undefined;
+export const isUserProvided = (entry: KeyEntry): boolean => entry.secretRef?.key !== undefined;
 
 /** Signs no more. The Secret of a brought key is forgotten; ours is, once it is gone. */
 export const retire = (entry: KeyEntry, context: RotationContext): KeyEntry => {
   const { secretRef, ...rest } = entry;
-  const kept = secretRef && !isBrought(entry) ? { secretRef } : {};
+  const kept = secretRef && !isUserProvided(entry) ? { secretRef } : {};
   return { ...rest, ...kept, phase: 'Retired', retiredAt: context.time };
 };
 

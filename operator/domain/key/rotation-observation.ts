@@ -2,7 +2,7 @@ import type { SigningKey } from '../../api/signing-key.ts';
 import type { KeySecret, PublicKey } from './key-secrets.ts';
 
 /** The key that `spec.privateKeyRef` names, or what is wrong with it. */
-export type BroughtKey =
+export type ProvidedKey =
   | { readonly key: PublicKey; readonly secretRef: { readonly name: string; readonly key: string } }
   | { readonly problem: string };
 
@@ -14,7 +14,7 @@ export interface SigningKeyObservation {
   /** The Secrets that the operator made for its keys. */
   readonly secrets: readonly KeySecret[];
   /** Undefined where the operator makes the keys. */
-  readonly brought: BroughtKey | undefined;
+  readonly provided: ProvidedKey | undefined;
   /** Kids of brought keys in the status whose private half still stands where the status says. */
   readonly readableKids: ReadonlySet<string>;
   /** When the last good token signed with a key expires, in seconds since the Unix epoch; undefined where there is none. */

@@ -7,7 +7,7 @@ import {
   buildRotationContext,
   byPublication,
   dropBeyondLimit,
-  isBrought,
+  isUserProvided,
   knownEntries,
   MAX_KEYS,
   type RotationContext,
@@ -26,7 +26,12 @@ import {
 } from './key-secrets.ts';
 import type { SigningKeyObservation } from './rotation-observation.ts';
 import { signingKeyConditions } from './signing-key-conditions.ts';
-import { findSpentSecrets, publishBrought, publishGenerated, retireUnfitStandbys } from './standby-keys.ts';
+import {
+  findSpentSecrets,
+  publishGenerated,
+  publishProvidedKey,
+  retireUnfitStandbys,
+} from './standby-keys.ts';
 
 /** On a SigningKey: any new value asks for a rotation now. */
 export const ROTATE_ANNOTATION = `${GROUP}/rotate`;
@@ -90,7 +95,7 @@ const isEmergency = (active: KeyEntry | undefined, context: RotationContext): bo
 const scheduledAt = (active: KeyEntry, standby: KeyEntry, context: RotationContext): number | undefined => {
   const knownToAll = secondsOf(standby.publishedAt) + context.publishBefore;
   const isStillWanted =
-    !context.brought && !isBrought(active) && active.algorithm === context.signingKey.spec.algorithm;
+    !context.provided && !isUserProvided(active) && active.algorithm === context.signingKey.spec.algorithm;
   if (!isStillWanted) return knownToAll;
   return Math.max(knownToAll, secondsOf(active.activatedAt ?? active.publishedAt) + context.interval);
 };
@@ -122,8 +127,8 @@ const rotate = (before: readonly KeyEntry[], context: RotationContext): Rotation
   const standby = shownStandbyOf(before, context);
   const at = due(standby);
   const wanted = emergency || isDue(at) ? 2 : 1;
-  const published = context.brought
-    ? { entries: publishBrought(before, context), missing: 0 }
+  const published = context.provided
+    ? { entries: publishProvidedKey(before, context), missing: 0 }
     : publishGenerated(before, context, wanted);
   const next = isDue(at) ? standby : undefined;
   if (!next) return { ...published, activation: undefined, nextAt: at };
@@ -154,7 +159,7 @@ const handledRotate = (rotated: boolean, context: RotationContext): string | und
   const { status } = context.signingKey;
   const asked = askedRotation(context);
   // A brought key has nothing to rotate to: the wish is not kept for the day it has.
-  const isHandled = rotated || context.brought !== undefined || !isRotationAsked(context);
+  const isHandled = rotated || context.provided !== undefined || !isRotationAsked(context);
   return asked !== undefined && isHandled ? asked : status?.lastHandledRotate;
 };
 

@@ -6,7 +6,7 @@ import {
 } from '../../api/conditions.ts';
 import type { KeyEntry } from '../../api/signing-key.ts';
 import type { RotationContext } from './key-phases.ts';
-import { findUsableBrought } from './standby-keys.ts';
+import { findUsableProvidedKey } from './standby-keys.ts';
 
 const ready = (status: 'True' | 'False', reason: SigningKeyReason, message: string): ConditionUpdate => ({
   type: 'Ready',
@@ -16,10 +16,10 @@ const ready = (status: 'True' | 'False', reason: SigningKeyReason, message: stri
 });
 
 const readyCondition = (entries: readonly KeyEntry[], context: RotationContext): ConditionUpdate => {
-  const { brought, compromised } = context;
-  const found = findUsableBrought(entries, context);
+  const { provided, compromised } = context;
+  const found = findUsableProvidedKey(entries, context);
   if (found && 'problem' in found) {
-    const isCompromised = brought && 'key' in brought && compromised.has(brought.key.kid);
+    const isCompromised = provided && 'key' in provided && compromised.has(provided.key.kid);
     if (isCompromised) return ready('False', 'KeyCompromised', found.problem);
     return ready('False', 'PrivateKeyInvalid', `spec.privateKeyRef: ${found.problem}`);
   }
@@ -33,7 +33,7 @@ const readyCondition = (entries: readonly KeyEntry[], context: RotationContext):
   }
   const next = standby
     ? `; key ${standby.kid} (${standby.algorithm}) stands by`
-    : brought
+    : provided
       ? ''
       : `; none stands by${because}`;
   return ready('True', 'Active', `key ${active.kid} (${active.algorithm}) signs${next}`);

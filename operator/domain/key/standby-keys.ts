@@ -1,15 +1,15 @@
 import type { KeyEntry } from '../../api/signing-key.ts';
-import { isBrought, type RotationContext, retire } from './key-phases.ts';
+import { isUserProvided, type RotationContext, retire } from './key-phases.ts';
 import { type KeySecret, keySecretName } from './key-secrets.ts';
 
 /** The brought key that may be published: readable, not compromised, not known under another algorithm, not retired already. */
-export const findUsableBrought = (
+export const findUsableProvidedKey = (
   entries: readonly KeyEntry[],
   context: RotationContext,
 ): { readonly entry: KeyEntry } | { readonly problem: string } | undefined => {
-  const { brought } = context;
-  if (brought === undefined || 'problem' in brought) return brought;
-  const { key, secretRef } = brought;
+  const { provided } = context;
+  if (provided === undefined || 'problem' in provided) return provided;
+  const { key, secretRef } = provided;
   if (context.compromised.has(key.kid)) return { problem: `key ${key.kid} is compromised: bring another` };
   const known = entries.find(({ kid }) => kid === key.kid);
   if (known?.phase === 'Retired') return { problem: `key ${key.kid} is retired already: bring another` };
@@ -27,13 +27,15 @@ export const findUsableBrought = (
 
 /** Published keys that will never sign: of another algorithm, of another source, or without their private half. */
 export const retireUnfitStandbys = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry[] => {
-  const { brought, signingKey } = context;
+  const { provided, signingKey } = context;
   const fits = (entry: KeyEntry): boolean => {
-    if (brought === undefined) {
-      return !isBrought(entry) && entry.algorithm === signingKey.spec.algorithm && context.isUsable(entry);
+    if (provided === undefined) {
+      return (
+        !isUserProvided(entry) && entry.algorithm === signingKey.spec.algorithm && context.isUsable(entry)
+      );
     }
     // While its Secret is unreadable a brought key waits: it may be in the middle of being replaced.
-    return 'problem' in brought ? isBrought(entry) : entry.kid === brought.key.kid;
+    return 'problem' in provided ? isUserProvided(entry) : entry.kid === provided.key.kid;
   };
   return entries.map((entry) =>
     entry.phase === 'Published' && !fits(entry) ? retire(entry, context) : entry,
@@ -86,8 +88,8 @@ export const publishGenerated = (
 };
 
 /** Publishes the brought key. */
-export const publishBrought = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry[] => {
-  const found = findUsableBrought(entries, context);
+export const publishProvidedKey = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry[] => {
+  const found = findUsableProvidedKey(entries, context);
   if (found === undefined || 'problem' in found) return [...entries];
   return [...entries.filter(({ kid }) => kid !== found.entry.kid), found.entry];
 };

@@ -11,7 +11,7 @@ import {
   readRetiredKeys,
   SIGNING_KEY_LABEL,
 } from '../../domain/key/key-secrets.ts';
-import type { BroughtKey, SigningKeyObservation } from '../../domain/key/rotation-observation.ts';
+import type { ProvidedKey, SigningKeyObservation } from '../../domain/key/rotation-observation.ts';
 import type { KeyPairs } from '../../ports/keys.ts';
 import { getIfThere, type ResourceClient } from '../../ports/kube.ts';
 import type { Secret } from '../../ports/secrets.ts';
@@ -104,7 +104,7 @@ const observeBrought = async (
   sources: SigningKeySources,
   { spec }: SigningKey,
   read: ReadByName,
-): Promise<BroughtKey | undefined> => {
+): Promise<ProvidedKey | undefined> => {
   if (!spec.privateKeyRef) return undefined;
   const { name, key } = spec.privateKeyRef;
   const secret = await read(name);
@@ -150,7 +150,7 @@ export const observeSigningKey = async (
   const described = await Promise.all(
     [...secrets.values()].map((secret) => describeKeySecret(sources, secret, signingKey)),
   );
-  const brought = await observeBrought(sources, signingKey, read);
+  const provided = await observeBrought(sources, signingKey, read);
   const readableKids = await observeReadable(sources, entries, read);
-  return { observation: { signingKey, secrets: described, brought, readableKids }, secrets };
+  return { observation: { signingKey, secrets: described, provided, readableKids }, secrets };
 };

@@ -136,7 +136,7 @@ describe('from the Secrets alone', () => {
 describe('a brought key', () => {
   const bring = (kid: string, name = kid): void => {
     const key = SigningKeyWorld.publicKey(kid);
-    world.brought = { key, secretRef: { name, key: 'tls.key' } };
+    world.provided = { key, secretRef: { name, key: 'tls.key' } };
   };
 
   test('signs at once where no other does, and no standby can be made', () => {
@@ -150,7 +150,7 @@ describe('a brought key', () => {
   test('is refused where it is invalid, retired already, or known for another algorithm', () => {
     bring('mine');
     world.reconcile();
-    world.brought = {
+    world.provided = {
       key: SigningKeyWorld.publicKey('mine', 'ES384'),
       secretRef: { name: 'mine', key: 'tls.key' },
     };
@@ -168,7 +168,7 @@ describe('a brought key', () => {
       reason: 'PrivateKeyInvalid',
       message: expect.stringContaining('retired'),
     });
-    world.brought = { problem: 'Secret "x" is missing' };
+    world.provided = { problem: 'Secret "x" is missing' };
     world.reconcile();
     expect(world.ready()).toMatchObject({
       reason: 'PrivateKeyInvalid',

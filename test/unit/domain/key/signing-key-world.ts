@@ -9,7 +9,7 @@ import {
   keySecretName,
   type PublicKey,
 } from '../../../../operator/domain/key/key-secrets.ts';
-import type { BroughtKey } from '../../../../operator/domain/key/rotation-observation.ts';
+import type { ProvidedKey } from '../../../../operator/domain/key/rotation-observation.ts';
 import { planSigningKey, ROTATE_ANNOTATION } from '../../../../operator/domain/key/rotation-plan.ts';
 
 import { SECOND } from '../../../support/durations.ts';
@@ -43,7 +43,7 @@ export class SigningKeyWorld {
   status: SigningKey['status'];
   /** The other SigningKeys of the namespace. */
   others: readonly SigningKey[] = [];
-  brought: BroughtKey | undefined;
+  provided: ProvidedKey | undefined;
   secrets = new Map<string, StoredSecret>();
   /** Whatever any spec ever named. */
   readonly everCompromised = new Set<string>();
@@ -111,7 +111,7 @@ export class SigningKeyWorld {
       signingKey: this.signingKey,
       compromised: compromisedKids([this.signingKey, ...this.others]),
       secrets: [...this.secrets.values()].map((secret) => this.#observe(secret)),
-      brought: this.brought,
+      provided: this.provided,
       readableKids: new Set(),
       lastExpirationOf: (kid) => this.#lastExpirationOf(kid),
       now: this.now,
