@@ -50,7 +50,7 @@ const DOOR_CONNECTIONS = 32;
 
 const tools = (log: Log, metrics: PrometheusMetrics) => ({
   clock: systemClock,
-  soon: setImmediate,
+  defer: setImmediate,
   random: Math.random,
   log,
   metrics,

@@ -49,7 +49,7 @@ export interface IssuerParts {
   readonly isLeading: () => boolean;
   readonly clock: MonotonicClock;
   /** Runs it when others have had their turn of the event loop. */
-  readonly soon: (work: () => void) => void;
+  readonly defer: (work: () => void) => void;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -89,7 +89,7 @@ const buildAuthentication = (
 };
 
 const buildRecording = (
-  { informers, clock, soon }: IssuerParts,
+  { informers, clock, defer }: IssuerParts,
   { issued, batches }: ReturnType<typeof resourceClients>,
 ): RecordToken => {
   const writeBatch = createWriteBatch({
@@ -100,9 +100,9 @@ const buildRecording = (
   return createRecordToken({
     records: issued,
     onRecorded: (record) => informers.issued.cache.observe(cachedIssuedTokenOf(record)),
-    placeRecord: createGroupCommit({ writeBatch, newID: randomUUID, soon }),
+    placeRecord: createGroupCommit({ writeBatch, newID: randomUUID, defer }),
     newID: randomUUID,
-    soon,
+    defer,
   });
 };
 

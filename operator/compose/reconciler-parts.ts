@@ -11,7 +11,7 @@ import type { Informers } from './informers.ts';
 export interface ReconcilerParts extends ReflectorSurroundings {
   readonly metrics: Metrics;
   /** See {@link ControllerOptions}. */
-  readonly soon: ControllerOptions['soon'];
+  readonly defer: ControllerOptions['defer'];
   /** Refuses writes while this replica does not lead. */
   readonly writer: KubeClient;
   readonly informers: Informers;

@@ -30,7 +30,7 @@ export interface ControllerOptions {
   readonly seed: () => Iterable<string>;
   readonly clock: Clock;
   /** Runs it when others have had their turn of the event loop. */
-  readonly soon: (work: () => void) => void;
+  readonly defer: (work: () => void) => void;
   /** [0, 1). */
   readonly random: () => number;
   readonly log: Log;
@@ -113,7 +113,7 @@ export class Controller {
     this.#passes += 1;
     if (this.#passes % PASSES_A_TURN !== 0) return;
     this.#othersTurn = new Promise((resolve) => {
-      this.#options.soon(() => {
+      this.#options.defer(() => {
         this.#othersTurn = undefined;
         resolve();
       });

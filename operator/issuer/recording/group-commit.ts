@@ -28,7 +28,7 @@ export interface GroupCommitOptions {
   /** A version 4 UUID from the system's randomness. */
   readonly newID: () => string;
   /** Runs it once what came in together has been read. */
-  readonly soon: (work: () => void) => void;
+  readonly defer: (work: () => void) => void;
 }
 
 /** Full objects of the same kind of record that are written at once. */
@@ -62,7 +62,7 @@ interface Lane {
  * Makes {@link PlaceRecord} (spec §2.3): what is asked for while a write is under way goes into the next object, and
  * nothing waits when nothing is under way. Only full objects are written beside each other.
  */
-export const createGroupCommit = ({ writeBatch, newID, soon }: GroupCommitOptions): PlaceRecord => {
+export const createGroupCommit = ({ writeBatch, newID, defer }: GroupCommitOptions): PlaceRecord => {
   const lanes = new Map<string, Lane>();
   let waiting = 0;
 
@@ -91,7 +91,7 @@ export const createGroupCommit = ({ writeBatch, newID, soon }: GroupCommitOption
   const schedule = (key: string, lane: Lane): void => {
     if (lane.isScheduled || !isDue(lane)) return;
     lane.isScheduled = true;
-    soon(() => pump(key, lane));
+    defer(() => pump(key, lane));
   };
 
   const laneOf = (key: string): Lane => {

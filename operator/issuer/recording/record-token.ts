@@ -42,7 +42,7 @@ export interface RecordTokenOptions {
   /** A version 4 UUID from the system's randomness. */
   readonly newID: () => string;
   /** Runs it after what was put off before it, the write of a TokenBatch among that. */
-  readonly soon: (work: () => void) => void;
+  readonly defer: (work: () => void) => void;
 }
 
 /** Creates under way keep an API server of many cores busy; what waits beyond them is a few seconds of its work. */
@@ -53,7 +53,7 @@ const CREATES = { atOnce: 256, waiting: 4096 };
  * of the client's own was used for is an IssuedToken always: its name keeps the assertion from being used again (spec §4).
  */
 export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
-  const { records, onRecorded, placeRecord, newID, soon } = options;
+  const { records, onRecorded, placeRecord, newID, defer } = options;
   const slots = createSlots(CREATES);
 
   /** @throws ApiError, IssuerFailure */
@@ -95,7 +95,7 @@ export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
 
   /** The write goes out first where it is due at once: the signature is made while it is on its way. */
   const signSoon = async (sign: (id: string) => Promise<string>, id: string): Promise<string> => {
-    await new Promise<void>(soon);
+    await new Promise<void>(defer);
     return sign(id);
   };
 

@@ -56,10 +56,10 @@ const SOON = { 'retry-after': '1' };
 /** Errors as grpc-gateway gives them: google.rpc.Status without `details` (spec §5). */
 export const rpcErrors: ErrorFamily = (failure, purpose) => {
   const { status, code, message } = errorOf(failure, purpose);
-  const isSoon = status === 429 || status === 503;
+  const isRetryable = status === 429 || status === 503;
   return {
     status,
-    headers: { ...(status === 401 && CHALLENGE), ...(isSoon && SOON) },
+    headers: { ...(status === 401 && CHALLENGE), ...(isRetryable && SOON) },
     body: { code, message: message.toWellFormed() },
   };
 };

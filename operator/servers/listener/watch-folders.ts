@@ -31,19 +31,19 @@ const watchFolder = (folder: string, onEvent: () => void, log: Log): FSWatcher |
  */
 export const watchFolders = ({ files, clock, log }: WatchOptions, look: () => void): (() => void) => {
   let cancel = (): void => undefined;
-  let isSoon = false;
+  let isRetryable = false;
   const lookIn = (ms: number): void => {
     cancel();
     cancel = clock.after(ms, () => {
-      isSoon = false;
+      isRetryable = false;
       lookIn(POLL_MS);
       look();
     });
   };
   // Not put off by each further event: in a busy folder they never end.
   const onEvent = (): void => {
-    if (isSoon) return;
-    isSoon = true;
+    if (isRetryable) return;
+    isRetryable = true;
     lookIn(DEBOUNCE_MS);
   };
   const folders = new Set(files.map((file) => dirname(file)));

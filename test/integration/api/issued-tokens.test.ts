@@ -51,7 +51,7 @@ describe('the API server refuses', () => {
     ['an empty owner', issuedToken({ owner: '' }), 'spec.owner', 'at least 1'],
     ['an empty subject', issuedToken({ subject: '' }), 'spec.subject', 'at least 1'],
     ['an owner without end', issuedToken({ owner: 'x'.repeat(513) }), 'spec.owner', '512'],
-    ['a time that is none', issuedToken({ issuedAt: 'soon' }), 'spec.issuedAt', 'date-time'],
+    ['a time that is none', issuedToken({ issuedAt: 'defer' }), 'spec.issuedAt', 'date-time'],
     ['too many audiences', issuedToken({ audience: many(65) }), 'spec.audience', '64'],
     ['too many scopes', issuedToken({ scope: many(257) }), 'spec.scope', '256'],
     [

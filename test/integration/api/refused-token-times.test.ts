@@ -83,7 +83,7 @@ const refusals: readonly Refusal[] = [
   ['whose renewal policy is none', renewal({ policy: 'Sometimes' }), 'spec.renewal.policy', 'Auto'],
   [
     'whose renewBefore is no duration',
-    renewal({ renewBefore: 'soon' }),
+    renewal({ renewBefore: 'defer' }),
     'spec.renewal.renewBefore',
     'such as 1h30m',
   ],

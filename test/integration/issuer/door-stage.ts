@@ -109,10 +109,10 @@ export class DoorStage implements AsyncDisposable {
             clock: systemClock,
           }),
           newID: randomUUID,
-          soon: setImmediate,
+          defer: setImmediate,
         }),
         newID: randomUUID,
-        soon: setImmediate,
+        defer: setImmediate,
       }),
       isClockUsable: () => true,
     });

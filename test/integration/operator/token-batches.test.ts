@@ -93,8 +93,8 @@ test('DeleteTokens writes once a batch, whoever else revokes records of it at th
 test('a batch is collected when its last record is past its time, those that were deleted before aside', async () => {
   const client = await batchedClient();
   const bearer = `Bearer ${await create(client)}`;
-  const soon = Math.floor(Date.now() / 1000) + 3;
-  const jwts = await many(client, 6, soon);
+  const defer = Math.floor(Date.now() / 1000) + 3;
+  const jwts = await many(client, 6, defer);
   const [first] = jwts;
   if (!first) throw new Error('no token');
   await eventually(async () => (await isRefused(first)) || false, { timeoutMs: 10_000 });

@@ -139,7 +139,7 @@ export class ClientStage implements AsyncDisposable {
       {
         reconcile,
       }: { reconcile: (key: string, signal: AbortSignal) => ReturnType<OAuthClientReconciler['reconcile']> },
-    ) => new Controller({ name, concurrency, reconcile, soon: setImmediate, ...around });
+    ) => new Controller({ name, concurrency, reconcile, defer: setImmediate, ...around });
     const registers = controllerOf('OAuthClient', 1, {
       reconcile: (key, signal) => registration.reconcile(key, signal),
     });

@@ -130,7 +130,7 @@ export class IssuedTokenStage implements AsyncDisposable {
       { garbageCollection: { ttlAfterExpiry: TTL.afterExpiry, ttlAfterBlacklisted: TTL.afterBlacklisted } },
       {
         clock: this.clock,
-        soon: setImmediate,
+        defer: setImmediate,
         random: Math.random,
         log,
         metrics,

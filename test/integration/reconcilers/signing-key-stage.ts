@@ -97,7 +97,7 @@ export class SigningKeyStage implements AsyncDisposable {
       log,
     });
     const controller = new Controller({
-      soon: setImmediate,
+      defer: setImmediate,
       name: 'SigningKey',
       concurrency: 1,
       reconcile: (key, signal) => reconciler.reconcile(key, signal),

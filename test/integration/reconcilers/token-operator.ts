@@ -129,7 +129,7 @@ export const startTokenOperator = async (options: TokenOperatorOptions): Promise
   const controller = new Controller({
     name: 'token',
     concurrency: 4,
-    soon: setImmediate,
+    defer: setImmediate,
     reconcile,
     seed,
     ...around,

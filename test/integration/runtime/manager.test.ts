@@ -42,7 +42,7 @@ const replica = async (
     sources: [{ namespace, listWatch: listWatchObjects(kube.client, CONFIG_MAPS, { namespace }) }],
   });
   const controller = new Controller({
-    soon: setImmediate,
+    defer: setImmediate,
     ...surroundings,
     name: 'configmap',
     concurrency: 1,

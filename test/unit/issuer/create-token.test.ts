@@ -96,7 +96,7 @@ const build = () => {
         throw new Error('the client is no batched one');
       },
       newID: () => idOf(ids++),
-      soon: setImmediate,
+      defer: setImmediate,
     }),
     isClockUsable: () => isClockUsable,
     clock,

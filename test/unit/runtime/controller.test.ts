@@ -16,7 +16,7 @@ type Reconcile = (key: string, signal: AbortSignal) => Promise<ReconcileResult>;
 
 const build = (
   reconcile: Reconcile,
-  options: Partial<Pick<ControllerOptions, 'concurrency' | 'seed' | 'soon'>> = {},
+  options: Partial<Pick<ControllerOptions, 'concurrency' | 'seed' | 'defer'>> = {},
 ) => {
   stop.current = new AbortController();
   const clock = new FakeClock();
@@ -26,7 +26,7 @@ const build = (
     name: 'token',
     concurrency: 2,
     seed: () => [],
-    soon: setImmediate,
+    defer: setImmediate,
     ...options,
     reconcile,
     clock,
@@ -101,7 +101,7 @@ describe('a controller', () => {
   test('lets others have their turn between passes that wait for nothing', async () => {
     const { calls, reconcile } = failing();
     const turns: (() => void)[] = [];
-    const { controller, start } = build(reconcile, { concurrency: 4, soon: (turn) => turns.push(turn) });
+    const { controller, start } = build(reconcile, { concurrency: 4, defer: (turn) => turns.push(turn) });
     start();
     for (let n = 0; n < 200; n++) controller.queue.add(`k${n}`);
     await settle();

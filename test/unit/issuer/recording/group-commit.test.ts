@@ -10,10 +10,10 @@ import { recordClient } from '../../domain/record/issued-world.ts';
 class Desk {
   readonly written: NewTokenBatch[] = [];
   readonly #ends: ((error?: Error) => void)[] = [];
-  readonly #soon: (() => void)[] = [];
+  readonly #defer: (() => void)[] = [];
   readonly #place = createGroupCommit({
     newID: randomUUID,
-    soon: (work) => void this.#soon.push(work),
+    defer: (work) => void this.#defer.push(work),
     writeBatch: (batch) => {
       this.written.push(batch);
       return new Promise((resolve, reject) => {
@@ -32,7 +32,7 @@ class Desk {
 
   /** What has come in is looked at. */
   turn(): void {
-    for (const work of this.#soon.splice(0)) work();
+    for (const work of this.#defer.splice(0)) work();
   }
 
   /** Ends the write of that number, and lets what hangs on it run. */

@@ -23,7 +23,7 @@ const build = (order: string[]) =>
       return { id: 'id', recorded: Promise.resolve() };
     },
     newID: () => 'another',
-    soon: setImmediate,
+    defer: setImmediate,
   });
 
 test('a batched record is on its way to the API server before its JWT is signed', async () => {
