@@ -129,7 +129,7 @@ const createListWatch = <T>(client: KubeClient, source: Source<T>): ListWatch<T>
   };
   const watch = (options: WatchOptions) =>
     openWatch(client, { path, selectors, metadataOnly, decode }, options);
-  const nudge = async (signal: AbortSignal): Promise<void> => {
+  const requestProgress = async (signal: AbortSignal): Promise<void> => {
     const found = collectionPath(type, type.namespaced ? (namespace ?? ANY_NAMESPACE) : undefined);
     // Over the watches' connection: where there are several API servers, each has a cache of its own.
     const nobody = { path: found, selectors: NOBODY, metadataOnly: true, decode: () => undefined };
@@ -138,7 +138,13 @@ const createListWatch = <T>(client: KubeClient, source: Source<T>): ListWatch<T>
       if (events.some((event) => event.type === 'BOOKMARK')) return;
     }
   };
-  return { resource: type.plural, list, watch, nudge, lastContact: () => client.lastWatchContact() };
+  return {
+    resource: type.plural,
+    list,
+    watch,
+    requestProgress,
+    lastContact: () => client.lastWatchContact(),
+  };
 };
 
 interface RawList {

@@ -41,7 +41,7 @@ export interface ListWatch<T> {
    * Has the API server bring its own cache of the type up to date. A bookmark tells of progress alone, and where no object of the type
    * changes and nobody asks for it, the API server sees none and sends none. Costs it one look for an object that there is not.
    */
-  nudge(signal: AbortSignal): Promise<void>;
+  requestProgress(signal: AbortSignal): Promise<void>;
   /** When the connection that carries this watch last answered anything at all (an HTTP/2 ping among it), in epoch milliseconds; 0 where it can't tell. */
   lastContact(): number;
 }

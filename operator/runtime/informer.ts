@@ -61,7 +61,7 @@ export class Informer<T extends Cacheable> {
           source: listWatch,
           store,
           inScope: scopeOf(namespace),
-          nudgeAfterMs: NUDGE_AFTER_MS,
+          progressRequestAfterMs: NUDGE_AFTER_MS,
         }),
     );
   }

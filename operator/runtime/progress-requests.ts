@@ -1,18 +1,24 @@
 import type { Clock } from '../ports/clock.ts';
 
-export interface NudgesOptions {
+export interface ProgressRequestOptions {
   readonly clock: Clock;
   /** So long nothing has come before a nudge, and so long lies between two of them at least. */
   readonly silentMs: number;
   /** When something last came, in epoch milliseconds. */
   readonly lastProgress: () => number;
   /** One is under way at a time; one that fails says nothing: the stream itself tells what is wrong. */
-  readonly nudge: () => Promise<void>;
+  readonly requestProgress: () => Promise<void>;
   readonly signal: AbortSignal;
 }
 
 /** Nudges whenever nothing has come for a while, until `signal` aborts. */
-export const nudgeWhenSilent = ({ clock, silentMs, lastProgress, nudge, signal }: NudgesOptions): void => {
+export const requestProgressWhenSilent = ({
+  clock,
+  silentMs,
+  lastProgress,
+  requestProgress,
+  signal,
+}: ProgressRequestOptions): void => {
   let cancel = (): void => undefined;
   const arm = (ms: number): void => {
     if (!signal.aborted) cancel = clock.after(ms, look);
@@ -21,7 +27,7 @@ export const nudgeWhenSilent = ({ clock, silentMs, lastProgress, nudge, signal }
     const left = lastProgress() + silentMs - clock.now();
     const again = (): void => arm(silentMs);
     if (left > 0) arm(left);
-    else nudge().then(again, again);
+    else requestProgress().then(again, again);
   };
   signal.addEventListener('abort', () => cancel(), { once: true });
   arm(silentMs);

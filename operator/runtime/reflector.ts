@@ -7,7 +7,7 @@ import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { ListWatch, WatchEvent } from '../ports/watch.ts';
 import { cacheKeyOf, type ObjectStore } from './object-store.ts';
-import { nudgeWhenSilent } from './progress-requests.ts';
+import { requestProgressWhenSilent } from './progress-requests.ts';
 import { StallTimer } from './stall-timer.ts';
 
 export interface ReflectorOptions<T extends Cacheable> {
@@ -24,7 +24,7 @@ export interface ReflectorOptions<T extends Cacheable> {
   readonly stallAfterMs?: number;
   readonly pageSize?: number;
   /** After so long without an event or bookmark the API server is nudged; never unless given. */
-  readonly nudgeAfterMs?: number;
+  readonly progressRequestAfterMs?: number;
 }
 
 const BACKOFF: BackoffBounds = { baseMs: 100, capMs: 10_000 };
@@ -173,7 +173,7 @@ export class Reflector<T extends Cacheable> {
       signal: stall.signal,
     });
     stall.touch();
-    this.#nudge(stall.signal);
+    this.#requestProgress(stall.signal);
     for await (const batch of batches) {
       if (stall.signal.aborted) return;
       this.#lastProgress = clock.now();
@@ -184,14 +184,14 @@ export class Reflector<T extends Cacheable> {
     }
   }
 
-  #nudge(signal: AbortSignal): void {
-    const { clock, source, nudgeAfterMs } = this.#options;
-    if (nudgeAfterMs === undefined) return;
-    nudgeWhenSilent({
+  #requestProgress(signal: AbortSignal): void {
+    const { clock, source, progressRequestAfterMs } = this.#options;
+    if (progressRequestAfterMs === undefined) return;
+    requestProgressWhenSilent({
       clock,
-      silentMs: nudgeAfterMs,
+      silentMs: progressRequestAfterMs,
       lastProgress: () => this.#lastProgress,
-      nudge: () => source.nudge(signal),
+      requestProgress: () => source.requestProgress(signal),
       signal,
     });
   }

@@ -67,7 +67,7 @@ const run = (streams: readonly (Stream | ApiError)[], pages: readonly ListPage<T
   const source: ListWatch<Thing> = {
     resource: 'things',
     lastContact: () => 0,
-    nudge: async () => undefined,
+    requestProgress: async () => undefined,
     list: async (options) => {
       lists.push(options);
       const page = pages[lists.length - 1];
