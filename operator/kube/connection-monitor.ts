@@ -7,7 +7,7 @@ interface Contact {
   bytesRead: number;
   /** The last look at which it is sure to have answered; never later than the answer itself. */
   answeredAt: number;
-  silentLooks: number;
+  missedProbes: number;
 }
 
 const LOOK_MS = 1_000;
@@ -19,9 +19,9 @@ const DEAD_AFTER_LOOKS = 12;
  * an HTTP/2 connection that answers no ping: TCP alone would take minutes to notice. Counted in looks, so that an
  * event loop that hung does not count against the peer.
  */
-export class Contacts {
+export class ConnectionMonitor {
   readonly #clock: Clock;
-  readonly #contacts = new Set<Contact>();
+  readonly #monitor = new Set<Contact>();
   #cancel: (() => void) | undefined;
   #lookedAt: number;
 
@@ -36,21 +36,21 @@ export class Contacts {
       socket,
       bytesRead: socket.bytesRead,
       answeredAt: this.#clock.now(),
-      silentLooks: 0,
+      missedProbes: 0,
     };
-    this.#contacts.add(contact);
+    this.#monitor.add(contact);
     socket.once('close', () => {
-      this.#contacts.delete(contact);
-      if (this.#contacts.size === 0) this.stop();
+      this.#monitor.delete(contact);
+      if (this.#monitor.size === 0) this.stop();
     });
     if (!this.#cancel) this.#arm();
   }
 
   /** When the connection that has been silent for longest last answered; 0 where there is none. Epoch milliseconds. */
   oldest(): number {
-    if (this.#contacts.size === 0) return 0;
+    if (this.#monitor.size === 0) return 0;
     let oldest = Number.POSITIVE_INFINITY;
-    for (const { answeredAt } of this.#contacts) oldest = Math.min(oldest, answeredAt);
+    for (const { answeredAt } of this.#monitor) oldest = Math.min(oldest, answeredAt);
     return oldest;
   }
 
@@ -63,8 +63,8 @@ export class Contacts {
   #arm(): void {
     this.#lookedAt = this.#clock.now();
     this.#cancel = this.#clock.after(LOOK_MS, () => {
-      for (const contact of this.#contacts) this.#look(contact);
-      if (this.#contacts.size > 0) this.#arm();
+      for (const contact of this.#monitor) this.#look(contact);
+      if (this.#monitor.size > 0) this.#arm();
       else this.#cancel = undefined;
     });
   }
@@ -74,11 +74,11 @@ export class Contacts {
     if (bytesRead !== contact.bytesRead) {
       contact.bytesRead = bytesRead;
       contact.answeredAt = Math.max(contact.answeredAt, this.#lookedAt);
-      contact.silentLooks = 0;
+      contact.missedProbes = 0;
       return;
     }
-    contact.silentLooks++;
-    if (contact.silentLooks >= DEAD_AFTER_LOOKS && isHttp2(contact.socket)) {
+    contact.missedProbes++;
+    if (contact.missedProbes >= DEAD_AFTER_LOOKS && isHttp2(contact.socket)) {
       contact.socket.destroy(new Error('the API server answers no ping'));
     }
   }

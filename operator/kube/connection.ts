@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import { requestWhole, type WholeAnswer } from './buffered-response.ts';
-import { Contacts } from './connection-monitor.ts';
+import { ConnectionMonitor } from './connection-monitor.ts';
 import type { CredentialSource, Credentials } from './credentials.ts';
 import { POD_FOLDER, podCredentialSource } from './pod-credentials.ts';
 import { buildPools, fingerprintOf, type Pools } from './pools.ts';
@@ -47,7 +47,7 @@ const REFRESH_MS = 10_000;
 export class Connection {
   readonly #source: CredentialSource;
   readonly #options: ConnectionOptions;
-  readonly #contacts: Contacts;
+  readonly #monitor: ConnectionMonitor;
   #pools: Pools | undefined;
   #loadedAt = Number.NEGATIVE_INFINITY;
   #loading: Promise<Pools> | undefined;
@@ -56,7 +56,7 @@ export class Connection {
   constructor(source: CredentialSource, options: ConnectionOptions) {
     this.#source = source;
     this.#options = options;
-    this.#contacts = new Contacts(options.clock);
+    this.#monitor = new ConnectionMonitor(options.clock);
   }
 
   /** Sends a request; it is on its way when this returns, unless it waits for credentials or a connection. Rejects with undici's errors, or those of reading the credentials for the first time. */
@@ -78,7 +78,7 @@ export class Connection {
 
   /** When the watches' connections last answered anything (the most silent of them); 0 while there is none. Epoch milliseconds. */
   lastWatchContact(): number {
-    return this.#contacts.oldest();
+    return this.#monitor.oldest();
   }
 
   /** The API server did not know us: the next request reads the credentials again. */
@@ -96,7 +96,7 @@ export class Connection {
     this.#closed = true;
     const pools = this.#pools;
     this.#pools = undefined;
-    this.#contacts.stop();
+    this.#monitor.stop();
     if (pools) await Promise.all([pools.requests.destroy(), pools.watches.destroy()]);
   }
 
@@ -133,7 +133,7 @@ export class Connection {
       return;
     }
     const { connections = 32 } = this.#options;
-    this.#pools = buildPools({ credentials, fingerprint, connections, contacts: this.#contacts });
+    this.#pools = buildPools({ credentials, fingerprint, connections, monitor: this.#monitor });
     if (!old) return;
     this.#options.log.info('certificates of the API server connection changed');
     for (const pool of [old.requests, old.watches]) void pool.close().catch(() => undefined);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { buildConnector, Pool } from 'undici';
-import type { Contacts } from './connection-monitor.ts';
+import type { ConnectionMonitor } from './connection-monitor.ts';
 import type { Credentials, TlsMaterial } from './credentials.ts';
 
 /** The connections that one set of credentials opens. */
@@ -36,7 +36,7 @@ export const buildPools = (made: {
   readonly credentials: Credentials;
   readonly fingerprint: string;
   readonly connections: number;
-  readonly contacts: Contacts;
+  readonly monitor: ConnectionMonitor;
 }): Pools => {
   const { server, tls, headers } = made.credentials;
   const url = new URL(server);
@@ -54,17 +54,17 @@ export const buildPools = (made: {
     connections: WATCH_CONNECTIONS,
     allowH2: true,
     h2Options: { maxConcurrentStreams: WATCH_STREAMS, pingInterval: PING_MS },
-    connect: trackedConnector(tls, made.contacts),
+    connect: trackedConnector(tls, made.monitor),
   });
   const basePath = url.pathname.replace(/\/+$/u, '');
   return { fingerprint: made.fingerprint, basePath, requests, watches, headers };
 };
 
-const trackedConnector = (tls: TlsMaterial, contacts: Contacts): buildConnector.connector => {
+const trackedConnector = (tls: TlsMaterial, monitor: ConnectionMonitor): buildConnector.connector => {
   const connector = buildConnector({ ...tls, allowH2: true, timeout: CONNECT_TIMEOUT_MS });
   return (options, callback) =>
     connector(options, (...result) => {
-      if (result[1]) contacts.track(result[1]);
+      if (result[1]) monitor.track(result[1]);
       callback(...result);
     });
 };

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { describe, expect, test } from '@jest/globals';
-import { Contacts } from '../../../operator/kube/connection-monitor.ts';
+import { ConnectionMonitor } from '../../../operator/kube/connection-monitor.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 class Wire extends EventEmitter {
@@ -21,36 +21,36 @@ class Wire extends EventEmitter {
   }
 }
 
-const track = (contacts: Contacts, protocol = 'h2'): Wire => {
+const track = (monitor: ConnectionMonitor, protocol = 'h2'): Wire => {
   const wire = new Wire(protocol);
-  contacts.track(wire as unknown as Socket | TLSSocket);
+  monitor.track(wire as unknown as Socket | TLSSocket);
   return wire;
 };
 
 describe('contacts', () => {
   test('tell when the most silent connection last answered, never too late a time', async () => {
     const clock = new FakeClock();
-    const contacts = new Contacts(clock);
-    expect(contacts.oldest()).toBe(0);
+    const monitor = new ConnectionMonitor(clock);
+    expect(monitor.oldest()).toBe(0);
     const start = clock.now();
-    const wire = track(contacts);
-    const other = track(contacts);
+    const wire = track(monitor);
+    const other = track(monitor);
     await clock.advance(2_500);
     wire.bytesRead += 17;
     other.bytesRead += 17;
     await clock.advance(500);
     // It answered at 2.5 s; the look before was at 2 s.
-    expect(contacts.oldest() - start).toBe(2_000);
+    expect(monitor.oldest() - start).toBe(2_000);
     wire.bytesRead += 17;
     await clock.advance(3_000);
-    expect(contacts.oldest() - start).toBe(2_000);
+    expect(monitor.oldest() - start).toBe(2_000);
     other.emit('close');
-    expect(contacts.oldest() - start).toBe(3_000);
+    expect(monitor.oldest() - start).toBe(3_000);
   });
 
   test('cut an HTTP/2 connection that answers no ping', async () => {
     const clock = new FakeClock();
-    const wire = track(new Contacts(clock));
+    const wire = track(new ConnectionMonitor(clock));
     await clock.advance(11_999);
     expect(wire.destroyed).toBe(false);
     await clock.advance(1);
@@ -60,14 +60,14 @@ describe('contacts', () => {
 
   test('leave an HTTP/1.1 connection alone: nothing is asked of it between events', async () => {
     const clock = new FakeClock();
-    const wire = track(new Contacts(clock), 'http/1.1');
+    const wire = track(new ConnectionMonitor(clock), 'http/1.1');
     await clock.advance(60_000);
     expect(wire.destroyed).toBe(false);
   });
 
   test('do not blame the connection for an event loop that hung', async () => {
     const clock = new FakeClock();
-    const wire = track(new Contacts(clock));
+    const wire = track(new ConnectionMonitor(clock));
     clock.freeze(60_000);
     await clock.advance(1_000);
     expect(wire.destroyed).toBe(false);
