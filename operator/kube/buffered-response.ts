@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 
 /** An answer with all of its body, which is text: what every call but a watch wants. */
-export interface WholeAnswer {
+export interface BufferedResponse {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
@@ -9,7 +9,7 @@ export interface WholeAnswer {
 
 /** Where an answer goes to. */
 interface Settle {
-  resolve(answer: WholeAnswer): void;
+  resolve(answer: BufferedResponse): void;
   reject(error: unknown): void;
 }
 
@@ -20,7 +20,7 @@ class Collector implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined;
   #calledOff: { readonly reason: Error } | undefined;
   #statusCode = 0;
-  #headers: WholeAnswer['headers'] = {};
+  #headers: BufferedResponse['headers'] = {};
 
   constructor(settle: Settle) {
     this.#settle = settle;
@@ -41,7 +41,7 @@ class Collector implements Dispatcher.DispatchHandler {
   onResponseStart(
     _: Dispatcher.DispatchController,
     statusCode: number,
-    headers: WholeAnswer['headers'],
+    headers: BufferedResponse['headers'],
   ): void {
     this.#statusCode = statusCode;
     this.#headers = headers;
@@ -74,7 +74,7 @@ export const requestWhole = (
   dispatcher: Dispatcher,
   options: Dispatcher.DispatchOptions,
   signal: AbortSignal | undefined,
-): Promise<WholeAnswer> =>
+): Promise<BufferedResponse> =>
   new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
     const onAbort = (): void => collector.callOff(signal?.reason);

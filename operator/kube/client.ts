@@ -4,7 +4,7 @@ import { ApiError } from '../ports/kube.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import { codeOf, retryAfterMsOf, statusFailure, transportFailure, unreadableAnswer } from './api-failure.ts';
-import type { WholeAnswer } from './buffered-response.ts';
+import type { BufferedResponse } from './buffered-response.ts';
 import { ClockSkew } from './clock-skew.ts';
 import type { Connection, Outgoing } from './connection.ts';
 
@@ -133,7 +133,7 @@ class Exchange {
     }
   }
 
-  async #exchange<R extends { readonly statusCode: number; readonly headers: WholeAnswer['headers'] }>(
+  async #exchange<R extends { readonly statusCode: number; readonly headers: BufferedResponse['headers'] }>(
     request: KubeRequest,
     send: (outgoing: Outgoing) => Promise<R>,
   ): Promise<R> {
@@ -153,7 +153,7 @@ class Exchange {
     }
   }
 
-  #refusal(request: KubeRequest, { statusCode: status, headers, text }: WholeAnswer): ApiError {
+  #refusal(request: KubeRequest, { statusCode: status, headers, text }: BufferedResponse): ApiError {
     if (status === 401) this.#options.connection.distrust();
     let body: unknown;
     try {
@@ -165,7 +165,7 @@ class Exchange {
   }
 }
 
-const answerOf = <T>(request: KubeRequest, { statusCode, text }: WholeAnswer): T => {
+const answerOf = <T>(request: KubeRequest, { statusCode, text }: BufferedResponse): T => {
   try {
     return JSON.parse(text) as T;
   } catch {

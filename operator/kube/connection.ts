@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
-import { requestWhole, type WholeAnswer } from './buffered-response.ts';
+import { type BufferedResponse, requestWhole } from './buffered-response.ts';
 import { ConnectionMonitor } from './connection-monitor.ts';
 import type { CredentialSource, Credentials } from './credentials.ts';
 import { POD_FOLDER, podCredentialSource } from './pod-credentials.ts';
@@ -60,8 +60,8 @@ export class Connection {
   }
 
   /** Sends a request; it is on its way when this returns, unless it waits for credentials or a connection. Rejects with undici's errors, or those of reading the credentials for the first time. */
-  request(outgoing: Outgoing): Promise<WholeAnswer> {
-    const send = (pools: Pools): Promise<WholeAnswer> =>
+  request(outgoing: Outgoing): Promise<BufferedResponse> {
+    const send = (pools: Pools): Promise<BufferedResponse> =>
       requestWhole(pools.requests, dispatchOptions(pools, outgoing), outgoing.signal);
     const pools = this.#usable();
     return pools instanceof Promise ? pools.then(send) : send(pools);
