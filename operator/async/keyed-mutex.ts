@@ -1,10 +1,10 @@
 /** One at a time by key, in the order of arrival. Who waits is bounded by whoever calls. */
-export interface Turns {
+export interface KeyedMutex {
   take<T>(key: string, work: () => Promise<T>): Promise<T>;
 }
 
-/** Makes {@link Turns}; nothing is kept of a key that nobody waits for. */
-export const createTurns = (): Turns => {
+/** Makes {@link KeyedMutex}; nothing is kept of a key that nobody waits for. */
+export const createKeyedMutex = (): KeyedMutex => {
   const last = new Map<string, Promise<unknown>>();
   return {
     take: async (key, work) => {

@@ -14,7 +14,7 @@ import {
   type LiveReads,
   type RegistryReads,
 } from '../issuer/registry/live-reads.ts';
-import { createSlots } from '../issuer/semaphore.ts';
+import { createSemaphore } from '../issuer/semaphore.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { listWatchIssuedTokens, listWatchTokenBatches, type Selection } from '../kube/list-watch.ts';
 import { createResourceClient } from '../kube/resource-client.ts';
@@ -47,9 +47,9 @@ export const objectsOf = (informers: Informers, clients: ReturnType<typeof resou
 
 /** Reads that go into the caches, within one bound for all types. */
 export const readsOf = (objects: ReturnType<typeof objectsOf>, clock: MonotonicClock): RegistryReads => {
-  const slots = createSlots(LIVE_READS);
+  const semaphore = createSemaphore(LIVE_READS);
   const reads = <T extends Cacheable>({ cache, client }: Objects<T>): LiveReads<T> =>
-    createLiveReads({ cache, readObject: (ref, signal) => client.read(ref, signal), slots, clock });
+    createLiveReads({ cache, readObject: (ref, signal) => client.read(ref, signal), semaphore, clock });
   return {
     tokens: reads(objects.tokens),
     issued: reads(objects.issued),

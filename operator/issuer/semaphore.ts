@@ -2,18 +2,18 @@ import { IssuerFailure } from './failure.ts';
 import { calledOff } from './shared-work.ts';
 
 /** So much at once, so much that waits, in the order of arrival; beyond that it is refused. */
-export interface Slots {
+export interface Semaphore {
   /** @throws IssuerFailure `Exhausted` where too many wait already, `Unavailable` where `signal` aborts before its turn; whatever `work` throws */
   run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
 }
 
-export interface SlotsOptions {
+export interface SemaphoreOptions {
   readonly atOnce: number;
   readonly waiting: number;
 }
 
-/** Makes {@link Slots}. */
-export const createSlots = ({ atOnce, waiting }: SlotsOptions): Slots => {
+/** Makes {@link Semaphore}. */
+export const createSemaphore = ({ atOnce, waiting }: SemaphoreOptions): Semaphore => {
   let running = 0;
   /** In insertion order: first come, first served; one that gives up is taken out at once. */
   const queue = new Set<() => void>();

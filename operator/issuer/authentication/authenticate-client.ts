@@ -5,7 +5,7 @@ import { bySeniority, CLAIM_INDEX, isHolder } from '../../domain/client/client-i
 import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { IssuerFailure } from '../failure.ts';
-import { createSlots, type Slots } from '../semaphore.ts';
+import { createSemaphore, type Semaphore } from '../semaphore.ts';
 import type { AuthenticateClient, AuthenticatedClient, Call, ClientCredentials } from '../use-cases.ts';
 import { type AssertionInput, type AssertionOutcome, type CheckAssertion, JWT_BEARER } from './assertion.ts';
 import type { AuthenticationFailures, FailureCause } from './authentication-failures.ts';
@@ -128,7 +128,7 @@ const bySecret = (
 const byAssertion = async (
   { assertions, limit }: AuthenticateClientOptions,
   client: OAuthClient,
-  { credentials, clientID, call, slots }: Asked & { readonly slots: Slots },
+  { credentials, clientID, call, semaphore }: Asked & { readonly semaphore: Semaphore },
 ): Promise<Outcome> => {
   const { assertion, assertionType } = credentials;
   if (assertion === '') return { cause: 'AssertionMissing' };
@@ -138,7 +138,7 @@ const byAssertion = async (
   const { address, signal } = call;
   const check = () => checkAssertions(assertions, { client, clientID, jwt, signal });
   const isOver = limit.isOver({ clientID, address });
-  const outcome = await (isOver ? slots.run(check, signal) : check());
+  const outcome = await (isOver ? semaphore.run(check, signal) : check());
   return 'proved' in outcome ? outcome : { cause: 'AssertionInvalid', detail: outcome.problem };
 };
 
@@ -149,10 +149,10 @@ const byAssertion = async (
  */
 export const createAuthenticateClient = (options: AuthenticateClientOptions): AuthenticateClient => {
   const { secrets, failures } = options;
-  const slots = createSlots(BEYOND_LIMIT);
+  const semaphore = createSemaphore(BEYOND_LIMIT);
 
   const authenticate = (client: OAuthClient | undefined, asked: Asked): Awaitable<Outcome> => {
-    if (client && hasAssertionMethod(client)) return byAssertion(options, client, { ...asked, slots });
+    if (client && hasAssertionMethod(client)) return byAssertion(options, client, { ...asked, semaphore });
     if (client?.spec.authentication?.clientSecret) return bySecret(options, client, asked);
     secrets.isRightOfNobody(asked.credentials.clientSecret);
     return { cause: client ? 'NoMethod' : 'UnknownClient' };

@@ -3,7 +3,7 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { ReviewToken } from '../../ports/token-reviews.ts';
 import { IssuerFailure } from '../failure.ts';
-import { createSlots } from '../semaphore.ts';
+import { createSemaphore } from '../semaphore.ts';
 import { unlessAborted, withDeadline } from '../shared-work.ts';
 import type { CheckAssertion } from './assertion.ts';
 import { hasAudience } from './unverified-jwt.ts';
@@ -42,7 +42,7 @@ const unavailable = (cause: unknown): IssuerFailure =>
 /** Asks for TokenReviews: of one token once at a time, and not again while a yes is believed. A no is not kept. */
 class Reviews {
   readonly #options: ServiceAccountsOptions;
-  readonly #slots = createSlots(REVIEWS);
+  readonly #semaphore = createSemaphore(REVIEWS);
   readonly #yes = new Map<string, Yes>();
   readonly #underWay = new Map<string, Promise<string | undefined>>();
 
@@ -80,7 +80,7 @@ class Reviews {
   #review(token: string): Promise<string | undefined> {
     const { clock, issuerUrl, reviewToken } = this.#options;
     return withDeadline(clock, DEADLINE_MS, (signal) =>
-      this.#slots.run(async () => {
+      this.#semaphore.run(async () => {
         const review = await reviewToken(token, [issuerUrl], { signal }).catch((error: unknown) => {
           throw unavailable(error);
         });

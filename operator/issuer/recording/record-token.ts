@@ -5,7 +5,7 @@ import { buildIssuedToken } from '../../domain/record/issued-token.ts';
 import type { RecordFields } from '../../domain/record/token-batch.ts';
 import { uuidV5 } from '../../domain/token/token-id.ts';
 import { isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
-import { createSlots } from '../semaphore.ts';
+import { createSemaphore } from '../semaphore.ts';
 import { unlessAborted } from '../shared-work.ts';
 import type { PlaceRecord } from './group-commit.ts';
 import { recordFailure } from './record-failure.ts';
@@ -54,14 +54,14 @@ const CREATES = { atOnce: 256, waiting: 4096 };
  */
 export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
   const { records, onRecorded, placeRecord, newID, defer } = options;
-  const slots = createSlots(CREATES);
+  const semaphore = createSemaphore(CREATES);
 
   /** @throws ApiError, IssuerFailure */
   const issue = async (token: Recordable, sign: (id: string) => Promise<string>, id: string) => {
     const { client, content, signal } = token;
     const record = buildIssuedToken({ ...content, id, client, clientID: claimOf(client) });
     const [created, accessToken] = await Promise.all([
-      slots.run(() => records.create(record, { signal }), signal),
+      semaphore.run(() => records.create(record, { signal }), signal),
       sign(id),
     ]);
     onRecorded(created);

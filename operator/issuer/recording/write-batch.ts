@@ -4,7 +4,7 @@ import type { NewTokenBatch } from '../../domain/record/token-batch.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { ApiError, isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
 import { IssuerFailure } from '../failure.ts';
-import { createSlots } from '../semaphore.ts';
+import { createSemaphore } from '../semaphore.ts';
 import { withDeadline } from '../shared-work.ts';
 import type { WriteBatch } from './group-commit.ts';
 import { recordFailure } from './record-failure.ts';
@@ -32,7 +32,7 @@ const isUnresolved = (error: unknown): boolean =>
  * or there already with an equal spec, is recorded (spec §2.3). Who waits is answered after that alone.
  */
 export const createWriteBatch = ({ batches, onRecorded, clock }: WriteBatchOptions): WriteBatch => {
-  const slots = createSlots(WRITES);
+  const semaphore = createSemaphore(WRITES);
 
   const findSame = async (batch: NewTokenBatch, signal: AbortSignal): Promise<TokenBatch> => {
     const there = await batches.get(batch.metadata, { signal });
@@ -66,7 +66,7 @@ export const createWriteBatch = ({ batches, onRecorded, clock }: WriteBatchOptio
   const nobodys = new AbortController().signal;
   return async (batch) => {
     try {
-      onRecorded(await slots.run(() => write(batch), nobodys));
+      onRecorded(await semaphore.run(() => write(batch), nobodys));
     } catch (error) {
       throw recordFailure(error);
     }

@@ -11,7 +11,7 @@ import { RECORD_INDEX, type RecordOrigin } from '../../domain/record/token-recor
 import type { WritableCache } from '../../ports/cache.ts';
 import { IssuerFailure } from '../failure.ts';
 import { checkIdFilter } from '../id-filter.ts';
-import { createSlots } from '../semaphore.ts';
+import { createSemaphore } from '../semaphore.ts';
 import { calledOff } from '../shared-work.ts';
 import type { Bearer, Call, DeletedTokens, DeleteTokens } from '../use-cases.ts';
 import type { EndTarget, EndToken } from './end-token.ts';
@@ -88,7 +88,7 @@ const endAll = async (
  */
 export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens => {
   const { tokens, issued, batches, lookups, listOwned, endToken } = options;
-  const slots = createSlots(WRITES);
+  const semaphore = createSemaphore(WRITES);
 
   const learn = async (owner: string, signal: AbortSignal): Promise<void> => {
     try {
@@ -131,6 +131,6 @@ export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens =
     checkIdFilter(ids);
     const { signal } = call;
     const { all } = await targetsOf(bearer, ids, call);
-    return endAll(all, (target) => slots.run(() => endToken(target, signal), signal), signal);
+    return endAll(all, (target) => semaphore.run(() => endToken(target, signal), signal), signal);
   };
 };

@@ -1,6 +1,6 @@
 import { keyOf } from '../../api/meta.ts';
 import type { Token } from '../../api/token.ts';
-import { createTurns } from '../../async/keyed-mutex.ts';
+import { createKeyedMutex } from '../../async/keyed-mutex.ts';
 import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
 import type { CachedTokenBatch } from '../../domain/record/cached-token-batch.ts';
 import {
@@ -125,7 +125,7 @@ export const createEndToken = (options: EndTokenOptions): EndToken => {
     plan: (object, _, now) => planIssuedTokenEnd(object, now),
   };
   const batch: Kind<CachedTokenBatch> = { ...batches, plan: planBatchEnd };
-  const turns = createTurns();
+  const mutex = createKeyedMutex();
   return (target, signal) => {
     const around = { clock, signal };
     switch (target.kind) {
@@ -134,7 +134,7 @@ export const createEndToken = (options: EndTokenOptions): EndToken => {
       case 'IssuedToken':
         return endObject(record, target, around);
       case 'TokenBatch':
-        return turns.take(target.uid, () => endObject(batch, target, around));
+        return mutex.take(target.uid, () => endObject(batch, target, around));
     }
   };
 };

@@ -7,7 +7,7 @@ import type { CachedTokenBatch } from '../../domain/record/cached-token-batch.ts
 import type { WritableCache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import { IssuerFailure } from '../failure.ts';
-import type { Slots } from '../semaphore.ts';
+import type { Semaphore } from '../semaphore.ts';
 import { unlessAborted, withDeadline } from '../shared-work.ts';
 
 /** Reads one object from the API server; undefined where there is none. @throws ApiError */
@@ -31,7 +31,7 @@ export interface LiveReadsOptions<T> {
   readonly cache: Pick<WritableCache<T>, 'get' | 'observe' | 'forget'>;
   readonly readObject: ReadObject<T>;
   /** Shared by all kinds: reads at once. */
-  readonly slots: Slots;
+  readonly semaphore: Semaphore;
   readonly clock: MonotonicClock;
 }
 
@@ -53,7 +53,7 @@ const unavailable = (cause: unknown): IssuerFailure =>
 export const createLiveReads = <T extends Pick<KubeObject, 'metadata'>>({
   cache,
   readObject,
-  slots,
+  semaphore,
   clock,
 }: LiveReadsOptions<T>): LiveReads<T> => {
   const underWay = new Map<string, Promise<T | undefined>>();
@@ -71,7 +71,7 @@ export const createLiveReads = <T extends Pick<KubeObject, 'metadata'>>({
     const before = cache.get(key);
     try {
       const object = await withDeadline(clock, DEADLINE_MS, (signal) =>
-        slots.run(() => readObject(ref, signal), signal),
+        semaphore.run(() => readObject(ref, signal), signal),
       );
       if (object === undefined) {
         rememberNo(key);

@@ -21,7 +21,7 @@ export interface GrpcDoorOptions extends DoorTools {
 export interface GrpcDoor {
   /** Listens; resolves with the port that was taken. @throws Error where the certificates or the address can't be used */
   start(signal: AbortSignal): Promise<number>;
-  /** Turns NOT_SERVING, takes nothing new, and has cut what still runs when `deadlineMs` are over. */
+  /** KeyedMutex NOT_SERVING, takes nothing new, and has cut what still runs when `deadlineMs` are over. */
   stop(deadlineMs: number): Promise<void>;
 }
 

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { createTurns } from '../../../operator/async/keyed-mutex.ts';
+import { createKeyedMutex } from '../../../operator/async/keyed-mutex.ts';
 
 test('work on one key goes on one after the other, on others beside it', async () => {
-  const turns = createTurns();
+  const mutex = createKeyedMutex();
   const log: string[] = [];
   const gates = new Map<string, () => void>();
   const work = (name: string) => async () => {
@@ -11,9 +11,9 @@ test('work on one key goes on one after the other, on others beside it', async (
     log.push(`end ${name}`);
     return name;
   };
-  const first = turns.take('a', work('first'));
-  const second = turns.take('a', work('second'));
-  const other = turns.take('b', work('other'));
+  const first = mutex.take('a', work('first'));
+  const second = mutex.take('a', work('second'));
+  const other = mutex.take('b', work('other'));
   expect(log).toEqual(['begin first', 'begin other']);
   gates.get('first')?.();
   expect(await first).toBe('first');
@@ -25,9 +25,9 @@ test('work on one key goes on one after the other, on others beside it', async (
 });
 
 test('what fails keeps nobody from their turn', async () => {
-  const turns = createTurns();
-  const failing = turns.take('a', () => Promise.reject(new Error('no')));
-  const next = turns.take('a', async () => 'yes');
+  const mutex = createKeyedMutex();
+  const failing = mutex.take('a', () => Promise.reject(new Error('no')));
+  const next = mutex.take('a', async () => 'yes');
   await expect(failing).rejects.toThrow('no');
   expect(await next).toBe('yes');
 });

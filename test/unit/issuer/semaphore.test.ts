@@ -1,16 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
-import { createSlots } from '../../../operator/issuer/semaphore.ts';
+import { createSemaphore } from '../../../operator/issuer/semaphore.ts';
 import { settle } from '../../support/fake-clock.ts';
 
 const never = new AbortController().signal;
 
 /** Work that is done when the test says so. */
 const stage = (atOnce: number, waiting: number) => {
-  const slots = createSlots({ atOnce, waiting });
+  const semaphore = createSemaphore({ atOnce, waiting });
   const running = new Map<number, () => void>();
   const order: number[] = [];
   const run = (id: number, signal: AbortSignal = never) =>
-    slots.run(
+    semaphore.run(
       () =>
         new Promise<number>((resolve) => {
           order.push(id);
@@ -21,7 +21,7 @@ const stage = (atOnce: number, waiting: number) => {
         }),
       signal,
     );
-  return { slots, running, order, run };
+  return { semaphore, running, order, run };
 };
 
 describe('slots', () => {
@@ -66,8 +66,8 @@ describe('slots', () => {
   });
 
   test('are given back by work that fails', async () => {
-    const { slots, run, running } = stage(1, 1);
-    await expect(slots.run(() => Promise.reject(new Error('no')), never)).rejects.toThrow('no');
+    const { semaphore, run, running } = stage(1, 1);
+    await expect(semaphore.run(() => Promise.reject(new Error('no')), never)).rejects.toThrow('no');
     const next = run(1);
     await settle();
     running.get(1)?.();

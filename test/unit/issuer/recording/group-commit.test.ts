@@ -38,7 +38,7 @@ class Desk {
   /** Ends the write of that number, and lets what hangs on it run. */
   async end(at: number, error?: Error): Promise<void> {
     this.#ends[at]?.(error);
-    for (let turns = 0; turns < 10; turns += 1) await undefined;
+    for (let mutex = 0; mutex < 10; mutex += 1) await undefined;
   }
 
   get sizes(): number[] {

@@ -13,11 +13,11 @@ const idOf = (at: number): string => `00000000-0000-4000-8000-${String(at).padSt
 const REVOKED = { blacklisted: { flag: true, timestamp: '2026-01-01T00:00:10Z' } };
 const alice: Bearer = { owner: 'alice', onlyID: undefined, client: 'team/app' };
 let stage: RegistryStage;
-let turns: number;
+let mutex: number;
 
 beforeEach(() => {
   stage = new RegistryStage();
-  turns = 0;
+  mutex = 0;
 });
 
 const open = (
@@ -29,7 +29,7 @@ const open = (
     ...stage,
     lookups: stage.lookups,
     turn: async () => {
-      turns += 1;
+      mutex += 1;
     },
   });
   return listTokens(bearer, { ids: [], includeBlacklisted: false, ...query }, { signal });
@@ -110,7 +110,7 @@ describe('all tokens of an owner', () => {
   test('come in pieces, with a turn for others between them, and end where the caller is gone', async () => {
     for (let at = 0; at < 1000; at += 1) stage.cache(issuedToken(idOf(at)));
     expect(await list()).toHaveLength(1000);
-    expect(turns).toBeGreaterThanOrEqual(7);
+    expect(mutex).toBeGreaterThanOrEqual(7);
     const leaving = new AbortController();
     const seen: number[] = [];
     const reading = (async () => {

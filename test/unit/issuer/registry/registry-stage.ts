@@ -22,7 +22,7 @@ import {
 import { createLookups } from '../../../../operator/issuer/registry/lookups.ts';
 import { createRecords } from '../../../../operator/issuer/registry/records.ts';
 import { createJwtValidator } from '../../../../operator/issuer/registry/validate-jwt.ts';
-import { createSlots } from '../../../../operator/issuer/semaphore.ts';
+import { createSemaphore } from '../../../../operator/issuer/semaphore.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
 import { CLIENT_INDEXERS } from '../../../../operator/reconcilers/oauth-client/client-indexes.ts';
 import { TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-indexes.ts';
@@ -144,7 +144,7 @@ export class RegistryStage {
   constructor() {
     for (const store of [this.tokens, this.issued, this.batches, this.clients]) store.markSynced();
     this.clients.observe(clientWith(undefined));
-    const slots = createSlots(LIVE_READS);
+    const semaphore = createSemaphore(LIVE_READS);
     const reading =
       <T>(kind: Kind) =>
       async (ref: ObjectRef): Promise<T | undefined> => {
@@ -154,23 +154,23 @@ export class RegistryStage {
       };
     const { clock } = this;
     this.reads = {
-      tokens: createLiveReads<Token>({ cache: this.tokens, readObject: reading('tokens'), slots, clock }),
+      tokens: createLiveReads<Token>({ cache: this.tokens, readObject: reading('tokens'), semaphore, clock }),
       issued: createLiveReads<CachedIssuedToken>({
         cache: this.issued,
         readObject: reading('issued'),
-        slots,
+        semaphore,
         clock,
       }),
       batches: createLiveReads<CachedTokenBatch>({
         cache: this.batches,
         readObject: reading('batches'),
-        slots,
+        semaphore,
         clock,
       }),
       clients: createLiveReads<OAuthClient>({
         cache: this.clients,
         readObject: reading('clients'),
-        slots,
+        semaphore,
         clock,
       }),
     };
