@@ -1,4 +1,4 @@
-import { type Awaitable, whenKnown } from '../async/map-awaitable.ts';
+import { type Awaitable, mapAwaitable } from '../async/map-awaitable.ts';
 import { introspectionOf, mayIntrospect } from '../domain/client/introspection-policy.ts';
 import type { SignedClaims } from '../domain/jwt/jwt-checks.ts';
 import { refused } from './failure.ts';
@@ -22,7 +22,7 @@ export const authenticateCaller = (
   credentials: ClientCredentials,
   call: Call,
 ): Awaitable<AuthenticatedClient> =>
-  whenKnown(authenticateClient(credentials, call), (authenticated) => {
+  mapAwaitable(authenticateClient(credentials, call), (authenticated) => {
     if (authenticated.client.spec.suspended !== true) return authenticated;
     throw refused('unauthorized_client', 'the client is suspended');
   });
@@ -46,8 +46,8 @@ export const createIntrospectToken = ({
 }: IntrospectTokenOptions): IntrospectToken => {
   const tell = createTell();
   return (token, credentials, call) =>
-    whenKnown(authenticateCaller(authenticateClient, credentials, call), ({ client }) =>
-      whenKnown(validateJwt(token, call), (validation) => {
+    mapAwaitable(authenticateCaller(authenticateClient, credentials, call), ({ client }) =>
+      mapAwaitable(validateJwt(token, call), (validation) => {
         if (validation.kind === 'invalid') return undefined;
         return mayIntrospect(client, validation.record, validation.claims) ? tell(validation) : undefined;
       }),

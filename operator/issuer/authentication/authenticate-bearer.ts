@@ -1,4 +1,4 @@
-import { whenKnown } from '../../async/map-awaitable.ts';
+import { mapAwaitable } from '../../async/map-awaitable.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';
 import type { JwtFault, SignedClaims } from '../../domain/jwt/jwt-checks.ts';
 import { recordOfClaims } from '../../domain/record/claimed-record.ts';
@@ -114,10 +114,10 @@ export const createAuthenticateSelf = (options: AuthenticateBearerOptions): Auth
   return (authorization, call) => {
     const jwt = bearerOf(authorization);
     const foreign = endpoints.length === 0 ? undefined : byEndpoint(options, jwt, call.signal);
-    return whenKnown(foreign, (bearer) =>
+    return mapAwaitable(foreign, (bearer) =>
       bearer
         ? { bearer, own: undefined }
-        : whenKnown(validateJwt(jwt, call), (validation) => selfOf(options, validation)),
+        : mapAwaitable(validateJwt(jwt, call), (validation) => selfOf(options, validation)),
     );
   };
 };

@@ -1,6 +1,6 @@
 import type { ObjectRef } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { type Awaitable, whenKnown } from '../../async/map-awaitable.ts';
+import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { bySeniority, CLAIM_INDEX, isHolder } from '../../domain/client/client-id-claim.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
@@ -120,7 +120,7 @@ const bySecret = (
   const { assertion, clientSecret } = credentials;
   // RFC 6749 §2.3: no more than one method in a request.
   if (assertion !== '') return { cause: 'AssertionUnexpected' };
-  return whenKnown(secrets.isRight(client, clientSecret, call), (isRight) =>
+  return mapAwaitable(secrets.isRight(client, clientSecret, call), (isRight) =>
     isRight ? { proved: { client, method: 'clientSecret' } } : { cause: 'WrongSecret' },
   );
 };
@@ -161,8 +161,8 @@ export const createAuthenticateClient = (options: AuthenticateClientOptions): Au
   return (credentials, call) => {
     const clientID = clientIDOf(credentials);
     const client = clientID === '' ? undefined : findClient(options, clientID, call);
-    const outcome = whenKnown(client, (found) => authenticate(found, { clientID, credentials, call }));
-    return whenKnown(outcome, (reached) => {
+    const outcome = mapAwaitable(client, (found) => authenticate(found, { clientID, credentials, call }));
+    return mapAwaitable(outcome, (reached) => {
       if ('proved' in reached) return reached.proved;
       throw failures.fail({ clientID, address: call.address }, reached.cause, reached.detail);
     });

@@ -1,5 +1,5 @@
 import type { KeyEntry, KeyPhase, SigningKey } from '../../api/signing-key.ts';
-import { type Awaitable, whenKnown } from '../../async/map-awaitable.ts';
+import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { buildJwks, compromisedKids, type Jwks } from '../../domain/key/jwks.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Keyring, PublicKeys, Signer, VerifiedJwt } from '../../ports/signing.ts';
@@ -76,7 +76,7 @@ export class IssuerKeyring implements Keyring, PublicKeys {
   }
 
   verify(jwt: string): Awaitable<VerifiedJwt | undefined> {
-    return whenKnown(this.#verification.verify(jwt), (verified) => this.#own(verified));
+    return mapAwaitable(this.#verification.verify(jwt), (verified) => this.#own(verified));
   }
 
   #own(verified: VerifiedJwt | undefined): VerifiedJwt | undefined {

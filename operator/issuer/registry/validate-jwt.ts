@@ -1,7 +1,7 @@
 import type { ObjectRef } from '../../api/meta.ts';
 import { refOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { type Awaitable, whenKnown } from '../../async/map-awaitable.ts';
+import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { CLAIM_INDEX, isHolder } from '../../domain/client/client-id-claim.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';
 import {
@@ -149,7 +149,7 @@ const validateVerified = (
   const { clock, settings } = options;
   const timeFault = findTimeFault(claims, clock.now());
   if (timeFault) return invalid(timeFault);
-  return whenKnown(findRecord(options, claims, call), (record) => {
+  return mapAwaitable(findRecord(options, claims, call), (record) => {
     if (record === undefined) return invalid('Unknown');
     const now = clock.now();
     const recordFault = findRecordFault(record, claims, { kid, ownerClaim: settings.ownerClaim, now });
@@ -205,7 +205,7 @@ export const createJwtValidator = (options: ValidateJwtOptions): ValidateJwt => 
 
   return (jwt, call) => {
     try {
-      const validation = whenKnown(keyring.verify(jwt), (verified) => validate(verified, call));
+      const validation = mapAwaitable(keyring.verify(jwt), (verified) => validate(verified, call));
       return validation instanceof Promise ? validation.then(counted, failed) : counted(validation);
     } catch (error) {
       return failed(error);

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { whenKnown } from '../../async/map-awaitable.ts';
+import { mapAwaitable } from '../../async/map-awaitable.ts';
 import type { TokenRecord } from '../../domain/record/token-record.ts';
 import { IssuerFailure } from '../../issuer/failure.ts';
 import type { Issuer, TokenQuery } from '../../issuer/use-cases.ts';
@@ -101,7 +101,7 @@ export const getTokensRoute = (path: string, issuer: ListingIssuer): Route => ({
    */
   handle: (request, reply, call) => {
     const query = tokenQueryOf(request);
-    return whenKnown(issuer.authenticateSelf(call.authorization(), call), ({ bearer, own }) => {
+    return mapAwaitable(issuer.authenticateSelf(call.authorization(), call), ({ bearer, own }) => {
       call.note({ client: bearer?.client ?? own?.client });
       if (isAboutItself(query, own) && (bearer !== undefined || query.includeBlacklisted)) {
         call.note({ tokens: 1 });

@@ -1,4 +1,4 @@
-import { whenKnown } from '../../async/map-awaitable.ts';
+import { mapAwaitable } from '../../async/map-awaitable.ts';
 import { IssuerFailure } from '../../issuer/failure.ts';
 import type { IntrospectToken } from '../../issuer/use-cases.ts';
 import { credentialsOf, withCredentials } from './client-credentials.ts';
@@ -55,7 +55,7 @@ export const introspectionRoute = (base: string, introspectToken: IntrospectToke
     const told = withCredentials(credentialsOf(call.authorization(), parameters), (credentials) =>
       introspectToken(token, credentials, call),
     );
-    return whenKnown(told, (claims) => {
+    return mapAwaitable(told, (claims) => {
       call.note({ active: claims !== undefined, jti: claims?.jti });
       void reply.type('application/json').send(claims ? activeOf(claims) : INACTIVE);
     });

@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals';
-import { whenKnown } from '../../../operator/async/map-awaitable.ts';
+import { mapAwaitable } from '../../../operator/async/map-awaitable.ts';
 
 test('what is known is gone on with at once', () => {
-  expect(whenKnown(1, (value) => value + 1)).toBe(2);
+  expect(mapAwaitable(1, (value) => value + 1)).toBe(2);
 });
 
 test('what is to come is gone on with when it is there', async () => {
-  const next = whenKnown(Promise.resolve(1), (value) => value + 1);
+  const next = mapAwaitable(Promise.resolve(1), (value) => value + 1);
   expect(next).toBeInstanceOf(Promise);
   expect(await next).toBe(2);
 });
@@ -16,6 +16,6 @@ const fail = (): never => {
 };
 
 test('a failure is thrown at once or rejects, as its value comes', async () => {
-  expect(() => whenKnown(1, fail)).toThrow('no');
-  await expect(whenKnown(Promise.resolve(1), fail)).rejects.toThrow('no');
+  expect(() => mapAwaitable(1, fail)).toThrow('no');
+  await expect(mapAwaitable(Promise.resolve(1), fail)).rejects.toThrow('no');
 });
