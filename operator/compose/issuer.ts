@@ -9,7 +9,7 @@ import {
   createAuthenticateSelf,
 } from '../issuer/authentication/authenticate-bearer.ts';
 import { createClientAuthentication } from '../issuer/authentication/client-authentication.ts';
-import { createCreateToken } from '../issuer/create-token.ts';
+import { buildCreateToken } from '../issuer/create-token.ts';
 import { createIntrospectToken } from '../issuer/introspect-token.ts';
 import { createGroupCommit } from '../issuer/recording/group-commit.ts';
 import { createRecordToken, type RecordToken } from '../issuer/recording/record-token.ts';
@@ -137,7 +137,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
       authenticateClient: authentication.authenticateClient,
       authenticateBearer: createAuthenticateBearer(bearers),
       authenticateSelf: createAuthenticateSelf(bearers),
-      createToken: createCreateToken({
+      createToken: buildCreateToken({
         ...parts,
         ...authentication,
         settings,

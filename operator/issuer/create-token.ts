@@ -99,7 +99,7 @@ const jwtOf = (
  * Makes {@link CreateToken} (spec §4): shape and grant name → client → what the client may have → its record, and the
  * signature beside it. The JWT leaves once the API server has acknowledged its record (invariant 1).
  */
-export const createCreateToken = (options: CreateTokenOptions): CreateToken => {
+export const buildCreateToken = (options: CreateTokenOptions): CreateToken => {
   const { authenticateClient, failures, settings, recordToken, clock, metrics } = options;
 
   const issueToken = async (draft: Draft, { address }: Call): Promise<IssuedAccessToken> => {

@@ -6,7 +6,7 @@ import type { TokenBatch } from '../../../operator/api/token-batch.ts';
 import { findJwkProblem } from '../../../operator/crypto/public-jwk.ts';
 import type { IssuerSettings } from '../../../operator/domain/jwt/claims.ts';
 import { createClientAuthentication } from '../../../operator/issuer/authentication/client-authentication.ts';
-import { createCreateToken } from '../../../operator/issuer/create-token.ts';
+import { buildCreateToken } from '../../../operator/issuer/create-token.ts';
 import { createGroupCommit } from '../../../operator/issuer/recording/group-commit.ts';
 import { createRecordToken } from '../../../operator/issuer/recording/record-token.ts';
 import { createWriteBatch } from '../../../operator/issuer/recording/write-batch.ts';
@@ -94,7 +94,7 @@ export class DoorStage implements AsyncDisposable {
       fetchJson: () => Promise.reject(new Error('nothing is to be fetched')),
       findJwkProblem,
     });
-    const createToken = createCreateToken({
+    const createToken = buildCreateToken({
       ...around,
       ...authentication,
       settings,

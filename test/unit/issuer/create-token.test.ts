@@ -6,7 +6,7 @@ import { joseKeyPairs } from '../../../operator/crypto/key-pairs.ts';
 import { uuidV5 } from '../../../operator/domain/token/token-id.ts';
 import { createAuthenticationFailures } from '../../../operator/issuer/authentication/authentication-failures.ts';
 import { createFailureLimit } from '../../../operator/issuer/authentication/failure-limit.ts';
-import { createCreateToken } from '../../../operator/issuer/create-token.ts';
+import { buildCreateToken } from '../../../operator/issuer/create-token.ts';
 import { refused } from '../../../operator/issuer/failure.ts';
 import { createRecordToken } from '../../../operator/issuer/recording/record-token.ts';
 import type { AuthenticatedClient, TokenRequest } from '../../../operator/issuer/use-cases.ts';
@@ -75,7 +75,7 @@ const call = { address: '192.0.2.1', signal: patient };
 
 const build = () => {
   const log = recordedLog();
-  return createCreateToken({
+  return buildCreateToken({
     authenticateClient: async ({ clientSecret }) => {
       steps.push('authenticate');
       if (clientSecret !== 'right') throw refused('invalid_client', 'client authentication failed');
