@@ -154,7 +154,7 @@ export const createAuthenticateClient = (options: AuthenticateClientOptions): Au
   const authenticate = (client: OAuthClient | undefined, asked: Asked): Awaitable<Outcome> => {
     if (client && hasAssertionMethod(client)) return byAssertion(options, client, { ...asked, semaphore });
     if (client?.spec.authentication?.clientSecret) return bySecret(options, client, asked);
-    secrets.isRightOfNobody(asked.credentials.clientSecret);
+    secrets.verifyAgainstDummy(asked.credentials.clientSecret);
     return { cause: client ? 'NoMethod' : 'UnknownClient' };
   };
 

@@ -15,7 +15,7 @@ export interface ClientSecrets {
   /** @throws IssuerFailure `Unavailable` where the Secret can't be read and nothing that is kept says yes */
   isRight(client: OAuthClient, clientSecret: string, call: Pick<Call, 'signal'>): Awaitable<boolean>;
   /** The same work where there is nothing to compare with; always false. */
-  isRightOfNobody(clientSecret: string): false;
+  verifyAgainstDummy(clientSecret: string): false;
   /** Forgets everything, and follows the clients no more. */
   stop(): void;
 }
@@ -132,7 +132,7 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
       entry.reading ??= read(entry, ref, key);
       return unlessAborted(entry.reading, call.signal).then((digests) => matches(digest, digests));
     },
-    isRightOfNobody: (clientSecret) => {
+    verifyAgainstDummy: (clientSecret) => {
       matches(digestOf(clientSecret), NO_DIGESTS);
       return false;
     },

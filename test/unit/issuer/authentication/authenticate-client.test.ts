@@ -59,7 +59,7 @@ const doorOf = (...clients: OAuthClient[]): Door => {
         compared.push(secret);
         return secret === 'right';
       },
-      isRightOfNobody: (secret) => {
+      verifyAgainstDummy: (secret) => {
         compared.push(secret);
         return false;
       },
@@ -288,7 +288,7 @@ test('before the clients are known, nobody is called unknown', async () => {
     clients: { synced: false, byIndex: () => [].values() },
     freshness: { clients: () => false },
     readClient: async () => undefined,
-    secrets: { isRight: async () => false, isRightOfNobody: () => false, stop: () => {} },
+    secrets: { isRight: async () => false, verifyAgainstDummy: () => false, stop: () => {} },
     assertions: [],
     limit: createFailureLimit({ clock }),
     failures: createAuthenticationFailures({ limit: createFailureLimit({ clock }), log, metrics }),

@@ -144,7 +144,7 @@ describe('a client secret', () => {
   });
 
   test('of nobody is never right, and costs no read', async () => {
-    expect(secrets.isRightOfNobody('current')).toBe(false);
+    expect(secrets.verifyAgainstDummy('current')).toBe(false);
     await settle();
     expect(reads).toEqual([]);
   });
