@@ -58,13 +58,13 @@ export const createLiveReads = <T extends Pick<KubeObject, 'metadata'>>({
 }: LiveReadsOptions<T>): LiveReads<T> => {
   const underWay = new Map<string, Promise<T | undefined>>();
   /** By key, until when nothing is asked; monotonic milliseconds. */
-  const nos = new Map<string, number>();
+  const negativeCache = new Map<string, number>();
 
-  const rememberNo = (key: string): void => {
-    nos.delete(key);
-    nos.set(key, clock.monotonic() + NO_MS);
-    const [oldest] = nos.keys();
-    if (nos.size > MAX_NOS && oldest !== undefined) nos.delete(oldest);
+  const cacheNegative = (key: string): void => {
+    negativeCache.delete(key);
+    negativeCache.set(key, clock.monotonic() + NO_MS);
+    const [oldest] = negativeCache.keys();
+    if (negativeCache.size > MAX_NOS && oldest !== undefined) negativeCache.delete(oldest);
   };
 
   const ask = async (ref: ObjectRef, key: string): Promise<T | undefined> => {
@@ -74,7 +74,7 @@ export const createLiveReads = <T extends Pick<KubeObject, 'metadata'>>({
         semaphore.run(() => readObject(ref, signal), signal),
       );
       if (object === undefined) {
-        rememberNo(key);
+        cacheNegative(key);
         // What was known before it was asked for is gone; what came meanwhile may be newer than the answer.
         if (before) cache.forget(key, before.metadata.uid);
         return undefined;
@@ -91,10 +91,10 @@ export const createLiveReads = <T extends Pick<KubeObject, 'metadata'>>({
   return {
     read: async (ref, signal) => {
       const key = keyOf(ref);
-      const until = nos.get(key);
+      const until = negativeCache.get(key);
       if (until !== undefined) {
         if (clock.monotonic() < until) return undefined;
-        nos.delete(key);
+        negativeCache.delete(key);
       }
       let asking = underWay.get(key);
       if (asking === undefined) {
