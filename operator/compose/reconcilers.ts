@@ -85,7 +85,7 @@ const wireClients = (config: Config, parts: ReconcilerParts): Wired => {
   const sinks = {
     ...parts,
     clients,
-    clientClient: createResourceClient<OAuthClient>(writer, OAUTH_CLIENTS),
+    oauthClients: createResourceClient<OAuthClient>(writer, OAUTH_CLIENTS),
     settings: issuerSettingsOf(config),
   };
   const registration = new OAuthClientReconciler(sinks);

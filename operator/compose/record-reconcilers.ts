@@ -52,7 +52,7 @@ const wireKind = <T extends RecordObject>(
   const clients = informers.clients.cache;
   const recordClients = new ClientPresenceReader({
     clients,
-    clientClient: createResourceClient<OAuthClient>(writer, OAUTH_CLIENTS),
+    oauthClients: createResourceClient<OAuthClient>(writer, OAUTH_CLIENTS),
   });
   const controller = new Controller({
     ...parts,

@@ -16,7 +16,7 @@ import { CLIENT_INDEX } from './client-indexes.ts';
 export interface ClientSinks {
   /** Indexed by {@link CLIENT_INDEXERS}. */
   readonly clients: WritableCache<OAuthClient>;
-  readonly clientClient: Pick<ResourceClient<OAuthClient>, 'updateStatus'>;
+  readonly oauthClients: Pick<ResourceClient<OAuthClient>, 'updateStatus'>;
   readonly events: EventRecorder;
 }
 
@@ -31,12 +31,12 @@ export interface ClientReconcilerOptions extends ClientSinks {
  * @throws ApiError on a conflict; a client that is gone is none
  */
 export const writeClientStatus = async (
-  { clients, clientClient, events }: ClientSinks,
+  { clients, oauthClients, events }: ClientSinks,
   client: OAuthClient,
   { status, about, signal }: { status: OAuthClientStatus; about: string; signal: AbortSignal },
 ): Promise<void> => {
   try {
-    clients.observe(await clientClient.updateStatus({ metadata: client.metadata, status }, { signal }));
+    clients.observe(await oauthClients.updateStatus({ metadata: client.metadata, status }, { signal }));
   } catch (error) {
     if (!isNotFound(error)) throw error;
     return;

@@ -7,7 +7,7 @@ import { getIfThere, type ResourceClient } from '../../ports/kube.ts';
 
 export interface ClientPresenceReaderOptions {
   readonly clients: Pick<Cache<OAuthClient>, 'get'>;
-  readonly clientClient: Pick<ResourceClient<OAuthClient>, 'get'>;
+  readonly oauthClients: Pick<ResourceClient<OAuthClient>, 'get'>;
 }
 
 type Named = Pick<CachedIssuedToken, 'client' | 'clientUID'>;
@@ -46,7 +46,7 @@ export class ClientPresenceReader {
   }
 
   async #read({ client, clientUID }: Named, signal: AbortSignal): Promise<ClientPresence> {
-    const live = await getIfThere(this.#options.clientClient, refOf(client), signal);
+    const live = await getIfThere(this.#options.oauthClients, refOf(client), signal);
     if (live?.metadata.uid === clientUID) return 'Ahead';
     this.#gone.add(clientUID);
     const [oldest] = this.#gone;

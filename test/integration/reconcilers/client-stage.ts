@@ -109,7 +109,7 @@ export class ClientStage implements AsyncDisposable {
     const { client, log } = this.kube;
     const shared = {
       clients: clients.cache,
-      clientClient: guardClient(createResourceClient<OAuthClient>(client, OAUTH_CLIENTS), this),
+      oauthClients: guardClient(createResourceClient<OAuthClient>(client, OAUTH_CLIENTS), this),
       events: { record: (note: EventNote) => void this.events.push(note) },
       clock: this.clock,
       log,

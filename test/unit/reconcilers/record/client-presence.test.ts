@@ -13,7 +13,7 @@ const setUp = (known?: string) => {
   const waiting: ((live: OAuthClient | Error) => void)[] = [];
   const recordClients = new ClientPresenceReader({
     clients: { get: () => (known === undefined ? undefined : recordClient(known)) },
-    clientClient: {
+    oauthClients: {
       get: ({ namespace, name }) => {
         reads.push(`${namespace}/${name}`);
         return new Promise((resolve, reject) => {

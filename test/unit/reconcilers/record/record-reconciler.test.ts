@@ -34,7 +34,7 @@ const setUp = (traits: RecordTraits) => {
   const reconciler = new RecordReconciler({
     kind: ISSUED_TOKEN_KIND,
     records,
-    recordClients: new ClientPresenceReader({ clients, clientClient: { get: async () => recordClient() } }),
+    recordClients: new ClientPresenceReader({ clients, oauthClients: { get: async () => recordClient() } }),
     objects: {
       writeStatus: async () => makeRecord({ ...traits, blacklistedAt: 0, version: 1, resourceVersion: '2' }),
       delete: async () => {

@@ -57,7 +57,7 @@ class Desk {
       settings: SETTINGS,
       recordClients: new ClientPresenceReader({
         clients,
-        clientClient: { get: () => Promise.reject(new Error('asked')) },
+        oauthClients: { get: () => Promise.reject(new Error('asked')) },
       }),
       keyring: {
         phase: (kid) => (this.compromised.has(kid) ? 'Compromised' : 'Active'),
@@ -214,7 +214,7 @@ test('of many TokenBatches, few are planned in a turn: each holds up to 256 reco
     settings: SETTINGS,
     recordClients: new ClientPresenceReader({
       clients,
-      clientClient: { get: () => Promise.reject(new Error('asked')) },
+      oauthClients: { get: () => Promise.reject(new Error('asked')) },
     }),
     keyring: { phase: () => 'Active', onChange: () => () => undefined },
   });
