@@ -6,7 +6,7 @@ import { buildIssuer } from './compose/issuer.ts';
 import { operationsComponent } from './compose/operations.ts';
 import { populationOf } from './compose/population.ts';
 import { buildReconcilers } from './compose/reconcilers.ts';
-import { buildDoors } from './compose/servers.ts';
+import { buildServers } from './compose/servers.ts';
 import { signingKeyGate } from './compose/signing-key-gate.ts';
 import type { Config } from './config/schema.ts';
 import { joseKeyPairs } from './crypto/key-pairs.ts';
@@ -46,7 +46,7 @@ export interface Operator {
 const LEASE_NAME = 'm2m-oauth-operator';
 const LEASE_CONNECTIONS = 2;
 /** The doors' own: a token that is asked for does not wait behind the work of reconcilers. */
-const DOOR_CONNECTIONS = 32;
+const REQUEST_CONNECTIONS = 32;
 
 const tools = (log: Log, metrics: PrometheusMetrics) => ({
   clock: systemClock,
@@ -123,7 +123,7 @@ export const compose = async (
   const identity = identityOf(env);
   const connection = await loadConnection(around);
   const leaseConnection = connection.separate(LEASE_CONNECTIONS);
-  const doorConnection = connection.separate(DOOR_CONNECTIONS);
+  const requestConnection = connection.separate(REQUEST_CONNECTIONS);
   const client = createKubeClient({ ...around, connection });
   const isClockGood = (): boolean => isClockUsable(client.clockSkewSeconds());
   const election = config.leaderElection.enabled
@@ -146,7 +146,7 @@ export const compose = async (
   });
   const { issuer, stop: stopIssuer } = buildIssuer(config, {
     ...around,
-    client: createKubeClient({ ...around, connection: doorConnection }),
+    client: createKubeClient({ ...around, connection: requestConnection }),
     informers,
     keyring,
     isClockUsable: isClockGood,
@@ -167,7 +167,7 @@ export const compose = async (
     ...around,
     base,
     caches: Object.values(informers),
-    doors: buildDoors(config, {
+    servers: buildServers(config, {
       ...around,
       issuer,
       keys: keyring,
@@ -188,7 +188,7 @@ export const compose = async (
         log.info('ended', { outcome });
         return outcome === 'stopped' ? 0 : 1;
       } finally {
-        await Promise.all([connection, leaseConnection, doorConnection].map((open) => open.close()));
+        await Promise.all([connection, leaseConnection, requestConnection].map((open) => open.close()));
       }
     },
   };

@@ -5,11 +5,11 @@ import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { PublicKeys } from '../ports/signing.ts';
 import type { Component } from '../runtime/manager.ts';
-import { createGrpcDoor } from '../servers/grpc/server.ts';
-import { createHttpDoor } from '../servers/http/server.ts';
+import { createGrpcServer } from '../servers/grpc/server.ts';
+import { createHttpServer } from '../servers/http/server.ts';
 
 /** What the doors are built from. */
-export interface DoorParts {
+export interface ServerParts {
   readonly issuer: Issuer;
   readonly keys: PublicKeys;
   readonly version: string;
@@ -20,23 +20,23 @@ export interface DoorParts {
   readonly metrics: Metrics;
 }
 
-interface Door {
+interface ServerHandle {
   start(signal: AbortSignal): Promise<number>;
   stop(deadlineMs: number): Promise<void>;
 }
 
-const componentOf = (name: string, door: Door): Component => ({
+const componentOf = (name: string, server: ServerHandle): Component => ({
   name,
-  start: async (signal) => void (await door.start(signal)),
-  stop: (deadlineMs) => door.stop(deadlineMs),
+  start: async (signal) => void (await server.start(signal)),
+  stop: (deadlineMs) => server.stop(deadlineMs),
 });
 
 /** The listeners for users, the same on every replica. */
-export const buildDoors = ({ grpc, http, issuer }: Config, parts: DoorParts): Component[] => [
-  componentOf('grpc', createGrpcDoor({ ...parts, address: grpc.address, tls: grpc.tls })),
+export const buildServers = ({ grpc, http, issuer }: Config, parts: ServerParts): Component[] => [
+  componentOf('grpc', createGrpcServer({ ...parts, address: grpc.address, tls: grpc.tls })),
   componentOf(
     'http',
-    createHttpDoor({
+    createHttpServer({
       ...parts,
       address: http.address,
       tls: http.tls,

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Metrics } from '../ports/metrics.ts';
 import { FAST } from './buckets.ts';
-import { doorMetrics } from './request-metrics.ts';
+import { requestMetrics } from './request-metrics.ts';
 
 /** What is counted at scrape time, by looking at an index's sizes. */
 export interface Population {
@@ -155,7 +155,7 @@ export const createMetrics = (options: { readonly processMetrics: boolean }): Pr
   const reconciles = reconcileMetrics(registers);
   const tokens = tokenMetrics(registers);
   const api = apiMetrics(registers);
-  const doors = doorMetrics(registers);
+  const servers = requestMetrics(registers);
   return {
     registry,
     watch: (next) => {
@@ -183,17 +183,17 @@ export const createMetrics = (options: { readonly processMetrics: boolean }): Pr
     leading: (isLeader) => api.leader.set(isLeader ? 1 : 0),
     clockSkew: (seconds) => api.skew.set(seconds),
     grpcCall: (method, code, seconds) => {
-      doors.calls.inc({ method, code });
-      doors.callSeconds.observe({ method }, seconds);
+      servers.calls.inc({ method, code });
+      servers.callSeconds.observe({ method }, seconds);
     },
     httpRequest: (labels, seconds) => {
-      doors.requests.inc(labels);
-      doors.requestSeconds.observe({ route: labels.route }, seconds);
+      servers.requests.inc(labels);
+      servers.requestSeconds.observe({ route: labels.route }, seconds);
     },
-    tokenIssuedOnDemand: (method) => doors.recordObjects.inc({ method }),
-    authenticationFailed: (why) => doors.failed.inc({ why }),
-    jwtValidated: (outcome) => doors.jwtValidated.inc({ outcome: VALIDATION_LABELS[outcome] }),
-    revocationSeen: (seconds) => doors.revocations.observe(seconds),
-    recordsCollected: (why, count) => doors.collected.inc({ why }, count),
+    tokenIssuedOnDemand: (method) => servers.recordObjects.inc({ method }),
+    authenticationFailed: (why) => servers.failed.inc({ why }),
+    jwtValidated: (outcome) => servers.jwtValidated.inc({ outcome: VALIDATION_LABELS[outcome] }),
+    revocationSeen: (seconds) => servers.revocations.observe(seconds),
+    recordsCollected: (why, count) => servers.collected.inc({ why }, count),
   };
 };

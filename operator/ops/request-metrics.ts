@@ -2,7 +2,7 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 import { FAST } from './buckets.ts';
 
 /** What the doors tell of calls, tokens and judgements. */
-export const doorMetrics = (registers: Registry[]) => ({
+export const requestMetrics = (registers: Registry[]) => ({
   calls: new Counter({
     name: 'm2moauth_grpc_calls_total',
     help: 'gRPC calls by method and status code.',

@@ -25,7 +25,7 @@ export interface ManagerOptions {
   readonly base?: readonly Component[];
   readonly caches: readonly ManagedCache[];
   /** Started on every replica while the caches load (they say so to whoever asks); drained after the lease is given up. */
-  readonly doors?: readonly Component[];
+  readonly servers?: readonly Component[];
   /** Waited for once the caches are synced, before this replica is ready. */
   readonly gates?: readonly Gate[];
   /** Started once this replica leads. */
@@ -58,7 +58,7 @@ export class Manager {
     this.#drainMs = options.drainMs ?? DRAIN_MS;
   }
 
-  /** Doors listen, caches are synced and gates passed; for /readyz. */
+  /** Servers listen, caches are synced and gates passed; for /readyz. */
   get ready(): boolean {
     return this.#ready;
   }
@@ -87,10 +87,10 @@ export class Manager {
   }
 
   async #serve(signal: AbortSignal): Promise<ManagerOutcome> {
-    const { caches, doors = [], gates = [], log } = this.#options;
+    const { caches, servers = [], gates = [], log } = this.#options;
     const started: Component[] = [];
     try {
-      await this.#startAll(doors, started, signal);
+      await this.#startAll(servers, started, signal);
       await Promise.all(caches.map((cache) => cache.whenSynced(signal)));
       log.info('caches are synced', { caches: caches.map(({ name }) => name) });
       await Promise.all(gates.map((gate) => gate(signal)));

@@ -1,7 +1,7 @@
 import type { GrpcClient } from '../support/grpc.ts';
 import { IN_FLIGHT } from './api-server.ts';
 import { startBareUnary } from './bare-grpc.ts';
-import { openDoor, REQUEST } from './handed-out.ts';
+import { REQUEST, startServer } from './handed-out.ts';
 import { type CallRound, latencyText, ratesOf, timedCalls } from './latency.ts';
 import { registerClient } from './owner.ts';
 import type { Plot } from './plots.ts';
@@ -78,7 +78,7 @@ const lastRates = (runs: Runs): string =>
 
 /** Measures every level in turn, each round all contestants one after the other. */
 export const measureBatched = async (world: World): Promise<BatchedRounds> => {
-  const { operator, door } = await openDoor(world);
+  const { operator, door } = await startServer(world);
   const bare = await startBareUnary();
   const byLevel: Record<string, Runs> = {};
   let stored = { bytes: Number.NaN, records: Number.NaN };

@@ -3,7 +3,7 @@ import { WORKERS } from '../../operator/issuer/registry/delete-tokens.ts';
 import { eventually } from '../support/eventually.ts';
 import type { GrpcClient } from '../support/grpc.ts';
 import type { StoredObject } from './api-server.ts';
-import { openDoor } from './handed-out.ts';
+import { startServer } from './handed-out.ts';
 import { timedCalls } from './latency.ts';
 import { makeOwner, type Owner, type Recording } from './owner.ts';
 import { ISSUED_TOKENS, TOKEN_BATCHES } from './records.ts';
@@ -95,7 +95,7 @@ const measureEnding = async (ending: Ending): Promise<DeletedRounds> => {
 
 /** Measures; leaves no records. */
 export const measureDeleted = async (world: World): Promise<DeletedRounds> => {
-  const { operator, door } = await openDoor(world);
+  const { operator, door } = await startServer(world);
   try {
     const found = await measureEnding({ world, door });
     const { bare, PerToken, Batched } = found;

@@ -52,7 +52,7 @@ export const operatorCreates = (door: GrpcClient, count: number): Promise<CallRo
 const PATIENCE_MS = 300_000;
 
 /** One replica, ready, and a connection to its gRPC door. */
-export const openDoor = async (world: World): Promise<{ operator: OperatorProcess; door: GrpcClient }> => {
+export const startServer = async (world: World): Promise<{ operator: OperatorProcess; door: GrpcClient }> => {
   const operator = await world.operator();
   await operator.ready();
   return { operator, door: await connectGrpc(operator, PATIENCE_MS) };
@@ -78,7 +78,7 @@ const served = async (door: GrpcClient, pid: number): Promise<ServedRound> => {
 
 /** Measures; the same replica runs, and the same watch looks on, in all of them. */
 export const measureCreateToken = async (world: World): Promise<CreateTokenRounds> => {
-  const { operator, door } = await openDoor(world);
+  const { operator, door } = await startServer(world);
   const rounds: CreateTokenRounds = { bare: [], unary: [], door: [] };
   const sample = await sampleRecord(world, door);
   const unary = await startBareRecording(world.cluster.kubeconfigPath, sample);

@@ -3,7 +3,7 @@ import type { OperatorProcess } from '../support/operator-process.ts';
 import { IN_FLIGHT } from './api-server.ts';
 import { startBareRoutes } from './bare-routes.ts';
 import { type Comparison, type Contest, compare, contestFigure, noRuns } from './contest.ts';
-import { openDoor, operatorCreates } from './handed-out.ts';
+import { operatorCreates, startServer } from './handed-out.ts';
 import { connectHttp, type HttpAsk, type HttpClient } from './http-client.ts';
 import { type CallRound, timedCalls } from './latency.ts';
 import {
@@ -46,14 +46,14 @@ const TOKEN_REQUEST: HttpAsk = {
 /** Runs by what was measured. */
 export type HttpRounds = Readonly<Record<Question | 'token', Comparison>>;
 
-interface Doors {
+interface Servers {
   readonly operator: OperatorProcess;
   readonly http: HttpClient;
   readonly grpc: GrpcClient;
 }
 
 /** Each run begins without records: with them the API server is slower. */
-const tokenContest = ({ operator, http, grpc }: Doors, { server }: World): Contest => {
+const tokenContest = ({ operator, http, grpc }: Servers, { server }: World): Contest => {
   const cpuSeconds = cpuSecondsOf(operator);
   const prepare = (): Promise<void> => server.empty(ISSUED_TOKENS);
   const askForTokens = (): Promise<CallRound> =>
@@ -67,7 +67,7 @@ const tokenContest = ({ operator, http, grpc }: Doors, { server }: World): Conte
 };
 
 /** The first lap is for all to warm up. */
-const measureAsked = async (doors: Doors, rounds: HttpRounds): Promise<void> => {
+const measureAsked = async (doors: Servers, rounds: HttpRounds): Promise<void> => {
   const jwts = await issueToken(doors.grpc, TOKENS);
   const samples = QUESTION_NAMES.map((name) => QUESTIONS[name](jwts[0] ?? ''));
   const bare = await startBareRoutes(doors.http, samples);
@@ -91,7 +91,7 @@ const measureAsked = async (doors: Doors, rounds: HttpRounds): Promise<void> => 
 
 /** The same replica runs in all of them. */
 export const measureHttp = async (world: World): Promise<HttpRounds> => {
-  const { operator, door: grpc } = await openDoor(world);
+  const { operator, door: grpc } = await startServer(world);
   const doors = { operator, grpc, http: await connectHttp(operator) };
   const rounds = { introspection: noRuns(), "the verifier's GET": noRuns(), token: noRuns() };
   try {

@@ -2,7 +2,7 @@ import { eventually } from '../support/eventually.ts';
 import type { GrpcClient } from '../support/grpc.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { startBareStream } from './bare-grpc.ts';
-import { openDoor } from './handed-out.ts';
+import { startServer } from './handed-out.ts';
 import { makeOwner, type Owner, RECORDINGS, type Recording } from './owner.ts';
 import { risenMiB } from './processes.ts';
 import { ISSUED_TOKENS, TOKEN_BATCHES } from './records.ts';
@@ -115,7 +115,7 @@ const measureOwner = async (world: World, asked: Asked): Promise<ListedRounds[]>
 
 /** Measures both ways of recording, each with an owner of its own; its records are gone when the next begins. */
 export const measureListed = async (world: World): Promise<ListedRounds[]> => {
-  const { operator, door } = await openDoor(world);
+  const { operator, door } = await startServer(world);
   const all: ListedRounds[] = [];
   try {
     for (const recording of RECORDINGS) {

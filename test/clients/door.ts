@@ -1,5 +1,5 @@
 import { createLocalJWKSet, type JWTPayload, jwtVerify } from 'jose';
-import { type DoorClient, makeClient } from '../integration/servers/stage.ts';
+import { makeClient, type TestClient } from '../integration/servers/stage.ts';
 import { bodyOf } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Installation, SYSTEM, signingKey, waitForReason } from '../support/installation.ts';
@@ -21,14 +21,14 @@ export const grpcAddress = async (operator: OperatorProcess): Promise<string> =>
 export interface Door {
   readonly replica: OperatorProcess;
   readonly address: string;
-  readonly clients: readonly DoorClient[];
+  readonly clients: readonly TestClient[];
 }
 
 /**
  * Opens the door of a replica that knows a signing key and `count` clients from its start: programs that are run once
  * can't be made to try again. Another one leads.
  */
-export const openDoor = async (installation: Installation, count: number): Promise<Door> => {
+export const startServer = async (installation: Installation, count: number): Promise<Door> => {
   const leader = await installation.operator();
   await leader.ready();
   const namespace = await installation.api.createNamespace('clients');

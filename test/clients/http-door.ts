@@ -25,7 +25,7 @@ export interface HttpPlace {
 export type TrustingFetch = (url: string, options?: object) => Promise<Response>;
 
 /** A replica's HTTP door over TLS. */
-export interface HttpDoor extends HttpPlace {
+export interface HttpServer extends HttpPlace {
   readonly replica: OperatorProcess;
   /** Ends connections and removes files; the replica ends with its installation. */
   close(): Promise<void>;
@@ -57,10 +57,10 @@ const listens = (operator: OperatorProcess): Promise<unknown> =>
  * Opens the HTTP door of a replica that knows the signing key, and what was prepared, from its start: programs that are run
  * once can't be made to try again. Another replica leads. The port is chosen first, since `issuer.url` names it.
  */
-export const openHttpDoor = async <Prepared>(
+export const startHttpServer = async <Prepared>(
   installation: Installation,
   { prepare, config = {} }: Preparation<Prepared>,
-): Promise<{ door: HttpDoor; prepared: Prepared }> => {
+): Promise<{ door: HttpServer; prepared: Prepared }> => {
   const [port] = await findFreePorts(1);
   const { ca, serving } = await createCertificates(['localhost', '127.0.0.1']);
   const dir = await mkdtemp(join(tmpdir(), 'm2m-http-door-'));

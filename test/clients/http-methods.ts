@@ -10,7 +10,7 @@ import {
   makeTrustingClient,
   type SecretClient,
 } from './http-clients.ts';
-import { type HttpDoor, openHttpDoor } from './http-door.ts';
+import { type HttpServer, startHttpServer } from './http-door.ts';
 
 /** How a client may prove itself at the HTTP door. */
 export const METHODS = [
@@ -45,8 +45,8 @@ interface Clients {
 }
 
 /** An HTTP door, and a client for each method. */
-export interface MethodDoor {
-  readonly door: HttpDoor;
+export interface MethodServer {
+  readonly door: HttpServer;
   readonly callers: Readonly<Record<Method, Caller>>;
   close(): Promise<void>;
 }
@@ -87,9 +87,12 @@ const makeClients = async (
 };
 
 /** Opens an HTTP door at which each method has a client, for a library that is written against OAuth alone. */
-export const openMethodDoor = async (installation: Installation, library: Library): Promise<MethodDoor> => {
+export const startMethodServer = async (
+  installation: Installation,
+  library: Library,
+): Promise<MethodServer> => {
   const provider = await startHttpsIssuer();
-  const { door, prepared } = await openHttpDoor(installation, {
+  const { door, prepared } = await startHttpServer(installation, {
     config: { outbound: { caFile: provider.caFile, allowedCIDRs: ['127.0.0.0/8'] } },
     prepare: ({ issuer }) => makeClients(installation, { issuer, provider }),
   });

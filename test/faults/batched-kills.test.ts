@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { batchedId } from '../../operator/domain/record/batch-id.ts';
-import { createToken, type DoorClient, idOf, makeClient } from '../integration/servers/stage.ts';
+import { createToken, idOf, makeClient, type TestClient } from '../integration/servers/stage.ts';
 import { bodyOf, type KubeObject } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { connectGrpc, type GrpcClient } from '../support/grpc.ts';
@@ -21,8 +21,8 @@ const SOON = { ...FAST_LEASE, garbageCollection: { ttlAfterExpiry: '1s', ttlAfte
 
 let installation: Installation;
 let namespace: string;
-let client: DoorClient;
-let short: DoorClient;
+let client: TestClient;
+let short: TestClient;
 
 beforeAll(async () => {
   installation = await install();

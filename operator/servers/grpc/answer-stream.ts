@@ -1,6 +1,6 @@
 import { type handleServerStreamingCall, type ServerWritableStream, status } from '@grpc/grpc-js';
 import type { StreamMethod } from './method.ts';
-import { type DoorTools, openCall } from './open-call.ts';
+import { type GrpcCallDeps, openCall } from './open-call.ts';
 
 type Stream = ServerWritableStream<Uint8Array, Buffer>;
 
@@ -24,7 +24,7 @@ const room = (stream: Stream, signal: AbortSignal): Promise<void> =>
 export const answerStream =
   <Request, Response>(
     method: StreamMethod<Request, Response>,
-    tools: DoorTools,
+    tools: GrpcCallDeps,
   ): handleServerStreamingCall<Uint8Array, Buffer> =>
   (stream) => {
     const open = openCall(stream, method, tools);

@@ -1,12 +1,12 @@
 import { type handleUnaryCall, status } from '@grpc/grpc-js';
 import type { UnaryMethod } from './method.ts';
-import { type DoorTools, openCall } from './open-call.ts';
+import { type GrpcCallDeps, openCall } from './open-call.ts';
 
 /** Answers a method's calls: read the request, run it, give its answer or the status of its failure. */
 export const answerUnary =
   <Request, Response>(
     method: UnaryMethod<Request, Response>,
-    tools: DoorTools,
+    tools: GrpcCallDeps,
   ): handleUnaryCall<Uint8Array, Buffer> =>
   (call, respond) => {
     const open = openCall(call, method, tools);

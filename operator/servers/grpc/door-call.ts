@@ -26,7 +26,7 @@ const reset = (call: ServerInterceptingCallInterface): void => {
  * A call that does not wait for each message to be on the network before it takes the next (so that HTTP/2 puts many
  * into one frame: a third of the CPU time for a stream), and that neither waits for a request for ever nor for a reader.
  */
-class DoorCall extends ServerInterceptingCall {
+class GrpcServerCall extends ServerInterceptingCall {
   readonly #next: ServerInterceptingCallInterface;
   readonly #clock: Clock;
   #cancelArrival = (): void => undefined;
@@ -95,8 +95,8 @@ class DoorCall extends ServerInterceptingCall {
   }
 }
 
-/** Makes each call with one request a {@link DoorCall}; its responses have to be bytes. */
-export const doorCalls =
+/** Makes each call with one request a {@link GrpcServerCall}; its responses have to be bytes. */
+export const serverCalls =
   (clock: Clock): ServerInterceptor =>
   (method, call) =>
-    method.requestStream ? new ServerInterceptingCall(call) : new DoorCall(call, clock);
+    method.requestStream ? new ServerInterceptingCall(call) : new GrpcServerCall(call, clock);

@@ -4,7 +4,7 @@ import { answerStream } from './answer-stream.ts';
 import { answerUnary } from './answer-unary.ts';
 import type { Health, ServingStatus } from './health.ts';
 import type { StreamMethod, UnaryMethod } from './method.ts';
-import type { DoorTools } from './open-call.ts';
+import type { GrpcCallDeps } from './open-call.ts';
 import { StatusFailure } from './status.ts';
 import { orMalformed } from './wire.ts';
 
@@ -55,7 +55,7 @@ const listMethod = (health: Health): UnaryMethod<unknown, HealthListResponse> =>
 });
 
 /** grpc.health.v1.Health by the definition of grpc-health-check. Its own implementation keeps every name that was ever watched, and streams that a drain waits for. */
-export const healthImplementation = (health: Health, tools: DoorTools): UntypedServiceImplementation => ({
+export const healthImplementation = (health: Health, tools: GrpcCallDeps): UntypedServiceImplementation => ({
   Check: answerUnary(checkMethod(health), tools),
   Watch: answerStream(watchMethod(health), tools),
   List: answerUnary(listMethod(health), tools),

@@ -8,7 +8,7 @@ import type { MethodCall } from './method.ts';
 import { abandonedStatus, type FailedStatus, StatusFailure, statusOf } from './status.ts';
 
 /** What the calls of a door share. */
-export interface DoorTools {
+export interface GrpcCallDeps {
   readonly clock: MonotonicClock;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'grpcCall'>;
@@ -64,7 +64,7 @@ const levelOf = (code: status, successLevel: 'info' | 'debug'): 'debug' | 'info'
 };
 
 /** Begins to watch a call: its signal aborts when the caller is gone or its deadline has passed. */
-export const openCall = (call: WireCall, method: Described, tools: DoorTools): OpenCall => {
+export const openCall = (call: WireCall, method: Described, tools: GrpcCallDeps): OpenCall => {
   const startedAt = tools.clock.monotonic();
   const gone = new AbortController();
   const onCancelled = (): void => gone.abort();

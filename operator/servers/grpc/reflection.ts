@@ -8,7 +8,7 @@ import {
 } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { DESCRIPTORS } from './generated/descriptors.ts';
-import { type DoorTools, openCall } from './open-call.ts';
+import { type GrpcCallDeps, openCall } from './open-call.ts';
 
 type Package = ConstructorParameters<typeof ReflectionService>[0];
 type Described = Package[string];
@@ -36,7 +36,7 @@ const partsOf = (service: ReflectionService): [ServiceDefinition, UntypedService
 
 /** The package's answers pile up where nobody reads them: it gets no more questions meanwhile. */
 const answered =
-  (handler: Handler, tools: DoorTools): Handler =>
+  (handler: Handler, tools: GrpcCallDeps): Handler =>
   (call) => {
     const method = { name: 'ServerReflectionInfo', purpose: 'reflect', successLevel: 'debug' } as const;
     const open = openCall(call, method, tools);
@@ -51,7 +51,7 @@ const answered =
   };
 
 /** Describes all services of the door, itself among them (grpc.reflection, v1 and v1alpha). */
-export const addReflection = (server: Server, tools: DoorTools): void => {
+export const addReflection = (server: Server, tools: GrpcCallDeps): void => {
   const files = { fileDescriptorProtos: filesOf(Buffer.from(DESCRIPTORS, 'base64')) } as unknown as Described;
   for (const [definition, { ServerReflectionInfo }] of partsOf(new ReflectionService({ files }))) {
     server.addService(definition, {

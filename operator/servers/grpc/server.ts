@@ -1,24 +1,24 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Clock } from '../../ports/clock.ts';
-import { type DoorTls, protectionOf } from '../listener/door-tls.ts';
+import { protectionOf, type ServerTls } from '../listener/door-tls.ts';
 import { openServerCertificates, type ServerCertificates } from '../listener/server-certificates.ts';
-import { doorCalls } from './door-call.ts';
+import { serverCalls } from './door-call.ts';
 import { createHealth } from './health.ts';
 import { MAX_CONNECTIONS, SERVER_OPTIONS } from './limits.ts';
 import { createListener, type Listener } from './listener.ts';
-import type { DoorTools } from './open-call.ts';
-import { addServices, type DoorIssuer, HEALTH_NAMES } from './services.ts';
+import type { GrpcCallDeps } from './open-call.ts';
+import { addServices, type GrpcIssuer, HEALTH_NAMES } from './services.ts';
 
-export interface GrpcDoorOptions extends DoorTools {
+export interface GrpcServerOptions extends GrpcCallDeps {
   readonly address: { readonly host: string; readonly port: number };
-  readonly tls: DoorTls;
-  readonly issuer: DoorIssuer;
+  readonly tls: ServerTls;
+  readonly issuer: GrpcIssuer;
   /** Polled: whether calls can be answered now, for gRPC health. */
   readonly isServing: () => boolean;
 }
 
 /** The gRPC listener (spec §4). */
-export interface GrpcDoor {
+export interface GrpcServer {
   /** Listens; resolves with the port that was taken. @throws Error where the certificates or the address can't be used */
   start(signal: AbortSignal): Promise<number>;
   /** KeyedMutex NOT_SERVING, takes nothing new, and has cut what still runs when `deadlineMs` are over. */
@@ -40,11 +40,11 @@ const drain = (server: Server, listener: Listener, clock: Clock, deadlineMs: num
     server.tryShutdown(() => undefined);
   });
 
-/** Makes M2MOAuthService with health and reflection. Nothing is read and nothing listens before {@link GrpcDoor.start}. */
-export const createGrpcDoor = (options: GrpcDoorOptions): GrpcDoor => {
+/** Makes M2MOAuthService with health and reflection. Nothing is read and nothing listens before {@link GrpcServer.start}. */
+export const createGrpcServer = (options: GrpcServerOptions): GrpcServer => {
   const { address, clock, issuer, isServing, log, tls } = options;
   const health = createHealth({ services: HEALTH_NAMES, isServing, clock });
-  const server = new Server({ ...SERVER_OPTIONS, interceptors: [doorCalls(clock)] });
+  const server = new Server({ ...SERVER_OPTIONS, interceptors: [serverCalls(clock)] });
   addServices(server, { issuer, health, tools: options });
   let certificates: ServerCertificates | undefined;
   let listener: Listener | undefined;

@@ -5,7 +5,7 @@ import type { Metrics } from '../../ports/metrics.ts';
 import { HttpFailure } from './http-failure.ts';
 
 /** What the requests of a door share. */
-export interface DoorTools {
+export interface HttpCallDeps {
   readonly clock: MonotonicClock;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'httpRequest'>;
@@ -42,7 +42,7 @@ const levelOf = ({ status, successLevel }: Ended): 'debug' | 'info' | 'warn' | '
 const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS', 'PUT', 'PATCH'];
 
 /** Counts a request and writes its one line. */
-export const noteEnd = ({ log, metrics }: Omit<DoorTools, 'clock'>, ended: Ended): void => {
+export const noteEnd = ({ log, metrics }: Omit<HttpCallDeps, 'clock'>, ended: Ended): void => {
   const { route, status, ms, address, notes, failure } = ended;
   const method = METHODS.includes(ended.method) ? ended.method : 'other';
   metrics.httpRequest({ route, method, code: String(status) }, ms / 1000);

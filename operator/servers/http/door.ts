@@ -6,7 +6,7 @@ import {
   fastify,
   type RawServerDefault,
 } from 'fastify';
-import type { DoorTools } from './access-log.ts';
+import type { HttpCallDeps } from './access-log.ts';
 import type { Connections } from './connections.ts';
 import type { Cors } from './cors.ts';
 import { Exchange } from './exchange.ts';
@@ -15,14 +15,14 @@ import { MAX_BODY_BYTES, MAX_HEADER_FIELDS } from './limits.ts';
 import type { FindPlace } from './route-table.ts';
 import { refuseUnreadable } from './unreadable.ts';
 
-export interface DoorOptions {
+export interface FastifyAppOptions {
   readonly findPlace: FindPlace;
   readonly cors: Cors;
   /** Whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
   readonly connections: Connections;
   readonly serverFactory: FastifyServerFactory;
-  readonly tools: DoorTools;
+  readonly tools: HttpCallDeps;
 }
 
 /** On every answer: it is data for programs, not to be guessed at, framed or kept. */
@@ -52,10 +52,10 @@ declare module 'fastify' {
 }
 
 /** Every request's way through fastify, which reads bodies and writes answers; where one leads is for `findPlace` to say. */
-class Door {
-  readonly #options: DoorOptions;
+class HttpExchanges {
+  readonly #options: FastifyAppOptions;
 
-  constructor(options: DoorOptions) {
+  constructor(options: FastifyAppOptions) {
     this.#options = options;
   }
 
@@ -116,9 +116,9 @@ class Door {
 }
 
 /** Makes the fastify instance behind the door. Bodies come to handlers as they are: what their type has to be is for each route to say. */
-export const createDoor = (options: DoorOptions): FastifyInstance => {
+export const createFastifyApp = (options: FastifyAppOptions): FastifyInstance => {
   const { connections, serverFactory, tools, trustedProxies } = options;
-  const door = new Door(options);
+  const door = new HttpExchanges(options);
   const app = fastify<RawServerDefault>({
     bodyLimit: MAX_BODY_BYTES,
     exposeHeadRoutes: false,

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CALLER_GONE, type DoorTools, noteEnd } from './access-log.ts';
+import { CALLER_GONE, type HttpCallDeps, noteEnd } from './access-log.ts';
 import { type HttpCall, RequestCall } from './http-call.ts';
 import { ownFailureOf } from './http-failure.ts';
 import type { ErrorAnswer } from './route.ts';
@@ -85,7 +85,7 @@ export class Exchange {
   }
 
   /** Aborts what still runs for it; then counts it and writes its line, which names a token that was made for a caller who is gone. */
-  close(tools: DoorTools): void {
+  close(tools: HttpCallDeps): void {
     this.#isOver = true;
     const isWhole = this.#response.writableFinished;
     if (!isWhole) this.#call.abort();
@@ -96,7 +96,7 @@ export class Exchange {
   }
 
   /** `own` is the status of the whole answer, or of one that was broken off. */
-  #note(tools: DoorTools, { own, ms }: { own: number | undefined; ms: number }): void {
+  #note(tools: HttpCallDeps, { own, ms }: { own: number | undefined; ms: number }): void {
     noteEnd(tools, {
       route: this.place.name,
       method: this.#method,

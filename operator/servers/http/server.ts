@@ -1,26 +1,26 @@
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../ports/clock.ts';
-import { type DoorTls, protectionOf } from '../listener/door-tls.ts';
+import { protectionOf, type ServerTls } from '../listener/door-tls.ts';
 import { openServerCertificates, type ServerCertificates } from '../listener/server-certificates.ts';
-import type { DoorTools } from './access-log.ts';
+import type { HttpCallDeps } from './access-log.ts';
 import { Connections } from './connections.ts';
 import { createCors } from './cors.ts';
-import { createDoor } from './door.ts';
+import { createFastifyApp } from './door.ts';
 import { LISTENER_LIMITS, type ListenerLimits } from './limits.ts';
 import { createListener, type Listener } from './listener.ts';
 import { createRouteTable } from './route-table.ts';
 import { errorsElsewhere, type RouteOptions, routesOf } from './routes.ts';
 
-export interface HttpDoorOptions extends DoorTools, RouteOptions {
+export interface HttpServerOptions extends HttpCallDeps, RouteOptions {
   readonly address: { readonly host: string; readonly port: number };
-  readonly tls: DoorTls;
+  readonly tls: ServerTls;
   readonly corsOrigins: readonly string[];
   readonly trustedProxies: readonly string[];
   readonly limits?: ListenerLimits;
 }
 
 /** The HTTP listener (spec §5). */
-export interface HttpDoor {
+export interface HttpServer {
   /** Listens; resolves with the port that was taken. @throws Error where the certificates or the address can't be used */
   start(signal: AbortSignal): Promise<number>;
   /** Takes no more connections and no more requests, lets those under way end, and has cut what still runs when `deadlineMs` are over. */
@@ -34,12 +34,12 @@ interface Built {
   readonly listener: Listener;
 }
 
-const build = (options: HttpDoorOptions, certificates: ServerCertificates | undefined): Built => {
+const build = (options: HttpServerOptions, certificates: ServerCertificates | undefined): Built => {
   const { issuerUrl, log, tls, trustedProxies, limits = LISTENER_LIMITS } = options;
   const { clientCertificateRequired } = tls;
   const connections = new Connections();
   let listener: Listener | undefined;
-  const app = createDoor({
+  const app = createFastifyApp({
     findPlace: createRouteTable(routesOf(options), errorsElsewhere(issuerUrl)),
     cors: createCors(options.corsOrigins),
     trustedProxies,
@@ -71,8 +71,8 @@ const drain = ({ connections, listener }: Built, clock: Clock, deadlineMs: numbe
     connections.drain();
   });
 
-/** Makes the HTTP door. Nothing is read and nothing listens before {@link HttpDoor.start}. */
-export const createHttpDoor = (options: HttpDoorOptions): HttpDoor => {
+/** Makes the HTTP door. Nothing is read and nothing listens before {@link HttpServer.start}. */
+export const createHttpServer = (options: HttpServerOptions): HttpServer => {
   const { address, clock, log, tls } = options;
   let certificates: ServerCertificates | undefined;
   let built: Built | undefined;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { plainAddress } from '../../domain/caller-address.ts';
-import { type DoorTools, noteEnd } from './access-log.ts';
+import { type HttpCallDeps, noteEnd } from './access-log.ts';
 import type { Connections } from './connections.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -22,7 +22,7 @@ const isAnyAnswered = (exchanges: ReadonlySet<Exchange>): boolean =>
 export const refuseUnreadable = (
   { code = '' }: NodeJS.ErrnoException,
   socket: Socket,
-  { connections, tools }: { readonly connections: Connections; readonly tools: DoorTools },
+  { connections, tools }: { readonly connections: Connections; readonly tools: HttpCallDeps },
 ): void => {
   const exchanges = connections.underWay(socket);
   // Node calls here for a TLS handshake that failed as well.

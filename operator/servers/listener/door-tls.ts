@@ -1,7 +1,7 @@
 import type { CertificateFiles } from './certificates.ts';
 
 /** Certificate files, and what is asked of clients; no `certFile` is plain text (spec §6). */
-export interface DoorTls extends CertificateFiles {
+export interface ServerTls extends CertificateFiles {
   readonly clientCertificateRequired: boolean;
 }
 
@@ -9,7 +9,7 @@ export interface DoorTls extends CertificateFiles {
 export const protectionOf = ({
   certFile,
   clientCertificateRequired,
-}: DoorTls): 'plaintext' | 'mutual' | 'server' => {
+}: ServerTls): 'plaintext' | 'mutual' | 'server' => {
   if (certFile === '') return 'plaintext';
   return clientCertificateRequired ? 'mutual' : 'server';
 };

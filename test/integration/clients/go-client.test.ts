@@ -2,13 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Door, grpcAddress, openDoor } from '../../clients/door.ts';
+import { type Door, grpcAddress, startServer } from '../../clients/door.ts';
 import { type Outcome, run, stdoutOf } from '../../clients/programs.ts';
 import { ensureBinary, isWithinReach } from '../../cluster/binaries.ts';
 import { createCertificates } from '../../cluster/certificates.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Installation, install } from '../../support/installation.ts';
-import { AUDIENCE, type DoorClient } from '../servers/stage.ts';
+import { AUDIENCE, type TestClient } from '../servers/stage.ts';
 
 /** A Go program, whose client is made of proto/ by protoc-gen-go and protoc-gen-go-grpc: see test/clients/go/m2mclient. */
 
@@ -25,11 +25,11 @@ beforeAll(async () => {
   if (suite === describe.skip) return;
   program = await ensureBinary('m2mclient');
   installation = await install();
-  door = await openDoor(installation, 2);
+  door = await startServer(installation, 2);
 }, 900_000);
 afterAll(() => installation?.close());
 
-const walk = (address: string, client: DoorClient, more: readonly string[] = []): Parameters<typeof run> => [
+const walk = (address: string, client: TestClient, more: readonly string[] = []): Parameters<typeof run> => [
   program,
   ['-address', address, '-client-id', client.id, '-audience', AUDIENCE, ...more],
   { env: { M2M_CLIENT_SECRET: client.secret } },
@@ -42,14 +42,14 @@ const linesOf = (stdout: string): Line[] =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
-const clientAt = (index: number): DoorClient => {
+const clientAt = (index: number): TestClient => {
   const client = door.clients[index];
   if (client === undefined) throw new Error('there is no such client');
   return client;
 };
 
 suite('a Go client, without TLS', () => {
-  let client: DoorClient;
+  let client: TestClient;
   let lines: Line[];
 
   beforeAll(async () => {
@@ -115,7 +115,7 @@ suite('a Go client, without TLS', () => {
 suite('a Go client, with mutual TLS', () => {
   let dir: string;
   let address: string;
-  let client: DoorClient;
+  let client: TestClient;
 
   beforeAll(async () => {
     const { ca, serving, admin } = await createCertificates(['127.0.0.1']);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AUDIENCE, makeOddClient, type SecretClient } from '../../clients/http-clients.ts';
-import { type HttpDoor, openHttpDoor } from '../../clients/http-door.ts';
+import { type HttpServer, startHttpServer } from '../../clients/http-door.ts';
 import { run, stdoutOf } from '../../clients/programs.ts';
 import { ensureBinary, isWithinReach } from '../../cluster/binaries.ts';
 import { type Installation, install } from '../../support/installation.ts';
@@ -11,14 +11,14 @@ const suite = (await isWithinReach('httpclient')) ? describe : describe.skip;
 
 let program: string;
 let installation: Installation;
-let door: HttpDoor;
+let door: HttpServer;
 let client: SecretClient;
 
 beforeAll(async () => {
   if (suite === describe.skip) return;
   program = await ensureBinary('httpclient');
   installation = await install();
-  ({ door, prepared: client } = await openHttpDoor(installation, {
+  ({ door, prepared: client } = await startHttpServer(installation, {
     prepare: async () => {
       const { api } = installation;
       return makeOddClient({ api, namespace: await api.createNamespace('go') });

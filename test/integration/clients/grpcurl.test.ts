@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { openDoor, SERVICE, verifiedClaims } from '../../clients/door.ts';
+import { SERVICE, startServer, verifiedClaims } from '../../clients/door.ts';
 import { type Outcome, run } from '../../clients/programs.ts';
 import { ensureBinary, isWithinReach } from '../../cluster/binaries.ts';
 import { bodyOf } from '../../support/api.ts';
 import { GROUP_VERSION, type Installation, install } from '../../support/installation.ts';
-import { AUDIENCE, type DoorClient } from '../servers/stage.ts';
+import { AUDIENCE, type TestClient } from '../servers/stage.ts';
 
 /** grpcurl, which knows no more of the service than reflection or the .proto tells. */
 
@@ -24,13 +24,13 @@ const SCHEMAS = [
 let grpcurl: string;
 let installation: Installation;
 let address: string;
-let clients: readonly DoorClient[];
+let clients: readonly TestClient[];
 
 beforeAll(async () => {
   if (suite === describe.skip) return;
   grpcurl = await ensureBinary('grpcurl');
   installation = await install();
-  ({ address, clients } = await openDoor(installation, SCHEMAS.length));
+  ({ address, clients } = await startServer(installation, SCHEMAS.length));
 }, 900_000);
 afterAll(() => installation?.close());
 
@@ -65,7 +65,7 @@ const tell = async (...args: string[]): Promise<string> => {
 };
 
 suite.each(SCHEMAS)('grpcurl, $how', ({ schema }) => {
-  let client: DoorClient;
+  let client: TestClient;
 
   beforeAll(() => {
     const mine = clients[SCHEMAS.findIndex((one) => one.schema === schema)];

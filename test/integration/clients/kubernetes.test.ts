@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Agent } from 'undici';
 import { parse, stringify } from 'yaml';
 import { AUDIENCE, makeSecretClient, type SecretClient } from '../../clients/http-clients.ts';
-import { type HttpDoor, openHttpDoor } from '../../clients/http-door.ts';
+import { type HttpServer, startHttpServer } from '../../clients/http-door.ts';
 import { obtainToken, revokeToken, tampered } from '../../clients/http-token.ts';
 import { codeBlock } from '../../clients/page.ts';
 import { ROOT } from '../../clients/programs.ts';
@@ -20,7 +20,7 @@ import { type Installation, install } from '../../support/installation.ts';
 const CLUSTER = 'https://kubernetes.example.com';
 
 let installation: Installation;
-let door: HttpDoor;
+let door: HttpServer;
 let deployer: SecretClient;
 let stranger: SecretClient;
 let dir: string;
@@ -28,7 +28,7 @@ let cluster: Cluster;
 let agent: Agent;
 
 /** The page's own configuration, for this issuer. */
-const configurationFor = async ({ issuer, ca }: HttpDoor): Promise<string> => {
+const configurationFor = async ({ issuer, ca }: HttpServer): Promise<string> => {
   const page = await readFile(join(ROOT, 'docs/verify.md'), 'utf8');
   const configuration = parse(codeBlock(page, 'verify-kubernetes', 'yaml'));
   Object.assign(configuration.jwt[0].issuer, { url: issuer, certificateAuthority: ca });
@@ -37,7 +37,7 @@ const configurationFor = async ({ issuer, ca }: HttpDoor): Promise<string> => {
 
 beforeAll(async () => {
   installation = await install();
-  const { door: opened, prepared } = await openHttpDoor(installation, {
+  const { door: opened, prepared } = await startHttpServer(installation, {
     prepare: async () => {
       const place = { api: installation.api, namespace: await installation.api.createNamespace('users') };
       const spec = { allowedAudiences: [CLUSTER, AUDIENCE] };

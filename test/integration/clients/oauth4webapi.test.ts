@@ -2,13 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as oauth from 'oauth4webapi';
 import { AUDIENCE } from '../../clients/http-clients.ts';
 import type { TrustingFetch } from '../../clients/http-door.ts';
-import { METHODS, type Method, type MethodDoor, openMethodDoor } from '../../clients/http-methods.ts';
+import { METHODS, type Method, type MethodServer, startMethodServer } from '../../clients/http-methods.ts';
 import { type Installation, install } from '../../support/installation.ts';
 
 /** oauth4webapi: each request and each answer on its own, and its verifier of JWT access tokens (RFC 9068). */
 
 let installation: Installation;
-let stage: MethodDoor;
+let stage: MethodServer;
 let server: oauth.AuthorizationServer;
 let transport: { [oauth.customFetch]: TrustingFetch };
 
@@ -22,7 +22,7 @@ const discover = async (algorithm: 'oidc' | 'oauth2'): Promise<oauth.Authorizati
 
 beforeAll(async () => {
   installation = await install();
-  stage = await openMethodDoor(installation, oauth);
+  stage = await startMethodServer(installation, oauth);
   transport = { [oauth.customFetch]: stage.door.fetch };
   server = await discover('oauth2');
 }, 180_000);

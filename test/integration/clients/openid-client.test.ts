@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as openid from 'openid-client';
 import { AUDIENCE } from '../../clients/http-clients.ts';
-import { METHODS, type Method, type MethodDoor, openMethodDoor } from '../../clients/http-methods.ts';
+import { METHODS, type Method, type MethodServer, startMethodServer } from '../../clients/http-methods.ts';
 import { type Installation, install } from '../../support/installation.ts';
 
 /** openid-client, which knows the issuer's URL, a client, and what OAuth says; in its strict mode: https alone. */
 
 let installation: Installation;
-let stage: MethodDoor;
+let stage: MethodServer;
 
 beforeAll(async () => {
   installation = await install();
-  stage = await openMethodDoor(installation, openid);
+  stage = await startMethodServer(installation, openid);
 }, 180_000);
 afterAll(async () => {
   await stage?.close();

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AUDIENCE, makeSecretClient, type SecretClient } from '../../clients/http-clients.ts';
-import { type HttpDoor, openHttpDoor } from '../../clients/http-door.ts';
+import { type HttpServer, startHttpServer } from '../../clients/http-door.ts';
 import { obtainToken, revokeToken, tampered } from '../../clients/http-token.ts';
 import { findNginx, type Nginx } from '../../clients/nginx.ts';
 import { type Shell, shellBlocks, startShell } from '../../clients/page.ts';
@@ -26,13 +26,13 @@ const nginx = await findNginx();
 const hasGo = await goIsInstalled(process.env);
 
 let installation: Installation;
-let door: HttpDoor;
+let door: HttpServer;
 let client: SecretClient;
 let introspecting: SecretClient;
 
 beforeAll(async () => {
   installation = await install();
-  const { door: opened, prepared } = await openHttpDoor(installation, {
+  const { door: opened, prepared } = await startHttpServer(installation, {
     prepare: async () => {
       const place = { api: installation.api, namespace: await installation.api.createNamespace('verify') };
       const introspection = { policy: 'Audience', audiences: [AUDIENCE] };

@@ -12,7 +12,7 @@ import {
   signingKey,
   waitForReason,
 } from '../../support/installation.ts';
-import { AUDIENCE, type DoorClient, headerOf, makeClient, payloadOf } from '../servers/stage.ts';
+import { AUDIENCE, headerOf, makeClient, payloadOf, type TestClient } from '../servers/stage.ts';
 
 /** Who may ask for what, by the compiled operator on two replicas, the second of which holds bearers to themselves and signs with a key of its own. */
 
@@ -57,11 +57,11 @@ const jsonOf = async (response: Response): Promise<Answer> => {
   const text = await response.text();
   return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
 };
-const by = ({ id, secret }: DoorClient) => ({ authorization: basic(id, secret) });
+const by = ({ id, secret }: TestClient) => ({ authorization: basic(id, secret) });
 const GRANT = { grant_type: 'client_credentials', audience: AUDIENCE };
 
 /** Tries again while a key or a client is not known yet on that replica. */
-const tokenOf = (client: DoorClient, at = first): Promise<string> =>
+const tokenOf = (client: TestClient, at = first): Promise<string> =>
   eventually(
     async () => {
       const { status, body } = await jsonOf(await postForm(`${at}/oauth/token`, GRANT, by(client)));
@@ -70,17 +70,17 @@ const tokenOf = (client: DoorClient, at = first): Promise<string> =>
     },
     { timeoutMs: 30_000, intervalMs: 100 },
   );
-const introspect = async (token: string, caller: DoorClient, at = first): Promise<Answer> =>
+const introspect = async (token: string, caller: TestClient, at = first): Promise<Answer> =>
   jsonOf(await postForm(`${at}/oauth/introspect`, { token }, by(caller)));
-const revoke = async (token: string, caller: DoorClient, at = first): Promise<Answer> =>
+const revoke = async (token: string, caller: TestClient, at = first): Promise<Answer> =>
   jsonOf(await postForm(`${at}/oauth/revoke`, { token }, by(caller)));
 
 const INACTIVE: Answer = { status: 200, body: { active: false } };
 const INVALID_CLIENT = { status: 401, body: { error: 'invalid_client' } };
 
 describe('a client is told of', () => {
-  const callers = new Map<string, DoorClient>();
-  let owner: DoorClient;
+  const callers = new Map<string, TestClient>();
+  let owner: TestClient;
   let token: string;
 
   beforeAll(async () => {
@@ -151,7 +151,7 @@ test('a client that was made again has nothing of what was the other’s', async
 
 describe('a client that signs its own assertions', () => {
   let signer: TestSigner;
-  let client: DoorClient;
+  let client: TestClient;
 
   beforeAll(async () => {
     signer = await testSigner();

@@ -4,7 +4,7 @@ import { bodyOf } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { basic, httpUrl, postForm } from '../../support/http.ts';
 import { GROUP_VERSION, type Installation, install, oauthClient } from '../../support/installation.ts';
-import { AUDIENCE, type DoorClient, makeClient, payloadOf } from '../servers/stage.ts';
+import { AUDIENCE, makeClient, payloadOf, type TestClient } from '../servers/stage.ts';
 
 /** The OAuth endpoints, by the compiled operator and a real API server. */
 
@@ -12,8 +12,8 @@ const ISSUER = 'https://localhost:9101/m2m-oauth-server';
 let installation: Installation;
 let namespace: string;
 let url: string;
-let client: DoorClient;
-let gateway: DoorClient;
+let client: TestClient;
+let gateway: TestClient;
 
 beforeAll(async () => {
   installation = await install();

@@ -13,16 +13,16 @@ import { ApiError } from '../../../operator/ports/kube.ts';
 import { bodyOf, type KubeObject } from '../../support/api.ts';
 import { assertionClaims, JWT_BEARER, testSigner } from '../../support/assertions.ts';
 import { ISSUER } from '../reconcilers/test-keyring.ts';
-import { call, type DoorReplica, DoorStage, requestOf } from './door-stage.ts';
+import { CreateTokenEnv, call, type Replica, requestOf } from './door-stage.ts';
 
 jest.setTimeout(30_000);
 
-let stage: DoorStage;
-let replica: DoorReplica;
+let stage: CreateTokenEnv;
+let replica: Replica;
 let client: KubeObject;
 
 beforeAll(async () => {
-  stage = await DoorStage.open();
+  stage = await CreateTokenEnv.open();
   replica = await stage.replica();
   await stage.secret('credentials', { client_secret: 'first' });
   client = await stage.client(

@@ -5,17 +5,17 @@ import { bodyOf } from '../../support/api.ts';
 import { assertionClaims, JWT_BEARER, type TestSigner, testSigner } from '../../support/assertions.ts';
 import { eventually } from '../../support/eventually.ts';
 import { ISSUER } from '../reconcilers/test-keyring.ts';
-import { call, type DoorReplica, DoorStage, requestOf } from './door-stage.ts';
+import { CreateTokenEnv, call, type Replica, requestOf } from './door-stage.ts';
 
 jest.setTimeout(30_000);
 
-let stage: DoorStage;
-let first: DoorReplica;
-let second: DoorReplica;
+let stage: CreateTokenEnv;
+let first: Replica;
+let second: Replica;
 let signer: TestSigner;
 
 beforeAll(async () => {
-  stage = await DoorStage.open();
+  stage = await CreateTokenEnv.open();
   [first, second] = await Promise.all([stage.replica(), stage.replica()]);
   signer = await testSigner();
   await stage.secret('credentials', { client_secret: 'first' });
@@ -30,7 +30,7 @@ afterAll(async () => {
   await stage?.[Symbol.asyncDispose]();
 });
 
-const writesOf = ({ kube }: DoorReplica): unknown[] =>
+const writesOf = ({ kube }: Replica): unknown[] =>
   kube.metrics.calls.filter(
     ([name, verb]) => name === 'apiRequest' && !['get', 'list', 'watch'].includes(String(verb)),
   );
@@ -41,7 +41,7 @@ const refusalOf = (creating: Promise<unknown>) =>
   );
 const asApp = (clientSecret: string, replica = first) =>
   replica.createToken(requestOf('app', { clientSecret, audience: ['a'] }), call);
-const asKeyed = (assertion: string, replica: DoorReplica) =>
+const asKeyed = (assertion: string, replica: Replica) =>
   replica.createToken(requestOf('keyed', { assertion, assertionType: JWT_BEARER }), call);
 
 describe('a token that is handed out', () => {
@@ -124,7 +124,7 @@ describe('a client’s own assertion', () => {
 
 describe('the API server’s refusal of a record', () => {
   test('by a quota is told as such', async () => {
-    const crowded = await DoorStage.open();
+    const crowded = await CreateTokenEnv.open();
     try {
       const replica = await crowded.replica();
       await crowded.secret('credentials', { client_secret: 'first' });

@@ -39,7 +39,7 @@ const settings: IssuerSettings = {
 };
 
 /** One replica's part of handing out tokens, on caches and connections of its own. */
-export interface DoorReplica {
+export interface Replica {
   readonly kube: TestKube;
   readonly createToken: CreateToken;
   readonly recorded: IssuedToken[];
@@ -47,7 +47,7 @@ export interface DoorReplica {
 }
 
 /** A namespace of a real API server, its clients, and replicas that hand out tokens there. */
-export class DoorStage implements AsyncDisposable {
+export class CreateTokenEnv implements AsyncDisposable {
   readonly api: TestApi = testApi();
   readonly keyring = new TestKeyring();
   readonly namespace: string;
@@ -58,15 +58,15 @@ export class DoorStage implements AsyncDisposable {
     this.namespace = namespace;
   }
 
-  static async open(): Promise<DoorStage> {
+  static async open(): Promise<CreateTokenEnv> {
     const api = testApi();
-    const stage = new DoorStage(await api.createNamespace('doors'));
+    const stage = new CreateTokenEnv(await api.createNamespace('doors'));
     stage.#stops.push(() => api.close());
     await stage.keyring.rotate();
     return stage;
   }
 
-  async replica(): Promise<DoorReplica> {
+  async replica(): Promise<Replica> {
     const kube = openKube();
     const { client, log, metrics } = kube;
     const { namespace } = this;

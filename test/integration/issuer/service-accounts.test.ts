@@ -4,15 +4,15 @@ import { bodyOf } from '../../support/api.ts';
 import { JWT_BEARER, serviceAccountToken, testSigner } from '../../support/assertions.ts';
 import { eventually } from '../../support/eventually.ts';
 import { ISSUER } from '../reconcilers/test-keyring.ts';
-import { call, type DoorReplica, DoorStage, requestOf } from './door-stage.ts';
+import { CreateTokenEnv, call, type Replica, requestOf } from './door-stage.ts';
 
 jest.setTimeout(30_000);
 
-let stage: DoorStage;
-let replica: DoorReplica;
+let stage: CreateTokenEnv;
+let replica: Replica;
 
 beforeAll(async () => {
-  stage = await DoorStage.open();
+  stage = await CreateTokenEnv.open();
   replica = await stage.replica();
   const { namespace } = stage;
   const serviceAccounts = ['worker', 'leaving'].map((name) => ({ namespace, name }));

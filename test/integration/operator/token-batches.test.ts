@@ -11,7 +11,7 @@ import {
   signingKey,
 } from '../../support/installation.ts';
 import type { OperatorProcess } from '../../support/operator-process.ts';
-import { createToken, type DoorClient, idOf, makeClient } from '../servers/stage.ts';
+import { createToken, idOf, makeClient, type TestClient } from '../servers/stage.ts';
 
 /** The compiled operator with TokenBatches, with its ServiceAccount's permissions and no others. */
 
@@ -34,13 +34,13 @@ afterAll(async () => {
   await installation?.close();
 });
 
-const batchedClient = (spec: object = {}): Promise<DoorClient> =>
+const batchedClient = (spec: object = {}): Promise<TestClient> =>
   makeClient(installation, namespace, { spec: { recording: 'Batched', ...spec } });
 
-const create = (client: DoorClient, expiration = 0): Promise<string> =>
+const create = (client: TestClient, expiration = 0): Promise<string> =>
   createToken(door, client, { expiration: BigInt(expiration) });
 
-const many = (client: DoorClient, count: number, expiration = 0): Promise<string[]> =>
+const many = (client: TestClient, count: number, expiration = 0): Promise<string[]> =>
   Promise.all(Array.from({ length: count }, () => create(client, expiration)));
 
 const refOf = (jwt: string): Ref => ({

@@ -61,7 +61,7 @@ const replica = async (
   const manager = new Manager({
     base: [component('probes')],
     caches: [informer],
-    doors: [component('door')],
+    servers: [component('door')],
     gates: [async () => void diary.push(`gate passed${informer.cache.synced ? ' synced' : ''}`)],
     controllers: [controller],
     election,
@@ -88,7 +88,7 @@ const replica = async (
 };
 
 describe('a manager', () => {
-  test('starts and stops in order: probes, doors, caches, gates, lease, controllers, and back', async () => {
+  test('starts and stops in order: probes, servers, caches, gates, lease, controllers, and back', async () => {
     const namespace = await api.createNamespace();
     await using one = await replica(namespace);
     await eventually(() => expect(one.diary).toContain('reconcile'));

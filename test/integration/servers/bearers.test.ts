@@ -11,7 +11,7 @@ import {
   SYSTEM,
   signingKey,
 } from '../../support/installation.ts';
-import { createToken, type DoorClient, headerOf, idOf, makeClient, payloadOf } from './stage.ts';
+import { createToken, headerOf, idOf, makeClient, payloadOf, type TestClient } from './stage.ts';
 
 /** Which bearers GetTokens and DeleteTokens take: over a socket, by the compiled operator and a real API server. */
 
@@ -35,7 +35,7 @@ afterAll(async () => {
 
 const REFUSED = { code: 'UNAUTHENTICATED' };
 
-const tokenOf = (client: DoorClient, more: { expiration?: bigint } = {}): Promise<string> =>
+const tokenOf = (client: TestClient, more: { expiration?: bigint } = {}): Promise<string> =>
   createToken(door, client, more);
 
 const accepts = async (jwt: string): Promise<void> => {

@@ -11,7 +11,7 @@ import {
 } from '../../support/assertions.ts';
 import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
 import { type Installation, install } from '../../support/installation.ts';
-import { AUDIENCE, type DoorClient, makeClient, payloadOf } from './stage.ts';
+import { AUDIENCE, makeClient, payloadOf, type TestClient } from './stage.ts';
 
 /** Every refusal of CreateToken that spec §4 names, over a socket, by the compiled operator and a real API server. */
 
@@ -25,9 +25,9 @@ let signer: TestSigner;
 let stranger: TestSigner;
 let provider: OpenIDProvider;
 let foreigner: OpenIDProvider;
-const clients: Record<string, DoorClient> = {};
+const clients: Record<string, TestClient> = {};
 
-const client = (name: string): DoorClient => {
+const client = (name: string): TestClient => {
   const found = clients[name];
   if (!found) throw new Error(`no client ${name}`);
   return found;

@@ -6,7 +6,7 @@ import { type OpenIDProvider, startOpenIDProvider } from '../../support/assertio
 import { eventually } from '../../support/eventually.ts';
 import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
 import { type Installation, install, token, waitForReason } from '../../support/installation.ts';
-import { AUDIENCE, createToken, type DoorClient, idOf, makeClient, payloadOf } from './stage.ts';
+import { AUDIENCE, createToken, idOf, makeClient, payloadOf, type TestClient } from './stage.ts';
 import { TokenModel } from './token-model.ts';
 
 /** Nobody sees or revokes what is somebody else's, and each call does what a plain model of the service does. */
@@ -44,7 +44,7 @@ const bearerOf = async (owner: string): Promise<string> =>
 /** An owner with a client in each namespace, each with records of another kind. */
 interface Owner {
   readonly name: string;
-  readonly clients: readonly DoorClient[];
+  readonly clients: readonly TestClient[];
 }
 
 const makeOwner = async (): Promise<Owner> => {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { eventually } from '../../support/eventually.ts';
 import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
 import { type Installation, install } from '../../support/installation.ts';
-import { createToken, type DoorClient, idOf, makeClient } from './stage.ts';
+import { createToken, idOf, makeClient, type TestClient } from './stage.ts';
 
 /** Two replicas, which share nothing but the API server. */
 
@@ -93,7 +93,7 @@ type Interleaving = typeof interleaving extends fc.Arbitrary<infer T> ? T : neve
 
 /** Has a client with an IssuedToken a token, and one with TokenBatches. */
 interface Owner {
-  readonly clients: readonly [DoorClient, DoorClient];
+  readonly clients: readonly [TestClient, TestClient];
   readonly bearer: string;
 }
 
@@ -101,10 +101,10 @@ const sorted = (ids: Iterable<string>): string[] => [...ids].sort();
 
 /** Acts it out with real calls, and holds every answer and the end to the model: a set of revoked ids. */
 const actOut = async ({ makers, actions }: Interleaving, owner: Owner) => {
-  const doorOf = (at: number): GrpcClient => doors[at === 0 ? 0 : 1];
+  const replicaOf = (at: number): GrpcClient => doors[at === 0 ? 0 : 1];
   const authorization = `Bearer ${owner.bearer}`;
   const jwts = await Promise.all(
-    makers.map(({ door, client }) => createToken(doorOf(door), owner.clients[client === 0 ? 0 : 1])),
+    makers.map(({ door, client }) => createToken(replicaOf(door), owner.clients[client === 0 ? 0 : 1])),
   );
   const ids = jwts.map(idOf);
   const pick = (chosen: readonly number[]): string[] => [
@@ -114,9 +114,10 @@ const actOut = async ({ makers, actions }: Interleaving, owner: Owner) => {
   const counts = await Promise.all(
     actions.map(async ({ door, revokes, blacklistedToo, chosen }) => {
       const idFilter = pick(chosen);
-      if (revokes) return Number((await doorOf(door).deleteTokens(authorization, idFilter)).blacklistedCount);
+      if (revokes)
+        return Number((await replicaOf(door).deleteTokens(authorization, idFilter)).blacklistedCount);
       const query = { idFilter, includeBlacklisted: blacklistedToo };
-      const found = (await doorOf(door).getTokens(authorization, query)).map(({ id }) => id);
+      const found = (await replicaOf(door).getTokens(authorization, query)).map(({ id }) => id);
       const certain = idFilter.filter((id) => blacklistedToo || !revoked.has(id));
       expect(found).toEqual(expect.arrayContaining(certain));
       expect(idFilter).toEqual(expect.arrayContaining(found));

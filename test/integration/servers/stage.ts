@@ -12,7 +12,7 @@ import {
 } from '../../support/installation.ts';
 
 /** Clients whose client ID is unique in the cluster, and that can authenticate when it returns. */
-export interface DoorClient {
+export interface TestClient {
   readonly id: string;
   readonly name: string;
   readonly namespace: string;
@@ -35,7 +35,7 @@ export const makeClient = async (
   { api }: Installation,
   namespace: string,
   changes: ClientChanges = {},
-): Promise<DoorClient> => {
+): Promise<TestClient> => {
   // A fresh installation has no key to sign with for a moment.
   await waitForReason(api, signingKey(), 'Active');
   const name = `client-${randomBytes(4).toString('hex')}`;
@@ -81,7 +81,7 @@ export const idOf = (jwt: string): string => String(payloadOf(jwt).jti);
 /** Asks a door for a token of a client, for {@link AUDIENCE}; `more` over what that needs. */
 export const createToken = async (
   door: GrpcClient,
-  client: Pick<DoorClient, 'id' | 'secret'>,
+  client: Pick<TestClient, 'id' | 'secret'>,
   more: Parameters<GrpcClient['createToken']>[0] = {},
 ): Promise<string> =>
   (

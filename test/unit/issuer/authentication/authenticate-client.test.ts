@@ -45,7 +45,7 @@ beforeEach(() => {
 /** The answer as a promise, whether it is known at once or not. */
 type Door = (...asked: Parameters<AuthenticateClient>) => Promise<AuthenticatedClient>;
 
-const doorOf = (...clients: OAuthClient[]): Door => {
+const replicaOf = (...clients: OAuthClient[]): Door => {
   const limit = createFailureLimit({ clock });
   const door = createAuthenticateClient({
     clients: cacheOf(...clients),
@@ -93,21 +93,25 @@ const causes = () => metrics.calls.map(([, cause]) => cause);
 
 describe('a client is let in', () => {
   test('by its secret', async () => {
-    expect(await doorOf(clientWith(SECRET))(right, call)).toMatchObject({ method: 'clientSecret' });
+    expect(await replicaOf(clientWith(SECRET))(right, call)).toMatchObject({ method: 'clientSecret' });
   });
 
   test('by an assertion', async () => {
-    expect(await doorOf(clientWith(ACCOUNTS))(asserted(), call)).toMatchObject({ method: 'serviceAccount' });
+    expect(await replicaOf(clientWith(ACCOUNTS))(asserted(), call)).toMatchObject({
+      method: 'serviceAccount',
+    });
   });
 
   test('by an assertion that names it where client_id is left out', async () => {
-    const found = await doorOf(clientWith(ACCOUNTS))({ ...asserted(), clientID: '' }, call);
+    const found = await replicaOf(clientWith(ACCOUNTS))({ ...asserted(), clientID: '' }, call);
     expect(found.client.metadata.name).toBe('app');
   });
 
   test('by the second way where the first does not accept it', async () => {
     checks = [async () => undefined, async () => ({ problem: 'no' }), ...checks];
-    expect(await doorOf(clientWith(ACCOUNTS))(asserted(), call)).toMatchObject({ method: 'serviceAccount' });
+    expect(await replicaOf(clientWith(ACCOUNTS))(asserted(), call)).toMatchObject({
+      method: 'serviceAccount',
+    });
   });
 });
 
@@ -140,7 +144,7 @@ describe('a client is not let in', () => {
       'AssertionInvalid',
     ],
   ])('%s', async (_name, authentication, make, cause) => {
-    const door = doorOf(clientWith(authentication));
+    const door = replicaOf(clientWith(authentication));
     await expect(door(make(), call)).rejects.toMatchObject(INVALID_CLIENT);
     expect(causes()).toEqual([cause]);
   });
@@ -150,12 +154,12 @@ describe('a client is not let in', () => {
     ['the only one that is meant says no', [async () => undefined, async () => ({ problem: 'no' })]],
   ])('by an assertion of which %s', async (_name, ways) => {
     checks = ways;
-    await expect(doorOf(clientWith(ACCOUNTS))(asserted(), call)).rejects.toMatchObject(INVALID_CLIENT);
+    await expect(replicaOf(clientWith(ACCOUNTS))(asserted(), call)).rejects.toMatchObject(INVALID_CLIENT);
   });
 
   test('by an assertion without client_id that names nobody', async () => {
     const jwt = await signer.sign({ iss: 'https://idp.example', sub: 'app' });
-    const door = doorOf(clientWith(ACCOUNTS));
+    const door = replicaOf(clientWith(ACCOUNTS));
     await expect(door({ ...asserted(), clientID: '', assertion: jwt }, call)).rejects.toMatchObject(
       INVALID_CLIENT,
     );
@@ -169,12 +173,12 @@ describe('a client is not let in', () => {
       metadata: { ...client.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' },
     };
     for (const other of [loser, leaving]) {
-      await expect(doorOf(other)(right, call)).rejects.toMatchObject(INVALID_CLIENT);
+      await expect(replicaOf(other)(right, call)).rejects.toMatchObject(INVALID_CLIENT);
     }
   });
 
   test('and an unknown one is worked on as a wrong secret is', async () => {
-    const door = doorOf(clientWith(SECRET), {
+    const door = replicaOf(clientWith(SECRET), {
       ...clientWith({}),
       metadata: { ...clientWith({}).metadata, name: 'bare', uid: 'b' },
       status: { clientID: 'bare' },
@@ -194,7 +198,7 @@ describe('of two that hold one client ID', () => {
       metadata: { ...younger.metadata, name: 'zz', uid: 'o', creationTimestamp: '2020-01-01T00:00:00Z' },
     };
     const both = [younger, { ...older, spec: { ...older.spec, clientID: 'app' } }];
-    const found = await doorOf(...both)(right, call);
+    const found = await replicaOf(...both)(right, call);
     expect(found.client.metadata.name).toBe('zz');
   });
 });
@@ -206,12 +210,12 @@ describe('while the cache is not in step', () => {
 
   test('the client is what the API server says now', async () => {
     live = clientWith(SECRET, { suspended: true }, '2');
-    const found = await doorOf(clientWith(SECRET))(right, call);
+    const found = await replicaOf(clientWith(SECRET))(right, call);
     expect(found.client.spec.suspended).toBe(true);
   });
 
   test('one that is gone, or made anew, is unknown', async () => {
-    const door = doorOf(clientWith(SECRET));
+    const door = replicaOf(clientWith(SECRET));
     await expect(door(right, call)).rejects.toMatchObject(INVALID_CLIENT);
     const anew = clientWith(SECRET);
     live = { ...anew, metadata: { ...anew.metadata, uid: 'another' } };
@@ -220,7 +224,7 @@ describe('while the cache is not in step', () => {
 
   test('nobody can be let in while the API server is away', async () => {
     live = new Error('away');
-    await expect(doorOf(clientWith(SECRET))(right, call)).rejects.toMatchObject({ code: 'Unavailable' });
+    await expect(replicaOf(clientWith(SECRET))(right, call)).rejects.toMatchObject({ code: 'Unavailable' });
     expect(causes()).toEqual([]);
   });
 });
@@ -237,7 +241,7 @@ describe('beyond the limit of failures', () => {
   };
 
   test('wrong secrets are told so, and the right one is accepted', async () => {
-    const door = doorOf(clientWith(SECRET));
+    const door = replicaOf(clientWith(SECRET));
     const [failed, tooMany] = [
       'client authentication failed',
       'too many failed client authentications, try again later',
@@ -248,7 +252,7 @@ describe('beyond the limit of failures', () => {
   });
 
   test('assertions are checked two at a time, and a right one still gets its turn', async () => {
-    const door = doorOf(clientWith(ACCOUNTS));
+    const door = replicaOf(clientWith(ACCOUNTS));
     await fail(door, 11);
     const open: (() => void)[] = [];
     checks[0] = ({ client }) =>
@@ -268,13 +272,13 @@ describe('beyond the limit of failures', () => {
   });
 
   test('the log says it at debug alone', async () => {
-    await fail(doorOf(clientWith(SECRET)), 12);
+    await fail(replicaOf(clientWith(SECRET)), 12);
     expect(log.lines.map(({ level }) => level)).toEqual([...Array(10).fill('info'), 'debug', 'debug']);
   });
 });
 
 test('the log and the failure hold nothing that was sent but the client ID, in quotes and cut', async () => {
-  const door = doorOf(clientWith(SECRET));
+  const door = replicaOf(clientWith(SECRET));
   const sent = credentials({ clientID: `evil\n${'x'.repeat(200)}`, clientSecret: 'hunter2', assertion });
   const failure = await door(sent, call).catch((error: unknown) => error);
   const told = JSON.stringify([log.lines, failure, String(failure)]);

@@ -1,7 +1,7 @@
 import { constants } from 'node:http2';
 import { expect, jest, test } from '@jest/globals';
 import { systemClock } from '../../../../operator/ops/system-clock.ts';
-import type { DoorIssuer } from '../../../../operator/servers/grpc/services.ts';
+import type { GrpcIssuer } from '../../../../operator/servers/grpc/services.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { CHUNK, CHUNK_BYTES, endlessList, lineOf, settledChunks, startUnreadList } from './lists.ts';
@@ -14,7 +14,7 @@ jest.setTimeout(30_000);
 /** Callers that neither go nor go on, and are given up. */
 
 /** Real time, and timers that the test moves. */
-const stageWithTimers = async (issuer: Partial<DoorIssuer>) => {
+const stageWithTimers = async (issuer: Partial<GrpcIssuer>) => {
   const timers = new FakeClock();
   const clock = { ...systemClock, after: timers.after.bind(timers) };
   return { timers, stage: await openStage(issuer, { clock }) };

@@ -1,11 +1,11 @@
 import type { TokenRecord } from '../../../../operator/domain/record/token-record.ts';
 import { systemClock } from '../../../../operator/ops/system-clock.ts';
 import {
-  createGrpcDoor,
-  type GrpcDoor,
-  type GrpcDoorOptions,
+  createGrpcServer,
+  type GrpcServer,
+  type GrpcServerOptions,
 } from '../../../../operator/servers/grpc/server.ts';
-import type { DoorIssuer } from '../../../../operator/servers/grpc/services.ts';
+import type { GrpcIssuer } from '../../../../operator/servers/grpc/services.ts';
 import { type GrpcClient, grpcClient } from '../../../support/grpc.ts';
 import {
   type RecordedLog,
@@ -16,7 +16,7 @@ import {
 
 /** A door over use cases of the test's own, on a real socket. */
 export interface Stage extends AsyncDisposable {
-  readonly door: GrpcDoor;
+  readonly door: GrpcServer;
   readonly port: number;
   readonly client: GrpcClient;
   readonly log: RecordedLog;
@@ -46,7 +46,7 @@ export const tokenRecord = (id: string, more: Partial<TokenRecord> = {}): TokenR
 });
 
 /** What each use case does unless the test says otherwise. */
-const ISSUER: DoorIssuer = {
+const ISSUER: GrpcIssuer = {
   createToken: async () => ({
     id: 'jti',
     clientID: 'client-id',
@@ -65,11 +65,11 @@ export const PLAIN = { certFile: '', keyFile: '', caFile: '', clientCertificateR
 
 /** Opens a door on a free port of loopback. */
 export const openStage = async (
-  issuer: Partial<DoorIssuer> = {},
-  more: Partial<GrpcDoorOptions> = {},
+  issuer: Partial<GrpcIssuer> = {},
+  more: Partial<GrpcServerOptions> = {},
 ): Promise<Stage> => {
   const [log, metrics] = [recordedLog(), recordedMetrics()];
-  const door = createGrpcDoor({
+  const door = createGrpcServer({
     address: { host: '127.0.0.1', port: 0 },
     tls: PLAIN,
     issuer: { ...ISSUER, ...issuer },

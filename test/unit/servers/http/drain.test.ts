@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { describe, expect, jest, test } from '@jest/globals';
 import { systemClock } from '../../../../operator/ops/system-clock.ts';
-import { createHttpDoor } from '../../../../operator/servers/http/server.ts';
+import { createHttpServer } from '../../../../operator/servers/http/server.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
 import { PLAIN, tokenRecord } from '../grpc/stage.ts';
@@ -158,8 +158,8 @@ describe('while it stops', () => {
   });
 });
 
-const plainDoor = (port: number) =>
-  createHttpDoor({
+const plainServer = (port: number) =>
+  createHttpServer({
     address: { host: '127.0.0.1', port },
     tls: PLAIN,
     corsOrigins: [],
@@ -174,21 +174,21 @@ const plainDoor = (port: number) =>
   });
 
 test('a door that has not started can be stopped', async () => {
-  await plainDoor(0).stop(1000);
+  await plainServer(0).stop(1000);
 });
 
 test('an address that is taken fails the start', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   const { port } = other.address() as { port: number };
-  const door = plainDoor(port);
+  const door = plainServer(port);
   await expect(door.start(new AbortController().signal)).rejects.toMatchObject({ code: 'EADDRINUSE' });
   await door.stop(1000);
   other.close();
 });
 
 test('a start that is called off does not listen', async () => {
-  const door = plainDoor(0);
+  const door = plainServer(0);
   await expect(door.start(AbortSignal.abort())).rejects.toThrow();
   await door.stop(1000);
 });

@@ -2,9 +2,9 @@ import type { Issuer } from '../../../../operator/issuer/use-cases.ts';
 import { systemClock } from '../../../../operator/ops/system-clock.ts';
 import type { PublicKeys } from '../../../../operator/ports/signing.ts';
 import {
-  createHttpDoor,
-  type HttpDoor,
-  type HttpDoorOptions,
+  createHttpServer,
+  type HttpServer,
+  type HttpServerOptions,
 } from '../../../../operator/servers/http/server.ts';
 import {
   type RecordedLog,
@@ -19,7 +19,7 @@ type Called = readonly [name: keyof Issuer, ...args: unknown[]];
 
 /** A door over use cases of the test's own, on a real socket. */
 export interface Stage extends AsyncDisposable {
-  readonly door: HttpDoor;
+  readonly door: HttpServer;
   readonly port: number;
   /** Where it listens; {@link BASE} is part of it. */
   readonly url: string;
@@ -98,10 +98,10 @@ const recorded = (issuer: Issuer, calls: Called[]): Issuer =>
 /** Opens a door on a free port of loopback. */
 export const openStage = async (
   issuer: Partial<Issuer> = {},
-  more: Partial<HttpDoorOptions> = {},
+  more: Partial<HttpServerOptions> = {},
 ): Promise<Stage> => {
   const [log, metrics, calls] = [recordedLog(), recordedMetrics(), [] as Called[]];
-  const door = createHttpDoor({
+  const door = createHttpServer({
     address: { host: '127.0.0.1', port: 0 },
     tls: PLAIN,
     corsOrigins: [],
