@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { informersInStep, isClockUsable, watchedTypes } from './compose/health.ts';
+import { informersInStep, isSkewAcceptable, watchedTypes } from './compose/health.ts';
 import { buildInformers, type Informers } from './compose/informers.ts';
 import { buildIssuer } from './compose/issuer.ts';
 import { operationsComponent } from './compose/operations.ts';
@@ -125,7 +125,7 @@ export const compose = async (
   const leaseConnection = connection.separate(LEASE_CONNECTIONS);
   const requestConnection = connection.separate(REQUEST_CONNECTIONS);
   const client = createKubeClient({ ...around, connection });
-  const isClockGood = (): boolean => isClockUsable(client.clockSkewSeconds());
+  const isClockGood = (): boolean => isSkewAcceptable(client.clockSkewSeconds());
   const election = config.leaderElection.enabled
     ? createElection(config, leaseConnection, { ...around, identity })
     : undefined;
@@ -142,14 +142,14 @@ export const compose = async (
     named,
     keyring,
     events,
-    isClockUsable: isClockGood,
+    isSkewAcceptable: isClockGood,
   });
   const { issuer, stop: stopIssuer } = buildIssuer(config, {
     ...around,
     client: createKubeClient({ ...around, connection: requestConnection }),
     informers,
     keyring,
-    isClockUsable: isClockGood,
+    isSkewAcceptable: isClockGood,
     isLeading,
   });
   const inStep = informersInStep(watchedTypes(informers), around.clock);

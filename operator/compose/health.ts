@@ -22,7 +22,7 @@ const PROGRESS_FRESH_MS = 90_000;
 const MAX_SKEW_SECONDS = 120;
 
 /** Whether expiry can be judged by this clock. */
-export const isClockUsable = (skewSeconds: number): boolean =>
+export const isSkewAcceptable = (skewSeconds: number): boolean =>
   Math.abs(Math.round(skewSeconds)) <= MAX_SKEW_SECONDS;
 
 /** Liveness: every informer runs, and none is silent while its connection is not. An API server that is away is no reason to restart. */
@@ -73,7 +73,7 @@ export const clockAgrees = (skewSeconds: () => number): Check => ({
   name: 'clock',
   problem: () => {
     const seconds = Math.round(skewSeconds());
-    return isClockUsable(seconds)
+    return isSkewAcceptable(seconds)
       ? undefined
       : `this clock is ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead of' : 'behind'} the API server's`;
   },
