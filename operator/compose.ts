@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { informersInStep, isSkewAcceptable, watchedTypes } from './compose/health.ts';
+import { informersSynced, isSkewAcceptable, watchedTypes } from './compose/health.ts';
 import { buildInformers, type Informers } from './compose/informers.ts';
 import { buildIssuer } from './compose/issuer.ts';
 import { operationsComponent } from './compose/operations.ts';
@@ -125,7 +125,7 @@ export const compose = async (
   const leaseConnection = connection.separate(LEASE_CONNECTIONS);
   const requestConnection = connection.separate(REQUEST_CONNECTIONS);
   const client = createKubeClient({ ...around, connection });
-  const isClockGood = (): boolean => isSkewAcceptable(client.clockSkewSeconds());
+  const isClockUsable = (): boolean => isSkewAcceptable(client.clockSkewSeconds());
   const election = config.leaderElection.enabled
     ? createElection(config, leaseConnection, { ...around, identity })
     : undefined;
@@ -142,17 +142,17 @@ export const compose = async (
     named,
     keyring,
     events,
-    isSkewAcceptable: isClockGood,
+    isClockUsable: isClockUsable,
   });
   const { issuer, stop: stopIssuer } = buildIssuer(config, {
     ...around,
     client: createKubeClient({ ...around, connection: requestConnection }),
     informers,
     keyring,
-    isSkewAcceptable: isClockGood,
+    isClockUsable: isClockUsable,
     isLeading,
   });
-  const inStep = informersInStep(watchedTypes(informers), around.clock);
+  const isSynced = informersSynced(watchedTypes(informers), around.clock);
   metrics.watch(populationOf(informers));
 
   const base: Component[] = [
@@ -172,7 +172,7 @@ export const compose = async (
       issuer,
       keys: keyring,
       version,
-      isServing: () => manager.ready && inStep.problem() === undefined,
+      isServing: () => manager.ready && isSynced.problem() === undefined,
     }),
     gates: [signingKeyGate(keyring, around.clock)],
     controllers: reconcilers.controllers,

@@ -42,7 +42,7 @@ export const informersAlive = (informers: readonly WatchedType[], clock: Clock):
  * Readiness: the first whole list of every type is in, and every watch is in step (spec §3): an event or bookmark
  * 90 s ago at most, and, where connections are pinged (HTTP/2), a sign of life 10 s ago at most.
  */
-export const informersInStep = (informers: readonly WatchedType[], clock: Clock): Check => {
+export const informersSynced = (informers: readonly WatchedType[], clock: Clock): Check => {
   let arePinged = false;
   return {
     name: 'caches',
@@ -62,7 +62,7 @@ export const informersInStep = (informers: readonly WatchedType[], clock: Clock)
 };
 
 /** Whether a yes may come from this type's cache (spec §3). Stricter than readiness where a connection is not pinged (HTTP/1.1): its last sign of life counts all the same. */
-export const isInStep = ({ health }: WatchedType, clock: Clock): boolean => {
+export const isSynced = ({ health }: WatchedType, clock: Clock): boolean => {
   const { synced, lastContact, lastProgress } = health;
   const now = clock.now();
   return synced && now - lastContact <= CONTACT_FRESH_MS && now - lastProgress <= PROGRESS_FRESH_MS;

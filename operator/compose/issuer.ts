@@ -34,7 +34,7 @@ import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { Secret } from '../ports/secrets.ts';
 import type { Keyring } from '../ports/signing.ts';
-import { isInStep } from './health.ts';
+import { isSynced } from './health.ts';
 import type { Informers } from './informers.ts';
 import { listOwnedIn, objectsOf, readsOf, resourceClients } from './objects.ts';
 import { issuerSettingsOf } from './settings.ts';
@@ -61,11 +61,11 @@ export interface WiredIssuer {
 }
 
 const freshnessOf = (informers: Informers, clock: MonotonicClock): Freshness => ({
-  tokens: () => isInStep(informers.tokens, clock),
-  issuedTokens: () => isInStep(informers.issued, clock),
-  tokenBatches: () => isInStep(informers.batches, clock),
-  clients: () => isInStep(informers.clients, clock),
-  signingKeys: () => isInStep(informers.signingKeys, clock),
+  tokens: () => isSynced(informers.tokens, clock),
+  issuedTokens: () => isSynced(informers.issued, clock),
+  tokenBatches: () => isSynced(informers.batches, clock),
+  clients: () => isSynced(informers.clients, clock),
+  signingKeys: () => isSynced(informers.signingKeys, clock),
 });
 
 const buildAuthentication = (

@@ -10,7 +10,7 @@ import { createOpsServer } from '../ops/server.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Component } from '../runtime/manager.ts';
-import { clockAgrees, informersAlive, informersInStep, watchedTypes } from './health.ts';
+import { clockAgrees, informersAlive, informersSynced, watchedTypes } from './health.ts';
 import type { Informers } from './informers.ts';
 
 /** What the operations listener reports on. */
@@ -37,7 +37,7 @@ export const operationsComponent = (config: Config, parts: OperationsParts): Com
     registry: metrics.registry,
     live: [loop, informersAlive(watched, clock)],
     ready: [
-      informersInStep(watched, clock),
+      informersSynced(watched, clock),
       { name: 'crds', problem: () => crds.problem() },
       clockAgrees(() => client.clockSkewSeconds()),
       { name: 'keyring', problem: () => (keyring.loaded ? undefined : 'the signing key is not read yet') },

@@ -32,7 +32,7 @@ export interface Wired {
 const ASK_CLOCK_AGAIN_MS = 15_000;
 
 /** Puts off what depends on the time while this clock can't be trusted; revocation counts at the doors without it. */
-export const byGoodClock =
+export const whileClockUsable =
   (
     { isClockUsable }: Pick<ReconcilerParts, 'isClockUsable'>,
     reconcile: ControllerOptions['reconcile'],

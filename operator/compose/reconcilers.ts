@@ -32,7 +32,7 @@ import {
 import { TokenReconciler } from '../reconcilers/token/token-reconciler.ts';
 import { tokenTriggers } from '../reconcilers/token/token-triggers.ts';
 import { Controller } from '../runtime/controller.ts';
-import { byGoodClock, type ReconcilerParts, type Wired } from './reconciler-parts.ts';
+import { type ReconcilerParts, type Wired, whileClockUsable } from './reconciler-parts.ts';
 import { wireIssuedTokens, wireTokenBatches } from './record-reconcilers.ts';
 import { issuerSettingsOf } from './settings.ts';
 
@@ -72,7 +72,7 @@ const wireTokens = (config: Config, parts: ReconcilerParts): Wired => {
     name: 'Token',
     concurrency: TOKENS_AT_A_TIME,
     lowAtATime: LOW_AT_A_TIME,
-    reconcile: byGoodClock(parts, (key, signal) => reconciler.reconcile(key, signal)),
+    reconcile: whileClockUsable(parts, (key, signal) => reconciler.reconcile(key, signal)),
     seed: () => caches.tokens.keys(),
   });
   const connect = (): (() => void) => tokenTriggers({ ...parts, ...caches, queue: controller.queue });
@@ -157,7 +157,7 @@ const wireSigningKeys = ({ kubernetes }: Config, parts: ReconcilerParts): Wired 
     ...parts,
     name: 'SigningKey',
     concurrency: 1,
-    reconcile: byGoodClock(parts, (key, signal) => reconciler.reconcile(key, signal)),
+    reconcile: whileClockUsable(parts, (key, signal) => reconciler.reconcile(key, signal)),
     seed: () => signingKeys.keys(),
   });
   const addKnown = (key: string | undefined): void => {

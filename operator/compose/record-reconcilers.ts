@@ -19,7 +19,7 @@ import { RecordReconciler } from '../reconcilers/record/record-reconciler.ts';
 import { RecordSchedule } from '../reconcilers/record/record-schedule.ts';
 import { RecordTriggers } from '../reconcilers/record/record-triggers.ts';
 import { Controller } from '../runtime/controller.ts';
-import { byGoodClock, type ReconcilerParts, type Wired } from './reconciler-parts.ts';
+import { type ReconcilerParts, type Wired, whileClockUsable } from './reconciler-parts.ts';
 
 type Settings = Pick<Config, 'garbageCollection'>;
 
@@ -58,7 +58,7 @@ const wireKind = <T extends RecordObject>(
     ...parts,
     name: kind.name,
     concurrency: RECORDS_AT_A_TIME,
-    reconcile: byGoodClock(parts, (key, signal) => reconciler.reconcile(key, signal)),
+    reconcile: whileClockUsable(parts, (key, signal) => reconciler.reconcile(key, signal)),
     seed: () => {
       triggers.lead();
       return NONE;

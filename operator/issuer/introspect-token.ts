@@ -28,7 +28,7 @@ export const authenticateCaller = (
   });
 
 /** What is told of a good JWT: the same object for the same claims, as long as the signature is remembered and the record agrees. */
-const createTell = (): ((validation: ValidJwt) => SignedClaims) => {
+const createIntrospectionMemo = (): ((validation: ValidJwt) => SignedClaims) => {
   const told = new WeakMap<SignedClaims, SignedClaims>();
   return ({ record, claims }) => {
     const known = told.get(claims);
@@ -44,7 +44,7 @@ export const createIntrospectToken = ({
   authenticateClient,
   validateJwt,
 }: IntrospectTokenOptions): IntrospectToken => {
-  const tell = createTell();
+  const tell = createIntrospectionMemo();
   return (token, credentials, call) =>
     mapAwaitable(authenticateCaller(authenticateClient, credentials, call), ({ client }) =>
       mapAwaitable(validateJwt(token, call), (validation) => {

@@ -8,7 +8,7 @@ export const CLAIM_INDEX = 'claim';
 export const claimOf = ({ spec, metadata }: OAuthClient): string => spec.clientID ?? metadata.name;
 
 /** Whether the status makes it the holder of the client ID that it asks for. */
-export const isHolder = (client: OAuthClient): boolean => client.status?.clientID === claimOf(client);
+export const isRegistered = (client: OAuthClient): boolean => client.status?.clientID === claimOf(client);
 
 /** It lost its client ID to another, which holds until it is re-created (spec §2.4): nobody inherits one in silence. */
 export const isInConflict = ({ status }: OAuthClient): boolean =>
@@ -36,7 +36,7 @@ export type Claim =
  */
 export const decideClaim = (client: OAuthClient, claimants: Iterable<OAuthClient>): Claim => {
   const others = [...claimants].filter(({ metadata }) => metadata.uid !== client.metadata.uid);
-  const [holder] = [...others, client].filter(isHolder).sort(bySeniority);
+  const [holder] = [...others, client].filter(isRegistered).sort(bySeniority);
   if (holder === client) return { kind: 'held' };
   if (holder !== undefined || isInConflict(client)) return { kind: 'lost', to: holder };
   const [first = client] = [...others, client].filter((other) => !isInConflict(other)).sort(bySeniority);

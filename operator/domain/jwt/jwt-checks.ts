@@ -1,6 +1,6 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { TOKEN_CLAIM } from '../../api/reserved-claims.ts';
-import { claimOf, isHolder } from '../client/client-id-claim.ts';
+import { claimOf, isRegistered } from '../client/client-id-claim.ts';
 import type { TokenRecord } from '../record/token-record.ts';
 
 /** Claims of a JWT that one of our keys has signed. */
@@ -77,6 +77,6 @@ export const findClientFault = (
 ): JwtFault | undefined => {
   if (client === undefined || client.metadata.deletionTimestamp !== undefined) return 'ClientGone';
   const isOther = record.state !== 'Next' && client.metadata.uid !== record.clientUID;
-  if (isOther || !isHolder(client) || claimOf(client) !== claims.client_id) return 'ClientGone';
+  if (isOther || !isRegistered(client) || claimOf(client) !== claims.client_id) return 'ClientGone';
   return client.spec.suspended === true ? 'ClientSuspended' : undefined;
 };

@@ -75,14 +75,14 @@ const standbysOf = (entries: readonly KeyEntry[], context: RotationContext): Key
 /** What the status can hold of any annotation. */
 const MAX_REMEMBERED = 1024;
 
-const askedRotation = ({ signingKey }: RotationContext): string | undefined => {
+const requestedRotation = ({ signingKey }: RotationContext): string | undefined => {
   const asked = signingKey.metadata.annotations?.[ROTATE_ANNOTATION];
   return asked !== undefined && asked.length > MAX_REMEMBERED ? canonicalDigest(asked) : asked;
 };
 
-const isRotationAsked = (context: RotationContext): boolean => {
+const isRotationRequested = (context: RotationContext): boolean => {
   const { signingKey } = context;
-  const asked = askedRotation(context);
+  const asked = requestedRotation(context);
   const hasKeys = (signingKey.status?.keys ?? []).length > 0;
   return hasKeys && asked !== undefined && asked !== signingKey.status?.lastHandledRotate;
 };
@@ -118,7 +118,7 @@ const rotate = (before: readonly KeyEntry[], context: RotationContext): Rotation
   const active = activeOf(before);
   const emergency = isEmergency(active, context);
   const isFull = before.length + 2 > MAX_KEYS && !emergency;
-  const urgent = emergency || (isRotationAsked(context) && !isFull);
+  const urgent = emergency || (isRotationRequested(context) && !isFull);
   const due = (standby: KeyEntry | undefined): number | undefined => {
     if (!standby || isFull) return undefined;
     return urgent || !active ? context.seconds : scheduledAt(active, standby, context);
@@ -157,9 +157,9 @@ const retireSurplus = (entries: readonly KeyEntry[], context: RotationContext): 
 
 const handledRotate = (rotated: boolean, context: RotationContext): string | undefined => {
   const { status } = context.signingKey;
-  const asked = askedRotation(context);
+  const asked = requestedRotation(context);
   // A brought key has nothing to rotate to: the wish is not kept for the day it has.
-  const isHandled = rotated || context.provided !== undefined || !isRotationAsked(context);
+  const isHandled = rotated || context.provided !== undefined || !isRotationRequested(context);
   return asked !== undefined && isHandled ? asked : status?.lastHandledRotate;
 };
 

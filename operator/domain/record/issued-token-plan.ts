@@ -9,7 +9,7 @@ import {
   type RecordPlan,
   waitFor,
 } from './record-plan.ts';
-import { isLive, isRevocationAsked } from './token-record.ts';
+import { isLive, isRevocationRequested } from './token-record.ts';
 
 /** Everything that a plan for a handed-out token's record is made from. */
 export interface IssuedTokenObservation {
@@ -49,13 +49,13 @@ const endOf = ({ record, client, settings }: IssuedTokenObservation): End | unde
   const end = (why: CollectReason, at: number): End => ({ why, at: Math.max(at, held) });
   if (client === 'Gone') return end('ClientGone', 0);
   if (expiration !== undefined) return end('Expired', expiration * 1000 + settings.ttlAfterExpiry);
-  if (blacklistedAt === undefined || isRevocationAsked(record)) return undefined;
+  if (blacklistedAt === undefined || isRevocationRequested(record)) return undefined;
   return end('Blacklisted', blacklistedAt * 1000 + settings.ttlAfterBlacklisted);
 };
 
 /** Why a record's status has to say that it is blacklisted; undefined where it says so, or has no need to. */
 const blacklistCauseOf = ({ record, client, keyPhase, now }: IssuedTokenObservation) => {
-  if (isRevocationAsked(record)) return 'Revoked';
+  if (isRevocationRequested(record)) return 'Revoked';
   if (client === 'Gone' || !isLive(record, now)) return undefined;
   return keyPhase === 'Compromised' ? 'KeyCompromised' : undefined;
 };

@@ -81,5 +81,5 @@ export const blacklistedAtOf = ({ spec, status }: Revocable): number | undefined
 };
 
 /** Whether `spec.revoked` asks for a blacklisting that the status does not record yet. */
-export const isRevocationAsked = ({ blacklistedAt }: Pick<TokenRecord, 'blacklistedAt'>): boolean =>
+export const isRevocationRequested = ({ blacklistedAt }: Pick<TokenRecord, 'blacklistedAt'>): boolean =>
   blacklistedAt === 0;

@@ -32,12 +32,12 @@ interface CauseTraits {
   readonly outcome: 'Issued' | 'Renewed' | 'Reissued';
   readonly succession: Succession;
   /** The current JWT still says what the spec asks for: a failure to replace it is no failure of the Token. */
-  readonly leavesCurrentGood: boolean;
+  readonly keepsCurrentValid: boolean;
 }
 
-const renewed: CauseTraits = { outcome: 'Renewed', succession: 'Renewed', leavesCurrentGood: true };
-const changed: CauseTraits = { outcome: 'Reissued', succession: 'Changed', leavesCurrentGood: false };
-const dropped: CauseTraits = { outcome: 'Reissued', succession: 'Dropped', leavesCurrentGood: false };
+const renewed: CauseTraits = { outcome: 'Renewed', succession: 'Renewed', keepsCurrentValid: true };
+const changed: CauseTraits = { outcome: 'Reissued', succession: 'Changed', keepsCurrentValid: false };
+const dropped: CauseTraits = { outcome: 'Reissued', succession: 'Dropped', keepsCurrentValid: false };
 
 /** One row for each cause. */
 export const CAUSE_TRAITS: Readonly<Record<IssueCause, CauseTraits>> = {
@@ -51,7 +51,7 @@ export const CAUSE_TRAITS: Readonly<Record<IssueCause, CauseTraits>> = {
   KeyRetired: renewed,
   Due: renewed,
   RenewRequested: renewed,
-  SecretLost: { ...renewed, outcome: 'Reissued', leavesCurrentGood: false },
+  SecretLost: { ...renewed, outcome: 'Reissued', keepsCurrentValid: false },
 };
 
 /** The value of the renew annotation as status remembers it: a long one by its digest, so that it fits. */
@@ -146,7 +146,7 @@ export const findIssueCause = (observation: PermittedObservation): IssueCause | 
  * Whether the Token's JWT has expired for good: it is not renewed by itself, and nobody has asked for another one since, by a
  * changed `spec.expiration` or, where there is none, by the renew annotation.
  */
-export const isExpiredForGood = ({ token, now }: TokenObservation): boolean => {
+export const isFinallyExpired = ({ token, now }: TokenObservation): boolean => {
   const current = currentExpiration(token);
   if (current === undefined || current > floorSeconds(now) || renewalPolicy(token.spec) === 'Auto')
     return false;

@@ -32,13 +32,13 @@ const planBlocked = (observation: PermittedObservation, drift: Drift, blocker: B
   const { token } = observation;
   const { reason, message, awaits } = blocker;
   const expired = isExpired(observation);
-  const isCurrentGood =
+  const isCurrentValid =
     drift.fault === undefined &&
     !expired &&
     drift.cause !== undefined &&
-    CAUSE_TRAITS[drift.cause].leavesCurrentGood;
+    CAUSE_TRAITS[drift.cause].keepsCurrentValid;
   const lookAgainAt = [upcomingExpiration(observation), retryTime(observation, blocker), blocker.possibleAt];
-  if (isCurrentGood) {
+  if (isCurrentValid) {
     const status = deliveredStatus(observation, token.status ?? {});
     const conditions = { ready: issuedCondition(token), renewing: { reason, message } };
     return planStatusUpdate(observation, { status, conditions, lookAgainAt, awaits }, { remove: [] });

@@ -1,5 +1,5 @@
 import { floorSeconds, formatTime, secondsOf } from '../timestamps.ts';
-import { isExpiredForGood } from './issue-cause.ts';
+import { isFinallyExpired } from './issue-cause.ts';
 import { planRemovals } from './secret-plan.ts';
 import { adoptedStatus } from './token-adoption.ts';
 import { planDelivery } from './token-delivery.ts';
@@ -22,7 +22,7 @@ const collectionTime = ({ token }: TokenObservation): number | undefined => {
 };
 
 const planCollection = (observation: TokenObservation): TokenPlan | undefined => {
-  const ended = isExpiredForGood(observation) || (isBlacklisted(observation) && isExpired(observation));
+  const ended = isFinallyExpired(observation) || (isBlacklisted(observation) && isExpired(observation));
   const at = collectionTime(observation);
   if (!ended || at === undefined || at > floorSeconds(observation.now)) return undefined;
   const note = `expired at ${observation.token.status?.expiration}, past its time to live`;
@@ -62,7 +62,7 @@ const planAdoption = (observation: TokenObservation): TokenPlan | undefined => {
 };
 
 const planExpiry = (observation: TokenObservation): TokenPlan | undefined => {
-  if (!isExpiredForGood(observation)) return undefined;
+  if (!isFinallyExpired(observation)) return undefined;
   const { status } = observation.token;
   const message = `the JWT expired at ${status?.expiration}: ask for a later spec.expiration, or for another JWT by the annotation m2moauth.dev/renew where there is none`;
   return planStatusUpdate(

@@ -1,7 +1,7 @@
 import type { ObjectRef } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
-import { bySeniority, CLAIM_INDEX, isHolder } from '../../domain/client/client-id-claim.ts';
+import { bySeniority, CLAIM_INDEX, isRegistered } from '../../domain/client/client-id-claim.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { IssuerFailure } from '../failure.ts';
@@ -67,7 +67,7 @@ const findHolder = ({ clients }: AuthenticateClientOptions, clientID: string): O
   if (!clients.synced) throw unavailable();
   let found: OAuthClient | undefined;
   for (const client of clients.byIndex(CLAIM_INDEX, clientID)) {
-    if (!isHolder(client) || client.metadata.deletionTimestamp !== undefined) continue;
+    if (!isRegistered(client) || client.metadata.deletionTimestamp !== undefined) continue;
     if (found === undefined || bySeniority(client, found) < 0) found = client;
   }
   return found;
@@ -95,7 +95,7 @@ const readHolder = async (
     throw unavailable(error);
   });
   const isSame = live?.metadata.uid === uid && live.metadata.deletionTimestamp === undefined;
-  return isSame && isHolder(live) ? live : undefined;
+  return isSame && isRegistered(live) ? live : undefined;
 };
 
 const checkAssertions = async (

@@ -2,7 +2,7 @@ import type { ObjectRef } from '../../api/meta.ts';
 import { refOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
-import { CLAIM_INDEX, isHolder } from '../../domain/client/client-id-claim.ts';
+import { CLAIM_INDEX, isRegistered } from '../../domain/client/client-id-claim.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';
 import {
   declaredIn,
@@ -70,7 +70,7 @@ const unavailable = (detail: string): IssuerFailure =>
 const namespaceOf = ({ clients }: ValidateJwtOptions, clientID: unknown): string | undefined => {
   if (typeof clientID !== 'string') return undefined;
   for (const client of clients.byIndex(CLAIM_INDEX, clientID)) {
-    if (isHolder(client)) return client.metadata.namespace;
+    if (isRegistered(client)) return client.metadata.namespace;
   }
   return undefined;
 };

@@ -3,7 +3,7 @@ import type { OAuthClient, OAuthClientSpec } from '../../api/oauth-client.ts';
 import { equalJitterMs } from '../../async/backoff.ts';
 import { canonicalDigest } from '../../domain/canonical-json.ts';
 import { type CredentialsFinding, planCredentials } from '../../domain/client/client-credentials.ts';
-import { isHolder, isInConflict } from '../../domain/client/client-id-claim.ts';
+import { isInConflict, isRegistered } from '../../domain/client/client-id-claim.ts';
 import type { DocumentReader } from '../../issuer/authentication/issuer-documents.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { NamedSecrets } from '../../ports/secrets.ts';
@@ -61,7 +61,7 @@ export class ClientCredentialsReconciler {
       return DONE;
     }
     // Its registration comes first: who generates a Secret has to hold the client ID.
-    if (!isHolder(client) && !isInConflict(client)) return DONE;
+    if (!isRegistered(client) && !isInConflict(client)) return DONE;
     const isFollowed = this.#follow(client);
     const found = await this.#find(client, signal);
     const current = clients.get(key);

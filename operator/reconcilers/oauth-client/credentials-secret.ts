@@ -1,7 +1,7 @@
 import { API_VERSION, MANAGED_BY_LABEL, MANAGER } from '../../api/meta.ts';
 import type { OAuthClient, OAuthClientSpec } from '../../api/oauth-client.ts';
 import type { CredentialsFinding } from '../../domain/client/client-credentials.ts';
-import { claimOf, isHolder } from '../../domain/client/client-id-claim.ts';
+import { claimOf, isRegistered } from '../../domain/client/client-id-claim.ts';
 import { CLIENT_ID_KEY, readClientSecrets } from '../../domain/client/client-secret.ts';
 import {
   ApiError,
@@ -98,7 +98,7 @@ export const findClientSecret = async (
 ): Promise<CredentialsFinding> => {
   const { name, key } = spec.secretRef;
   const ref = { namespace: client.metadata.namespace, name };
-  const mayWrite = spec.generate === true && isHolder(client);
+  const mayWrite = spec.generate === true && isRegistered(client);
   const read = (): Promise<Secret | undefined> => getIfThere(secretClient, ref, signal);
   let found = await read();
   try {

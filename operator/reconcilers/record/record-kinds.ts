@@ -4,7 +4,7 @@ import { planIssuedToken } from '../../domain/record/issued-token-plan.ts';
 import type { RecordObject } from '../../domain/record/record-object.ts';
 import type { ClientPresence, CollectionSettings, RecordPlan } from '../../domain/record/record-plan.ts';
 import { planTokenBatch } from '../../domain/record/token-batch-plan.ts';
-import { isRevocationAsked, type RecordExpiry } from '../../domain/record/token-record.ts';
+import { isRevocationRequested, type RecordExpiry } from '../../domain/record/token-record.ts';
 import type { Keyring } from '../../ports/signing.ts';
 
 /** What a plan is made from, besides the object. */
@@ -35,7 +35,7 @@ export const ISSUED_TOKEN_KIND: RecordObjectKind<CachedIssuedToken> = {
   name: 'IssuedToken',
   plan: (record, { keyPhase, ...around }) =>
     planIssuedToken({ record, keyPhase: keyPhase(record.keyID), ...around }),
-  isUrgent: isRevocationAsked,
+  isUrgent: isRevocationRequested,
   expiries: (record) => [record],
   kids: ({ keyID }) => [keyID],
   piece: 500,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { clockAgrees, informersAlive, informersInStep, isInStep } from '../../../operator/compose/health.ts';
+import { clockAgrees, informersAlive, informersSynced, isSynced } from '../../../operator/compose/health.ts';
 
 const NOW = 1_000_000_000;
 const clock = { now: () => NOW, after: () => () => undefined };
@@ -35,7 +35,7 @@ describe('a yes from the cache', () => {
     ['nor a watch without event or bookmark', { lastProgress: NOW - 90_001 }, false],
     ['nor one that is not listed yet', { synced: false }, false],
   ])('%s', (_name, health, expected) => {
-    expect(isInStep({ name: 'tokens', health: { ...well, ...health } }, clock)).toBe(expected);
+    expect(isSynced({ name: 'tokens', health: { ...well, ...health } }, clock)).toBe(expected);
   });
 });
 
@@ -45,7 +45,7 @@ describe('readiness', () => {
       { name: 'tokens', health: { ...well, synced: false } },
       { name: 'secrets', health: well },
     ];
-    expect(informersInStep(informers, clock).problem()).toBe('not listed yet: tokens');
+    expect(informersSynced(informers, clock).problem()).toBe('not listed yet: tokens');
   });
 
   test.each([
@@ -54,14 +54,14 @@ describe('readiness', () => {
     ['pings that stopped', { lastContact: NOW - 11_000 }, 'tokens: '],
   ])('%s', (_name, health, expected) => {
     const informers = [{ name: 'tokens', health: { ...well, ...health } }];
-    const problem = informersInStep(informers, clock).problem();
+    const problem = informersSynced(informers, clock).problem();
     if (expected === undefined) expect(problem).toBeUndefined();
     else expect(problem).toMatch(expected);
   });
 
   test('without pings (HTTP/1.1) events and bookmarks are all there is', () => {
     const quiet = { ...well, lastProgress: NOW - 60_000, lastContact: NOW - 60_000 };
-    expect(informersInStep([{ name: 'tokens', health: quiet }], clock).problem()).toBeUndefined();
+    expect(informersSynced([{ name: 'tokens', health: quiet }], clock).problem()).toBeUndefined();
   });
 
   test.each([

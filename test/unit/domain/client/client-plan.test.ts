@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { findCondition, setCondition } from '../../../../operator/api/conditions.ts';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
-import { claimOf, isHolder } from '../../../../operator/domain/client/client-id-claim.ts';
+import { claimOf, isRegistered } from '../../../../operator/domain/client/client-id-claim.ts';
 import { type ClientPlan, planClient } from '../../../../operator/domain/client/client-plan.ts';
 import type { IssuerSettings } from '../../../../operator/domain/jwt/claims.ts';
 
@@ -144,7 +144,7 @@ test('what a plan has written plans to nothing, and in whatever order claimants 
       }
       for (const client of clients) {
         const same = clients.filter((other) => claimOf(other) === claimOf(client));
-        expect(same.filter(isHolder)).toHaveLength(1);
+        expect(same.filter(isRegistered)).toHaveLength(1);
         expect(plan(client, same).kind).toBe('nothing');
       }
     }),

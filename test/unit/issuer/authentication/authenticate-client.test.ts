@@ -23,7 +23,7 @@ let assertion: string;
 let clock: FakeClock;
 let log: ReturnType<typeof recordedLog>;
 let metrics: ReturnType<typeof recordedMetrics>;
-let isInStep: boolean;
+let isSynced: boolean;
 let live: OAuthClient | undefined | Error;
 let checks: CheckAssertion[];
 let compared: string[];
@@ -36,7 +36,7 @@ beforeEach(() => {
   clock = new FakeClock();
   log = recordedLog();
   metrics = recordedMetrics();
-  isInStep = true;
+  isSynced = true;
   live = undefined;
   checks = [async ({ client }) => ({ proved: { client, method: 'serviceAccount' } })];
   compared = [];
@@ -49,7 +49,7 @@ const replicaOf = (...clients: OAuthClient[]): Door => {
   const limit = createFailureLimit({ clock });
   const door = createAuthenticateClient({
     clients: cacheOf(...clients),
-    freshness: { clients: () => isInStep },
+    freshness: { clients: () => isSynced },
     readClient: async () => {
       if (live instanceof Error) throw live;
       return live;
@@ -205,7 +205,7 @@ describe('of two that hold one client ID', () => {
 
 describe('while the cache is not in step', () => {
   beforeEach(() => {
-    isInStep = false;
+    isSynced = false;
   });
 
   test('the client is what the API server says now', async () => {
