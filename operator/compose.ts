@@ -142,14 +142,14 @@ export const compose = async (
     named,
     keyring,
     events,
-    isClockUsable: isClockUsable,
+    isClockUsable,
   });
   const { issuer, stop: stopIssuer } = buildIssuer(config, {
     ...around,
     client: createKubeClient({ ...around, connection: requestConnection }),
     informers,
     keyring,
-    isClockUsable: isClockUsable,
+    isClockUsable,
     isLeading,
   });
   const isSynced = informersSynced(watchedTypes(informers), around.clock);

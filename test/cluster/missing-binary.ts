@@ -1,4 +1,4 @@
-import type { BinaryName, ForeignBinary } from './binary-sources.ts';
+import type { BinaryName, ExternalBinary } from './binary-sources.ts';
 import { ClusterError } from './cluster-error.ts';
 import type { ControlPlaneWay } from './control-plane-way.ts';
 import type { ReleaseSource } from './release-downloads.ts';
@@ -10,7 +10,7 @@ interface MissingBinary {
   readonly name: BinaryName;
   /** Where a build is kept. */
   readonly cached: string;
-  readonly foreign: ForeignBinary | undefined;
+  readonly foreign: ExternalBinary | undefined;
   readonly way: ControlPlaneWay | undefined;
   readonly releases: ReleaseSource;
   /** Why there is no release binary, if one was wanted. */
