@@ -36,7 +36,7 @@ export const registerClient = async (
 };
 
 /** What a TokenBatch records of a JWT. */
-export const contentOf = (jwt: string): RecordFields => {
+const contentOf = (jwt: string): RecordFields => {
   const { aud = [], scope = '', sub = '', iat = 0, exp } = decodeJwt<{ scope: string }>(jwt);
   return {
     tokenName: '',

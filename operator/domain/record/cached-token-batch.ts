@@ -88,10 +88,7 @@ export const readEntry = (text: string): BatchEntry => {
 };
 
 /** When the record at a position was blacklisted, in seconds since the Unix epoch, never 0; undefined where it is not. */
-export const blacklistedAtPosition = (
-  { blacklisted }: CachedTokenBatch,
-  position: number,
-): number | undefined => {
+const blacklistedAtPosition = ({ blacklisted }: CachedTokenBatch, position: number): number | undefined => {
   const time = blacklisted[position];
   return time === undefined ? undefined : Math.max(1, secondsOf(time));
 };

@@ -11,7 +11,7 @@ import { ownClaim, prefixedName } from './external-name.ts';
 import { readUnverifiedJwt } from './unverified-jwt.ts';
 
 /** Another issuer whose bearers are trusted (spec §6, `authorization.endpoints`). */
-export interface TrustedEndpoint extends ExternalIssuer {
+interface TrustedEndpoint extends ExternalIssuer {
   readonly ownerPrefix: string;
 }
 

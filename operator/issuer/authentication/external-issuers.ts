@@ -27,11 +27,7 @@ export interface ExternalIssuersOptions {
 }
 
 /** What is wrong with the claims of a JWT of that issuer (spec §4); fixed words. */
-export const findExternalJwtProblem = (
-  claims: Claims,
-  issuer: ExternalIssuer,
-  now: number,
-): string | undefined => {
+const findExternalJwtProblem = (claims: Claims, issuer: ExternalIssuer, now: number): string | undefined => {
   if (claims.iss !== issuer.authority) return 'iss is another';
   if (issuer.audience !== '*' && !hasAudience(claims, issuer.audience)) return 'aud lacks the audience';
   if (typeof claims.sub !== 'string' || claims.sub === '') return 'sub is missing';

@@ -3,7 +3,7 @@ import type { PublicJwk } from '../../ports/keys.ts';
 import { type Claims, FOREIGN_ALGORITHMS, readClaims, type UnverifiedJwt } from './unverified-jwt.ts';
 
 /** What a set of keys says of a JWT. `unknownKey`: none of them may have made it; a newer set might have one that has. */
-export type Verification =
+type Verification =
   | { readonly kind: 'valid'; readonly claims: Claims }
   | { readonly kind: 'invalid' }
   | { readonly kind: 'unknownKey' };

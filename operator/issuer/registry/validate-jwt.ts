@@ -32,7 +32,7 @@ export interface ValidJwt {
 }
 
 /** A JWT that is not good; with its record where it is `Blacklisted` and otherwise good. */
-export interface InvalidJwt {
+interface InvalidJwt {
   readonly kind: 'invalid';
   readonly fault: JwtFault;
   readonly claims?: SignedClaims;

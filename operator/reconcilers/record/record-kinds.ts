@@ -8,7 +8,7 @@ import { isRevocationRequested, type RecordExpiry } from '../../domain/record/to
 import type { Keyring } from '../../ports/signing.ts';
 
 /** What a plan is made from, besides the object. */
-export interface PlanSurroundings {
+interface PlanSurroundings {
   readonly client: ClientPresence;
   readonly keyPhase: Keyring['phase'];
   readonly settings: CollectionSettings;

@@ -39,7 +39,7 @@ describe('a handed-out token', () => {
   test('is good while its record agrees, by the caches alone', async () => {
     expect(await stage.validateJwt(jwtOf(claimsOf(ID)))).toMatchObject({ kind: 'valid', record: { id: ID } });
     expect(stage.asked).toEqual([]);
-    expect(stage.metrics.calls).toContainEqual(['jwtValidated', 'good']);
+    expect(stage.metrics.calls).toContainEqual(['jwtValidated', 'valid']);
   });
 
   test.each([
