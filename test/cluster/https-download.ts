@@ -53,11 +53,17 @@ export async function download<T>(wanted: DownloadRequest, consume: (body: Body)
 
 /** Empty strings keep undici from reading process.env in place of `env`. */
 function buildDispatcher(env: NodeJS.ProcessEnv): Dispatcher {
-  return new EnvHttpProxyAgent({
-    httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? '',
-    httpsProxy: env.https_proxy ?? env.HTTPS_PROXY ?? '',
-    noProxy: env.no_proxy ?? env.NO_PROXY ?? '',
-  });
+  const httpProxy = env.http_proxy ?? env.HTTP_PROXY ?? '';
+  const httpsProxy = env.https_proxy ?? env.HTTPS_PROXY ?? '';
+  try {
+    return new EnvHttpProxyAgent({ httpProxy, httpsProxy, noProxy: env.no_proxy ?? env.NO_PROXY ?? '' });
+  } catch (cause) {
+    // Without the value, which may hold a password.
+    throw new DownloadError('HTTPS_PROXY or HTTP_PROXY is no address of a proxy', {
+      hostFailed: true,
+      cause,
+    });
+  }
 }
 
 interface Connection {

@@ -181,5 +181,13 @@ describe('download', () => {
     expect(await get('/file', { env: { ...env, NO_PROXY: '127.0.0.1' } })).toBe(`22: ${BODY}`);
   });
 
+  test('names an unusable proxy without its value', async () => {
+    const env = { HTTPS_PROXY: 'user:secret@proxy' };
+    expect(await failureOf('/file', { env })).toMatchObject({
+      message: 'HTTPS_PROXY or HTTP_PROXY is no address of a proxy',
+      hostFailed: true,
+    });
+  });
+
   const host = (): string => new URL(site.url).host;
 });
