@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { startCluster } from '../cluster/cluster.ts';
 import { testApi } from './api.ts';
 import { applyFiles } from './apply.ts';
+import { openClusterPool } from './cluster-pool.ts';
 import { keepSharedCluster } from './shared-cluster.ts';
 
 const definitions = join(import.meta.dirname, '..', '..', 'crds');
@@ -12,6 +13,7 @@ const definitions = join(import.meta.dirname, '..', '..', 'crds');
  * them by M2M_TEST_KUBECONFIG. Where that is set already, the cluster it names is used as it is.
  */
 export default async function globalSetup(): Promise<void> {
+  await openClusterPool();
   if (process.env.M2M_TEST_KUBECONFIG) return;
   const cluster = await startCluster();
   keepSharedCluster(cluster);

@@ -1,6 +1,8 @@
+import { closeClusterPool } from './cluster-pool.ts';
 import { takeSharedCluster } from './shared-cluster.ts';
 
-/** Ends the cluster that global-setup.ts started, and none that it found. */
+/** Ends the clusters that global-setup.ts and suites started, and none that it found. */
 export default async function globalTeardown(): Promise<void> {
+  await closeClusterPool();
   await takeSharedCluster()?.stop();
 }

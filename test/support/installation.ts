@@ -1,12 +1,14 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Cluster, startCluster } from '../cluster/cluster.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import { connect } from './any-cluster.ts';
 import { bodyOf, type KubeObject, type Ref, type TestApi, testApi } from './api.ts';
 import { applyFiles, applyObjects } from './apply.ts';
+import { takeCluster } from './cluster-pool.ts';
 import { eventually } from './eventually.ts';
 import { type OperatorOptions, type OperatorProcess, startOperator } from './operator-process.ts';
+import { collectionPath } from './resource-path.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -14,7 +16,10 @@ const ROOT = join(import.meta.dirname, '../..');
 export const SYSTEM = 'm2m-oauth-system';
 export const GROUP_VERSION = 'm2moauth.dev/v1alpha1';
 
-/** A cluster of its own with CRDs, roles, one SigningKey and one OAuthClient; operators are processes of the compiled program. */
+/**
+ * A cluster that no other suite uses meanwhile, with CRDs, roles, one SigningKey and one OAuthClient; operators are
+ * processes of the compiled program.
+ */
 export interface Installation {
   readonly cluster: Cluster;
   readonly api: TestApi;
@@ -22,7 +27,7 @@ export interface Installation {
   readonly kubeconfigPath: string;
   /** Starts one more replica; ended by {@link Installation.close} if it still runs. */
   operator(options?: Partial<OperatorOptions>): Promise<OperatorProcess>;
-  /** Ends operators and cluster, removes files. */
+  /** Ends operators, leaves the cluster to the next suite, removes files. */
   close(): Promise<void>;
 }
 
@@ -92,16 +97,47 @@ export const claimsIn = (secret: KubeObject, key = 'token'): Record<string, unkn
   return JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString('utf8'));
 };
 
+const KINDS = ['Token', 'OAuthClient', 'SigningKey', 'IssuedToken', 'TokenBatch'];
+
+/** What operators write, and the tests' own Secrets. */
+const LEFTOVERS = [
+  ...KINDS.map((kind) => ({ apiVersion: GROUP_VERSION, kind })),
+  { apiVersion: 'v1', kind: 'Secret' },
+  { apiVersion: 'v1', kind: 'ConfigMap' },
+  { apiVersion: 'events.k8s.io/v1', kind: 'Event' },
+  { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' },
+];
+
+/** Deletes what an earlier suite left in the cluster. */
+const removeLeftovers = async (api: TestApi): Promise<void> => {
+  const { items } = bodyOf(await api.list({ apiVersion: 'v1', kind: 'Namespace' }));
+  const namespaces = items.map(({ metadata }) => metadata.name).filter((name) => !name.startsWith('kube-'));
+  await Promise.all(
+    namespaces.map(async (namespace) => {
+      for (const kind of LEFTOVERS) {
+        bodyOf(await api.request('DELETE', collectionPath({ ...kind, metadata: { namespace } })));
+      }
+    }),
+  );
+  for (const kind of KINDS) {
+    const left = bodyOf(await api.list({ apiVersion: GROUP_VERSION, kind, metadata: {} })).items;
+    if (left.length > 0) throw new Error(`${left.length} objects of kind ${kind} are left of another suite`);
+  }
+};
+
 /** Brings an {@link Installation} up; the client `shared` and the key `default` exist, and no operator runs yet. */
 export const install = async (): Promise<Installation> => {
   const dir = await mkdtemp(join(tmpdir(), 'm2m-installation-'));
-  const cluster = await startCluster();
+  const { cluster, isNew, release } = await takeCluster();
   const api = testApi(cluster.kubeconfigPath);
+  if (!isNew) await removeLeftovers(api);
   // As kubectl, so that the commands of the README meet what they would have made themselves.
   await applyFiles(api, [join(ROOT, 'crds'), join(ROOT, 'operator/deploy')], { fieldManager: 'kubectl' });
-  // The garbage collector looks for new kinds every 30 s, but at its start at once.
-  await cluster.kill('controllerManager');
-  await cluster.start('controllerManager');
+  if (isNew) {
+    // The garbage collector looks for new kinds every 30 s, but at its start at once.
+    await cluster.kill('controllerManager');
+    await cluster.start('controllerManager');
+  }
   await applyObjects(api, [signingKey(), oauthClient('shared', SYSTEM)], { namespace: SYSTEM });
   const kubeconfigPath = join(dir, 'operator.kubeconfig');
   const account = { namespace: SYSTEM, name: 'm2m-oauth-operator' };
@@ -123,7 +159,7 @@ export const install = async (): Promise<Installation> => {
     close: async () => {
       await Promise.all([...running].map((operator) => operator.kill()));
       await api.close();
-      await cluster.stop();
+      await release();
       await rm(dir, { recursive: true, force: true });
     },
   };
