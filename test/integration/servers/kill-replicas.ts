@@ -1,15 +1,14 @@
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { batchedId } from '../../operator/domain/record/batch-id.ts';
-import { createToken, idOf, makeClient, type TestClient } from '../integration/servers/stage.ts';
-import { bodyOf, type KubeObject } from '../support/api.ts';
-import { eventually } from '../support/eventually.ts';
-import { connectGrpc, type GrpcClient } from '../support/grpc.ts';
-import { type Installation, install } from '../support/installation.ts';
+import { batchedId } from '../../../operator/domain/record/batch-id.ts';
+import { bodyOf, type KubeObject } from '../../support/api.ts';
+import { eventually } from '../../support/eventually.ts';
+import { connectGrpc, type GrpcClient } from '../../support/grpc.ts';
+import { type Installation, install } from '../../support/installation.ts';
+import { createToken, idOf, makeClient, type TestClient } from './stage.ts';
 
 /** `kill -9` of replicas in the middle of batched load. */
 
-const KILLS = 100;
 /** Replicas that are killed and begun anew beside each other. */
 const LANES = 4;
 const IN_FLIGHT = 16;
@@ -24,16 +23,15 @@ let namespace: string;
 let client: TestClient;
 let short: TestClient;
 
-beforeAll(async () => {
+const setUp = async (): Promise<void> => {
   installation = await install();
   namespace = await installation.api.createNamespace('kills');
   const operator = await installation.operator({ config: FAST_LEASE });
   const spec = { owner: 'killed', recording: 'Batched' };
   client = await makeClient(installation, namespace, { spec });
-  short = await makeClient(installation, namespace, { spec: { ...spec, accessTokenLifetime: '20s' } });
+  short = await makeClient(installation, namespace, { spec: { ...spec, accessTokenLifetime: '10s' } });
   await operator.stop();
-}, 900_000);
-afterAll(() => installation?.close());
+};
 
 /** What callers were told. */
 class Ledger {
@@ -44,15 +42,15 @@ class Ledger {
 }
 
 /** Asks for tokens of both clients, and revokes every fourth, until the replica is gone. */
-const load = async (door: GrpcClient, ledger: Ledger, onFirst: () => void): Promise<void> => {
+const load = async (calls: GrpcClient, ledger: Ledger, onFirst: () => void): Promise<void> => {
   const worker = async (): Promise<void> => {
     for (;;) {
-      const jwt = await createToken(door, ledger.given.length % 2 === 0 ? client : short);
+      const jwt = await createToken(calls, ledger.given.length % 2 === 0 ? client : short);
       const id = idOf(jwt);
       ledger.given.push(id);
       onFirst();
       if (ledger.given.length % 4 !== 0) continue;
-      const { blacklistedCount } = await door.deleteTokens(`Bearer ${jwt}`, [id]);
+      const { blacklistedCount } = await calls.deleteTokens(`Bearer ${jwt}`, [id]);
       if (blacklistedCount === 1n) ledger.revoked.add(id);
     }
   };
@@ -62,14 +60,14 @@ const load = async (door: GrpcClient, ledger: Ledger, onFirst: () => void): Prom
 const killOnce = async (ledger: Ledger): Promise<void> => {
   const operator = await installation.operator({ config: FAST_LEASE });
   await operator.ready();
-  const door = await connectGrpc(operator);
+  const calls = await connectGrpc(operator);
   const { promise: begun, resolve: onFirst } = Promise.withResolvers<void>();
-  const loading = load(door, ledger, onFirst);
+  const loading = load(calls, ledger, onFirst);
   await begun;
   await new Promise((resolve) => setTimeout(resolve, randomInt(LONGEST_MS)));
   await operator.kill();
   await loading;
-  door.close();
+  calls.close();
 };
 
 const batches = async (): Promise<readonly KubeObject[]> =>
@@ -98,8 +96,8 @@ const missing = (wanted: Iterable<string>, there: Iterable<string>): string[] =>
   return [...wanted].filter((id) => !known.has(id));
 };
 
-const killMany = async (ledger: Ledger): Promise<void> => {
-  let left = KILLS;
+const killMany = async (kills: number, ledger: Ledger): Promise<void> => {
+  let left = kills;
   const lane = async (): Promise<void> => {
     while (left > 0) {
       left -= 1;
@@ -109,25 +107,23 @@ const killMany = async (ledger: Ledger): Promise<void> => {
   await Promise.all(Array.from({ length: LANES }, lane));
 };
 
-test(`${KILLS} kills at random moments: what was given has its record, what was revoked stays revoked, what nobody got is collected`, async () => {
-  const ledger = new Ledger();
-  await killMany(ledger);
-
+const expectRecords = async ({ given, revoked }: Ledger): Promise<void> => {
   const objects = await batches();
   const recorded = recordedIn(objects);
-  expect(ledger.given.length).toBeGreaterThan(KILLS);
-  expect(missing(ledger.given, recorded)).toEqual([]);
-  expect(missing(recorded, ledger.given)).not.toEqual([]);
-  expect(ledger.revoked.size).toBeGreaterThan(0);
-  expect(missing(ledger.revoked, blacklistedIn(objects))).toEqual([]);
+  expect(missing(given, recorded)).toEqual([]);
+  expect(missing(recorded, given)).not.toEqual([]);
+  expect(revoked.size).toBeGreaterThan(0);
+  expect(missing(revoked, blacklistedIn(objects))).toEqual([]);
+};
 
+const expectRevokedAndCollected = async ({ revoked }: Ledger): Promise<void> => {
   const operator = await installation.operator({ config: SOON });
   await operator.ready();
-  const door = await connectGrpc(operator);
-  const bearer = `Bearer ${await createToken(door, client)}`;
-  const good = new Set((await door.getTokens(bearer)).map(({ id }) => id));
-  expect([...ledger.revoked].filter((id) => good.has(id))).toEqual([]);
-  door.close();
+  const calls = await connectGrpc(operator);
+  const bearer = `Bearer ${await createToken(calls, client)}`;
+  const good = new Set((await calls.getTokens(bearer)).map(({ id }) => id));
+  expect([...revoked].filter((id) => good.has(id))).toEqual([]);
+  calls.close();
   await eventually(
     async () => {
       const expired = (await batches()).filter(({ spec }) => spec.clientID === short.id);
@@ -136,4 +132,17 @@ test(`${KILLS} kills at random moments: what was given has its record, what was 
     { timeoutMs: 60_000, intervalMs: 200 },
   );
   await operator.stop();
-}, 900_000);
+};
+
+/** Defines the test: replicas are killed so many times, and what they recorded holds. */
+export const testKills = (kills: number): void => {
+  beforeAll(setUp, 900_000);
+  afterAll(() => installation?.close());
+  test(`${kills} kills at random moments: what was given has its record, what was revoked stays revoked, what nobody got is collected`, async () => {
+    const ledger = new Ledger();
+    await killMany(kills, ledger);
+    expect(ledger.given.length).toBeGreaterThan(kills);
+    await expectRecords(ledger);
+    await expectRevokedAndCollected(ledger);
+  }, 900_000);
+};

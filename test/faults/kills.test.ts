@@ -1,0 +1,3 @@
+import { testKills } from '../integration/servers/kill-replicas.ts';
+
+testKills(100);
