@@ -8,7 +8,7 @@ ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs24-debian12:nonroot
 FROM ${BUILD_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --ignore-scripts
+RUN npm ci --omit=dev --omit=optional --ignore-scripts
 # What Node never reads: types, source maps, sources that were compiled, browser bundles, tests, documents.
 RUN find node_modules -type f \( -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d.mts' -o -name '*.map' -o -name '*.md' \
       -o -name '*.markdown' -o -name '*.ts' -o -name '*.min.js' -o -name '*.tsbuildinfo' \) -exec rm -f {} + \
