@@ -5,7 +5,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { readKubeconfig } from '../cluster/kubeconfig.ts';
-import { SYSTEM, type World } from './world.ts';
+import { type BenchEnv, SYSTEM } from './bench-env.ts';
 
 /** What the bare process is told. */
 export interface BareListing {
@@ -35,7 +35,7 @@ const COLLECTIONS: BareListing['collections'] = [
 const PROGRAM = stripTypeScriptTypes(readFileSync(join(import.meta.dirname, 'bare-list.ts'), 'utf8'));
 
 /** Seconds from the start of a bare process until it has read and parsed all that the operator's caches list. */
-export const bareListSeconds = async ({ cluster }: World): Promise<number> => {
+export const bareListSeconds = async ({ cluster }: BenchEnv): Promise<number> => {
   const { server, ca, client } = readKubeconfig(cluster.kubeconfigPath);
   const listing: BareListing = {
     server,

@@ -11,10 +11,10 @@ export interface BareRoutes {
 }
 
 /** Starts routes that answer as the door answered to these. */
-export const startBareRoutes = async (door: HttpClient, samples: readonly HttpAsk[]): Promise<BareRoutes> => {
+export const startBareRoutes = async (grpc: HttpClient, samples: readonly HttpAsk[]): Promise<BareRoutes> => {
   const routes: BareRoute[] = [];
   for (const sample of samples) {
-    const answer = await door.ask(sample);
+    const answer = await grpc.ask(sample);
     const path = sample.path.split('?')[0] ?? sample.path;
     routes.push({ method: sample.method, path, headers: ownHeaders(answer), body: answer.body });
   }

@@ -1,6 +1,7 @@
 import type { GrpcClient } from '../support/grpc.ts';
 import { IN_FLIGHT } from './api-server.ts';
 import { startBareUnary } from './bare-grpc.ts';
+import type { BenchEnv } from './bench-env.ts';
 import { REQUEST, startServer } from './handed-out.ts';
 import { type CallRound, latencyText, ratesOf, timedCalls } from './latency.ts';
 import { registerClient } from './owner.ts';
@@ -9,7 +10,6 @@ import { cpuSecondsOf, storageAtRest, storageCpuSeconds } from './processes.ts';
 import { ISSUED_TOKENS, TOKEN_BATCHES } from './records.ts';
 import { type Figure, median, medianRatio, reachFigure, spread } from './report.ts';
 import { note, QUICK, ROUNDS } from './scale.ts';
-import type { World } from './world.ts';
 
 /** CreateToken with records in TokenBatches, beside one that signs and records nothing, and beside IssuedTokens. */
 
@@ -28,7 +28,7 @@ interface Run extends CallRound {
 
 interface Contestant {
   readonly name: 'bare' | 'PerToken' | 'Batched';
-  readonly door: GrpcClient;
+  readonly grpc: GrpcClient;
   readonly pid: number;
   readonly clientId: string;
 }
@@ -53,20 +53,20 @@ const callsAt = (inFlight: number): number => {
 };
 const lapsAt = (inFlight: number): number => (inFlight === 1 ? LAPS_ALONE : 1);
 
-const run = async (world: World, { door, pid, clientId }: Contestant, inFlight: number): Promise<Run> => {
+const run = async (env: BenchEnv, { grpc, pid, clientId }: Contestant, inFlight: number): Promise<Run> => {
   const count = callsAt(inFlight);
   const request = { ...REQUEST, clientId };
   // One call at a time leaves nothing behind that others would notice, and takes many laps.
-  if (inFlight > 1) await storageAtRest(world.cluster);
-  const before = [await cpuSecondsOf(pid), await storageCpuSeconds(world.cluster)] as const;
-  const round = await timedCalls({ count, inFlight }, () => door.createToken(request));
-  const [server, storage] = [await cpuSecondsOf(pid), await storageCpuSeconds(world.cluster)];
+  if (inFlight > 1) await storageAtRest(env.cluster);
+  const before = [await cpuSecondsOf(pid), await storageCpuSeconds(env.cluster)] as const;
+  const round = await timedCalls({ count, inFlight }, () => grpc.createToken(request));
+  const [server, storage] = [await cpuSecondsOf(pid), await storageCpuSeconds(env.cluster)];
   const each = (after: number, earlier: number): number => ((after - earlier) * 1000) / count;
   return { ...round, serverMs: each(server, before[0]), storageMs: each(storage, before[1]) };
 };
 
-const storedBytes = async (world: World): Promise<BatchedRounds['stored']> => {
-  const { items } = await world.server.get(`${TOKEN_BATCHES}?limit=500`);
+const storedBytes = async (env: BenchEnv): Promise<BatchedRounds['stored']> => {
+  const { items } = await env.server.get(`${TOKEN_BATCHES}?limit=500`);
   const records = items.reduce((sum: number, { spec }: { spec: { count: number } }) => sum + spec.count, 0);
   return { bytes: Buffer.byteLength(JSON.stringify(items)) / records, records: records / items.length };
 };
@@ -77,19 +77,19 @@ const lastRates = (runs: Runs): string =>
     .join(', ');
 
 /** Measures every level in turn, each round all contestants one after the other. */
-export const measureBatched = async (world: World): Promise<BatchedRounds> => {
-  const { operator, door } = await startServer(world);
+export const measureBatched = async (env: BenchEnv): Promise<BatchedRounds> => {
+  const { operator, grpc } = await startServer(env);
   const bare = await startBareUnary();
   const byLevel: Record<string, Runs> = {};
   let stored = { bytes: Number.NaN, records: Number.NaN };
   try {
-    await registerClient(world, { name: 'batched', owner: 'bench', recording: 'Batched' });
+    await registerClient(env, { name: 'batched', owner: 'bench', recording: 'Batched' });
     const contestants: Contestant[] = [
-      { name: 'bare', door: bare.client, pid: bare.pid, clientId: 'bench' },
-      { name: 'PerToken', door, pid: operator.pid, clientId: 'bench' },
-      { name: 'Batched', door, pid: operator.pid, clientId: 'batched' },
+      { name: 'bare', grpc: bare.client, pid: bare.pid, clientId: 'bench' },
+      { name: 'PerToken', grpc, pid: operator.pid, clientId: 'bench' },
+      { name: 'Batched', grpc, pid: operator.pid, clientId: 'batched' },
     ];
-    for (const contestant of contestants) await run(world, contestant, IN_FLIGHT);
+    for (const contestant of contestants) await run(env, contestant, IN_FLIGHT);
     for (let round = 1; round <= ROUNDS; round += 1) {
       for (const level of LEVELS) {
         byLevel[level] ??= { bare: [], PerToken: [], Batched: [] };
@@ -97,18 +97,18 @@ export const measureBatched = async (world: World): Promise<BatchedRounds> => {
         for (let lap = 1; lap <= lapsAt(level); lap += 1) {
           // Whoever comes later meets what the others left behind.
           for (const contestant of lap % 2 === round % 2 ? contestants : contestants.toReversed()) {
-            runs[contestant.name].push(await run(world, contestant, level));
+            runs[contestant.name].push(await run(env, contestant, level));
           }
         }
-        if (level === MANY) stored = await storedBytes(world);
+        if (level === MANY) stored = await storedBytes(env);
         note(`round ${round}/${ROUNDS}, ${level} in flight: ${lastRates(runs)}`);
-        await world.server.empty(ISSUED_TOKENS);
-        await world.server.empty(TOKEN_BATCHES);
+        await env.server.empty(ISSUED_TOKENS);
+        await env.server.empty(TOKEN_BATCHES);
       }
     }
   } finally {
     bare.stop();
-    door.close();
+    grpc.close();
     await operator.stop();
   }
   return { byLevel, stored };

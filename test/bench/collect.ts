@@ -1,5 +1,6 @@
 import { MAX_BATCH_RECORDS } from '../../operator/api/token-batch.ts';
 import { eventually } from '../support/eventually.ts';
+import type { BenchEnv } from './bench-env.ts';
 import { CROWD_PATH, gatherCrowd } from './crowd.ts';
 import { freshFigure, makeFreshTokens } from './fresh-tokens.ts';
 import { timedCalls } from './latency.ts';
@@ -8,7 +9,6 @@ import { blockFigure, type Figure, growthFigure, median, reachFigure, spread } f
 import { note, QUICK } from './scale.ts';
 import { type Block, METERED, scrapesOf } from './scrapes.ts';
 import { newSpan } from './span.ts';
-import type { World } from './world.ts';
 
 /** Garbage collection of expired records, beside a bare loop of the same conditional DELETEs before and after it. */
 
@@ -32,7 +32,7 @@ interface Garbage {
   /** Tokens that are made meanwhile: few enough for their writes to weigh nothing beside the collection's. */
   readonly freshTokens: number;
   /** Sees to it that there are that many records. */
-  provide(world: World, count: number): Promise<void>;
+  provide(env: BenchEnv, count: number): Promise<void>;
 }
 
 /** For as long as the API server takes to fill and to collect its heap a few times: while it collects, it is half as fast. */
@@ -60,7 +60,7 @@ const GARBAGE: readonly Garbage[] = [
     bareObjects: BARE_BATCHES,
     part: { share: 1 / 3, name: 'third' },
     freshTokens: 20,
-    provide: (world, count) => writeBatchedRecords(world, { count, expiresIn: EXPIRED_SECONDS }),
+    provide: (env, count) => writeBatchedRecords(env, { count, expiresIn: EXPIRED_SECONDS }),
   },
 ];
 
@@ -81,21 +81,21 @@ interface Collected {
 /** What was measured of each kind. */
 export type CollectRounds = readonly Collected[];
 
-const watchDeletions = async (world: World, path: string) => {
+const watchDeletions = async (env: BenchEnv, path: string) => {
   const span = newSpan();
-  const stop = await world.server.watch(path, ({ type }) => {
+  const stop = await env.server.watch(path, ({ type }) => {
     if (type === 'DELETED') span.mark();
   });
   return { span, stop };
 };
 
 /** Of what is there. */
-const bareDeletes = async (world: World, { path, bareObjects }: Garbage): Promise<number> => {
-  const { items: objects } = await world.server.get(`${path}?limit=${bareObjects}`);
-  const { span, stop } = await watchDeletions(world, path);
+const bareDeletes = async (env: BenchEnv, { path, bareObjects }: Garbage): Promise<number> => {
+  const { items: objects } = await env.server.get(`${path}?limit=${bareObjects}`);
+  const { span, stop } = await watchDeletions(env, path);
   await timedCalls({ count: objects.length, inFlight: IN_FLIGHT }, async (at) => {
     const object = objects[at];
-    if (object) await world.server.remove(path, object);
+    if (object) await env.server.remove(path, object);
   });
   await eventually(() => span.count === objects.length, PATIENCE);
   stop();
@@ -103,12 +103,12 @@ const bareDeletes = async (world: World, { path, bareObjects }: Garbage): Promis
 };
 
 const operatorCollects = async (
-  world: World,
+  env: BenchEnv,
   { path, part, freshTokens }: Garbage,
 ): Promise<Omit<Collected, 'garbage' | 'bare'>> => {
-  const objects = await world.server.count(path);
-  const { span, stop } = await watchDeletions(world, path);
-  const operator = await world.operator({
+  const objects = await env.server.count(path);
+  const { span, stop } = await watchDeletions(env, path);
+  const operator = await env.operator({
     ...METERED,
     config: { garbageCollection: { ttlAfterExpiry: '1s' } },
   });
@@ -116,13 +116,13 @@ const operatorCollects = async (
     const scrapes = scrapesOf(operator);
     await eventually(() => span.count > 0, PATIENCE);
     await scrapes.longestBlock();
-    const fresh = await makeFreshTokens(world, {
+    const fresh = await makeFreshTokens(env, {
       count: freshTokens,
       goesOn: () => span.count < objects,
     });
     await eventually(() => span.count === objects, PATIENCE);
     const blocked = await scrapes.longestBlock();
-    const freshIdle = await makeFreshTokens(world, { count: freshTokens, goesOn: () => true });
+    const freshIdle = await makeFreshTokens(env, { count: freshTokens, goesOn: () => true });
     return { objects, own: span.perSecond, ends: span.atBothEnds(part.share), fresh, freshIdle, blocked };
   } finally {
     await operator.stop();
@@ -131,15 +131,15 @@ const operatorCollects = async (
 };
 
 /** Measures each kind in turn. */
-export const measureCollect = async (world: World): Promise<CollectRounds> => {
+export const measureCollect = async (env: BenchEnv): Promise<CollectRounds> => {
   const found: Collected[] = [];
   for (const garbage of GARBAGE) {
     const { count, bareCount, provide } = garbage;
-    await provide(world, count + bareCount);
-    const before = await bareDeletes(world, garbage);
-    const own = await operatorCollects(world, garbage);
-    await provide(world, bareCount);
-    const bare = [before, await bareDeletes(world, garbage)];
+    await provide(env, count + bareCount);
+    const before = await bareDeletes(env, garbage);
+    const own = await operatorCollects(env, garbage);
+    await provide(env, bareCount);
+    const bare = [before, await bareDeletes(env, garbage)];
     found.push({ garbage, bare, ...own });
     note(`${garbage.name}: bare ${spread(bare, 'DELETEs/s')}, operator ${own.own.toFixed(0)}/s`);
   }

@@ -17,7 +17,7 @@ export interface Contest {
   /** Calls of one run. */
   readonly calls: number;
   readonly limit: Side;
-  readonly door: Side;
+  readonly own: Side;
 }
 
 interface Run extends CallRound {
@@ -28,10 +28,10 @@ interface Run extends CallRound {
 /** Runs of both sides, in turn. */
 export interface Comparison {
   readonly limit: Run[];
-  readonly door: Run[];
+  readonly own: Run[];
 }
 
-export const noRuns = (): Comparison => ({ limit: [], door: [] });
+export const noRuns = (): Comparison => ({ limit: [], own: [] });
 
 const runOf = async (side: Side, calls: number): Promise<Run> => {
   await side.prepare?.();
@@ -40,11 +40,11 @@ const runOf = async (side: Side, calls: number): Promise<Run> => {
   return { ...round, cpuMs: (((await side.cpuSeconds()) - before) * 1000) / calls };
 };
 
-const SIDES = ['limit', 'door'] as const;
+const SIDES = ['limit', 'own'] as const;
 
 /** One run of each side, the other one first each time: whoever comes later meets what the first left behind. Both figures on stderr. */
 export const compare = async (into: Comparison, contest: Contest): Promise<void> => {
-  const order = into.door.length % 2 === 0 ? SIDES : SIDES.toReversed();
+  const order = into.own.length % 2 === 0 ? SIDES : SIDES.toReversed();
   for (const side of order) into[side].push(await runOf(contest[side], contest.calls));
   const texts = SIDES.map((side) => `${side} ${into[side].at(-1)?.perSecond.toFixed(0)}/s`);
   note(`${contest.name}: ${texts.join(', ')}`);
@@ -57,13 +57,13 @@ const textOf = (runs: readonly Run[]): string => {
 
 /** What a comparison says in the table; the ratio is the median of those of neighbours. */
 export const contestFigure = (
-  { limit, door }: Comparison,
+  { limit, own }: Comparison,
   text: { readonly scenario: string; readonly limit: string; readonly target: number },
 ): Figure =>
   reachFigure({
     scenario: text.scenario,
-    measured: textOf(door),
+    measured: textOf(own),
     limit: `${text.limit}: ${textOf(limit)}`,
-    ratio: medianRatio(ratesOf(door), ratesOf(limit)),
+    ratio: medianRatio(ratesOf(own), ratesOf(limit)),
     target: text.target,
   });

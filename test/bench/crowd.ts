@@ -1,8 +1,8 @@
 import { namespaceOf } from '../support/api.ts';
 import { applyObjects } from '../support/apply.ts';
 import type { StoredObject } from './api-server.ts';
+import { type BenchEnv, CLIENT } from './bench-env.ts';
 import { EXPIRED_SECONDS, issuedTokensPath, writeIssuedTokens } from './records.ts';
-import { CLIENT, type World } from './world.ts';
 
 /**
  * Many IssuedTokens that nobody asks about, in a namespace of their own, for all scenarios of a world: a hundred thousand take minutes
@@ -21,9 +21,9 @@ const CROWD_CLIENT = {
 };
 
 /** Makes as many as are missing to `count`. */
-export const gatherCrowd = async (world: World, count: number): Promise<void> => {
-  await applyObjects(world.api, [namespaceOf(CROWD), CROWD_CLIENT]);
-  const client = (await world.api.get(CROWD_CLIENT)).body as StoredObject;
-  const missing = count - (await world.server.count(CROWD_PATH));
-  await writeIssuedTokens(world, client, { count: Math.max(0, missing), expiresIn: EXPIRED_SECONDS });
+export const gatherCrowd = async (env: BenchEnv, count: number): Promise<void> => {
+  await applyObjects(env.api, [namespaceOf(CROWD), CROWD_CLIENT]);
+  const client = (await env.api.get(CROWD_CLIENT)).body as StoredObject;
+  const missing = count - (await env.server.count(CROWD_PATH));
+  await writeIssuedTokens(env, client, { count: Math.max(0, missing), expiresIn: EXPIRED_SECONDS });
 };

@@ -1,7 +1,7 @@
 import { eventually } from '../support/eventually.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { type StoredObject, timedLoop } from './api-server.ts';
-import { emptyTokens, isReady, secretsPath, tokenOf, tokensPath, type World } from './world.ts';
+import { type BenchEnv, emptyTokens, isReady, secretsPath, tokenOf, tokensPath } from './bench-env.ts';
 
 /** What one round of the operator showed. */
 export interface DeclaredRound {
@@ -12,16 +12,16 @@ export interface DeclaredRound {
 }
 
 /** Counts writes by what a watch saw: every event after the first one of a Token, every event of a Secret. */
-const countWrites = async (world: World, namespace: string) => {
+const countWrites = async (env: BenchEnv, namespace: string) => {
   const seen = { tokenWrites: 0, secretWrites: 0, ready: new Set<string>(), lastReadyAt: 0 };
   const stops = [
-    await world.server.watch(tokensPath(namespace), ({ type, object }) => {
+    await env.server.watch(tokensPath(namespace), ({ type, object }) => {
       if (type === 'MODIFIED') seen.tokenWrites += 1;
       if (type === 'ADDED' || !isReady(object) || seen.ready.has(object.metadata.uid)) return;
       seen.ready.add(object.metadata.uid);
       seen.lastReadyAt = performance.now();
     }),
-    await world.server.watch(secretsPath(namespace), () => {
+    await env.server.watch(secretsPath(namespace), () => {
       seen.secretWrites += 1;
     }),
   ];
@@ -38,13 +38,13 @@ const countWrites = async (world: World, namespace: string) => {
  * size and shape (copied from a Token that it has made Ready). The same watches look on as in the operator's rounds.
  */
 export const bareTwoWrites = async (
-  world: World,
+  env: BenchEnv,
   count: number,
   sample: { secret: StoredObject; token: StoredObject },
 ): Promise<number> => {
-  const { namespace, tokens } = await world.createTokens(count);
-  const { server } = world;
-  const { seen, stop } = await countWrites(world, namespace);
+  const { namespace, tokens } = await env.createTokens(count);
+  const { server } = env;
+  const { seen, stop } = await countWrites(env, namespace);
   const { labels, annotations, ownerReferences }: Record<string, unknown> & { ownerReferences?: object[] } =
     sample.secret.metadata;
   const seconds = await timedLoop(count, async (at) => {
@@ -69,7 +69,7 @@ export const bareTwoWrites = async (
   await eventually(() => seen.ready.size === count, { timeoutMs: 120_000 });
   stop();
   // Their status is a copy: an operator that found them would issue them anew, in the time of its own round.
-  await emptyTokens(world, namespace);
+  await emptyTokens(env, namespace);
   return count / seconds;
 };
 
@@ -93,50 +93,54 @@ const endRound = async (round: {
 };
 
 /** Tokens that wait for the operator: from the moment at which it leads until the last one is Ready. They stay only in a namespace that is given. */
-export const operatorDrains = async (world: World, count: number, given?: string): Promise<DeclaredRound> => {
-  const { namespace } = await world.createTokens(count, given);
-  const { seen, stop } = await countWrites(world, namespace);
-  const operator = await world.operator();
+export const operatorDrains = async (
+  env: BenchEnv,
+  count: number,
+  given?: string,
+): Promise<DeclaredRound> => {
+  const { namespace } = await env.createTokens(count, given);
+  const { seen, stop } = await countWrites(env, namespace);
+  const operator = await env.operator();
   await eventually(() => operator.log.some(({ message }) => message === 'became the leader'), {
     timeoutMs: 60_000,
     intervalMs: 1,
   });
   const start = performance.now();
   const round = await endRound({ operator, count, start, observed: { seen, stop } });
-  if (given === undefined) await emptyTokens(world, namespace);
+  if (given === undefined) await emptyTokens(env, namespace);
   return round;
 };
 
 /** Tokens created as fast as the API server takes them while the operator works: from the first create to the last Ready. */
-export const operatorLive = async (world: World, count: number): Promise<DeclaredRound> => {
-  const operator = await world.operator();
+export const operatorLive = async (env: BenchEnv, count: number): Promise<DeclaredRound> => {
+  const operator = await env.operator();
   await operator.ready();
   await eventually(() => operator.log.some(({ message }) => message === 'became the leader'), {
     timeoutMs: 60_000,
   });
-  const namespace = await world.api.createNamespace('live');
-  const { seen, stop } = await countWrites(world, namespace);
+  const namespace = await env.api.createNamespace('live');
+  const { seen, stop } = await countWrites(env, namespace);
   const start = performance.now();
   await timedLoop(count, async (at) => {
-    await world.server.write('POST', tokensPath(namespace), tokenOf(`token-${at}`, namespace));
+    await env.server.write('POST', tokensPath(namespace), tokenOf(`token-${at}`, namespace));
   });
   const round = await endRound({ operator, count, start, observed: { seen, stop } });
-  await emptyTokens(world, namespace);
+  await emptyTokens(env, namespace);
   return round;
 };
 
 /** A Ready Token and its Secret, as the operator made them. */
-export const makeSample = async (world: World): Promise<{ secret: StoredObject; token: StoredObject }> => {
-  const { namespace } = await world.createTokens(1);
-  const operator = await world.operator();
+export const makeSample = async (env: BenchEnv): Promise<{ secret: StoredObject; token: StoredObject }> => {
+  const { namespace } = await env.createTokens(1);
+  const operator = await env.operator();
   const token = await eventually(
     async () => {
-      const found = await world.server.get(`${tokensPath(namespace)}/token-0`);
+      const found = await env.server.get(`${tokensPath(namespace)}/token-0`);
       return isReady(found) ? found : false;
     },
     { timeoutMs: 60_000 },
   );
-  const secret = await world.server.get(`${secretsPath(namespace)}/token-0`);
+  const secret = await env.server.get(`${secretsPath(namespace)}/token-0`);
   await operator.stop();
   return { secret, token: token as StoredObject };
 };

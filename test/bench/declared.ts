@@ -1,3 +1,4 @@
+import { type BenchEnv, emptyTokens } from './bench-env.ts';
 import {
   bareTwoWrites,
   type DeclaredRound,
@@ -9,7 +10,6 @@ import type { Plot } from './plots.ts';
 import { DUE } from './ready-tokens.ts';
 import { type Figure, growthFigure, median, medianRatio, reachFigure, spread } from './report.ts';
 import { note, QUICK, ROUNDS } from './scale.ts';
-import { emptyTokens, type World } from './world.ts';
 
 /** Declared Tokens to Ready, few and many, beside a bare loop of the same two writes before and after each run. */
 
@@ -36,12 +36,12 @@ export interface DeclaredRounds {
 
 type Sample = Awaited<ReturnType<typeof makeSample>>;
 
-const measureFew = async (world: World, sample: Sample): Promise<Drained> => {
-  const bare = [await bareTwoWrites(world, FEW, sample)];
+const measureFew = async (env: BenchEnv, sample: Sample): Promise<Drained> => {
+  const bare = [await bareTwoWrites(env, FEW, sample)];
   const own: DeclaredRound[] = [];
   for (let round = 1; round <= ROUNDS; round += 1) {
-    own.push(await operatorDrains(world, FEW));
-    bare.push(await bareTwoWrites(world, FEW, sample));
+    own.push(await operatorDrains(env, FEW));
+    bare.push(await bareTwoWrites(env, FEW, sample));
     note(
       `${FEW} Tokens, round ${round}/${ROUNDS}: operator ${own.at(-1)?.tokensPerSecond.toFixed(0)}/s, bare ${bare.at(-1)?.toFixed(0)}/s`,
     );
@@ -50,21 +50,21 @@ const measureFew = async (world: World, sample: Sample): Promise<Drained> => {
 };
 
 /** They stay, for other scenarios. */
-const measureMany = async (world: World, sample: Sample): Promise<Drained> => {
-  await emptyTokens(world, DUE);
-  const before = await bareTwoWrites(world, BARE, sample);
-  const own = [await operatorDrains(world, MANY, DUE)];
-  const bare = [before, await bareTwoWrites(world, BARE, sample)];
+const measureMany = async (env: BenchEnv, sample: Sample): Promise<Drained> => {
+  await emptyTokens(env, DUE);
+  const before = await bareTwoWrites(env, BARE, sample);
+  const own = [await operatorDrains(env, MANY, DUE)];
+  const bare = [before, await bareTwoWrites(env, BARE, sample)];
   note(`${MANY} Tokens: operator ${own[0]?.tokensPerSecond.toFixed(0)}/s, bare ${spread(bare, 'Tokens/s')}`);
   return { tokens: MANY, bare, own };
 };
 
 /** Measures. */
-export const measureDeclared = async (world: World): Promise<DeclaredRounds> => {
-  const sample = await makeSample(world);
-  const few = await measureFew(world, sample);
-  const live = await operatorLive(world, LIVE);
-  return { few, live, many: await measureMany(world, sample) };
+export const measureDeclared = async (env: BenchEnv): Promise<DeclaredRounds> => {
+  const sample = await makeSample(env);
+  const few = await measureFew(env, sample);
+  const live = await operatorLive(env, LIVE);
+  return { few, live, many: await measureMany(env, sample) };
 };
 
 const rates = (rounds: readonly DeclaredRound[]): number[] =>

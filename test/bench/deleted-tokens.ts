@@ -3,13 +3,13 @@ import { WORKERS } from '../../operator/issuer/registry/delete-tokens.ts';
 import { eventually } from '../support/eventually.ts';
 import type { GrpcClient } from '../support/grpc.ts';
 import type { StoredObject } from './api-server.ts';
+import type { BenchEnv } from './bench-env.ts';
 import { startServer } from './handed-out.ts';
 import { timedCalls } from './latency.ts';
 import { makeOwner, type Owner, type Recording } from './owner.ts';
 import { ISSUED_TOKENS, TOKEN_BATCHES } from './records.ts';
 import { type Figure, median, reachFigure, spread } from './report.ts';
 import { note, QUICK } from './scale.ts';
-import type { World } from './world.ts';
 
 /** DeleteTokens of all of an owner's tokens, in both kinds of record, beside bare writes of the status that it writes to IssuedTokens. */
 
@@ -28,7 +28,7 @@ export interface DeletedRounds {
 
 /** One conditional write of a status, as the operator makes it. */
 const blacklist = (
-  { server }: World,
+  { server }: BenchEnv,
   { apiVersion, kind, metadata }: StoredObject,
 ): Promise<StoredObject> => {
   const { name, namespace, uid, resourceVersion } = metadata;
@@ -41,39 +41,39 @@ const blacklist = (
 };
 
 /** The rate of the bare loop, with as many in flight as a call of the operator has. */
-const rateOfBare = async (world: World, records: readonly StoredObject[]): Promise<number> => {
+const rateOfBare = async (env: BenchEnv, records: readonly StoredObject[]): Promise<number> => {
   const { perSecond } = await timedCalls({ count: records.length, inFlight: WORKERS }, async (at) => {
     const record = records[at];
-    if (record) await blacklist(world, record);
+    if (record) await blacklist(env, record);
   });
   return perSecond;
 };
 
 interface Ending {
-  readonly world: World;
-  readonly door: GrpcClient;
+  readonly env: BenchEnv;
+  readonly grpc: GrpcClient;
 }
 
 /** An owner of that many tokens, the one that it asks with among them, all of which the door knows. */
 const ownerWith = async (
-  { world, door }: Ending,
+  { env, grpc }: Ending,
   { recording, tokens }: { readonly recording: Recording; readonly tokens: number },
 ): Promise<Owner> => {
-  const owner = await makeOwner(world, door, {
+  const owner = await makeOwner(env, grpc, {
     name: `deleted-${recording.toLowerCase()}`,
     recording,
   });
   await owner.fill(tokens - 1);
-  await eventually(async () => (await door.countTokens(owner.authorization)) === tokens, {
+  await eventually(async () => (await grpc.countTokens(owner.authorization)) === tokens, {
     timeoutMs: 60_000,
   });
   return owner;
 };
 
 /** The rate of one call that ends all of an owner's tokens. @throws Error where it did not */
-const rateOfCall = async ({ door }: Ending, { authorization }: Owner): Promise<number> => {
+const rateOfCall = async ({ grpc }: Ending, { authorization }: Owner): Promise<number> => {
   const began = performance.now();
-  const { blacklistedCount } = await door.deleteTokens(authorization, []);
+  const { blacklistedCount } = await grpc.deleteTokens(authorization, []);
   const seconds = (performance.now() - began) / 1000;
   if (Number(blacklistedCount) !== TOKENS)
     throw new Error(`${blacklistedCount} were blacklisted, not ${TOKENS}`);
@@ -82,31 +82,31 @@ const rateOfCall = async ({ door }: Ending, { authorization }: Owner): Promise<n
 
 /** The limit has half of its run before the door's call and half after it, among as many records; nobody owns them whose call it is. */
 const measureEnding = async (ending: Ending): Promise<DeletedRounds> => {
-  const { world, door } = ending;
-  const others = await makeOwner(world, door, { name: 'bare', recording: 'PerToken' });
+  const { env, grpc } = ending;
+  const others = await makeOwner(env, grpc, { name: 'bare', recording: 'PerToken' });
   const records = await others.fill(2 * BARE_WRITES);
   const perToken = await ownerWith(ending, { recording: 'PerToken', tokens: TOKENS });
   const batched = await ownerWith(ending, { recording: 'Batched', tokens: TOKENS });
-  const before = await rateOfBare(world, records.slice(0, BARE_WRITES));
+  const before = await rateOfBare(env, records.slice(0, BARE_WRITES));
   const PerToken = await rateOfCall(ending, perToken);
-  const bare = [before, await rateOfBare(world, records.slice(BARE_WRITES))];
+  const bare = [before, await rateOfBare(env, records.slice(BARE_WRITES))];
   return { bare, PerToken, Batched: await rateOfCall(ending, batched) };
 };
 
 /** Measures; leaves no records. */
-export const measureDeleted = async (world: World): Promise<DeletedRounds> => {
-  const { operator, door } = await startServer(world);
+export const measureDeleted = async (env: BenchEnv): Promise<DeletedRounds> => {
+  const { operator, grpc } = await startServer(env);
   try {
-    const found = await measureEnding({ world, door });
+    const found = await measureEnding({ env, grpc });
     const { bare, PerToken, Batched } = found;
     note(
       `bare ${spread(bare, 'status writes/s')}, DeleteTokens PerToken ${PerToken.toFixed(0)}/s, Batched ${Batched.toFixed(0)}/s`,
     );
     return found;
   } finally {
-    door.close();
+    grpc.close();
     await operator.stop();
-    for (const path of [ISSUED_TOKENS, TOKEN_BATCHES]) await world.server.empty(path);
+    for (const path of [ISSUED_TOKENS, TOKEN_BATCHES]) await env.server.empty(path);
   }
 };
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { type BenchEnv, isReady, tokenOf, tokensPath } from './bench-env.ts';
 import { quantile } from './latency.ts';
 import { type Figure, median } from './report.ts';
-import { isReady, tokenOf, tokensPath, type World } from './world.ts';
 
 /** Declared Tokens that are made one after the other while the operator does something else. */
 export interface FreshTokens {
@@ -16,11 +16,11 @@ export interface FreshTokens {
 const PATIENCE_MS = 60_000;
 
 /** Opens the watch, in a namespace of their own unless one is given. */
-export const openFreshTokens = async (world: World, given?: string): Promise<FreshTokens> => {
-  const namespace = given ?? (await world.api.createNamespace('fresh'));
+export const openFreshTokens = async (env: BenchEnv, given?: string): Promise<FreshTokens> => {
+  const namespace = given ?? (await env.api.createNamespace('fresh'));
   const path = tokensPath(namespace);
   const ready = new EventTarget();
-  const stop = await world.server.watch(path, ({ object }) => {
+  const stop = await env.server.watch(path, ({ object }) => {
     if (isReady(object)) ready.dispatchEvent(new Event(object.metadata.name));
   });
   const readyAfterMs: number[] = [];
@@ -31,7 +31,7 @@ export const openFreshTokens = async (world: World, given?: string): Promise<Fre
     const ended = seen.then(() => {
       readyAt = performance.now();
     });
-    await world.server.write('POST', path, tokenOf(name, namespace));
+    await env.server.write('POST', path, tokenOf(name, namespace));
     const createdAt = performance.now();
     await ended;
     readyAfterMs.push(Math.max(0, readyAt - createdAt));
@@ -41,14 +41,14 @@ export const openFreshTokens = async (world: World, given?: string): Promise<Fre
 
 /** Makes at most `count` while `goesOn` says so, and one at least, one after the other; milliseconds to Ready of each. */
 export const makeFreshTokens = async (
-  world: World,
+  env: BenchEnv,
   {
     namespace,
     count,
     goesOn,
   }: { readonly namespace?: string; readonly count: number; readonly goesOn: () => boolean },
 ): Promise<readonly number[]> => {
-  const fresh = await openFreshTokens(world, namespace);
+  const fresh = await openFreshTokens(env, namespace);
   try {
     do await fresh.make();
     while (fresh.readyAfterMs.length < count && goesOn());

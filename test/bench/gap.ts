@@ -6,10 +6,10 @@ import { eventually } from '../support/eventually.ts';
 import { connectGrpc } from '../support/grpc.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { type BenchEnv, isReady, tokenOf, tokensPath } from './bench-env.ts';
 import { createToken } from './handed-out.ts';
 import { TOKEN_BATCHES, writeBatchedRecords } from './records.ts';
 import { type Block, METERED, scrapesOf } from './scrapes.ts';
-import { isReady, tokenOf, tokensPath, type World } from './world.ts';
 
 /** A gap in every watch, after which the API server answers 410: what changed meanwhile shows only in a new list. */
 
@@ -38,13 +38,13 @@ export interface Cuttable {
 }
 
 /** Starts it. */
-export const startCuttable = async (world: World): Promise<Cuttable> => {
-  const connection = readKubeconfig(world.cluster.kubeconfigPath);
+export const startCuttable = async (env: BenchEnv): Promise<Cuttable> => {
+  const connection = readKubeconfig(env.cluster.kubeconfigPath);
   const proxy = await startTcpProxy(connection.server);
   const dir = await mkdtemp(join(tmpdir(), 'm2m-bench-'));
   const kubeconfigPath = join(dir, 'kubeconfig');
   await writeFile(kubeconfigPath, buildKubeconfig({ ...connection, server: proxy.url }, 'admin'));
-  const operator = await world.operator({
+  const operator = await env.operator({
     ...METERED,
     kubeconfigPath,
     config: { leaderElection: PATIENT_LEASE },
@@ -61,7 +61,7 @@ export const startCuttable = async (world: World): Promise<Cuttable> => {
 };
 
 /** Changes what the operator does not see: two batches go, one comes, a Token goes, another comes. The records that are fewer. */
-const changeUnseen = async ({ server }: World, namespace: string, write: () => Promise<void>) => {
+const changeUnseen = async ({ server }: BenchEnv, namespace: string, write: () => Promise<void>) => {
   const { items } = await server.get(`${TOKEN_BATCHES}?limit=2`);
   let fewer = 0;
   for (const batch of items) {
@@ -79,36 +79,36 @@ const IN_THE_GAP = 256;
 
 /** Cuts an operator off, changes things, has the API server forget them, and lets it in again. */
 export const measureGap = async (
-  world: World,
+  env: BenchEnv,
   { operator, proxy }: Cuttable,
   namespace: string,
 ): Promise<GapRound> => {
-  const door = await connectGrpc(operator);
+  const grpc = await connectGrpc(operator);
   try {
-    const authorization = `Bearer ${await createToken(door)}`;
-    const before = await door.countTokens(authorization);
+    const authorization = `Bearer ${await createToken(grpc)}`;
+    const before = await grpc.countTokens(authorization);
     const batches = await operator.metric('m2moauth_cached_objects{resource="tokenbatches"}');
     proxy.refuse();
-    const fewer = await changeUnseen(world, namespace, () =>
-      writeBatchedRecords(world, { count: IN_THE_GAP, expiresIn: HOUR_SECONDS }),
+    const fewer = await changeUnseen(env, namespace, () =>
+      writeBatchedRecords(env, { count: IN_THE_GAP, expiresIn: HOUR_SECONDS }),
     );
-    await world.cluster.compact();
+    await env.cluster.compact();
     const scrapes = scrapesOf(operator);
     await scrapes.longestBlock();
     const start = performance.now();
     proxy.accept();
     const path = `${tokensPath(namespace)}/made-in-the-gap`;
-    await eventually(async () => isReady(await world.server.get(path)), PATIENCE);
+    await eventually(async () => isReady(await env.server.get(path)), PATIENCE);
     const cached = () => scrapes.sum('m2moauth_cached_objects', 'resource="tokenbatches"');
     await eventually(async () => (await cached()) === batches - 1, PATIENCE);
     await operator.ready();
     const seconds = (performance.now() - start) / 1000;
     const blocked = await scrapes.longestBlock();
     const expected = before - fewer + IN_THE_GAP;
-    const lost = Math.abs((await door.countTokens(authorization)) - expected);
+    const lost = Math.abs((await grpc.countTokens(authorization)) - expected);
     const expired = await scrapes.sum('m2moauth_watch_restarts_total', 'why="expired"');
     return { seconds, expired, lost, blocked };
   } finally {
-    door.close();
+    grpc.close();
   }
 };

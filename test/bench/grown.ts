@@ -2,6 +2,7 @@ import { eventually } from '../support/eventually.ts';
 import { connectGrpc, type GrpcClient } from '../support/grpc.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { IN_FLIGHT } from './api-server.ts';
+import { type BenchEnv, SYSTEM } from './bench-env.ts';
 import { type Comparison, type Contest, compare, contestFigure, noRuns, type Side } from './contest.ts';
 import { CROWD, gatherCrowd } from './crowd.ts';
 import { REQUEST } from './handed-out.ts';
@@ -12,7 +13,6 @@ import { askInTurn, cpuSecondsOf, issueToken, QUESTION_NAMES, QUESTIONS } from '
 import { ISSUED_TOKENS, TOKEN_BATCHES } from './records.ts';
 import type { Figure } from './report.ts';
 import { QUICK, ROUNDS } from './scale.ts';
-import { SYSTEM, type World } from './world.ts';
 
 /**
  * What a replica does with many records in its caches, beside one with few, on the same API server: the one sees a namespace more.
@@ -51,8 +51,8 @@ interface Replica {
   readonly grpc: GrpcClient;
 }
 
-const startReplica = async (world: World, watchNamespaces: readonly string[]): Promise<Replica> => {
-  const operator = await world.operator({ config: { kubernetes: { watchNamespaces } } });
+const startReplica = async (env: BenchEnv, watchNamespaces: readonly string[]): Promise<Replica> => {
+  const operator = await env.operator({ config: { kubernetes: { watchNamespaces } } });
   await operator.ready(120_000);
   return { operator, http: await connectHttp(operator), grpc: await connectGrpc(operator, 120_000) };
 };
@@ -84,7 +84,7 @@ const measureTask = async ({ few, many }: Both, task: Task): Promise<Grown> => {
     ...task.sideOf(replica),
     cpuSeconds: cpuSecondsOf(replica.operator),
   });
-  const contest: Contest = { name: scenario, calls, limit: side(few), door: side(many) };
+  const contest: Contest = { name: scenario, calls, limit: side(few), own: side(many) };
   const runs = noRuns();
   await compare(noRuns(), contest);
   for (let lap = 1; lap <= laps; lap += 1) await compare(runs, contest);
@@ -131,7 +131,7 @@ const listing = ({ authorization }: Owner): Task => ({
 });
 
 /** Each run ends the tokens of an owner of its own. */
-const deleting = (world: World): Task => {
+const deleting = (env: BenchEnv): Task => {
   let owners = 0;
   return {
     scenario: `DeleteTokens of ${FEW} tokens in IssuedTokens`,
@@ -143,7 +143,7 @@ const deleting = (world: World): Task => {
       return {
         prepare: async () => {
           owners += 1;
-          const made = await makeOwner(world, grpc, { name: `grown-${owners}`, recording: 'PerToken' });
+          const made = await makeOwner(env, grpc, { name: `grown-${owners}`, recording: 'PerToken' });
           await made.fill(FEW - 1);
           await eventually(async () => (await grpc.countTokens(made.authorization)) === FEW);
           owner = made;
@@ -158,16 +158,16 @@ const deleting = (world: World): Task => {
   };
 };
 
-const measureBoth = async (world: World, both: Both): Promise<GrownRounds> => {
+const measureBoth = async (env: BenchEnv, both: Both): Promise<GrownRounds> => {
   const { grpc } = both.few;
-  await makeOwner(world, grpc, { name: BATCHED_CLIENT, recording: 'Batched' });
-  const owner = await makeOwner(world, grpc, { name: 'grown-listed', recording: 'PerToken' });
+  await makeOwner(env, grpc, { name: BATCHED_CLIENT, recording: 'Batched' });
+  const owner = await makeOwner(env, grpc, { name: 'grown-listed', recording: 'PerToken' });
   await owner.fill(FEW - 1);
   const tasks = [
     ...asking(await issueToken(grpc, FEW)),
     listing(owner),
     ...RECORDINGS.map(creating),
-    deleting(world),
+    deleting(env),
   ];
   const found: Grown[] = [];
   for (const task of tasks) found.push(await measureTask(both, task));
@@ -175,20 +175,20 @@ const measureBoth = async (world: World, both: Both): Promise<GrownRounds> => {
 };
 
 /** Measures; of what it made the crowd stays. */
-export const measureGrown = async (world: World): Promise<GrownRounds> => {
-  await gatherCrowd(world, MANY);
-  const few = await startReplica(world, [SYSTEM]);
+export const measureGrown = async (env: BenchEnv): Promise<GrownRounds> => {
+  await gatherCrowd(env, MANY);
+  const few = await startReplica(env, [SYSTEM]);
   try {
-    const many = await startReplica(world, [SYSTEM, CROWD]);
+    const many = await startReplica(env, [SYSTEM, CROWD]);
     try {
-      return await measureBoth(world, { few, many });
+      return await measureBoth(env, { few, many });
     } finally {
       await stopReplica(many);
     }
   } finally {
     await stopReplica(few);
-    await world.server.empty(ISSUED_TOKENS);
-    await world.server.empty(TOKEN_BATCHES);
+    await env.server.empty(ISSUED_TOKENS);
+    await env.server.empty(TOKEN_BATCHES);
   }
 };
 

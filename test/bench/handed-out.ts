@@ -3,13 +3,13 @@ import { connectGrpc, type GrpcClient } from '../support/grpc.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { IN_FLIGHT, type StoredObject } from './api-server.ts';
 import { startBareRecording } from './bare-grpc.ts';
+import { AUDIENCE, type BenchEnv, CLIENT_SECRET } from './bench-env.ts';
 import { createCopy } from './copies.ts';
 import { type CallRound, latencyText, ratesOf, timedCalls } from './latency.ts';
 import { cpuSecondsOf, storageAtRest } from './processes.ts';
 import { ISSUED_TOKENS } from './records.ts';
 import { type Figure, median, medianRatio, reachFigure, spread } from './report.ts';
 import { note, QUICK, ROUNDS } from './scale.ts';
-import { AUDIENCE, CLIENT_SECRET, type World } from './world.ts';
 
 /**
  * CreateToken, beside a bare loop that creates the same objects, and beside a bare grpc-js unary that signs and creates them: the
@@ -31,38 +31,40 @@ export const REQUEST = {
 };
 
 /** A token over gRPC. */
-export const createToken = async (door: GrpcClient): Promise<string> =>
-  (await door.createToken(REQUEST)).accessToken;
+export const createToken = async (grpc: GrpcClient): Promise<string> =>
+  (await grpc.createToken(REQUEST)).accessToken;
 
 /** The record of a token, as the operator made it. */
-const sampleRecord = async (world: World, door: GrpcClient): Promise<StoredObject> => {
-  const { jti } = decodeJwt(await createToken(door));
-  return world.server.get(`${ISSUED_TOKENS}/${jti}`);
+const sampleRecord = async (env: BenchEnv, grpc: GrpcClient): Promise<StoredObject> => {
+  const { jti } = decodeJwt(await createToken(grpc));
+  return env.server.get(`${ISSUED_TOKENS}/${jti}`);
 };
 
 /** The limit: a bare loop that creates the same objects on the same API server, while the same replica looks on. */
-const bareCreates = (world: World, count: number, sample: StoredObject): Promise<CallRound> =>
-  timedCalls({ count, inFlight: IN_FLIGHT }, () => createCopy(world.server, sample));
+const bareCreates = (env: BenchEnv, count: number, sample: StoredObject): Promise<CallRound> =>
+  timedCalls({ count, inFlight: IN_FLIGHT }, () => createCopy(env.server, sample));
 
 /** CreateToken by one client over one connection. */
-export const operatorCreates = (door: GrpcClient, count: number): Promise<CallRound> =>
-  timedCalls({ count, inFlight: IN_FLIGHT }, () => createToken(door));
+export const operatorCreates = (grpc: GrpcClient, count: number): Promise<CallRound> =>
+  timedCalls({ count, inFlight: IN_FLIGHT }, () => createToken(grpc));
 
 /** Some calls go on for as long as 10,000 writes take. */
 const PATIENCE_MS = 300_000;
 
 /** One replica, ready, and a connection to its gRPC door. */
-export const startServer = async (world: World): Promise<{ operator: OperatorProcess; door: GrpcClient }> => {
-  const operator = await world.operator();
+export const startServer = async (
+  env: BenchEnv,
+): Promise<{ operator: OperatorProcess; grpc: GrpcClient }> => {
+  const operator = await env.operator();
   await operator.ready();
-  return { operator, door: await connectGrpc(operator, PATIENCE_MS) };
+  return { operator, grpc: await connectGrpc(operator, PATIENCE_MS) };
 };
 
 /** Rounds of both limits and of the operator, in turn. */
 export interface CreateTokenRounds {
   readonly bare: CallRound[];
   readonly unary: ServedRound[];
-  readonly door: ServedRound[];
+  readonly grpc: ServedRound[];
 }
 
 /** What callers saw, and the CPU time that the process they called took for a token, in milliseconds. */
@@ -70,72 +72,72 @@ interface ServedRound extends CallRound {
   readonly cpuMs: number;
 }
 
-const served = async (door: GrpcClient, pid: number): Promise<ServedRound> => {
+const served = async (grpc: GrpcClient, pid: number): Promise<ServedRound> => {
   const before = await cpuSecondsOf(pid);
-  const round = await operatorCreates(door, CALLS);
+  const round = await operatorCreates(grpc, CALLS);
   return { ...round, cpuMs: (((await cpuSecondsOf(pid)) - before) * 1000) / CALLS };
 };
 
 /** Measures; the same replica runs, and the same watch looks on, in all of them. */
-export const measureCreateToken = async (world: World): Promise<CreateTokenRounds> => {
-  const { operator, door } = await startServer(world);
-  const rounds: CreateTokenRounds = { bare: [], unary: [], door: [] };
-  const sample = await sampleRecord(world, door);
-  const unary = await startBareRecording(world.cluster.kubeconfigPath, sample);
+export const measureCreateToken = async (env: BenchEnv): Promise<CreateTokenRounds> => {
+  const { operator, grpc } = await startServer(env);
+  const rounds: CreateTokenRounds = { bare: [], unary: [], grpc: [] };
+  const sample = await sampleRecord(env, grpc);
+  const unary = await startBareRecording(env.cluster.kubeconfigPath, sample);
   try {
     // Until the compilers have done with their code: it would be a tenth of the CPU.
-    for (const warm of [door, unary.client]) await operatorCreates(warm, CALLS);
+    for (const warm of [grpc, unary.client]) await operatorCreates(warm, CALLS);
     const runs = [
-      async () => rounds.bare.push(await bareCreates(world, CALLS, sample)),
+      async () => rounds.bare.push(await bareCreates(env, CALLS, sample)),
       async () => rounds.unary.push(await served(unary.client, unary.pid)),
-      async () => rounds.door.push(await served(door, operator.pid)),
+      async () => rounds.grpc.push(await served(grpc, operator.pid)),
     ];
     for (let round = 1; round <= ROUNDS; round += 1) {
       // Whoever comes later meets what the others left behind.
       for (const run of round % 2 === 1 ? runs : runs.toReversed()) {
-        await storageAtRest(world.cluster);
+        await storageAtRest(env.cluster);
         await run();
       }
-      const rates = [rounds.bare, rounds.unary, rounds.door].map((runs) => runs.at(-1)?.perSecond.toFixed(0));
+      const rates = [rounds.bare, rounds.unary, rounds.grpc].map((runs) => runs.at(-1)?.perSecond.toFixed(0));
       note(
         `round ${round}/${ROUNDS}: bare creates ${rates[0]}/s, by a bare unary ${rates[1]}/s, CreateToken ${rates[2]}/s`,
       );
-      await world.server.empty(ISSUED_TOKENS);
+      await env.server.empty(ISSUED_TOKENS);
     }
   } finally {
     unary.stop();
-    door.close();
+    grpc.close();
     await operator.stop();
   }
   return rounds;
 };
 
 /** What it says in the table. */
-export const createTokenFigures = ({ bare, unary, door }: CreateTokenRounds): Figure[] => {
+export const createTokenFigures = ({ bare, unary, grpc }: CreateTokenRounds): Figure[] => {
   const p99sOf = (rounds: readonly CallRound[]): number[] => rounds.map(({ p99Ms }) => p99Ms);
   const cpuOf = (rounds: readonly ServedRound[]): number[] => rounds.map(({ cpuMs }) => cpuMs);
-  const slower = medianRatio(p99sOf(door), p99sOf(bare));
+  const slower = medianRatio(p99sOf(grpc), p99sOf(bare));
   const scenario = `CreateToken PerToken, ${IN_FLIGHT} in flight`;
   const limit = 'bare undici loop, the same objects';
   const unaryName = 'a bare grpc-js unary that signs and creates the same objects';
-  const measured = `${spread(ratesOf(door), 'tokens/s')}, ${latencyText(door)}`;
+  const measured = `${spread(ratesOf(grpc), 'tokens/s')}, ${latencyText(grpc)}`;
   return [
     reachFigure({
       scenario,
       measured,
       limit: `${limit}: ${spread(ratesOf(bare), 'creates/s')}, ${latencyText(bare)}`,
-      ratio: medianRatio(ratesOf(door), ratesOf(bare)),
+      ratio: medianRatio(ratesOf(grpc), ratesOf(bare)),
       target: TARGET,
     }),
     {
       scenario: `${scenario}, beside ${unaryName}`,
       measured,
       limit: `${spread(ratesOf(unary), 'tokens/s')}, ${latencyText(unary)}; itself ${medianRatio(ratesOf(unary), ratesOf(bare)).toFixed(2)} of the bare loop`,
-      ratio: medianRatio(ratesOf(door), ratesOf(unary)),
+      ratio: medianRatio(ratesOf(grpc), ratesOf(unary)),
     },
     {
       scenario: `${scenario}: p99`,
-      measured: `${median(p99sOf(door)).toFixed(0)} ms`,
+      measured: `${median(p99sOf(grpc)).toFixed(0)} ms`,
       limit: `${limit}: ${median(p99sOf(bare)).toFixed(0)} ms`,
       ratio: slower,
       target: `≤ ${P99_TARGET}`,
@@ -143,10 +145,10 @@ export const createTokenFigures = ({ bare, unary, door }: CreateTokenRounds): Fi
     },
     {
       scenario: `${scenario}: the operator's CPU`,
-      measured: spread(cpuOf(door), 'ms a token'),
+      measured: spread(cpuOf(grpc), 'ms a token'),
       limit: `${unaryName}: ${spread(cpuOf(unary), 'ms a token')}`,
       target: `≤ ${CPU_MS} ms a token`,
-      pass: median(cpuOf(door)) <= CPU_MS,
+      pass: median(cpuOf(grpc)) <= CPU_MS,
     },
   ];
 };

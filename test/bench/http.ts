@@ -2,6 +2,7 @@ import type { GrpcClient } from '../support/grpc.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { IN_FLIGHT } from './api-server.ts';
 import { startBareRoutes } from './bare-routes.ts';
+import { AUDIENCE, type BenchEnv } from './bench-env.ts';
 import { type Comparison, type Contest, compare, contestFigure, noRuns } from './contest.ts';
 import { operatorCreates, startServer } from './handed-out.ts';
 import { connectHttp, type HttpAsk, type HttpClient } from './http-client.ts';
@@ -20,7 +21,6 @@ import {
 import { ISSUED_TOKENS } from './records.ts';
 import type { Figure } from './report.ts';
 import { QUICK, ROUNDS } from './scale.ts';
-import { AUDIENCE, type World } from './world.ts';
 
 /** Introspection and the verifier's GET beside bare fastify routes with the same answers; the token endpoint beside CreateToken. */
 
@@ -53,7 +53,7 @@ interface Servers {
 }
 
 /** Each run begins without records: with them the API server is slower. */
-const tokenContest = ({ operator, http, grpc }: Servers, { server }: World): Contest => {
+const tokenContest = ({ operator, http, grpc }: Servers, { server }: BenchEnv): Contest => {
   const cpuSeconds = cpuSecondsOf(operator);
   const prepare = (): Promise<void> => server.empty(ISSUED_TOKENS);
   const askForTokens = (): Promise<CallRound> =>
@@ -62,7 +62,7 @@ const tokenContest = ({ operator, http, grpc }: Servers, { server }: World): Con
     name: 'token',
     calls: CREATES,
     limit: { prepare, run: () => operatorCreates(grpc, CREATES), cpuSeconds },
-    door: { prepare, run: askForTokens, cpuSeconds },
+    own: { prepare, run: askForTokens, cpuSeconds },
   };
 };
 
@@ -79,7 +79,7 @@ const measureAsked = async (doors: Servers, rounds: HttpRounds): Promise<void> =
         name,
         calls: ASKS,
         limit: { ...askInTurn(bare.client, requests, ASKS), cpuSeconds: bare.cpuSeconds },
-        door: { ...askInTurn(doors.http, requests, ASKS), cpuSeconds },
+        own: { ...askInTurn(doors.http, requests, ASKS), cpuSeconds },
       };
       await compare(noRuns(), contest);
       for (let lap = 1; lap <= LAPS; lap += 1) await compare(rounds[name], contest);
@@ -90,20 +90,20 @@ const measureAsked = async (doors: Servers, rounds: HttpRounds): Promise<void> =
 };
 
 /** The same replica runs in all of them. */
-export const measureHttp = async (world: World): Promise<HttpRounds> => {
-  const { operator, door: grpc } = await startServer(world);
+export const measureHttp = async (env: BenchEnv): Promise<HttpRounds> => {
+  const { operator, grpc } = await startServer(env);
   const doors = { operator, grpc, http: await connectHttp(operator) };
   const rounds = { introspection: noRuns(), "the verifier's GET": noRuns(), token: noRuns() };
   try {
     await measureAsked(doors, rounds);
     for (let round = 1; round <= ROUNDS; round += 1) {
-      await compare(rounds.token, tokenContest(doors, world));
+      await compare(rounds.token, tokenContest(doors, env));
     }
   } finally {
     await doors.http.close();
     grpc.close();
     await operator.stop();
-    await world.server.empty(ISSUED_TOKENS);
+    await env.server.empty(ISSUED_TOKENS);
   }
   return rounds;
 };

@@ -17,12 +17,12 @@ const scenarioOf = ({ tokens, recording }: ListedRounds): string =>
 const rates = (runs: readonly ListRun[]): number[] => runs.map(({ perSecond }) => perSecond);
 
 const rateFigure = (rounds: ListedRounds): Figure => {
-  const [door, bare] = [rates(rounds.door), rates(rounds.bare)];
+  const [own, bare] = [rates(rounds.own), rates(rounds.bare)];
   return reachFigure({
     scenario: scenarioOf(rounds),
-    measured: spread(door, 'messages/s'),
+    measured: spread(own, 'messages/s'),
     limit: `bare grpc-js stream of the same messages: ${spread(bare, 'messages/s')}`,
-    ratio: medianRatio(door, bare),
+    ratio: medianRatio(own, bare),
     target: RATE_TARGET,
   });
 };
@@ -34,10 +34,10 @@ const firstText = (runs: readonly ListRun[]): string => {
 
 const firstFigure = (rounds: ListedRounds): Figure => ({
   scenario: `${scenarioOf(rounds)}: its first message`,
-  measured: firstText(rounds.door),
+  measured: firstText(rounds.own),
   limit: `bare stream: ${firstText(rounds.bare)}`,
   target: `p50 ≤ ${FIRST_MS} ms`,
-  pass: median(rounds.door.map(({ firstMs }) => firstMs)) <= FIRST_MS,
+  pass: median(rounds.own.map(({ firstMs }) => firstMs)) <= FIRST_MS,
 });
 
 const memoryFigure = (rounds: ListedRounds): Figure => {
@@ -53,12 +53,12 @@ const memoryFigure = (rounds: ListedRounds): Figure => {
 
 /** How much longer a token takes among the most than among the fewest, beside how much longer it takes the bare stream. */
 const listedGrowth = (fewest: ListedRounds, most: ListedRounds): Figure => {
-  const growth = (runs: 'door' | 'bare'): number => median(rates(fewest[runs])) / median(rates(most[runs]));
+  const growth = (runs: 'own' | 'bare'): number => median(rates(fewest[runs])) / median(rates(most[runs]));
   return growthFigure({
     scenario: `${scenarioOf(most)}: time a token, over that of ${fewest.tokens}`,
-    measured: `${growth('door').toFixed(2)} times`,
+    measured: `${growth('own').toFixed(2)} times`,
     limit: `bare stream: ${growth('bare').toFixed(2)} times`,
-    ratio: growth('door') / growth('bare'),
+    ratio: growth('own') / growth('bare'),
   });
 };
 
@@ -77,8 +77,8 @@ export const listedFigures = (all: readonly ListedRounds[]): Figure[] => {
 export const listedPlots = (all: readonly ListedRounds[]): Plot[] => {
   const lines = RECORDINGS.flatMap((recording) => {
     const own = all.filter((rounds) => rounds.recording === recording);
-    return (['door', 'bare'] as const).map((side) => ({
-      name: `${side === 'door' ? 'GetTokens' : 'bare stream'}, ${KINDS[recording]}`,
+    return (['own', 'bare'] as const).map((side) => ({
+      name: `${side === 'own' ? 'GetTokens' : 'bare stream'}, ${KINDS[recording]}`,
       points: own.map((rounds) => [rounds.tokens, median(rates(rounds[side]))] as const),
     }));
   });

@@ -2,13 +2,13 @@ import { eventually } from '../support/eventually.ts';
 import type { GrpcClient } from '../support/grpc.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { startBareStream } from './bare-grpc.ts';
+import type { BenchEnv } from './env.ts';
 import { startServer } from './handed-out.ts';
 import { makeOwner, type Owner, RECORDINGS, type Recording } from './owner.ts';
 import { risenMiB } from './processes.ts';
 import { ISSUED_TOKENS, TOKEN_BATCHES } from './records.ts';
 import { median } from './report.ts';
 import { note, QUICK, ROUNDS } from './scale.ts';
-import type { World } from './world.ts';
 
 /** GetTokens of an owner's tokens, few and many, beside a bare stream of the same messages. */
 
@@ -33,7 +33,7 @@ export interface ListedRounds {
   readonly recording: Recording;
   readonly tokens: number;
   readonly bare: ListRun[];
-  readonly door: ListRun[];
+  readonly own: ListRun[];
   /** By how much the operator's resident memory rose in each run, that to warm up too. */
   readonly risenMiB: number[];
 }
@@ -67,25 +67,25 @@ const runOf = async ({ client, pid }: Server, authorization: string, tokens: num
 
 interface Asked {
   readonly operator: OperatorProcess;
-  readonly door: GrpcClient;
+  readonly grpc: GrpcClient;
   readonly owner: Owner;
   readonly recording: Recording;
 }
 
 const measureSize = async (asked: Asked, tokens: number): Promise<ListedRounds> => {
-  const { operator, door, recording } = asked;
+  const { operator, grpc, recording } = asked;
   const { authorization } = asked.owner;
-  const bare = await startBareStream(await door.getTokens(authorization));
-  const rounds: ListedRounds = { recording, tokens, bare: [], door: [], risenMiB: [] };
+  const bare = await startBareStream(await grpc.getTokens(authorization));
+  const rounds: ListedRounds = { recording, tokens, bare: [], own: [], risenMiB: [] };
   try {
     for (let round = 0; round <= ROUNDS; round += 1) {
       const limit = await runOf(bare, authorization, tokens);
-      const own = await runOf({ client: door, pid: operator.pid }, authorization, tokens);
+      const own = await runOf({ client: grpc, pid: operator.pid }, authorization, tokens);
       rounds.risenMiB.push(own.risenMiB);
       // The first is for both to warm up.
       if (round === 0) continue;
       rounds.bare.push(limit);
-      rounds.door.push(own);
+      rounds.own.push(own);
       note(
         `${tokens} ${recording}, round ${round}/${ROUNDS}: bare stream ${limit.perSecond.toFixed(0)} messages/s, GetTokens ${own.perSecond.toFixed(0)}/s`,
       );
@@ -97,33 +97,33 @@ const measureSize = async (asked: Asked, tokens: number): Promise<ListedRounds> 
 };
 
 /** Each owner's tokens grow from one size to the next; the one that it was handed is among them. */
-const measureOwner = async (world: World, asked: Asked): Promise<ListedRounds[]> => {
-  const { door, owner, recording } = asked;
+const measureOwner = async (env: BenchEnv, asked: Asked): Promise<ListedRounds[]> => {
+  const { grpc, owner, recording } = asked;
   const all: ListedRounds[] = [];
   let there = 1;
   for (const tokens of SIZES[recording]) {
     await owner.fill(tokens - there);
     there = tokens;
-    await eventually(async () => (await door.countTokens(owner.authorization)) === tokens, {
+    await eventually(async () => (await grpc.countTokens(owner.authorization)) === tokens, {
       timeoutMs: 60_000,
     });
     all.push(await measureSize(asked, tokens));
   }
-  await world.server.empty(recording === 'PerToken' ? ISSUED_TOKENS : TOKEN_BATCHES);
+  await env.server.empty(recording === 'PerToken' ? ISSUED_TOKENS : TOKEN_BATCHES);
   return all;
 };
 
 /** Measures both ways of recording, each with an owner of its own; its records are gone when the next begins. */
-export const measureListed = async (world: World): Promise<ListedRounds[]> => {
-  const { operator, door } = await startServer(world);
+export const measureListed = async (env: BenchEnv): Promise<ListedRounds[]> => {
+  const { operator, grpc } = await startServer(env);
   const all: ListedRounds[] = [];
   try {
     for (const recording of RECORDINGS) {
-      const owner = await makeOwner(world, door, { name: `listed-${recording.toLowerCase()}`, recording });
-      all.push(...(await measureOwner(world, { operator, door, owner, recording })));
+      const owner = await makeOwner(env, grpc, { name: `listed-${recording.toLowerCase()}`, recording });
+      all.push(...(await measureOwner(env, { operator, grpc, owner, recording })));
     }
   } finally {
-    door.close();
+    grpc.close();
     await operator.stop();
   }
   return all;

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { batchedFigures, batchedPlots, measureBatched } from './batched.ts';
+import { type BenchEnv, createBenchEnv } from './bench-env.ts';
 import { collectFigures, measureCollect } from './collect.ts';
 import { declaredFigures, declaredPlots, measureDeclared } from './declared.ts';
 import { deletedFigures, measureDeleted } from './deleted-tokens.ts';
@@ -16,7 +17,6 @@ import { restartFigures, restartOverReadyTokens } from './restart.ts';
 import { measureRotation, rotationFigures } from './rotation.ts';
 import { note, QUICK } from './scale.ts';
 import { measureStart, RECORD_LOADS, readyLoad, startFigures, startPlots } from './start.ts';
-import { createWorld, type World } from './world.ts';
 
 /** `make bench`: the operator beside its limits, in alternating rounds of one run. Speed never fails it, errors do. `ONLY=a,b` runs those scenarios alone. */
 
@@ -29,25 +29,25 @@ interface Measured {
   readonly raw: object;
 }
 
-type Scenario = (world: World) => Promise<Measured>;
+type Scenario = (env: BenchEnv) => Promise<Measured>;
 
 /** A scenario of what measures, and what tells rows and plots from that. */
 const scenario =
   <R extends object>(
-    measure: (world: World) => Promise<R>,
+    measure: (env: BenchEnv) => Promise<R>,
     figuresOf: (raw: R) => readonly Figure[],
     plotsOf: (raw: R) => readonly Plot[] = () => [],
   ): Scenario =>
-  async (world) => {
-    const raw = await measure(world);
+  async (env) => {
+    const raw = await measure(env);
     return { figures: figuresOf(raw), plots: plotsOf(raw), raw };
   };
 
 const READY_LOADS = [readyLoad(READY_TOKENS)];
 
-const measureRestart = async (world: World) => ({
-  round: await restartOverReadyTokens(world, READY_TOKENS),
-  starts: await measureStart(world, READY_LOADS),
+const measureRestart = async (env: BenchEnv) => ({
+  round: await restartOverReadyTokens(env, READY_TOKENS),
+  starts: await measureStart(env, READY_LOADS),
 });
 
 /** Scenarios by name, in the order in which they run. */
@@ -64,7 +64,7 @@ const DOORS: Group = {
 /** Those over a hundred thousand records, which they share. */
 const RECORDS: Group = {
   start: scenario(
-    (world) => measureStart(world, RECORD_LOADS),
+    (env) => measureStart(env, RECORD_LOADS),
     (raw) => startFigures(RECORD_LOADS, raw),
     (raw) => startPlots(RECORD_LOADS, raw),
   ),
@@ -108,18 +108,18 @@ const main = async (): Promise<void> => {
     const scenarios = Object.entries(group).filter(([name]) => names.has(name));
     if (scenarios.length === 0) continue;
     note('starting a control plane');
-    const world = await createWorld();
+    const env = await createBenchEnv();
     try {
       for (const [name, measure] of scenarios) {
         note(name);
-        const found = await measure(world);
+        const found = await measure(env);
         figures.push(...found.figures);
         plots.push(...found.plots);
         raw[name] = found.raw;
         await keep(figures, plots, raw);
       }
     } finally {
-      await world.close();
+      await env.close();
     }
   }
   print(figures);

@@ -4,10 +4,10 @@ import { applyObjects } from '../support/apply.ts';
 import { eventually } from '../support/eventually.ts';
 import type { GrpcClient } from '../support/grpc.ts';
 import { type StoredObject, timedLoop } from './api-server.ts';
+import { type BenchEnv, CLIENT, isReady, SYSTEM } from './bench-env.ts';
 import { createCopy } from './copies.ts';
 import { REQUEST } from './handed-out.ts';
 import { fillBatches, ISSUED_TOKENS } from './records.ts';
-import { CLIENT, isReady, SYSTEM, type World } from './world.ts';
 
 /** How a client's tokens are recorded: an IssuedToken each, or in TokenBatches. */
 export type Recording = 'PerToken' | 'Batched';
@@ -22,7 +22,7 @@ export interface ClientSettings {
 
 /** Makes a client with the bench's secret; it is Ready when this returns, for which an operator has to lead. */
 export const registerClient = async (
-  { api }: World,
+  { api }: BenchEnv,
   { name, owner, recording }: ClientSettings,
 ): Promise<StoredObject> => {
   const client = {
@@ -61,18 +61,18 @@ export interface Owner {
 
 /** Makes a client, of the same name as its owner, and its first token. */
 export const makeOwner = async (
-  world: World,
-  door: GrpcClient,
+  env: BenchEnv,
+  grpc: GrpcClient,
   { name, recording }: Pick<ClientSettings, 'name' | 'recording'>,
 ): Promise<Owner> => {
-  const client = await registerClient(world, { name, owner: name, recording });
+  const client = await registerClient(env, { name, owner: name, recording });
   // A client is Ready a moment before its door knows.
-  const { accessToken: jwt } = await eventually(() => door.createToken({ ...REQUEST, clientId: name }));
+  const { accessToken: jwt } = await eventually(() => grpc.createToken({ ...REQUEST, clientId: name }));
   const fillIssued = async (count: number): Promise<readonly StoredObject[]> => {
-    const sample = await world.server.get(`${ISSUED_TOKENS}/${decodeJwt(jwt).jti}`);
+    const sample = await env.server.get(`${ISSUED_TOKENS}/${decodeJwt(jwt).jti}`);
     const objects: StoredObject[] = new Array(count);
     await timedLoop(count, async (at) => {
-      objects[at] = await createCopy(world.server, sample);
+      objects[at] = await createCopy(env.server, sample);
     });
     return objects;
   };
@@ -80,7 +80,7 @@ export const makeOwner = async (
     authorization: `Bearer ${jwt}`,
     fill: async (count) => {
       if (recording === 'PerToken') return fillIssued(count);
-      await fillBatches(world, client, { content: contentOf(jwt), count });
+      await fillBatches(env, client, { content: contentOf(jwt), count });
       return [];
     },
   };

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readKubeconfig } from '../cluster/kubeconfig.ts';
 import type { OperatorOptions } from '../support/operator-process.ts';
+import { type BenchEnv, SYSTEM } from './bench-env.ts';
 import { note } from './scale.ts';
-import { SYSTEM, type World } from './world.ts';
 
 /**
  * An operator as its pod runs it: with the credentials of its ServiceAccount and no more rights than that has. A kubeconfig would have
@@ -42,7 +42,7 @@ export interface Pod {
 }
 
 /** Fetches credentials and keeps them for as long as operators start with them. Without the right to mount (root has it) it is a kubeconfig after all. */
-export const openPod = async ({ cluster, server }: World): Promise<Pod> => {
+export const openPod = async ({ cluster, server }: BenchEnv): Promise<Pod> => {
   const folder = await mkdtemp(join(tmpdir(), 'm2m-bench-pod-'));
   const close = (): Promise<void> => rm(folder, { recursive: true });
   const { server: url, ca } = readKubeconfig(cluster.kubeconfigPath);

@@ -2,11 +2,11 @@ import { decodeJwt } from 'jose';
 import type { GrpcClient } from '../support/grpc.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { IN_FLIGHT } from './api-server.ts';
+import { CLIENT_SECRET } from './bench-env.ts';
 import type { Side } from './contest.ts';
 import { createToken } from './handed-out.ts';
 import type { HttpAsk, HttpClient } from './http-client.ts';
 import { timedCalls } from './latency.ts';
-import { CLIENT_SECRET } from './world.ts';
 
 /** What gateways and verifiers ask about a token over HTTP. */
 

@@ -9,7 +9,7 @@ import {
   type RecordFields,
 } from '../../operator/domain/record/token-batch.ts';
 import { type StoredObject, timedLoop } from './api-server.ts';
-import { AUDIENCE, CLIENT, KEY, SYSTEM, type World } from './world.ts';
+import { AUDIENCE, type BenchEnv, CLIENT, KEY, SYSTEM } from './bench-env.ts';
 
 /** Records of tokens that nobody was handed, made by a bare loop as the operator would have made them: batched, by the hundred thousand in seconds. */
 
@@ -39,7 +39,7 @@ const QUERY = 'fieldManager=bare&fieldValidation=Strict';
 const LIFETIME_SECONDS = 3600;
 
 /** The kid that signs now. */
-export const activeKid = async ({ api }: World): Promise<string> => {
+export const activeKid = async ({ api }: BenchEnv): Promise<string> => {
   const { status } = (await api.get(KEY)).body;
   return status.keys.find((key: { phase: string }) => key.phase === 'Active').kid;
 };
@@ -50,7 +50,7 @@ const clientIDOf = (client: StoredObject): string => client.status?.clientID ?? 
 
 /** What a record of a client says that expires so many seconds from now. */
 const recordContent = async (
-  world: World,
+  env: BenchEnv,
   client: StoredObject,
   expiresIn: number,
 ): Promise<RecordFields & { readonly expiration: number }> => {
@@ -63,7 +63,7 @@ const recordContent = async (
     subject: client.spec.owner,
     issuedAt: expiration - LIFETIME_SECONDS,
     expiration,
-    keyID: await activeKid(world),
+    keyID: await activeKid(env),
     originalTokenClaims: undefined,
   };
 };
@@ -82,7 +82,7 @@ const draftOf = (client: StoredObject, content: RecordFields, records: number): 
 
 /** Writes `count` records of a client that all say `content`, in full TokenBatches but for the last. */
 export const fillBatches = async (
-  { server }: World,
+  { server }: BenchEnv,
   client: StoredObject,
   { content, count }: { readonly content: RecordFields; readonly count: number },
 ): Promise<void> => {
@@ -95,20 +95,20 @@ export const fillBatches = async (
 
 /** Writes records of the bench's client in TokenBatches. */
 export const writeBatchedRecords = async (
-  world: World,
+  env: BenchEnv,
   { count, expiresIn }: RecordsWanted,
 ): Promise<void> => {
-  const client = (await world.api.get(CLIENT)).body as StoredObject;
-  await fillBatches(world, client, { content: await recordContent(world, client, expiresIn), count });
+  const client = (await env.api.get(CLIENT)).body as StoredObject;
+  await fillBatches(env, client, { content: await recordContent(env, client, expiresIn), count });
 };
 
 /** Writes an IssuedToken for each record of a client. */
 export const writeIssuedTokens = async (
-  world: World,
+  env: BenchEnv,
   client: StoredObject,
   { count, expiresIn }: RecordsWanted,
 ): Promise<void> => {
-  const content = await recordContent(world, client, expiresIn);
+  const content = await recordContent(env, client, expiresIn);
   const path = `${issuedTokensPath(namespaceOf(client))}?${QUERY}`;
   await timedLoop(count, async () => {
     const object = buildIssuedToken({
@@ -117,6 +117,6 @@ export const writeIssuedTokens = async (
       client: client as unknown as OAuthClient,
       clientID: clientIDOf(client),
     });
-    await world.server.write('POST', path, object);
+    await env.server.write('POST', path, object);
   });
 };

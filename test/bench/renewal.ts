@@ -1,12 +1,12 @@
 import { eventually } from '../support/eventually.ts';
 import { type StoredObject, timedLoop } from './api-server.ts';
+import { type BenchEnv, emptyTokens, SYSTEM, secretsPath, tokensPath } from './bench-env.ts';
 import { freshFigure, makeFreshTokens } from './fresh-tokens.ts';
 import { DUE, readyTokens } from './ready-tokens.ts';
 import { blockFigure, type Figure, median, reachFigure, spread } from './report.ts';
 import { note, QUICK } from './scale.ts';
 import { type Block, METERED, scrapesOf } from './scrapes.ts';
 import { newSpan } from './span.ts';
-import { emptyTokens, SYSTEM, secretsPath, tokensPath, type World } from './world.ts';
 
 /**
  * Many declared Tokens that are due at once, beside a bare loop of the same two writes before and after it. They become due by the
@@ -39,7 +39,7 @@ interface Pair {
   readonly secret: StoredObject;
 }
 
-const pairsOf = async ({ server }: World, namespace: string): Promise<Pair[]> => {
+const pairsOf = async ({ server }: BenchEnv, namespace: string): Promise<Pair[]> => {
   const secrets = new Map(
     (await server.all(secretsPath(namespace))).map((secret) => [secret.metadata.name, secret]),
   );
@@ -51,10 +51,10 @@ const pairsOf = async ({ server }: World, namespace: string): Promise<Pair[]> =>
 };
 
 /** Counts the Tokens of a namespace whose second JWT is in their status. */
-const watchRenewals = async (world: World, namespace: string) => {
+const watchRenewals = async (env: BenchEnv, namespace: string) => {
   const span = newSpan();
   const seen = new Set<string>();
-  const stop = await world.server.watch(tokensPath(namespace), ({ object: { metadata, status } }) => {
+  const stop = await env.server.watch(tokensPath(namespace), ({ object: { metadata, status } }) => {
     if (!(status?.issuance > 1) || seen.has(metadata.uid)) return;
     seen.add(metadata.uid);
     span.mark();
@@ -87,18 +87,18 @@ const renewedToken = ({ metadata, status }: StoredObject): object => {
 };
 
 /** The limit: PUT of the Secret and of the status, of the operator's own size and shape, where no operator watches. */
-const bareRenews = async (world: World, namespace: string, pairs: readonly Pair[]): Promise<number> => {
-  const { span, stop } = await watchRenewals(world, namespace);
+const bareRenews = async (env: BenchEnv, namespace: string, pairs: readonly Pair[]): Promise<number> => {
+  const { span, stop } = await watchRenewals(env, namespace);
   await timedLoop(pairs.length, async (at) => {
     const pair = pairs[at];
     if (pair === undefined) return;
     const { name } = pair.token.metadata;
-    await world.server.write(
+    await env.server.write(
       'PUT',
       `${secretsPath(namespace)}/${name}?fieldManager=bare`,
       renewedSecret(pair.secret),
     );
-    await world.server.write(
+    await env.server.write(
       'PUT',
       `${tokensPath(namespace)}/${name}/status?fieldManager=bare`,
       renewedToken(pair.token),
@@ -110,7 +110,7 @@ const bareRenews = async (world: World, namespace: string, pairs: readonly Pair[
 };
 
 /** Of all that are there; how many those are. */
-const askForRenewal = async ({ server }: World, namespace: string): Promise<number> => {
+const askForRenewal = async ({ server }: BenchEnv, namespace: string): Promise<number> => {
   const tokens = await server.all(tokensPath(namespace));
   await timedLoop(tokens.length, async (at) => {
     const token = tokens[at];
@@ -126,11 +126,11 @@ const askForRenewal = async ({ server }: World, namespace: string): Promise<numb
   return tokens.length;
 };
 
-const operatorRenews = async (world: World, namespace: string): Promise<Omit<RenewalRounds, 'bare'>> => {
-  const count = await askForRenewal(world, namespace);
-  const { span, stop } = await watchRenewals(world, namespace);
+const operatorRenews = async (env: BenchEnv, namespace: string): Promise<Omit<RenewalRounds, 'bare'>> => {
+  const count = await askForRenewal(env, namespace);
+  const { span, stop } = await watchRenewals(env, namespace);
   // It does not see the namespace in which the bare loop works.
-  const operator = await world.operator({
+  const operator = await env.operator({
     ...METERED,
     config: { kubernetes: { watchNamespaces: [SYSTEM, namespace] } },
   });
@@ -138,14 +138,14 @@ const operatorRenews = async (world: World, namespace: string): Promise<Omit<Ren
     const scrapes = scrapesOf(operator);
     await eventually(() => span.count > 0, PATIENCE);
     await scrapes.longestBlock();
-    const fresh = await makeFreshTokens(world, {
+    const fresh = await makeFreshTokens(env, {
       namespace,
       count: FRESH_TOKENS,
       goesOn: () => span.count < count,
     });
     await eventually(() => span.count === count, PATIENCE);
     const blocked = await scrapes.longestBlock();
-    const freshIdle = await makeFreshTokens(world, { namespace, count: FRESH_TOKENS, goesOn: () => true });
+    const freshIdle = await makeFreshTokens(env, { namespace, count: FRESH_TOKENS, goesOn: () => true });
     return { own: span.perSecond * WRITES_EACH, fresh, freshIdle, blocked };
   } finally {
     await operator.stop();
@@ -154,15 +154,15 @@ const operatorRenews = async (world: World, namespace: string): Promise<Omit<Ren
 };
 
 /** Measures. Those that the operator renewed stay: they are Ready, as other scenarios of their world have them. */
-export const measureRenewal = async (world: World): Promise<RenewalRounds> => {
-  await readyTokens(world, { namespace: DUE, count: COUNT });
-  await readyTokens(world, { namespace: COPIED, count: 2 * BARE });
-  const pairs = await pairsOf(world, COPIED);
-  const before = await bareRenews(world, COPIED, pairs.slice(0, BARE));
-  const own = await operatorRenews(world, DUE);
-  const bare = [before, await bareRenews(world, COPIED, pairs.slice(BARE))];
+export const measureRenewal = async (env: BenchEnv): Promise<RenewalRounds> => {
+  await readyTokens(env, { namespace: DUE, count: COUNT });
+  await readyTokens(env, { namespace: COPIED, count: 2 * BARE });
+  const pairs = await pairsOf(env, COPIED);
+  const before = await bareRenews(env, COPIED, pairs.slice(0, BARE));
+  const own = await operatorRenews(env, DUE);
+  const bare = [before, await bareRenews(env, COPIED, pairs.slice(BARE))];
   // Their JWTs are no JWTs any more: an operator that found them would issue them anew.
-  await emptyTokens(world, COPIED);
+  await emptyTokens(env, COPIED);
   note(`${COUNT} renewals: bare ${spread(bare, 'writes/s')}, operator ${own.own.toFixed(0)}/s`);
   return { bare, ...own };
 };

@@ -1,7 +1,7 @@
 import { eventually } from '../support/eventually.ts';
+import { type BenchEnv, secretsPath, tokensPath } from './bench-env.ts';
 import { DUE, readyTokens } from './ready-tokens.ts';
 import type { Figure } from './report.ts';
-import { secretsPath, tokensPath, type World } from './world.ts';
 
 /** What a restart over Ready Tokens did. */
 export interface RestartRound {
@@ -16,20 +16,20 @@ export interface RestartRound {
 }
 
 /** Starts the operator over `count` Ready Tokens, and watches it until it has looked at every one of them. */
-export const restartOverReadyTokens = async (world: World, count: number): Promise<RestartRound> => {
+export const restartOverReadyTokens = async (env: BenchEnv, count: number): Promise<RestartRound> => {
   const namespace = DUE;
-  await readyTokens(world, { namespace, count });
+  await readyTokens(env, { namespace, count });
   let writes = 0;
   const stops = [
-    await world.server.watch(tokensPath(namespace), () => {
+    await env.server.watch(tokensPath(namespace), () => {
       writes += 1;
     }),
-    await world.server.watch(secretsPath(namespace), () => {
+    await env.server.watch(secretsPath(namespace), () => {
       writes += 1;
     }),
   ];
   const start = performance.now();
-  const second = await world.operator();
+  const second = await env.operator();
   await second.ready(120_000);
   const secondsToReady = (performance.now() - start) / 1000;
   await eventually(async () => (await second.sum('m2moauth_reconciles_total', 'kind="Token"')) >= count, {

@@ -1,6 +1,7 @@
 import { eventually } from '../support/eventually.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { bareListSeconds } from './bare-lists.ts';
+import { type BenchEnv, emptyTokens, isReady, KEY, SYSTEM, secretsPath, tokensPath } from './bench-env.ts';
 import { gatherCrowd } from './crowd.ts';
 import { openFreshTokens } from './fresh-tokens.ts';
 import { type GapRound, measureGap, startCuttable } from './gap.ts';
@@ -8,7 +9,6 @@ import { activeKid, TOKEN_BATCHES, writeBatchedRecords } from './records.ts';
 import { blockFigure, type Figure, growthFigure } from './report.ts';
 import { note, QUICK } from './scale.ts';
 import { type Block, METERED, scrapesOf } from './scrapes.ts';
-import { emptyTokens, isReady, KEY, SYSTEM, secretsPath, tokensPath, type World } from './world.ts';
 
 /** A rotation of the key that signed many records, and a watch's gap over them. */
 
@@ -40,16 +40,16 @@ export interface RotationRounds {
 
 let asked = 0;
 
-const rotate = async (world: World): Promise<number> => {
-  const before = await activeKid(world);
+const rotate = async (env: BenchEnv): Promise<number> => {
+  const before = await activeKid(env);
   let activeAt: number | undefined;
-  const stop = await world.server.watch(SIGNING_KEY, ({ object: { status } }) => {
+  const stop = await env.server.watch(SIGNING_KEY, ({ object: { status } }) => {
     const active = status?.keys?.find(({ phase }: { phase: string }) => phase === 'Active');
     if (active && active.kid !== before) activeAt ??= performance.now();
   });
   asked += 1;
   const start = performance.now();
-  await world.api.patch(KEY, 'merge', {
+  await env.api.patch(KEY, 'merge', {
     metadata: { annotations: { 'm2moauth.dev/rotate': `bench-${asked}` } },
   });
   await eventually(() => activeAt !== undefined, { timeoutMs: 60_000, intervalMs: 5 });
@@ -67,10 +67,10 @@ interface Rotating {
 
 /** Rotates; a fresh Token after it shows that all before it in the queue was looked at. */
 const rotateUnderOperator = async (
-  world: World,
+  env: BenchEnv,
   { operator, namespace, freshIn }: Rotating,
 ): Promise<Rotation> => {
-  const fresh = await openFreshTokens(world, freshIn);
+  const fresh = await openFreshTokens(env, freshIn);
   await fresh.make();
   let writes = 0;
   const count = (): void => {
@@ -78,11 +78,11 @@ const rotateUnderOperator = async (
   };
   const stops = [fresh.stop];
   for (const path of [tokensPath(namespace), secretsPath(namespace)]) {
-    stops.push(await world.server.watch(path, count));
+    stops.push(await env.server.watch(path, count));
   }
   const scrapes = scrapesOf(operator);
   await scrapes.longestBlock();
-  const milliseconds = await rotate(world);
+  const milliseconds = await rotate(env);
   await fresh.make();
   const blocked = await scrapes.longestBlock();
   for (const stop of stops) stop();
@@ -90,54 +90,54 @@ const rotateUnderOperator = async (
 };
 
 /** Makes Tokens and batched records, and waits until the operator has made the first Ready and knows the others. */
-const fill = async (world: World, operator: OperatorProcess): Promise<string> => {
-  const { namespace } = await world.createTokens(TOKENS);
-  await writeBatchedRecords(world, { count: RECORDS, expiresIn: HOUR_SECONDS });
-  const batches = (await world.server.all(TOKEN_BATCHES)).length;
+const fill = async (env: BenchEnv, operator: OperatorProcess): Promise<string> => {
+  const { namespace } = await env.createTokens(TOKENS);
+  await writeBatchedRecords(env, { count: RECORDS, expiresIn: HOUR_SECONDS });
+  const batches = (await env.server.all(TOKEN_BATCHES)).length;
   const areReady = async (): Promise<boolean> =>
-    (await world.server.all(tokensPath(namespace))).every(isReady) &&
+    (await env.server.all(tokensPath(namespace))).every(isReady) &&
     (await operator.metric('m2moauth_cached_objects{resource="tokenbatches"}')) === batches;
   await eventually(areReady, { timeoutMs: 120_000, intervalMs: 100 });
   return namespace;
 };
 
 /** An operator that sees none of the records. */
-const rotateWithout = async (world: World): Promise<Rotation> => {
-  const namespace = await world.api.createNamespace('empty');
-  const freshIn = await world.api.createNamespace('fresh');
+const rotateWithout = async (env: BenchEnv): Promise<Rotation> => {
+  const namespace = await env.api.createNamespace('empty');
+  const freshIn = await env.api.createNamespace('fresh');
   const watchNamespaces = [SYSTEM, namespace, freshIn];
-  const operator = await world.operator({ ...METERED, config: { kubernetes: { watchNamespaces } } });
+  const operator = await env.operator({ ...METERED, config: { kubernetes: { watchNamespaces } } });
   try {
     await operator.ready();
-    return await rotateUnderOperator(world, { operator, namespace, freshIn });
+    return await rotateUnderOperator(env, { operator, namespace, freshIn });
   } finally {
     await operator.stop();
   }
 };
 
 /** Measures, with one operator behind a wire that can be cut. */
-export const measureRotation = async (world: World): Promise<RotationRounds> => {
-  await gatherCrowd(world, RECORDS);
-  const without = await rotateWithout(world);
-  const cuttable = await startCuttable(world);
+export const measureRotation = async (env: BenchEnv): Promise<RotationRounds> => {
+  await gatherCrowd(env, RECORDS);
+  const without = await rotateWithout(env);
+  const cuttable = await startCuttable(env);
   const { operator } = cuttable;
   const namespaces: string[] = [];
   try {
     await operator.ready(120_000);
-    const namespace = await fill(world, operator);
+    const namespace = await fill(env, operator);
     namespaces.push(namespace);
-    const own = await rotateUnderOperator(world, { operator, namespace });
+    const own = await rotateUnderOperator(env, { operator, namespace });
     note(
       `rotation without records ${without.milliseconds.toFixed(0)} ms, over ${RECORDS} ${own.milliseconds.toFixed(0)} ms`,
     );
-    const seconds = await bareListSeconds(world);
-    const gap = await measureGap(world, cuttable, namespace);
+    const seconds = await bareListSeconds(env);
+    const gap = await measureGap(env, cuttable, namespace);
     note(`gap: in step after ${gap.seconds.toFixed(1)} s`);
     return { without, own, gap, bareListSeconds: seconds };
   } finally {
     await cuttable.stop();
-    await world.server.empty(TOKEN_BATCHES);
-    for (const namespace of namespaces) await emptyTokens(world, namespace);
+    await env.server.empty(TOKEN_BATCHES);
+    for (const namespace of namespaces) await emptyTokens(env, namespace);
   }
 };
 

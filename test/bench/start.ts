@@ -1,6 +1,7 @@
 import { eventually } from '../support/eventually.ts';
 import { librariesBytes } from './bare-libraries.ts';
 import { bareListSeconds } from './bare-lists.ts';
+import type { BenchEnv } from './bench-env.ts';
 import { gatherCrowd } from './crowd.ts';
 import { openFreshTokens } from './fresh-tokens.ts';
 import type { Plot } from './plots.ts';
@@ -10,7 +11,6 @@ import { TOKEN_BATCHES, writeBatchedRecords } from './records.ts';
 import { blockFigure, type Figure, median, medianRatio, spread } from './report.ts';
 import { note, QUICK, ROUNDS } from './scale.ts';
 import { type Block, METERED, scrapesOf, worstOf } from './scrapes.ts';
-import type { World } from './world.ts';
 
 /** The operator's start over many records, beside a bare process that reads and parses the same lists. */
 
@@ -32,7 +32,7 @@ export interface Load {
   /** What it may hold of each, in bytes. */
   readonly bytesEach: number;
   /** Makes them, and returns what takes them away, or leaves them to those that come later. */
-  make(world: World): Promise<() => Promise<void>>;
+  make(env: BenchEnv): Promise<() => Promise<void>>;
 }
 
 const nameOf = ({ kind, count }: Load): string => (count === 0 ? `no ${kind}` : `${count} ${kind}`);
@@ -43,8 +43,8 @@ const issuedTokens = (count: number): Load => ({
   kind: 'IssuedTokens',
   count,
   bytesEach: BYTES_AN_OBJECT,
-  make: async (world) => {
-    await gatherCrowd(world, count);
+  make: async (env) => {
+    await gatherCrowd(env, count);
     return LEFT;
   },
 });
@@ -53,9 +53,9 @@ const batchedRecords = (count: number): Load => ({
   kind: 'batched records',
   count,
   bytesEach: BYTES_A_BATCHED_RECORD,
-  make: async (world) => {
-    await writeBatchedRecords(world, { count, expiresIn: HOUR_SECONDS });
-    return () => world.server.empty(TOKEN_BATCHES);
+  make: async (env) => {
+    await writeBatchedRecords(env, { count, expiresIn: HOUR_SECONDS });
+    return () => env.server.empty(TOKEN_BATCHES);
   },
 });
 
@@ -105,9 +105,9 @@ interface LoadRounds {
 
 const NONE: LoadRounds = { bare: [], own: [] };
 
-const startOnce = async (world: World, { options }: Pod): Promise<Start> => {
+const startOnce = async (env: BenchEnv, { options }: Pod): Promise<Start> => {
   const start = performance.now();
-  const operator = await world.operator({ ...options, env: { ...options.env, ...METERED.env } });
+  const operator = await env.operator({ ...options, env: { ...options.env, ...METERED.env } });
   try {
     await operator.ready(120_000);
     const seconds = (performance.now() - start) / 1000;
@@ -116,7 +116,7 @@ const startOnce = async (world: World, { options }: Pod): Promise<Start> => {
     await eventually(() => operator.log.some(({ message }) => message === 'controllers run'), {
       timeoutMs: 60_000,
     });
-    const fresh = await openFreshTokens(world);
+    const fresh = await openFreshTokens(env);
     await fresh.make();
     fresh.stop();
     const blockedInUse = await scrapes.longestBlock();
@@ -127,17 +127,17 @@ const startOnce = async (world: World, { options }: Pod): Promise<Start> => {
 };
 
 const measureLoads = async (
-  world: World,
+  env: BenchEnv,
   pod: Pod,
   loads: readonly Load[],
 ): Promise<StartRounds['byLoad']> => {
   const found: Record<string, LoadRounds> = {};
   for (const load of loads) {
-    const remove = await load.make(world);
+    const remove = await load.make(env);
     const rounds: LoadRounds = { bare: [], own: [] };
     for (let round = 1; round <= ROUNDS; round += 1) {
-      rounds.bare.push(await bareListSeconds(world));
-      rounds.own.push(await startOnce(world, pod));
+      rounds.bare.push(await bareListSeconds(env));
+      rounds.own.push(await startOnce(env, pod));
       const [bare, own] = [rounds.bare.at(-1), rounds.own.at(-1)];
       note(
         `${nameOf(load)}, round ${round}/${ROUNDS}: bare ${bare?.toFixed(2)} s, operator ${own?.seconds.toFixed(2)} s`,
@@ -150,10 +150,10 @@ const measureLoads = async (
 };
 
 /** Measures each load in turn, the bare process and the operator one after the other in each round. */
-export const measureStart = async (world: World, loads: readonly Load[]): Promise<StartRounds> => {
-  const pod = await openPod(world);
+export const measureStart = async (env: BenchEnv, loads: readonly Load[]): Promise<StartRounds> => {
+  const pod = await openPod(env);
   try {
-    return { librariesBytes: librariesBytes(), byLoad: await measureLoads(world, pod, loads) };
+    return { librariesBytes: librariesBytes(), byLoad: await measureLoads(env, pod, loads) };
   } finally {
     await pod.close();
   }

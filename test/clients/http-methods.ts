@@ -10,7 +10,7 @@ import {
   makeTrustingClient,
   type SecretClient,
 } from './http-clients.ts';
-import { type HttpServer, startHttpServer } from './http-door.ts';
+import { type HttpServerProcess, startHttpServer } from './http-server.ts';
 
 /** How a client may prove itself at the HTTP door. */
 export const METHODS = [
@@ -46,7 +46,7 @@ interface Clients {
 
 /** An HTTP door, and a client for each method. */
 export interface MethodServer {
-  readonly door: HttpServer;
+  readonly grpc: HttpServerProcess;
   readonly callers: Readonly<Record<Method, Caller>>;
   close(): Promise<void>;
 }
@@ -92,15 +92,15 @@ export const startMethodServer = async (
   library: Library,
 ): Promise<MethodServer> => {
   const provider = await startHttpsIssuer();
-  const { door, prepared } = await startHttpServer(installation, {
+  const { grpc, prepared } = await startHttpServer(installation, {
     config: { outbound: { caFile: provider.caFile, allowedCIDRs: ['127.0.0.0/8'] } },
     prepare: ({ issuer }) => makeClients(installation, { issuer, provider }),
   });
   return {
-    door,
+    grpc,
     callers: await callersOf(library, prepared),
     close: async () => {
-      await door.close();
+      await grpc.close();
       await provider[Symbol.asyncDispose]();
     },
   };

@@ -1,5 +1,5 @@
 import type { SecretClient } from './http-clients.ts';
-import type { HttpPlace } from './http-door.ts';
+import type { HttpPlace } from './http-server.ts';
 
 const post = (
   { issuer, fetch }: HttpPlace,

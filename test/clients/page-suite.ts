@@ -13,18 +13,18 @@ import type { Shell } from './page.ts';
 export type Expectation = readonly [part: string, ...prints: readonly (string | RegExp)[]];
 
 /** Where a reader sits: a folder of files, and the programs that the page needs on PATH. */
-export interface Desk {
+export interface PageEnv {
   readonly dir: string;
   /** The surroundings of a shell: the programs, the cluster, and what else the page wants to have said. */
   env(more?: NodeJS.ProcessEnv): NodeJS.ProcessEnv;
   remove(): void;
 }
 
-/** Makes a {@link Desk}; programs that the machine lacks are built first, once. */
-export const prepareDesk = async (
+/** Makes a {@link PageEnv}; programs that the machine lacks are built first, once. */
+export const preparePageEnv = async (
   programs: readonly BinaryName[],
   kubeconfigPath: () => string,
-): Promise<Desk> => {
+): Promise<PageEnv> => {
   const dir = mkdtempSync(join(tmpdir(), 'm2m-page-'));
   const bin = mkdtempSync(join(tmpdir(), 'm2m-page-bin-'));
   for (const name of programs) symlinkSync(await ensureBinary(name), join(bin, name));

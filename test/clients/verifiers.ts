@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { findFreePorts } from '../cluster/ports.ts';
 import { eventually } from '../support/eventually.ts';
 import type { SecretClient } from './http-clients.ts';
-import type { HttpPlace } from './http-door.ts';
+import type { HttpPlace } from './http-server.ts';
 import type { Nginx } from './nginx.ts';
 import { codeBlock } from './page.ts';
 import { ROOT } from './programs.ts';

@@ -1,6 +1,6 @@
 import { startCluster } from '../cluster/cluster.ts';
 import { whyNoNode } from '../cluster/node/machine.ts';
-import { type Stage, SYSTEM, stageOf } from './support/stage.ts';
+import { type ClusterEnv, envOf, SYSTEM } from './support/cluster-env.ts';
 import { startWalk } from './support/steps.ts';
 import { image } from './walk-image.ts';
 import { install, narrowed, quiet, uninstalled } from './walk-release.ts';
@@ -8,7 +8,7 @@ import { blacklisted, declared, recordObjects } from './walk-workloads.ts';
 
 /** `make e2e`: the image, the chart and two workloads on a real node. Ends with 0, or with what went wrong. */
 
-const tellAll = async ({ kubectl }: Stage): Promise<void> => {
+const tellAll = async ({ kubectl }: ClusterEnv): Promise<void> => {
   const questions = [
     ['get', 'pods', '--all-namespaces', '--output', 'wide'],
     ['get', 'events', '--all-namespaces', '--sort-by=.lastTimestamp'],
@@ -33,23 +33,23 @@ const main = async (): Promise<number> => {
   const startedAt = performance.now();
   const walk = startWalk();
   const cluster = await walk.step('a control plane and a node', () => startCluster({ node: true }));
-  let stage: Stage | undefined;
+  let env: ClusterEnv | undefined;
   try {
-    stage = await stageOf(cluster);
-    await image(walk, stage);
-    await install(walk, stage);
-    await declared(walk, stage);
-    await recordObjects(walk, stage);
-    await blacklisted(walk, stage);
-    await quiet(walk, stage);
-    await uninstalled(walk, stage);
-    await narrowed(walk, stage);
-    await quiet(walk, stage);
+    env = await envOf(cluster);
+    await image(walk, env);
+    await install(walk, env);
+    await declared(walk, env);
+    await recordObjects(walk, env);
+    await blacklisted(walk, env);
+    await quiet(walk, env);
+    await uninstalled(walk, env);
+    await narrowed(walk, env);
+    await quiet(walk, env);
     console.log(`${walk.passed} steps in ${Math.round((performance.now() - startedAt) / 1000)} s`);
     return 0;
   } catch (error) {
     console.log(error);
-    if (stage) await tellAll(stage);
+    if (env) await tellAll(env);
     return 1;
   } finally {
     await cluster.stop();

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BUILDAH_ENV } from '../cluster/node/images.ts';
 import { ensureBaseImages } from './support/base-images.ts';
+import { type ClusterEnv, ROOT } from './support/cluster-env.ts';
 import { outputOf } from './support/command.ts';
 import { expect, IMAGE } from './support/ground.ts';
-import { ROOT, type Stage } from './support/stage.ts';
 import type { Walk } from './support/steps.ts';
 import { pages } from './walk-pages.ts';
 
@@ -72,7 +72,7 @@ const residueIn = (image: string): Promise<string[]> =>
   });
 
 /** Builds the same commit again: in another folder, at another time, with other modes, and nothing kept from before. */
-const buildAgain = async ({ bash }: Stage): Promise<void> => {
+const buildAgain = async ({ bash }: ClusterEnv): Promise<void> => {
   const git = await outputOf('git', ['rev-parse', '--absolute-git-dir'], { cwd: ROOT }).catch(() => '');
   await inFolder(async (folder) => {
     const copy = `umask 0002; cp --recursive --no-preserve=all ${SOURCES.join(' ')} ${folder}`;
@@ -83,16 +83,16 @@ const buildAgain = async ({ bash }: Stage): Promise<void> => {
 };
 
 /** The image as docs/install.md has it built and pushed, the same again, and what docs/migrate.md has it print. */
-export const image = async (walk: Walk, stage: Stage): Promise<void> => {
+export const image = async (walk: Walk, env: ClusterEnv): Promise<void> => {
   await walk.step('docs/install.md: make image, and to the node with it', async () => {
     await ensureBaseImages();
-    await stage.bash(await pages.makeImage());
-    await stage.load(IMAGE, 'registry.example.com/m2m-oauth-operator:next');
-    await stage.load(IMAGE, `docker.io/library/${IMAGE}`);
+    await env.bash(await pages.makeImage());
+    await env.load(IMAGE, 'registry.example.com/m2m-oauth-operator:next');
+    await env.load(IMAGE, `docker.io/library/${IMAGE}`);
   });
   await walk.step('the same commit, built again elsewhere, is the same image byte for byte', async () => {
     const first = await inspect(IMAGE);
-    await buildAgain(stage);
+    await buildAgain(env);
     const { digest } = await inspect(AGAIN);
     await outputOf('buildah', ['rmi', AGAIN], { env: BUILDAH_ENV });
     walk.note(`${first.digest}; layers of ${first.megabytes.join(' + ')} MB`);
@@ -105,7 +105,7 @@ export const image = async (walk: Walk, stage: Stage): Promise<void> => {
   await walk.step('docs/migrate.md: the image prints OAuthClients', async () => {
     const printed = await inFolder(async (folder) => {
       await writeFile(join(folder, 'config.yaml'), CONFIGURATION);
-      await stage.bash(await pages.migrate(), folder);
+      await env.bash(await pages.migrate(), folder);
       return readFile(join(folder, 'clients.yaml'), 'utf8');
     });
     expect(/^kind: OAuthClient$/mu.test(printed), `it printed ${printed}`);

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { shellBlocks } from '../clients/page.ts';
-import { ROOT } from './support/stage.ts';
+import { ROOT } from './support/cluster-env.ts';
 
 /** The blocks of the pages that need the image or a node, as they stand there; test/integration/docs runs the others. */
 

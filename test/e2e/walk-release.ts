@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { metricsDeclaredIn, metricsNamedIn } from '../support/named-metrics.ts';
+import { type ClusterEnv, RELEASE, ROOT, SYSTEM } from './support/cluster-env.ts';
 import { CHART, expect, inSystem, inTeam, TEAM, tokenManifest, upgradeWith } from './support/ground.ts';
 import { operatorPods, scrape } from './support/observations.ts';
-import { RELEASE, ROOT, type Stage, SYSTEM } from './support/stage.ts';
 import type { Walk } from './support/steps.ts';
 import { pages } from './walk-pages.ts';
 
 /** helm install and helm test as docs/install.md has them, and what helm prints at the end pasted into a shell. */
-export const install = async (walk: Walk, stage: Stage): Promise<void> => {
-  const { helm, kubectl, bash } = stage;
+export const install = async (walk: Walk, env: ClusterEnv): Promise<void> => {
+  const { helm, kubectl, bash } = env;
   await walk.step('docs/install.md: helm install and helm test, under restricted Pod Security', async () => {
     await kubectl('create', 'namespace', SYSTEM);
     await kubectl('label', 'namespace', SYSTEM, 'pod-security.kubernetes.io/enforce=restricted');
@@ -31,17 +31,17 @@ const metricsMissingIn = async (figures: string): Promise<string[]> => {
 };
 
 /** What the API server and the container's file system refused: nothing. */
-export const quiet = async (walk: Walk, stage: Stage): Promise<void> => {
+export const quiet = async (walk: Walk, env: ClusterEnv): Promise<void> => {
   await walk.step(
     'the permissions suffice, nothing writes to the root file system, and every metric is there',
     async () => {
-      for (const pod of await operatorPods(stage)) {
-        const figures = await scrape(stage, pod);
+      for (const pod of await operatorPods(env)) {
+        const figures = await scrape(env, pod);
         const missing = await metricsMissingIn(figures);
         expect(missing.length === 0, `${pod} has no ${missing.join(', ')}`);
         const forbidden = figures.match(/^m2moauth_api_requests_total\{.*code="403".*/gmu);
         expect(!forbidden, `${pod}: ${forbidden}`);
-        const log = await stage.kubectl(...inSystem('logs', pod));
+        const log = await env.kubectl(...inSystem('logs', pod));
         expect(!/EROFS|read-only file system|forbidden/iu.test(log), `${pod} tells of a refusal`);
         const bad = log.split('\n').filter((line) => /"level":"(error|fatal)"/u.test(line));
         expect(bad.length === 0, `${pod}: ${bad[0]}`);
@@ -51,8 +51,8 @@ export const quiet = async (walk: Walk, stage: Stage): Promise<void> => {
 };
 
 /** What helm uninstall leaves, and what a new install finds. */
-export const uninstalled = async (walk: Walk, stage: Stage): Promise<void> => {
-  const { helm, kubectl, bash } = stage;
+export const uninstalled = async (walk: Walk, env: ClusterEnv): Promise<void> => {
+  const { helm, kubectl, bash } = env;
   const secretOf = () => kubectl(...inTeam('get', 'secret', 'later', '--output', 'jsonpath={.data.token}'));
   const before = await secretOf();
   await walk.step('helm uninstall leaves CRDs, Tokens, Secrets and signing keys', async () => {
@@ -76,10 +76,10 @@ export const uninstalled = async (walk: Walk, stage: Stage): Promise<void> => {
 };
 
 /** `watchNamespaces`: Roles in place of the ClusterRole, and a namespace that nobody looks at. */
-export const narrowed = async (walk: Walk, stage: Stage): Promise<void> => {
-  const { kubectl, apply } = stage;
+export const narrowed = async (walk: Walk, env: ClusterEnv): Promise<void> => {
+  const { kubectl, apply } = env;
   await walk.step('with watchNamespaces it issues there, with Roles alone', async () => {
-    await upgradeWith(stage, `watchNamespaces={${TEAM}}`);
+    await upgradeWith(env, `watchNamespaces={${TEAM}}`);
     await kubectl(...inSystem('rollout', 'status', `deployment/${RELEASE}`, '--timeout=2m'));
     await apply(tokenManifest('narrowed'));
     await kubectl(...inTeam('wait', '--for=condition=Ready', 'm2mtoken/narrowed', '--timeout=1m'));

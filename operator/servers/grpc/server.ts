@@ -1,12 +1,12 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Clock } from '../../ports/clock.ts';
-import { protectionOf, type ServerTls } from '../listener/door-tls.ts';
 import { openServerCertificates, type ServerCertificates } from '../listener/server-certificates.ts';
-import { serverCalls } from './door-call.ts';
+import { protectionOf, type ServerTls } from '../listener/server-tls.ts';
 import { createHealth } from './health.ts';
 import { MAX_CONNECTIONS, SERVER_OPTIONS } from './limits.ts';
 import { createListener, type Listener } from './listener.ts';
 import type { GrpcCallDeps } from './open-call.ts';
+import { serverCalls } from './server-call.ts';
 import { addServices, type GrpcIssuer, HEALTH_NAMES } from './services.ts';
 
 export interface GrpcServerOptions extends GrpcCallDeps {

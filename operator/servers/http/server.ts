@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../ports/clock.ts';
-import { protectionOf, type ServerTls } from '../listener/door-tls.ts';
 import { openServerCertificates, type ServerCertificates } from '../listener/server-certificates.ts';
+import { protectionOf, type ServerTls } from '../listener/server-tls.ts';
 import type { HttpCallDeps } from './access-log.ts';
 import { Connections } from './connections.ts';
 import { createCors } from './cors.ts';
-import { createFastifyApp } from './door.ts';
+import { createFastifyApp } from './fastify-app.ts';
 import { LISTENER_LIMITS, type ListenerLimits } from './limits.ts';
 import { createListener, type Listener } from './listener.ts';
 import { createRouteTable } from './route-table.ts';

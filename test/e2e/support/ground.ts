@@ -1,4 +1,4 @@
-import { RELEASE, type Stage, SYSTEM } from './stage.ts';
+import { type ClusterEnv, RELEASE, SYSTEM } from './cluster-env.ts';
 
 export const CHART = 'charts/m2m-oauth-operator';
 export const TEAM = 'team-a';
@@ -13,7 +13,7 @@ export const expect = (holds: boolean, otherwise: string): void => {
 };
 
 /** helm upgrade with other values, until every replica is ready. */
-export const upgradeWith = ({ helm }: Stage, ...values: string[]): Promise<string> =>
+export const upgradeWith = ({ helm }: ClusterEnv, ...values: string[]): Promise<string> =>
   helm(
     'upgrade',
     RELEASE,

@@ -1,5 +1,5 @@
 import { eventually } from '../../support/eventually.ts';
-import { RELEASE, type Stage, SYSTEM } from './stage.ts';
+import { type ClusterEnv, RELEASE, SYSTEM } from './cluster-env.ts';
 
 const TEAM = 'team-a';
 
@@ -19,7 +19,7 @@ export interface WorkerFigures {
   readonly failures: readonly string[];
 }
 
-const linesOf = async ({ kubectl }: Stage, pod: string): Promise<Record<string, unknown>[]> => {
+const linesOf = async ({ kubectl }: ClusterEnv, pod: string): Promise<Record<string, unknown>[]> => {
   const text = await kubectl('--namespace', TEAM, 'logs', pod);
   return text
     .split('\n')
@@ -28,10 +28,10 @@ const linesOf = async ({ kubectl }: Stage, pod: string): Promise<Record<string, 
 };
 
 /** Waits until the caller's last line is as wanted. @throws Error that shows the last one */
-export const callerTells = (stage: Stage, wanted: (line: CallerLine) => boolean): Promise<CallerLine> =>
+export const callerTells = (env: ClusterEnv, wanted: (line: CallerLine) => boolean): Promise<CallerLine> =>
   eventually(
     async () => {
-      const line = ((await linesOf(stage, 'caller')).at(-1) ?? {}) as CallerLine;
+      const line = ((await linesOf(env, 'caller')).at(-1) ?? {}) as CallerLine;
       if (!wanted(line)) throw new Error(`the caller tells ${JSON.stringify(line)}`);
       return line;
     },
@@ -39,18 +39,18 @@ export const callerTells = (stage: Stage, wanted: (line: CallerLine) => boolean)
   );
 
 /** The worker's figures now. */
-export const workerFigures = async (stage: Stage): Promise<WorkerFigures> => {
-  const lines = await linesOf(stage, 'worker');
+export const workerFigures = async (env: ClusterEnv): Promise<WorkerFigures> => {
+  const lines = await linesOf(env, 'worker');
   const last = (lines.findLast(({ created }) => created !== undefined) ?? {}) as Partial<WorkerFigures>;
   const failures = lines.filter(({ failure }) => failure !== undefined).map((line) => JSON.stringify(line));
   return { created: 0, failed: 0, ...last, failures };
 };
 
 /** Waits until the worker has created more tokens than `before`. */
-export const workerGoesOn = (stage: Stage, before: number): Promise<WorkerFigures> =>
+export const workerGoesOn = (env: ClusterEnv, before: number): Promise<WorkerFigures> =>
   eventually(
     async () => {
-      const figures = await workerFigures(stage);
+      const figures = await workerFigures(env);
       if (figures.created <= before) throw new Error(`the worker tells ${JSON.stringify(figures)}`);
       return figures;
     },
@@ -58,14 +58,14 @@ export const workerGoesOn = (stage: Stage, before: number): Promise<WorkerFigure
   );
 
 /** The Pod that holds the Lease; undefined while nobody does. */
-export const leaderPod = async ({ kubectl }: Stage): Promise<string | undefined> => {
+export const leaderPod = async ({ kubectl }: ClusterEnv): Promise<string | undefined> => {
   const path = 'jsonpath={.spec.holderIdentity}';
   const holder = await kubectl('--namespace', SYSTEM, 'get', 'lease', RELEASE, '--output', path);
   return holder.split('_')[0] || undefined;
 };
 
 /** The names of the operator's Pods that are not on their way out. */
-export const operatorPods = async ({ kubectl }: Stage): Promise<string[]> => {
+export const operatorPods = async ({ kubectl }: ClusterEnv): Promise<string[]> => {
   const selector = 'app.kubernetes.io/component=operator';
   const text = await kubectl(
     '--namespace',
@@ -84,5 +84,5 @@ export const operatorPods = async ({ kubectl }: Stage): Promise<string[]> => {
 };
 
 /** A scrape of one Pod, by way of the API server. */
-export const scrape = ({ kubectl }: Stage, pod: string): Promise<string> =>
+export const scrape = ({ kubectl }: ClusterEnv, pod: string): Promise<string> =>
   kubectl('get', '--raw', `/api/v1/namespaces/${SYSTEM}/pods/${pod}:9102/proxy/metrics`);

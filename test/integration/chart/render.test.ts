@@ -133,7 +133,7 @@ withHelm('the chart', () => {
   test('the time to drain fits into the grace period', async () => {
     const { spec } = named(await renderChart(), 'Deployment').spec.template;
     const preStop = spec.containers[0].lifecycle.preStop.sleep.seconds;
-    const drains = 3 * 10; // reconcilers, doors, the rest: runtime/manager.ts
+    const drains = 3 * 10; // reconcilers, replicas, the rest: runtime/manager.ts
     expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(preStop + drains);
   });
 });

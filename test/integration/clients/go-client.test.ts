@@ -2,13 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Door, grpcAddress, startServer } from '../../clients/door.ts';
+import { type Door, grpcAddress, startServer } from '../../clients/grpc-server.ts';
 import { type Outcome, run, stdoutOf } from '../../clients/programs.ts';
 import { ensureBinary, isWithinReach } from '../../cluster/binaries.ts';
 import { createCertificates } from '../../cluster/certificates.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Installation, install } from '../../support/installation.ts';
-import { AUDIENCE, type TestClient } from '../servers/stage.ts';
+import { AUDIENCE, type TestClient } from '../servers/oauth-clients.ts';
 
 /** A Go program, whose client is made of proto/ by protoc-gen-go and protoc-gen-go-grpc: see test/clients/go/m2mclient. */
 
@@ -19,13 +19,13 @@ const TOKENS = 1000;
 
 let program: string;
 let installation: Installation;
-let door: Door;
+let grpc: Door;
 
 beforeAll(async () => {
   if (suite === describe.skip) return;
   program = await ensureBinary('m2mclient');
   installation = await install();
-  door = await startServer(installation, 2);
+  grpc = await startServer(installation, 2);
 }, 900_000);
 afterAll(() => installation?.close());
 
@@ -43,7 +43,7 @@ const linesOf = (stdout: string): Line[] =>
     .map((line) => JSON.parse(line));
 
 const clientAt = (index: number): TestClient => {
-  const client = door.clients[index];
+  const client = grpc.clients[index];
   if (client === undefined) throw new Error('there is no such client');
   return client;
 };
@@ -54,7 +54,7 @@ suite('a Go client, without TLS', () => {
 
   beforeAll(async () => {
     client = clientAt(0);
-    lines = linesOf(await stdoutOf(...walk(door.address, client, ['-tokens', String(TOKENS)])));
+    lines = linesOf(await stdoutOf(...walk(grpc.address, client, ['-tokens', String(TOKENS)])));
   }, 180_000);
 
   const seen = (step: string): Line[] => lines.filter((line) => line.step === step);
@@ -98,7 +98,7 @@ suite('a Go client, without TLS', () => {
     expect(seen('cancelled')).toMatchObject([{ code: 'Canceled' }]);
     expect(seen('overdue')).toMatchObject([{ code: 'DeadlineExceeded' }]);
     const ended = async (code: string): Promise<number> =>
-      door.replica.sum('m2moauth_grpc_calls_total', `method="GetTokens",code="${code}"`);
+      grpc.replica.sum('m2moauth_grpc_calls_total', `method="GetTokens",code="${code}"`);
     await eventually(async () => (await ended('CANCELLED')) + (await ended('DEADLINE_EXCEEDED')) === 2);
   }, 30_000);
 

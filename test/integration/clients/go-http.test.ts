@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AUDIENCE, makeOddClient, type SecretClient } from '../../clients/http-clients.ts';
-import { type HttpServer, startHttpServer } from '../../clients/http-door.ts';
+import { type HttpServerProcess, startHttpServer } from '../../clients/http-server.ts';
 import { run, stdoutOf } from '../../clients/programs.ts';
 import { ensureBinary, isWithinReach } from '../../cluster/binaries.ts';
 import { type Installation, install } from '../../support/installation.ts';
@@ -11,14 +11,14 @@ const suite = (await isWithinReach('httpclient')) ? describe : describe.skip;
 
 let program: string;
 let installation: Installation;
-let door: HttpServer;
+let grpc: HttpServerProcess;
 let client: SecretClient;
 
 beforeAll(async () => {
   if (suite === describe.skip) return;
   program = await ensureBinary('httpclient');
   installation = await install();
-  ({ door, prepared: client } = await startHttpServer(installation, {
+  ({ grpc, prepared: client } = await startHttpServer(installation, {
     prepare: async () => {
       const { api } = installation;
       return makeOddClient({ api, namespace: await api.createNamespace('go') });
@@ -26,7 +26,7 @@ beforeAll(async () => {
   }));
 }, 900_000);
 afterAll(async () => {
-  await door?.close();
+  await grpc?.close();
   await installation?.close();
 });
 
@@ -36,8 +36,8 @@ const command = (issuer: string): Parameters<typeof run> => [
   program,
   [
     ...['-issuer', issuer],
-    ...['-other-url', door.otherURL],
-    ...['-cacert', door.caFile],
+    ...['-other-url', grpc.otherURL],
+    ...['-cacert', grpc.caFile],
     ...['-client-id', client.id],
     ...['-audience', AUDIENCE],
   ],
@@ -48,7 +48,7 @@ suite('a Go client of the HTTP door', () => {
   let lines: Line[];
 
   beforeAll(async () => {
-    const stdout = await stdoutOf(...command(door.issuer));
+    const stdout = await stdoutOf(...command(grpc.issuer));
     lines = stdout
       .trim()
       .split('\n')
@@ -81,7 +81,7 @@ suite('a Go client of the HTTP door', () => {
   });
 
   test('finds the token endpoint by discovery', () => {
-    expect(seen('discovery')).toMatchObject({ token_endpoint: `${door.issuer}/oauth/token` });
+    expect(seen('discovery')).toMatchObject({ token_endpoint: `${grpc.issuer}/oauth/token` });
   });
 
   test('does not believe the issuer under another name', () => {
@@ -109,7 +109,7 @@ suite('a Go client of the HTTP door', () => {
   test('verifies the token by the published keys', () => {
     expect(seen('verify')).toEqual({
       step: 'verify',
-      issuer: door.issuer,
+      issuer: grpc.issuer,
       subject: client.owner,
       audience: [AUDIENCE],
       jti: expect.stringMatching(/^[0-9a-f-]{36}$/u),
@@ -133,7 +133,7 @@ suite('a Go client of the HTTP door', () => {
   });
 
   test('goes no further where discovery is refused', async () => {
-    const { exitCode, stdout, stderr } = await run(...command(door.otherURL));
+    const { exitCode, stdout, stderr } = await run(...command(grpc.otherURL));
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
     expect(stderr).toContain('httpclient: discovery: ');
   });

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { grpcAddress } from '../../clients/door.ts';
+import { grpcAddress } from '../../clients/grpc-server.ts';
 import { type Shell, shellBlocks, startShell } from '../../clients/page.ts';
 import {
-  type Desk,
   type Expectation,
   followPage,
-  prepareDesk,
+  type PageEnv,
+  preparePageEnv,
   writeMutualTls,
 } from '../../clients/page-suite.ts';
 import { ROOT } from '../../clients/programs.ts';
@@ -20,16 +20,16 @@ const suite = (await isWithinReach('grpcurl')) ? describe : describe.skip;
 const markdown = readFileSync(join(ROOT, 'docs/grpc.md'), 'utf8');
 
 let installation: Installation;
-let desk: Desk;
+let env: PageEnv;
 
 beforeAll(async () => {
   if (suite === describe.skip) return;
-  desk = await prepareDesk(['kubectl', 'grpcurl'], () => installation.cluster.kubeconfigPath);
+  env = await preparePageEnv(['kubectl', 'grpcurl'], () => installation.cluster.kubeconfigPath);
   installation = await install();
 }, 900_000);
 afterAll(async () => {
   await installation?.close();
-  desk?.remove();
+  env?.remove();
 });
 
 const EXPECTED: readonly Expectation[] = [
@@ -51,7 +51,7 @@ suite('docs/grpc.md', () => {
     const operator = await installation.operator();
     await operator.ready();
     await waitForReason(installation.api, signingKey(), 'Active');
-    shell = startShell(ROOT, desk.env({ M2M_GRPC: await grpcAddress(operator) }));
+    shell = startShell(ROOT, env.env({ M2M_GRPC: await grpcAddress(operator) }));
   }, 90_000);
   afterAll(() => shell?.end());
 
@@ -60,10 +60,10 @@ suite('docs/grpc.md', () => {
 
 suite('docs/grpc.md, with mutual TLS', () => {
   test('the files that the configuration names open the door', async () => {
-    const tls = await writeMutualTls(desk.dir);
+    const tls = await writeMutualTls(env.dir);
     const operator = await installation.operator({ config: { grpc: { address: '127.0.0.1:0', tls } } });
     await operator.ready();
-    const shell = startShell(desk.dir, desk.env({ M2M_GRPC: await grpcAddress(operator) }));
+    const shell = startShell(env.dir, env.env({ M2M_GRPC: await grpcAddress(operator) }));
     const blocks = shellBlocks(markdown, 'grpc-tls');
     expect(blocks).toHaveLength(1);
     for (const block of blocks) expect(await shell.run(block)).toContain('m2moauthserver.pb.M2MOAuthService');

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { SERVICE, startServer, verifiedClaims } from '../../clients/door.ts';
+import { SERVICE, startServer, verifiedClaims } from '../../clients/grpc-server.ts';
 import { type Outcome, run } from '../../clients/programs.ts';
 import { ensureBinary, isWithinReach } from '../../cluster/binaries.ts';
 import { bodyOf } from '../../support/api.ts';
 import { GROUP_VERSION, type Installation, install } from '../../support/installation.ts';
-import { AUDIENCE, type TestClient } from '../servers/stage.ts';
+import { AUDIENCE, type TestClient } from '../servers/oauth-clients.ts';
 
 /** grpcurl, which knows no more of the service than reflection or the .proto tells. */
 

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { codeBlock, type Shell, shellBlocks, startShell } from '../../clients/page.ts';
 import {
-  type Desk,
   type Expectation,
   followPage,
-  prepareDesk,
+  type PageEnv,
+  preparePageEnv,
   writeMutualTls,
 } from '../../clients/page-suite.ts';
 import { ROOT } from '../../clients/programs.ts';
@@ -27,31 +27,31 @@ const EXPECTED: readonly Expectation[] = [
 ];
 
 let installation: Installation;
-let desk: Desk;
+let env: PageEnv;
 let shell: Shell;
 
 beforeAll(async () => {
-  desk = await prepareDesk(['kubectl'], () => installation.cluster.kubeconfigPath);
+  env = await preparePageEnv(['kubectl'], () => installation.cluster.kubeconfigPath);
   installation = await install();
   const operator = await installation.operator();
   await operator.ready();
   await waitForReason(installation.api, signingKey(), 'Active');
-  shell = startShell(desk.dir, desk.env({ M2M_HTTP: await httpUrl(operator) }));
+  shell = startShell(env.dir, env.env({ M2M_HTTP: await httpUrl(operator) }));
 }, 900_000);
 afterAll(async () => {
   await shell?.end();
   await installation?.close();
-  desk?.remove();
+  env?.remove();
 });
 
 followPage({ blocks: shellBlocks(markdown, 'http'), expected: EXPECTED, shell: () => shell });
 
 test('with mutual TLS the files that the configuration names open the door', async () => {
-  const tls = await writeMutualTls(desk.dir);
+  const tls = await writeMutualTls(env.dir);
   const operator = await installation.operator({ config: { http: { address: '127.0.0.1:0', tls } } });
   await operator.ready();
   const url = (await httpUrl(operator)).replace('http:', 'https:');
-  const secured = startShell(desk.dir, desk.env({ M2M_HTTP: url }));
+  const secured = startShell(env.dir, env.env({ M2M_HTTP: url }));
   expect(await secured.run(codeBlock(markdown, 'http-tls', 'sh'))).toContain('"kty"');
   await secured.end();
 }, 90_000);

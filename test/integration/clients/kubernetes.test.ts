@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Agent } from 'undici';
 import { parse, stringify } from 'yaml';
 import { AUDIENCE, makeSecretClient, type SecretClient } from '../../clients/http-clients.ts';
-import { type HttpServer, startHttpServer } from '../../clients/http-door.ts';
+import { type HttpServerProcess, startHttpServer } from '../../clients/http-server.ts';
 import { obtainToken, revokeToken, tampered } from '../../clients/http-token.ts';
 import { codeBlock } from '../../clients/page.ts';
 import { ROOT } from '../../clients/programs.ts';
@@ -20,7 +20,7 @@ import { type Installation, install } from '../../support/installation.ts';
 const CLUSTER = 'https://kubernetes.example.com';
 
 let installation: Installation;
-let door: HttpServer;
+let grpc: HttpServerProcess;
 let deployer: SecretClient;
 let stranger: SecretClient;
 let dir: string;
@@ -28,7 +28,7 @@ let cluster: Cluster;
 let agent: Agent;
 
 /** The page's own configuration, for this issuer. */
-const configurationFor = async ({ issuer, ca }: HttpServer): Promise<string> => {
+const configurationFor = async ({ issuer, ca }: HttpServerProcess): Promise<string> => {
   const page = await readFile(join(ROOT, 'docs/verify.md'), 'utf8');
   const configuration = parse(codeBlock(page, 'verify-kubernetes', 'yaml'));
   Object.assign(configuration.jwt[0].issuer, { url: issuer, certificateAuthority: ca });
@@ -37,7 +37,7 @@ const configurationFor = async ({ issuer, ca }: HttpServer): Promise<string> => 
 
 beforeAll(async () => {
   installation = await install();
-  const { door: opened, prepared } = await startHttpServer(installation, {
+  const { grpc: opened, prepared } = await startHttpServer(installation, {
     prepare: async () => {
       const place = { api: installation.api, namespace: await installation.api.createNamespace('users') };
       const spec = { allowedAudiences: [CLUSTER, AUDIENCE] };
@@ -47,11 +47,11 @@ beforeAll(async () => {
       ]);
     },
   });
-  door = opened;
+  grpc = opened;
   [deployer, stranger] = prepared;
   dir = await mkdtemp(join(tmpdir(), 'm2m-authentication-'));
   const path = join(dir, 'authentication.yaml');
-  await writeFile(path, await configurationFor(door));
+  await writeFile(path, await configurationFor(grpc));
   cluster = await startCluster({ apiserverFlags: [`--authentication-config=${path}`] });
   agent = new Agent({ connect: { ca: readKubeconfig(cluster.kubeconfigPath).ca } });
 }, 240_000);
@@ -59,7 +59,7 @@ afterAll(async () => {
   await agent?.destroy();
   await cluster?.stop();
   if (dir) await rm(dir, { recursive: true });
-  await door?.close();
+  await grpc?.close();
   await installation?.close();
 });
 
@@ -84,7 +84,7 @@ const whoAmI = async (jwt: string): Promise<WhoAmI> => {
 /** Right after its start the API server may not have the issuer's keys yet: it tries again every 10 s. */
 const isReady = (): Promise<unknown> =>
   eventually(
-    async () => (await whoAmI(await obtainToken(door, deployer, { audience: CLUSTER }))).status === 201,
+    async () => (await whoAmI(await obtainToken(grpc, deployer, { audience: CLUSTER }))).status === 201,
     { timeoutMs: 30_000, intervalMs: 500 },
   );
 
@@ -93,7 +93,7 @@ describe('kube-apiserver as a verifier', () => {
 
   test('takes a handed-out token for its subject, and its scope for groups', async () => {
     const { status, user } = await whoAmI(
-      await obtainToken(door, deployer, { audience: CLUSTER, scope: 'read' }),
+      await obtainToken(grpc, deployer, { audience: CLUSTER, scope: 'read' }),
     );
     expect(status).toBe(201);
     expect(user.username).toBe(`m2m:${deployer.owner}`);
@@ -101,33 +101,33 @@ describe('kube-apiserver as a verifier', () => {
   });
 
   test('takes none for another audience', async () => {
-    expect(await whoAmI(await obtainToken(door, deployer, { audience: AUDIENCE }))).toEqual({
+    expect(await whoAmI(await obtainToken(grpc, deployer, { audience: AUDIENCE }))).toEqual({
       status: 401,
       user: {},
     });
   });
 
   test('takes none of a client that its rule does not name', async () => {
-    expect((await whoAmI(await obtainToken(door, stranger, { audience: CLUSTER }))).status).toBe(401);
+    expect((await whoAmI(await obtainToken(grpc, stranger, { audience: CLUSTER }))).status).toBe(401);
   });
 
   test('takes none that somebody has changed', async () => {
-    expect((await whoAmI(tampered(await obtainToken(door, deployer, { audience: CLUSTER })))).status).toBe(
+    expect((await whoAmI(tampered(await obtainToken(grpc, deployer, { audience: CLUSTER })))).status).toBe(
       401,
     );
   });
 
   test('takes none that has expired, and remembers a yes for no longer than 10 s', async () => {
     const expiration = Math.ceil(Date.now() / 1000) + 4;
-    const jwt = await obtainToken(door, deployer, { audience: CLUSTER, expiration: String(expiration) });
+    const jwt = await obtainToken(grpc, deployer, { audience: CLUSTER, expiration: String(expiration) });
     expect((await whoAmI(jwt)).status).toBe(201);
     await eventually(async () => (await whoAmI(jwt)).status === 401, { timeoutMs: 20_000, intervalMs: 200 });
     expect(Date.now() / 1000).toBeLessThan(expiration + 12);
   }, 40_000);
 
   test('does not ask, and so takes a revoked one until it expires', async () => {
-    const jwt = await obtainToken(door, deployer, { audience: CLUSTER });
-    await revokeToken(door, deployer, jwt);
+    const jwt = await obtainToken(grpc, deployer, { audience: CLUSTER });
+    await revokeToken(grpc, deployer, jwt);
     expect((await whoAmI(jwt)).status).toBe(201);
   });
 });

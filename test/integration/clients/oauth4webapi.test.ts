@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as oauth from 'oauth4webapi';
 import { AUDIENCE } from '../../clients/http-clients.ts';
-import type { TrustingFetch } from '../../clients/http-door.ts';
 import { METHODS, type Method, type MethodServer, startMethodServer } from '../../clients/http-methods.ts';
+import type { TrustingFetch } from '../../clients/http-server.ts';
 import { type Installation, install } from '../../support/installation.ts';
 
 /** oauth4webapi: each request and each answer on its own, and its verifier of JWT access tokens (RFC 9068). */
 
 let installation: Installation;
-let stage: MethodServer;
+let env: MethodServer;
 let server: oauth.AuthorizationServer;
 let transport: { [oauth.customFetch]: TrustingFetch };
 
 const discover = async (algorithm: 'oidc' | 'oauth2'): Promise<oauth.AuthorizationServer> => {
-  const issuer = new URL(stage.door.issuer);
+  const issuer = new URL(env.grpc.issuer);
   return oauth.processDiscoveryResponse(
     issuer,
     await oauth.discoveryRequest(issuer, { algorithm, ...transport }),
@@ -22,12 +22,12 @@ const discover = async (algorithm: 'oidc' | 'oauth2'): Promise<oauth.Authorizati
 
 beforeAll(async () => {
   installation = await install();
-  stage = await startMethodServer(installation, oauth);
-  transport = { [oauth.customFetch]: stage.door.fetch };
+  env = await startMethodServer(installation, oauth);
+  transport = { [oauth.customFetch]: env.grpc.fetch };
   server = await discover('oauth2');
 }, 180_000);
 afterAll(async () => {
-  await stage?.close();
+  await env?.close();
   await installation?.close();
 });
 
@@ -35,21 +35,21 @@ const grant = async (
   method: Method,
   parameters: Record<string, string> | string[][],
 ): Promise<oauth.TokenEndpointResponse> => {
-  const { id, auth } = stage.callers[method];
+  const { id, auth } = env.callers[method];
   const client = { client_id: id };
   const answer = await oauth.clientCredentialsGrantRequest(server, client, auth, parameters, transport);
   return oauth.processClientCredentialsResponse(server, client, answer);
 };
 
 const introspect = async (method: Method, jwt: string): Promise<oauth.IntrospectionResponse> => {
-  const { id, auth } = stage.callers[method];
+  const { id, auth } = env.callers[method];
   const client = { client_id: id };
   const answer = await oauth.introspectionRequest(server, client, auth, jwt, transport);
   return oauth.processIntrospectionResponse(server, client, answer);
 };
 
 const revoke = async (method: Method, jwt: string): Promise<void> => {
-  const { id, auth } = stage.callers[method];
+  const { id, auth } = env.callers[method];
   const answer = await oauth.revocationRequest(server, { client_id: id }, auth, jwt, transport);
   return oauth.processRevocationResponse(answer);
 };
@@ -63,11 +63,11 @@ describe('oauth4webapi, discovery', () => {
   test('the documents of OpenID Connect and of RFC 8414 name the same endpoints', async () => {
     const { token_endpoint, introspection_endpoint, revocation_endpoint, jwks_uri } = await discover('oidc');
     expect(server).toMatchObject({ token_endpoint, introspection_endpoint, revocation_endpoint, jwks_uri });
-    expect(token_endpoint).toBe(`${stage.door.issuer}/oauth/token`);
+    expect(token_endpoint).toBe(`${env.grpc.issuer}/oauth/token`);
   });
 
   test('the document is refused under another name of the same door', async () => {
-    const other = new URL(stage.door.otherURL);
+    const other = new URL(env.grpc.otherURL);
     const answer = await oauth.discoveryRequest(other, transport);
     await expect(oauth.processDiscoveryResponse(other, answer)).rejects.toMatchObject({
       code: oauth.JSON_ATTRIBUTE_COMPARISON,
@@ -80,7 +80,7 @@ describe.each(METHODS)('oauth4webapi, by %s', (method) => {
     const { access_token: jwt, ...answer } = await grant(method, { audience: AUDIENCE });
     expect(answer).toEqual({ token_type: 'bearer', expires_in: expect.any(Number), scope: 'read write' });
     const claims = await verify(jwt);
-    expect(claims).toMatchObject({ client_id: stage.callers[method].id, scope: 'read write' });
+    expect(claims).toMatchObject({ client_id: env.callers[method].id, scope: 'read write' });
     await expect(verify(jwt, 'https://elsewhere.example.com')).rejects.toThrow();
   });
 
@@ -124,7 +124,7 @@ describe('oauth4webapi, resource indicators (RFC 8707)', () => {
 
 describe('oauth4webapi, private_key_jwt', () => {
   test('an assertion is good for one token', async () => {
-    const { id, auth } = stage.callers.private_key_jwt;
+    const { id, auth } = env.callers.private_key_jwt;
     const parameters = new URLSearchParams();
     await auth(server, { client_id: id }, parameters, new Headers());
     const replay: oauth.ClientAuth = (_as, _client, body) => {

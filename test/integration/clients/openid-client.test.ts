@@ -7,14 +7,14 @@ import { type Installation, install } from '../../support/installation.ts';
 /** openid-client, which knows the issuer's URL, a client, and what OAuth says; in its strict mode: https alone. */
 
 let installation: Installation;
-let stage: MethodServer;
+let env: MethodServer;
 
 beforeAll(async () => {
   installation = await install();
-  stage = await startMethodServer(installation, openid);
+  env = await startMethodServer(installation, openid);
 }, 180_000);
 afterAll(async () => {
-  await stage?.close();
+  await env?.close();
   await installation?.close();
 });
 
@@ -25,13 +25,13 @@ const discover = (
   auth: openid.ClientAuth,
   algorithm: Algorithm = 'oidc',
 ): Promise<openid.Configuration> => {
-  const { issuer, fetch } = stage.door;
+  const { issuer, fetch } = env.grpc;
   const options = { algorithm, [openid.customFetch]: fetch };
   return openid.discovery(new URL(issuer), id, undefined, auth, options);
 };
 
 const configurationOf = (method: Method): Promise<openid.Configuration> => {
-  const { id, auth } = stage.callers[method];
+  const { id, auth } = env.callers[method];
   return discover(id, auth);
 };
 
@@ -48,7 +48,7 @@ const refusalOf = async (call: Promise<unknown>): Promise<unknown> => {
 describe.each<Algorithm>(['oidc', 'oauth2'])('openid-client, discovery as %s', (algorithm) => {
   test('finds every endpoint under the issuer', async () => {
     const config = await discover('anyone', openid.None(), algorithm);
-    const { issuer } = stage.door;
+    const { issuer } = env.grpc;
     expect(config.serverMetadata()).toMatchObject({
       issuer,
       jwks_uri: `${issuer}/.well-known/jwks.json`,
@@ -81,10 +81,10 @@ describe.each(METHODS)('openid-client, by %s', (method) => {
   });
 
   test('learns by introspection what the token says', async () => {
-    const { id, owner } = stage.callers[method];
+    const { id, owner } = env.callers[method];
     expect(await openid.tokenIntrospection(config, token.access_token)).toMatchObject({
       active: true,
-      iss: stage.door.issuer,
+      iss: env.grpc.issuer,
       client_id: id,
       scope: 'read',
       aud: [AUDIENCE],
@@ -93,11 +93,11 @@ describe.each(METHODS)('openid-client, by %s', (method) => {
   });
 
   test('reaches the gateway with the token', async () => {
-    const url = new URL(`${stage.door.issuer}/api/v1/tokens`);
+    const url = new URL(`${env.grpc.issuer}/api/v1/tokens`);
     const answer = await openid.fetchProtectedResource(config, token.access_token, url, 'GET');
     expect(answer.status).toBe(200);
     expect(JSON.parse((await answer.text()).split('\n')[0] ?? '')).toMatchObject({
-      result: { owner: stage.callers[method].owner },
+      result: { owner: env.callers[method].owner },
     });
   });
 
@@ -120,7 +120,7 @@ describe('openid-client, refused', () => {
     ['no secret at all', openid.None()],
     ['an HMAC of the secret, which nobody offered', openid.ClientSecretJwt('guessed')],
   ])('%s is a challenge', async (_, auth) => {
-    const config = await discover(stage.callers.client_secret_basic.id, auth);
+    const config = await discover(env.callers.client_secret_basic.id, auth);
     const refused = await refusalOf(openid.clientCredentialsGrant(config, { audience: AUDIENCE }));
     expect(refused).toMatchObject({ code: CHALLENGE, status: 401, cause: [{ scheme: 'basic' }] });
   });
@@ -142,13 +142,13 @@ describe('openid-client, refused', () => {
   });
 
   test('introspection by somebody who does not prove who it is', async () => {
-    const config = await discover(stage.callers.client_secret_basic.id, openid.ClientSecretPost('guessed'));
+    const config = await discover(env.callers.client_secret_basic.id, openid.ClientSecretPost('guessed'));
     expect(await refusalOf(openid.tokenIntrospection(config, 'token'))).toMatchObject({ status: 401 });
   });
 
   test("the gateway, to a token that isn't one", async () => {
     const config = await configurationOf('client_secret_basic');
-    const url = new URL(`${stage.door.issuer}/api/v1/tokens`);
+    const url = new URL(`${env.grpc.issuer}/api/v1/tokens`);
     const refused = await refusalOf(openid.fetchProtectedResource(config, 'guessed', url, 'GET'));
     expect(refused).toMatchObject({ code: CHALLENGE, status: 401, cause: [{ scheme: 'bearer' }] });
   });

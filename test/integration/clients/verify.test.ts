@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AUDIENCE, makeSecretClient, type SecretClient } from '../../clients/http-clients.ts';
-import { type HttpServer, startHttpServer } from '../../clients/http-door.ts';
+import { type HttpServerProcess, startHttpServer } from '../../clients/http-server.ts';
 import { obtainToken, revokeToken, tampered } from '../../clients/http-token.ts';
 import { findNginx, type Nginx } from '../../clients/nginx.ts';
 import { type Shell, shellBlocks, startShell } from '../../clients/page.ts';
-import { type Desk, type Expectation, followPage, prepareDesk } from '../../clients/page-suite.ts';
+import { type Expectation, followPage, type PageEnv, preparePageEnv } from '../../clients/page-suite.ts';
 import { ROOT } from '../../clients/programs.ts';
 import {
   startGoVerifier,
@@ -26,13 +26,13 @@ const nginx = await findNginx();
 const hasGo = await goIsInstalled(process.env);
 
 let installation: Installation;
-let door: HttpServer;
+let grpc: HttpServerProcess;
 let client: SecretClient;
 let introspecting: SecretClient;
 
 beforeAll(async () => {
   installation = await install();
-  const { door: opened, prepared } = await startHttpServer(installation, {
+  const { grpc: opened, prepared } = await startHttpServer(installation, {
     prepare: async () => {
       const place = { api: installation.api, namespace: await installation.api.createNamespace('verify') };
       const introspection = { policy: 'Audience', audiences: [AUDIENCE] };
@@ -42,11 +42,11 @@ beforeAll(async () => {
       ]);
     },
   });
-  door = opened;
+  grpc = opened;
   [client, introspecting] = prepared;
 }, 240_000);
 afterAll(async () => {
-  await door?.close();
+  await grpc?.close();
   await installation?.close();
 });
 
@@ -62,19 +62,19 @@ interface VerifierRow {
 const VERIFIERS: readonly VerifierRow[] = [
   {
     name: 'Node',
-    start: () => startNodeVerifier({ page, place: door }),
+    start: () => startNodeVerifier({ page, place: grpc }),
     missing: undefined,
     asks: false,
   },
   {
     name: 'Go',
-    start: () => startGoVerifier({ page, place: door }),
+    start: () => startGoVerifier({ page, place: grpc }),
     missing: hasGo ? undefined : 'there is no go on PATH',
     asks: false,
   },
   {
     name: 'NGINX',
-    start: () => startNginxVerifier(nginx as Nginx, introspecting, { page, place: door }),
+    start: () => startNginxVerifier(nginx as Nginx, introspecting, { page, place: grpc }),
     missing: nginx ? undefined : 'there is no NGINX with its JavaScript module, and apt-get gave none',
     asks: true,
   },
@@ -91,7 +91,7 @@ for (const { name, start, missing, asks } of VERIFIERS) {
     afterAll(() => verifier?.stop());
 
     const obtain = (parameters: Readonly<Record<string, string>> = {}): Promise<string> =>
-      obtainToken(door, client, { audience: AUDIENCE, ...parameters });
+      obtainToken(grpc, client, { audience: AUDIENCE, ...parameters });
     const statusFor = async (jwt?: string): Promise<number> => (await verifier.ask(jwt)).status;
 
     test('lets a good token in, and knows whose it is', async () => {
@@ -116,7 +116,7 @@ for (const { name, start, missing, asks } of VERIFIERS) {
 
     test(asks ? 'refuses a revoked one' : 'lets a revoked one in until it expires', async () => {
       const jwt = await obtain();
-      await revokeToken(door, client, jwt);
+      await revokeToken(grpc, client, jwt);
       expect(await statusFor(jwt)).toBe(asks ? 401 : 200);
     });
   });
@@ -130,17 +130,17 @@ const EXPECTED: readonly Expectation[] = [
 ];
 
 describe('docs/verify.md, command by command', () => {
-  let desk: Desk;
+  let env: PageEnv;
   let shell: Shell;
 
   beforeAll(async () => {
-    desk = await prepareDesk(['kubectl'], () => installation.cluster.kubeconfigPath);
-    const ACCESS_TOKEN = await obtainToken(door, client, { audience: AUDIENCE });
-    shell = startShell(desk.dir, desk.env({ M2M_ISSUER: door.issuer, M2M_CA: door.caFile, ACCESS_TOKEN }));
+    env = await preparePageEnv(['kubectl'], () => installation.cluster.kubeconfigPath);
+    const ACCESS_TOKEN = await obtainToken(grpc, client, { audience: AUDIENCE });
+    shell = startShell(env.dir, env.env({ M2M_ISSUER: grpc.issuer, M2M_CA: grpc.caFile, ACCESS_TOKEN }));
   }, 600_000);
   afterAll(async () => {
     await shell?.end();
-    desk?.remove();
+    env?.remove();
   });
 
   followPage({ blocks: shellBlocks(page, 'verify'), expected: EXPECTED, shell: () => shell });

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Shell, shellBlocks, startShell } from '../../clients/page.ts';
 import {
-  type Desk,
   type Expectation,
   followPage,
-  prepareDesk,
+  type PageEnv,
+  preparePageEnv,
   writeMutualTls,
 } from '../../clients/page-suite.ts';
 import { ROOT } from '../../clients/programs.ts';
@@ -44,25 +44,25 @@ const REMOVAL: readonly Expectation[] = [
 
 let cluster: Cluster;
 let api: TestApi;
-let desk: Desk;
+let env: PageEnv;
 let shell: Shell;
 
 beforeAll(async () => {
   if (suite === describe.skip) return;
-  desk = await prepareDesk(['kubectl', 'helm'], () => cluster.kubeconfigPath);
+  env = await preparePageEnv(['kubectl', 'helm'], () => cluster.kubeconfigPath);
   // Copied: kubectl follows no link to a folder.
   for (const folder of ['crds', 'charts'])
-    cpSync(join(ROOT, folder), join(desk.dir, folder), { recursive: true });
-  await writeMutualTls(desk.dir);
+    cpSync(join(ROOT, folder), join(env.dir, folder), { recursive: true });
+  await writeMutualTls(env.dir);
   cluster = await startCluster();
   api = testApi(cluster.kubeconfigPath);
-  shell = startShell(desk.dir, desk.env());
+  shell = startShell(env.dir, env.env());
 }, 900_000);
 afterAll(async () => {
   await shell?.end();
   await api?.close();
   await cluster?.stop();
-  desk?.remove();
+  env?.remove();
 });
 
 suite('docs/install.md, without helm in the cluster', () => {

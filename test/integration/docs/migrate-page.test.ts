@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { calculateJwkThumbprint, exportJWK } from 'jose';
 import { type Shell, shellBlocks, startShell } from '../../clients/page.ts';
-import { type Desk, type Expectation, followPage, prepareDesk } from '../../clients/page-suite.ts';
+import { type Expectation, followPage, type PageEnv, preparePageEnv } from '../../clients/page-suite.ts';
 import { ROOT } from '../../clients/programs.ts';
 import { bodyOf } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -34,7 +34,7 @@ oauthSigner:
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
 let installation: Installation;
-let desk: Desk;
+let env: PageEnv;
 let shell: Shell;
 
 /** What `npm run build` takes, copied: it empties dist/, which other tests use. */
@@ -47,17 +47,17 @@ const checkOut = (dir: string): void => {
 };
 
 beforeAll(async () => {
-  desk = await prepareDesk(['kubectl'], () => installation.cluster.kubeconfigPath);
-  checkOut(desk.dir);
+  env = await preparePageEnv(['kubectl'], () => installation.cluster.kubeconfigPath);
+  checkOut(env.dir);
   installation = await install();
   const operator = await installation.operator();
   await operator.ready();
-  shell = startShell(desk.dir, desk.env());
+  shell = startShell(env.dir, env.env());
 }, 900_000);
 afterAll(async () => {
   await shell?.end();
   await installation?.close();
-  desk?.remove();
+  env?.remove();
 });
 
 followPage({ blocks: shellBlocks(markdown, 'migrate'), expected: EXPECTED, shell: () => shell });

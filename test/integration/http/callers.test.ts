@@ -12,7 +12,7 @@ import {
   signingKey,
   waitForReason,
 } from '../../support/installation.ts';
-import { AUDIENCE, headerOf, makeClient, payloadOf, type TestClient } from '../servers/stage.ts';
+import { AUDIENCE, headerOf, makeClient, payloadOf, type TestClient } from '../servers/oauth-clients.ts';
 
 /** Who may ask for what, by the compiled operator on two replicas, the second of which holds bearers to themselves and signs with a key of its own. */
 

@@ -4,7 +4,7 @@ import { bodyOf } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { basic, httpUrl, postForm } from '../../support/http.ts';
 import { GROUP_VERSION, type Installation, install, oauthClient } from '../../support/installation.ts';
-import { AUDIENCE, makeClient, payloadOf, type TestClient } from '../servers/stage.ts';
+import { AUDIENCE, makeClient, payloadOf, type TestClient } from '../servers/oauth-clients.ts';
 
 /** The OAuth endpoints, by the compiled operator and a real API server. */
 

@@ -13,26 +13,26 @@ import { ApiError } from '../../../operator/ports/kube.ts';
 import { bodyOf, type KubeObject } from '../../support/api.ts';
 import { assertionClaims, JWT_BEARER, testSigner } from '../../support/assertions.ts';
 import { ISSUER } from '../reconcilers/test-keyring.ts';
-import { CreateTokenEnv, call, type Replica, requestOf } from './door-stage.ts';
+import { CreateTokenEnv, call, type Replica, requestOf } from './create-token-env.ts';
 
 jest.setTimeout(30_000);
 
-let stage: CreateTokenEnv;
+let env: CreateTokenEnv;
 let replica: Replica;
 let client: KubeObject;
 
 beforeAll(async () => {
-  stage = await CreateTokenEnv.open();
-  replica = await stage.replica();
-  await stage.secret('credentials', { client_secret: 'first' });
-  client = await stage.client(
+  env = await CreateTokenEnv.open();
+  replica = await env.replica();
+  await env.secret('credentials', { client_secret: 'first' });
+  client = await env.client(
     'app',
     { clientSecret: { secretRef: { name: 'credentials' } } },
     { allowedAudiences: ['a'], allowedScopes: ['read', 'write'], recording: 'Batched' },
   );
 });
 afterAll(async () => {
-  await stage?.[Symbol.asyncDispose]();
+  await env?.[Symbol.asyncDispose]();
 });
 
 const ask = (changes: object = {}) =>
@@ -40,10 +40,10 @@ const ask = (changes: object = {}) =>
 
 const stored = async (name: string): Promise<TokenBatch> =>
   bodyOf(
-    await stage.api.get({
+    await env.api.get({
       apiVersion: 'm2moauth.dev/v1alpha1',
       kind: 'TokenBatch',
-      metadata: { name, namespace: stage.namespace },
+      metadata: { name, namespace: env.namespace },
     }),
   ) as unknown as TokenBatch;
 
@@ -99,7 +99,7 @@ describe('tokens that are handed out together', () => {
 
 test('a token for a client’s own assertion is an IssuedToken all the same', async () => {
   const signer = await testSigner();
-  await stage.client(
+  await env.client(
     'keyed',
     { privateKeyJWT: { jwks: { keys: [signer.publicJWK] } } },
     { recording: 'Batched' },

@@ -5,29 +5,29 @@ import { bodyOf } from '../../support/api.ts';
 import { assertionClaims, JWT_BEARER, type TestSigner, testSigner } from '../../support/assertions.ts';
 import { eventually } from '../../support/eventually.ts';
 import { ISSUER } from '../reconcilers/test-keyring.ts';
-import { CreateTokenEnv, call, type Replica, requestOf } from './door-stage.ts';
+import { CreateTokenEnv, call, type Replica, requestOf } from './create-token-env.ts';
 
 jest.setTimeout(30_000);
 
-let stage: CreateTokenEnv;
+let env: CreateTokenEnv;
 let first: Replica;
 let second: Replica;
 let signer: TestSigner;
 
 beforeAll(async () => {
-  stage = await CreateTokenEnv.open();
-  [first, second] = await Promise.all([stage.replica(), stage.replica()]);
+  env = await CreateTokenEnv.open();
+  [first, second] = await Promise.all([env.replica(), env.replica()]);
   signer = await testSigner();
-  await stage.secret('credentials', { client_secret: 'first' });
-  await stage.client(
+  await env.secret('credentials', { client_secret: 'first' });
+  await env.client(
     'app',
     { clientSecret: { secretRef: { name: 'credentials' } } },
     { allowedAudiences: ['a'], allowedScopes: ['read', 'write'] },
   );
-  await stage.client('keyed', { privateKeyJWT: { jwks: { keys: [signer.publicJWK] } } });
+  await env.client('keyed', { privateKeyJWT: { jwks: { keys: [signer.publicJWK] } } });
 });
 afterAll(async () => {
-  await stage?.[Symbol.asyncDispose]();
+  await env?.[Symbol.asyncDispose]();
 });
 
 const writesOf = ({ kube }: Replica): unknown[] =>
@@ -56,7 +56,7 @@ describe('a token that is handed out', () => {
     const token = await first.createToken(request, call);
     expect(writesOf(first)).toHaveLength(before + 1);
     const claims = decodeJwt(token.accessToken);
-    const [record] = (await stage.records()).filter(({ metadata }) => metadata.name === token.id);
+    const [record] = (await env.records()).filter(({ metadata }) => metadata.name === token.id);
     expect(record).toMatchObject({
       metadata: { name: claims.jti, labels: { [OWNER_LABEL]: ownerLabel('alice') } },
       spec: {
@@ -67,7 +67,7 @@ describe('a token that is handed out', () => {
         scope: ['write'],
         owner: 'alice',
         subject: 'alice',
-        keyID: stage.keyring.active()?.kid,
+        keyID: env.keyring.active()?.kid,
       },
     });
     expect(Date.parse(record?.spec.issuedAt) / 1000).toBe(claims.iat);
@@ -77,13 +77,13 @@ describe('a token that is handed out', () => {
   });
 
   test('of an unbounded client is a record without expiration', async () => {
-    await stage.client(
+    await env.client(
       'unbounded',
       { clientSecret: { secretRef: { name: 'credentials' } } },
       { accessTokenLifetime: '0s' },
     );
     const token = await first.createToken(requestOf('unbounded', { clientSecret: 'first' }), call);
-    const [record] = (await stage.records()).filter(({ metadata }) => metadata.name === token.id);
+    const [record] = (await env.records()).filter(({ metadata }) => metadata.name === token.id);
     expect(record?.spec).not.toHaveProperty('expiration');
   });
 });
@@ -91,10 +91,10 @@ describe('a token that is handed out', () => {
 describe('a client secret', () => {
   test('that is rotated is accepted at once, the former one beside it and then no more', async () => {
     await asApp('first');
-    await stage.secret('credentials', { client_secret: 'second\n', client_secret_previous: 'first' });
+    await env.secret('credentials', { client_secret: 'second\n', client_secret_previous: 'first' });
     await eventually(() => asApp('second'), { intervalMs: 300 });
     expect(await refusalOf(asApp('first'))).toBe('created');
-    await stage.secret('credentials', { client_secret: 'second', client_secret_previous: '' });
+    await env.secret('credentials', { client_secret: 'second', client_secret_previous: '' });
     await eventually(async () => expect(await refusalOf(asApp('first'))).toBe('invalid_client'), {
       timeoutMs: 20_000,
       intervalMs: 2000,

@@ -4,26 +4,26 @@ import { bodyOf } from '../../support/api.ts';
 import { JWT_BEARER, serviceAccountToken, testSigner } from '../../support/assertions.ts';
 import { eventually } from '../../support/eventually.ts';
 import { ISSUER } from '../reconcilers/test-keyring.ts';
-import { CreateTokenEnv, call, type Replica, requestOf } from './door-stage.ts';
+import { CreateTokenEnv, call, type Replica, requestOf } from './create-token-env.ts';
 
 jest.setTimeout(30_000);
 
-let stage: CreateTokenEnv;
+let env: CreateTokenEnv;
 let replica: Replica;
 
 beforeAll(async () => {
-  stage = await CreateTokenEnv.open();
-  replica = await stage.replica();
-  const { namespace } = stage;
+  env = await CreateTokenEnv.open();
+  replica = await env.replica();
+  const { namespace } = env;
   const serviceAccounts = ['worker', 'leaving'].map((name) => ({ namespace, name }));
-  await stage.client('workload', { serviceAccounts });
+  await env.client('workload', { serviceAccounts });
 });
 afterAll(async () => {
-  await stage?.[Symbol.asyncDispose]();
+  await env?.[Symbol.asyncDispose]();
 });
 
 const tokenOf = (name: string, audiences: readonly string[] = [ISSUER]) =>
-  serviceAccountToken(stage.api, { namespace: stage.namespace, name }, audiences);
+  serviceAccountToken(env.api, { namespace: env.namespace, name }, audiences);
 const create = (assertion: string, by = replica) =>
   by.createToken(requestOf('workload', { assertion, assertionType: JWT_BEARER }), call);
 const reviews = () =>
@@ -34,7 +34,7 @@ describe('a projected ServiceAccount token', () => {
     await create(await tokenOf('worker'));
     expect(replica.recorded.at(-1)?.spec).toMatchObject({
       owner: 'alice',
-      subject: `system:serviceaccount:${stage.namespace}:worker`,
+      subject: `system:serviceaccount:${env.namespace}:worker`,
     });
   });
 
@@ -71,14 +71,14 @@ describe('a projected ServiceAccount token', () => {
     const account = {
       apiVersion: 'v1',
       kind: 'ServiceAccount',
-      metadata: { namespace: stage.namespace, name: 'leaving' },
+      metadata: { namespace: env.namespace, name: 'leaving' },
     };
-    bodyOf(await stage.api.delete(account));
-    const other = await stage.replica();
+    bodyOf(await env.api.delete(account));
+    const other = await env.replica();
     // The API server itself believes a token for some seconds after it has found it good.
     const spec = { token, audiences: [ISSUER] };
     const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec };
-    await eventually(async () => bodyOf(await stage.api.create(review)).status.authenticated !== true, {
+    await eventually(async () => bodyOf(await env.api.create(review)).status.authenticated !== true, {
       timeoutMs: 60_000,
       intervalMs: 250,
     });
@@ -91,7 +91,7 @@ describe('a TokenReview', () => {
     const review = createReviewToken(replica.kube.client);
     expect(await review(await tokenOf('worker'), [ISSUER, 'x'])).toEqual({
       authenticated: true,
-      username: `system:serviceaccount:${stage.namespace}:worker`,
+      username: `system:serviceaccount:${env.namespace}:worker`,
       audiences: [ISSUER],
     });
     const nothing = { authenticated: false, username: '', audiences: [] };

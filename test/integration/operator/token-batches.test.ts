@@ -11,13 +11,13 @@ import {
   signingKey,
 } from '../../support/installation.ts';
 import type { OperatorProcess } from '../../support/operator-process.ts';
-import { createToken, idOf, makeClient, type TestClient } from '../servers/stage.ts';
+import { createToken, idOf, makeClient, type TestClient } from '../servers/oauth-clients.ts';
 
 /** The compiled operator with TokenBatches, with its ServiceAccount's permissions and no others. */
 
 let installation: Installation;
 let operator: OperatorProcess;
-let door: GrpcClient;
+let grpc: GrpcClient;
 let namespace: string;
 
 beforeAll(async () => {
@@ -27,10 +27,10 @@ beforeAll(async () => {
     config: { garbageCollection: { ttlAfterExpiry: '1s', ttlAfterBlacklisted: '720h' } },
   });
   await operator.ready();
-  door = await connectGrpc(operator);
+  grpc = await connectGrpc(operator);
 }, 900_000);
 afterAll(async () => {
-  door?.close();
+  grpc?.close();
   await installation?.close();
 });
 
@@ -38,7 +38,7 @@ const batchedClient = (spec: object = {}): Promise<TestClient> =>
   makeClient(installation, namespace, { spec: { recording: 'Batched', ...spec } });
 
 const create = (client: TestClient, expiration = 0): Promise<string> =>
-  createToken(door, client, { expiration: BigInt(expiration) });
+  createToken(grpc, client, { expiration: BigInt(expiration) });
 
 const many = (client: TestClient, count: number, expiration = 0): Promise<string[]> =>
   Promise.all(Array.from({ length: count }, () => create(client, expiration)));
@@ -54,7 +54,7 @@ const isGone = (jwt: string): Promise<void> =>
     timeoutMs: 30_000,
   });
 const isRefused = async (jwt: string): Promise<boolean> =>
-  (await refusalOf(door.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED';
+  (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED';
 
 test('a revocation by a patch of the status is known at the door, and revokes that token alone', async () => {
   const jwts = await many(await batchedClient(), 8);
@@ -70,7 +70,7 @@ test('a revocation by a patch of the status is known at the door, and revokes th
     ),
   );
   await eventually(() => isRefused(revoked), { timeoutMs: 10_000, intervalMs: 5 });
-  for (const jwt of others) expect((await door.getTokens(`Bearer ${jwt}`)).length).toBe(7);
+  for (const jwt of others) expect((await grpc.getTokens(`Bearer ${jwt}`)).length).toBe(7);
 });
 
 test('DeleteTokens writes once a batch, whoever else revokes records of it at the same time', async () => {
@@ -81,11 +81,11 @@ test('DeleteTokens writes once a batch, whoever else revokes records of it at th
   const objects = new Set(ids.map(batchNameOf)).size;
   const updates = () => operator.sum('m2moauth_api_requests_total', 'verb="update",code="200"');
   const before = await updates();
-  expect(await door.deleteTokens(bearer, ids)).toEqual({ blacklistedCount: 40n, deletedCount: 0n });
+  expect(await grpc.deleteTokens(bearer, ids)).toEqual({ blacklistedCount: 40n, deletedCount: 0n });
   // The lease is renewed meanwhile.
   expect((await updates()) - before).toBeLessThanOrEqual(objects + 3);
   const again = await many(client, 24);
-  const counts = await Promise.all(again.map((jwt) => door.deleteTokens(bearer, [idOf(jwt), idOf(jwt)])));
+  const counts = await Promise.all(again.map((jwt) => grpc.deleteTokens(bearer, [idOf(jwt), idOf(jwt)])));
   expect(counts.map(({ blacklistedCount }) => blacklistedCount)).toEqual(again.map(() => 1n));
   for (const jwt of [...jwts, ...again]) expect(await isRefused(jwt)).toBe(true);
 });
@@ -98,7 +98,7 @@ test('a batch is collected when its last record is past its time, those that wer
   const [first] = jwts;
   if (!first) throw new Error('no token');
   await eventually(async () => (await isRefused(first)) || false, { timeoutMs: 10_000 });
-  const { deletedCount } = await door.deleteTokens(bearer, [idOf(first)]);
+  const { deletedCount } = await grpc.deleteTokens(bearer, [idOf(first)]);
   expect(deletedCount).toBeLessThanOrEqual(1n);
   for (const jwt of jwts) await isGone(jwt);
   await eventually(async () =>

@@ -2,16 +2,16 @@ import { generateKeyPairSync } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { ApiError } from '../../../operator/ports/kube.ts';
 import { bodyOf, type KubeObject } from '../../support/api.ts';
-import { ClientStage, conditionOf } from './client-stage.ts';
+import { ClientEnv, conditionOf } from './client-env.ts';
 
 jest.setTimeout(30_000);
 
-let stage: ClientStage;
+let env: ClientEnv;
 beforeEach(async () => {
-  stage = await ClientStage.open();
+  env = await ClientEnv.open();
 });
 afterEach(async () => {
-  await stage[Symbol.asyncDispose]();
+  await env[Symbol.asyncDispose]();
 });
 
 const text = (secret: KubeObject, key: string): string =>
@@ -24,31 +24,29 @@ describe('a client secret', () => {
   const clientSecret = { secretRef: { name: 'creds' } };
 
   test('is waited for: a Secret, its key, and something in it, each is seen at once', async () => {
-    await stage.create('app', { authentication: { clientSecret } });
-    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'SecretInvalid'))).toContain('missing');
-    await stage.reason('app', 'Ready', 'Registered');
-    await stage.secret('creds', { other: 'x' });
-    await stage.until(async () => expect(messageOf(await stage.get('app'))).toContain('key "client_secret"'));
-    await stage.patch('creds', { stringData: { client_secret: '\n' } }, 'Secret');
-    await stage.until(async () => expect(messageOf(await stage.get('app'))).toContain('empty'));
-    await stage.patch('creds', { stringData: { client_secret: 'hunter2\n' } }, 'Secret');
-    await stage.reason('app', 'CredentialsReady', 'Verified');
-    await stage.api.delete(stage.ref('Secret', 'creds'));
-    await stage.reason('app', 'CredentialsReady', 'SecretInvalid');
-    expect(stage.writes.filter((call) => call.includes(' Secret '))).toEqual([]);
-    expect(JSON.stringify([await stage.get('app'), stage.events, stage.kube.log.lines])).not.toContain(
-      'hunter2',
-    );
-    expect(stage.events.map(({ reason }) => reason)).toEqual(['SecretInvalid', 'SecretInvalid']);
+    await env.create('app', { authentication: { clientSecret } });
+    expect(messageOf(await env.reason('app', 'CredentialsReady', 'SecretInvalid'))).toContain('missing');
+    await env.reason('app', 'Ready', 'Registered');
+    await env.secret('creds', { other: 'x' });
+    await env.until(async () => expect(messageOf(await env.get('app'))).toContain('key "client_secret"'));
+    await env.patch('creds', { stringData: { client_secret: '\n' } }, 'Secret');
+    await env.until(async () => expect(messageOf(await env.get('app'))).toContain('empty'));
+    await env.patch('creds', { stringData: { client_secret: 'hunter2\n' } }, 'Secret');
+    await env.reason('app', 'CredentialsReady', 'Verified');
+    await env.api.delete(env.ref('Secret', 'creds'));
+    await env.reason('app', 'CredentialsReady', 'SecretInvalid');
+    expect(env.writes.filter((call) => call.includes(' Secret '))).toEqual([]);
+    expect(JSON.stringify([await env.get('app'), env.events, env.kube.log.lines])).not.toContain('hunter2');
+    expect(env.events.map(({ reason }) => reason)).toEqual(['SecretInvalid', 'SecretInvalid']);
   });
 
   test('is generated: client_id, 43 characters, owned by the client; put back where it is gone, kept where it is not', async () => {
-    await stage.create('app', {
+    await env.create('app', {
       clientID: 'the-app',
       authentication: { clientSecret: { ...clientSecret, generate: true } },
     });
-    const client = await stage.reason('app', 'CredentialsReady', 'Verified');
-    const secret = await stage.get('creds', { kind: 'Secret' });
+    const client = await env.reason('app', 'CredentialsReady', 'Verified');
+    const secret = await env.get('creds', { kind: 'Secret' });
     expect(text(secret, 'client_id')).toBe('the-app');
     expect(text(secret, 'client_secret')).toMatch(/^[A-Za-z0-9_-]{43}$/u);
     expect(secret.type).toBe('Opaque');
@@ -62,7 +60,7 @@ describe('a client secret', () => {
         controller: true,
       },
     ]);
-    await stage.patch(
+    await env.patch(
       'creds',
       {
         metadata: { labels: null },
@@ -71,8 +69,8 @@ describe('a client secret', () => {
       },
       'Secret',
     );
-    await stage.until(async () => {
-      const found = await stage.get('creds', { kind: 'Secret' });
+    await env.until(async () => {
+      const found = await env.get('creds', { kind: 'Secret' });
       expect([text(found, 'client_id'), text(found, 'client_secret')]).toEqual([
         'the-app',
         text(secret, 'client_secret'),
@@ -80,113 +78,111 @@ describe('a client secret', () => {
       expect(found.metadata.labels).toEqual(secret.metadata.labels);
       expect(text(found, 'client_secret_previous')).toBe('old');
     });
-    await stage.patch('creds', { data: { client_secret: null } }, 'Secret');
-    const second = await stage.until(async () => {
-      const found = text(await stage.get('creds', { kind: 'Secret' }), 'client_secret');
+    await env.patch('creds', { data: { client_secret: null } }, 'Secret');
+    const second = await env.until(async () => {
+      const found = text(await env.get('creds', { kind: 'Secret' }), 'client_secret');
       expect(found).toMatch(/^[A-Za-z0-9_-]{43}$/u);
       return found;
     });
     expect(second).not.toBe(text(secret, 'client_secret'));
-    await stage.api.delete(stage.ref('Secret', 'creds'));
-    await stage.until(async () =>
-      expect(text(await stage.get('creds', { kind: 'Secret' }), 'client_secret')).not.toBe(second),
+    await env.api.delete(env.ref('Secret', 'creds'));
+    await env.until(async () =>
+      expect(text(await env.get('creds', { kind: 'Secret' }), 'client_secret')).not.toBe(second),
     );
-    expect(JSON.stringify([await stage.get('app'), stage.events, stage.kube.log.lines])).not.toContain(
-      second,
-    );
+    expect(JSON.stringify([await env.get('app'), env.events, env.kube.log.lines])).not.toContain(second);
   });
 
   test("of somebody else's Secret is used where it is there, and never written", async () => {
-    await stage.secret('creds', { other: 'x' });
-    await stage.create('app', { authentication: { clientSecret: { ...clientSecret, generate: true } } });
-    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'SecretInvalid'))).toContain(
+    await env.secret('creds', { other: 'x' });
+    await env.create('app', { authentication: { clientSecret: { ...clientSecret, generate: true } } });
+    expect(messageOf(await env.reason('app', 'CredentialsReady', 'SecretInvalid'))).toContain(
       'key "client_secret"',
     );
-    await stage.idle();
-    expect((await stage.get('creds', { kind: 'Secret' })).data).toEqual({ other: 'eA==' });
-    await stage.patch('creds', { stringData: { client_secret: 'mine' } }, 'Secret');
-    await stage.reason('app', 'CredentialsReady', 'Verified');
-    expect(stage.writes.filter((call) => call.includes(' Secret '))).toEqual([]);
+    await env.idle();
+    expect((await env.get('creds', { kind: 'Secret' })).data).toEqual({ other: 'eA==' });
+    await env.patch('creds', { stringData: { client_secret: 'mine' } }, 'Secret');
+    await env.reason('app', 'CredentialsReady', 'Verified');
+    expect(env.writes.filter((call) => call.includes(' Secret '))).toEqual([]);
   });
 
   test('is not generated for who does not hold the client ID', async () => {
-    await stage.create('first', { clientID: 'shared' });
-    await stage.reason('first', 'Ready', 'Registered');
-    await stage.create('second', {
+    await env.create('first', { clientID: 'shared' });
+    await env.reason('first', 'Ready', 'Registered');
+    await env.create('second', {
       clientID: 'shared',
       authentication: { clientSecret: { ...clientSecret, generate: true } },
     });
-    await stage.reason('second', 'Ready', 'ClientIDConflict');
-    await stage.reason('second', 'CredentialsReady', 'SecretInvalid');
-    expect((await stage.api.get(stage.ref('Secret', 'creds'))).status).toBe(404);
+    await env.reason('second', 'Ready', 'ClientIDConflict');
+    await env.reason('second', 'CredentialsReady', 'SecretInvalid');
+    expect((await env.api.get(env.ref('Secret', 'creds'))).status).toBe(404);
   });
 
   test('that a quota leaves no room for is SecretInvalid, and tried again', async () => {
-    const path = `/api/v1/namespaces/${stage.namespace}/resourcequotas`;
+    const path = `/api/v1/namespaces/${env.namespace}/resourcequotas`;
     const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'none' } };
-    bodyOf(await stage.api.request('POST', path, { ...quota, spec: { hard: { 'count/secrets': '0' } } }));
-    await stage.until(async () => {
-      const { body } = await stage.api.request('GET', `${path}/none`);
+    bodyOf(await env.api.request('POST', path, { ...quota, spec: { hard: { 'count/secrets': '0' } } }));
+    await env.until(async () => {
+      const { body } = await env.api.request('GET', `${path}/none`);
       expect(body.status?.hard).toBeDefined();
     });
-    await stage.create('app', { authentication: { clientSecret: { ...clientSecret, generate: true } } });
-    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'SecretInvalid'))).toContain('403');
-    bodyOf(await stage.api.request('DELETE', `${path}/none`));
-    await stage.until(async () => {
-      await stage.idle();
-      await stage.clock.advance(60_000);
-      expect(conditionOf(await stage.get('app'), 'CredentialsReady').reason).toBe('Verified');
+    await env.create('app', { authentication: { clientSecret: { ...clientSecret, generate: true } } });
+    expect(messageOf(await env.reason('app', 'CredentialsReady', 'SecretInvalid'))).toContain('403');
+    bodyOf(await env.api.request('DELETE', `${path}/none`));
+    await env.until(async () => {
+      await env.idle();
+      await env.clock.advance(60_000);
+      expect(conditionOf(await env.get('app'), 'CredentialsReady').reason).toBe('Verified');
     });
   });
 
   test.each(['create Secret', 'updateStatus OAuthClient'])(
     'survives a failure after "%s": one Secret, one secret',
     async (call) => {
-      stage.faults.push({ call, when: 'after', error: new ApiError('away', { status: 503 }) });
-      await stage.create('app', { authentication: { clientSecret: { ...clientSecret, generate: true } } });
-      await stage.reason('app', 'CredentialsReady', 'Verified');
-      expect(stage.writes.filter((write) => write.includes(' Secret '))).toEqual(['create Secret creds']);
+      env.faults.push({ call, when: 'after', error: new ApiError('away', { status: 503 }) });
+      await env.create('app', { authentication: { clientSecret: { ...clientSecret, generate: true } } });
+      await env.reason('app', 'CredentialsReady', 'Verified');
+      expect(env.writes.filter((write) => write.includes(' Secret '))).toEqual(['create Secret creds']);
     },
   );
 
   test('does not count where another method is configured', async () => {
-    await stage.create('app', {
+    await env.create('app', {
       authentication: {
         clientSecret: { ...clientSecret, generate: true },
         serviceAccounts: [{ namespace: 'a', name: 'b' }],
       },
     });
-    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'Verified'))).toContain('serviceAccounts');
-    expect((await stage.api.get(stage.ref('Secret', 'creds'))).status).toBe(404);
+    expect(messageOf(await env.reason('app', 'CredentialsReady', 'Verified'))).toContain('serviceAccounts');
+    expect((await env.api.get(env.ref('Secret', 'creds'))).status).toBe(404);
   });
 });
 
 describe('inline keys', () => {
   test('are Verified where each can verify', async () => {
-    await stage.create('app', {
+    await env.create('app', {
       authentication: {
         privateKeyJWT: { jwks: { keys: [publicJwk(), { ...publicJwk(), kid: 'b', alg: 'ES256' }] } },
       },
     });
-    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'Verified'))).toContain('privateKeyJWT');
+    expect(messageOf(await env.reason('app', 'CredentialsReady', 'Verified'))).toContain('privateKeyJWT');
   });
 
   test('that can not be read are SecretInvalid', async () => {
     const jwk = publicJwk();
-    await stage.create('app', {
+    await env.create('app', {
       authentication: { privateKeyJWT: { jwks: { keys: [publicJwk(), { ...jwk, x: jwk.y }] } } },
     });
-    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'SecretInvalid'))).toContain('key 1');
+    expect(messageOf(await env.reason('app', 'CredentialsReady', 'SecretInvalid'))).toContain('key 1');
   });
 });
 
 test('a client that goes ends what is followed for it', async () => {
-  await stage.create('app', { authentication: { clientSecret: { secretRef: { name: 'creds' } } } });
-  await stage.reason('app', 'CredentialsReady', 'SecretInvalid');
-  await stage.api.delete(stage.ref('OAuthClient', 'app'));
-  await stage.idle();
-  stage.calls.length = 0;
-  bodyOf(await stage.api.create({ ...stage.ref('Secret', 'creds'), stringData: { client_secret: 'x' } }));
-  await stage.idle();
-  expect(stage.calls).toEqual([]);
+  await env.create('app', { authentication: { clientSecret: { secretRef: { name: 'creds' } } } });
+  await env.reason('app', 'CredentialsReady', 'SecretInvalid');
+  await env.api.delete(env.ref('OAuthClient', 'app'));
+  await env.idle();
+  env.calls.length = 0;
+  bodyOf(await env.api.create({ ...env.ref('Secret', 'creds'), stringData: { client_secret: 'x' } }));
+  await env.idle();
+  expect(env.calls).toEqual([]);
 });

@@ -3,16 +3,16 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { jsonFetcher } from '../../../operator/outbound/fetch-json.ts';
 import type { KubeObject } from '../../support/api.ts';
 import { type HttpsIssuer, startHttpsIssuer } from '../../support/https-issuer.ts';
-import { ClientStage, conditionOf } from './client-stage.ts';
+import { ClientEnv, conditionOf } from './client-env.ts';
 
 jest.setTimeout(30_000);
 
-let stage: ClientStage;
+let env: ClientEnv;
 beforeEach(async () => {
-  stage = await ClientStage.open();
+  env = await ClientEnv.open();
 });
 afterEach(async () => {
-  await stage[Symbol.asyncDispose]();
+  await env[Symbol.asyncDispose]();
 });
 
 const messageOf = (client: KubeObject): string => conditionOf(client, 'CredentialsReady').message;
@@ -25,7 +25,7 @@ describe('trusted issuers and jwksURI', () => {
     issuer = await startHttpsIssuer();
     issuer.serve('/.well-known/openid-configuration', { issuer: issuer.url, jwks_uri: `${issuer.url}/jwks` });
     issuer.serve('/jwks', { keys: [{ kty: 'oct', k: 'eA' }, publicJwk()] });
-    stage.fetchJson = jsonFetcher({ caFile: issuer.caFile, allowedCIDRs: ['127.0.0.1/32'], timeoutMs: 500 });
+    env.fetchJson = jsonFetcher({ caFile: issuer.caFile, allowedCIDRs: ['127.0.0.1/32'], timeoutMs: 500 });
   });
   afterEach(async () => {
     await issuer[Symbol.asyncDispose]();
@@ -37,32 +37,32 @@ describe('trusted issuers and jwksURI', () => {
   const discovery = (document: object) => issuer.serve('/.well-known/openid-configuration', document);
 
   test('are Verified where discovery names the authority and its keys can verify; asked again hourly, not at each event', async () => {
-    await stage.create('app', trusting());
-    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'Verified'))).toContain('trustedIssuer');
-    await stage.patch('app', { metadata: { labels: { seen: 'again' } } });
-    await stage.idle();
+    await env.create('app', trusting());
+    expect(messageOf(await env.reason('app', 'CredentialsReady', 'Verified'))).toContain('trustedIssuer');
+    await env.patch('app', { metadata: { labels: { seen: 'again' } } });
+    await env.idle();
     expect(issuer.asked).toEqual(['/.well-known/openid-configuration', '/jwks']);
-    await stage.clock.advance(3_600_000);
-    await stage.until(() => expect(issuer.asked).toHaveLength(4));
-    await stage.idle();
-    await stage.patch('app', { spec: trusting('https://other.example.com') });
-    await stage.until(() => expect(issuer.asked).toHaveLength(6));
+    await env.clock.advance(3_600_000);
+    await env.until(() => expect(issuer.asked).toHaveLength(4));
+    await env.idle();
+    await env.patch('app', { spec: trusting('https://other.example.com') });
+    await env.until(() => expect(issuer.asked).toHaveLength(6));
   });
 
   test('that are believed for any audience are named', async () => {
-    await stage.create('app', trusting('*'));
-    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'Verified'))).toContain('any audience');
+    await env.create('app', trusting('*'));
+    expect(messageOf(await env.reason('app', 'CredentialsReady', 'Verified'))).toContain('any audience');
   });
 
   test('are reached by a caFile of their own', async () => {
-    stage.fetchJson = jsonFetcher({ caFile: '', allowedCIDRs: ['127.0.0.1/32'] });
-    await stage.create('app', trusting('a', { caFile: issuer.caFile }));
-    await stage.reason('app', 'CredentialsReady', 'Verified');
+    env.fetchJson = jsonFetcher({ caFile: '', allowedCIDRs: ['127.0.0.1/32'] });
+    await env.create('app', trusting('a', { caFile: issuer.caFile }));
+    await env.reason('app', 'CredentialsReady', 'Verified');
   });
 
   test('by jwksURI alone are Verified too', async () => {
-    await stage.create('app', { authentication: { privateKeyJWT: { jwksURI: `${issuer.url}/jwks` } } });
-    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'Verified'))).toContain('privateKeyJWT');
+    await env.create('app', { authentication: { privateKeyJWT: { jwksURI: `${issuer.url}/jwks` } } });
+    expect(messageOf(await env.reason('app', 'CredentialsReady', 'Verified'))).toContain('privateKeyJWT');
   });
 
   test.each<[string, () => void, string]>([
@@ -106,41 +106,39 @@ describe('trusted issuers and jwksURI', () => {
     'are IssuerUnreachable where the discovery document %s, and asked again with backoff',
     async (_, spoil, word) => {
       spoil();
-      await stage.create('app', trusting());
-      const client = await stage.reason('app', 'CredentialsReady', 'IssuerUnreachable');
+      await env.create('app', trusting());
+      const client = await env.reason('app', 'CredentialsReady', 'IssuerUnreachable');
       expect(conditionOf(client, 'CredentialsReady').status).toBe('False');
       expect(messageOf(client)).toContain(word);
       expect(messageOf(client)).toContain(issuer.url);
-      await stage.reason('app', 'Ready', 'Registered');
+      await env.reason('app', 'Ready', 'Registered');
       discovery({ issuer: issuer.url, jwks_uri: `${issuer.url}/jwks` });
       issuer.serve('/jwks', { keys: [publicJwk()] });
-      await stage.idle();
-      await stage.clock.advance(5000);
-      await stage.reason('app', 'CredentialsReady', 'Verified');
+      await env.idle();
+      await env.clock.advance(5000);
+      await env.reason('app', 'CredentialsReady', 'Verified');
     },
   );
 
   test('on loopback are refused unless they are listed', async () => {
-    stage.fetchJson = jsonFetcher({ caFile: issuer.caFile, allowedCIDRs: [] });
-    await stage.create('app', trusting());
-    expect(messageOf(await stage.reason('app', 'CredentialsReady', 'IssuerUnreachable'))).toContain(
-      'loopback',
-    );
+    env.fetchJson = jsonFetcher({ caFile: issuer.caFile, allowedCIDRs: [] });
+    await env.create('app', trusting());
+    expect(messageOf(await env.reason('app', 'CredentialsReady', 'IssuerUnreachable'))).toContain('loopback');
     expect(issuer.asked).toEqual([]);
   });
 
   test('that fail wait longer each time, and keep nobody else from the client ID', async () => {
     issuer.on('/.well-known/openid-configuration', () => {});
-    await Promise.all(Array.from({ length: 8 }, (_, at) => stage.create(`slow-${at}`, trusting())));
+    await Promise.all(Array.from({ length: 8 }, (_, at) => env.create(`slow-${at}`, trusting())));
     const startedAt = performance.now();
-    await stage.create('quick');
-    await stage.reason('quick', 'Ready', 'Registered');
+    await env.create('quick');
+    await env.reason('quick', 'Ready', 'Registered');
     expect(performance.now() - startedAt).toBeLessThan(1500);
-    for (let at = 0; at < 8; at++) await stage.reason(`slow-${at}`, 'CredentialsReady', 'IssuerUnreachable');
+    for (let at = 0; at < 8; at++) await env.reason(`slow-${at}`, 'CredentialsReady', 'IssuerUnreachable');
   });
 
   test('are alternatives: one that works suffices, and the other is named', async () => {
-    await stage.create('app', {
+    await env.create('app', {
       authentication: {
         trustedIssuers: [
           { authority: issuer.url, audience: 'a' },
@@ -148,7 +146,7 @@ describe('trusted issuers and jwksURI', () => {
         ],
       },
     });
-    const message = messageOf(await stage.reason('app', 'CredentialsReady', 'Verified'));
+    const message = messageOf(await env.reason('app', 'CredentialsReady', 'Verified'));
     expect(message).toContain('trusted issuer https://127.0.0.1:1');
   });
 });

@@ -4,16 +4,16 @@ import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { bodyOf } from '../../support/api.ts';
 import { DAY } from '../../support/durations.ts';
 import { acceptedPems, refusedPems } from '../../support/private-pems.ts';
-import { conditionOf, ISSUER_URL, SigningKeyStage } from './signing-key-stage.ts';
+import { conditionOf, ISSUER_URL, SigningKeyEnv } from './signing-key-env.ts';
 
 jest.setTimeout(30_000);
 
-let stage: SigningKeyStage;
+let env: SigningKeyEnv;
 beforeEach(async () => {
-  stage = await SigningKeyStage.open();
+  env = await SigningKeyEnv.open();
 });
 afterEach(async () => {
-  await stage[Symbol.asyncDispose]();
+  await env[Symbol.asyncDispose]();
 });
 
 const privateKeyRef = { name: 'brought', key: 'tls.key' };
@@ -22,124 +22,122 @@ const newPem = (): string =>
     .privateKey.export({ format: 'pem', type: 'pkcs8' })
     .toString();
 const activeKid = async (): Promise<string | undefined> =>
-  (await stage.keys()).find(({ phase }) => phase === 'Active')?.kid;
+  (await env.keys()).find(({ phase }) => phase === 'Active')?.kid;
 
 describe('a brought key', () => {
   test.each(acceptedPems())('$name signs as $algorithm', async ({ pem, algorithm }) => {
-    await stage.bring(pem);
-    await stage.create({ algorithm, privateKeyRef });
-    await stage.ready('Active');
-    expect(await stage.keySecrets()).toEqual([]);
-    const signer = await stage.until(() => stage.keyring.active() ?? false);
+    await env.bring(pem);
+    await env.create({ algorithm, privateKeyRef });
+    await env.ready('Active');
+    expect(await env.keySecrets()).toEqual([]);
+    const signer = await env.until(() => env.keyring.active() ?? false);
     if (!signer) throw new Error('no signer');
     const jwt = await signer.sign({ typ: 'JWT', claims: { iss: ISSUER_URL } });
-    const keys = createLocalJWKSet((await stage.jwks()) as JSONWebKeySet);
+    const keys = createLocalJWKSet((await env.jwks()) as JSONWebKeySet);
     expect((await jwtVerify(jwt, keys)).protectedHeader.alg).toBe(algorithm);
   });
 
   test.each(refusedPems().filter(({ pem }) => pem.length < 10_000))(
     '$name is PrivateKeyInvalid, and nothing of it is told',
     async ({ pem, algorithm, reason }) => {
-      await stage.bring(pem);
-      await stage.create({ algorithm, privateKeyRef });
-      const object = await stage.ready('PrivateKeyInvalid');
+      await env.bring(pem);
+      await env.create({ algorithm, privateKeyRef });
+      const object = await env.ready('PrivateKeyInvalid');
       expect(conditionOf(object).message).toContain(reason);
       for (const line of pem.split('\n').filter((text) => text.length > 6 && !text.startsWith('-----'))) {
-        expect(JSON.stringify([object, stage.events, stage.kube.log.lines])).not.toContain(line);
+        expect(JSON.stringify([object, env.events, env.kube.log.lines])).not.toContain(line);
       }
     },
   );
 
   test('is waited for: its Secret, its key, and a PEM that fits, each is seen at once', async () => {
-    await stage.create({ privateKeyRef });
-    expect(conditionOf(await stage.ready('PrivateKeyInvalid')).message).toContain(
+    await env.create({ privateKeyRef });
+    expect(conditionOf(await env.ready('PrivateKeyInvalid')).message).toContain(
       'Secret "brought" is missing',
     );
-    bodyOf(await stage.api.create({ ...stage.ref('Secret', 'brought'), data: { other: 'eA==' } }));
-    await stage.until(async () => {
-      expect(conditionOf(await stage.get()).message).toContain(
-        'key "tls.key" of Secret "brought" is missing',
-      );
+    bodyOf(await env.api.create({ ...env.ref('Secret', 'brought'), data: { other: 'eA==' } }));
+    await env.until(async () => {
+      expect(conditionOf(await env.get()).message).toContain('key "tls.key" of Secret "brought" is missing');
     });
-    await stage.bring('no key');
-    await stage.until(async () => {
-      expect(conditionOf(await stage.get()).message).toContain('no PEM');
+    await env.bring('no key');
+    await env.until(async () => {
+      expect(conditionOf(await env.get()).message).toContain('no PEM');
     });
-    await stage.bring(newPem());
-    await stage.ready('Active');
-    expect(stage.events.map(({ type, reason }) => `${type} ${reason}`)).toEqual([
+    await env.bring(newPem());
+    await env.ready('Active');
+    expect(env.events.map(({ type, reason }) => `${type} ${reason}`)).toEqual([
       'Warning PrivateKeyInvalid',
       'Normal Active',
     ]);
   });
 
   test('in another Secret is published first; in the same one it signs at once, since the old one is gone', async () => {
-    await stage.bring(newPem());
-    await stage.create({ privateKeyRef });
-    await stage.ready('Active');
+    await env.bring(newPem());
+    await env.create({ privateKeyRef });
+    await env.ready('Active');
     const first = await activeKid();
-    await stage.bring(newPem(), 'second');
-    await stage.patch({ spec: { privateKeyRef: { ...privateKeyRef, name: 'second' } } });
-    const { standby: second } = await stage.settled();
+    await env.bring(newPem(), 'second');
+    await env.patch({ spec: { privateKeyRef: { ...privateKeyRef, name: 'second' } } });
+    const { standby: second } = await env.settled();
     expect(await activeKid()).toBe(first);
-    await stage.pass(DAY);
-    await stage.until(async () => expect(await activeKid()).toBe(second));
-    await stage.bring(newPem(), 'second');
-    await stage.until(async () => expect([first, second]).not.toContain(await activeKid()));
-    expect((await stage.keys()).map(({ phase }) => phase).sort()).toEqual(['Active', 'Retired', 'Retired']);
+    await env.pass(DAY);
+    await env.until(async () => expect(await activeKid()).toBe(second));
+    await env.bring(newPem(), 'second');
+    await env.until(async () => expect([first, second]).not.toContain(await activeKid()));
+    expect((await env.keys()).map(({ phase }) => phase).sort()).toEqual(['Active', 'Retired', 'Retired']);
     const third = await activeKid();
-    await stage.until(() => expect(stage.keyring.active()?.kid).toBe(third));
+    await env.until(() => expect(env.keyring.active()?.kid).toBe(third));
   });
 
   test('that is compromised is KeyCompromised until another is brought', async () => {
-    await stage.bring(newPem());
-    await stage.create({ privateKeyRef });
-    await stage.ready('Active');
+    await env.bring(newPem());
+    await env.create({ privateKeyRef });
+    await env.ready('Active');
     const kid = await activeKid();
-    await stage.patch({ spec: { compromised: [kid] } });
-    await stage.ready('KeyCompromised');
+    await env.patch({ spec: { compromised: [kid] } });
+    await env.ready('KeyCompromised');
     expect(await activeKid()).toBeUndefined();
-    expect((await stage.jwks()).keys).toEqual([]);
-    expect(stage.keyring.active()).toBeUndefined();
-    await stage.bring(newPem());
-    await stage.ready('Active');
+    expect((await env.jwks()).keys).toEqual([]);
+    expect(env.keyring.active()).toBeUndefined();
+    await env.bring(newPem());
+    await env.ready('Active');
     expect(await activeKid()).not.toBe(kid);
   });
 
   test('that lost its Secret stays Active and says so, and goes on when it is back; the Secret is never touched', async () => {
     const pem = newPem();
-    await stage.bring(pem);
-    await stage.create({ privateKeyRef });
-    await stage.ready('Active');
+    await env.bring(pem);
+    await env.create({ privateKeyRef });
+    await env.ready('Active');
     const kid = await activeKid();
-    await stage.api.delete(stage.ref('Secret', 'brought'));
-    await stage.ready('PrivateKeyInvalid');
+    await env.api.delete(env.ref('Secret', 'brought'));
+    await env.ready('PrivateKeyInvalid');
     expect(await activeKid()).toBe(kid);
-    await stage.bring(pem);
-    await stage.ready('Active');
+    await env.bring(pem);
+    await env.ready('Active');
     expect(await activeKid()).toBe(kid);
-    expect(stage.writes.filter((call) => call.includes(' Secret '))).toEqual([]);
+    expect(env.writes.filter((call) => call.includes(' Secret '))).toEqual([]);
   });
 
   test('takes over from generated keys in time, and they from it', async () => {
-    await stage.create();
-    const generated = await stage.settled();
-    await stage.bring(newPem());
-    await stage.patch({ spec: { privateKeyRef } });
-    const waiting = await stage.settled(1);
+    await env.create();
+    const generated = await env.settled();
+    await env.bring(newPem());
+    await env.patch({ spec: { privateKeyRef } });
+    const waiting = await env.settled(1);
     expect([waiting.active, waiting.retired]).toEqual([generated.active, [generated.standby]]);
-    await stage.pass(DAY);
-    await stage.until(async () => expect(await activeKid()).toBe(waiting.standby));
-    await stage.until(async () => expect(await stage.keySecrets()).toEqual([]));
-    await stage.patch({ spec: { privateKeyRef: null } });
-    const back = await stage.until(async () => {
-      const standby = (await stage.keys()).find(({ phase }) => phase === 'Published');
+    await env.pass(DAY);
+    await env.until(async () => expect(await activeKid()).toBe(waiting.standby));
+    await env.until(async () => expect(await env.keySecrets()).toEqual([]));
+    await env.patch({ spec: { privateKeyRef: null } });
+    const back = await env.until(async () => {
+      const standby = (await env.keys()).find(({ phase }) => phase === 'Published');
       expect(standby).toBeDefined();
       return standby;
     });
     expect(await activeKid()).toBe(waiting.standby);
-    await stage.pass(DAY);
-    await stage.until(async () => expect(await activeKid()).toBe(back?.kid));
-    expect((await stage.get('Secret', 'brought')).metadata.name).toBe('brought');
+    await env.pass(DAY);
+    await env.until(async () => expect(await activeKid()).toBe(back?.kid));
+    expect((await env.get('Secret', 'brought')).metadata.name).toBe('brought');
   });
 });

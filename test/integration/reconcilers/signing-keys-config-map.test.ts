@@ -1,24 +1,24 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { bodyOf } from '../../support/api.ts';
 import { MINUTE } from '../../support/durations.ts';
-import { SigningKeyStage } from './signing-key-stage.ts';
+import { SigningKeyEnv } from './signing-key-env.ts';
 
 jest.setTimeout(30_000);
 
-let stage: SigningKeyStage;
+let env: SigningKeyEnv;
 beforeEach(async () => {
-  stage = await SigningKeyStage.open();
+  env = await SigningKeyEnv.open();
 });
 afterEach(async () => {
-  await stage[Symbol.asyncDispose]();
+  await env[Symbol.asyncDispose]();
 });
 
 describe('the ConfigMap', () => {
   const name = 'default-jwks';
   beforeEach(async () => {
-    await stage.create();
-    await stage.settled();
-    await stage.idle();
+    await env.create();
+    await env.settled();
+    await env.idle();
   });
 
   test.each([
@@ -27,52 +27,50 @@ describe('the ConfigMap', () => {
     ['no labels', { metadata: { labels: null } }],
     ['other data, and never to change again', { data: { 'jwks.json': 'x' }, immutable: true }],
   ])('is put back where somebody gave it %s', async (_, patch) => {
-    const before = await stage.jwks();
-    bodyOf(await stage.api.patch(stage.ref('ConfigMap', name), 'merge', patch));
-    await stage.until(async () => {
-      const found = await stage.get('ConfigMap', name);
+    const before = await env.jwks();
+    bodyOf(await env.api.patch(env.ref('ConfigMap', name), 'merge', patch));
+    await env.until(async () => {
+      const found = await env.get('ConfigMap', name);
       expect(JSON.parse(found.data['jwks.json'])).toEqual(before);
       expect(found.metadata.labels).toEqual({ 'app.kubernetes.io/managed-by': 'm2m-oauth-operator' });
     });
   });
 
   test('is put back where somebody deleted it, and keeps what others add', async () => {
-    const before = await stage.jwks();
-    await stage.api.delete(stage.ref('ConfigMap', name));
-    await stage.until(async () => expect(await stage.jwks()).toEqual(before));
+    const before = await env.jwks();
+    await env.api.delete(env.ref('ConfigMap', name));
+    await env.until(async () => expect(await env.jwks()).toEqual(before));
     bodyOf(
-      await stage.api.patch(stage.ref('ConfigMap', name), 'merge', {
+      await env.api.patch(env.ref('ConfigMap', name), 'merge', {
         data: { mine: 'yes', 'jwks.json': 'no' },
       }),
     );
-    await stage.until(async () => expect(await stage.jwks()).toEqual(before));
-    expect((await stage.get('ConfigMap', name)).data.mine).toBe('yes');
+    await env.until(async () => expect(await env.jwks()).toEqual(before));
+    expect((await env.get('ConfigMap', name)).data.mine).toBe('yes');
   });
 
   test("is left alone where it is somebody else's", async () => {
-    bodyOf(
-      await stage.api.create({ ...stage.ref('ConfigMap', 'other-jwks'), data: { 'jwks.json': 'mine' } }),
-    );
-    await stage.create({}, 'other');
-    await stage.ready('Active', 'other');
-    expect((await stage.get('ConfigMap', 'other-jwks')).data).toEqual({ 'jwks.json': 'mine' });
-    await stage.api.delete(stage.ref('ConfigMap', 'other-jwks'));
-    await stage.pass(5 * MINUTE);
-    await stage.until(async () => expect((await stage.jwks('other')).keys).toHaveLength(4));
+    bodyOf(await env.api.create({ ...env.ref('ConfigMap', 'other-jwks'), data: { 'jwks.json': 'mine' } }));
+    await env.create({}, 'other');
+    await env.ready('Active', 'other');
+    expect((await env.get('ConfigMap', 'other-jwks')).data).toEqual({ 'jwks.json': 'mine' });
+    await env.api.delete(env.ref('ConfigMap', 'other-jwks'));
+    await env.pass(5 * MINUTE);
+    await env.until(async () => expect((await env.jwks('other')).keys).toHaveLength(4));
   });
 
   test('holds the keys of every SigningKey, and changes with any of them', async () => {
-    await stage.create({ algorithm: 'EdDSA' }, 'other');
-    await stage.ready('Active', 'other');
-    await stage.until(async () => {
-      expect((await stage.jwks()).keys).toHaveLength(4);
-      expect(await stage.jwks('other')).toEqual(await stage.jwks());
+    await env.create({ algorithm: 'EdDSA' }, 'other');
+    await env.ready('Active', 'other');
+    await env.until(async () => {
+      expect((await env.jwks()).keys).toHaveLength(4);
+      expect(await env.jwks('other')).toEqual(await env.jwks());
     });
-    const [kid] = (await stage.keys('other')).map((key) => key.kid);
-    await stage.patch({ spec: { compromised: [kid] } }, 'other');
-    await stage.until(async () => {
-      expect((await stage.jwks()).keys.map((key) => key.kid)).not.toContain(kid);
-      expect((await stage.jwks()).keys).toHaveLength(4);
+    const [kid] = (await env.keys('other')).map((key) => key.kid);
+    await env.patch({ spec: { compromised: [kid] } }, 'other');
+    await env.until(async () => {
+      expect((await env.jwks()).keys.map((key) => key.kid)).not.toContain(kid);
+      expect((await env.jwks()).keys).toHaveLength(4);
     });
   });
 });

@@ -1,16 +1,16 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { ApiError } from '../../../operator/ports/kube.ts';
 import { HOUR } from '../../support/durations.ts';
-import { SigningKeyStage } from './signing-key-stage.ts';
+import { SigningKeyEnv } from './signing-key-env.ts';
 
 jest.setTimeout(30_000);
 
-let stage: SigningKeyStage;
+let env: SigningKeyEnv;
 beforeEach(async () => {
-  stage = await SigningKeyStage.open();
+  env = await SigningKeyEnv.open();
 });
 afterEach(async () => {
-  await stage[Symbol.asyncDispose]();
+  await env[Symbol.asyncDispose]();
 });
 
 describe('failures', () => {
@@ -22,19 +22,17 @@ describe('failures', () => {
       (['before', 'after'] as const).map((when) => ({ call, when })),
     ),
   )('a failure $when "$call" at the start is repaired, and makes no key too many', async ({ call, when }) => {
-    stage.faults.push({ call, when, error: away() });
-    await stage.create();
-    const first = await stage.settled();
-    await stage.until(async () => {
-      const kids = (await stage.keySecrets()).map(
-        ({ metadata }) => metadata.annotations?.['m2moauth.dev/kid'],
-      );
+    env.faults.push({ call, when, error: away() });
+    await env.create();
+    const first = await env.settled();
+    await env.until(async () => {
+      const kids = (await env.keySecrets()).map(({ metadata }) => metadata.annotations?.['m2moauth.dev/kid']);
       expect(kids.sort()).toEqual([first.active, first.standby].sort());
-      expect((await stage.jwks()).keys).toHaveLength(2);
+      expect((await env.jwks()).keys).toHaveLength(2);
     });
-    expect(stage.faults).toEqual([]);
-    await stage.idle();
-    expect(await stage.settled()).toEqual(first);
+    expect(env.faults).toEqual([]);
+    await env.idle();
+    expect(await env.settled()).toEqual(first);
   });
 
   test.each(
@@ -51,43 +49,41 @@ describe('failures', () => {
       ]),
     ),
   )('a failure ($what) $when "$call" of a rotation is repaired', async ({ call, when, error }) => {
-    await stage.create();
-    const first = await stage.settled();
-    await stage.idle();
-    stage.faults.push({ call, when, error: error() });
-    await stage.patch({ metadata: { annotations: { 'm2moauth.dev/rotate': 'one' } } });
-    const second = await stage.settled(1);
+    await env.create();
+    const first = await env.settled();
+    await env.idle();
+    env.faults.push({ call, when, error: error() });
+    await env.patch({ metadata: { annotations: { 'm2moauth.dev/rotate': 'one' } } });
+    const second = await env.settled(1);
     expect(second).toMatchObject({ active: first.standby, retired: [first.active] });
-    await stage.until(async () => {
-      const kids = (await stage.keySecrets()).map(
-        ({ metadata }) => metadata.annotations?.['m2moauth.dev/kid'],
-      );
+    await env.until(async () => {
+      const kids = (await env.keySecrets()).map(({ metadata }) => metadata.annotations?.['m2moauth.dev/kid']);
       expect(kids.sort()).toEqual([second.active, second.standby].sort());
-      expect((await stage.jwks()).keys).toHaveLength(3);
+      expect((await env.jwks()).keys).toHaveLength(3);
     });
-    expect(stage.faults).toEqual([]);
+    expect(env.faults).toEqual([]);
   });
 
   test('a restart reads, and writes nothing', async () => {
-    await stage.create();
-    const first = await stage.settled();
-    await stage.idle();
-    await stage.stop();
-    stage.calls.length = 0;
-    await stage.start();
-    await stage.until(() => expect(stage.keyring.active()?.kid).toBe(first.active));
-    await stage.pass(HOUR);
-    expect(stage.writes).toEqual([]);
-    expect(await stage.settled()).toEqual(first);
+    await env.create();
+    const first = await env.settled();
+    await env.idle();
+    await env.stop();
+    env.calls.length = 0;
+    await env.start();
+    await env.until(() => expect(env.keyring.active()?.kid).toBe(first.active));
+    await env.pass(HOUR);
+    expect(env.writes).toEqual([]);
+    expect(await env.settled()).toEqual(first);
   });
 
   test('no private half is in a status, a log line or an event', async () => {
-    await stage.create();
-    await stage.settled();
-    const bodies = (await stage.keySecrets()).map(
+    await env.create();
+    await env.settled();
+    const bodies = (await env.keySecrets()).map(
       ({ data }) => Buffer.from(data['private.pem'], 'base64').toString('utf8').split('\n')[1] ?? 'none',
     );
-    const seen = JSON.stringify([await stage.get(), stage.events, stage.kube.log.lines, await stage.jwks()]);
+    const seen = JSON.stringify([await env.get(), env.events, env.kube.log.lines, await env.jwks()]);
     for (const body of bodies) expect(seen).not.toContain(body);
   });
 });

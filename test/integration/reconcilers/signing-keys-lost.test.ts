@@ -1,16 +1,16 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { bodyOf } from '../../support/api.ts';
-import { conditionOf, SigningKeyStage } from './signing-key-stage.ts';
+import { conditionOf, SigningKeyEnv } from './signing-key-env.ts';
 
 jest.setTimeout(30_000);
 
-let stage: SigningKeyStage;
+let env: SigningKeyEnv;
 beforeEach(async () => {
-  stage = await SigningKeyStage.open();
+  env = await SigningKeyEnv.open();
 });
 afterEach(async () => {
-  await stage[Symbol.asyncDispose]();
+  await env[Symbol.asyncDispose]();
 });
 
 const newPem = (): string =>
@@ -19,36 +19,34 @@ const newPem = (): string =>
     .toString();
 describe('what is lost', () => {
   test('the active private half: the standby takes over, and another stands by', async () => {
-    await stage.create();
-    const first = await stage.settled();
-    const secret = (await stage.keys()).find(({ kid }) => kid === first.active)?.secretRef?.name ?? '';
-    await stage.api.delete(stage.ref('Secret', secret));
-    const second = await stage.settled(1);
+    await env.create();
+    const first = await env.settled();
+    const secret = (await env.keys()).find(({ kid }) => kid === first.active)?.secretRef?.name ?? '';
+    await env.api.delete(env.ref('Secret', secret));
+    const second = await env.settled(1);
     expect(second).toMatchObject({ active: first.standby, retired: [first.active] });
   });
 
   test('its content: a PEM that somebody put there never signs', async () => {
-    await stage.create();
-    const first = await stage.settled();
-    const secret = (await stage.keys()).find(({ kid }) => kid === first.active)?.secretRef?.name ?? '';
+    await env.create();
+    const first = await env.settled();
+    const secret = (await env.keys()).find(({ kid }) => kid === first.active)?.secretRef?.name ?? '';
     const data = { 'private.pem': Buffer.from(newPem()).toString('base64') };
-    bodyOf(await stage.api.patch(stage.ref('Secret', secret), 'merge', { data }));
-    const second = await stage.settled(1);
+    bodyOf(await env.api.patch(env.ref('Secret', secret), 'merge', { data }));
+    const second = await env.settled(1);
     expect(second).toMatchObject({ active: first.standby, retired: [first.active] });
-    await stage.until(async () =>
-      expect((await stage.api.get(stage.ref('Secret', secret))).status).toBe(404),
-    );
+    await env.until(async () => expect((await env.api.get(env.ref('Secret', secret))).status).toBe(404));
   });
 
   test('labels and annotations: put back, and no key is taken for lost', async () => {
-    await stage.create();
-    const first = await stage.settled();
-    for (const { metadata } of await stage.keySecrets()) {
+    await env.create();
+    const first = await env.settled();
+    for (const { metadata } of await env.keySecrets()) {
       const patch = { metadata: { labels: null, annotations: null } };
-      bodyOf(await stage.api.patch(stage.ref('Secret', metadata.name), 'merge', patch));
+      bodyOf(await env.api.patch(env.ref('Secret', metadata.name), 'merge', patch));
     }
-    await stage.until(async () => {
-      const secrets = await stage.keySecrets();
+    await env.until(async () => {
+      const secrets = await env.keySecrets();
       const kids = secrets.map(({ metadata }) => metadata.annotations?.['m2moauth.dev/kid']);
       expect(kids.sort()).toEqual([first.active, first.standby].sort());
       for (const { metadata } of secrets) {
@@ -58,77 +56,72 @@ describe('what is lost', () => {
         });
       }
     });
-    expect(await stage.settled()).toEqual(first);
+    expect(await env.settled()).toEqual(first);
   });
 
   test('the status, or the whole SigningKey: it is rebuilt from the Secrets, retired keys too', async () => {
-    await stage.create();
-    await stage.settled();
-    await stage.patch({ metadata: { annotations: { 'm2moauth.dev/rotate': 'one' } } });
-    const before = await stage.settled(1);
-    await stage.until(async () => {
-      const active = (await stage.keySecrets()).find(
+    await env.create();
+    await env.settled();
+    await env.patch({ metadata: { annotations: { 'm2moauth.dev/rotate': 'one' } } });
+    const before = await env.settled(1);
+    await env.until(async () => {
+      const active = (await env.keySecrets()).find(
         ({ metadata }) => metadata.annotations?.['m2moauth.dev/kid'] === before.active,
       );
       expect(active?.data['retired.json']).toBeDefined();
     });
-    await stage.idle();
-    const jwks = await stage.jwks();
+    await env.idle();
+    const jwks = await env.jwks();
     const status = { keys: null, lastHandledRotate: null };
     bodyOf(
-      await stage.api.patch(
-        stage.ref('SigningKey', 'default'),
-        'merge',
-        { status },
-        { subresource: 'status' },
-      ),
+      await env.api.patch(env.ref('SigningKey', 'default'), 'merge', { status }, { subresource: 'status' }),
     );
-    await stage.until(async () => expect(await stage.settled(1)).toEqual(before));
-    await stage.api.delete(stage.ref('SigningKey', 'default'));
-    await stage.until(() => expect(stage.keyring.phase(before.active)).toBeUndefined());
-    expect(await stage.keySecrets()).toHaveLength(2);
-    await stage.create();
-    expect(await stage.settled(1)).toEqual(before);
-    await stage.until(async () => expect(await stage.jwks()).toEqual(jwks));
+    await env.until(async () => expect(await env.settled(1)).toEqual(before));
+    await env.api.delete(env.ref('SigningKey', 'default'));
+    await env.until(() => expect(env.keyring.phase(before.active)).toBeUndefined());
+    expect(await env.keySecrets()).toHaveLength(2);
+    await env.create();
+    expect(await env.settled(1)).toEqual(before);
+    await env.until(async () => expect(await env.jwks()).toEqual(jwks));
   });
 
   test('a SigningKey that is made again does not bring a compromised key back', async () => {
-    await stage.create();
-    const { active: compromised } = await stage.settled();
-    await stage.patch({ spec: { compromised: [compromised] } });
-    await stage.settled(1);
-    await stage.until(async () => {
-      const secrets = await stage.keySecrets();
+    await env.create();
+    const { active: compromised } = await env.settled();
+    await env.patch({ spec: { compromised: [compromised] } });
+    await env.settled(1);
+    await env.until(async () => {
+      const secrets = await env.keySecrets();
       expect(secrets).toHaveLength(2);
       for (const { data } of secrets) expect(data['compromised.json']).toBeDefined();
     });
-    await stage.api.delete(stage.ref('SigningKey', 'default'));
-    await stage.until(() => expect(stage.keyring.phase(compromised)).toBeUndefined());
-    await stage.create();
-    await stage.settled();
-    await stage.until(async () => expect((await stage.jwks()).keys).toHaveLength(2));
-    expect((await stage.jwks()).keys.map(({ kid }) => kid)).not.toContain(compromised);
-    expect(stage.keyring.phase(compromised)).toBeUndefined();
+    await env.api.delete(env.ref('SigningKey', 'default'));
+    await env.until(() => expect(env.keyring.phase(compromised)).toBeUndefined());
+    await env.create();
+    await env.settled();
+    await env.until(async () => expect((await env.jwks()).keys).toHaveLength(2));
+    expect((await env.jwks()).keys.map(({ kid }) => kid)).not.toContain(compromised);
+    expect(env.keyring.phase(compromised)).toBeUndefined();
   });
 
   test('a quota that leaves no room for keys is NoActiveKey, and is got over', async () => {
     const quota = {
       apiVersion: 'v1',
       kind: 'ResourceQuota',
-      metadata: { namespace: stage.namespace, name: 'none' },
+      metadata: { namespace: env.namespace, name: 'none' },
       spec: { hard: { 'count/secrets': '0' } },
     };
-    const path = `/api/v1/namespaces/${stage.namespace}/resourcequotas`;
-    bodyOf(await stage.api.request('POST', path, quota));
-    await stage.until(async () => {
-      const { body } = await stage.api.request('GET', `${path}/none`);
+    const path = `/api/v1/namespaces/${env.namespace}/resourcequotas`;
+    bodyOf(await env.api.request('POST', path, quota));
+    await env.until(async () => {
+      const { body } = await env.api.request('GET', `${path}/none`);
       expect(body.status?.hard).toBeDefined();
     });
-    await stage.create();
-    const object = await stage.ready('NoActiveKey');
+    await env.create();
+    const object = await env.ready('NoActiveKey');
     expect(conditionOf(object).message).toContain('403');
-    bodyOf(await stage.api.request('DELETE', `${path}/none`));
-    await stage.ready('Active');
-    await stage.settled();
+    bodyOf(await env.api.request('DELETE', `${path}/none`));
+    await env.ready('Active');
+    await env.settled();
   });
 });

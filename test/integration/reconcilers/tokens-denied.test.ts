@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { ApiError } from '../../../operator/ports/kube.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { Fault } from './guarded-client.ts';
-import { conditionOf, TokenStage } from './token-stage.ts';
+import { conditionOf, TokenEnv } from './token-env.ts';
 
 const DENIED: Fault = {
   call: 'delete Secret',
@@ -11,46 +11,46 @@ const DENIED: Fault = {
 };
 
 /** An issued Token whose Secrets the operator may not delete. */
-const denied = async (spec: Record<string, unknown> = {}): Promise<TokenStage> => {
-  const stage = await TokenStage.open();
-  await stage.client();
-  await stage.create(spec);
-  await stage.token('Issued');
-  stage.faults.push(...Array.from({ length: 1000 }, () => DENIED));
-  stage.calls.length = 0;
-  return stage;
+const denied = async (spec: Record<string, unknown> = {}): Promise<TokenEnv> => {
+  const env = await TokenEnv.open();
+  await env.client();
+  await env.create(spec);
+  await env.token('Issued');
+  env.faults.push(...Array.from({ length: 1000 }, () => DENIED));
+  env.calls.length = 0;
+  return env;
 };
 
 /** Lets several retries pass. */
-const insist = async (stage: TokenStage): Promise<void> => {
-  const target = stage.faults.length - 4;
+const insist = async (env: TokenEnv): Promise<void> => {
+  const target = env.faults.length - 4;
   await eventually(async () => {
-    await stage.clock.advance(1_000);
-    await stage.idle();
-    expect(stage.faults.length).toBeLessThan(target);
+    await env.clock.advance(1_000);
+    await env.idle();
+    expect(env.faults.length).toBeLessThan(target);
   });
 };
 
-const allow = async (stage: TokenStage, look: () => Promise<void>): Promise<void> => {
-  stage.faults.length = 0;
+const allow = async (env: TokenEnv, look: () => Promise<void>): Promise<void> => {
+  env.faults.length = 0;
   await eventually(async () => {
-    await stage.clock.advance(10_000);
-    await stage.idle();
+    await env.clock.advance(10_000);
+    await env.idle();
     await look();
   });
 };
 
 describe('where Secrets can’t be deleted, the status says so all the same, once', () => {
   test('that a Token has expired, and where its Secret still is', async () => {
-    await using stage = await denied({ renewal: { policy: 'Never' } });
-    await stage.clock.advance(3_600_000);
-    const token = await stage.token('Expired');
+    await using env = await denied({ renewal: { policy: 'Never' } });
+    await env.clock.advance(3_600_000);
+    const token = await env.token('Expired');
     expect(token.status).toMatchObject({ version: 2, secretRef: { name: 'reports' } });
-    await insist(stage);
-    expect(stage.writes).toEqual(['updateStatus Token reports']);
-    expect(stage.events.map(({ reason }) => reason)).toEqual(['Issued', 'Expired']);
-    await allow(stage, async () => expect(await stage.get('Secret', 'reports')).toBeUndefined());
-    const after = await stage.token('Expired');
+    await insist(env);
+    expect(env.writes).toEqual(['updateStatus Token reports']);
+    expect(env.events.map(({ reason }) => reason)).toEqual(['Issued', 'Expired']);
+    await allow(env, async () => expect(await env.get('Secret', 'reports')).toBeUndefined());
+    const after = await env.token('Expired');
     expect(after.status).not.toHaveProperty('secretRef');
     expect(after.status.version).toBe(3);
   });
@@ -59,42 +59,42 @@ describe('where Secrets can’t be deleted, the status says so all the same, onc
     ['', {}],
     [', though its Secret lost its label', { labels: { 'app.kubernetes.io/managed-by': null } }],
   ])('that a Token is blacklisted%s', async (_, metadata) => {
-    await using stage = await denied();
-    await stage.stop();
-    await stage.patch('Secret', 'reports', { metadata });
-    await stage.patch('Token', 'reports', { spec: { revoked: true } });
-    await stage.start();
-    const token = await stage.token('Blacklisted');
+    await using env = await denied();
+    await env.stop();
+    await env.patch('Secret', 'reports', { metadata });
+    await env.patch('Token', 'reports', { spec: { revoked: true } });
+    await env.start();
+    const token = await env.token('Blacklisted');
     expect(token.status).toMatchObject({ version: 2, blacklisted: { flag: true } });
-    await insist(stage);
-    expect(stage.writes).toEqual(['updateStatus Token reports']);
-    expect(stage.events.at(-1)?.reason).toBe('Blacklisted');
-    await allow(stage, async () => expect(await stage.get('Secret', 'reports')).toBeUndefined());
+    await insist(env);
+    expect(env.writes).toEqual(['updateStatus Token reports']);
+    expect(env.events.at(-1)?.reason).toBe('Blacklisted');
+    await allow(env, async () => expect(await env.get('Secret', 'reports')).toBeUndefined());
   });
 
   test('that a refused Token’s JWT is over', async () => {
-    await using stage = await denied();
-    await stage.patch('OAuthClient', 'app', { spec: { suspended: true } });
-    await stage.token('ClientSuspended');
-    await stage.clock.advance(3_600_000);
+    await using env = await denied();
+    await env.patch('OAuthClient', 'app', { spec: { suspended: true } });
+    await env.token('ClientSuspended');
+    await env.clock.advance(3_600_000);
     await eventually(async () =>
-      expect((await stage.get('Token', 'reports'))?.status).not.toHaveProperty('renewalTime'),
+      expect((await env.get('Token', 'reports'))?.status).not.toHaveProperty('renewalTime'),
     );
-    await insist(stage);
-    expect(stage.writes).toHaveLength(2);
-    await allow(stage, async () => expect(await stage.get('Secret', 'reports')).toBeUndefined());
+    await insist(env);
+    expect(env.writes).toHaveLength(2);
+    await allow(env, async () => expect(await env.get('Secret', 'reports')).toBeUndefined());
   });
 
   test('that a JWT was issued into another Secret', async () => {
-    await using stage = await denied();
-    await stage.patch('Token', 'reports', { spec: { tokenName: 'other', secret: { name: 'elsewhere' } } });
-    const token = await stage.token('Issued', (now) => expect(now.issuance).toBe(2));
+    await using env = await denied();
+    await env.patch('Token', 'reports', { spec: { tokenName: 'other', secret: { name: 'elsewhere' } } });
+    const token = await env.token('Issued', (now) => expect(now.issuance).toBe(2));
     expect(token.status.secretRef.name).toBe('reports');
-    expect((await stage.jwt('elsewhere')).payload.jti).toBe(token.status.id);
-    await insist(stage);
-    expect(stage.writes).toEqual(['create Secret elsewhere', 'updateStatus Token reports']);
-    await allow(stage, async () => expect(await stage.get('Secret', 'reports')).toBeUndefined());
-    const after = await stage.token('Issued', (now) => expect(now.secretRef.name).toBe('elsewhere'));
+    expect((await env.jwt('elsewhere')).payload.jti).toBe(token.status.id);
+    await insist(env);
+    expect(env.writes).toEqual(['create Secret elsewhere', 'updateStatus Token reports']);
+    await allow(env, async () => expect(await env.get('Secret', 'reports')).toBeUndefined());
+    const after = await env.token('Issued', (now) => expect(now.secretRef.name).toBe('elsewhere'));
     expect(after.status.issuance).toBe(2);
     expect(conditionOf(after, 'Ready')?.status).toBe('True');
   });

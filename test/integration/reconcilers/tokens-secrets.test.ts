@@ -2,71 +2,71 @@ import { describe, expect, test } from '@jest/globals';
 import { API_VERSION } from '../../../operator/api/meta.ts';
 import { bodyOf } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
-import { conditionOf, TokenStage } from './token-stage.ts';
+import { conditionOf, TokenEnv } from './token-env.ts';
 
-const issued = async (): Promise<TokenStage> => {
-  const stage = await TokenStage.open();
-  await stage.client();
-  await stage.create();
-  await stage.token('Issued');
-  await stage.clock.advance(60_000);
-  stage.calls.length = 0;
-  return stage;
+const issued = async (): Promise<TokenEnv> => {
+  const env = await TokenEnv.open();
+  await env.client();
+  await env.create();
+  await env.token('Issued');
+  await env.clock.advance(60_000);
+  env.calls.length = 0;
+  return env;
 };
 
 const text = (value: string | undefined) => Buffer.from(value ?? '', 'base64').toString();
 
 describe('a Secret that somebody writes to by server-side apply of stringData', () => {
   const applied = async (stringData: Record<string, string>) => {
-    const stage = await issued();
-    const before = await stage.jwt();
+    const env = await issued();
+    const before = await env.jwt();
     bodyOf(
-      await stage.api.apply({ ...stage.ref('Secret', 'reports'), stringData } as never, {
+      await env.api.apply({ ...env.ref('Secret', 'reports'), stringData } as never, {
         query: { force: 'true' },
       }),
     );
-    return Object.assign(stage, { before });
+    return Object.assign(env, { before });
   };
 
   test('gets its JWT back, once; the other key stays through a renewal', async () => {
-    await using stage = await applied({ token: 'evil', other: 'theirs' });
-    await eventually(() => expect(stage.writes).toEqual(['update Secret reports']));
-    await stage.idle();
-    const { payload, secret } = await stage.jwt();
-    expect(payload).toEqual(stage.before.payload);
+    await using env = await applied({ token: 'evil', other: 'theirs' });
+    await eventually(() => expect(env.writes).toEqual(['update Secret reports']));
+    await env.idle();
+    const { payload, secret } = await env.jwt();
+    expect(payload).toEqual(env.before.payload);
     expect(text(secret.data.other)).toBe('theirs');
 
-    stage.calls.length = 0;
-    await stage.restart();
-    await stage.idle();
-    await stage.patch('Token', 'reports', { metadata: { labels: { looked: 'again' } } });
-    await eventually(() => expect(stage.calls.length).toBeGreaterThan(1));
-    await stage.idle();
-    expect([...new Set(stage.calls)]).toEqual(['get Secret reports']);
-    expect((await stage.get('Secret', 'reports'))?.metadata.resourceVersion).toBe(
+    env.calls.length = 0;
+    await env.restart();
+    await env.idle();
+    await env.patch('Token', 'reports', { metadata: { labels: { looked: 'again' } } });
+    await eventually(() => expect(env.calls.length).toBeGreaterThan(1));
+    await env.idle();
+    expect([...new Set(env.calls)]).toEqual(['get Secret reports']);
+    expect((await env.get('Secret', 'reports'))?.metadata.resourceVersion).toBe(
       secret.metadata.resourceVersion,
     );
 
-    await stage.patch('Token', 'reports', { metadata: { annotations: { 'm2moauth.dev/renew': '1' } } });
-    const token = await stage.token('Issued', (now) => expect(now.issuance).toBe(2));
-    const renewed = await stage.jwt();
+    await env.patch('Token', 'reports', { metadata: { annotations: { 'm2moauth.dev/renew': '1' } } });
+    const token = await env.token('Issued', (now) => expect(now.issuance).toBe(2));
+    const renewed = await env.jwt();
     expect(renewed.payload.jti).toBe(token.status.id);
     expect(text(renewed.secret.data.other)).toBe('theirs');
   });
 
   test('keeps a key that they add beside the JWT, through a renewal', async () => {
-    await using stage = await applied({ other: 'theirs' });
-    await stage.idle();
-    expect(stage.writes).toEqual([]);
-    await stage.patch('Token', 'reports', { metadata: { annotations: { 'm2moauth.dev/renew': '1' } } });
-    await stage.token('Issued', (now) => expect(now.issuance).toBe(2));
-    expect(text((await stage.jwt()).secret.data.other)).toBe('theirs');
+    await using env = await applied({ other: 'theirs' });
+    await env.idle();
+    expect(env.writes).toEqual([]);
+    await env.patch('Token', 'reports', { metadata: { annotations: { 'm2moauth.dev/renew': '1' } } });
+    await env.token('Issued', (now) => expect(now.issuance).toBe(2));
+    expect(text((await env.jwt()).secret.data.other)).toBe('theirs');
   });
 });
 
 test('a Token that is made again under its name waits for the garbage collector to take the Secret of the one before', async () => {
-  await using stage = await TokenStage.open();
-  await stage.client();
+  await using env = await TokenEnv.open();
+  await env.client();
   const old = {
     apiVersion: API_VERSION,
     kind: 'Token',
@@ -75,18 +75,18 @@ test('a Token that is made again under its name waits for the garbage collector 
     controller: true,
   };
   const held = { ownerReferences: [old], finalizers: ['example.com/hold'] };
-  const ref = stage.ref('Secret', 'reports');
-  bodyOf(await stage.api.create({ ...ref, metadata: { ...ref.metadata, ...held } }));
-  await stage.create();
-  const token = await stage.token('Issuing');
+  const ref = env.ref('Secret', 'reports');
+  bodyOf(await env.api.create({ ...ref, metadata: { ...ref.metadata, ...held } }));
+  await env.create();
+  const token = await env.token('Issuing');
   expect(conditionOf(token, 'Ready')?.message).toContain('garbage collector');
-  await stage.patch('Secret', 'reports', { metadata: { finalizers: null } });
+  await env.patch('Secret', 'reports', { metadata: { finalizers: null } });
   await eventually(
     async () => {
-      await stage.clock.advance(1_000);
-      expect(conditionOf(await stage.get('Token', 'reports'), 'Ready')?.reason).toBe('Issued');
+      await env.clock.advance(1_000);
+      expect(conditionOf(await env.get('Token', 'reports'), 'Ready')?.reason).toBe('Issued');
     },
     { timeoutMs: 30_000 },
   );
-  expect(stage.events.map(({ reason }) => reason)).not.toContain('SecretConflict');
+  expect(env.events.map(({ reason }) => reason)).not.toContain('SecretConflict');
 }, 40_000);

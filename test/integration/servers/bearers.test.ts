@@ -11,41 +11,41 @@ import {
   SYSTEM,
   signingKey,
 } from '../../support/installation.ts';
-import { createToken, headerOf, idOf, makeClient, payloadOf, type TestClient } from './stage.ts';
+import { createToken, headerOf, idOf, makeClient, payloadOf, type TestClient } from './oauth-clients.ts';
 
 /** Which bearers GetTokens and DeleteTokens take: over a socket, by the compiled operator and a real API server. */
 
 const ISSUER = 'https://localhost:9101/m2m-oauth-server';
 let installation: Installation;
 let namespace: string;
-let door: GrpcClient;
+let grpc: GrpcClient;
 
 beforeAll(async () => {
   installation = await install();
   namespace = await installation.api.createNamespace('bearers');
   const operator = await installation.operator();
   await operator.ready();
-  door = await connectGrpc(operator);
+  grpc = await connectGrpc(operator);
 }, 900_000);
 
 afterAll(async () => {
-  door?.close();
+  grpc?.close();
   await installation?.close();
 });
 
 const REFUSED = { code: 'UNAUTHENTICATED' };
 
 const tokenOf = (client: TestClient, more: { expiration?: bigint } = {}): Promise<string> =>
-  createToken(door, client, more);
+  createToken(grpc, client, more);
 
 const accepts = async (jwt: string): Promise<void> => {
-  const found = await door.getTokens(`Bearer ${jwt}`, { idFilter: [idOf(jwt)] });
+  const found = await grpc.getTokens(`Bearer ${jwt}`, { idFilter: [idOf(jwt)] });
   expect(found.map(({ id }) => id)).toEqual([idOf(jwt)]);
 };
 /** Both calls that need a bearer refuse it, and nothing becomes of the token. */
 const refuses = async (authorization: string | undefined): Promise<void> => {
-  expect(await refusalOf(door.getTokens(authorization))).toMatchObject(REFUSED);
-  expect(await refusalOf(door.deleteTokens(authorization, []))).toMatchObject(REFUSED);
+  expect(await refusalOf(grpc.getTokens(authorization))).toMatchObject(REFUSED);
+  expect(await refusalOf(grpc.deleteTokens(authorization, []))).toMatchObject(REFUSED);
 };
 
 test.each<[string, string | undefined]>([
@@ -64,7 +64,7 @@ test('a good one is accepted, whatever the case of its scheme', async () => {
   const jwt = await tokenOf(await makeClient(installation, namespace));
   await accepts(jwt);
   for (const scheme of ['bearer', 'BEARER']) {
-    expect(await door.getTokens(`${scheme} ${jwt}`)).toHaveLength(1);
+    expect(await grpc.getTokens(`${scheme} ${jwt}`)).toHaveLength(1);
   }
 });
 
@@ -92,13 +92,13 @@ test('an expired one is refused', async () => {
   const client = await makeClient(installation, namespace);
   const jwt = await tokenOf(client, { expiration: BigInt(Math.floor(Date.now() / 1000) + 2) });
   await accepts(jwt);
-  await eventually(async () => (await refusalOf(door.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
+  await eventually(async () => (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
   expect(Math.floor(Date.now() / 1000)).toBeGreaterThanOrEqual(Number(payloadOf(jwt).exp));
   await refuses(`Bearer ${jwt}`);
 });
 
 test.each([
-  ['by its owner', async (jwt: string) => void (await door.deleteTokens(`Bearer ${jwt}`, [idOf(jwt)]))],
+  ['by its owner', async (jwt: string) => void (await grpc.deleteTokens(`Bearer ${jwt}`, [idOf(jwt)]))],
   [
     'by a patch of spec.revoked',
     async (jwt: string) =>
@@ -117,7 +117,7 @@ test.each([
   const jwt = await tokenOf(await makeClient(installation, namespace));
   await accepts(jwt);
   await revoke(jwt);
-  await eventually(async () => (await refusalOf(door.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
+  await eventually(async () => (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
   await refuses(`Bearer ${jwt}`);
 });
 
@@ -135,7 +135,7 @@ test('one of a suspended client is refused while that lasts', async () => {
       await installation.api.patch(oauthClient(client.name, namespace), 'merge', { spec: { suspended } }),
     );
   await suspend(true);
-  await eventually(async () => (await refusalOf(door.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
+  await eventually(async () => (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
   await refuses(`Bearer ${jwt}`);
   await suspend(false);
   await eventually(() => accepts(jwt));
@@ -192,7 +192,7 @@ test('one of a retired key is accepted, and refused once the key is compromised'
   const { spec } = bodyOf(await installation.api.get(signingKey()));
   const compromised = [...(spec.compromised ?? []), kid];
   bodyOf(await installation.api.patch(signingKey(), 'merge', { spec: { compromised } }));
-  await eventually(async () => (await refusalOf(door.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
+  await eventually(async () => (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
   await refuses(`Bearer ${jwt}`);
   await accepts(later);
   const record = await eventually(
@@ -226,7 +226,7 @@ test('one of a key that is gone is refused, though its record is there', async (
     { timeoutMs: 60_000 },
   );
   expect(await phaseOf(kid)).toBeUndefined();
-  await eventually(async () => (await refusalOf(door.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
+  await eventually(async () => (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
   await refuses(`Bearer ${jwt}`);
   expect((await api.get(issued(jwt))).status).toBe(200);
 }, 120_000);

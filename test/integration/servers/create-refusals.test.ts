@@ -11,7 +11,7 @@ import {
 } from '../../support/assertions.ts';
 import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
 import { type Installation, install } from '../../support/installation.ts';
-import { AUDIENCE, makeClient, payloadOf, type TestClient } from './stage.ts';
+import { AUDIENCE, makeClient, payloadOf, type TestClient } from './oauth-clients.ts';
 
 /** Every refusal of CreateToken that spec §4 names, over a socket, by the compiled operator and a real API server. */
 
@@ -20,7 +20,7 @@ const now = (): number => Math.floor(Date.now() / 1000);
 
 let installation: Installation;
 let namespace: string;
-let door: GrpcClient;
+let grpc: GrpcClient;
 let signer: TestSigner;
 let stranger: TestSigner;
 let provider: OpenIDProvider;
@@ -46,7 +46,7 @@ beforeAll(async () => {
     config: { outbound: { allowedCIDRs: ['127.0.0.0/8'], caFile: provider.https.caFile } },
   });
   await operator.ready();
-  door = await connectGrpc(operator);
+  grpc = await connectGrpc(operator);
   const make = async (name: string, ...rest: [object?, ...unknown[]]) => {
     clients[name] = await makeClient(installation, namespace, ...(rest as [object?]));
   };
@@ -83,7 +83,7 @@ beforeAll(async () => {
 }, 900_000);
 
 afterAll(async () => {
-  door?.close();
+  grpc?.close();
   await provider?.[Symbol.asyncDispose]();
   await foreigner?.[Symbol.asyncDispose]();
   await installation?.close();
@@ -108,7 +108,7 @@ const byAssertion = (name: string, assertion: string, more: Request = {}): Reque
   ...more,
 });
 
-const refusal = async (request: Request) => refusalOf(door.createToken(request));
+const refusal = async (request: Request) => refusalOf(grpc.createToken(request));
 
 const INVALID_CLIENT = {
   code: 'UNAUTHENTICATED',
@@ -139,7 +139,7 @@ describe('the client', () => {
   });
 
   test('the right secret is accepted after all of that', async () => {
-    const created = await door.createToken(bySecret('secret'));
+    const created = await grpc.createToken(bySecret('secret'));
     expect(created.tokenType).toBe('Bearer');
   });
 });
@@ -220,28 +220,28 @@ describe('expiration, audience and scope', () => {
   });
 
   test('an absent scope is all that the client allows', async () => {
-    const created = await door.createToken(bySecret('secret'));
+    const created = await grpc.createToken(bySecret('secret'));
     expect(created.scope).toEqual(['read', 'write']);
     expect(payloadOf(created.accessToken).scope).toBe('read write');
   });
 
   test('an absent or negative expiration is the client’s maximum', async () => {
     for (const expiration of [0n, -5n]) {
-      const created = await door.createToken(bySecret('secret', { expiration }));
+      const created = await grpc.createToken(bySecret('secret', { expiration }));
       expect(Number(created.expiresIn)).toBeGreaterThan(3590);
       expect(Number(created.expiresIn)).toBeLessThanOrEqual(3600);
     }
   });
 
   test('an unbounded client’s token never expires, and says 0', async () => {
-    const created = await door.createToken(bySecret('unbounded'));
+    const created = await grpc.createToken(bySecret('unbounded'));
     expect(created.expiresIn).toBe(0n);
     expect(payloadOf(created.accessToken)).not.toHaveProperty('exp');
   });
 
   test('an expiration within the maximum is kept to the second', async () => {
     const expiration = now() + 60;
-    const created = await door.createToken(bySecret('secret', { expiration: BigInt(expiration) }));
+    const created = await grpc.createToken(bySecret('secret', { expiration: BigInt(expiration) }));
     expect(payloadOf(created.accessToken).exp).toBe(expiration);
   });
 });
@@ -281,7 +281,7 @@ describe('the client’s own assertion', () => {
 
   test('is good once, and refused when it is replayed', async () => {
     const assertion = await signer.sign(claims());
-    const created = await door.createToken(byAssertion('keyed', assertion));
+    const created = await grpc.createToken(byAssertion('keyed', assertion));
     expect(payloadOf(created.accessToken)).toMatchObject({ client_id: client('keyed').id });
     expect(await refusal(byAssertion('keyed', assertion))).toEqual(INVALID_CLIENT);
   });
@@ -304,7 +304,7 @@ describe('an assertion of another issuer', () => {
   });
 
   test('gives owner, subject and original claims', async () => {
-    const created = await door.createToken(byAssertion('federated', await issue()));
+    const created = await grpc.createToken(byAssertion('federated', await issue()));
     expect(payloadOf(created.accessToken)).toMatchObject({
       sub: 'somebody',
       originalTokenClaims: { email: 'somebody@example.com', team: 'blue' },
@@ -343,7 +343,7 @@ describe('a projected ServiceAccount token', () => {
 
   test('makes a token whose subject is the ServiceAccount', async () => {
     const assertion = await serviceAccountToken(installation.api, account('workload'), [ISSUER]);
-    const created = await door.createToken(byAssertion('workload', assertion));
+    const created = await grpc.createToken(byAssertion('workload', assertion));
     expect(payloadOf(created.accessToken).client_id).toBe(client('workload').id);
   });
 });

@@ -5,7 +5,7 @@ import { bodyOf, type KubeObject } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { connectGrpc, type GrpcClient } from '../../support/grpc.ts';
 import { type Installation, install } from '../../support/installation.ts';
-import { createToken, idOf, makeClient, type TestClient } from './stage.ts';
+import { createToken, idOf, makeClient, type TestClient } from './oauth-clients.ts';
 
 /** `kill -9` of replicas in the middle of batched load. */
 

@@ -7,7 +7,7 @@ import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
 import { type Installation, install } from '../../support/installation.ts';
 import type { OperatorProcess } from '../../support/operator-process.ts';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
-import { createToken, idOf, makeClient } from './stage.ts';
+import { createToken, idOf, makeClient } from './oauth-clients.ts';
 
 /** What doors say while the API server can't be asked, or does not want another record. */
 
@@ -19,7 +19,7 @@ let namespace: string;
 let proxy: TcpProxy;
 let operators: OperatorProcess[];
 /** The second replica reaches the API server by a wire that tests cut. */
-let doors: readonly [GrpcClient, GrpcClient];
+let replicas: readonly [GrpcClient, GrpcClient];
 
 beforeAll(async () => {
   installation = await install();
@@ -39,11 +39,11 @@ beforeAll(async () => {
   operators = [leader, follower];
   const [first, second] = await Promise.all(operators.map((operator) => connectGrpc(operator)));
   if (!first || !second) throw new Error('two doors are needed');
-  doors = [first, second];
+  replicas = [first, second];
 }, 900_000);
 
 afterAll(async () => {
-  for (const door of doors ?? []) door.close();
+  for (const grpc of replicas ?? []) grpc.close();
   await installation?.close();
   await proxy?.close();
 });
@@ -69,7 +69,7 @@ test('a quota on records is RESOURCE_EXHAUSTED, and tells so', async () => {
   // It may take a moment until there is a key, and until the quota knows its usage.
   await eventually(
     async () =>
-      expect(await refusalOf(createToken(doors[0], client))).toMatchObject({
+      expect(await refusalOf(createToken(replicas[0], client))).toMatchObject({
         code: 'RESOURCE_EXHAUSTED',
         message: expect.stringMatching(/^cannot create token: a quota /u),
       }),
@@ -78,7 +78,7 @@ test('a quota on records is RESOURCE_EXHAUSTED, and tells so', async () => {
 }, 90_000);
 
 test('a replica that is cut off says no more yes after 10 s, whatever it knew', async () => {
-  const [first, second] = doors;
+  const [first, second] = replicas;
   const client = await makeClient(installation, namespace);
   const [jwt, revoked] = [await createToken(second, client), await createToken(second, client)];
   await second.deleteTokens(bearer(revoked), [idOf(revoked)]);
@@ -115,19 +115,19 @@ test('a replica that is cut off says no more yes after 10 s, whatever it knew', 
 }, 180_000);
 
 test('with no API server nothing is handed out or revoked, and all is well when it is back', async () => {
-  const [door] = doors;
+  const [grpc] = replicas;
   const client = await makeClient(installation, namespace);
-  const jwt = await createToken(door, client);
+  const jwt = await createToken(grpc, client);
   await installation.cluster.kill('apiserver');
   try {
-    expect(await answerOf(createToken(door, client))).toBe('UNAVAILABLE');
-    expect(await answerOf(door.deleteTokens(bearer(jwt), [idOf(jwt)]))).toBe('UNAVAILABLE');
+    expect(await answerOf(createToken(grpc, client))).toBe('UNAVAILABLE');
+    expect(await answerOf(grpc.deleteTokens(bearer(jwt), [idOf(jwt)]))).toBe('UNAVAILABLE');
   } finally {
     await installation.cluster.start('apiserver');
   }
-  await eventually(async () => (await answerOf(createToken(door, client))) === 'OK', { timeoutMs: 60_000 });
-  expect(await door.getTokens(bearer(jwt), { idFilter: [idOf(jwt)] })).toHaveLength(1);
-  expect(await door.deleteTokens(bearer(jwt), [idOf(jwt)])).toEqual({
+  await eventually(async () => (await answerOf(createToken(grpc, client))) === 'OK', { timeoutMs: 60_000 });
+  expect(await grpc.getTokens(bearer(jwt), { idFilter: [idOf(jwt)] })).toHaveLength(1);
+  expect(await grpc.deleteTokens(bearer(jwt), [idOf(jwt)])).toEqual({
     blacklistedCount: 1n,
     deletedCount: 0n,
   });
@@ -135,10 +135,10 @@ test('with no API server nothing is handed out or revoked, and all is well when 
 
 test('no secret and no JWT is in any line of the log', async () => {
   const client = await makeClient(installation, namespace);
-  const jwt = await createToken(doors[0], client);
-  await doors[0].getTokens(bearer(jwt));
-  await answerOf(doors[0].createToken({ clientId: client.id, clientSecret: `${client.secret}x` }));
-  await answerOf(doors[0].getTokens(`Basic ${client.secret}`));
+  const jwt = await createToken(replicas[0], client);
+  await replicas[0].getTokens(bearer(jwt));
+  await answerOf(replicas[0].createToken({ clientId: client.id, clientSecret: `${client.secret}x` }));
+  await answerOf(replicas[0].getTokens(`Basic ${client.secret}`));
   const logged = (): string => JSON.stringify(operators.map(({ log }) => log));
   await eventually(() => expect(logged()).toContain(idOf(jwt)));
   const text = logged();

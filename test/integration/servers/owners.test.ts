@@ -6,7 +6,7 @@ import { type OpenIDProvider, startOpenIDProvider } from '../../support/assertio
 import { eventually } from '../../support/eventually.ts';
 import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
 import { type Installation, install, token, waitForReason } from '../../support/installation.ts';
-import { AUDIENCE, createToken, idOf, makeClient, payloadOf, type TestClient } from './stage.ts';
+import { AUDIENCE, createToken, idOf, makeClient, payloadOf, type TestClient } from './oauth-clients.ts';
 import { TokenModel } from './token-model.ts';
 
 /** Nobody sees or revokes what is somebody else's, and each call does what a plain model of the service does. */
@@ -14,7 +14,7 @@ import { TokenModel } from './token-model.ts';
 let installation: Installation;
 let namespaces: string[];
 let provider: OpenIDProvider;
-let door: GrpcClient;
+let grpc: GrpcClient;
 
 beforeAll(async () => {
   installation = await install();
@@ -28,11 +28,11 @@ beforeAll(async () => {
     },
   });
   await operator.ready();
-  door = await connectGrpc(operator);
+  grpc = await connectGrpc(operator);
 }, 900_000);
 
 afterAll(async () => {
-  door?.close();
+  grpc?.close();
   await provider?.[Symbol.asyncDispose]();
   await installation?.close();
 });
@@ -62,7 +62,7 @@ const makeOwner = async (): Promise<Owner> => {
 const issueToken = async ({ clients }: Owner, at: number, expiration = 0): Promise<string> => {
   const client = clients[at % clients.length];
   if (!client) throw new Error('an owner needs a client');
-  return idOf(await createToken(door, client, { expiration: BigInt(expiration) }));
+  return idOf(await createToken(grpc, client, { expiration: BigInt(expiration) }));
 };
 
 /** A declared Token of the owner that was renewed once: its ids, the earlier one too. */
@@ -102,7 +102,7 @@ const step = fc.record({
 });
 
 const isKnown = async (owner: Owner, ids: readonly string[]): Promise<void> => {
-  const found = await door.getTokens(await bearerOf(owner.name), { idFilter: ids, includeBlacklisted: true });
+  const found = await grpc.getTokens(await bearerOf(owner.name), { idFilter: ids, includeBlacklisted: true });
   expect(found).toHaveLength(ids.length);
 };
 
@@ -146,10 +146,10 @@ const act = async (
   const owner = owners[at]?.name ?? '';
   const authorization = await bearerOf(owner);
   if (call === 'delete') {
-    expect(await door.deleteTokens(authorization, filter)).toEqual(model.delete(owner, filter));
+    expect(await grpc.deleteTokens(authorization, filter)).toEqual(model.delete(owner, filter));
     return;
   }
-  const found = await door.getTokens(authorization, { idFilter: filter, includeBlacklisted });
+  const found = await grpc.getTokens(authorization, { idFilter: filter, includeBlacklisted });
   // In the service's own order, which is that of ids.
   expect(found.map(({ id }) => id)).toEqual(model.get(owner, filter, includeBlacklisted));
   for (const message of found) {
@@ -182,7 +182,7 @@ test('a bearer of ours sees its owner’s tokens of every client, and nobody els
   const own = await Promise.all([0, 1, 1].map((at) => issueToken(mine, at)));
   const foreign = await issueToken(other, 0);
   const [client] = mine.clients;
-  const { accessToken } = await door.createToken({
+  const { accessToken } = await grpc.createToken({
     grantType: 'client_credentials',
     clientId: client?.id ?? '',
     clientSecret: client?.secret ?? '',
@@ -190,17 +190,17 @@ test('a bearer of ours sees its owner’s tokens of every client, and nobody els
   });
   const all = [...own, String(payloadOf(accessToken).jti)].sort();
   const bearer = `Bearer ${accessToken}`;
-  expect((await door.getTokens(bearer)).map(({ id }) => id)).toEqual(all);
-  expect(await door.getTokens(bearer, { idFilter: [foreign], includeBlacklisted: true })).toEqual([]);
-  expect(await door.deleteTokens(bearer, [foreign])).toEqual({ blacklistedCount: 0n, deletedCount: 0n });
-  expect(await door.deleteTokens(bearer, [])).toEqual({ blacklistedCount: 4n, deletedCount: 0n });
-  expect(await refusalOf(door.getTokens(bearer))).toMatchObject({ code: 'UNAUTHENTICATED' });
-  expect(await door.getTokens(await bearerOf(other.name))).toHaveLength(1);
+  expect((await grpc.getTokens(bearer)).map(({ id }) => id)).toEqual(all);
+  expect(await grpc.getTokens(bearer, { idFilter: [foreign], includeBlacklisted: true })).toEqual([]);
+  expect(await grpc.deleteTokens(bearer, [foreign])).toEqual({ blacklistedCount: 0n, deletedCount: 0n });
+  expect(await grpc.deleteTokens(bearer, [])).toEqual({ blacklistedCount: 4n, deletedCount: 0n });
+  expect(await refusalOf(grpc.getTokens(bearer))).toMatchObject({ code: 'UNAUTHENTICATED' });
+  expect(await grpc.getTokens(await bearerOf(other.name))).toHaveLength(1);
 });
 
 test('a trusted bearer that names no owner is told so; one for another audience is refused', async () => {
   const nobody = `Bearer ${await provider.issue('m2m', { sub: '', exp: nowSeconds() + 60 })}`;
-  expect(await refusalOf(door.getTokens(nobody))).toMatchObject({ code: 'UNAUTHENTICATED' });
+  expect(await refusalOf(grpc.getTokens(nobody))).toMatchObject({ code: 'UNAUTHENTICATED' });
   const elsewhere = `Bearer ${await provider.issue('other', { sub: 'x', exp: nowSeconds() + 60 })}`;
-  expect(await refusalOf(door.deleteTokens(elsewhere, []))).toMatchObject({ code: 'UNAUTHENTICATED' });
+  expect(await refusalOf(grpc.deleteTokens(elsewhere, []))).toMatchObject({ code: 'UNAUTHENTICATED' });
 });

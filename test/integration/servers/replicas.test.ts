@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually } from '../../support/eventually.ts';
 import { type GrpcClient, refusalOf } from '../../support/grpc.ts';
 import { actOutInterleavings, type Replicas, startReplicas } from './interleavings.ts';
-import { createToken, idOf, makeClient } from './stage.ts';
+import { createToken, idOf, makeClient } from './oauth-clients.ts';
 
 /** Two replicas, which share nothing but the API server. */
 

@@ -2,7 +2,7 @@ import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
 import { CLIENT_INDEXERS } from '../../../operator/reconcilers/oauth-client/client-indexes.ts';
 import { ObjectStore } from '../../../operator/runtime/object-store.ts';
 import { recordedLog } from '../../support/quiet.ts';
-import { makeClient } from '../domain/token/token-world.ts';
+import { makeClient } from '../domain/token/fake-token.ts';
 
 /** `issuer.url` of these tests. */
 export const ISSUER = 'https://issuer.example';

@@ -14,7 +14,7 @@ import { ApiError, EXCEEDED_QUOTA, type NewObject } from '../../../operator/port
 import type { Signer } from '../../../operator/ports/signing.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
-import { settings } from '../domain/token/token-world.ts';
+import { settings } from '../domain/token/fake-token.ts';
 import { CLIENT_UID, clientWith, patient } from './clients.ts';
 
 type Create = (record: NewObject<IssuedToken>, signal?: AbortSignal) => Promise<IssuedToken>;

@@ -11,11 +11,11 @@ import {
   declaredClaims,
   declaredToken,
   EXPIRES,
+  FakeRegistry,
   issuedToken,
   jwtOf,
-  RegistryStage,
   TOKEN_UID,
-} from './registry/registry-stage.ts';
+} from './registry/fake-registry.ts';
 
 const ID = '00000000-0000-4000-8000-000000000001';
 const CREDENTIALS: ClientCredentials = {
@@ -24,13 +24,13 @@ const CREDENTIALS: ClientCredentials = {
   assertionType: '',
   assertion: '',
 };
-let stage: RegistryStage;
+let env: FakeRegistry;
 let caller: ReturnType<typeof clientWith>;
 let jwtValidated: number;
 
 beforeEach(() => {
-  stage = new RegistryStage();
-  stage.cache(issuedToken(ID));
+  env = new FakeRegistry();
+  env.cache(issuedToken(ID));
   caller = clientWith(undefined);
   jwtValidated = 0;
 });
@@ -40,7 +40,7 @@ const introspect = (jwt: string) =>
     authenticateClient: async () => ({ client: caller, method: 'clientSecret' }),
     validateJwt: (text) => {
       jwtValidated += 1;
-      return stage.validateJwt(text);
+      return env.validateJwt(text);
     },
   })(jwt, CREDENTIALS, { address: '192.0.2.1', signal: patient });
 
@@ -50,7 +50,7 @@ test('a good token is told of, without the claims of somebody else', async () =>
 });
 
 test('one of a declared Token whose status is still to be written is good, and told of by what it says', async () => {
-  stage.tokens.observe(declaredToken());
+  env.tokens.observe(declaredToken());
   const claims = declaredClaims(tokenId(TOKEN_UID, 2), { exp: EXPIRES + 60 });
   expect(await introspect(jwtOf(claims, 'key-2'))).toEqual(claims);
 });
@@ -99,12 +99,12 @@ describe('nothing is told of', () => {
     ['one of another key', () => undefined, jwtOf(claimsOf(ID), 'key-2')],
     [
       'a blacklisted one',
-      () => stage.cache(issuedToken(ID, { revoked: true }, { resourceVersion: '2' })),
+      () => env.cache(issuedToken(ID, { revoked: true }, { resourceVersion: '2' })),
       jwtOf(claimsOf(ID)),
     ],
     [
       'one of a suspended client',
-      () => stage.clients.observe(clientWith(undefined, { suspended: true }, '2')),
+      () => env.clients.observe(clientWith(undefined, { suspended: true }, '2')),
       jwtOf(claimsOf(ID)),
     ],
     [
@@ -120,7 +120,7 @@ describe('nothing is told of', () => {
   });
 
   test('an expired one', async () => {
-    await stage.clock.advance(EXPIRES * 1000 - stage.clock.now());
+    await env.clock.advance(EXPIRES * 1000 - env.clock.now());
     expect(await introspect(jwtOf(claimsOf(ID)))).toBeUndefined();
   });
 });
@@ -154,30 +154,30 @@ test.each<[string, () => void]>([
   [
     'records',
     () => {
-      stage.fresh.issued = false;
+      env.fresh.issued = false;
     },
   ],
   [
     'clients',
     () => {
-      stage.fresh.clients = false;
+      env.fresh.clients = false;
     },
   ],
   [
     'keys',
     () => {
-      stage.fresh.keys = false;
+      env.fresh.keys = false;
     },
   ],
   [
     'the time',
     () => {
-      stage.isClockUsable = false;
+      env.isClockUsable = false;
     },
   ],
 ])('without knowing %s it says so, and neither yes nor no', async (_name, change) => {
   change();
-  stage.isReachable = false;
-  stage.live.set(`issued team/${ID}`, cachedIssuedTokenOf(issuedToken(ID)));
+  env.isReachable = false;
+  env.live.set(`issued team/${ID}`, cachedIssuedTokenOf(issuedToken(ID)));
   await expect(introspect(jwtOf(claimsOf(ID)))).rejects.toMatchObject({ code: 'Unavailable' });
 });

@@ -9,21 +9,21 @@ import {
   declaredClaims,
   declaredToken,
   EXPIRES,
+  FakeRegistry,
   issuedToken,
   jwtOf,
-  RegistryStage,
   TOKEN_UID,
-} from './registry/registry-stage.ts';
+} from './registry/fake-registry.ts';
 
 const ID = '00000000-0000-4000-8000-000000000001';
 const CREDENTIALS = { clientID: 'app', clientSecret: 's', assertionType: '', assertion: '' };
-let stage: RegistryStage;
+let env: FakeRegistry;
 let caller: ReturnType<typeof clientWith>;
 let ended: EndTarget[];
 
 beforeEach(() => {
-  stage = new RegistryStage();
-  stage.cache(issuedToken(ID));
+  env = new FakeRegistry();
+  env.cache(issuedToken(ID));
   caller = clientWith(undefined);
   ended = [];
 });
@@ -31,7 +31,7 @@ beforeEach(() => {
 const revoke = (jwt: string, options: Partial<RevokeTokenOptions> = {}) =>
   createRevokeToken({
     authenticateClient: async () => ({ client: caller, method: 'clientSecret' }),
-    validateJwt: (text) => stage.validateJwt(text),
+    validateJwt: (text) => env.validateJwt(text),
     endToken: async (target) => {
       ended.push(target);
       return { blacklisted: 1, deleted: 0 };
@@ -53,7 +53,7 @@ describe('the client’s own token', () => {
     ['current', 1],
     ['next', 2],
   ])('is ended as a whole by the %s JWT where it is declared', async (_name, issuance) => {
-    stage.tokens.observe(declaredToken());
+    env.tokens.observe(declaredToken());
     const id = tokenId(TOKEN_UID, issuance);
     expect(await revoke(jwtOf(declaredClaims(id)))).toEqual({ clientID: 'app', id });
     expect(ended).toMatchObject([{ kind: 'Token', name: 'reports' }]);
@@ -73,8 +73,8 @@ describe('the client’s own token', () => {
   });
 
   test('of which nothing is known now is not said to be revoked', async () => {
-    stage.fresh.issued = false;
-    stage.isReachable = false;
+    env.fresh.issued = false;
+    env.isReachable = false;
     await expect(revoke(jwtOf(claimsOf(ID)))).rejects.toMatchObject({ code: 'Unavailable' });
     expect(ended).toEqual([]);
   });
@@ -87,7 +87,7 @@ describe('nothing is ended by', () => {
     ['a token that nobody has recorded', () => undefined, jwtOf(claimsOf('unknown'))],
     [
       'one that is blacklisted already',
-      () => stage.cache(issuedToken(ID, { revoked: true }, { resourceVersion: '2' })),
+      () => env.cache(issuedToken(ID, { revoked: true }, { resourceVersion: '2' })),
       jwtOf(claimsOf(ID)),
     ],
     [
@@ -105,7 +105,7 @@ describe('nothing is ended by', () => {
   });
 
   test('one that has expired: its record stays as long as others do', async () => {
-    await stage.clock.advance(EXPIRES * 1000 - stage.clock.now());
+    await env.clock.advance(EXPIRES * 1000 - env.clock.now());
     expect(await revoke(jwtOf(claimsOf(ID)))).toEqual(NOTHING);
     expect(ended).toEqual([]);
   });

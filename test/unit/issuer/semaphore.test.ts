@@ -5,7 +5,7 @@ import { settle } from '../../support/fake-clock.ts';
 const never = new AbortController().signal;
 
 /** Work that is done when the test says so. */
-const stage = (atOnce: number, waiting: number) => {
+const env = (atOnce: number, waiting: number) => {
   const semaphore = createSemaphore({ atOnce, waiting });
   const running = new Map<number, () => void>();
   const order: number[] = [];
@@ -26,7 +26,7 @@ const stage = (atOnce: number, waiting: number) => {
 
 describe('slots', () => {
   test('let so much run at once, the rest in the order of arrival', async () => {
-    const { run, running, order } = stage(2, 10);
+    const { run, running, order } = env(2, 10);
     const all = [1, 2, 3, 4].map((id) => run(id));
     await settle();
     expect([...running.keys()]).toEqual([1, 2]);
@@ -41,7 +41,7 @@ describe('slots', () => {
   });
 
   test('refuse what waits beyond their bound', async () => {
-    const { run, running } = stage(1, 1);
+    const { run, running } = env(1, 1);
     const all = [run(1), run(2)];
     await expect(run(3)).rejects.toMatchObject({ code: 'Exhausted' });
     running.get(1)?.();
@@ -51,7 +51,7 @@ describe('slots', () => {
   });
 
   test('give a place back when who waits gives up, and never start its work', async () => {
-    const { run, running, order } = stage(1, 1);
+    const { run, running, order } = env(1, 1);
     const gone = new AbortController();
     const first = run(1);
     const second = run(2, gone.signal);
@@ -66,7 +66,7 @@ describe('slots', () => {
   });
 
   test('are given back by work that fails', async () => {
-    const { semaphore, run, running } = stage(1, 1);
+    const { semaphore, run, running } = env(1, 1);
     await expect(semaphore.run(() => Promise.reject(new Error('no')), never)).rejects.toThrow('no');
     const next = run(1);
     await settle();

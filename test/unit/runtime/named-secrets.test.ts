@@ -14,8 +14,8 @@ const silent: ListWatch<SecretMeta> = {
     new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
 };
 
-const world: { named: NamedSecretWatches | undefined } = { named: undefined };
-afterEach(() => world.named?.stop());
+const fake: { named: NamedSecretWatches | undefined } = { named: undefined };
+afterEach(() => fake.named?.stop());
 
 const setUp = (limitOfKind: number) => {
   const named = new NamedSecretWatches({
@@ -26,7 +26,7 @@ const setUp = (limitOfKind: number) => {
     metrics: recordedMetrics(),
     limitOfKind,
   });
-  world.named = named;
+  fake.named = named;
   return named;
 };
 

@@ -8,7 +8,7 @@ import {
 import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
 import type { TokenRecord } from '../../../../operator/domain/record/token-record.ts';
 import { clientWith } from '../../issuer/clients.ts';
-import { claimsOf, EXPIRES, issuedToken } from '../../issuer/registry/registry-stage.ts';
+import { claimsOf, EXPIRES, issuedToken } from '../../issuer/registry/fake-registry.ts';
 
 const ID = '00000000-0000-4000-8000-000000000001';
 const AUDIENCE = 'https://api.example';

@@ -6,7 +6,7 @@ import {
   type RequestInput,
 } from '../../../../operator/domain/client/token-request-policies.ts';
 import { LAST_SECOND } from '../../../../operator/domain/timestamps.ts';
-import { makeClient, settings } from '../token/token-world.ts';
+import { makeClient, settings } from '../token/fake-token.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1) + 400;
 const NOW = Math.floor(NOW_MS / 1000);

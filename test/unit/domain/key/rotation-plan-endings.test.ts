@@ -1,176 +1,176 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { readCompromisedKids, readRetiredKeys } from '../../../../operator/domain/key/key-secrets.ts';
 import { HOUR, MINUTE, SECOND } from '../../../support/durations.ts';
-import { SigningKeyWorld } from './signing-key-world.ts';
+import { FakeSigningKey } from './fake-signing-key.ts';
 
-let world: SigningKeyWorld;
+let fake: FakeSigningKey;
 beforeEach(() => {
-  world = new SigningKeyWorld();
+  fake = new FakeSigningKey();
 });
 
-const phases = (): string[] => world.keys.map(({ kid, phase }) => `${kid} ${phase}`);
+const phases = (): string[] => fake.keys.map(({ kid, phase }) => `${kid} ${phase}`);
 
 describe('a retired key', () => {
   beforeEach(() => {
-    world.reconcile();
+    fake.reconcile();
   });
-  const exp = (ms: number): number => Math.floor((world.now + ms) / SECOND);
+  const exp = (ms: number): number => Math.floor((fake.now + ms) / SECOND);
 
   test.each<[string, number | 'never' | undefined, number]>([
     ['no token', undefined, 10 * MINUTE],
     ['a token that expires soon', 60, 10 * MINUTE],
     ['a token that expires late', 5 * 3600, 5 * HOUR],
   ])('with %s goes when the grace is over and the token is', (_, lifetime, after) => {
-    if (typeof lifetime === 'number') world.tokens = [{ kid: 'k1', exp: exp(lifetime * SECOND) }];
-    world.rotate('now');
-    world.reconcile();
-    world.advance(after - SECOND);
+    if (typeof lifetime === 'number') fake.tokens = [{ kid: 'k1', exp: exp(lifetime * SECOND) }];
+    fake.rotate('now');
+    fake.reconcile();
+    fake.advance(after - SECOND);
     expect(phases()).toContain('k1 Retired');
-    world.advance(SECOND);
+    fake.advance(SECOND);
     expect(phases()).toEqual(['k2 Active', 'k3 Published']);
   });
 
   test('with a token that never expires is asked after every ten minutes', () => {
-    world.tokens = [{ kid: 'k1', exp: 'never' }];
-    world.rotate('now');
-    expect(world.reconcile()).toBe(world.now + 10 * MINUTE);
-    world.advance(HOUR);
+    fake.tokens = [{ kid: 'k1', exp: 'never' }];
+    fake.rotate('now');
+    expect(fake.reconcile()).toBe(fake.now + 10 * MINUTE);
+    fake.advance(HOUR);
     expect(phases()).toContain('k1 Retired');
-    world.tokens = [];
-    world.advance(10 * MINUTE);
+    fake.tokens = [];
+    fake.advance(10 * MINUTE);
     expect(phases()).not.toContain('k1 Retired');
   });
 
   test('remembers the last expiration that was seen', () => {
-    world.tokens = [{ kid: 'k1', exp: exp(HOUR) }];
-    world.rotate('now');
-    world.reconcile();
-    const lastExpiration = () => world.keys.find(({ kid }) => kid === 'k1')?.lastExpiration;
+    fake.tokens = [{ kid: 'k1', exp: exp(HOUR) }];
+    fake.rotate('now');
+    fake.reconcile();
+    const lastExpiration = () => fake.keys.find(({ kid }) => kid === 'k1')?.lastExpiration;
     expect(lastExpiration()).toBe('2026-01-01T01:00:00Z');
-    world.tokens.push({ kid: 'k1', exp: exp(2 * HOUR) });
-    world.reconcile();
+    fake.tokens.push({ kid: 'k1', exp: exp(2 * HOUR) });
+    fake.reconcile();
     expect(lastExpiration()).toBe('2026-01-01T02:00:00Z');
-    world.tokens.length = 0;
-    world.reconcile();
+    fake.tokens.length = 0;
+    fake.reconcile();
     expect(lastExpiration()).toBe('2026-01-01T02:00:00Z');
   });
 
   test('gives up its private half with the status that says so, not before', () => {
-    world.rotate('now');
-    world.budget = 2;
-    expect(() => world.reconcile()).toThrow();
-    expect([phases(), world.secretOf('k1') !== undefined]).toEqual([
+    fake.rotate('now');
+    fake.budget = 2;
+    expect(() => fake.reconcile()).toThrow();
+    expect([phases(), fake.secretOf('k1') !== undefined]).toEqual([
       ['k1 Retired', 'k2 Active', 'k3 Published'],
       true,
     ]);
-    world.now += HOUR;
-    world.budget = 1;
-    expect(() => world.reconcile()).toThrow();
+    fake.now += HOUR;
+    fake.budget = 1;
+    expect(() => fake.reconcile()).toThrow();
     expect(phases()).toContain('k1 Retired');
-    world.budget = Number.POSITIVE_INFINITY;
-    world.now -= HOUR;
-    world.reconcile();
-    expect(world.secretOf('k1')).toBeUndefined();
-    expect(world.keys.find(({ kid }) => kid === 'k1')?.secretRef).toBeUndefined();
+    fake.budget = Number.POSITIVE_INFINITY;
+    fake.now -= HOUR;
+    fake.reconcile();
+    expect(fake.secretOf('k1')).toBeUndefined();
+    expect(fake.keys.find(({ kid }) => kid === 'k1')?.secretRef).toBeUndefined();
   });
 });
 
 describe('from the Secrets alone', () => {
   test('phases, times and retired keys are rebuilt', () => {
-    world.reconcile();
-    world.rotate('now');
-    world.advance(5 * MINUTE);
-    const before = world.keys;
+    fake.reconcile();
+    fake.rotate('now');
+    fake.advance(5 * MINUTE);
+    const before = fake.keys;
     expect(phases()).toEqual(['k1 Retired', 'k2 Active', 'k3 Published']);
-    world.status = undefined;
-    world.reconcile();
-    expect(world.keys).toEqual(before);
-    expect(world.active()?.kid).toBe('k2');
+    fake.status = undefined;
+    fake.reconcile();
+    expect(fake.keys).toEqual(before);
+    expect(fake.active()?.kid).toBe('k2');
   });
 
   test.each([
     ['at once', 0],
     ['with a long life behind it', 200 * 24 * HOUR],
   ])('a SigningKey that is made again %s does not bring a compromised key back', (_, ms) => {
-    world.reconcile();
-    const backup = { ...world.secretOf('k1') };
-    world.compromise('k1');
-    world.reconcile();
-    world.advance(ms);
-    world.recreate();
-    world.reconcile();
-    expect(world.keys.map(({ kid }) => kid)).not.toContain('k1');
-    if (backup.name) world.secrets.set(backup.name, backup as never);
-    world.status = {
-      ...world.status,
+    fake.reconcile();
+    const backup = { ...fake.secretOf('k1') };
+    fake.compromise('k1');
+    fake.reconcile();
+    fake.advance(ms);
+    fake.recreate();
+    fake.reconcile();
+    expect(fake.keys.map(({ kid }) => kid)).not.toContain('k1');
+    if (backup.name) fake.secrets.set(backup.name, backup as never);
+    fake.status = {
+      ...fake.status,
       keys: [
-        ...world.keys,
+        ...fake.keys,
         {
-          ...SigningKeyWorld.publicKey('k1'),
+          ...FakeSigningKey.publicKey('k1'),
           phase: 'Retired',
           publishedAt: '2026-01-01T00:00:00Z',
           publicJWK: {},
         },
       ],
     };
-    world.reconcile();
-    expect(world.keys.map(({ kid }) => kid)).not.toContain('k1');
-    expect(world.secretOf('k1')).toBeUndefined();
+    fake.reconcile();
+    expect(fake.keys.map(({ kid }) => kid)).not.toContain('k1');
+    expect(fake.secretOf('k1')).toBeUndefined();
   });
 
   test('the key that was activated last signs, where a backup brings an earlier one back', () => {
-    world.reconcile();
-    const backup = { ...world.secretOf('k1') };
-    world.now += HOUR;
-    world.rotate('now');
-    world.reconcile();
-    world.now += HOUR;
-    if (backup.name) world.secrets.set(backup.name, backup as never);
-    world.status = undefined;
-    world.reconcile();
+    fake.reconcile();
+    const backup = { ...fake.secretOf('k1') };
+    fake.now += HOUR;
+    fake.rotate('now');
+    fake.reconcile();
+    fake.now += HOUR;
+    if (backup.name) fake.secrets.set(backup.name, backup as never);
+    fake.status = undefined;
+    fake.reconcile();
     expect(phases()).toEqual(['k1 Retired', 'k2 Active', 'k3 Published']);
-    expect(world.secretOf('k1')).toBeUndefined();
+    expect(fake.secretOf('k1')).toBeUndefined();
   });
 });
 
 describe('a brought key', () => {
   const bring = (kid: string, name = kid): void => {
-    const key = SigningKeyWorld.publicKey(kid);
-    world.provided = { key, secretRef: { name, key: 'tls.key' } };
+    const key = FakeSigningKey.publicKey(kid);
+    fake.provided = { key, secretRef: { name, key: 'tls.key' } };
   };
 
   test('signs at once where no other does, and no standby can be made', () => {
     bring('mine');
-    world.reconcile();
+    fake.reconcile();
     expect(phases()).toEqual(['mine Active']);
-    expect(world.active()?.secretRef).toEqual({ name: 'mine', key: 'tls.key' });
-    expect(world.plan().generate).toEqual([]);
+    expect(fake.active()?.secretRef).toEqual({ name: 'mine', key: 'tls.key' });
+    expect(fake.plan().generate).toEqual([]);
   });
 
   test('is refused where it is invalid, retired already, or known for another algorithm', () => {
     bring('mine');
-    world.reconcile();
-    world.provided = {
-      key: SigningKeyWorld.publicKey('mine', 'ES384'),
+    fake.reconcile();
+    fake.provided = {
+      key: FakeSigningKey.publicKey('mine', 'ES384'),
       secretRef: { name: 'mine', key: 'tls.key' },
     };
-    world.reconcile();
-    expect(world.ready()).toMatchObject({
+    fake.reconcile();
+    expect(fake.ready()).toMatchObject({
       reason: 'PrivateKeyInvalid',
       message: expect.stringContaining('ES256'),
     });
     bring('other');
-    world.reconcile();
+    fake.reconcile();
     expect(phases()).toEqual(['mine Retired', 'other Active']);
     bring('mine');
-    world.reconcile();
-    expect(world.ready()).toMatchObject({
+    fake.reconcile();
+    expect(fake.ready()).toMatchObject({
       reason: 'PrivateKeyInvalid',
       message: expect.stringContaining('retired'),
     });
-    world.provided = { problem: 'Secret "x" is missing' };
-    world.reconcile();
-    expect(world.ready()).toMatchObject({
+    fake.provided = { problem: 'Secret "x" is missing' };
+    fake.reconcile();
+    expect(fake.ready()).toMatchObject({
       reason: 'PrivateKeyInvalid',
       message: expect.stringContaining('"x"'),
     });
@@ -178,14 +178,14 @@ describe('a brought key', () => {
 
   test('that is compromised is KeyCompromised; a wish to rotate it is not kept', () => {
     bring('mine');
-    world.reconcile();
-    world.rotate('now');
-    world.reconcile();
-    expect([phases(), world.status?.lastHandledRotate]).toEqual([['mine Active'], 'now']);
-    world.compromise('mine');
-    world.reconcile();
+    fake.reconcile();
+    fake.rotate('now');
+    fake.reconcile();
+    expect([phases(), fake.status?.lastHandledRotate]).toEqual([['mine Active'], 'now']);
+    fake.compromise('mine');
+    fake.reconcile();
     expect(phases()).toEqual(['mine Retired']);
-    expect(world.ready()).toMatchObject({ status: 'False', reason: 'KeyCompromised' });
+    expect(fake.ready()).toMatchObject({ status: 'False', reason: 'KeyCompromised' });
   });
 });
 

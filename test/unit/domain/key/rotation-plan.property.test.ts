@@ -5,14 +5,14 @@ import type { KeyEntry } from '../../../../operator/api/signing-key.ts';
 import { buildJwks } from '../../../../operator/domain/key/jwks.ts';
 import { RETIRED_FOR_AT_LEAST_SECONDS } from '../../../../operator/domain/key/key-phases.ts';
 import { DAY, HOUR, SECOND } from '../../../support/durations.ts';
-import { Crash, SigningKeyWorld } from './signing-key-world.ts';
+import { Crash, FakeSigningKey } from './fake-signing-key.ts';
 
 const RANK = { Published: 0, Active: 1, Retired: 2 } as const;
 
 /** What holds at every moment, whatever happened before. */
-const check = (world: SigningKeyWorld): void => {
+const check = (fake: FakeSigningKey): void => {
   const rankOf = new Map<string, number>();
-  for (const { keys } of world.history) {
+  for (const { keys } of fake.history) {
     expect(keys.filter(({ phase }) => phase === 'Active').length).toBeLessThanOrEqual(1);
     const present = new Set(keys.map(({ kid }) => kid));
     for (const { kid, phase, publishedAt, activatedAt, retiredAt } of keys) {
@@ -23,124 +23,124 @@ const check = (world: SigningKeyWorld): void => {
     }
     for (const kid of rankOf.keys()) if (!present.has(kid)) expect(rankOf.get(kid)).toBe(RANK.Retired);
   }
-  for (const { at, publishedSince, because } of world.activations) {
+  for (const { at, publishedSince, because } of fake.activations) {
     if (publishedSince === undefined)
       throw new Error(`a key signs (${because}) that no earlier status listed`);
-    const { publishBefore = '24h' } = world.spec.rotation ?? {};
+    const { publishBefore = '24h' } = fake.spec.rotation ?? {};
     if (because === 'schedule')
       expect(at - publishedSince).toBeGreaterThanOrEqual(Math.max(300 * SECOND, durationMs(publishBefore)));
   }
-  const shown = buildJwks([world.signingKey]).keys.map(({ kid }) => kid);
-  const compromised = world.everCompromised;
+  const shown = buildJwks([fake.signingKey]).keys.map(({ kid }) => kid);
+  const compromised = fake.everCompromised;
   for (const kid of compromised) expect(shown).not.toContain(kid);
-  for (const { kid, exp } of world.tokens) {
-    if (exp !== 'never' && exp * 1000 <= world.now) continue;
+  for (const { kid, exp } of fake.tokens) {
+    if (exp !== 'never' && exp * 1000 <= fake.now) continue;
     if (!compromised.has(kid)) expect(shown).toContain(kid);
   }
 };
 
-const checkSettled = (world: SigningKeyWorld): void => {
-  check(world);
-  const active = world.active();
+const checkSettled = (fake: FakeSigningKey): void => {
+  check(fake);
+  const active = fake.active();
   expect(
-    active?.algorithm === world.spec.algorithm || world.standbys()[0]?.algorithm === world.spec.algorithm,
+    active?.algorithm === fake.spec.algorithm || fake.standbys()[0]?.algorithm === fake.spec.algorithm,
   ).toBe(true);
-  expect(world.standbys()).toHaveLength(1);
-  expect([...world.everCompromised]).not.toContain(active?.kid);
-  expect(world.ready()).toMatchObject({ status: 'True', reason: 'Active' });
-  expect([...world.secrets.keys()].sort()).toEqual(
-    [active, ...world.standbys()].map((entry) => entry?.secretRef?.name).sort(),
+  expect(fake.standbys()).toHaveLength(1);
+  expect([...fake.everCompromised]).not.toContain(active?.kid);
+  expect(fake.ready()).toMatchObject({ status: 'True', reason: 'Active' });
+  expect([...fake.secrets.keys()].sort()).toEqual(
+    [active, ...fake.standbys()].map((entry) => entry?.secretRef?.name).sort(),
   );
-  for (const entry of [active, ...world.standbys()]) {
-    expect(world.secretOf(entry?.kid ?? '')?.pem).toBe(entry?.kid);
+  for (const entry of [active, ...fake.standbys()]) {
+    expect(fake.secretOf(entry?.kid ?? '')?.pem).toBe(entry?.kid);
   }
-  expect(world.plan()).toMatchObject({ generate: [], status: undefined, change: [], remove: [] });
+  expect(fake.plan()).toMatchObject({ generate: [], status: undefined, change: [], remove: [] });
 };
 
 /** Past its grace: a key that the schedule has retired a moment ago stays for it. */
 const isRetiredForLong = ({ retiredAt }: KeyEntry, now: number): boolean =>
   retiredAt !== undefined && now - Date.parse(retiredAt) >= RETIRED_FOR_AT_LEAST_SECONDS * SECOND;
 
-type Step = (world: SigningKeyWorld) => void;
+type Step = (fake: FakeSigningKey) => void;
 const named = (name: string, step: Step): Step => Object.assign(step, { toString: () => name });
 const pick = <T>(list: readonly T[], at: number): T | undefined => list[at % Math.max(1, list.length)];
 
-const passing = (ms: number): Step => named(`context ${ms} ms`, (world) => world.advance(ms));
+const passing = (ms: number): Step => named(`context ${ms} ms`, (fake) => fake.advance(ms));
 
 const steps: fc.Arbitrary<Step>[] = [
   fc.integer({ min: 0, max: 200 * DAY }).map(passing),
   fc.integer({ min: 0, max: 2 * HOUR }).map((ms) =>
-    named(`${ms} ms, unseen`, (world) => {
-      world.now += ms;
+    named(`${ms} ms, unseen`, (fake) => {
+      fake.now += ms;
     }),
   ),
-  fc.nat(1000).map((n) => named(`rotate ${n}`, (world) => world.rotate(`r${n}`))),
+  fc.nat(1000).map((n) => named(`rotate ${n}`, (fake) => fake.rotate(`r${n}`))),
   fc.nat().map((n) =>
-    named(`compromise ${n}`, (world) => {
-      const kid = pick(world.keys, n)?.kid;
-      if (kid) world.compromise(kid);
+    named(`compromise ${n}`, (fake) => {
+      const kid = pick(fake.keys, n)?.kid;
+      if (kid) fake.compromise(kid);
     }),
   ),
   fc.nat().map((n) =>
-    named(`lose a Secret ${n}`, (world) => {
+    named(`lose a Secret ${n}`, (fake) => {
       // Both at once leave nothing to keep what is retired in, but the status.
-      const name = pick([...world.secrets.keys()], n);
-      if (name) world.secrets.delete(name);
+      const name = pick([...fake.secrets.keys()], n);
+      if (name) fake.secrets.delete(name);
     }),
   ),
   fc.nat().map((n) =>
-    named(`tamper with a Secret ${n}`, (world) => {
-      const secret = pick([...world.secrets.values()], n);
+    named(`tamper with a Secret ${n}`, (fake) => {
+      const secret = pick([...fake.secrets.values()], n);
       if (secret) Object.assign(secret, n % 2 ? { pem: undefined } : { pem: 'somebody else' });
     }),
   ),
   fc.nat().map((n) =>
-    named(`strip a Secret ${n}`, (world) => {
-      const secret = pick([...world.secrets.values()], n);
+    named(`strip a Secret ${n}`, (fake) => {
+      const secret = pick([...fake.secrets.values()], n);
       if (secret) secret.labels = {};
     }),
   ),
   fc.constantFrom('ES256', 'ES384', 'RS256').map((algorithm) =>
-    named(`algorithm ${algorithm}`, (world) => {
-      world.spec = { ...world.spec, algorithm };
+    named(`algorithm ${algorithm}`, (fake) => {
+      fake.spec = { ...fake.spec, algorithm };
     }),
   ),
   fc.option(fc.integer({ min: 1, max: 400 * 86_400 })).map((lifetime) =>
-    named(`sign for ${lifetime} s`, (world) => {
-      const kid = world.active()?.kid;
-      if (!kid || world.everCompromised.has(kid) || world.secretOf(kid)?.pem !== kid) return;
-      world.tokens.push({ kid, exp: lifetime ? Math.floor(world.now / SECOND) + lifetime : 'never' });
+    named(`sign for ${lifetime} s`, (fake) => {
+      const kid = fake.active()?.kid;
+      if (!kid || fake.everCompromised.has(kid) || fake.secretOf(kid)?.pem !== kid) return;
+      fake.tokens.push({ kid, exp: lifetime ? Math.floor(fake.now / SECOND) + lifetime : 'never' });
     }),
   ),
   fc.constant(
-    named('tokens without expiration are issued anew', (world) => {
-      world.tokens = world.tokens.filter(({ exp }) => exp !== 'never');
+    named('tokens without expiration are issued anew', (fake) => {
+      fake.tokens = fake.tokens.filter(({ exp }) => exp !== 'never');
     }),
   ),
   fc.nat(8).map((writes) =>
-    named(`die after ${writes} writes`, (world) => {
-      world.budget = writes;
+    named(`die after ${writes} writes`, (fake) => {
+      fake.budget = writes;
       try {
-        world.reconcile();
+        fake.reconcile();
       } catch (error) {
         if (!(error instanceof Crash)) throw error;
       }
-      world.budget = Number.POSITIVE_INFINITY;
+      fake.budget = Number.POSITIVE_INFINITY;
     }),
   ),
   fc.constant(
-    named('lose the status', (world) => {
-      world.reconcile();
-      world.history = [];
-      world.status = undefined;
-      world.reconcile();
+    named('lose the status', (fake) => {
+      fake.reconcile();
+      fake.history = [];
+      fake.status = undefined;
+      fake.reconcile();
     }),
   ),
   fc.constant(
-    named('delete the SigningKey and make it again', (world) => {
-      world.reconcile();
-      world.recreate();
-      world.reconcile();
+    named('delete the SigningKey and make it again', (fake) => {
+      fake.reconcile();
+      fake.recreate();
+      fake.reconcile();
     }),
   ),
 ];
@@ -148,17 +148,17 @@ const steps: fc.Arbitrary<Step>[] = [
 test('whatever happens, at most one key signs, none before it is published, and what was good stays verifiable', () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(...steps), { maxLength: 30 }), (run) => {
-      const world = new SigningKeyWorld();
+      const fake = new FakeSigningKey();
       for (const step of run) {
-        step(world);
-        check(world);
+        step(fake);
+        check(fake);
       }
-      world.reconcile();
-      checkSettled(world);
-      world.tokens = [];
-      world.advance(3 * DAY);
-      checkSettled(world);
-      expect(world.keys.filter((key) => isRetiredForLong(key, world.now))).toEqual([]);
+      fake.reconcile();
+      checkSettled(fake);
+      fake.tokens = [];
+      fake.advance(3 * DAY);
+      checkSettled(fake);
+      expect(fake.keys.filter((key) => isRetiredForLong(key, fake.now))).toEqual([]);
     }),
     {
       numRuns: 150,

@@ -9,7 +9,7 @@ import {
 } from '../../../../operator/domain/record/issued-token-plan.ts';
 import type { RecordPlan } from '../../../../operator/domain/record/record-plan.ts';
 import { secondsOf } from '../../../../operator/domain/timestamps.ts';
-import { DERIVED_ID, makeRecord, observe, RANDOM_ID, type RecordTraits } from './issued-world.ts';
+import { DERIVED_ID, makeRecord, observe, RANDOM_ID, type RecordTraits } from './issued-token-fixtures.ts';
 
 const seconds = fc.integer({ min: -1000, max: 4_000_000 });
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });

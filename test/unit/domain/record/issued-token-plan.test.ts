@@ -5,7 +5,7 @@ import {
   planIssuedToken,
 } from '../../../../operator/domain/record/issued-token-plan.ts';
 import type { RecordPlan } from '../../../../operator/domain/record/record-plan.ts';
-import { BEGIN, DAY, DERIVED_ID, HOUR, observe, type RecordTraits } from './issued-world.ts';
+import { BEGIN, DAY, DERIVED_ID, HOUR, observe, type RecordTraits } from './issued-token-fixtures.ts';
 
 type Rest = Partial<IssuedTokenObservation>;
 type Row = readonly [name: string, traits: RecordTraits, at: number, rest?: Rest];

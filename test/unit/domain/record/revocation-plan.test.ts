@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
 import { planIssuedTokenEnd, planTokenEnd } from '../../../../operator/domain/record/revocation-plan.ts';
 import { uuidV5 } from '../../../../operator/domain/token/token-id.ts';
-import { declaredToken, EXPIRES, issuedToken, TOKEN_UID } from '../../issuer/registry/registry-stage.ts';
-import { makeToken } from '../token/token-world.ts';
+import { declaredToken, EXPIRES, issuedToken, TOKEN_UID } from '../../issuer/registry/fake-registry.ts';
+import { makeToken } from '../token/fake-token.ts';
 
 const ID = '00000000-0000-4000-8000-000000000001';
 const DERIVED = uuidV5(TOKEN_UID, 'an assertion');

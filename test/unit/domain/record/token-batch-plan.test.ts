@@ -3,8 +3,8 @@ import { batchedId } from '../../../../operator/domain/record/batch-id.ts';
 import type { ClientPresence } from '../../../../operator/domain/record/record-plan.ts';
 import { planBatchEnd } from '../../../../operator/domain/record/revocation-plan.ts';
 import { planTokenBatch } from '../../../../operator/domain/record/token-batch-plan.ts';
-import { BATCH, batchWith, timeAt } from './batch-world.ts';
-import { BEGIN, DAY, HOUR, SETTINGS } from './issued-world.ts';
+import { BATCH, batchWith, timeAt } from './batch-fixtures.ts';
+import { BEGIN, DAY, HOUR, SETTINGS } from './issued-token-fixtures.ts';
 
 type Batch = Parameters<typeof batchWith>;
 

@@ -21,8 +21,8 @@ import {
   batchOwnerLabel,
   batchWindowOf,
 } from '../../../../operator/domain/record/token-batch.ts';
-import { BATCH, batchWith, contentWith, storedBatch, timeAt } from './batch-world.ts';
-import { BEGIN, CLIENT_UID, recordClient } from './issued-world.ts';
+import { BATCH, batchWith, contentWith, storedBatch, timeAt } from './batch-fixtures.ts';
+import { BEGIN, CLIENT_UID, recordClient } from './issued-token-fixtures.ts';
 
 describe('a jti', () => {
   test('is a UUID of version 8 that leads to its batch and its position', () => {

@@ -2,23 +2,23 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { TokenStatus } from '../../../../operator/api/token.ts';
 import { clientMaximum } from '../../../../operator/domain/token/token-lifetime.ts';
-import { Crash, makeClient, makeToken, TokenWorld } from './token-world.ts';
+import { Crash, FakeToken, makeClient, makeToken } from './fake-token.ts';
 
-type Step = (world: TokenWorld) => void;
+type Step = (fake: FakeToken) => void;
 const named = (name: string, step: Step): Step => Object.assign(step, { toString: () => name });
 const constant = (name: string, step: Step) => fc.constant(named(name, step));
 
-const rotate: Step = (world) => {
-  const next = `key-${world.phases.size + 1}`;
-  if (world.activeKid) world.phases.set(world.activeKid, 'Retired');
-  world.phases.set(next, 'Active');
-  world.activeKid = next;
+const rotate: Step = (fake) => {
+  const next = `key-${fake.phases.size + 1}`;
+  if (fake.activeKid) fake.phases.set(fake.activeKid, 'Retired');
+  fake.phases.set(next, 'Active');
+  fake.activeKid = next;
 };
-const compromise: Step = (world) => {
-  if (!world.activeKid) return;
-  const kid = world.activeKid;
-  rotate(world);
-  world.phases.set(kid, 'Compromised');
+const compromise: Step = (fake) => {
+  if (!fake.activeKid) return;
+  const kid = fake.activeKid;
+  rotate(fake);
+  fake.phases.set(kid, 'Compromised');
 };
 
 const clientStep = fc
@@ -31,8 +31,8 @@ const clientStep = fc
     uid: fc.constantFrom('client-1', 'client-1', 'client-2'),
   })
   .map(({ uid, ...spec }) =>
-    named(`client ${uid} ${JSON.stringify(spec)}`, (world) => {
-      world.client = makeClient(spec, uid);
+    named(`client ${uid} ${JSON.stringify(spec)}`, (fake) => {
+      fake.client = makeClient(spec, uid);
     }),
   );
 const specStep = fc
@@ -54,38 +54,38 @@ const specStep = fc
     { requiredKeys: [] },
   )
   .map((spec) =>
-    named(`spec ${JSON.stringify(spec)}`, (world) => {
+    named(`spec ${JSON.stringify(spec)}`, (fake) => {
       if (spec.expiration !== undefined && spec.lifetime !== undefined) return;
-      world.edit(spec);
+      fake.edit(spec);
     }),
   );
 const timeStep = fc
   .constantFrom(1_000, 60_000, 1_800_000, 7_200_000, -30_000, -3_600_000)
-  .map((ms) => named(`time ${ms}`, (world) => (world.now += ms)));
+  .map((ms) => named(`time ${ms}`, (fake) => (fake.now += ms)));
 const benign = fc.oneof(
   clientStep,
   specStep,
   timeStep,
-  constant('client gone', (world) => (world.client = undefined)),
+  constant('client gone', (fake) => (fake.client = undefined)),
   constant('rotate', rotate),
-  constant('key lost', (world) => (world.activeKid = undefined)),
-  fc.nat(5).map((n) => named(`renew ${n}`, (world) => world.annotate({ 'm2moauth.dev/renew': String(n) }))),
+  constant('key lost', (fake) => (fake.activeKid = undefined)),
+  fc.nat(5).map((n) => named(`renew ${n}`, (fake) => fake.annotate({ 'm2moauth.dev/renew': String(n) }))),
 );
 const hostile = fc.oneof(
   constant('compromise', compromise),
-  constant('Secrets gone', (world) => world.secrets.clear()),
-  constant('foreign Secret', (world) => world.putForeign('one')),
-  constant('labels gone', (world) => {
-    for (const secret of world.secrets.values()) secret.labels = {};
+  constant('Secrets gone', (fake) => fake.secrets.clear()),
+  constant('foreign Secret', (fake) => fake.putForeign('one')),
+  constant('labels gone', (fake) => {
+    for (const secret of fake.secrets.values()) secret.labels = {};
   }),
-  constant('content overwritten', (world) => {
-    for (const secret of world.secrets.values()) if (secret.owned) secret.data = { token: { own: false } };
+  constant('content overwritten', (fake) => {
+    for (const secret of fake.secrets.values()) if (secret.owned) secret.data = { token: { own: false } };
   }),
-  constant('write refused', (world) => {
-    world.refuse = world.refuse ? undefined : { reason: 'SecretRefused', message: 'quota' };
+  constant('write refused', (fake) => {
+    fake.refuse = fake.refuse ? undefined : { reason: 'SecretRefused', message: 'quota' };
   }),
 );
-const revoke = constant('revoke', (world) => world.edit({ revoked: true }));
+const revoke = constant('revoke', (fake) => fake.edit({ revoked: true }));
 const history = fc.array(
   fc.oneof(
     { weight: 10, arbitrary: benign },
@@ -103,29 +103,29 @@ const outcome = ({ version: _v, conditions, ...status }: TokenStatus) => ({
 });
 
 /** Passes until nothing is written, at most a few. */
-const settle = (world: TokenWorld): void => {
+const settle = (fake: FakeToken): void => {
   for (let passes = 0; passes < 4; passes += 1) {
-    const before = world.writes.length;
-    world.reconcile();
-    if (world.writes.length === before) return;
+    const before = fake.writes.length;
+    fake.reconcile();
+    if (fake.writes.length === before) return;
   }
-  throw new Error(`does not settle: ${world.writes.slice(-12).join(', ')}`);
+  throw new Error(`does not settle: ${fake.writes.slice(-12).join(', ')}`);
 };
 
-const crashAt = (world: TokenWorld, budget: number): void => {
-  world.budget = budget;
+const crashAt = (fake: FakeToken, budget: number): void => {
+  fake.budget = budget;
   try {
-    settle(world);
+    settle(fake);
   } catch (error) {
     if (!(error instanceof Crash)) throw error;
   }
-  world.budget = Number.POSITIVE_INFINITY;
+  fake.budget = Number.POSITIVE_INFINITY;
 };
 
 /** The claims of each jti, each distinct set once. */
-const claimSets = (world: TokenWorld): Map<string, Set<string>> => {
+const claimSets = (fake: FakeToken): Map<string, Set<string>> => {
   const sets = new Map<string, Set<string>>();
-  for (const { claims } of world.issued) {
+  for (const { claims } of fake.issued) {
     const id = String(claims.jti);
     sets.set(id, (sets.get(id) ?? new Set()).add(JSON.stringify(claims)));
   }
@@ -136,26 +136,26 @@ describe('whatever happens to a Token, its client and its keys', () => {
   test('passes settle, issuance and version never fall, blacklisted stays, limits hold', () => {
     fc.assert(
       fc.property(history, (steps) => {
-        const world = new TokenWorld(makeToken());
+        const fake = new FakeToken(makeToken());
         for (const step of steps) {
-          const { issuance = 0, version = 0, blacklisted } = world.status;
-          const known = world.issued.length;
-          step(world);
-          settle(world);
-          expect(world.status.issuance ?? 0).toBeGreaterThanOrEqual(issuance);
-          expect(world.status.version ?? 0).toBeGreaterThanOrEqual(version);
+          const { issuance = 0, version = 0, blacklisted } = fake.status;
+          const known = fake.issued.length;
+          step(fake);
+          settle(fake);
+          expect(fake.status.issuance ?? 0).toBeGreaterThanOrEqual(issuance);
+          expect(fake.status.version ?? 0).toBeGreaterThanOrEqual(version);
           if (blacklisted) {
-            expect(world.status.blacklisted).toEqual(blacklisted);
-            expect(world.issued.length).toBe(known);
+            expect(fake.status.blacklisted).toEqual(blacklisted);
+            expect(fake.issued.length).toBe(known);
           }
-          const maximum = world.client && clientMaximum(world.client);
-          const ids = new Set(world.issued.slice(0, known).map(({ claims }) => claims.jti));
-          for (const { claims } of world.issued.slice(known)) {
+          const maximum = fake.client && clientMaximum(fake.client);
+          const ids = new Set(fake.issued.slice(0, known).map(({ claims }) => claims.jti));
+          for (const { claims } of fake.issued.slice(known)) {
             if (maximum === undefined || ids.has(claims.jti)) continue;
-            expect(claims.exp).toBeLessThanOrEqual(Math.floor(world.now / 1000) + maximum);
+            expect(claims.exp).toBeLessThanOrEqual(Math.floor(fake.now / 1000) + maximum);
           }
         }
-        expect([...claimSets(world).values()].filter((sets) => sets.size > 1)).toEqual([]);
+        expect([...claimSets(fake).values()].filter((sets) => sets.size > 1)).toEqual([]);
       }),
       { numRuns: 600 },
     );
@@ -164,15 +164,15 @@ describe('whatever happens to a Token, its client and its keys', () => {
   test('no earlier JWT outlives a change of claims or a limit that fell by more than ten minutes', () => {
     fc.assert(
       fc.property(history, (steps) => {
-        const world = new TokenWorld(makeToken());
+        const fake = new FakeToken(makeToken());
         for (const step of steps) {
-          const known = world.causes.length;
-          step(world);
-          settle(world);
-          const causes = world.causes.slice(known);
+          const known = fake.causes.length;
+          step(fake);
+          settle(fake);
+          const causes = fake.causes.slice(known);
           if (!causes.includes('ClaimsChanged') && !causes.includes('BeyondLimit')) continue;
-          for (const { expiration } of world.status.previous ?? []) {
-            expect(Date.parse(expiration)).toBeLessThanOrEqual(world.now + 600_000);
+          for (const { expiration } of fake.status.previous ?? []) {
+            expect(Date.parse(expiration)).toBeLessThanOrEqual(fake.now + 600_000);
           }
         }
       }),
@@ -183,15 +183,15 @@ describe('whatever happens to a Token, its client and its keys', () => {
   test('a crash after any write leads to where no crash would have led', () => {
     fc.assert(
       fc.property(history, fc.nat(3), (steps, budget) => {
-        const world = new TokenWorld(makeToken());
+        const fake = new FakeToken(makeToken());
         for (const step of steps) {
-          step(world);
-          const crashed = world.fork();
-          settle(world);
+          step(fake);
+          const crashed = fake.fork();
+          settle(fake);
           crashAt(crashed, budget);
           settle(crashed);
-          expect(outcome(crashed.status)).toEqual(outcome(world.status));
-          expect([...crashed.secrets.keys()]).toEqual([...world.secrets.keys()]);
+          expect(outcome(crashed.status)).toEqual(outcome(fake.status));
+          expect([...crashed.secrets.keys()]).toEqual([...fake.secrets.keys()]);
         }
       }),
       { numRuns: 600 },
@@ -201,13 +201,13 @@ describe('whatever happens to a Token, its client and its keys', () => {
   test('a crash, a change and another pass never make two JWTs of one number that differ', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(benign, fc.nat(4)), { maxLength: 12 }), (steps) => {
-        const world = new TokenWorld(makeToken());
+        const fake = new FakeToken(makeToken());
         for (const [step, budget] of steps) {
-          step(world);
-          crashAt(world, budget);
+          step(fake);
+          crashAt(fake, budget);
         }
-        settle(world);
-        expect([...claimSets(world).values()].filter((sets) => sets.size > 1)).toEqual([]);
+        settle(fake);
+        expect([...claimSets(fake).values()].filter((sets) => sets.size > 1)).toEqual([]);
       }),
       { numRuns: 600 },
     );

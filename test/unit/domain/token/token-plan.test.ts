@@ -2,30 +2,30 @@ import { describe, expect, test } from '@jest/globals';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import type { TokenSpec } from '../../../../operator/api/token.ts';
 import { tokenId } from '../../../../operator/domain/token/token-id.ts';
-import { makeClient, makeToken, START, settings, TokenWorld } from './token-world.ts';
+import { FakeToken, makeClient, makeToken, START, settings } from './fake-token.ts';
 
 const UID = makeToken().metadata.uid;
-const ready = (world: TokenWorld) => world.status.conditions?.find(({ type }) => type === 'Ready');
-const condition = (world: TokenWorld, type: string) =>
-  world.status.conditions?.find((item) => item.type === type);
+const ready = (fake: FakeToken) => fake.status.conditions?.find(({ type }) => type === 'Ready');
+const condition = (fake: FakeToken, type: string) =>
+  fake.status.conditions?.find((item) => item.type === type);
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-const issued = (spec: Partial<TokenSpec> = {}, client: Partial<OAuthClient['spec']> = {}): TokenWorld => {
-  const world = new TokenWorld(makeToken(spec));
-  world.client = makeClient(client);
-  world.reconcile();
-  world.writes = [];
-  return world;
+const issued = (spec: Partial<TokenSpec> = {}, client: Partial<OAuthClient['spec']> = {}): FakeToken => {
+  const fake = new FakeToken(makeToken(spec));
+  fake.client = makeClient(client);
+  fake.reconcile();
+  fake.writes = [];
+  return fake;
 };
 
 describe('a fresh Token', () => {
   test('takes two writes, Secret then status, and then nothing', () => {
-    const world = new TokenWorld();
-    world.reconcile();
-    expect(world.writes).toEqual([`secret reports ${tokenId(UID, 1)}`, 'status']);
-    expect(ready(world)).toMatchObject({ status: 'True', reason: 'Issued' });
-    expect(world.status).toMatchObject({
+    const fake = new FakeToken();
+    fake.reconcile();
+    expect(fake.writes).toEqual([`secret reports ${tokenId(UID, 1)}`, 'status']);
+    expect(ready(fake)).toMatchObject({ status: 'True', reason: 'Issued' });
+    expect(fake.status).toMatchObject({
       id: tokenId(UID, 1),
       version: 1,
       issuance: 1,
@@ -39,29 +39,29 @@ describe('a fresh Token', () => {
       secretRef: { name: 'reports' },
       observedGeneration: 1,
     });
-    expect(world.plan().kind).toBe('wait');
+    expect(fake.plan().kind).toBe('wait');
   });
 
   test('takes the renew annotation that it came with as handled', () => {
-    const world = new TokenWorld();
-    world.annotate({ 'm2moauth.dev/renew': 'a' });
-    world.reconcile();
-    expect(world.status.lastHandledRenew).toBe('a');
-    expect(world.plan().kind).toBe('wait');
+    const fake = new FakeToken();
+    fake.annotate({ 'm2moauth.dev/renew': 'a' });
+    fake.reconcile();
+    expect(fake.status.lastHandledRenew).toBe('a');
+    expect(fake.plan().kind).toBe('wait');
   });
 
   test('that is revoked from the start is blacklisted and never issued', () => {
-    const world = new TokenWorld(makeToken({ revoked: true }));
-    world.reconcile();
-    expect(world.writes).toEqual(['status']);
-    expect(ready(world)).toMatchObject({ status: 'False', reason: 'Blacklisted' });
-    expect(condition(world, 'Stalled')).toMatchObject({ status: 'True' });
-    expect(world.plan().kind).toBe('wait');
+    const fake = new FakeToken(makeToken({ revoked: true }));
+    fake.reconcile();
+    expect(fake.writes).toEqual(['status']);
+    expect(ready(fake)).toMatchObject({ status: 'False', reason: 'Blacklisted' });
+    expect(condition(fake, 'Stalled')).toMatchObject({ status: 'True' });
+    expect(fake.plan().kind).toBe('wait');
   });
 });
 
 describe('refusals', () => {
-  const rows: [string, string, (world: TokenWorld) => void][] = [
+  const rows: [string, string, (fake: FakeToken) => void][] = [
     ['no client', 'ClientNotFound', (w) => (w.client = undefined)],
     ['a client that holds no ID yet', 'ClientNotReady', (w) => (w.client = { ...makeClient(), status: {} })],
     [
@@ -142,51 +142,51 @@ describe('refusals', () => {
   ];
 
   test.each(rows)('%s gives %s, writes status once and then waits', (_, reason, arrange) => {
-    const world = new TokenWorld();
-    arrange(world);
-    world.reconcile();
-    expect(world.writes).toEqual(['status']);
-    expect(ready(world)).toMatchObject({ status: 'False', reason });
-    expect(condition(world, 'Stalled') !== undefined).toBe(reason === 'InvalidExpiration');
-    world.now += 1000;
-    world.reconcile();
-    expect(world.writes).toEqual(['status']);
+    const fake = new FakeToken();
+    arrange(fake);
+    fake.reconcile();
+    expect(fake.writes).toEqual(['status']);
+    expect(ready(fake)).toMatchObject({ status: 'False', reason });
+    expect(condition(fake, 'Stalled') !== undefined).toBe(reason === 'InvalidExpiration');
+    fake.now += 1000;
+    fake.reconcile();
+    expect(fake.writes).toEqual(['status']);
   });
 
   const whileGood = rows.filter(
     ([, reason]) => !['SecretConflict', 'Issuing', 'SigningKeyNotReady', 'SecretRefused'].includes(reason),
   );
   test.each(whileGood)('%s leaves a good JWT alone until it expires (%s)', (_, reason, arrange) => {
-    const world = issued();
-    arrange(world);
-    world.reconcile();
-    expect(ready(world)).toMatchObject({ status: 'False', reason });
-    expect(world.secrets.has('reports')).toBe(true);
-    world.advance(HOUR);
-    if (ready(world)?.status === 'False') {
-      expect(world.secrets.has('reports')).toBe(false);
-      expect(world.status.secretRef).toBeUndefined();
+    const fake = issued();
+    arrange(fake);
+    fake.reconcile();
+    expect(ready(fake)).toMatchObject({ status: 'False', reason });
+    expect(fake.secrets.has('reports')).toBe(true);
+    fake.advance(HOUR);
+    if (ready(fake)?.status === 'False') {
+      expect(fake.secrets.has('reports')).toBe(false);
+      expect(fake.status.secretRef).toBeUndefined();
     }
   });
 
   test('an expiration that comes into reach is issued by itself', () => {
-    const world = new TokenWorld(makeToken({ expiration: '2026-01-01T03:00:00Z' }));
-    world.advance(2 * HOUR);
-    expect(ready(world)).toMatchObject({ status: 'True' });
-    expect(world.status.expiration).toBe('2026-01-01T03:00:00Z');
+    const fake = new FakeToken(makeToken({ expiration: '2026-01-01T03:00:00Z' }));
+    fake.advance(2 * HOUR);
+    expect(ready(fake)).toMatchObject({ status: 'True' });
+    expect(fake.status.expiration).toBe('2026-01-01T03:00:00Z');
   });
 });
 
 describe('renewal', () => {
   test('happens between half and two thirds plus jitter, again and again, with an overlap until expiry', () => {
-    const world = issued();
-    const first = Date.parse(world.status.renewalTime ?? '') - START;
+    const fake = issued();
+    const first = Date.parse(fake.status.renewalTime ?? '') - START;
     expect(first).toBeLessThanOrEqual(40 * MINUTE);
     expect(first).toBeGreaterThanOrEqual(34 * MINUTE - 1000);
-    world.advance(10 * HOUR);
-    expect(world.status.issuance).toBeGreaterThan(14);
-    expect(world.status.previous?.length).toBe(1);
-    expect(ready(world)?.status).toBe('True');
+    fake.advance(10 * HOUR);
+    expect(fake.status.issuance).toBeGreaterThan(14);
+    expect(fake.status.previous?.length).toBe(1);
+    expect(ready(fake)?.status).toBe('True');
   });
 
   test.each([
@@ -195,62 +195,62 @@ describe('renewal', () => {
     ['0s: not at all', '0s', undefined],
     ['2h: never beyond its own end', '2h', '2026-01-01T01:00:00Z'],
   ])('an overlap that is %s', (_, overlap, expiration) => {
-    const world = issued({ renewal: { ...(overlap !== undefined && { overlap }) } });
-    world.now += 10 * MINUTE;
-    world.annotate({ 'm2moauth.dev/renew': 'now' });
-    world.reconcile();
-    expect(world.status.issuance).toBe(2);
-    expect(world.status.previous?.[0]?.expiration).toBe(expiration);
-    expect(world.plan().kind).toBe('wait');
+    const fake = issued({ renewal: { ...(overlap !== undefined && { overlap }) } });
+    fake.now += 10 * MINUTE;
+    fake.annotate({ 'm2moauth.dev/renew': 'now' });
+    fake.reconcile();
+    expect(fake.status.issuance).toBe(2);
+    expect(fake.status.previous?.[0]?.expiration).toBe(expiration);
+    expect(fake.plan().kind).toBe('wait');
   });
 
   test('by annotation happens once for a value, however long', () => {
-    const world = issued();
+    const fake = issued();
     for (const [value, issuance] of [
       ['a', 2],
       ['a', 2],
       ['x'.repeat(5000), 3],
       [`${'x'.repeat(5000)}y`, 4],
     ] as const) {
-      world.annotate({ 'm2moauth.dev/renew': value });
-      world.reconcile();
-      world.reconcile();
-      expect(world.status.issuance).toBe(issuance);
+      fake.annotate({ 'm2moauth.dev/renew': value });
+      fake.reconcile();
+      fake.reconcile();
+      expect(fake.status.issuance).toBe(issuance);
     }
-    expect(world.status.lastHandledRenew?.length).toBe(50);
+    expect(fake.status.lastHandledRenew?.length).toBe(50);
   });
 
   test('that fails leaves Ready alone while the JWT is good, and ends it after', () => {
-    const world = issued();
-    world.activeKid = undefined;
-    world.advance(50 * MINUTE);
-    expect(ready(world)).toMatchObject({ status: 'True', reason: 'Issued' });
-    expect(condition(world, 'Renewing')).toMatchObject({ status: 'False', reason: 'SigningKeyNotReady' });
-    world.advance(11 * MINUTE);
-    expect(ready(world)).toMatchObject({ status: 'False', reason: 'SigningKeyNotReady' });
-    expect(world.secrets.size).toBe(0);
-    world.activeKid = 'key-1';
-    world.reconcile();
-    expect(ready(world)?.status).toBe('True');
-    expect(condition(world, 'Renewing')).toBeUndefined();
+    const fake = issued();
+    fake.activeKid = undefined;
+    fake.advance(50 * MINUTE);
+    expect(ready(fake)).toMatchObject({ status: 'True', reason: 'Issued' });
+    expect(condition(fake, 'Renewing')).toMatchObject({ status: 'False', reason: 'SigningKeyNotReady' });
+    fake.advance(11 * MINUTE);
+    expect(ready(fake)).toMatchObject({ status: 'False', reason: 'SigningKeyNotReady' });
+    expect(fake.secrets.size).toBe(0);
+    fake.activeKid = 'key-1';
+    fake.reconcile();
+    expect(ready(fake)?.status).toBe('True');
+    expect(condition(fake, 'Renewing')).toBeUndefined();
   });
 
   test('of a JWT without expiration at the retirement of its key leaves the old one good for an hour', () => {
-    const world = issued({}, { accessTokenLifetime: '0s' });
-    expect(world.status.expiration).toBeUndefined();
-    expect(world.plan().requeueAt).toBeUndefined();
-    world.phases = new Map([
+    const fake = issued({}, { accessTokenLifetime: '0s' });
+    expect(fake.status.expiration).toBeUndefined();
+    expect(fake.plan().requeueAt).toBeUndefined();
+    fake.phases = new Map([
       ['key-1', 'Retired'],
       ['key-2', 'Active'],
     ]);
-    world.activeKid = 'key-2';
-    world.reconcile();
-    expect(world.status.previous?.[0]).toMatchObject({ keyID: 'key-1', expiration: '2026-01-01T01:00:00Z' });
+    fake.activeKid = 'key-2';
+    fake.reconcile();
+    expect(fake.status.previous?.[0]).toMatchObject({ keyID: 'key-1', expiration: '2026-01-01T01:00:00Z' });
   });
 });
 
 describe('issued anew', () => {
-  const changedRows: [string, (w: TokenWorld) => void][] = [
+  const changedRows: [string, (w: FakeToken) => void][] = [
     ['another token name', (w) => w.edit({ tokenName: 'other' })],
     ['another owner', (w) => (w.client = makeClient({ owner: 'bob', allowedScopes: ['a'] }))],
     [
@@ -263,15 +263,15 @@ describe('issued anew', () => {
     ['another issuer URL', (w) => (w.settings = { ...settings, url: 'https://other.example' })],
   ];
   test.each(changedRows)('for %s, with ten minutes of overlap', (_, change) => {
-    const world = issued({}, { allowedScopes: ['a'] });
-    change(world);
-    world.reconcile();
-    expect(world.status.issuance).toBe(2);
-    expect(world.status.previous).toMatchObject([{ expiration: '2026-01-01T00:10:00Z' }]);
-    expect(world.plan().kind).toBe('wait');
+    const fake = issued({}, { allowedScopes: ['a'] });
+    change(fake);
+    fake.reconcile();
+    expect(fake.status.issuance).toBe(2);
+    expect(fake.status.previous).toMatchObject([{ expiration: '2026-01-01T00:10:00Z' }]);
+    expect(fake.plan().kind).toBe('wait');
   });
 
-  test.each<[string, (w: TokenWorld) => void]>([
+  test.each<[string, (w: FakeToken) => void]>([
     ['labels and annotations', (w) => w.annotate({ team: 'x' })],
     ['the order of a set', (w) => w.edit({ scope: ['b', 'a'] })],
     [
@@ -298,47 +298,47 @@ describe('issued anew', () => {
     ],
     ['a clock that went back', (w) => (w.now -= HOUR)],
   ])('not for %s', (_, change) => {
-    const world = issued({ scope: ['a', 'b'] }, { allowedScopes: ['a', 'b'] });
-    change(world);
-    world.reconcile();
-    expect(world.status.issuance).toBe(1);
-    expect(ready(world)?.status).toBe('True');
-    expect(world.issued).toHaveLength(1);
+    const fake = issued({ scope: ['a', 'b'] }, { allowedScopes: ['a', 'b'] });
+    change(fake);
+    fake.reconcile();
+    expect(fake.status.issuance).toBe(1);
+    expect(ready(fake)?.status).toBe('True');
+    expect(fake.issued).toHaveLength(1);
   });
 
   test('without overlap for a compromised key, and without the earlier ones of that key', () => {
-    const world = issued();
-    world.annotate({ 'm2moauth.dev/renew': '1' });
-    world.reconcile();
-    world.phases = new Map([
+    const fake = issued();
+    fake.annotate({ 'm2moauth.dev/renew': '1' });
+    fake.reconcile();
+    fake.phases = new Map([
       ['key-1', 'Compromised'],
       ['key-2', 'Active'],
     ]);
-    world.activeKid = 'key-2';
-    world.reconcile();
-    expect(world.status).toMatchObject({ issuance: 3, keyID: 'key-2' });
-    expect(world.status.previous).toBeUndefined();
+    fake.activeKid = 'key-2';
+    fake.reconcile();
+    expect(fake.status).toMatchObject({ issuance: 3, keyID: 'key-2' });
+    expect(fake.status.previous).toBeUndefined();
   });
 
   test('without overlap for a client that was made anew', () => {
-    const world = issued();
-    world.client = undefined;
-    world.reconcile();
-    expect(ready(world)?.reason).toBe('ClientNotFound');
-    world.client = makeClient({}, 'client-2');
-    world.reconcile();
-    expect(world.status).toMatchObject({ issuance: 2, clientUID: 'client-2' });
-    expect(world.status.previous).toBeUndefined();
+    const fake = issued();
+    fake.client = undefined;
+    fake.reconcile();
+    expect(ready(fake)?.reason).toBe('ClientNotFound');
+    fake.client = makeClient({}, 'client-2');
+    fake.reconcile();
+    expect(fake.status).toMatchObject({ issuance: 2, clientUID: 'client-2' });
+    expect(fake.status.previous).toBeUndefined();
   });
 
   test('at most eight earlier ones are kept', () => {
-    const world = issued();
+    const fake = issued();
     for (let n = 0; n < 12; n += 1) {
-      world.annotate({ 'm2moauth.dev/renew': String(n) });
-      world.now += 1000;
-      world.reconcile();
+      fake.annotate({ 'm2moauth.dev/renew': String(n) });
+      fake.now += 1000;
+      fake.reconcile();
     }
-    expect(world.status.previous?.map(({ id }) => id)).toEqual(
+    expect(fake.status.previous?.map(({ id }) => id)).toEqual(
       [5, 6, 7, 8, 9, 10, 11, 12].map((n) => tokenId(UID, n)),
     );
   });
@@ -346,56 +346,56 @@ describe('issued anew', () => {
 
 describe('the Secret', () => {
   test('is put back as the same issuance when it is gone', () => {
-    const world = issued();
-    world.secrets.clear();
-    world.now += 5 * MINUTE;
-    world.reconcile();
-    expect(world.writes).toEqual([`secret reports ${tokenId(UID, 1)}`]);
-    expect(world.issued[1]).toEqual(world.issued[0]);
+    const fake = issued();
+    fake.secrets.clear();
+    fake.now += 5 * MINUTE;
+    fake.reconcile();
+    expect(fake.writes).toEqual([`secret reports ${tokenId(UID, 1)}`]);
+    expect(fake.issued[1]).toEqual(fake.issued[0]);
   });
 
   test('is put back when somebody wrote into it, and what else they put there stays', () => {
-    const world = issued();
-    const secret = world.secrets.get('reports');
+    const fake = issued();
+    const secret = fake.secrets.get('reports');
     Object.assign(secret?.data ?? {}, { token: { own: false }, theirs: { own: false } });
-    world.reconcile();
-    expect(world.writes).toEqual([`secret reports ${tokenId(UID, 1)}`]);
-    expect(Object.keys(world.secrets.get('reports')?.data ?? {}).sort()).toEqual(['theirs', 'token']);
-    expect(world.plan().kind).toBe('wait');
+    fake.reconcile();
+    expect(fake.writes).toEqual([`secret reports ${tokenId(UID, 1)}`]);
+    expect(Object.keys(fake.secrets.get('reports')?.data ?? {}).sort()).toEqual(['theirs', 'token']);
+    expect(fake.plan().kind).toBe('wait');
   });
 
   test('gets its label back without another signature', () => {
-    const world = issued();
-    const secret = world.secrets.get('reports');
+    const fake = issued();
+    const secret = fake.secrets.get('reports');
     if (secret) secret.labels = {};
-    world.reconcile();
-    expect(world.writes).toEqual(['dress reports']);
+    fake.reconcile();
+    expect(fake.writes).toEqual(['dress reports']);
   });
 
   test('gets a new number when the key that signed it no longer signs', () => {
-    const world = issued();
-    world.phases = new Map([
+    const fake = issued();
+    fake.phases = new Map([
       ['key-1', 'Retired'],
       ['key-2', 'Active'],
     ]);
-    world.activeKid = 'key-2';
-    world.secrets.clear();
-    world.reconcile();
-    expect(world.status).toMatchObject({ issuance: 2, keyID: 'key-2' });
+    fake.activeKid = 'key-2';
+    fake.secrets.clear();
+    fake.reconcile();
+    expect(fake.status).toMatchObject({ issuance: 2, keyID: 'key-2' });
   });
 
   test('moves with spec.secret as the same issuance, and the old one goes', () => {
-    const world = issued();
-    world.edit({ secret: { name: 'elsewhere', key: 'jwt', labels: { a: 'b' } } });
-    world.reconcile();
-    expect(world.writes).toEqual([`secret elsewhere ${tokenId(UID, 1)}`, 'delete reports', 'status']);
-    expect(world.status.secretRef).toEqual({ name: 'elsewhere' });
-    expect([...world.secrets.keys()]).toEqual(['elsewhere']);
-    expect(world.plan().kind).toBe('wait');
+    const fake = issued();
+    fake.edit({ secret: { name: 'elsewhere', key: 'jwt', labels: { a: 'b' } } });
+    fake.reconcile();
+    expect(fake.writes).toEqual([`secret elsewhere ${tokenId(UID, 1)}`, 'delete reports', 'status']);
+    expect(fake.status.secretRef).toEqual({ name: 'elsewhere' });
+    expect([...fake.secrets.keys()]).toEqual(['elsewhere']);
+    expect(fake.plan().kind).toBe('wait');
   });
 
   test('may carry no label or annotation in place of the operator’s own', () => {
-    const world = new TokenWorld(
+    const fake = new FakeToken(
       makeToken({
         secret: {
           labels: { 'app.kubernetes.io/managed-by': 'me' },
@@ -403,45 +403,45 @@ describe('the Secret', () => {
         },
       }),
     );
-    world.reconcile();
-    expect(world.secrets.get('reports')).toMatchObject({
+    fake.reconcile();
+    expect(fake.secrets.get('reports')).toMatchObject({
       labels: { 'app.kubernetes.io/managed-by': 'm2m-oauth-operator' },
       annotations: { 'm2moauth.dev/token-id': tokenId(UID, 1), mine: 'y' },
     });
-    expect(world.plan().kind).toBe('wait');
+    expect(fake.plan().kind).toBe('wait');
   });
 });
 
 describe('the end', () => {
   test('a direct status patch blacklists: version grows, the Secret goes, the time stays', () => {
-    const world = issued();
-    world.setStatus({ ...world.status, blacklisted: { flag: true, timestamp: '2026-01-01T00:00:30Z' } });
-    world.reconcile();
-    expect(world.writes).toEqual(['status', 'delete reports']);
-    expect(world.status).toMatchObject({ version: 2, blacklisted: { timestamp: '2026-01-01T00:00:30Z' } });
-    expect(world.plan().kind).toBe('wait');
+    const fake = issued();
+    fake.setStatus({ ...fake.status, blacklisted: { flag: true, timestamp: '2026-01-01T00:00:30Z' } });
+    fake.reconcile();
+    expect(fake.writes).toEqual(['status', 'delete reports']);
+    expect(fake.status).toMatchObject({ version: 2, blacklisted: { timestamp: '2026-01-01T00:00:30Z' } });
+    expect(fake.plan().kind).toBe('wait');
   });
 
   test('spec.revoked blacklists, whatever else is wrong', () => {
-    const world = issued();
-    world.client = undefined;
-    world.edit({ revoked: true });
-    world.reconcile();
-    expect(world.status.blacklisted).toEqual({ flag: true, timestamp: '2026-01-01T00:00:00Z' });
-    expect(ready(world)?.reason).toBe('Blacklisted');
-    world.advance(48 * HOUR);
-    expect(world.status.issuance).toBe(1);
+    const fake = issued();
+    fake.client = undefined;
+    fake.edit({ revoked: true });
+    fake.reconcile();
+    expect(fake.status.blacklisted).toEqual({ flag: true, timestamp: '2026-01-01T00:00:00Z' });
+    expect(ready(fake)?.reason).toBe('Blacklisted');
+    fake.advance(48 * HOUR);
+    expect(fake.status.issuance).toBe(1);
   });
 
   test.each<[string, Partial<TokenSpec>]>([
     ['policy Never', { renewal: { policy: 'Never' } }],
     ['an expiration', { expiration: '2026-01-01T00:30:00Z' }],
   ])('a Token with %s expires, and its Secret goes', (_, spec) => {
-    const world = issued(spec);
-    world.advance(2 * HOUR);
-    expect(world.writes).toEqual(['delete reports', 'status']);
-    expect(ready(world)).toMatchObject({ status: 'False', reason: 'Expired' });
-    expect(condition(world, 'Stalled')).toMatchObject({ reason: 'Expired' });
+    const fake = issued(spec);
+    fake.advance(2 * HOUR);
+    expect(fake.writes).toEqual(['delete reports', 'status']);
+    expect(ready(fake)).toMatchObject({ status: 'False', reason: 'Expired' });
+    expect(condition(fake, 'Stalled')).toMatchObject({ reason: 'Expired' });
   });
 
   test('a later expiration, or the annotation where there is none, brings an expired Token back', () => {
@@ -459,66 +459,66 @@ describe('the end', () => {
   });
 
   test('an expired Token is deleted after its time to live', () => {
-    const world = issued({ renewal: { policy: 'Never' }, ttlSecondsAfterExpired: 60 });
-    world.advance(HOUR + 59_000);
-    expect(world.token).toBeDefined();
-    world.advance(1000);
-    expect(world.writes).toEqual(['delete reports', 'status', 'delete Token']);
+    const fake = issued({ renewal: { policy: 'Never' }, ttlSecondsAfterExpired: 60 });
+    fake.advance(HOUR + 59_000);
+    expect(fake.token).toBeDefined();
+    fake.advance(1000);
+    expect(fake.writes).toEqual(['delete reports', 'status', 'delete Token']);
   });
 
   test('a Token that is being deleted is left alone', () => {
-    const world = new TokenWorld(makeToken({ revoked: true }, { deletionTimestamp: '2026-01-01T00:00:00Z' }));
-    expect(world.plan()).toMatchObject({ kind: 'wait', requeueAt: undefined });
+    const fake = new FakeToken(makeToken({ revoked: true }, { deletionTimestamp: '2026-01-01T00:00:00Z' }));
+    expect(fake.plan()).toMatchObject({ kind: 'wait', requeueAt: undefined });
   });
 });
 
 describe('after a crash between the Secret and the status', () => {
-  const crashed = (arrange: (w: TokenWorld) => void = () => {}): TokenWorld => {
-    const world = new TokenWorld();
-    world.budget = 1;
-    expect(() => world.reconcile()).toThrow();
-    world.budget = Number.POSITIVE_INFINITY;
-    world.writes = [];
-    world.now += 5000;
-    arrange(world);
-    return world;
+  const crashed = (arrange: (w: FakeToken) => void = () => {}): FakeToken => {
+    const fake = new FakeToken();
+    fake.budget = 1;
+    expect(() => fake.reconcile()).toThrow();
+    fake.budget = Number.POSITIVE_INFINITY;
+    fake.writes = [];
+    fake.now += 5000;
+    arrange(fake);
+    return fake;
   };
 
   test('the issuance that is in the Secret is adopted with one write', () => {
-    const world = crashed();
-    world.reconcile();
-    expect(world.writes).toEqual(['status']);
-    expect(world.status).toMatchObject({ issuance: 1, version: 1, issuedAt: '2026-01-01T00:00:00Z' });
-    expect(ready(world)?.status).toBe('True');
-    expect(world.plan().kind).toBe('wait');
+    const fake = crashed();
+    fake.reconcile();
+    expect(fake.writes).toEqual(['status']);
+    expect(fake.status).toMatchObject({ issuance: 1, version: 1, issuedAt: '2026-01-01T00:00:00Z' });
+    expect(ready(fake)?.status).toBe('True');
+    expect(fake.plan().kind).toBe('wait');
   });
 
-  test.each<[string, (w: TokenWorld) => void]>([
+  test.each<[string, (w: FakeToken) => void]>([
     ['the spec has changed', (w) => w.edit({ tokenName: 'new' })],
     ['the Secret’s name has changed', (w) => w.edit({ secret: { name: 'b' }, tokenName: 'new' })],
     ['the client is another one', (w) => (w.client = makeClient({}, 'client-2'))],
   ])('it is adopted before anything else though %s', (_, arrange) => {
-    const world = crashed(arrange);
-    expect(world.plan()).toMatchObject({ kind: 'adopt', status: { issuance: 1 } });
-    world.reconcile();
-    expect(world.status).toMatchObject({ issuance: 2, version: 2 });
-    expect(world.plan().kind).toBe('wait');
+    const fake = crashed(arrange);
+    expect(fake.plan()).toMatchObject({ kind: 'adopt', status: { issuance: 1 } });
+    fake.reconcile();
+    expect(fake.status).toMatchObject({ issuance: 2, version: 2 });
+    expect(fake.plan().kind).toBe('wait');
   });
 
   test('it is adopted though the client is gone', () => {
-    const world = crashed((w) => (w.client = undefined));
-    world.reconcile();
-    expect(world.status).toMatchObject({
+    const fake = crashed((w) => (w.client = undefined));
+    fake.reconcile();
+    expect(fake.status).toMatchObject({
       issuance: 1,
       clientUID: 'client-1',
       secretRef: { name: 'reports' },
     });
-    expect(ready(world)?.reason).toBe('ClientNotFound');
+    expect(ready(fake)?.reason).toBe('ClientNotFound');
   });
 
   test('a Token revoked in between is blacklisted and its Secret removed', () => {
-    const world = crashed((w) => w.edit({ revoked: true }));
-    world.reconcile();
-    expect(world.writes).toEqual(['status', 'delete reports']);
+    const fake = crashed((w) => w.edit({ revoked: true }));
+    fake.reconcile();
+    expect(fake.writes).toEqual(['status', 'delete reports']);
   });
 });

@@ -5,9 +5,9 @@ import {
   createAuthenticateBearer,
 } from '../../../../operator/issuer/authentication/authenticate-bearer.ts';
 import type { JwtValidation } from '../../../../operator/issuer/registry/validate-jwt.ts';
-import { settings } from '../../domain/token/token-world.ts';
+import { settings } from '../../domain/token/fake-token.ts';
 import { patient } from '../clients.ts';
-import { issuedToken } from '../registry/registry-stage.ts';
+import { issuedToken } from '../registry/fake-registry.ts';
 
 const ID = '00000000-0000-4000-8000-000000000001';
 const OTHER = 'https://other.example';

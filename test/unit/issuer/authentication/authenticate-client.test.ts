@@ -47,7 +47,7 @@ type Door = (...asked: Parameters<AuthenticateClient>) => Promise<AuthenticatedC
 
 const replicaOf = (...clients: OAuthClient[]): Door => {
   const limit = createFailureLimit({ clock });
-  const door = createAuthenticateClient({
+  const grpc = createAuthenticateClient({
     clients: cacheOf(...clients),
     freshness: { clients: () => isSynced },
     readClient: async () => {
@@ -69,7 +69,7 @@ const replicaOf = (...clients: OAuthClient[]): Door => {
     limit,
     failures: createAuthenticationFailures({ limit, log, metrics }),
   });
-  return async (...asked) => door(...asked);
+  return async (...asked) => grpc(...asked);
 };
 
 const credentials = (changes: Partial<ClientCredentials> = {}): ClientCredentials => ({
@@ -144,8 +144,8 @@ describe('a client is not let in', () => {
       'AssertionInvalid',
     ],
   ])('%s', async (_name, authentication, make, cause) => {
-    const door = replicaOf(clientWith(authentication));
-    await expect(door(make(), call)).rejects.toMatchObject(INVALID_CLIENT);
+    const grpc = replicaOf(clientWith(authentication));
+    await expect(grpc(make(), call)).rejects.toMatchObject(INVALID_CLIENT);
     expect(causes()).toEqual([cause]);
   });
 
@@ -159,8 +159,8 @@ describe('a client is not let in', () => {
 
   test('by an assertion without client_id that names nobody', async () => {
     const jwt = await signer.sign({ iss: 'https://idp.example', sub: 'app' });
-    const door = replicaOf(clientWith(ACCOUNTS));
-    await expect(door({ ...asserted(), clientID: '', assertion: jwt }, call)).rejects.toMatchObject(
+    const grpc = replicaOf(clientWith(ACCOUNTS));
+    await expect(grpc({ ...asserted(), clientID: '', assertion: jwt }, call)).rejects.toMatchObject(
       INVALID_CLIENT,
     );
   });
@@ -178,13 +178,13 @@ describe('a client is not let in', () => {
   });
 
   test('and an unknown one is worked on as a wrong secret is', async () => {
-    const door = replicaOf(clientWith(SECRET), {
+    const grpc = replicaOf(clientWith(SECRET), {
       ...clientWith({}),
       metadata: { ...clientWith({}).metadata, name: 'bare', uid: 'b' },
       status: { clientID: 'bare' },
     });
     for (const clientID of ['app', 'nobody', 'bare']) {
-      await expect(door({ ...wrong, clientID }, call)).rejects.toMatchObject(INVALID_CLIENT);
+      await expect(grpc({ ...wrong, clientID }, call)).rejects.toMatchObject(INVALID_CLIENT);
     }
     expect(compared).toEqual(['wrong', 'wrong', 'wrong']);
   });
@@ -215,11 +215,11 @@ describe('while the cache is not in step', () => {
   });
 
   test('one that is gone, or made anew, is unknown', async () => {
-    const door = replicaOf(clientWith(SECRET));
-    await expect(door(right, call)).rejects.toMatchObject(INVALID_CLIENT);
+    const grpc = replicaOf(clientWith(SECRET));
+    await expect(grpc(right, call)).rejects.toMatchObject(INVALID_CLIENT);
     const anew = clientWith(SECRET);
     live = { ...anew, metadata: { ...anew.metadata, uid: 'another' } };
-    await expect(door(right, call)).rejects.toMatchObject(INVALID_CLIENT);
+    await expect(grpc(right, call)).rejects.toMatchObject(INVALID_CLIENT);
   });
 
   test('nobody can be let in while the API server is away', async () => {
@@ -230,10 +230,10 @@ describe('while the cache is not in step', () => {
 });
 
 describe('beyond the limit of failures', () => {
-  const fail = async (door: Door, times: number): Promise<unknown[]> => {
+  const fail = async (grpc: Door, times: number): Promise<unknown[]> => {
     const told: unknown[] = [];
     for (let at = 0; at < times; at++) {
-      const failure = await door(wrong, call).catch((error: IssuerFailure) => error);
+      const failure = await grpc(wrong, call).catch((error: IssuerFailure) => error);
       expect(failure).toMatchObject({ code: 'Refused', oauthCode: 'invalid_client' });
       told.push('message' in failure && failure.message);
     }
@@ -241,28 +241,28 @@ describe('beyond the limit of failures', () => {
   };
 
   test('wrong secrets are told so, and the right one is accepted', async () => {
-    const door = replicaOf(clientWith(SECRET));
+    const grpc = replicaOf(clientWith(SECRET));
     const [failed, tooMany] = [
       'client authentication failed',
       'too many failed client authentications, try again later',
     ];
-    expect(await fail(door, 12)).toEqual([...Array(10).fill(failed), tooMany, tooMany]);
-    expect(await door(right, call)).toMatchObject({ method: 'clientSecret' });
-    expect(await door(wrong, { ...call, address: '192.0.2.2' }).catch(({ code }) => code)).toBe('Refused');
+    expect(await fail(grpc, 12)).toEqual([...Array(10).fill(failed), tooMany, tooMany]);
+    expect(await grpc(right, call)).toMatchObject({ method: 'clientSecret' });
+    expect(await grpc(wrong, { ...call, address: '192.0.2.2' }).catch(({ code }) => code)).toBe('Refused');
   });
 
   test('assertions are checked two at a time, and a right one still gets its turn', async () => {
-    const door = replicaOf(clientWith(ACCOUNTS));
-    await fail(door, 11);
+    const grpc = replicaOf(clientWith(ACCOUNTS));
+    await fail(grpc, 11);
     const open: (() => void)[] = [];
     checks[0] = ({ client }) =>
       new Promise((resolve) => {
         open.push(() => resolve({ proved: { client, method: 'serviceAccount' } }));
       });
-    const all = [1, 2, 3].map(() => door(asserted(), call));
+    const all = [1, 2, 3].map(() => grpc(asserted(), call));
     await settle();
     expect(open).toHaveLength(2);
-    const elsewhere = door(asserted(), { ...call, address: '192.0.2.2' });
+    const elsewhere = grpc(asserted(), { ...call, address: '192.0.2.2' });
     await settle();
     expect(open).toHaveLength(3);
     for (const go of open) go();
@@ -278,9 +278,9 @@ describe('beyond the limit of failures', () => {
 });
 
 test('the log and the failure hold nothing that was sent but the client ID, in quotes and cut', async () => {
-  const door = replicaOf(clientWith(SECRET));
+  const grpc = replicaOf(clientWith(SECRET));
   const sent = credentials({ clientID: `evil\n${'x'.repeat(200)}`, clientSecret: 'hunter2', assertion });
-  const failure = await door(sent, call).catch((error: unknown) => error);
+  const failure = await grpc(sent, call).catch((error: unknown) => error);
   const told = JSON.stringify([log.lines, failure, String(failure)]);
   expect(told).not.toContain('hunter2');
   expect(told).not.toContain(assertion);
@@ -288,7 +288,7 @@ test('the log and the failure hold nothing that was sent but the client ID, in q
 });
 
 test('before the clients are known, nobody is called unknown', async () => {
-  const door = createAuthenticateClient({
+  const grpc = createAuthenticateClient({
     clients: { synced: false, byIndex: () => [].values() },
     freshness: { clients: () => false },
     readClient: async () => undefined,
@@ -297,5 +297,5 @@ test('before the clients are known, nobody is called unknown', async () => {
     limit: createFailureLimit({ clock }),
     failures: createAuthenticationFailures({ limit: createFailureLimit({ clock }), log, metrics }),
   });
-  expect(() => door(right, call)).toThrow(expect.objectContaining({ code: 'Unavailable' }));
+  expect(() => grpc(right, call)).toThrow(expect.objectContaining({ code: 'Unavailable' }));
 });

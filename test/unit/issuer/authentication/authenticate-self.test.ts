@@ -6,40 +6,40 @@ import {
   createAuthenticateSelf,
 } from '../../../../operator/issuer/authentication/authenticate-bearer.ts';
 import type { ValidateJwt } from '../../../../operator/issuer/registry/validate-jwt.ts';
-import { settings } from '../../domain/token/token-world.ts';
+import { settings } from '../../domain/token/fake-token.ts';
 import { patient } from '../clients.ts';
 import {
   claimsOf,
   declaredClaims,
   declaredToken,
   EXPIRES,
+  FakeRegistry,
   issuedToken,
   jwtOf,
-  RegistryStage,
   TOKEN_UID,
-} from '../registry/registry-stage.ts';
+} from '../registry/fake-registry.ts';
 
 const ID = '00000000-0000-4000-8000-000000000001';
-let stage: RegistryStage;
+let env: FakeRegistry;
 let policy: BearerPolicy;
 
 beforeEach(() => {
-  stage = new RegistryStage();
-  stage.cache(issuedToken(ID));
+  env = new FakeRegistry();
+  env.cache(issuedToken(ID));
   policy = { access: 'Owner', scope: '', audience: '' };
 });
 
 /** The stage's JWTs are JSON, which no header can hold. */
 const authenticate = (jwt: string) =>
   createAuthenticateSelf({
-    validateJwt: (text) => stage.validateJwt(Buffer.from(text, 'base64url').toString()),
+    validateJwt: (text) => env.validateJwt(Buffer.from(text, 'base64url').toString()),
     externalIssuers: { verify: async () => undefined },
     settings,
     policy,
     endpoints: [],
   })(`Bearer ${Buffer.from(jwt).toString('base64url')}`, { signal: patient });
 
-const revoke = (): void => stage.cache(issuedToken(ID, { revoked: true }, { resourceVersion: '2' }));
+const revoke = (): void => env.cache(issuedToken(ID, { revoked: true }, { resourceVersion: '2' }));
 
 test('a good bearer is told whose it is, and what it is', async () => {
   expect(await authenticate(jwtOf(claimsOf(ID)))).toMatchObject({
@@ -59,10 +59,10 @@ test('one that is blacklisted and otherwise good is told what it is, and opens n
 test.each<[string, () => unknown, string]>([
   ['by another key', () => undefined, jwtOf(claimsOf(ID), 'key-2')],
   ['of another owner than its record has', () => undefined, jwtOf(claimsOf(ID, { sub: 'bob' }))],
-  ['that has expired', () => stage.clock.advance(EXPIRES * 1000 - stage.clock.now()), jwtOf(claimsOf(ID))],
+  ['that has expired', () => env.clock.advance(EXPIRES * 1000 - env.clock.now()), jwtOf(claimsOf(ID))],
   [
     'of a client that is gone',
-    () => stage.clients.forget('team/app', stage.clients.get('team/app')?.metadata.uid ?? ''),
+    () => env.clients.forget('team/app', env.clients.get('team/app')?.metadata.uid ?? ''),
     jwtOf(claimsOf(ID)),
   ],
 ])('one that is blacklisted and %s is told nothing', async (_name, change, jwt) => {
@@ -72,14 +72,14 @@ test.each<[string, () => unknown, string]>([
 });
 
 test('a JWT that status does not name yet is told of what it says itself, revoked or not', async () => {
-  stage.tokens.observe(declaredToken());
+  env.tokens.observe(declaredToken());
   const id = tokenId(TOKEN_UID, 2);
   const claims = declaredClaims(id, { exp: EXPIRES + 60, iat: EXPIRES, scope: 'read' });
   const told = { id, owner: 'alice', expiration: EXPIRES + 60, issuedAt: EXPIRES, scope: ['read'] };
   const good = await authenticate(jwtOf(claims, 'key-2'));
   expect(good.bearer).toMatchObject({ owner: 'alice' });
   expect(good.own).toMatchObject({ ...told, blacklistedAt: undefined });
-  stage.tokens.observe(declaredToken({}, { revoked: true }, { resourceVersion: '2' }));
+  env.tokens.observe(declaredToken({}, { revoked: true }, { resourceVersion: '2' }));
   const revoked = await authenticate(jwtOf(claims, 'key-2'));
   expect(revoked).toMatchObject({ bearer: undefined, own: { ...told, blacklistedAt: 0 } });
 });
@@ -90,7 +90,7 @@ test('what is asked of bearers is asked of a good one', async () => {
 });
 
 test('only a blacklisting is told of, whatever the judge knows', async () => {
-  const { record } = (await stage.validateJwt(jwtOf(claimsOf(ID)))) as { record: TokenRecord };
+  const { record } = (await env.validateJwt(jwtOf(claimsOf(ID)))) as { record: TokenRecord };
   const options = { externalIssuers: { verify: async () => undefined }, settings, policy, endpoints: [] };
   const validateJwt: ValidateJwt = async () => ({
     kind: 'invalid',

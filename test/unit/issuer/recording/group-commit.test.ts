@@ -3,11 +3,11 @@ import { describe, expect, test } from '@jest/globals';
 import { batchNameOf } from '../../../../operator/domain/record/batch-id.ts';
 import type { NewTokenBatch } from '../../../../operator/domain/record/token-batch.ts';
 import { createGroupCommit } from '../../../../operator/issuer/recording/group-commit.ts';
-import { type ContentTraits, contentWith } from '../../domain/record/batch-world.ts';
-import { recordClient } from '../../domain/record/issued-world.ts';
+import { type ContentTraits, contentWith } from '../../domain/record/batch-fixtures.ts';
+import { recordClient } from '../../domain/record/issued-token-fixtures.ts';
 
 /** A group commit whose writes end when the test says so. */
-class Desk {
+class FakeBatchApi {
   readonly written: NewTokenBatch[] = [];
   readonly #ends: ((error?: Error) => void)[] = [];
   readonly #defer: (() => void)[] = [];
@@ -51,97 +51,97 @@ const outcomesOf = (placed: readonly { readonly recorded: Promise<void> }[]) =>
 
 describe('a group commit', () => {
   test('writes at once what comes while nothing is under way', async () => {
-    const desk = new Desk();
-    const { id, recorded } = desk.place();
-    desk.turn();
-    expect(desk.written).toMatchObject([{ metadata: { name: batchNameOf(id) }, spec: { count: 1 } }]);
-    await desk.end(0);
+    const fake = new FakeBatchApi();
+    const { id, recorded } = fake.place();
+    fake.turn();
+    expect(fake.written).toMatchObject([{ metadata: { name: batchNameOf(id) }, spec: { count: 1 } }]);
+    await fake.end(0);
     await recorded;
-    desk.place();
-    desk.turn();
-    expect(desk.sizes).toEqual([1, 1]);
+    fake.place();
+    fake.turn();
+    expect(fake.sizes).toEqual([1, 1]);
   });
 
   test('puts into the next object what comes while a write is under way', async () => {
-    const desk = new Desk();
-    desk.place();
-    desk.turn();
-    const placed = desk.many(3);
-    desk.turn();
-    expect(desk.sizes).toEqual([1]);
-    await desk.end(0);
-    expect(desk.sizes).toEqual([1, 3]);
+    const fake = new FakeBatchApi();
+    fake.place();
+    fake.turn();
+    const placed = fake.many(3);
+    fake.turn();
+    expect(fake.sizes).toEqual([1]);
+    await fake.end(0);
+    expect(fake.sizes).toEqual([1, 3]);
     expect(new Set(placed.map(({ id }) => batchNameOf(id)))).toEqual(
-      new Set([desk.written[1]?.metadata.name]),
+      new Set([fake.written[1]?.metadata.name]),
     );
   });
 
   test('takes along what comes in together', () => {
-    const desk = new Desk();
-    desk.many(5);
-    desk.turn();
-    expect(desk.sizes).toEqual([5]);
+    const fake = new FakeBatchApi();
+    fake.many(5);
+    fake.turn();
+    expect(fake.sizes).toEqual([5]);
   });
 
   test('answers nobody before the object of its own record is written', async () => {
-    const desk = new Desk();
-    const [first, second] = [desk.place(), undefined];
-    desk.turn();
-    const later = desk.place();
+    const fake = new FakeBatchApi();
+    const [first, second] = [fake.place(), undefined];
+    fake.turn();
+    const later = fake.place();
     let isAnswered = false;
     void later.recorded.then(() => {
       isAnswered = true;
     });
-    await desk.end(0);
+    await fake.end(0);
     await first.recorded;
     expect([isAnswered, second]).toEqual([false, undefined]);
-    await desk.end(1);
+    await fake.end(1);
     expect(isAnswered).toBe(true);
   });
 
   test('fails exactly those whose write failed, and goes on', async () => {
-    const desk = new Desk();
-    const first = desk.many(2);
-    desk.turn();
-    const second = desk.many(2);
-    await desk.end(0, new Error('refused'));
-    await desk.end(1);
+    const fake = new FakeBatchApi();
+    const first = fake.many(2);
+    fake.turn();
+    const second = fake.many(2);
+    await fake.end(0, new Error('refused'));
+    await fake.end(1);
     expect((await outcomesOf(first)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     expect((await outcomesOf(second)).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
   });
 
   test('writes full objects beside each other, and a last one that is not full after them', async () => {
-    const desk = new Desk();
-    desk.many(256 * 5 + 7);
-    desk.turn();
-    expect(desk.sizes).toEqual([256, 256, 256, 256]);
-    await desk.end(0);
-    expect(desk.sizes).toEqual([256, 256, 256, 256, 256]);
-    for (const at of [1, 2, 3]) await desk.end(at);
-    expect(desk.sizes).toHaveLength(5);
-    await desk.end(4);
-    expect(desk.sizes).toEqual([256, 256, 256, 256, 256, 7]);
+    const fake = new FakeBatchApi();
+    fake.many(256 * 5 + 7);
+    fake.turn();
+    expect(fake.sizes).toEqual([256, 256, 256, 256]);
+    await fake.end(0);
+    expect(fake.sizes).toEqual([256, 256, 256, 256, 256]);
+    for (const at of [1, 2, 3]) await fake.end(at);
+    expect(fake.sizes).toHaveLength(5);
+    await fake.end(4);
+    expect(fake.sizes).toEqual([256, 256, 256, 256, 256, 7]);
   });
 
   test('keeps clients apart, and windows of expiration', () => {
-    const desk = new Desk();
-    desk.place({ expiresAt: 60 });
-    desk.place({ expiresAt: 50 });
-    desk.place({ expiresAt: 3600 });
-    desk.place({});
-    desk.place({ expiresAt: 60 }, recordClient('another-uid', 'other'));
-    desk.turn();
-    expect(desk.sizes).toEqual([2, 1, 1, 1]);
-    expect(desk.written.map(({ spec }) => spec.clientRef.name)).toEqual(['app', 'app', 'app', 'other']);
+    const fake = new FakeBatchApi();
+    fake.place({ expiresAt: 60 });
+    fake.place({ expiresAt: 50 });
+    fake.place({ expiresAt: 3600 });
+    fake.place({});
+    fake.place({ expiresAt: 60 }, recordClient('another-uid', 'other'));
+    fake.turn();
+    expect(fake.sizes).toEqual([2, 1, 1, 1]);
+    expect(fake.written.map(({ spec }) => spec.clientRef.name)).toEqual(['app', 'app', 'app', 'other']);
   });
 
   test('refuses more than can wait, and takes again when some of it is under way', async () => {
-    const desk = new Desk();
-    desk.many(16_384);
-    expect(() => desk.place()).toThrow('too much is asked for');
-    desk.turn();
-    desk.place();
-    desk.many(1023);
-    expect(() => desk.place()).toThrow('too much is asked for');
+    const fake = new FakeBatchApi();
+    fake.many(16_384);
+    expect(() => fake.place()).toThrow('too much is asked for');
+    fake.turn();
+    fake.place();
+    fake.many(1023);
+    expect(() => fake.place()).toThrow('too much is asked for');
   });
 });

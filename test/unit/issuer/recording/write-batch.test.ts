@@ -4,7 +4,7 @@ import type { NewTokenBatch } from '../../../../operator/domain/record/token-bat
 import { createWriteBatch } from '../../../../operator/issuer/recording/write-batch.ts';
 import { ApiError, EXCEEDED_QUOTA } from '../../../../operator/ports/kube.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
-import { storedBatch } from '../../domain/record/batch-world.ts';
+import { storedBatch } from '../../domain/record/batch-fixtures.ts';
 
 const BATCH = storedBatch([{ expiresAt: 60 }]);
 const { name, namespace, labels = {} } = BATCH.metadata;

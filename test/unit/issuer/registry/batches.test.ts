@@ -9,7 +9,7 @@ import { BatchDraft } from '../../../../operator/domain/record/token-batch.ts';
 import { formatTime } from '../../../../operator/domain/timestamps.ts';
 import { watchRevocations } from '../../../../operator/issuer/registry/revocations.ts';
 import { clientWith, patient } from '../clients.ts';
-import { claimsOf, EXPIRES, jwtOf, KID, RegistryStage } from './registry-stage.ts';
+import { claimsOf, EXPIRES, FakeRegistry, jwtOf, KID } from './fake-registry.ts';
 
 const NAME = '00000000-0000-8000-8000-000000000000';
 const ID = batchedId(NAME, 0);
@@ -41,53 +41,53 @@ const batch = (status?: TokenBatchStatus, resourceVersion = '1'): CachedTokenBat
   });
 };
 
-let stage: RegistryStage;
+let env: FakeRegistry;
 beforeEach(() => {
-  stage = new RegistryStage();
+  env = new FakeRegistry();
 });
 
 const result = async (id: string, changes: object = {}): Promise<string> => {
-  const validation = await stage.validateJwt(jwtOf(claimsOf(id, changes)));
+  const validation = await env.validateJwt(jwtOf(claimsOf(id, changes)));
   return validation.kind === 'valid' ? 'good' : validation.fault;
 };
 
 describe('a batched token', () => {
   test('is good by the caches alone', async () => {
-    stage.batches.observe(batch());
+    env.batches.observe(batch());
     expect(await result(ID)).toBe('good');
     expect(await result(batchedId(NAME, 3), { sub: 'bob' })).toBe('good');
     expect(await result(batchedId(NAME, 3))).toBe('RecordDisagrees');
-    expect(stage.asked).toEqual([]);
+    expect(env.asked).toEqual([]);
   });
 
   test('that no cache knows is found by one GET of its batch', async () => {
-    stage.store('batches', batch());
+    env.store('batches', batch());
     expect(await Promise.all([0, 1, 2].map((at) => result(batchedId(NAME, at))))).toEqual([
       'good',
       'good',
       'good',
     ]);
-    expect(stage.asked).toEqual([`batches team/${NAME}`]);
+    expect(env.asked).toEqual([`batches team/${NAME}`]);
   });
 
   test('that is blacklisted is refused, whatever its watch does', async () => {
-    stage.batches.observe(batch({ blacklisted: { 0: formatTime(EXPIRES - 60) } }));
-    stage.fresh.batches = false;
-    stage.isReachable = false;
+    env.batches.observe(batch({ blacklisted: { 0: formatTime(EXPIRES - 60) } }));
+    env.fresh.batches = false;
+    env.isReachable = false;
     expect(await result(ID)).toBe('Blacklisted');
   });
 
   test('is read again while the watch is out of step', async () => {
-    stage.batches.observe(batch());
-    stage.store('batches', batch({ blacklisted: { 0: formatTime(EXPIRES - 60) } }, '2'));
-    stage.fresh.batches = false;
+    env.batches.observe(batch());
+    env.store('batches', batch({ blacklisted: { 0: formatTime(EXPIRES - 60) } }, '2'));
+    env.fresh.batches = false;
     expect(await result(ID)).toBe('Blacklisted');
   });
 
   test('that was deleted, or whose batch is, is unknown', async () => {
-    stage.batches.observe(batch({ deleted: [0] }));
+    env.batches.observe(batch({ deleted: [0] }));
     expect(await result(ID)).toBe('Unknown');
-    stage.batches.forget(`team/${NAME}`, 'uid-of-batch');
+    env.batches.forget(`team/${NAME}`, 'uid-of-batch');
     expect(await result(batchedId(NAME, 1))).toBe('Unknown');
   });
 });
@@ -96,28 +96,28 @@ describe('a filter of batched ids', () => {
   const ids = [0, 1, 2, 3].map((at) => batchedId(NAME, at));
 
   test('costs one read of their batch, and gives those of the owner', async () => {
-    stage.store('batches', batch());
-    const found = await stage.lookups.find(ALICE, ids, call);
+    env.store('batches', batch());
+    const found = await env.lookups.find(ALICE, ids, call);
     expect(found.map(({ id }) => id)).toEqual(ids.slice(0, 3));
-    expect(stage.asked).toEqual([`batches team/${NAME}`]);
+    expect(env.asked).toEqual([`batches team/${NAME}`]);
   });
 
   test('likewise while the watch is out of step', async () => {
-    stage.batches.observe(batch());
-    stage.store('batches', batch(undefined, '2'));
-    stage.fresh.batches = false;
-    expect(await stage.lookups.find(ALICE, ids, call)).toHaveLength(3);
-    expect(stage.asked).toEqual([`batches team/${NAME}`]);
+    env.batches.observe(batch());
+    env.store('batches', batch(undefined, '2'));
+    env.fresh.batches = false;
+    expect(await env.lookups.find(ALICE, ids, call)).toHaveLength(3);
+    expect(env.asked).toEqual([`batches team/${NAME}`]);
   });
 });
 
 test('each record that becomes blacklisted is counted', () => {
-  watchRevocations({ ...stage, isLeading: () => true });
-  const at = formatTime(stage.clock.now() / 1000 - 2);
-  stage.batches.observe(batch({ blacklisted: { 0: at } }));
-  stage.batches.observe(batch({ blacklisted: { 0: at, 1: at, 3: at } }, '2'));
-  stage.batches.observe(batch({ blacklisted: { 0: at, 1: at, 3: at }, deleted: [0] }, '3'));
-  expect(stage.metrics.calls).toEqual([
+  watchRevocations({ ...env, isLeading: () => true });
+  const at = formatTime(env.clock.now() / 1000 - 2);
+  env.batches.observe(batch({ blacklisted: { 0: at } }));
+  env.batches.observe(batch({ blacklisted: { 0: at, 1: at, 3: at } }, '2'));
+  env.batches.observe(batch({ blacklisted: { 0: at, 1: at, 3: at }, deleted: [0] }, '3'));
+  expect(env.metrics.calls).toEqual([
     ['revocationSeen', 2],
     ['tokenBlacklisted'],
     ['revocationSeen', 2],

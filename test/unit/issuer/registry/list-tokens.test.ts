@@ -7,16 +7,16 @@ import { tokenId } from '../../../../operator/domain/token/token-id.ts';
 import { createListTokens, inOrder } from '../../../../operator/issuer/registry/list-tokens.ts';
 import type { Bearer } from '../../../../operator/issuer/use-cases.ts';
 import { clientWith } from '../clients.ts';
-import { declaredToken, issuedToken, RegistryStage, TOKEN_UID } from './registry-stage.ts';
+import { declaredToken, FakeRegistry, issuedToken, TOKEN_UID } from './fake-registry.ts';
 
 const idOf = (at: number): string => `00000000-0000-4000-8000-${String(at).padStart(12, '0')}`;
 const REVOKED = { blacklisted: { flag: true, timestamp: '2026-01-01T00:00:10Z' } };
 const alice: Bearer = { owner: 'alice', onlyID: undefined, client: 'team/app' };
-let stage: RegistryStage;
+let env: FakeRegistry;
 let mutex: number;
 
 beforeEach(() => {
-  stage = new RegistryStage();
+  env = new FakeRegistry();
   mutex = 0;
 });
 
@@ -26,8 +26,8 @@ const open = (
   signal: AbortSignal,
 ) => {
   const listTokens = createListTokens({
-    ...stage,
-    lookups: stage.lookups,
+    ...env,
+    lookups: env.lookups,
     turn: async () => {
       mutex += 1;
     },
@@ -65,7 +65,7 @@ const batch = (at: number, owner: string, { resourceVersion = '1' } = {}): strin
   const ids: string[] = [];
   for (let id = draft.add(content(owner)); id !== undefined; id = draft.add(content(owner))) ids.push(id);
   const { metadata, ...object } = draft.build();
-  stage.batches.observe(
+  env.batches.observe(
     cachedTokenBatchOf({
       ...object,
       metadata: {
@@ -81,11 +81,11 @@ const batch = (at: number, owner: string, { resourceVersion = '1' } = {}): strin
 
 describe('all tokens of an owner', () => {
   test('are those of every kind, earlier JWTs too, in the order of their ids, and nobody else’s', async () => {
-    stage.cache(issuedToken(idOf(2)));
-    stage.cache(issuedToken(idOf(1)));
-    stage.cache(issuedToken(idOf(3), { owner: 'bob' }));
+    env.cache(issuedToken(idOf(2)));
+    env.cache(issuedToken(idOf(1)));
+    env.cache(issuedToken(idOf(3), { owner: 'bob' }));
     const [first, second] = [tokenId(TOKEN_UID, 1), tokenId(TOKEN_UID, 2)];
-    stage.tokens.observe(
+    env.tokens.observe(
       declaredToken({
         id: second,
         issuance: 2,
@@ -100,15 +100,15 @@ describe('all tokens of an owner', () => {
   });
 
   test('leave blacklisted ones out unless these are asked for, and keep expired ones', async () => {
-    stage.cache(issuedToken(idOf(1), { revoked: true }));
-    stage.cache(issuedToken(idOf(2), {}, { status: REVOKED }));
-    stage.cache(issuedToken(idOf(3), { expiration: '2025-01-01T00:00:00Z' }));
+    env.cache(issuedToken(idOf(1), { revoked: true }));
+    env.cache(issuedToken(idOf(2), {}, { status: REVOKED }));
+    env.cache(issuedToken(idOf(3), { expiration: '2025-01-01T00:00:00Z' }));
     expect(await list()).toEqual([idOf(3)]);
     expect(await list(alice, { includeBlacklisted: true })).toEqual([idOf(1), idOf(2), idOf(3)]);
   });
 
   test('come in pieces, with a turn for others between them, and end where the caller is gone', async () => {
-    for (let at = 0; at < 1000; at += 1) stage.cache(issuedToken(idOf(at)));
+    for (let at = 0; at < 1000; at += 1) env.cache(issuedToken(idOf(at)));
     expect(await list()).toHaveLength(1000);
     expect(mutex).toBeGreaterThanOrEqual(7);
     const leaving = new AbortController();
@@ -124,11 +124,10 @@ describe('all tokens of an owner', () => {
   });
 
   test('shows what has become of a token meanwhile', async () => {
-    for (let at = 0; at < 300; at += 1) stage.cache(issuedToken(idOf(at)));
+    for (let at = 0; at < 300; at += 1) env.cache(issuedToken(idOf(at)));
     const found: string[] = [];
     for await (const chunk of open(alice, {}, patient)) {
-      if (found.length === 0)
-        stage.cache(issuedToken(idOf(299), { revoked: true }, { resourceVersion: '2' }));
+      if (found.length === 0) env.cache(issuedToken(idOf(299), { revoked: true }, { resourceVersion: '2' }));
       found.push(...chunk.map(({ id }) => id));
     }
     expect(found).not.toContain(idOf(299));
@@ -138,8 +137,8 @@ describe('all tokens of an owner', () => {
   test('are in one order with those in TokenBatches, whose names alone are sorted', async () => {
     const between = '50000000-0000-4000-8000-000000000000';
     const ids = [...batch(7, 'alice'), ...batch(2, 'alice'), between, idOf(1)];
-    stage.cache(issuedToken(between));
-    stage.cache(issuedToken(idOf(1)));
+    env.cache(issuedToken(between));
+    env.cache(issuedToken(idOf(1)));
     batch(3, 'bob');
     expect(await list()).toEqual(ids.sort());
   });
@@ -157,7 +156,7 @@ describe('all tokens of an owner', () => {
   test.each(['tokens', 'issued'] as const)(
     'are not told from a cache of %s that is out of step',
     async (kind) => {
-      stage.fresh[kind] = false;
+      env.fresh[kind] = false;
       expect(await codeOf(list())).toBe('Unavailable');
     },
   );
@@ -165,41 +164,41 @@ describe('all tokens of an owner', () => {
 
 describe('tokens by their ids', () => {
   test('come once each, in order, and unknown and foreign ones are passed over', async () => {
-    stage.cache(issuedToken(idOf(2)));
-    stage.cache(issuedToken(idOf(1)));
-    stage.cache(issuedToken(idOf(3), { owner: 'bob' }));
+    env.cache(issuedToken(idOf(2)));
+    env.cache(issuedToken(idOf(1)));
+    env.cache(issuedToken(idOf(3), { owner: 'bob' }));
     const ids = [idOf(2), idOf(1), idOf(2), idOf(3), idOf(9)];
     expect(await list(alice, { ids })).toEqual([idOf(1), idOf(2)]);
   });
 
   test('that the cache does not know are asked of the API server, 64 at most', async () => {
     const ids = Array.from({ length: 100 }, (_, at) => idOf(at));
-    for (const id of ids) stage.store('issued', cachedIssuedTokenOf(issuedToken(id)));
+    for (const id of ids) env.store('issued', cachedIssuedTokenOf(issuedToken(id)));
     expect(await list(alice, { ids })).toHaveLength(64);
-    expect(stage.asked).toHaveLength(64);
+    expect(env.asked).toHaveLength(64);
   });
 
   test('of a bearer without a client are looked for where its owner has clients', async () => {
-    stage.store('issued', cachedIssuedTokenOf(issuedToken(idOf(1))));
+    env.store('issued', cachedIssuedTokenOf(issuedToken(idOf(1))));
     expect(await list({ ...alice, client: undefined }, { ids: [idOf(1)] })).toEqual([idOf(1)]);
     expect(await list({ owner: 'bob', onlyID: undefined, client: undefined }, { ids: [idOf(2)] })).toEqual(
       [],
     );
-    expect(stage.asked).toEqual([`issued team/${idOf(1)}`]);
+    expect(env.asked).toEqual([`issued team/${idOf(1)}`]);
   });
 
   test('are read again while the watch is out of step', async () => {
-    stage.cache(issuedToken(idOf(1)));
-    stage.cache(issuedToken(idOf(2)));
-    stage.fresh.issued = false;
-    stage.store('issued', cachedIssuedTokenOf(issuedToken(idOf(1))));
+    env.cache(issuedToken(idOf(1)));
+    env.cache(issuedToken(idOf(2)));
+    env.fresh.issued = false;
+    env.store('issued', cachedIssuedTokenOf(issuedToken(idOf(1))));
     expect(await list(alice, { ids: [idOf(1), idOf(2)] })).toEqual([idOf(1)]);
-    stage.isReachable = false;
+    env.isReachable = false;
     expect(await codeOf(list(alice, { ids: [idOf(1)] }))).toBe('Unavailable');
   });
 
   test('show no JWT of a declared Token that its status does not record yet', async () => {
-    stage.tokens.observe(declaredToken());
+    env.tokens.observe(declaredToken());
     const [current, next] = [tokenId(TOKEN_UID, 1), tokenId(TOKEN_UID, 2)];
     expect(await list(alice, { ids: [current, next] })).toEqual([current]);
   });
@@ -210,13 +209,13 @@ describe('tokens by their ids', () => {
     ['one that is no text', ['\ud800']],
   ])('%s is malformed, and asks nothing', async (_name, ids) => {
     expect(await codeOf(list(alice, { ids }))).toBe('Malformed');
-    expect(stage.asked).toEqual([]);
+    expect(env.asked).toEqual([]);
   });
 });
 
 test('a bearer that may see itself alone sees nothing else, whatever it asks for', async () => {
-  stage.cache(issuedToken(idOf(1)));
-  stage.cache(issuedToken(idOf(2)));
+  env.cache(issuedToken(idOf(1)));
+  env.cache(issuedToken(idOf(2)));
   const self = { ...alice, onlyID: idOf(1) };
   expect(await list(self)).toEqual([idOf(1)]);
   expect(await list(self, { ids: [idOf(1), idOf(2)] })).toEqual([idOf(1)]);

@@ -8,11 +8,11 @@ import {
   declaredClaims,
   declaredToken,
   EXPIRES,
+  FakeRegistry,
   issuedToken,
   jwtOf,
-  RegistryStage,
   TOKEN_UID,
-} from './registry-stage.ts';
+} from './fake-registry.ts';
 
 const ID = '00000000-0000-4000-8000-000000000001';
 const [FIRST, SECOND, THIRD] = [1, 2, 3].map((issuance) => tokenId(TOKEN_UID, issuance)) as [
@@ -21,25 +21,25 @@ const [FIRST, SECOND, THIRD] = [1, 2, 3].map((issuance) => tokenId(TOKEN_UID, is
   string,
 ];
 const REVOKED = { blacklisted: { flag: true, timestamp: '2026-01-01T00:00:10Z' } };
-let stage: RegistryStage;
+let env: FakeRegistry;
 
 beforeEach(() => {
-  stage = new RegistryStage();
+  env = new FakeRegistry();
 });
 
 const result = async (jwt: string): Promise<string> => {
-  const validation = await stage.validateJwt(jwt);
+  const validation = await env.validateJwt(jwt);
   return validation.kind === 'valid' ? 'good' : validation.fault;
 };
 const outcome = (jwt: string): Promise<string> => result(jwt).catch(({ code }: { code: string }) => code);
 
 describe('a handed-out token', () => {
-  beforeEach(() => stage.cache(issuedToken(ID)));
+  beforeEach(() => env.cache(issuedToken(ID)));
 
   test('is good while its record agrees, by the caches alone', async () => {
-    expect(await stage.validateJwt(jwtOf(claimsOf(ID)))).toMatchObject({ kind: 'valid', record: { id: ID } });
-    expect(stage.asked).toEqual([]);
-    expect(stage.metrics.calls).toContainEqual(['jwtValidated', 'valid']);
+    expect(await env.validateJwt(jwtOf(claimsOf(ID)))).toMatchObject({ kind: 'valid', record: { id: ID } });
+    expect(env.asked).toEqual([]);
+    expect(env.metrics.calls).toContainEqual(['jwtValidated', 'valid']);
   });
 
   test.each([
@@ -49,7 +49,7 @@ describe('a handed-out token', () => {
     ['that never expires', { exp: undefined }],
     ['that says it is declared', { 'm2moauth.dev/token': 'team/reports' }],
   ])('%s than the record says is refused', async (_name, changes) => {
-    stage.store('tokens', declaredToken());
+    env.store('tokens', declaredToken());
     expect(await result(jwtOf(claimsOf(ID, changes)))).toMatch(/^(?:RecordDisagrees|Unknown)$/u);
   });
 
@@ -65,7 +65,7 @@ describe('a handed-out token', () => {
     ['at its last second', EXPIRES * 1000 - 1, 'good'],
     ['at its expiration', EXPIRES * 1000, 'Expired'],
   ])('%s', async (_name, at, wanted) => {
-    await stage.clock.advance(at - stage.clock.now());
+    await env.clock.advance(at - env.clock.now());
     expect(await result(jwtOf(claimsOf(ID)))).toBe(wanted);
   });
 
@@ -80,8 +80,8 @@ describe('a handed-out token', () => {
     ['status', issuedToken(ID, {}, { status: REVOKED, resourceVersion: '2' })],
     ['spec.revoked', issuedToken(ID, { revoked: true }, { resourceVersion: '2' })],
   ])('that is blacklisted by %s is refused, with its record', async (_name, revoked) => {
-    stage.cache(revoked);
-    expect(await stage.validateJwt(jwtOf(claimsOf(ID)))).toMatchObject({
+    env.cache(revoked);
+    expect(await env.validateJwt(jwtOf(claimsOf(ID)))).toMatchObject({
       kind: 'invalid',
       fault: 'Blacklisted',
       record: { id: ID },
@@ -91,20 +91,20 @@ describe('a handed-out token', () => {
   test('whose record is being deleted is refused', async () => {
     const deletionTimestamp = '2026-01-01T00:00:01Z';
     const going = issuedToken(ID, {}, { deletionTimestamp, resourceVersion: '2' });
-    stage.cache(going);
-    stage.store('issued', cachedIssuedTokenOf(going));
+    env.cache(going);
+    env.store('issued', cachedIssuedTokenOf(going));
     expect(await result(jwtOf(claimsOf(ID)))).toBe('Unknown');
   });
 });
 
 describe('the client of a token', () => {
-  beforeEach(() => stage.cache(issuedToken(ID)));
-  const replaced = (changes: object) => stage.clients.observe({ ...clientWith(undefined), ...changes });
+  beforeEach(() => env.cache(issuedToken(ID)));
+  const replaced = (changes: object) => env.clients.observe({ ...clientWith(undefined), ...changes });
 
   test('that is suspended takes its goodness with it, and gives it back', async () => {
-    stage.clients.observe(clientWith(undefined, { suspended: true }, '2'));
+    env.clients.observe(clientWith(undefined, { suspended: true }, '2'));
     expect(await result(jwtOf(claimsOf(ID)))).toBe('ClientSuspended');
-    stage.clients.observe(clientWith(undefined, {}, '3'));
+    env.clients.observe(clientWith(undefined, {}, '3'));
     expect(await result(jwtOf(claimsOf(ID)))).toBe('good');
   });
 
@@ -126,16 +126,16 @@ describe('the client of a token', () => {
   });
 
   test('that is deleted has none, and the API server is asked once a second at most', async () => {
-    stage.clients.remove({ ...clientWith(undefined, {}, '2') });
+    env.clients.remove({ ...clientWith(undefined, {}, '2') });
     expect(await result(jwtOf(claimsOf(ID)))).toBe('ClientGone');
     expect(await result(jwtOf(claimsOf(ID)))).toBe('ClientGone');
-    expect(stage.asked).toEqual(['clients team/app']);
+    expect(env.asked).toEqual(['clients team/app']);
   });
 });
 
 describe('a declared token', () => {
   test('is good with its current JWT', async () => {
-    stage.tokens.observe(declaredToken());
+    env.tokens.observe(declaredToken());
     expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('good');
   });
 
@@ -144,7 +144,7 @@ describe('a declared token', () => {
     ['no Token', { 'm2moauth.dev/token': undefined }],
     ['something else', { 'm2moauth.dev/token': 'a/b/c' }],
   ])('whose JWT names %s is refused', async (_name, changes) => {
-    stage.tokens.observe(declaredToken());
+    env.tokens.observe(declaredToken());
     expect(await result(jwtOf(declaredClaims(FIRST, changes)))).toMatch(/^(?:RecordDisagrees|Unknown)$/u);
   });
 
@@ -159,26 +159,26 @@ describe('a declared token', () => {
     });
 
   test('is good with an earlier JWT until its overlap ends, whoever is its owner by now', async () => {
-    stage.tokens.observe(renewed(EXPIRES - 60));
+    env.tokens.observe(renewed(EXPIRES - 60));
     expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('good');
-    await stage.clock.advance((EXPIRES - 60) * 1000 - stage.clock.now());
+    await env.clock.advance((EXPIRES - 60) * 1000 - env.clock.now());
     expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('Expired');
   });
 
   test('is refused with an earlier JWT that would end before its record does', async () => {
-    stage.tokens.observe(renewed(EXPIRES + 60));
+    env.tokens.observe(renewed(EXPIRES + 60));
     expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('RecordDisagrees');
   });
 
   test('is good with the JWT whose status is not written yet, and with no later one', async () => {
-    stage.tokens.observe(declaredToken());
-    stage.store('tokens', declaredToken());
+    env.tokens.observe(declaredToken());
+    env.store('tokens', declaredToken());
     expect(await result(jwtOf(declaredClaims(SECOND), 'key-2'))).toBe('good');
     expect(await result(jwtOf(declaredClaims(THIRD)))).toBe('Unknown');
   });
 
   test('that is revoked is refused with every JWT, the next among them', async () => {
-    stage.tokens.observe(declaredToken({}, { revoked: true }));
+    env.tokens.observe(declaredToken({}, { revoked: true }));
     expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('Blacklisted');
     expect(await result(jwtOf(declaredClaims(SECOND)))).toBe('Blacklisted');
   });
@@ -186,93 +186,93 @@ describe('a declared token', () => {
 
 describe('what the caches do not know', () => {
   test('is asked for by one GET that those who wait share, and then is known', async () => {
-    stage.store('issued', cachedIssuedTokenOf(issuedToken(ID)));
+    env.store('issued', cachedIssuedTokenOf(issuedToken(ID)));
     const jwt = jwtOf(claimsOf(ID));
     expect(await Promise.all([result(jwt), result(jwt), result(jwt)])).toEqual(['good', 'good', 'good']);
     expect(await result(jwt)).toBe('good');
-    expect(stage.asked).toEqual([`issued team/${ID}`]);
+    expect(env.asked).toEqual([`issued team/${ID}`]);
   });
 
   test('and is not there is bad, and asked for again after a second', async () => {
     const jwt = jwtOf(claimsOf(ID));
     expect(await result(jwt)).toBe('Unknown');
-    await stage.clock.advance(999);
+    await env.clock.advance(999);
     expect(await result(jwt)).toBe('Unknown');
-    expect(stage.asked).toHaveLength(1);
-    stage.store('issued', cachedIssuedTokenOf(issuedToken(ID)));
-    await stage.clock.advance(1);
+    expect(env.asked).toHaveLength(1);
+    env.store('issued', cachedIssuedTokenOf(issuedToken(ID)));
+    await env.clock.advance(1);
     expect(await result(jwt)).toBe('good');
   });
 
   test('can not be judged while the API server is out of reach', async () => {
-    stage.isReachable = false;
+    env.isReachable = false;
     expect(await outcome(jwtOf(claimsOf(ID)))).toBe('Unavailable');
-    expect(stage.metrics.calls).toContainEqual(['jwtValidated', 'unavailable']);
+    expect(env.metrics.calls).toContainEqual(['jwtValidated', 'unavailable']);
   });
 
   test('of a client that nobody is, is bad without asking', async () => {
     expect(await result(jwtOf(claimsOf(ID, { client_id: 'nobody' })))).toBe('Unknown');
-    expect(stage.asked).toEqual([]);
+    expect(env.asked).toEqual([]);
   });
 });
 
 describe('a watch that is out of step', () => {
-  beforeEach(() => stage.cache(issuedToken(ID)));
+  beforeEach(() => env.cache(issuedToken(ID)));
   const jwt = jwtOf(claimsOf(ID));
 
   test.each(['issued', 'clients'] as const)('of %s makes a yes come from a read', async (kind) => {
-    stage.fresh[kind] = false;
-    stage.store('issued', cachedIssuedTokenOf(issuedToken(ID)));
-    stage.store('clients', clientWith(undefined));
+    env.fresh[kind] = false;
+    env.store('issued', cachedIssuedTokenOf(issuedToken(ID)));
+    env.store('clients', clientWith(undefined));
     expect(await result(jwt)).toBe('good');
-    expect(stage.asked).toHaveLength(1);
-    stage.isReachable = false;
+    expect(env.asked).toHaveLength(1);
+    env.isReachable = false;
     expect(await outcome(jwt)).toBe('Unavailable');
   });
 
   test('does not hide a revocation that the API server has', async () => {
-    stage.fresh.issued = false;
+    env.fresh.issued = false;
     const revoked = issuedToken(ID, {}, { status: REVOKED, resourceVersion: '2' });
-    stage.store('issued', cachedIssuedTokenOf(revoked));
+    env.store('issued', cachedIssuedTokenOf(revoked));
     expect(await result(jwt)).toBe('Blacklisted');
   });
 
   test('does not hide a deletion', async () => {
-    stage.fresh.issued = false;
+    env.fresh.issued = false;
     expect(await result(jwt)).toBe('Unknown');
-    expect(stage.records.find(ID)).toBeUndefined();
+    expect(env.records.find(ID)).toBeUndefined();
   });
 
   test('can not undo a no: what is known as blacklisted is refused with no API server at all', async () => {
-    stage.cache(issuedToken(ID, {}, { status: REVOKED, resourceVersion: '2' }));
-    Object.assign(stage.fresh, { issued: false, clients: false, keys: false });
-    stage.isClockUsable = false;
-    stage.isReachable = false;
+    env.cache(issuedToken(ID, {}, { status: REVOKED, resourceVersion: '2' }));
+    Object.assign(env.fresh, { issued: false, clients: false, keys: false });
+    env.isClockUsable = false;
+    env.isReachable = false;
     expect(await result(jwt)).toBe('Blacklisted');
   });
 
   test('of signing keys leaves nothing to say, of a JWT by an unknown key neither', async () => {
-    stage.fresh.keys = false;
+    env.fresh.keys = false;
     expect(await outcome(jwt)).toBe('Unavailable');
     expect(await outcome('by an unknown key')).toBe('Unavailable');
   });
 });
 
 test('a clock that is far off judges nothing', async () => {
-  stage.cache(issuedToken(ID));
-  stage.isClockUsable = false;
+  env.cache(issuedToken(ID));
+  env.isClockUsable = false;
   expect(await outcome(jwtOf(claimsOf(ID)))).toBe('Unavailable');
 });
 
 test('a revocation that comes while the client is asked for counts', async () => {
-  stage.cache(issuedToken(ID));
-  stage.fresh.clients = false;
+  env.cache(issuedToken(ID));
+  env.fresh.clients = false;
   const client = clientWith(undefined);
-  stage.store('clients', client);
-  const read = stage.reads.clients.read;
-  Object.assign(stage.reads.clients, {
+  env.store('clients', client);
+  const read = env.reads.clients.read;
+  Object.assign(env.reads.clients, {
     read: (...args: Parameters<typeof read>) => {
-      stage.cache(issuedToken(ID, {}, { status: REVOKED, resourceVersion: '2' }));
+      env.cache(issuedToken(ID, {}, { status: REVOKED, resourceVersion: '2' }));
       return read(...args);
     },
   });

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
 import { ClientPresenceReader } from '../../../../operator/reconcilers/record/client-presence.ts';
-import { recordClient } from '../../domain/record/issued-world.ts';
+import { recordClient } from '../../domain/record/issued-token-fixtures.ts';
 
 const { signal } = new AbortController();
 const naming = (clientUID: string, client = 'n/app') => ({ client, clientUID });

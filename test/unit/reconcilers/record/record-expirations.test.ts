@@ -8,7 +8,7 @@ import type { CachedTokenBatch } from '../../../../operator/domain/record/cached
 import { RecordExpirations } from '../../../../operator/reconcilers/record/record-expirations.ts';
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
 import { recordedLog } from '../../../support/quiet.ts';
-import { BEGIN, makeRecord, type RecordTraits } from '../../domain/record/issued-world.ts';
+import { BEGIN, makeRecord, type RecordTraits } from '../../domain/record/issued-token-fixtures.ts';
 
 const idOf = (n: number): string => `5b2f0f0e-8f0a-4d53-9c1a-${String(n).padStart(12, '0')}`;
 const storeOf = (...records: readonly RecordTraits[]) => {

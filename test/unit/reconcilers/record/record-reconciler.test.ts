@@ -17,7 +17,7 @@ import {
   type RecordTraits,
   recordClient,
   SETTINGS,
-} from '../../domain/record/issued-world.ts';
+} from '../../domain/record/issued-token-fixtures.ts';
 
 const KEY = `n/${RANDOM_ID}`;
 const { signal } = new AbortController();

@@ -15,7 +15,7 @@ import { RecordTriggers } from '../../../../operator/reconcilers/record/record-t
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { recordedLog } from '../../../support/quiet.ts';
-import { batchWith } from '../../domain/record/batch-world.ts';
+import { batchWith } from '../../domain/record/batch-fixtures.ts';
 import {
   CLIENT_UID,
   HOUR,
@@ -23,11 +23,11 @@ import {
   type RecordTraits,
   recordClient,
   SETTINGS,
-} from '../../domain/record/issued-world.ts';
+} from '../../domain/record/issued-token-fixtures.ts';
 
 const idOf = (n: number): string => `5b2f0f0e-8f0a-4d53-9c1a-${String(n).padStart(12, '0')}`;
 
-class Desk {
+class FakeRecords {
   readonly clock = new FakeClock();
   readonly records = new ObjectStore<CachedIssuedToken>({ log: recordedLog(), indexers: ISSUED_INDEXERS });
   readonly clients = new ObjectStore<OAuthClient>({ log: recordedLog() });
@@ -83,52 +83,52 @@ class Desk {
 }
 
 test('before this replica leads nothing is looked at; then everything is', async () => {
-  const desk = new Desk();
-  desk.apply(1, { revoked: true });
-  desk.apply(2, { expiresAt: HOUR });
-  desk.clients.remove({ ...recordClient(), metadata: { ...recordClient().metadata, resourceVersion: '9' } });
-  desk.compromise('k');
-  desk.compromised.clear();
-  desk.clients.apply(recordClient('another'));
-  expect([desk.queued, desk.schedule.size]).toEqual([[], 0]);
-  desk.triggers.lead();
-  expect(desk.queued).toEqual(['1 low', '2 low']);
+  const fake = new FakeRecords();
+  fake.apply(1, { revoked: true });
+  fake.apply(2, { expiresAt: HOUR });
+  fake.clients.remove({ ...recordClient(), metadata: { ...recordClient().metadata, resourceVersion: '9' } });
+  fake.compromise('k');
+  fake.compromised.clear();
+  fake.clients.apply(recordClient('another'));
+  expect([fake.queued, fake.schedule.size]).toEqual([[], 0]);
+  fake.triggers.lead();
+  expect(fake.queued).toEqual(['1 low', '2 low']);
 });
 
 test('a record that only has to wait goes into the schedule, not into the queue', async () => {
-  const desk = new Desk();
-  desk.triggers.lead();
-  desk.apply(1, { expiresAt: HOUR });
-  desk.apply(2);
-  expect([desk.queued, desk.schedule.size]).toEqual([[], 1]);
-  await desk.clock.advance(2 * HOUR * 1000);
-  expect(desk.queued).toEqual(['1 low']);
+  const fake = new FakeRecords();
+  fake.triggers.lead();
+  fake.apply(1, { expiresAt: HOUR });
+  fake.apply(2);
+  expect([fake.queued, fake.schedule.size]).toEqual([[], 1]);
+  await fake.clock.advance(2 * HOUR * 1000);
+  expect(fake.queued).toEqual(['1 low']);
 });
 
 test('a record that goes leaves the schedule', () => {
-  const desk = new Desk();
-  desk.triggers.lead();
-  desk.apply(1, { expiresAt: HOUR });
-  desk.records.remove(makeRecord({ id: idOf(1), resourceVersion: '2' }));
-  expect([desk.queued, desk.schedule.size]).toEqual([[], 0]);
+  const fake = new FakeRecords();
+  fake.triggers.lead();
+  fake.apply(1, { expiresAt: HOUR });
+  fake.records.remove(makeRecord({ id: idOf(1), resourceVersion: '2' }));
+  expect([fake.queued, fake.schedule.size]).toEqual([[], 0]);
 });
 
 test('a revocation goes in first, other work as usual', () => {
-  const desk = new Desk();
-  desk.triggers.lead();
-  desk.apply(1, { revoked: true });
-  desk.apply(2, { clientUID: 'another' });
-  expect(desk.queued).toEqual(['1 high', '2 normal']);
+  const fake = new FakeRecords();
+  fake.triggers.lead();
+  fake.apply(1, { revoked: true });
+  fake.apply(2, { clientUID: 'another' });
+  expect(fake.queued).toEqual(['1 high', '2 normal']);
 });
 
 test('what was revoked long ago goes in no more', () => {
-  const desk = new Desk();
-  desk.triggers.lead();
-  desk.apply(1, { blacklistedAt: 0, revoked: true });
-  expect([desk.queued, desk.schedule.size]).toEqual([[], 1]);
+  const fake = new FakeRecords();
+  fake.triggers.lead();
+  fake.apply(1, { blacklistedAt: 0, revoked: true });
+  expect([fake.queued, fake.schedule.size]).toEqual([[], 1]);
 });
 
-test.each<[string, (desk: Desk) => void]>([
+test.each<[string, (fake: FakeRecords) => void]>([
   [
     'is deleted',
     ({ clients }) =>
@@ -142,63 +142,63 @@ test.each<[string, (desk: Desk) => void]>([
     },
   ],
 ])('all records of a client that %s go in, at low priority and in pieces', async (_, happen) => {
-  const desk = new Desk();
-  desk.triggers.lead();
-  for (let n = 0; n < 1200; n++) desk.apply(n);
-  desk.records.apply({ ...makeRecord({ id: idOf(5000), clientUID: 'other' }), client: 'n/other' });
-  desk.queued.length = 0;
-  happen(desk);
-  expect(desk.queued.length).toBe(500);
-  await desk.clock.advance(0);
-  expect(new Set(desk.queued)).toEqual(new Set(Array.from({ length: 1200 }, (__, n) => `${n} low`)));
+  const fake = new FakeRecords();
+  fake.triggers.lead();
+  for (let n = 0; n < 1200; n++) fake.apply(n);
+  fake.records.apply({ ...makeRecord({ id: idOf(5000), clientUID: 'other' }), client: 'n/other' });
+  fake.queued.length = 0;
+  happen(fake);
+  expect(fake.queued.length).toBe(500);
+  await fake.clock.advance(0);
+  expect(new Set(fake.queued)).toEqual(new Set(Array.from({ length: 1200 }, (__, n) => `${n} low`)));
 });
 
 test('a client whose spec changes concerns no record', () => {
-  const desk = new Desk();
-  desk.triggers.lead();
-  desk.apply(1);
-  desk.apply(2, { clientUID: 'another' });
-  expect(desk.queued).toEqual(['2 normal']);
+  const fake = new FakeRecords();
+  fake.triggers.lead();
+  fake.apply(1);
+  fake.apply(2, { clientUID: 'another' });
+  expect(fake.queued).toEqual(['2 normal']);
   const { metadata, ...rest } = recordClient(CLIENT_UID);
-  desk.clients.apply({ ...rest, metadata: { ...metadata, resourceVersion: '9' } });
-  expect(desk.queued).toEqual(['2 normal']);
+  fake.clients.apply({ ...rest, metadata: { ...metadata, resourceVersion: '9' } });
+  expect(fake.queued).toEqual(['2 normal']);
 });
 
 test('a key that is compromised concerns its own records, once', async () => {
-  const desk = new Desk();
-  desk.apply(1);
-  desk.apply(2, { keyID: 'other' });
-  desk.triggers.lead();
-  desk.apply(3);
-  desk.apply(4, { blacklistedAt: 0 });
-  desk.compromise('k');
-  desk.compromise();
-  await desk.clock.advance(0);
-  expect(desk.queued).toEqual(['1 low', '3 low']);
+  const fake = new FakeRecords();
+  fake.apply(1);
+  fake.apply(2, { keyID: 'other' });
+  fake.triggers.lead();
+  fake.apply(3);
+  fake.apply(4, { blacklistedAt: 0 });
+  fake.compromise('k');
+  fake.compromise();
+  await fake.clock.advance(0);
+  expect(fake.queued).toEqual(['1 low', '3 low']);
 });
 
 test('a record that comes after its key was compromised goes in', () => {
-  const desk = new Desk();
-  desk.triggers.lead();
-  desk.compromise('k');
-  desk.apply(1);
-  expect(desk.queued).toEqual(['1 normal']);
+  const fake = new FakeRecords();
+  fake.triggers.lead();
+  fake.compromise('k');
+  fake.apply(1);
+  expect(fake.queued).toEqual(['1 normal']);
 });
 
 test('at the end nothing is looked at any more', async () => {
-  const desk = new Desk();
-  for (let n = 0; n < 600; n++) desk.apply(n, { revoked: true });
-  desk.triggers.lead();
-  desk.apply(600, { expiresAt: HOUR });
-  expect(desk.schedule.size).toBe(1);
-  desk.triggers.disconnect();
-  desk.apply(601, { revoked: true });
-  await desk.clock.advance(10 * HOUR * 1000);
-  expect([desk.queued.length, desk.schedule.size]).toEqual([500, 0]);
+  const fake = new FakeRecords();
+  for (let n = 0; n < 600; n++) fake.apply(n, { revoked: true });
+  fake.triggers.lead();
+  fake.apply(600, { expiresAt: HOUR });
+  expect(fake.schedule.size).toBe(1);
+  fake.triggers.disconnect();
+  fake.apply(601, { revoked: true });
+  await fake.clock.advance(10 * HOUR * 1000);
+  expect([fake.queued.length, fake.schedule.size]).toEqual([500, 0]);
 });
 
 test('of many TokenBatches, few are planned in a turn: each holds up to 256 records', async () => {
-  const { clock, clients, schedule } = new Desk();
+  const { clock, clients, schedule } = new FakeRecords();
   const one = batchWith([{ expiresAt: HOUR }]);
   const batches = new ObjectStore<CachedTokenBatch>({ log: recordedLog(), indexers: BATCH_INDEXERS });
   for (let n = 0; n < 40; n += 1) {

@@ -2,118 +2,118 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { ROTATE_ANNOTATION } from '../../../../operator/domain/key/rotation-plan.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
 import { DAY } from '../../../support/durations.ts';
-import { SigningKeyDesk } from './signing-key-desk.ts';
+import { FakeSigningKeyApi } from './fake-signing-key-api.ts';
 
-let desk: SigningKeyDesk;
+let fake: FakeSigningKeyApi;
 beforeEach(() => {
-  desk = new SigningKeyDesk();
+  fake = new FakeSigningKeyApi();
 });
 
-const activeKid = (): string | undefined => desk.keys.find(({ phase }) => phase === 'Active')?.kid;
+const activeKid = (): string | undefined => fake.keys.find(({ phase }) => phase === 'Active')?.kid;
 
 describe('while the ConfigMap with the key set can not be written', () => {
   const refuse = (status = 403): void => {
-    desk.configMaps.admit = () => {
+    fake.configMaps.admit = () => {
       throw new ApiError('exceeded quota', { status });
     };
   };
 
   test('the first key is published and does not sign, until that failed five times in a row', async () => {
-    desk.create();
+    fake.create();
     refuse();
     for (let failure = 1; failure <= 4; failure++) {
-      await expect(desk.reconcile()).rejects.toThrow('exceeded quota');
-      expect(desk.phases).toEqual(['Published', 'Published']);
+      await expect(fake.reconcile()).rejects.toThrow('exceeded quota');
+      expect(fake.phases).toEqual(['Published', 'Published']);
     }
-    expect(desk.log.lines.filter(({ level }) => level === 'error')).toEqual([]);
-    await expect(desk.reconcile()).rejects.toThrow('exceeded quota');
-    expect(desk.phases).toEqual(['Active', 'Published']);
-    expect(desk.log.lines).toContainEqual(
+    expect(fake.log.lines.filter(({ level }) => level === 'error')).toEqual([]);
+    await expect(fake.reconcile()).rejects.toThrow('exceeded quota');
+    expect(fake.phases).toEqual(['Active', 'Published']);
+    expect(fake.log.lines).toContainEqual(
       expect.objectContaining({ level: 'error', message: expect.stringContaining('ConfigMap') }),
     );
   });
 
   test('the first key signs as soon as it can be written', async () => {
-    desk.create();
+    fake.create();
     refuse();
-    await expect(desk.reconcile()).rejects.toThrow('exceeded quota');
-    desk.configMaps.admit = (object) => object;
-    await desk.reconcile();
-    expect(desk.phases).toEqual(['Active', 'Published']);
-    expect(desk.configMaps.find('default-jwks').data?.['jwks.json']).toContain(activeKid());
+    await expect(fake.reconcile()).rejects.toThrow('exceeded quota');
+    fake.configMaps.admit = (object) => object;
+    await fake.reconcile();
+    expect(fake.phases).toEqual(['Active', 'Published']);
+    expect(fake.configMaps.find('default-jwks').data?.['jwks.json']).toContain(activeKid());
   });
 
   test('no key takes over that it does not hold; one that it holds does', async () => {
-    desk.create();
-    await desk.reconcile();
-    const [first, standby] = [activeKid(), desk.keys.find(({ phase }) => phase === 'Published')?.kid];
+    fake.create();
+    await fake.reconcile();
+    const [first, standby] = [activeKid(), fake.keys.find(({ phase }) => phase === 'Published')?.kid];
     refuse();
     const rotate = (value: string) =>
-      desk.change((old) => ({
+      fake.change((old) => ({
         ...old,
         metadata: { ...old.metadata, annotations: { [ROTATE_ANNOTATION]: value } },
       }));
     rotate('one');
-    await expect(desk.reconcile()).rejects.toThrow('exceeded quota');
+    await expect(fake.reconcile()).rejects.toThrow('exceeded quota');
     expect(activeKid()).toBe(standby);
     expect(first).not.toBe(standby);
     rotate('two');
-    await expect(desk.reconcile()).rejects.toThrow('exceeded quota');
+    await expect(fake.reconcile()).rejects.toThrow('exceeded quota');
     expect(activeKid()).toBe(standby);
   });
 
   test('what takes the place of a compromised key signs none the less', async () => {
-    desk.create();
-    await desk.reconcile();
-    const kids = desk.keys.map(({ kid }) => kid);
+    fake.create();
+    await fake.reconcile();
+    const kids = fake.keys.map(({ kid }) => kid);
     refuse();
-    desk.change((old) => ({ ...old, spec: { ...old.spec, compromised: kids } }));
-    for (let pass = 0; pass < 2; pass++) await expect(desk.reconcile()).rejects.toThrow('exceeded quota');
+    fake.change((old) => ({ ...old, spec: { ...old.spec, compromised: kids } }));
+    for (let pass = 0; pass < 2; pass++) await expect(fake.reconcile()).rejects.toThrow('exceeded quota');
     expect(kids).not.toContain(activeKid());
     expect(activeKid()).toBeDefined();
   });
 
   test('a conflict never counts: the watch tells what it is about', async () => {
-    desk.create();
+    fake.create();
     refuse(409);
-    for (let pass = 0; pass < 8; pass++) await expect(desk.reconcile()).rejects.toThrow('exceeded quota');
-    expect(desk.phases).toEqual(['Published', 'Published']);
+    for (let pass = 0; pass < 8; pass++) await expect(fake.reconcile()).rejects.toThrow('exceeded quota');
+    expect(fake.phases).toEqual(['Published', 'Published']);
   });
 });
 
 test('a status that the cache has not seen yet is believed, and no Secret of a key in it is deleted', async () => {
-  desk.create();
-  await desk.reconcile();
-  const seen = desk.signingKeys.find('default');
-  await desk.clock.advance(90 * DAY);
-  await desk.reconcile();
-  const secrets = [...desk.secrets.objects.keys()].sort();
-  const late = new SigningKeyDesk();
+  fake.create();
+  await fake.reconcile();
+  const seen = fake.signingKeys.find('default');
+  await fake.clock.advance(90 * DAY);
+  await fake.reconcile();
+  const secrets = [...fake.secrets.objects.keys()].sort();
+  const late = new FakeSigningKeyApi();
   for (const shelf of ['signingKeys', 'secrets', 'configMaps'] as const)
-    for (const object of desk[shelf].objects.values())
+    for (const object of fake[shelf].objects.values())
       late[shelf].objects.set(object.metadata.name, object as never);
   await late.clock.advance(90 * DAY);
   late.cache.observe(seen);
   await late.reconcile();
-  expect(late.keys).toEqual(desk.keys);
+  expect(late.keys).toEqual(fake.keys);
   expect([...late.secrets.objects.keys()].sort()).toEqual(secrets);
 });
 
 test('a SigningKey that is gone, though the cache does not know it yet, is left alone', async () => {
-  desk.create();
-  desk.signingKeys.objects.clear();
-  expect(await desk.reconcile()).toEqual({ kind: 'done' });
-  expect(desk.secrets.objects.size).toBe(0);
+  fake.create();
+  fake.signingKeys.objects.clear();
+  expect(await fake.reconcile()).toEqual({ kind: 'done' });
+  expect(fake.secrets.objects.size).toBe(0);
 });
 
 test('what changes our Secrets back again and again meets backoff, and the error names the SigningKey', async () => {
-  desk.secrets.admit = (secret) => ({
+  fake.secrets.admit = (secret) => ({
     ...secret,
     metadata: {
       ...secret.metadata,
       labels: { ...secret.metadata.labels, 'app.kubernetes.io/managed-by': 'me' },
     },
   });
-  desk.create();
-  await expect(desk.reconcile()).rejects.toThrow('SigningKey system/default');
+  fake.create();
+  await expect(fake.reconcile()).rejects.toThrow('SigningKey system/default');
 });

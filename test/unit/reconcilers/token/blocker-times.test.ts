@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { Token } from '../../../../operator/api/token.ts';
 import { BlockerTimes } from '../../../../operator/reconcilers/token/blocker-times.ts';
-import { makeToken } from '../../domain/token/token-world.ts';
+import { makeToken } from '../../domain/token/fake-token.ts';
 
 const token = (reason: string, uid = 'u'): Token => ({
   ...makeToken({}, { uid }),

@@ -6,7 +6,7 @@ import { KeyringChanges } from '../../../../operator/reconcilers/token/keyring-c
 import { TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-indexes.ts';
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
 import { recordedLog } from '../../../support/quiet.ts';
-import { makeToken } from '../../domain/token/token-world.ts';
+import { makeToken } from '../../domain/token/fake-token.ts';
 
 const setUp = () => {
   const phases = new Map<string, KeyPhase>([['k', 'Active']]);

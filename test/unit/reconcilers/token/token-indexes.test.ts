@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { tokenId } from '../../../../operator/domain/token/token-id.ts';
 import { SECRET_INDEXERS, TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-indexes.ts';
-import { makeToken } from '../../domain/token/token-world.ts';
+import { makeToken } from '../../domain/token/fake-token.ts';
 
 const token = {
   ...makeToken({ secret: { name: 's' }, clientRef: { name: 'app', namespace: 'platform' } }),

@@ -10,7 +10,7 @@ import { followerOf, tokenTriggers } from '../../../../operator/reconcilers/toke
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { recordedLog } from '../../../support/quiet.ts';
-import { makeClient, makeToken } from '../../domain/token/token-world.ts';
+import { makeClient, makeToken } from '../../domain/token/fake-token.ts';
 
 const log = recordedLog();
 const phases = new Map<string, KeyPhase | 'Compromised'>();

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { planSecretWrite, wantedSecret } from '../../../../operator/domain/token/secret-plan.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
 import { type TokenSinks, writeSecret } from '../../../../operator/reconcilers/token/token-writes.ts';
-import { makeToken } from '../../domain/token/token-world.ts';
+import { makeToken } from '../../domain/token/fake-token.ts';
 
 const metadata = {
   name: 'reports',

@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals';
 import { IssuerFailure, refused } from '../../../../operator/issuer/failure.ts';
 import { refusalOf } from '../../../support/grpc.ts';
-import { openStage, type Stage } from './stage.ts';
+import { openServerEnv, type ServerEnv } from './server-env.ts';
 
 /** What the log and the metrics get of a call. */
 
 const SECRETS = ['the-bearer', 'the-secret', 'the-assertion', 'access-token'];
-const callAll = async ({ client }: Stage): Promise<void> => {
+const callAll = async ({ client }: ServerEnv): Promise<void> => {
   const request = { clientId: 'id', clientSecret: 'the-secret', clientAssertion: 'the-assertion' };
   await Promise.allSettled([
     client.createToken(request),
@@ -15,17 +15,17 @@ const callAll = async ({ client }: Stage): Promise<void> => {
   ]);
 };
 
-const callLines = (stage: Stage) =>
-  stage.log.lines
+const callLines = (env: ServerEnv) =>
+  env.log.lines
     .filter(({ message }) => message === 'gRPC call')
     .map(({ level, fields }) => ({ level, method: '', ...fields }))
     .toSorted((a, b) => a.method.localeCompare(b.method));
 
 test('each call that goes well is one line, with names and counts', async () => {
-  await using stage = await openStage();
-  await callAll(stage);
+  await using env = await openServerEnv();
+  await callAll(env);
   const common = { code: 'OK', ms: expect.any(Number), address: '127.0.0.1' };
-  expect(callLines(stage)).toEqual([
+  expect(callLines(env)).toEqual([
     { ...common, level: 'info', method: 'CreateToken', jti: 'jti', client: 'client-id' },
     { ...common, level: 'info', method: 'DeleteTokens', client: 'ns/client', blacklisted: 1, deleted: 2 },
     { ...common, level: 'debug', method: 'GetTokens', client: 'ns/client', tokens: 1 },
@@ -33,9 +33,9 @@ test('each call that goes well is one line, with names and counts', async () => 
 });
 
 test('each call is counted, with its seconds', async () => {
-  await using stage = await openStage();
-  await callAll(stage);
-  const counted = stage.metrics.calls.toSorted((a, b) => String(a[1]).localeCompare(String(b[1])));
+  await using env = await openServerEnv();
+  await callAll(env);
+  const counted = env.metrics.calls.toSorted((a, b) => String(a[1]).localeCompare(String(b[1])));
   expect(counted).toEqual([
     ['grpcCall', 'CreateToken', 'OK', expect.any(Number)],
     ['grpcCall', 'DeleteTokens', 'OK', expect.any(Number)],
@@ -79,21 +79,21 @@ test.each<[string, unknown, object]>([
     { level: 'error', code: 'INTERNAL', error: new TypeError('x is not a function') },
   ],
 ])('%s', async (_name, error, expected) => {
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     createToken: async () => {
       throw error;
     },
   });
-  await refusalOf(stage.client.createToken({}));
-  expect(callLines(stage)).toEqual([
+  await refusalOf(env.client.createToken({}));
+  expect(callLines(env)).toEqual([
     { method: 'CreateToken', ms: expect.any(Number), address: '127.0.0.1', ...expected },
   ]);
 });
 
 test('no secret, assertion, bearer or token is in any line', async () => {
-  await using stage = await openStage();
-  await callAll(stage);
-  await using failing = await openStage({
+  await using env = await openServerEnv();
+  await callAll(env);
+  await using failing = await openServerEnv({
     createToken: async () => {
       throw new Error('broken');
     },
@@ -102,7 +102,7 @@ test('no secret, assertion, bearer or token is in any line', async () => {
     },
   });
   await callAll(failing);
-  const text = JSON.stringify([...stage.log.lines, ...failing.log.lines]);
+  const text = JSON.stringify([...env.log.lines, ...failing.log.lines]);
   expect(text).toContain('CreateToken');
   for (const secret of SECRETS) expect(text).not.toContain(secret);
 });

@@ -2,19 +2,19 @@ import { expect, test } from '@jest/globals';
 import { IssuerFailure } from '../../../../operator/issuer/failure.ts';
 import type { Call, TokenRequest } from '../../../../operator/issuer/use-cases.ts';
 import { refusalOf } from '../../../support/grpc.ts';
-import { openStage, tokenRecord } from './stage.ts';
+import { openServerEnv, tokenRecord } from './server-env.ts';
 
 const BEARER = 'Bearer token';
 
 test('CreateToken hands the request on, and the token back', async () => {
   const asked: [TokenRequest, Call][] = [];
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     createToken: async (request, call) => {
       asked.push([request, call]);
       return { id: 'jti', clientID: 'c', accessToken: 'jwt', expiresInSeconds: 60, scope: ['read', 'write'] };
     },
   });
-  const created = await stage.client.createToken({
+  const created = await env.client.createToken({
     clientId: 'id',
     clientSecret: 'secret',
     audience: ['a', 'b'],
@@ -47,8 +47,8 @@ test('CreateToken hands the request on, and the token back', async () => {
 
 test('a token that never expires says 0', async () => {
   const token = { id: 'jti', clientID: 'c', accessToken: 'jwt', expiresInSeconds: 0, scope: [] };
-  await using stage = await openStage({ createToken: async () => token });
-  expect(await stage.client.createToken({})).toMatchObject({ expiresIn: 0n });
+  await using env = await openServerEnv({ createToken: async () => token });
+  expect(await env.client.createToken({})).toMatchObject({ expiresIn: 0n });
 });
 
 test.each<[string, bigint, number]>([
@@ -59,13 +59,13 @@ test.each<[string, bigint, number]>([
   ['one beyond what a number holds is too late', 2n ** 63n - 1n, Number.MAX_SAFE_INTEGER],
 ])('expiration: %s', async (_name, expiration, expected) => {
   const seen: number[] = [];
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     createToken: async (request) => {
       seen.push(request.expiration);
       return { id: 'jti', clientID: 'c', accessToken: 'jwt', expiresInSeconds: 1, scope: [] };
     },
   });
-  await stage.client.createToken({ expiration });
+  await env.client.createToken({ expiration });
   expect(seen).toEqual([expected]);
 });
 
@@ -75,7 +75,7 @@ test('GetTokens hands the bearer and the query on, and gives each record as a me
     blacklistedAt: 1_700_000_100,
     originalTokenClaims: { email: 'a@b.c', list: [1, null] },
   };
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     authenticateBearer: async (authorization) => {
       asked.push(authorization);
       return { owner: 'me', onlyID: undefined, client: undefined };
@@ -87,7 +87,7 @@ test('GetTokens hands the bearer and the query on, and gives each record as a me
       yield [tokenRecord('two', blacklisted), tokenRecord('three', { blacklistedAt: 0 })];
     },
   });
-  const tokens = await stage.client.getTokens(BEARER, { idFilter: ['x', 'y'], includeBlacklisted: true });
+  const tokens = await env.client.getTokens(BEARER, { idFilter: ['x', 'y'], includeBlacklisted: true });
   const common = {
     version: 1n,
     name: 'name',
@@ -115,26 +115,26 @@ test('GetTokens hands the bearer and the query on, and gives each record as a me
 
 test('DeleteTokens hands bearer and ids on, and gives the counts', async () => {
   const asked: unknown[] = [];
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     deleteTokens: async (bearer, ids) => {
       asked.push(bearer.owner, ids);
       return { blacklisted: 3, deleted: 0 };
     },
   });
-  expect(await stage.client.deleteTokens(BEARER, ['x'])).toEqual({ blacklistedCount: 3n, deletedCount: 0n });
+  expect(await env.client.deleteTokens(BEARER, ['x'])).toEqual({ blacklistedCount: 3n, deletedCount: 0n });
   expect(asked).toEqual(['owner', ['x']]);
 });
 
 test('without a bearer the use case is told so', async () => {
   const seen: unknown[] = [];
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     authenticateBearer: async (authorization) => {
       seen.push(authorization);
       throw new IssuerFailure('BearerInvalid', 'no bearer');
     },
   });
-  expect(await refusalOf(stage.client.getTokens(undefined))).toMatchObject({ code: 'UNAUTHENTICATED' });
-  expect(await refusalOf(stage.client.deleteTokens(undefined, []))).toMatchObject({
+  expect(await refusalOf(env.client.getTokens(undefined))).toMatchObject({ code: 'UNAUTHENTICATED' });
+  expect(await refusalOf(env.client.deleteTokens(undefined, []))).toMatchObject({
     code: 'UNAUTHENTICATED',
   });
   expect(seen).toEqual([undefined, undefined]);
@@ -143,7 +143,7 @@ test('without a bearer the use case is told so', async () => {
 test('claims that no message can hold are left out, and told once', async () => {
   let deep: Record<string, unknown> = {};
   for (let depth = 0; depth < 40; depth += 1) deep = { deep };
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     async *listTokens() {
       yield [
         tokenRecord('one', { originalTokenClaims: deep }),
@@ -152,13 +152,13 @@ test('claims that no message can hold are left out, and told once', async () => 
       yield [tokenRecord('three', { originalTokenClaims: { good: true } })];
     },
   });
-  const tokens = await stage.client.getTokens(BEARER);
+  const tokens = await env.client.getTokens(BEARER);
   expect(tokens.map(({ id, originalTokenClaims }) => [id, originalTokenClaims])).toEqual([
     ['one', undefined],
     ['two', undefined],
     ['three', { good: true }],
   ]);
-  expect(stage.log.lines.filter(({ level }) => level === 'warn')).toEqual([
+  expect(env.log.lines.filter(({ level }) => level === 'warn')).toEqual([
     expect.objectContaining({ fields: { jti: 'one' } }),
   ]);
 });

@@ -4,7 +4,7 @@ import { fitsValue } from '../../../../operator/servers/grpc/claims-value.ts';
 import { Token } from '../../../../operator/servers/grpc/generated/m2moauthserver/pb/service.ts';
 import { leavesOutClaims, tokenMessage } from '../../../../operator/servers/grpc/token-message.ts';
 import { readMessage, writeMessage } from '../../../../operator/servers/grpc/wire.ts';
-import { tokenRecord } from './stage.ts';
+import { tokenRecord } from './server-env.ts';
 
 const nested = (depth: number, wrap: (inner: unknown) => unknown): unknown => {
   let value: unknown = 'innermost';

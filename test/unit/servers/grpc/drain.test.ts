@@ -6,7 +6,7 @@ import { createGrpcServer } from '../../../../operator/servers/grpc/server.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { refusalOf } from '../../../support/grpc.ts';
 import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
-import { openStage, PLAIN, tokenRecord } from './stage.ts';
+import { openServerEnv, PLAIN, tokenRecord } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
 jest.setTimeout(30_000);
@@ -37,26 +37,26 @@ const haltingList = () => {
 };
 
 test('the start is told, with the port and how it is protected', async () => {
-  await using stage = await openStage();
-  expect(stage.log.lines).toEqual([
+  await using env = await openServerEnv();
+  expect(env.log.lines).toEqual([
     {
       level: 'info',
       message: 'gRPC listener started',
-      fields: { host: '127.0.0.1', port: stage.port, tls: 'plaintext' },
+      fields: { host: '127.0.0.1', port: env.port, tls: 'plaintext' },
     },
   ]);
 });
 
 test('a stream that runs goes on to its end, and new calls are refused meanwhile', async () => {
   const list = haltingList();
-  await using stage = await openStage({ listTokens: list.listTokens });
-  const tokens = stage.client.getTokens('Bearer b');
+  await using env = await openServerEnv({ listTokens: list.listTokens });
+  const tokens = env.client.getTokens('Bearer b');
   await eventually(() => list.seen.started);
   let isStopped = false;
-  const stopping = stage.door.stop(60_000).then(() => {
+  const stopping = env.grpc.stop(60_000).then(() => {
     isStopped = true;
   });
-  expect(await refusalOf(stage.client.createToken({}))).toMatchObject({ code: 'UNAVAILABLE' });
+  expect(await refusalOf(env.client.createToken({}))).toMatchObject({ code: 'UNAVAILABLE' });
   expect(isStopped).toBe(false);
   list.goOn();
   expect((await tokens).map(({ id }) => id)).toEqual(['one', 'two']);
@@ -65,19 +65,19 @@ test('a stream that runs goes on to its end, and new calls are refused meanwhile
 
 test('what still runs at the deadline is cut off, and its use case aborted', async () => {
   const list = haltingList();
-  await using stage = await openStage({ listTokens: list.listTokens });
-  const tokens = refusalOf(stage.client.getTokens('Bearer b'));
+  await using env = await openServerEnv({ listTokens: list.listTokens });
+  const tokens = refusalOf(env.client.getTokens('Bearer b'));
   await eventually(() => list.seen.started);
-  await stage.door.stop(300);
+  await env.grpc.stop(300);
   expect(await tokens).toMatchObject({ code: expect.stringMatching(/^(UNAVAILABLE|CANCELLED)$/u) });
   await eventually(() => list.seen.aborted);
 });
 
 test('an idle connection does not hold up the end', async () => {
-  await using stage = await openStage();
-  await stage.client.createToken({});
+  await using env = await openServerEnv();
+  await env.client.createToken({});
   const before = performance.now();
-  await stage.door.stop(60_000);
+  await env.grpc.stop(60_000);
   expect(performance.now() - before).toBeLessThan(10_000);
 });
 
@@ -100,14 +100,14 @@ test('an address that is taken fails the start', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   const { port } = other.address() as { port: number };
-  const door = plainServer(port);
-  await expect(door.start(new AbortController().signal)).rejects.toMatchObject({ code: 'EADDRINUSE' });
-  await door.stop(1000);
+  const grpc = plainServer(port);
+  await expect(grpc.start(new AbortController().signal)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  await grpc.stop(1000);
   other.close();
 });
 
 test('a start that is called off does not listen', async () => {
-  const door = plainServer(0);
-  await expect(door.start(AbortSignal.abort())).rejects.toThrow();
-  await door.stop(1000);
+  const grpc = plainServer(0);
+  await expect(grpc.start(AbortSignal.abort())).rejects.toThrow();
+  await grpc.stop(1000);
 });

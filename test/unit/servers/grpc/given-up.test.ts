@@ -6,7 +6,7 @@ import { eventually } from '../../../support/eventually.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { CHUNK, CHUNK_BYTES, endlessList, lineOf, settledChunks, startUnreadList } from './lists.ts';
 import { frame, pathOf, rawCall } from './raw-call.ts';
-import { openStage } from './stage.ts';
+import { openServerEnv } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
 jest.setTimeout(30_000);
@@ -17,14 +17,14 @@ jest.setTimeout(30_000);
 const stageWithTimers = async (issuer: Partial<GrpcIssuer>) => {
   const timers = new FakeClock();
   const clock = { ...systemClock, after: timers.after.bind(timers) };
-  return { timers, stage: await openStage(issuer, { clock }) };
+  return { timers, env: await openServerEnv(issuer, { clock }) };
 };
 
 test('a reader that takes nothing for half a minute loses its stream', async () => {
   const { seen, listTokens } = endlessList();
-  const { timers, stage } = await stageWithTimers({ listTokens });
-  await using _ = stage;
-  await using call = startUnreadList(stage);
+  const { timers, env } = await stageWithTimers({ listTokens });
+  await using _ = env;
+  await using call = startUnreadList(env);
   await settledChunks(seen);
   await timers.advance(30_000);
   expect(seen.aborted).toBe(false);
@@ -35,15 +35,15 @@ test('a reader that takes nothing for half a minute loses its stream', async () 
 });
 
 test('a reader that leaves the end of a list alone loses its stream as well', async () => {
-  const { timers, stage } = await stageWithTimers({
+  const { timers, env } = await stageWithTimers({
     async *listTokens() {
       // More than the reader's window, and less than is written ahead of it.
       for (let sent = 0; sent < 40 * 1024; sent += CHUNK_BYTES) yield CHUNK;
     },
   });
-  await using _ = stage;
-  await using call = startUnreadList(stage, { initialWindowSize: 1024 });
-  await eventually(() => lineOf(stage) !== undefined);
+  await using _ = env;
+  await using call = startUnreadList(env, { initialWindowSize: 1024 });
+  await eventually(() => lineOf(env) !== undefined);
   await timers.advance(60_000);
   await eventually(() => call.stream.rstCode !== 0);
   call.stream.resume();
@@ -52,9 +52,9 @@ test('a reader that leaves the end of a list alone loses its stream as well', as
 
 test('a reader that is slow keeps its stream', async () => {
   const { seen, listTokens } = endlessList();
-  const { timers, stage } = await stageWithTimers({ listTokens });
-  await using _ = stage;
-  await using call = startUnreadList(stage);
+  const { timers, env } = await stageWithTimers({ listTokens });
+  await using _ = env;
+  await using call = startUnreadList(env);
   call.stream.on('data', () => undefined);
   for (let round = 0; round < 5; round += 1) {
     call.stream.pause();
@@ -67,9 +67,9 @@ test('a reader that is slow keeps its stream', async () => {
 });
 
 test('a request that does not arrive is given up', async () => {
-  const { timers, stage } = await stageWithTimers({});
-  await using _ = stage;
-  await using half = rawCall(stage.port, pathOf('CreateToken'));
+  const { timers, env } = await stageWithTimers({});
+  await using _ = env;
+  await using half = rawCall(env.port, pathOf('CreateToken'));
   half.stream.write(frame(new Uint8Array(100)).subarray(0, 50));
   await eventually(() => timers.pending > 0);
   await timers.advance(21_000);
@@ -80,9 +80,9 @@ test('a request that does not arrive is given up', async () => {
 });
 
 test('nothing waits for calls that are over', async () => {
-  const { timers, stage } = await stageWithTimers({});
-  await using _ = stage;
-  await stage.client.createToken({});
-  await stage.client.getTokens('Bearer b');
+  const { timers, env } = await stageWithTimers({});
+  await using _ = env;
+  await env.client.createToken({});
+  await env.client.getTokens('Bearer b');
   await eventually(() => timers.pending === 0);
 });

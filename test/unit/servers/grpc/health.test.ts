@@ -11,7 +11,7 @@ import { createHealth } from '../../../../operator/servers/grpc/health.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { FakeClock, settle } from '../../../support/fake-clock.ts';
 import { refusalOf } from '../../../support/grpc.ts';
-import { openStage, type Stage } from './stage.ts';
+import { openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
 jest.setTimeout(30_000);
@@ -43,7 +43,7 @@ afterEach(() => {
   for (const client of open.splice(0)) client.close();
 });
 
-const healthClient = ({ port }: Pick<Stage, 'port'>): HealthClient => {
+const healthClient = ({ port }: Pick<ServerEnv, 'port'>): HealthClient => {
   const client = new HealthStub(`127.0.0.1:${port}`, credentials.createInsecure());
   open.push(client);
   return client;
@@ -70,8 +70,8 @@ const watch = (client: HealthClient, name: string) => {
 
 test.each(['', SERVICE])('the health of "%s" follows isServing', async (name) => {
   let serving = true;
-  await using stage = await openStage({}, { isServing: () => serving });
-  const client = healthClient(stage);
+  await using env = await openServerEnv({}, { isServing: () => serving });
+  const client = healthClient(env);
   expect(await check(client, name)).toBe('SERVING');
   serving = false;
   expect(await check(client, name)).toBe('NOT_SERVING');
@@ -80,13 +80,13 @@ test.each(['', SERVICE])('the health of "%s" follows isServing', async (name) =>
 });
 
 test('calls are answered while the door is NOT_SERVING: they say themselves what they can’t', async () => {
-  await using stage = await openStage({}, { isServing: () => false });
-  expect(await stage.client.createToken({})).toMatchObject({ accessToken: 'access-token' });
+  await using env = await openServerEnv({}, { isServing: () => false });
+  expect(await env.client.createToken({})).toMatchObject({ accessToken: 'access-token' });
 });
 
 test('another service is unknown', async () => {
-  await using stage = await openStage();
-  const client = healthClient(stage);
+  await using env = await openServerEnv();
+  const client = healthClient(env);
   expect(await refusalOf(check(client, 'other'))).toEqual({
     code: 'NOT_FOUND',
     message: 'cannot tell health: no such service',
@@ -97,8 +97,8 @@ test('another service is unknown', async () => {
 });
 
 test('all services are listed', async () => {
-  await using stage = await openStage();
-  const client = healthClient(stage);
+  await using env = await openServerEnv();
+  const client = healthClient(env);
   const listed = await new Promise((resolve, reject) => {
     client.List({}, (error, response) => (error ? reject(error) : resolve(response)));
   });
@@ -107,23 +107,23 @@ test('all services are listed', async () => {
 
 test('who watches is told of each change, and once', async () => {
   let serving = false;
-  await using stage = await openStage({}, { isServing: () => serving });
-  const { seen, stream } = watch(healthClient(stage), SERVICE);
+  await using env = await openServerEnv({}, { isServing: () => serving });
+  const { seen, stream } = watch(healthClient(env), SERVICE);
   await eventually(() => expect(seen).toEqual(['NOT_SERVING']));
   serving = true;
   await eventually(() => expect(seen).toEqual(['NOT_SERVING', 'SERVING']));
   stream.cancel();
   await eventually(() =>
-    expect(stage.metrics.calls).toEqual([['grpcCall', 'Watch', 'CANCELLED', expect.any(Number)]]),
+    expect(env.metrics.calls).toEqual([['grpcCall', 'Watch', 'CANCELLED', expect.any(Number)]]),
   );
 });
 
 test('who watches is told first when the door closes, and its stream does not hold up the end', async () => {
-  await using stage = await openStage();
-  const { seen, end } = watch(healthClient(stage), '');
+  await using env = await openServerEnv();
+  const { seen, end } = watch(healthClient(env), '');
   await eventually(() => expect(seen).toEqual(['SERVING']));
   const before = performance.now();
-  await stage.door.stop(60_000);
+  await env.grpc.stop(60_000);
   expect(performance.now() - before).toBeLessThan(10_000);
   await eventually(() => expect(end.how).toBe('ended'));
   expect(seen).toEqual(['SERVING', 'NOT_SERVING']);

@@ -13,14 +13,14 @@ import { eventually } from '../../../support/eventually.ts';
 import { refusalOf } from '../../../support/grpc.ts';
 import { recordedLog } from '../../../support/quiet.ts';
 import { frame, pathOf, rawCall } from './raw-call.ts';
-import { openStage, type Stage } from './stage.ts';
+import { openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
 jest.setTimeout(30_000);
 
 /** What no caller may do to the door. After each of them it answers the next call. */
 
-const answers = async ({ client }: Stage): Promise<void> => {
+const answers = async ({ client }: ServerEnv): Promise<void> => {
   expect(await client.createToken({})).toMatchObject({ tokenType: 'Bearer' });
 };
 
@@ -37,41 +37,41 @@ describe.each([
     ['bytes without sense', Buffer.from('ffffffffffffffffffffff', 'hex')],
     ['groups in groups', Buffer.alloc(10_000, 0x0b)],
   ])('refuses %s', async (_name, message) => {
-    await using stage = await openStage();
-    await using call = rawCall(stage.port, pathOf(method));
+    await using env = await openServerEnv();
+    await using call = rawCall(env.port, pathOf(method));
     call.stream.end(frame(message));
     expect(await call.ended).toEqual({ code: 'INVALID_ARGUMENT', message: `${prefix}: ${NOT_READ}` });
-    await answers(stage);
+    await answers(env);
   });
 
   test('refuses a message that is too large before it has come', async () => {
-    await using stage = await openStage();
-    await using call = rawCall(stage.port, pathOf(method));
+    await using env = await openServerEnv();
+    await using call = rawCall(env.port, pathOf(method));
     call.stream.write(frame(Buffer.alloc(600 * 1024)));
     expect(await call.ended).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
-    await answers(stage);
+    await answers(env);
   });
 
   test('refuses what is too large once it is unpacked', async () => {
-    await using stage = await openStage();
+    await using env = await openServerEnv();
     const headers = { 'grpc-encoding': 'gzip' };
-    await using call = rawCall(stage.port, pathOf(method), { headers });
+    await using call = rawCall(env.port, pathOf(method), { headers });
     call.stream.end(frame(gzipSync(Buffer.alloc(50 * 1024 * 1024)), 1));
     expect(await call.ended).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
-    await answers(stage);
+    await answers(env);
   });
 });
 
 test('a message that is packed and small is read', async () => {
   const seen: string[] = [];
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     createToken: async ({ clientID }) => {
       seen.push(clientID);
       return { id: 'jti', clientID, accessToken: 'jwt', expiresInSeconds: 1, scope: [] };
     },
   });
   const message = writeMessage(CreateTokenRequest, CreateTokenRequest.fromPartial({ clientId: 'packed' }));
-  await using call = rawCall(stage.port, pathOf('CreateToken'), { headers: { 'grpc-encoding': 'deflate' } });
+  await using call = rawCall(env.port, pathOf('CreateToken'), { headers: { 'grpc-encoding': 'deflate' } });
   call.stream.resume();
   call.stream.end(frame(deflateSync(message), 1));
   expect(await call.ended).toEqual({ code: 'OK', message: 'OK' });
@@ -79,11 +79,11 @@ test('a message that is packed and small is read', async () => {
 });
 
 test('what claims to be packed and is not is refused', async () => {
-  await using stage = await openStage();
-  await using call = rawCall(stage.port, pathOf('CreateToken'), { headers: { 'grpc-encoding': 'gzip' } });
+  await using env = await openServerEnv();
+  await using call = rawCall(env.port, pathOf('CreateToken'), { headers: { 'grpc-encoding': 'gzip' } });
   call.stream.end(frame(Buffer.from('not packed'), 1));
   expect(await call.ended).toMatchObject({ code: 'INTERNAL' });
-  await answers(stage);
+  await answers(env);
 });
 
 describe('id_filter', () => {
@@ -96,12 +96,12 @@ describe('id_filter', () => {
     ['an id with a control character', ['a\n'], 'id_filter has an id that is not 1 to 64 ASCII characters'],
     ['an id that is not ASCII', ['ü'], 'id_filter has an id that is not 1 to 64 ASCII characters'],
   ])('%s are refused', async (_name, idFilter, message) => {
-    await using stage = await openStage();
-    expect(await refusalOf(stage.client.getTokens('Bearer b', { idFilter }))).toEqual({
+    await using env = await openServerEnv();
+    expect(await refusalOf(env.client.getTokens('Bearer b', { idFilter }))).toEqual({
       code: 'INVALID_ARGUMENT',
       message: `cannot get tokens: ${message}`,
     });
-    expect(await refusalOf(stage.client.deleteTokens('Bearer b', idFilter))).toEqual({
+    expect(await refusalOf(env.client.deleteTokens('Bearer b', idFilter))).toEqual({
       code: 'INVALID_ARGUMENT',
       message: `cannot delete tokens: ${message}`,
     });
@@ -110,26 +110,26 @@ describe('id_filter', () => {
   test('1,000 ids of 64 characters are taken', async () => {
     const most = ids(1000).map((id) => id.padEnd(64, 'x'));
     const seen: number[] = [];
-    await using stage = await openStage({
+    await using env = await openServerEnv({
       deleteTokens: async (_bearer, given) => {
         seen.push(given.length);
         return { blacklisted: 0, deleted: 0 };
       },
     });
-    await stage.client.deleteTokens('Bearer b', most);
+    await env.client.deleteTokens('Bearer b', most);
     expect(seen).toEqual([1000]);
   });
 });
 
 test('a second authorization is not looked at: Node hands on the first alone', async () => {
   const seen: unknown[] = [];
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     authenticateBearer: async (authorization) => {
       seen.push(authorization);
       return { owner: 'owner', onlyID: undefined, client: undefined };
     },
   });
-  const session = connectHttp2(`http://127.0.0.1:${stage.port}`, {
+  const session = connectHttp2(`http://127.0.0.1:${env.port}`, {
     strictSingleValueFields: false,
   } as ClientSessionOptions);
   const stream = session.request([
@@ -158,30 +158,30 @@ test('a second authorization is not looked at: Node hands on the first alone', a
 });
 
 test('metadata beyond 64 KiB is refused', async () => {
-  await using stage = await openStage();
-  await using call = rawCall(stage.port, pathOf('GetTokens'), {
+  await using env = await openServerEnv();
+  await using call = rawCall(env.port, pathOf('GetTokens'), {
     headers: { authorization: `Bearer ${'x'.repeat(100 * 1024)}` },
   });
   call.stream.end(frame(new Uint8Array()));
   expect((await call.ended).code).toBeUndefined();
-  expect(stage.metrics.calls).toEqual([]);
-  await answers(stage);
+  expect(env.metrics.calls).toEqual([]);
+  await answers(env);
 });
 
 test.each(['/other.Service/Method', '/m2moauthserver.pb.M2MOAuthService/Other', '/', '/%zz', '/a\u00ff'])(
   'the path %s is not served',
   async (path) => {
-    await using stage = await openStage();
-    await using call = rawCall(stage.port, path);
+    await using env = await openServerEnv();
+    await using call = rawCall(env.port, path);
     call.stream.end(frame(new Uint8Array()));
     expect(await call.ended).toMatchObject({ code: 'UNIMPLEMENTED' });
-    await answers(stage);
+    await answers(env);
   },
 );
 
 test('no more than 256 calls run on one connection', async () => {
-  await using stage = await openStage();
-  const session = connectHttp2(`http://127.0.0.1:${stage.port}`);
+  await using env = await openServerEnv();
+  const session = connectHttp2(`http://127.0.0.1:${env.port}`);
   const [settings] = await once(session, 'remoteSettings');
   expect(settings.maxConcurrentStreams).toBe(256);
   session.destroy();
@@ -199,11 +199,11 @@ test.each<[string, string]>([
   ['HTTP/1.1', 'GET / HTTP/1.1\r\nHost: door\r\n\r\n'],
   ['noise', '\u0000\u0001\u0002'.repeat(1000)],
 ])('a connection that speaks %s is closed', async (_name, text) => {
-  await using stage = await openStage();
-  const socket = await plainSocket(stage.port);
+  await using env = await openServerEnv();
+  const socket = await plainSocket(env.port);
   socket.write(text);
   await once(socket, 'close');
-  await answers(stage);
+  await answers(env);
 });
 
 test('a connection beyond the bound is closed at once, and one that ends makes room', async () => {

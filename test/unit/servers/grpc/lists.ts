@@ -5,7 +5,7 @@ import { writeMessage } from '../../../../operator/servers/grpc/wire.ts';
 import { eventually } from '../../../support/eventually.ts';
 import type { LoggedLine } from '../../../support/quiet.ts';
 import { frame, pathOf, type RawCall, rawCall } from './raw-call.ts';
-import { type Stage, tokenRecord } from './stage.ts';
+import { type ServerEnv, tokenRecord } from './server-env.ts';
 
 /** Some records at a time, and their bytes on the wire. */
 export const CHUNK = Array.from({ length: 100 }, (_, at) => tokenRecord(`token-${at}`));
@@ -34,8 +34,8 @@ export const endlessList = () => {
 };
 
 /** A list that is not read until it is told to be. */
-export const startUnreadList = (stage: Stage, options = {}): RawCall => {
-  const call = rawCall(stage.port, pathOf('GetTokens'), options);
+export const startUnreadList = (env: ServerEnv, options = {}): RawCall => {
+  const call = rawCall(env.port, pathOf('GetTokens'), options);
   call.stream.end(frame(new Uint8Array()));
   return call;
 };
@@ -55,5 +55,5 @@ export const settledChunks = async (seen: { chunks: number }): Promise<number> =
 };
 
 /** The line that the log got of the first call that has ended. */
-export const lineOf = (stage: Stage): LoggedLine | undefined =>
-  stage.log.lines.find(({ message }) => message === 'gRPC call');
+export const lineOf = (env: ServerEnv): LoggedLine | undefined =>
+  env.log.lines.find(({ message }) => message === 'gRPC call');

@@ -10,7 +10,7 @@ import { ReflectionService } from '@grpc/reflection';
 import { expect, jest, test } from '@jest/globals';
 import { eventually } from '../../../support/eventually.ts';
 import { frame, rawCall } from './raw-call.ts';
-import { openStage, type Stage } from './stage.ts';
+import { openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
 jest.setTimeout(30_000);
@@ -29,7 +29,7 @@ interface ReflectionClient extends Client {
 const definitions: ServiceDefinition[] = [];
 new ReflectionService({}).addToServer({ addService: (definition) => definitions.push(definition) });
 
-const ask = async ({ port }: Stage, definition: ServiceDefinition, request: object): Promise<Answer> => {
+const ask = async ({ port }: ServerEnv, definition: ServiceDefinition, request: object): Promise<Answer> => {
   const Stub = makeGenericClientConstructor(definition, 'Reflection');
   const client = new Stub(`127.0.0.1:${port}`, credentials.createInsecure()) as unknown as ReflectionClient;
   try {
@@ -56,23 +56,23 @@ test('both versions are there', () => {
 });
 
 test.each(versions)('%s lists all services', async (_path, definition) => {
-  await using stage = await openStage();
-  const answer = await ask(stage, definition, { listServices: '*' });
+  await using env = await openServerEnv();
+  const answer = await ask(env, definition, { listServices: '*' });
   expect(answer.listServicesResponse?.service.map(({ name }) => name).toSorted()).toEqual([
     'grpc.health.v1.Health',
     'grpc.reflection.v1.ServerReflection',
     'grpc.reflection.v1alpha.ServerReflection',
     'm2moauthserver.pb.M2MOAuthService',
   ]);
-  expect(stage.metrics.calls).toEqual([['grpcCall', 'ServerReflectionInfo', 'OK', expect.any(Number)]]);
+  expect(env.metrics.calls).toEqual([['grpcCall', 'ServerReflectionInfo', 'OK', expect.any(Number)]]);
 });
 
 test.each(versions)(
   '%s gives the files of a service with all that they import',
   async (_path, definition) => {
-    await using stage = await openStage();
+    await using env = await openServerEnv();
     const symbol = 'm2moauthserver.pb.M2MOAuthService';
-    const answer = await ask(stage, definition, { fileContainingSymbol: symbol });
+    const answer = await ask(env, definition, { fileContainingSymbol: symbol });
     const files = answer.fileDescriptorResponse?.fileDescriptorProto.map((bytes) => Buffer.from(bytes));
     expect(files).toHaveLength(2);
     expect(files?.[0]?.includes('DeleteTokens')).toBe(true);
@@ -81,16 +81,16 @@ test.each(versions)(
 );
 
 test('what is not there is not found', async () => {
-  await using stage = await openStage();
+  await using env = await openServerEnv();
   const [, definition] = versions[0] ?? [];
   if (!definition) throw new Error('no definition');
-  const answer = await ask(stage, definition, { fileContainingSymbol: 'no.Such' });
+  const answer = await ask(env, definition, { fileContainingSymbol: 'no.Such' });
   expect(answer.errorResponse?.errorCode).toBe(5);
 });
 
 test('who asks and does not read is asked to wait', async () => {
-  await using stage = await openStage();
-  await using call = rawCall(stage.port, '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo');
+  await using env = await openServerEnv();
+  await using call = rawCall(env.port, '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo');
   const symbol = Buffer.from('m2moauthserver.pb.M2MOAuthService');
   const question = frame(Buffer.concat([Buffer.from([0x22, symbol.byteLength]), symbol]));
   const questions = 20_000;

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { IssuerFailure, type OAuthErrorCode, refused } from '../../../../operator/issuer/failure.ts';
 import { refusalOf } from '../../../support/grpc.ts';
-import { openStage, tokenRecord } from './stage.ts';
+import { openServerEnv, tokenRecord } from './server-env.ts';
 
 /** The status of each way to fail, as a client sees it. */
 
@@ -15,12 +15,12 @@ test.each<OAuthErrorCode>([
   'invalid_target',
   'invalid_request',
 ])('a request refused with %s says so in google.rpc.ErrorInfo', async (oauthCode) => {
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     createToken: async () => {
       throw refused(oauthCode, 'not this time', 'a detail for the log');
     },
   });
-  expect(await refusalOf(stage.client.createToken({}))).toEqual({
+  expect(await refusalOf(env.client.createToken({}))).toEqual({
     code: 'UNAUTHENTICATED',
     message: 'cannot create token: not this time',
     reason: oauthCode,
@@ -41,7 +41,7 @@ test.each(FAILURES)('%s has its status from every method', async (_name, error, 
   const fail = () => {
     throw error;
   };
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     createToken: async () => fail(),
     deleteTokens: async () => fail(),
     // biome-ignore lint/correctness/useYield: a list that fails before its first token
@@ -49,7 +49,7 @@ test.each(FAILURES)('%s has its status from every method', async (_name, error, 
       fail();
     },
   });
-  const { client } = stage;
+  const { client } = env;
   const refusals = [
     await refusalOf(client.createToken({})),
     await refusalOf(client.getTokens(BEARER)),
@@ -63,13 +63,13 @@ test.each(FAILURES)('%s has its status from every method', async (_name, error, 
 });
 
 test('a list that fails after some tokens ends with the status, behind the tokens', async () => {
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     async *listTokens() {
       yield [tokenRecord('one')];
       throw new IssuerFailure('Unavailable', 'the rest is out of reach');
     },
   });
-  expect(await refusalOf(stage.client.getTokens(BEARER))).toEqual({
+  expect(await refusalOf(env.client.getTokens(BEARER))).toEqual({
     code: 'UNAVAILABLE',
     message: 'cannot get tokens: the rest is out of reach',
   });

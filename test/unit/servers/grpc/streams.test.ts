@@ -5,7 +5,7 @@ import { M2MOAuthServiceClient } from '../../../../operator/servers/grpc/generat
 import { eventually } from '../../../support/eventually.ts';
 import { refusalOf } from '../../../support/grpc.ts';
 import { CHUNK_BYTES, endlessList, lineOf, settledChunks, startUnreadList } from './lists.ts';
-import { openStage, type Stage } from './stage.ts';
+import { openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
 jest.setTimeout(30_000);
@@ -32,15 +32,15 @@ afterEach(() => {
   for (const client of open.splice(0)) client.close();
 });
 
-const grpcJsClient = (stage: Stage): M2MOAuthServiceClient => {
-  const client = new M2MOAuthServiceClient(`127.0.0.1:${stage.port}`, credentials.createInsecure());
+const grpcJsClient = (env: ServerEnv): M2MOAuthServiceClient => {
+  const client = new M2MOAuthServiceClient(`127.0.0.1:${env.port}`, credentials.createInsecure());
   open.push(client);
   return client;
 };
 
-const startList = (stage: Stage, options = {}) => {
+const startList = (env: ServerEnv, options = {}) => {
   const request = { idFilter: [], includeBlacklisted: false };
-  const call = grpcJsClient(stage).getTokens(request, new Metadata(), options);
+  const call = grpcJsClient(env).getTokens(request, new Metadata(), options);
   const errors: Partial<ServiceError>[] = [];
   call.on('error', (error) => errors.push(error));
   return { call, errors };
@@ -48,8 +48,8 @@ const startList = (stage: Stage, options = {}) => {
 
 test('a reader that pauses is waited for, and nothing piles up meanwhile', async () => {
   const { seen, listTokens } = endlessList();
-  await using stage = await openStage({ listTokens });
-  await using call = startUnreadList(stage);
+  await using env = await openServerEnv({ listTokens });
+  await using call = startUnreadList(env);
   expect((await settledChunks(seen)) * CHUNK_BYTES).toBeLessThan(MOST_UNREAD);
   let read = 0;
   call.stream.on('data', (data: Buffer) => {
@@ -63,21 +63,21 @@ test('a reader that pauses is waited for, and nothing piles up meanwhile', async
 
 test('a caller that cancels in the middle stops the use case', async () => {
   const { seen, listTokens } = endlessList();
-  await using stage = await openStage({ listTokens });
-  const { call, errors } = startList(stage);
+  await using env = await openServerEnv({ listTokens });
+  const { call, errors } = startList(env);
   call.once('data', () => call.cancel());
   await eventually(() => seen.ended && seen.aborted);
   await eventually(() =>
-    expect(lineOf(stage)?.fields).toMatchObject({ method: 'GetTokens', code: 'CANCELLED' }),
+    expect(lineOf(env)?.fields).toMatchObject({ method: 'GetTokens', code: 'CANCELLED' }),
   );
   expect(errors[0]?.code).toBe(status.CANCELLED);
-  expect(lineOf(stage)?.fields).not.toHaveProperty('error');
+  expect(lineOf(env)?.fields).not.toHaveProperty('error');
 });
 
 test('a caller that cancels while it does not read stops the use case, too', async () => {
   const { seen, listTokens } = endlessList();
-  await using stage = await openStage({ listTokens });
-  await using call = startUnreadList(stage);
+  await using env = await openServerEnv({ listTokens });
+  await using call = startUnreadList(env);
   await settledChunks(seen);
   expect(seen.ended).toBe(false);
   call.stream.close(constants.NGHTTP2_CANCEL);
@@ -86,8 +86,8 @@ test('a caller that cancels while it does not read stops the use case, too', asy
 
 test('a caller whose connection breaks stops the use case', async () => {
   const { seen, listTokens } = endlessList();
-  await using stage = await openStage({ listTokens });
-  await using call = startUnreadList(stage);
+  await using env = await openServerEnv({ listTokens });
+  await using call = startUnreadList(env);
   await settledChunks(seen);
   call.session.destroy();
   await eventually(() => seen.ended && seen.aborted);
@@ -95,17 +95,17 @@ test('a caller whose connection breaks stops the use case', async () => {
 
 test('the deadline ends a stream', async () => {
   const { seen, listTokens } = endlessList();
-  await using stage = await openStage({ listTokens });
-  const { call, errors } = startList(stage, { deadline: Date.now() + 200 });
+  await using env = await openServerEnv({ listTokens });
+  const { call, errors } = startList(env, { deadline: Date.now() + 200 });
   call.resume();
   await eventually(() => seen.ended && errors.length > 0);
   expect(errors[0]?.code).toBe(status.DEADLINE_EXCEEDED);
-  await eventually(() => expect(lineOf(stage)?.fields).toMatchObject({ code: 'DEADLINE_EXCEEDED' }));
+  await eventually(() => expect(lineOf(env)?.fields).toMatchObject({ code: 'DEADLINE_EXCEEDED' }));
 });
 
 test('the deadline of a call with one answer aborts its use case', async () => {
   let aborted = false;
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     createToken: (_request, { signal }) =>
       new Promise((_resolve, reject) => {
         signal.addEventListener('abort', () => {
@@ -116,7 +116,7 @@ test('the deadline of a call with one answer aborts its use case', async () => {
   });
   const call = new Promise((resolve, reject) => {
     const request = { ...EMPTY_REQUEST };
-    grpcJsClient(stage).createToken(
+    grpcJsClient(env).createToken(
       request,
       new Metadata(),
       { deadline: Date.now() + 100 },
@@ -125,20 +125,20 @@ test('the deadline of a call with one answer aborts its use case', async () => {
   });
   expect(await refusalOf(call)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
   await eventually(() => aborted);
-  expect(stage.metrics.calls).toEqual([['grpcCall', 'CreateToken', 'DEADLINE_EXCEEDED', expect.any(Number)]]);
+  expect(env.metrics.calls).toEqual([['grpcCall', 'CreateToken', 'DEADLINE_EXCEEDED', expect.any(Number)]]);
 });
 
 test('a token that was made for a caller that is gone is in the log all the same', async () => {
   let isCalled = false;
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     createToken: async (_request, { signal }) => {
       isCalled = true;
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
       return { id: 'jti', clientID: 'c', accessToken: 'jwt', expiresInSeconds: 1, scope: [] };
     },
   });
-  const call = grpcJsClient(stage).createToken(EMPTY_REQUEST, () => undefined);
+  const call = grpcJsClient(env).createToken(EMPTY_REQUEST, () => undefined);
   await eventually(() => isCalled);
   call.cancel();
-  await eventually(() => expect(lineOf(stage)?.fields).toMatchObject({ code: 'CANCELLED', jti: 'jti' }));
+  await eventually(() => expect(lineOf(env)?.fields).toMatchObject({ code: 'CANCELLED', jti: 'jti' }));
 });

@@ -8,7 +8,7 @@ import { type ClusterCertificates, createCertificates } from '../../../cluster/c
 import { eventually } from '../../../support/eventually.ts';
 import { refusalOf } from '../../../support/grpc.ts';
 import { makeCertificateFolder } from '../listener/certificate-folder.ts';
-import { openStage, type Stage } from './stage.ts';
+import { openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
 jest.setTimeout(30_000);
@@ -27,7 +27,7 @@ const pairOf = ({ serving }: ClusterCertificates) => ({ cert: serving.certificat
 const NAMED = { 'grpc.ssl_target_name_override': 'localhost' };
 
 /** DeleteTokens by a connection of its own. */
-const callWith = async ({ port }: Stage, security: Credentials): Promise<unknown> => {
+const callWith = async ({ port }: ServerEnv, security: Credentials): Promise<unknown> => {
   const client = new M2MOAuthServiceClient(`127.0.0.1:${port}`, security, NAMED);
   try {
     return await new Promise((resolve, reject) => {
@@ -56,7 +56,7 @@ const presenting = (authority: ClusterCertificates, client: ClusterCertificates)
 const ANSWER = { blacklistedCount: 1n, deletedCount: 2n };
 
 /** A TLS handshake by hand; resolves with the protocol, or the error's code. */
-const shake = ({ port }: Stage, options: ConnectionOptions): Promise<string | null | undefined> =>
+const shake = ({ port }: ServerEnv, options: ConnectionOptions): Promise<string | null | undefined> =>
   new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options });
     socket.once('secureConnect', () => {
@@ -68,26 +68,26 @@ const shake = ({ port }: Stage, options: ConnectionOptions): Promise<string | nu
 
 test('a client that trusts the authority is served', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
-  await using stage = await openStage({}, { tls: { ...folder.files, clientCertificateRequired: false } });
-  expect(await callWith(stage, trusting(ours))).toEqual(ANSWER);
-  expect(stage.log.lines.find(({ message }) => message === 'gRPC listener started')?.fields).toMatchObject({
+  await using env = await openServerEnv({}, { tls: { ...folder.files, clientCertificateRequired: false } });
+  expect(await callWith(env, trusting(ours))).toEqual(ANSWER);
+  expect(env.log.lines.find(({ message }) => message === 'gRPC listener started')?.fields).toMatchObject({
     tls: 'server',
   });
 });
 
 test('a call over TLS has the caller’s address', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
-  await using stage = await openStage({}, { tls: { ...folder.files, clientCertificateRequired: false } });
-  await callWith(stage, trusting(ours));
-  expect(stage.log.lines.find(({ message }) => message === 'gRPC call')?.fields).toMatchObject({
+  await using env = await openServerEnv({}, { tls: { ...folder.files, clientCertificateRequired: false } });
+  await callWith(env, trusting(ours));
+  expect(env.log.lines.find(({ message }) => message === 'gRPC call')?.fields).toMatchObject({
     address: '127.0.0.1',
   });
 });
 
 test('a new connection is shown the new certificate, and one that stands goes on', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
-  await using stage = await openStage({}, { tls: { ...folder.files, clientCertificateRequired: false } });
-  const standing = new M2MOAuthServiceClient(`127.0.0.1:${stage.port}`, trusting(ours), NAMED);
+  await using env = await openServerEnv({}, { tls: { ...folder.files, clientCertificateRequired: false } });
+  const standing = new M2MOAuthServiceClient(`127.0.0.1:${env.port}`, trusting(ours), NAMED);
   const callStanding = (): Promise<unknown> =>
     new Promise((resolve, reject) => {
       standing.deleteTokens({ idFilter: [] }, (error, response) =>
@@ -97,18 +97,18 @@ test('a new connection is shown the new certificate, and one that stands goes on
   expect(await callStanding()).toEqual(ANSWER);
   await folder.swap(pairOf(others));
   await eventually(() =>
-    expect(stage.log.lines.filter(({ message }) => message === 'certificate read')).toHaveLength(2),
+    expect(env.log.lines.filter(({ message }) => message === 'certificate read')).toHaveLength(2),
   );
-  expect(await callWith(stage, trusting(others))).toEqual(ANSWER);
+  expect(await callWith(env, trusting(others))).toEqual(ANSWER);
   expect(await callStanding()).toEqual(ANSWER);
   standing.close();
 });
 
 test('with mutual TLS a client with a certificate of the authority is served', async () => {
   await using folder = await makeCertificateFolder({ ...pairOf(ours), ca: ours.ca });
-  await using stage = await openStage({}, { tls: { ...folder.files, clientCertificateRequired: true } });
-  expect(await callWith(stage, presenting(ours, ours))).toEqual(ANSWER);
-  expect(stage.log.lines.find(({ message }) => message === 'gRPC listener started')?.fields).toMatchObject({
+  await using env = await openServerEnv({}, { tls: { ...folder.files, clientCertificateRequired: true } });
+  expect(await callWith(env, presenting(ours, ours))).toEqual(ANSWER);
+  expect(env.log.lines.find(({ message }) => message === 'gRPC listener started')?.fields).toMatchObject({
     tls: 'mutual',
   });
 });
@@ -119,13 +119,13 @@ test.each<[string, () => Credentials]>([
   ['without TLS', () => ChannelCredentials.createInsecure()],
 ])('with mutual TLS a client %s is refused', async (_name, security) => {
   await using folder = await makeCertificateFolder({ ...pairOf(ours), ca: ours.ca });
-  await using stage = await openStage({}, { tls: { ...folder.files, clientCertificateRequired: true } });
-  expect(await refusalOf(callOnce(stage, security()))).toMatchObject({ code: 'UNAVAILABLE' });
-  expect(stage.metrics.calls).toEqual([]);
+  await using env = await openServerEnv({}, { tls: { ...folder.files, clientCertificateRequired: true } });
+  expect(await refusalOf(callOnce(env, security()))).toMatchObject({ code: 'UNAVAILABLE' });
+  expect(env.metrics.calls).toEqual([]);
 });
 
 /** A call that does not wait for the connection to be made again. */
-const callOnce = ({ port }: Stage, security: Credentials): Promise<unknown> => {
+const callOnce = ({ port }: ServerEnv, security: Credentials): Promise<unknown> => {
   const client = new M2MOAuthServiceClient(`127.0.0.1:${port}`, security, NAMED);
   return new Promise((resolve, reject) => {
     client.deleteTokens({ idFilter: [] }, (error, response) => (error ? reject(error) : resolve(response)));
@@ -134,43 +134,43 @@ const callOnce = ({ port }: Stage, security: Credentials): Promise<unknown> => {
 
 test('with mutual TLS a change of the authorities counts for new connections', async () => {
   await using folder = await makeCertificateFolder({ ...pairOf(ours), ca: ours.ca });
-  await using stage = await openStage({}, { tls: { ...folder.files, clientCertificateRequired: true } });
+  await using env = await openServerEnv({}, { tls: { ...folder.files, clientCertificateRequired: true } });
   await folder.swap({ ...pairOf(ours), ca: others.ca });
-  await eventually(async () => expect(await callOnce(stage, presenting(ours, others))).toEqual(ANSWER));
-  expect(await refusalOf(callOnce(stage, presenting(ours, ours)))).toMatchObject({ code: 'UNAVAILABLE' });
+  await eventually(async () => expect(await callOnce(env, presenting(ours, others))).toEqual(ANSWER));
+  expect(await refusalOf(callOnce(env, presenting(ours, ours)))).toMatchObject({ code: 'UNAVAILABLE' });
 });
 
 test('nothing older than TLS 1.2 is spoken', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
-  await using stage = await openStage({}, { tls: { ...folder.files, clientCertificateRequired: false } });
+  await using env = await openServerEnv({}, { tls: { ...folder.files, clientCertificateRequired: false } });
   const old = { ciphers: 'DEFAULT@SECLEVEL=0', ALPNProtocols: ['h2'] };
-  expect(await shake(stage, { ...old, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' })).toMatch(/^E/u);
-  expect(await shake(stage, { ...old, maxVersion: 'TLSv1.2' })).toBe('TLSv1.2');
-  expect(await shake(stage, { ALPNProtocols: ['h2'] })).toBe('TLSv1.3');
+  expect(await shake(env, { ...old, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' })).toMatch(/^E/u);
+  expect(await shake(env, { ...old, maxVersion: 'TLSv1.2' })).toBe('TLSv1.2');
+  expect(await shake(env, { ALPNProtocols: ['h2'] })).toBe('TLSv1.3');
 });
 
 test('a client that wants another protocol than HTTP/2 is refused in the handshake', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
-  await using stage = await openStage({}, { tls: { ...folder.files, clientCertificateRequired: false } });
-  expect(await shake(stage, { ALPNProtocols: ['http/1.1'] })).toMatch(/^E/u);
+  await using env = await openServerEnv({}, { tls: { ...folder.files, clientCertificateRequired: false } });
+  expect(await shake(env, { ALPNProtocols: ['http/1.1'] })).toMatch(/^E/u);
 });
 
 test('connections that break off, at whatever point, leave the door open', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
-  await using stage = await openStage({}, { tls: { ...folder.files, clientCertificateRequired: false } });
+  await using env = await openServerEnv({}, { tls: { ...folder.files, clientCertificateRequired: false } });
   for (const bytes of ['', '\u0016\u0003\u0001', 'GET / HTTP/1.1\r\n\r\n']) {
-    const socket = connectPlain(stage.port, '127.0.0.1');
+    const socket = connectPlain(env.port, '127.0.0.1');
     socket.on('error', () => undefined);
     await once(socket, 'connect');
     socket.write(bytes);
     socket.resetAndDestroy();
   }
-  const socket = connectPlain(stage.port, '127.0.0.1');
+  const socket = connectPlain(env.port, '127.0.0.1');
   const secured = connect({ socket, rejectUnauthorized: false, ALPNProtocols: ['h2'] });
   secured.on('error', () => undefined);
   await once(secured, 'secureConnect');
   socket.resetAndDestroy();
-  expect(await callWith(stage, trusting(ours))).toEqual(ANSWER);
+  expect(await callWith(env, trusting(ours))).toEqual(ANSWER);
 });
 
 test('certificates that can’t be used fail the start', async () => {
@@ -179,5 +179,5 @@ test('certificates that can’t be used fail the start', async () => {
     key: others.serving.key,
   });
   const tls = { ...folder.files, clientCertificateRequired: false };
-  await expect(openStage({}, { tls })).rejects.toThrow(/key values mismatch/u);
+  await expect(openServerEnv({}, { tls })).rejects.toThrow(/key values mismatch/u);
 });

@@ -3,13 +3,13 @@ import { IssuerFailure, refused } from '../../../../operator/issuer/failure.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { basic, postForm } from '../../../support/http.ts';
 import { rawRequest, sendRaw } from './raw-http.ts';
-import { BASE, openStage, type Stage } from './stage.ts';
+import { BASE, openServerEnv, type ServerEnv } from './server-env.ts';
 
 /** What the log and the metrics get of a request. */
 
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 
-const callAll = async ({ url }: Stage): Promise<void> => {
+const callAll = async ({ url }: ServerEnv): Promise<void> => {
   const authorization = 'Bearer the-bearer';
   const client = { authorization: basic('id', 'the-secret') };
   const requests = [
@@ -25,18 +25,18 @@ const callAll = async ({ url }: Stage): Promise<void> => {
   for (const response of await Promise.all(requests)) await response.text();
 };
 
-const lines = async (stage: Stage, count: number) => {
-  await eventually(() => expect(stage.requests()).toHaveLength(count));
-  return stage.requests().toSorted((a, b) => keyOf(a).localeCompare(keyOf(b)));
+const lines = async (env: ServerEnv, count: number) => {
+  await eventually(() => expect(env.requests()).toHaveLength(count));
+  return env.requests().toSorted((a, b) => keyOf(a).localeCompare(keyOf(b)));
 };
 const keyOf = ({ route, method }: Readonly<Record<string, unknown>>): string => `${route} ${method}`;
 
 test('each request that goes well is one line, with names and counts', async () => {
-  await using stage = await openStage();
-  await callAll(stage);
+  await using env = await openServerEnv();
+  await callAll(env);
   const common = { code: 200, ms: expect.any(Number), address: '127.0.0.1' };
   const tokens = `${BASE}/api/v1/tokens`;
-  expect(await lines(stage, 8)).toEqual([
+  expect(await lines(env, 8)).toEqual([
     { ...common, level: 'debug', route: `${BASE}/.well-known/jwks.json`, method: 'GET' },
     {
       ...common,
@@ -78,10 +78,10 @@ test('each request that goes well is one line, with names and counts', async () 
 });
 
 test('each request is counted, with its seconds', async () => {
-  await using stage = await openStage();
-  await callAll(stage);
-  await lines(stage, 8);
-  const { calls } = stage.metrics;
+  await using env = await openServerEnv();
+  await callAll(env);
+  await lines(env, 8);
+  const { calls } = env.metrics;
   expect(calls).toHaveLength(8);
   expect(calls).toContainEqual([
     'httpRequest',
@@ -126,29 +126,29 @@ test.each<[string, unknown, object]>([
     { level: 'error', code: 500, error: new TypeError('x is not a function') },
   ],
 ])('%s', async (_name, error, expected) => {
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     createToken: async () => {
       throw error;
     },
   });
-  await postForm(`${stage.url}/oauth/token`, { grant_type: 'client_credentials' });
+  await postForm(`${env.url}/oauth/token`, { grant_type: 'client_credentials' });
   const common = {
     route: `${BASE}/oauth/token`,
     method: 'POST',
     ms: expect.any(Number),
     address: '127.0.0.1',
   };
-  expect(await lines(stage, 1)).toEqual([{ ...common, ...expected }]);
+  expect(await lines(env, 1)).toEqual([{ ...common, ...expected }]);
 });
 
 test('what is used up is a warning', async () => {
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     createToken: async () => {
       throw new IssuerFailure('Exhausted', 'enough');
     },
   });
-  await fetch(`${stage.url}/api/v1/tokens`, { method: 'POST', body: '{}' });
-  expect(await lines(stage, 1)).toMatchObject([{ level: 'warn', code: 429, failure: 'Exhausted' }]);
+  await fetch(`${env.url}/api/v1/tokens`, { method: 'POST', body: '{}' });
+  expect(await lines(env, 1)).toMatchObject([{ level: 'warn', code: 429, failure: 'Exhausted' }]);
 });
 
 test.each([
@@ -160,18 +160,18 @@ test.each([
   ['OPTIONS', `OPTIONS ${BASE}/oauth/token`, `${BASE}/oauth/token`, 'OPTIONS', 204],
   ['HEAD', `HEAD ${BASE}/openapi.json`, `${BASE}/openapi.json`, 'HEAD', 200],
 ])('%s is named by its route alone', async (_name, line, route, method, code) => {
-  await using stage = await openStage();
-  await sendRaw(stage.port, rawRequest(line, { Connection: 'close' }));
-  expect(await lines(stage, 1)).toEqual([
+  await using env = await openServerEnv();
+  await sendRaw(env.port, rawRequest(line, { Connection: 'close' }));
+  expect(await lines(env, 1)).toEqual([
     expect.objectContaining({ route, method, code, address: '127.0.0.1' }),
   ]);
-  expect(stage.metrics.calls[0]?.[1]).toEqual({ route, method, code: String(code) });
+  expect(env.metrics.calls[0]?.[1]).toEqual({ route, method, code: String(code) });
 });
 
 test('nothing that a caller sends is in any line, but a name that is ours', async () => {
-  await using stage = await openStage();
-  await callAll(stage);
-  await using failing = await openStage({
+  await using env = await openServerEnv();
+  await callAll(env);
+  await using failing = await openServerEnv({
     createToken: async () => {
       throw new Error('broken');
     },
@@ -191,9 +191,9 @@ test('nothing that a caller sends is in any line, but a name that is ours', asyn
     body: 'the-body',
   });
   await fetch(`${failing.url}/api/v1/tokens?the-query=1`, { method: 'DELETE' });
-  await lines(stage, 8);
+  await lines(env, 8);
   await lines(failing, 11);
-  const text = JSON.stringify([stage.log.lines, failing.log.lines]);
+  const text = JSON.stringify([env.log.lines, failing.log.lines]);
   expect(text).toContain('HTTP request');
   expect(text).not.toMatch(/the[-/]/u);
   expect(text).not.toContain('access-token');
@@ -204,10 +204,10 @@ describe('the address of a caller', () => {
     trustedProxies: readonly string[],
     headers: Readonly<Record<string, string>>,
   ): Promise<unknown> => {
-    await using stage = await openStage({}, { trustedProxies });
-    await fetch(`${stage.url}/api/v1/tokens`, { method: 'POST', body: '{}', headers });
-    const [line] = await lines(stage, 1);
-    expect(stage.calls[0]?.[2]).toEqual({ address: line?.address });
+    await using env = await openServerEnv({}, { trustedProxies });
+    await fetch(`${env.url}/api/v1/tokens`, { method: 'POST', body: '{}', headers });
+    const [line] = await lines(env, 1);
+    expect(env.calls[0]?.[2]).toEqual({ address: line?.address });
     return line?.address;
   };
 

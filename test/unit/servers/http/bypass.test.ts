@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { IssuerFailure } from '../../../../operator/issuer/failure.ts';
 import { LISTENER_LIMITS } from '../../../../operator/servers/http/limits.ts';
 import { RawConnection, rawRequest } from './raw-http.ts';
-import { BASE, openStage, type Stage } from './stage.ts';
+import { BASE, openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets and timers on a machine that may be busy.
 jest.setTimeout(30_000);
@@ -15,16 +15,16 @@ const PUBLIC = `${BASE}/.well-known/jwks.json`;
 const refuse = async () => {
   throw new IssuerFailure('BearerInvalid', 'no');
 };
-let stage: Stage;
+let env: ServerEnv;
 beforeEach(async () => {
   const limits = { ...LISTENER_LIMITS, headersMs: 500, requestMs: 1000, checkMs: 50 };
-  stage = await openStage({ authenticateBearer: refuse, authenticateSelf: refuse }, { limits });
+  env = await openServerEnv({ authenticateBearer: refuse, authenticateSelf: refuse }, { limits });
 });
-afterEach(() => stage[Symbol.asyncDispose]() as Promise<void>);
+afterEach(() => env[Symbol.asyncDispose]() as Promise<void>);
 
 /** The status of every answer on one connection, which is then ended; undefined where one is not whole. */
 const statusesOf = async (bytes: string): Promise<(number | undefined)[]> => {
-  await using connection = new RawConnection(stage.port);
+  await using connection = new RawConnection(env.port);
   connection.write(bytes);
   connection.socket.end();
   const statuses: (number | undefined)[] = [];
@@ -38,7 +38,7 @@ const statusesOf = async (bytes: string): Promise<(number | undefined)[]> => {
 
 const CHECKS = ['authenticateBearer', 'authenticateSelf'];
 const expectNoWayAround = (): void => {
-  expect(stage.calls.map(([name]) => name).filter((name) => !CHECKS.includes(name))).toEqual([]);
+  expect(env.calls.map(([name]) => name).filter((name) => !CHECKS.includes(name))).toEqual([]);
 };
 
 describe('another spelling of a path is no path', () => {
@@ -86,7 +86,7 @@ describe('another spelling of a path is no path', () => {
       expect(more).toEqual([]);
       expect([400, 404]).toContain(status);
     }
-    expect(stage.calls).toEqual([]);
+    expect(env.calls).toEqual([]);
   });
 });
 
@@ -105,7 +105,7 @@ describe('a query says nothing of the path', () => {
     `${TOKENS}?includeBlacklisted=true&idFilter=x`,
   ])('%s asks for a bearer', async (target) => {
     expect(await statusesOf(rawRequest(`GET ${target}`, { Connection: 'close' }))).toEqual([401]);
-    expect(stage.calls).toHaveLength(1);
+    expect(env.calls).toHaveLength(1);
     expectNoWayAround();
   });
 
@@ -113,7 +113,7 @@ describe('a query says nothing of the path', () => {
     '%s is public and no more',
     async (target) => {
       expect(await statusesOf(rawRequest(`GET ${target}`, { Connection: 'close' }))).toEqual([200]);
-      expect(stage.calls).toEqual([]);
+      expect(env.calls).toEqual([]);
     },
   );
 });
@@ -161,7 +161,7 @@ describe('what is given twice is refused', () => {
         status,
       ]);
     }
-    expect(stage.calls).toEqual([]);
+    expect(env.calls).toEqual([]);
   });
 
   test.each([
@@ -171,7 +171,7 @@ describe('what is given twice is refused', () => {
     ['includeBlacklisted=yes'],
   ])('a flag: %s', async (query) => {
     expect(await statusesOf(rawRequest(`GET ${TOKENS}?${query}`, once))).toEqual([400]);
-    expect(stage.calls).toEqual([]);
+    expect(env.calls).toEqual([]);
   });
 
   test('a client by Basic, of which one header is not read', async () => {
@@ -184,7 +184,7 @@ describe('what is given twice is refused', () => {
     ];
     const body = 'grant_type=client_credentials';
     expect(await statusesOf(rawRequest(`POST ${BASE}/oauth/token`, headers, body))).toEqual([400]);
-    expect(stage.calls).toEqual([]);
+    expect(env.calls).toEqual([]);
   });
 
   test.each([['{"clientId":"a","client_id":"b"}'], ['{"grant_type":"a","grantType":"a"}']])(
@@ -192,7 +192,7 @@ describe('what is given twice is refused', () => {
     async (body) => {
       const headers = { 'Content-Length': String(body.length), Connection: 'close' };
       expect(await statusesOf(rawRequest(`POST ${TOKENS}`, headers, body))).toEqual([400]);
-      expect(stage.calls).toEqual([]);
+      expect(env.calls).toEqual([]);
     },
   );
 });
@@ -204,7 +204,7 @@ describe('a filter that is misspelt is no filter for all', () => {
       expect(await statusesOf(rawRequest(`DELETE ${TOKENS}?${query}`, { Connection: 'close' }))).toEqual([
         400,
       ]);
-      expect(stage.calls).toEqual([]);
+      expect(env.calls).toEqual([]);
     },
   );
 });
@@ -271,7 +271,7 @@ describe('a request within a request is none', () => {
     const statuses = await statusesOf(bytes);
     expect(statuses.length).toBeLessThanOrEqual(1);
     expect([400, 413, undefined]).toContain(statuses[0]);
-    expect(stage.calls).toEqual([]);
+    expect(env.calls).toEqual([]);
   });
 
   test('in a body is a body', async () => {
@@ -286,7 +286,7 @@ describe('a request within a request is none', () => {
       SMUGGLED,
     );
     expect(await statusesOf(get)).toEqual([200]);
-    expect(stage.calls).toEqual([]);
+    expect(env.calls).toEqual([]);
   });
 
   test('in a trailer is nothing', async () => {
@@ -296,7 +296,7 @@ describe('a request within a request is none', () => {
       '0\r\nAuthorization: Bearer x\r\n\r\n',
     );
     expect(await statusesOf(request)).toEqual([401]);
-    expect(stage.calls).toEqual([['authenticateBearer', undefined, { address: '127.0.0.1' }]]);
+    expect(env.calls).toEqual([['authenticateBearer', undefined, { address: '127.0.0.1' }]]);
   });
 
   test('an upgrade or a tunnel is not made', async () => {
@@ -316,7 +316,7 @@ describe('a request within a request is none', () => {
 describe('what is not HTTP/1.1 to the letter', () => {
   test('no Host', async () => {
     expect(await statusesOf(`GET ${TOKENS} HTTP/1.1\r\n\r\n`)).toEqual([400]);
-    expect(stage.calls).toEqual([]);
+    expect(env.calls).toEqual([]);
   });
 
   test('HTTP/1.0 asks for a bearer as well', async () => {
@@ -328,11 +328,11 @@ describe('what is not HTTP/1.1 to the letter', () => {
     const behind = rawRequest(`DELETE ${TOKENS}`, { Authorization: 'Bearer x' });
     // What comes behind may be seen to be nonsense before the first is answered.
     expect([[401], [400]]).toContainEqual(await statusesOf(`GET ${TOKENS}\r\n\r\n${behind}`));
-    expect(stage.calls.map(([name]) => name)).toEqual(['authenticateSelf']);
+    expect(env.calls.map(([name]) => name)).toEqual(['authenticateSelf']);
   });
 
   test('an expectation that nobody knows', async () => {
     expect(await statusesOf(rawRequest(`GET ${TOKENS}`, { Expect: 'the-token' }))).toEqual([417]);
-    expect(stage.calls).toEqual([]);
+    expect(env.calls).toEqual([]);
   });
 });

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { openStage, type Stage } from './stage.ts';
+import { openServerEnv, type ServerEnv } from './server-env.ts';
 
 /** Pages of other origins (Fetch standard, CORS protocol). */
 
 const APP = 'https://app.example';
 const PATHS = ['/oauth/token', '/api/v1/tokens', '/.well-known/jwks.json', '/api/v1/nothing', '/%zz'];
 
-const ask = ({ url }: Stage, path: string, origin: string | undefined, method = 'GET') =>
+const ask = ({ url }: ServerEnv, path: string, origin: string | undefined, method = 'GET') =>
   fetch(`${url}${path}`, {
     method,
     headers: {
@@ -23,27 +23,27 @@ const corsOf = ({ headers }: Response): Record<string, string> =>
 
 describe.each(PATHS)('%s', (path) => {
   test('says nothing to any origin where none is configured', async () => {
-    await using stage = await openStage();
+    await using env = await openServerEnv();
     for (const method of ['GET', 'OPTIONS']) {
-      expect(corsOf(await ask(stage, path, APP, method))).toEqual({});
+      expect(corsOf(await ask(env, path, APP, method))).toEqual({});
     }
   });
 
   test('names an origin that is configured, and no other', async () => {
-    await using stage = await openStage({}, { corsOrigins: [APP, 'https://b.example'] });
-    expect(corsOf(await ask(stage, path, APP))).toEqual({
+    await using env = await openServerEnv({}, { corsOrigins: [APP, 'https://b.example'] });
+    expect(corsOf(await ask(env, path, APP))).toEqual({
       vary: 'Origin',
       'access-control-allow-origin': APP,
     });
     for (const other of ['https://app.example.evil', 'null', undefined]) {
-      expect(corsOf(await ask(stage, path, other))).toEqual({ vary: 'Origin' });
+      expect(corsOf(await ask(env, path, other))).toEqual({ vary: 'Origin' });
     }
   });
 });
 
 test('a preflight of that origin is told what it may', async () => {
-  await using stage = await openStage({}, { corsOrigins: [APP] });
-  const response = await ask(stage, '/api/v1/tokens', APP, 'OPTIONS');
+  await using env = await openServerEnv({}, { corsOrigins: [APP] });
+  const response = await ask(env, '/api/v1/tokens', APP, 'OPTIONS');
   expect([response.status, corsOf(response)]).toEqual([
     204,
     {
@@ -54,14 +54,14 @@ test('a preflight of that origin is told what it may', async () => {
       'access-control-max-age': '600',
     },
   ]);
-  expect(corsOf(await ask(stage, '/api/v1/tokens', 'https://other.example', 'OPTIONS'))).toEqual({
+  expect(corsOf(await ask(env, '/api/v1/tokens', 'https://other.example', 'OPTIONS'))).toEqual({
     vary: 'Origin',
   });
 });
 
 test('any origin may be let in, without cookies or other credentials of the browser', async () => {
-  await using stage = await openStage({}, { corsOrigins: ['*'] });
-  expect(corsOf(await ask(stage, '/oauth/token', 'https://any.example'))).toEqual({
+  await using env = await openServerEnv({}, { corsOrigins: ['*'] });
+  expect(corsOf(await ask(env, '/oauth/token', 'https://any.example'))).toEqual({
     vary: 'Origin',
     'access-control-allow-origin': 'https://any.example',
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { rawRequest, sendRaw } from './raw-http.ts';
-import { BASE, ISSUER_URL, jsonAnswerOf, openStage, type Stage, TestKeys } from './stage.ts';
+import { BASE, ISSUER_URL, jsonAnswerOf, openServerEnv, type ServerEnv, TestKeys } from './server-env.ts';
 
 /** Discovery (OpenID Connect Discovery 1.0, RFC 8414) and the public keys (RFC 7517). */
 
@@ -11,15 +11,15 @@ const METADATA = [
   `${BASE}/.well-known/oauth-authorization-server`,
 ];
 const JWKS = `${BASE}/.well-known/jwks.json`;
-const get = ({ url }: Stage, path: string, headers: Readonly<Record<string, string>> = {}) =>
+const get = ({ url }: ServerEnv, path: string, headers: Readonly<Record<string, string>> = {}) =>
   fetch(new URL(path, url), { headers });
 
 const METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'];
 const ALGORITHMS = expect.arrayContaining(['ES256', 'EdDSA', 'RS256', 'PS256']);
 
 test.each(METADATA)('%s says what is offered', async (path) => {
-  await using stage = await openStage();
-  expect(await jsonAnswerOf(get(stage, path))).toEqual({
+  await using env = await openServerEnv();
+  expect(await jsonAnswerOf(get(env, path))).toEqual({
     status: 200,
     body: {
       issuer: ISSUER_URL,
@@ -44,7 +44,7 @@ test.each(METADATA)('%s says what is offered', async (path) => {
 });
 
 test('every URL in a document is of the issuer, whatever a request says of itself', async () => {
-  await using stage = await openStage({}, { trustedProxies: ['127.0.0.1'] });
+  await using env = await openServerEnv({}, { trustedProxies: ['127.0.0.1'] });
   const headers = {
     Host: 'evil.example',
     'X-Forwarded-Host': 'evil.example',
@@ -53,7 +53,7 @@ test('every URL in a document is of the issuer, whatever a request says of itsel
   };
   for (const path of [...METADATA, JWKS, `${BASE}/openapi.json`]) {
     const request = rawRequest(`GET ${path}`, headers).replace('Host: issuer.example\r\n', '');
-    const answer = await sendRaw(stage.port, request);
+    const answer = await sendRaw(env.port, request);
     expect(answer?.status).toBe(200);
     expect(JSON.stringify(answer?.body)).not.toContain('evil');
   }
@@ -61,31 +61,31 @@ test('every URL in a document is of the issuer, whatever a request says of itsel
 
 test('the algorithms are those of all keys, each once', async () => {
   const keys = new TestKeys();
-  await using stage = await openStage({}, { keys });
+  await using env = await openServerEnv({}, { keys });
   keys.change([
     { kid: 'a', alg: 'RS256' },
     { kid: 'b', alg: 'ES256' },
     { kid: 'c', alg: 'ES256' },
   ]);
-  const { body } = await jsonAnswerOf(get(stage, DISCOVERY));
+  const { body } = await jsonAnswerOf(get(env, DISCOVERY));
   expect(body.id_token_signing_alg_values_supported).toEqual(['ES256', 'RS256']);
 });
 
 test('the key set is that of the issuer, and follows it', async () => {
   const keys = new TestKeys();
-  await using stage = await openStage({}, { keys });
+  await using env = await openServerEnv({}, { keys });
   const one = { kty: 'EC', kid: 'one', use: 'sig', alg: 'ES256' };
-  expect(await jsonAnswerOf(get(stage, JWKS))).toEqual({ status: 200, body: { keys: [one] } });
+  expect(await jsonAnswerOf(get(env, JWKS))).toEqual({ status: 200, body: { keys: [one] } });
   keys.change([{ ...one, kid: 'two' }]);
-  expect((await jsonAnswerOf(get(stage, JWKS))).body).toEqual({ keys: [{ ...one, kid: 'two' }] });
+  expect((await jsonAnswerOf(get(env, JWKS))).body).toEqual({ keys: [{ ...one, kid: 'two' }] });
 });
 
 test('before the keys are known there is neither', async () => {
   const keys = new TestKeys();
   keys.known = false;
-  await using stage = await openStage({}, { keys });
+  await using env = await openServerEnv({}, { keys });
   for (const path of [...METADATA, JWKS]) {
-    const response = await get(stage, path);
+    const response = await get(env, path);
     expect([
       response.status,
       response.headers.get('cache-control'),
@@ -94,29 +94,29 @@ test('before the keys are known there is neither', async () => {
     expect(await response.json()).toMatchObject({ error: 'temporarily_unavailable' });
   }
   keys.known = true;
-  expect((await get(stage, JWKS)).status).toBe(200);
+  expect((await get(env, JWKS)).status).toBe(200);
 });
 
 describe.each([...METADATA, JWKS, `${BASE}/openapi.json`])('%s', (path) => {
   test('may be kept, and is asked for again by its tag', async () => {
-    await using stage = await openStage();
-    const first = await get(stage, path);
+    await using env = await openServerEnv();
+    const first = await get(env, path);
     expect(first.headers.get('cache-control')).toBe('public, max-age=300');
     const etag = first.headers.get('etag') ?? '';
     expect(etag).toMatch(/^"[\w-]{43}"$/u);
     for (const tags of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
-      const again = await get(stage, path, { 'if-none-match': tags });
+      const again = await get(env, path, { 'if-none-match': tags });
       expect([again.status, again.headers.get('etag'), await again.text()]).toEqual([304, etag, '']);
       expect(again.headers.get('cache-control')).toBe('public, max-age=300');
     }
-    expect((await get(stage, path, { 'if-none-match': '"other"' })).status).toBe(200);
+    expect((await get(env, path, { 'if-none-match': '"other"' })).status).toBe(200);
   });
 });
 
 test('the tag changes with the keys', async () => {
   const keys = new TestKeys();
-  await using stage = await openStage({}, { keys });
-  const before = (await get(stage, JWKS)).headers.get('etag') ?? '';
+  await using env = await openServerEnv({}, { keys });
+  const before = (await get(env, JWKS)).headers.get('etag') ?? '';
   keys.change([]);
-  expect((await get(stage, JWKS, { 'if-none-match': before })).status).toBe(200);
+  expect((await get(env, JWKS, { 'if-none-match': before })).status).toBe(200);
 });

@@ -5,10 +5,10 @@ import { systemClock } from '../../../../operator/ops/system-clock.ts';
 import { createHttpServer } from '../../../../operator/servers/http/server.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
-import { PLAIN, tokenRecord } from '../grpc/stage.ts';
+import { PLAIN, tokenRecord } from '../grpc/server-env.ts';
 import { haltingList, lineOf, longList, startUnreadList } from './lists.ts';
 import { RawConnection, rawRequest } from './raw-http.ts';
-import { BASE, ISSUER_URL, openStage, type Stage, TestKeys, TOKEN } from './stage.ts';
+import { BASE, ISSUER_URL, openServerEnv, type ServerEnv, TestKeys, TOKEN } from './server-env.ts';
 
 // Real sockets and timers on a machine that may be busy.
 jest.setTimeout(30_000);
@@ -36,18 +36,18 @@ const haltingToken = () => {
   };
 };
 
-const refusesConnections = async ({ port }: Stage): Promise<void> => {
+const refusesConnections = async ({ port }: ServerEnv): Promise<void> => {
   await using late = new RawConnection(port);
   await late.closed;
 };
 
 test('the start is told, with the port and how it is protected', async () => {
-  await using stage = await openStage();
-  expect(stage.log.lines).toEqual([
+  await using env = await openServerEnv();
+  expect(env.log.lines).toEqual([
     {
       level: 'info',
       message: 'HTTP listener started',
-      fields: { host: '127.0.0.1', port: stage.port, tls: 'plaintext' },
+      fields: { host: '127.0.0.1', port: env.port, tls: 'plaintext' },
     },
   ]);
 });
@@ -55,12 +55,12 @@ test('the start is told, with the port and how it is protected', async () => {
 describe('while it stops', () => {
   test('an answer under way comes, says that it is the last, and then the connection ends', async () => {
     const token = haltingToken();
-    await using stage = await openStage(token);
-    await using connection = new RawConnection(stage.port);
+    await using env = await openServerEnv(token);
+    await using connection = new RawConnection(env.port);
     connection.write(CREATE);
     await eventually(token.isCalled);
-    const stopping = stage.door.stop(60_000);
-    await refusesConnections(stage);
+    const stopping = env.grpc.stop(60_000);
+    await refusesConnections(env);
     token.issueToken();
     const answer = await connection.answer();
     expect([answer?.status, answer?.headers.get('connection')]).toEqual([200, 'close']);
@@ -70,11 +70,11 @@ describe('while it stops', () => {
 
   test('a stream goes on to its end, and then the connection ends', async () => {
     const list = haltingList();
-    await using stage = await openStage(list);
-    await using connection = new RawConnection(stage.port);
+    await using env = await openServerEnv(list);
+    await using connection = new RawConnection(env.port);
     connection.write(LIST);
     await eventually(() => connection.received.includes('one'));
-    const stopping = stage.door.stop(60_000);
+    const stopping = env.grpc.stop(60_000);
     list.goOn();
     const answer = await connection.answer();
     expect(answer?.body.trimEnd().split('\n')).toHaveLength(3);
@@ -84,10 +84,10 @@ describe('while it stops', () => {
 
   test('a list that is still being read is not cut short', async () => {
     const { seen, listTokens } = longList(80);
-    await using stage = await openStage({ listTokens });
-    await using connection = startUnreadList(stage);
+    await using env = await openServerEnv({ listTokens });
+    await using connection = startUnreadList(env);
     await eventually(() => seen.chunks > 10);
-    const stopping = stage.door.stop(60_000);
+    const stopping = env.grpc.stop(60_000);
     connection.socket.resume();
     const answer = await connection.answer();
     expect(answer?.body.trimEnd().split('\n')).toHaveLength(8000);
@@ -99,10 +99,10 @@ describe('while it stops', () => {
       1,
       Array.from({ length: 40_000 }, () => tokenRecord('one')),
     );
-    await using stage = await openStage({ listTokens });
-    await using connection = startUnreadList(stage);
+    await using env = await openServerEnv({ listTokens });
+    await using connection = startUnreadList(env);
     await eventually(() => seen.ended);
-    const stopping = stage.door.stop(60_000);
+    const stopping = env.grpc.stop(60_000);
     connection.socket.resume();
     expect((await connection.answer())?.body).toHaveLength(40_000 * lineOf(tokenRecord('one')).length);
     await stopping;
@@ -116,11 +116,11 @@ describe('while it stops', () => {
     const list = haltingList();
     let begun = 0;
     const clock = { ...systemClock, monotonic: () => begun++ };
-    await using stage = await openStage(list, { clock });
-    await using connection = new RawConnection(stage.port);
+    await using env = await openServerEnv(list, { clock });
+    await using connection = new RawConnection(env.port);
     connection.write(LIST);
     await eventually(() => connection.received.includes('one'));
-    const stopping = stage.door.stop(60_000);
+    const stopping = env.grpc.stop(60_000);
     connection.write(rawRequest(`GET ${BASE}${path}`));
     await eventually(() => begun === 2);
     list.goOn();
@@ -130,29 +130,29 @@ describe('while it stops', () => {
     expect(answer?.headers.get('retry-after')).toBe('1');
     expect(JSON.parse(answer?.body ?? '')).toMatchObject(body);
     await stopping;
-    expect(stage.calls).toHaveLength(2);
+    expect(env.calls).toHaveLength(2);
   });
 
   test('idle connections are let go at once', async () => {
-    await using stage = await openStage();
-    await using fresh = new RawConnection(stage.port);
-    await using used = new RawConnection(stage.port);
+    await using env = await openServerEnv();
+    await using fresh = new RawConnection(env.port);
+    await using used = new RawConnection(env.port);
     used.write(LIST);
     await used.answer();
     await fresh.connected;
     const before = performance.now();
-    await stage.door.stop(60_000);
+    await env.grpc.stop(60_000);
     expect(performance.now() - before).toBeLessThan(10_000);
     await Promise.all([fresh.closed, used.closed]);
   });
 
   test('what still runs at the deadline is cut off, and its use case aborted', async () => {
     const list = haltingList();
-    await using stage = await openStage(list);
-    await using connection = new RawConnection(stage.port);
+    await using env = await openServerEnv(list);
+    await using connection = new RawConnection(env.port);
     connection.write(LIST);
     await eventually(() => connection.received.includes('one'));
-    await stage.door.stop(300);
+    await env.grpc.stop(300);
     expect(await connection.answer()).toBeUndefined();
     await eventually(() => list.seen.aborted && list.seen.ended);
   });
@@ -181,14 +181,14 @@ test('an address that is taken fails the start', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   const { port } = other.address() as { port: number };
-  const door = plainServer(port);
-  await expect(door.start(new AbortController().signal)).rejects.toMatchObject({ code: 'EADDRINUSE' });
-  await door.stop(1000);
+  const grpc = plainServer(port);
+  await expect(grpc.start(new AbortController().signal)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  await grpc.stop(1000);
   other.close();
 });
 
 test('a start that is called off does not listen', async () => {
-  const door = plainServer(0);
-  await expect(door.start(AbortSignal.abort())).rejects.toThrow();
-  await door.stop(1000);
+  const grpc = plainServer(0);
+  await expect(grpc.start(AbortSignal.abort())).rejects.toThrow();
+  await grpc.stop(1000);
 });

@@ -7,7 +7,7 @@ import {
 } from '../../../../operator/issuer/failure.ts';
 import type { Issuer } from '../../../../operator/issuer/use-cases.ts';
 import { postForm } from '../../../support/http.ts';
-import { openStage, type Stage } from './stage.ts';
+import { openServerEnv, type ServerEnv } from './server-env.ts';
 
 /** The answer to each way to fail, in both families. */
 
@@ -50,13 +50,13 @@ const seen = async (answer: Promise<Response>): Promise<Seen> => {
   };
 };
 
-const oauth = ({ url }: Stage): Promise<Seen>[] => [
+const oauth = ({ url }: ServerEnv): Promise<Seen>[] => [
   seen(postForm(`${url}/oauth/token`, { grant_type: 'client_credentials' })),
   seen(postForm(`${url}/oauth/introspect`, { token: 'jwt' })),
   seen(postForm(`${url}/oauth/revoke`, { token: 'jwt' })),
 ];
 
-const gateway = ({ url }: Stage): [purpose: string, answer: Promise<Seen>][] => [
+const gateway = ({ url }: ServerEnv): [purpose: string, answer: Promise<Seen>][] => [
   ['create token', seen(fetch(`${url}/api/v1/tokens`, { method: 'POST', body: '{}' }))],
   ['get tokens', seen(fetch(`${url}/api/v1/tokens`))],
   ['delete tokens', seen(fetch(`${url}/api/v1/tokens`, { method: 'DELETE' }))],
@@ -129,8 +129,8 @@ const CASES: readonly (readonly [name: string, error: unknown, oauth: Said, gate
 
 describe.each(CASES)('%s', (_name, error, [oauthStatus, word], [gatewayStatus, code], text) => {
   test('at an OAuth endpoint', async () => {
-    await using stage = await openStage(failing(error));
-    for (const answer of oauth(stage)) {
+    await using env = await openServerEnv(failing(error));
+    for (const answer of oauth(env)) {
       expect(await answer).toEqual({
         status: oauthStatus,
         body: { error: word, error_description: text },
@@ -141,8 +141,8 @@ describe.each(CASES)('%s', (_name, error, [oauthStatus, word], [gatewayStatus, c
   });
 
   test('at the gateway', async () => {
-    await using stage = await openStage(failing(error));
-    for (const [purpose, answer] of gateway(stage)) {
+    await using env = await openServerEnv(failing(error));
+    for (const [purpose, answer] of gateway(env)) {
       expect(await answer).toEqual({
         status: gatewayStatus,
         body: { code, message: `cannot ${purpose}: ${text}` },
@@ -154,8 +154,8 @@ describe.each(CASES)('%s', (_name, error, [oauthStatus, word], [gatewayStatus, c
 });
 
 test('a description is ASCII without quotes, whatever the message quotes (RFC 6749 §5.2)', async () => {
-  await using stage = await openStage(failing(refused('invalid_scope', 'no "ä\\\n\u0000" is allowed')));
-  const [answer] = await Promise.all(oauth(stage));
+  await using env = await openServerEnv(failing(refused('invalid_scope', 'no "ä\\\n\u0000" is allowed')));
+  const [answer] = await Promise.all(oauth(env));
   expect(answer?.body).toEqual({
     error: 'invalid_scope',
     error_description: "no '''''' is allowed",
@@ -163,8 +163,8 @@ test('a description is ASCII without quotes, whatever the message quotes (RFC 67
 });
 
 test('a message of the gateway is Unicode, whatever it quotes', async () => {
-  await using stage = await openStage(failing(refused('invalid_scope', 'no \ud800 is allowed')));
-  const [answer] = await Promise.all(gateway(stage).map(([, each]) => each));
+  await using env = await openServerEnv(failing(refused('invalid_scope', 'no \ud800 is allowed')));
+  const [answer] = await Promise.all(gateway(env).map(([, each]) => each));
   expect(answer?.body).toEqual({
     code: 16,
     message: 'cannot create token: no \ufffd is allowed',
@@ -182,7 +182,7 @@ describe('a path that is none', () => {
     ['/nothing', NOT_FOUND],
     ['', NOT_FOUND],
   ])('%s is told so in its family', async (path, body) => {
-    await using stage = await openStage();
-    expect(await seen(fetch(`${stage.url}${path}`))).toMatchObject({ status: 404, body });
+    await using env = await openServerEnv();
+    expect(await seen(fetch(`${env.url}${path}`))).toMatchObject({ status: 404, body });
   });
 });

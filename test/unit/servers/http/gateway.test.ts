@@ -1,14 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import type { TokenRecord } from '../../../../operator/domain/record/token-record.ts';
 import type { BearerSelf, TokenRequest } from '../../../../operator/issuer/use-cases.ts';
-import { tokenRecord } from '../grpc/stage.ts';
-import { jsonAnswerOf, openStage, type Stage, TOKEN } from './stage.ts';
+import { tokenRecord } from '../grpc/server-env.ts';
+import { jsonAnswerOf, openServerEnv, type ServerEnv, TOKEN } from './server-env.ts';
 
 /** The calls of M2MOAuthService as grpc-gateway would map them (spec §5), in ProtoJSON. */
 
 const AUTHORIZED = { authorization: 'Bearer b' };
 const BEARER = { owner: 'owner', onlyID: undefined, client: 'ns/client' };
-const get = ({ url }: Stage, query = '', headers: Readonly<Record<string, string>> = {}) =>
+const get = ({ url }: ServerEnv, query = '', headers: Readonly<Record<string, string>> = {}) =>
   fetch(`${url}/api/v1/tokens${query}`, { headers: { ...AUTHORIZED, ...headers } });
 const linesOf = async (response: Response): Promise<unknown[]> =>
   (await response.text())
@@ -46,20 +46,20 @@ const EMPTY: TokenRecord = tokenRecord('two', {
 
 describe('a token in a list', () => {
   const stageWith = (...records: TokenRecord[]) =>
-    openStage({
+    openServerEnv({
       async *listTokens() {
         yield records;
       },
     });
 
   test('has its 64-bit numbers as texts', async () => {
-    await using stage = await stageWith(RECORD);
-    expect(await linesOf(await get(stage))).toEqual([{ result: SHOWN }]);
+    await using env = await stageWith(RECORD);
+    expect(await linesOf(await get(env))).toEqual([{ result: SHOWN }]);
   });
 
   test('leaves empty fields out', async () => {
-    await using stage = await stageWith(EMPTY);
-    expect(await linesOf(await get(stage))).toEqual([
+    await using env = await stageWith(EMPTY);
+    expect(await linesOf(await get(env))).toEqual([
       { result: { id: 'two', owner: 'owner', issuedAt: '1700000000', clientId: 'client-id' } },
     ]);
   });
@@ -67,8 +67,8 @@ describe('a token in a list', () => {
   test.each(['application/protojson', 'application/json;q=0.1, application/protojson'])(
     'shows them to who accepts %s',
     async (accept) => {
-      await using stage = await stageWith(EMPTY);
-      const response = await get(stage, '', { accept });
+      await using env = await stageWith(EMPTY);
+      const response = await get(env, '', { accept });
       expect(response.headers.get('content-type')).toBe('application/protojson; charset=utf-8');
       expect(await linesOf(response)).toEqual([
         {
@@ -92,8 +92,8 @@ describe('a token in a list', () => {
   );
 
   test('that only its spec calls blacklisted has no time of it', async () => {
-    await using stage = await stageWith({ ...EMPTY, blacklistedAt: 0 });
-    expect(await linesOf(await get(stage))).toMatchObject([{ result: { blacklisted: { flag: true } } }]);
+    await using env = await stageWith({ ...EMPTY, blacklistedAt: 0 });
+    expect(await linesOf(await get(env))).toMatchObject([{ result: { blacklisted: { flag: true } } }]);
   });
 });
 
@@ -110,37 +110,37 @@ describe('a list', () => {
     ['not blacklisted ones', '?includeBlacklisted=false', { ids: [], includeBlacklisted: false }],
     ['something that nobody knows', '?foo=bar', { ids: [], includeBlacklisted: false }],
   ])('of %s', async (_name, query, wanted) => {
-    await using stage = await openStage();
-    expect((await get(stage, query)).status).toBe(200);
-    expect(stage.calls).toEqual([
+    await using env = await openServerEnv();
+    expect((await get(env, query)).status).toBe(200);
+    expect(env.calls).toEqual([
       ['authenticateSelf', 'Bearer b', { address: '127.0.0.1' }],
       ['listTokens', BEARER, wanted, { address: '127.0.0.1' }],
     ]);
   });
 
   test('of nothing is 200 with an empty body', async () => {
-    await using stage = await openStage({ async *listTokens() {} });
-    const response = await get(stage);
+    await using env = await openServerEnv({ async *listTokens() {} });
+    const response = await get(env);
     expect([response.status, await response.text()]).toEqual([200, '']);
   });
 });
 
 describe('a bearer that asks about itself', () => {
   const own = tokenRecord('own', { blacklistedAt: 5 });
-  const stageOf = (self: BearerSelf) => openStage({ authenticateSelf: async () => self });
+  const stageOf = (self: BearerSelf) => openServerEnv({ authenticateSelf: async () => self });
   const ABOUT_ITSELF = '?idFilter=own&includeBlacklisted=true';
 
   test('is told by the judgement of it, and no list is made', async () => {
-    await using stage = await stageOf({ bearer: BEARER, own: tokenRecord('own') });
+    await using env = await stageOf({ bearer: BEARER, own: tokenRecord('own') });
     for (const query of [ABOUT_ITSELF, '?idFilter=own']) {
-      expect(await linesOf(await get(stage, query))).toMatchObject([{ result: { id: 'own' } }]);
+      expect(await linesOf(await get(env, query))).toMatchObject([{ result: { id: 'own' } }]);
     }
-    expect(stage.calls.map(([name]) => name)).toEqual(['authenticateSelf', 'authenticateSelf']);
+    expect(env.calls.map(([name]) => name)).toEqual(['authenticateSelf', 'authenticateSelf']);
   });
 
   test('is told that it is blacklisted', async () => {
-    await using stage = await stageOf({ bearer: undefined, own });
-    expect(await linesOf(await get(stage, ABOUT_ITSELF))).toMatchObject([
+    await using env = await stageOf({ bearer: undefined, own });
+    expect(await linesOf(await get(env, ABOUT_ITSELF))).toMatchObject([
       { result: { id: 'own', blacklisted: { flag: true, timestamp: '5' } } },
     ]);
   });
@@ -153,23 +153,23 @@ describe('a bearer that asks about itself', () => {
     ['of itself, twice', '?idFilter=own&idFilter=own&includeBlacklisted=true'],
     ['of itself as if it were not blacklisted', '?idFilter=own'],
   ])('and is blacklisted is told nothing %s', async (_name, query) => {
-    await using stage = await stageOf({ bearer: undefined, own });
-    expect(await jsonAnswerOf(get(stage, query))).toEqual({
+    await using env = await stageOf({ bearer: undefined, own });
+    expect(await jsonAnswerOf(get(env, query))).toEqual({
       status: 401,
       body: { code: 16, message: 'cannot get tokens: the bearer is missing or not good' },
     });
-    expect(stage.calls).toHaveLength(1);
+    expect(env.calls).toHaveLength(1);
   });
 
   test('and is another issuer’s is listed for like any other', async () => {
-    await using stage = await stageOf({ bearer: BEARER, own: undefined });
-    await get(stage, ABOUT_ITSELF);
-    expect(stage.calls.map(([name]) => name)).toEqual(['authenticateSelf', 'listTokens']);
+    await using env = await stageOf({ bearer: BEARER, own: undefined });
+    await get(env, ABOUT_ITSELF);
+    expect(env.calls.map(([name]) => name)).toEqual(['authenticateSelf', 'listTokens']);
   });
 });
 
 describe('creating', () => {
-  const create = ({ url }: Stage, body: string, headers: Readonly<Record<string, string>> = {}) =>
+  const create = ({ url }: ServerEnv, body: string, headers: Readonly<Record<string, string>> = {}) =>
     fetch(`${url}/api/v1/tokens`, { method: 'POST', body, headers });
   const NOTHING: TokenRequest = {
     clientID: '',
@@ -235,9 +235,9 @@ describe('creating', () => {
     ],
     ['something that nobody knows', '{"foo":{"bar":1},"__proto__":{"clientId":"x"}}', NOTHING],
   ])('from %s', async (_name, body, wanted) => {
-    await using stage = await openStage();
-    expect((await create(stage, body)).status).toBe(200);
-    expect(stage.calls).toEqual([['createToken', wanted, { address: '127.0.0.1' }]]);
+    await using env = await openServerEnv();
+    expect((await create(env, body)).status).toBe(200);
+    expect(env.calls).toEqual([['createToken', wanted, { address: '127.0.0.1' }]]);
   });
 
   test.each([
@@ -250,12 +250,12 @@ describe('creating', () => {
     ['a time that is a list', '{"expiration":[1]}', 'expiration has to be a whole number of seconds'],
     ['two names for one', '{"tokenName":"a","token_name":"a"}', 'tokenName has to be given once'],
   ])('refuses %s', async (_name, body, message) => {
-    await using stage = await openStage();
-    expect(await jsonAnswerOf(create(stage, body))).toEqual({
+    await using env = await openServerEnv();
+    expect(await jsonAnswerOf(create(env, body))).toEqual({
       status: 400,
       body: { code: 3, message: `cannot create token: ${message}` },
     });
-    expect(stage.calls).toEqual([]);
+    expect(env.calls).toEqual([]);
   });
 
   test.each([
@@ -265,27 +265,27 @@ describe('creating', () => {
     ['text', { 'content-type': 'text/plain' }],
     ['a bearer', { authorization: 'Bearer x' }],
   ])('takes JSON with the type of %s', async (_name, headers) => {
-    await using stage = await openStage();
-    expect((await create(stage, '{}', headers)).status).toBe(200);
+    await using env = await openServerEnv();
+    expect((await create(env, '{}', headers)).status).toBe(200);
   });
 
   test('answers with the token', async () => {
-    await using stage = await openStage();
-    expect(await jsonAnswerOf(create(stage, '{}'))).toEqual({
+    await using env = await openServerEnv();
+    expect(await jsonAnswerOf(create(env, '{}'))).toEqual({
       status: 200,
       body: { accessToken: 'access-token', tokenType: 'Bearer', expiresIn: '3600', scope: ['read', 'write'] },
     });
   });
 
   test('leaves out of the answer what is empty, unless asked', async () => {
-    await using stage = await openStage({
+    await using env = await openServerEnv({
       createToken: async () => ({ ...TOKEN, expiresInSeconds: 0, scope: [] }),
     });
-    expect((await jsonAnswerOf(create(stage, '{}'))).body).toEqual({
+    expect((await jsonAnswerOf(create(env, '{}'))).body).toEqual({
       accessToken: 'access-token',
       tokenType: 'Bearer',
     });
-    expect((await jsonAnswerOf(create(stage, '{}', { accept: 'application/protojson' }))).body).toEqual({
+    expect((await jsonAnswerOf(create(env, '{}', { accept: 'application/protojson' }))).body).toEqual({
       accessToken: 'access-token',
       tokenType: 'Bearer',
       expiresIn: '0',
@@ -295,36 +295,36 @@ describe('creating', () => {
 });
 
 describe('deleting', () => {
-  const remove = ({ url }: Stage, query: string, more: RequestInit = {}) =>
+  const remove = ({ url }: ServerEnv, query: string, more: RequestInit = {}) =>
     fetch(`${url}/api/v1/tokens${query}`, { method: 'DELETE', headers: AUTHORIZED, ...more });
 
   test.each<[string, string, string[]]>([
     ['all', '', []],
     ['some', '?idFilter=a&id_filter=b', ['a', 'b']],
   ])('%s', async (_name, query, ids) => {
-    await using stage = await openStage();
-    expect(await jsonAnswerOf(remove(stage, query))).toEqual({
+    await using env = await openServerEnv();
+    expect(await jsonAnswerOf(remove(env, query))).toEqual({
       status: 200,
       body: { blacklistedCount: '1', deletedCount: '2' },
     });
-    expect(stage.calls).toEqual([
+    expect(env.calls).toEqual([
       ['authenticateBearer', 'Bearer b', { address: '127.0.0.1' }],
       ['deleteTokens', BEARER, ids, { address: '127.0.0.1' }],
     ]);
   });
 
   test('counts nothing in full: there is no empty message', async () => {
-    await using stage = await openStage({ deleteTokens: async () => ({ blacklisted: 0, deleted: 0 }) });
-    expect((await jsonAnswerOf(remove(stage, ''))).body).toEqual({
+    await using env = await openServerEnv({ deleteTokens: async () => ({ blacklisted: 0, deleted: 0 }) });
+    expect((await jsonAnswerOf(remove(env, ''))).body).toEqual({
       blacklistedCount: '0',
       deletedCount: '0',
     });
   });
 
   test.each(['{"idFilter":["a"]}', 'not JSON', 'a=b'])('passes the body %s over', async (body) => {
-    await using stage = await openStage();
+    await using env = await openServerEnv();
     const headers = { ...AUTHORIZED, 'content-type': 'application/x-www-form-urlencoded' };
-    expect((await remove(stage, '?idFilter=b', { body, headers })).status).toBe(200);
-    expect(stage.calls[1]?.[2]).toEqual(['b']);
+    expect((await remove(env, '?idFilter=b', { body, headers })).status).toBe(200);
+    expect(env.calls[1]?.[2]).toEqual(['b']);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { objectOf } from '../../../../operator/servers/http/body.ts';
-import { openStage } from './stage.ts';
+import { openServerEnv } from './server-env.ts';
 
 /** Bodies in JSON, whose members may be named once: another reader may take the first of two, and this one the last. */
 
@@ -13,24 +13,24 @@ const REPEATED = [
 ];
 
 test.each(REPEATED)('%s hands out no token', async (body) => {
-  await using stage = await openStage();
-  const response = await fetch(`${stage.url}/api/v1/tokens`, { method: 'POST', body });
+  await using env = await openServerEnv();
+  const response = await fetch(`${env.url}/api/v1/tokens`, { method: 'POST', body });
   expect([response.status, await response.json()]).toEqual([
     400,
     { code: 3, message: 'cannot create token: the body names a member more than once' },
   ]);
-  expect(stage.calls).toEqual([]);
+  expect(env.calls).toEqual([]);
 });
 
 test('neither does one at the token endpoint', async () => {
-  await using stage = await openStage();
-  const response = await fetch(`${stage.url}/oauth/token`, {
+  await using env = await openServerEnv();
+  const response = await fetch(`${env.url}/oauth/token`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: '{"grant_type":"client_credentials","client_id":"a","client_id":"b"}',
   });
   expect([response.status, await response.json()]).toMatchObject([400, { error: 'invalid_request' }]);
-  expect(stage.calls).toEqual([]);
+  expect(env.calls).toEqual([]);
 });
 
 describe('an object', () => {

@@ -7,7 +7,7 @@ import {
 } from '../../../../operator/servers/http/limits.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { RawConnection, rawRequest, sendRaw } from './raw-http.ts';
-import { BASE, openStage, type Stage } from './stage.ts';
+import { BASE, openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets and timers on a machine that may be busy.
 jest.setTimeout(30_000);
@@ -18,7 +18,7 @@ const TOKENS = `${BASE}/api/v1/tokens`;
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
 const SHORT = { ...LISTENER_LIMITS, headersMs: 300, requestMs: 600, checkMs: 50, keepAliveMs: 300 };
 
-const answers = async ({ url }: Stage): Promise<void> => {
+const answers = async ({ url }: ServerEnv): Promise<void> => {
   expect((await fetch(`${url}/.well-known/jwks.json`)).status).toBe(200);
 };
 
@@ -30,74 +30,74 @@ describe('what is too large', () => {
     ['/api/v1/tokens', { code: 8, message: 'the body is too large' }],
     ['/nothing', { code: 8, message: 'the body is too large' }],
   ])('a body for %s is refused before it has come', async (path, body) => {
-    await using stage = await openStage();
+    await using env = await openServerEnv();
     const headers = { ...FORM, 'Content-Length': String(MAX_BODY_BYTES + 1) };
-    const answer = await sendRaw(stage.port, rawRequest(`POST ${BASE}${path}`, headers));
+    const answer = await sendRaw(env.port, rawRequest(`POST ${BASE}${path}`, headers));
     expect([answer?.status, answer?.headers.get('connection')]).toEqual([413, 'close']);
     expect(JSON.parse(answer?.body ?? '')).toEqual(body);
-    expect(stage.calls).toEqual([]);
-    await answers(stage);
+    expect(env.calls).toEqual([]);
+    await answers(env);
   });
 
   test('a body without a length is refused as soon as it is', async () => {
-    await using stage = await openStage();
-    await using connection = new RawConnection(stage.port);
+    await using env = await openServerEnv();
+    await using connection = new RawConnection(env.port);
     connection.write(rawRequest(`DELETE ${TOKENS}`, { 'Transfer-Encoding': 'chunked' }));
     const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`;
     connection.write(chunk, chunk, chunk, chunk, '1\r\nx\r\n');
     expect(await connection.answer()).toMatchObject({ status: 413 });
     await connection.closed;
-    expect(stage.calls).toEqual([]);
-    await answers(stage);
+    expect(env.calls).toEqual([]);
+    await answers(env);
   });
 
   test('the largest body is read', async () => {
-    await using stage = await openStage();
+    await using env = await openServerEnv();
     const body = `{"x":"${'x'.repeat(MAX_BODY_BYTES - 8)}"}`;
-    expect((await fetch(`${stage.url}/api/v1/tokens`, { method: 'POST', body })).status).toBe(200);
+    expect((await fetch(`${env.url}/api/v1/tokens`, { method: 'POST', body })).status).toBe(200);
   });
 
   test.each([
     ['headers', rawRequest(`GET ${TOKENS}`, { Authorization: `Bearer ${'x'.repeat(66_000)}` })],
     ['a URL', rawRequest(`GET ${TOKENS}?idFilter=${'x'.repeat(66_000)}`)],
   ])('%s beyond 64 KiB are refused without a body', async (_name, request) => {
-    await using stage = await openStage();
-    await using connection = new RawConnection(stage.port);
+    await using env = await openServerEnv();
+    await using connection = new RawConnection(env.port);
     expect(await connection.write(request).answer()).toMatchObject({ status: 431, body: '' });
     await connection.closed;
-    expect(stage.requests()).toEqual([{ ...UNKNOWN, level: 'info', code: 431, ms: 0 }]);
-    await answers(stage);
+    expect(env.requests()).toEqual([{ ...UNKNOWN, level: 'info', code: 431, ms: 0 }]);
+    await answers(env);
   });
 
   test('headers of 60 KiB are read', async () => {
-    await using stage = await openStage();
+    await using env = await openServerEnv();
     const headers = { Authorization: `Bearer ${'x'.repeat(60 * 1024)}` };
-    expect(await sendRaw(stage.port, rawRequest(`GET ${TOKENS}`, headers))).toMatchObject({ status: 200 });
+    expect(await sendRaw(env.port, rawRequest(`GET ${TOKENS}`, headers))).toMatchObject({ status: 200 });
   });
 
   const fields = (count: number): string[] => Array.from({ length: count }, (_, at) => `x-${at}: x`);
 
   test('too many headers are refused', async () => {
-    await using stage = await openStage();
-    const answer = await sendRaw(stage.port, rawRequest(`GET ${TOKENS}`, fields(MAX_HEADER_FIELDS)));
+    await using env = await openServerEnv();
+    const answer = await sendRaw(env.port, rawRequest(`GET ${TOKENS}`, fields(MAX_HEADER_FIELDS)));
     expect([answer?.status, JSON.parse(answer?.body ?? '')]).toEqual([
       431,
       { code: 8, message: 'there are too many headers' },
     ]);
-    expect(stage.calls).toEqual([]);
+    expect(env.calls).toEqual([]);
     // Node drops those beyond the 2,000th in silence.
-    expect(await sendRaw(stage.port, rawRequest(`GET ${TOKENS}`, fields(5000)))).toMatchObject({
+    expect(await sendRaw(env.port, rawRequest(`GET ${TOKENS}`, fields(5000)))).toMatchObject({
       status: 431,
     });
   });
 
   test('chunk extensions are refused', async () => {
-    await using stage = await openStage();
+    await using env = await openServerEnv();
     const request = rawRequest(`POST ${TOKENS}`, { 'Transfer-Encoding': 'chunked' });
     const extension = `1;${'x'.repeat(17_000)}\r\nx\r\n`;
-    expect(await sendRaw(stage.port, request, extension)).toMatchObject({ status: 413, body: '' });
-    expect(stage.calls).toEqual([]);
-    await answers(stage);
+    expect(await sendRaw(env.port, request, extension)).toMatchObject({ status: 413, body: '' });
+    expect(env.calls).toEqual([]);
+    await answers(env);
   });
 });
 
@@ -107,34 +107,34 @@ describe('what is too slow', () => {
     ['half a line', 'GET /m2m'],
     ['half of the headers', `GET ${TOKENS} HTTP/1.1\r\nHost: x\r\nAuthoriz`],
   ])('%s is answered with 408, and cut off', async (_name, bytes) => {
-    await using stage = await openStage({}, { limits: SHORT });
-    await using connection = new RawConnection(stage.port);
+    await using env = await openServerEnv({}, { limits: SHORT });
+    await using connection = new RawConnection(env.port);
     if (bytes !== '') connection.write(bytes);
     expect(await connection.answer()).toMatchObject({ status: 408, body: '' });
     await connection.closed;
-    expect(stage.requests()).toEqual([{ ...UNKNOWN, level: 'info', code: 408, ms: 0 }]);
-    await answers(stage);
+    expect(env.requests()).toEqual([{ ...UNKNOWN, level: 'info', code: 408, ms: 0 }]);
+    await answers(env);
   });
 
   test.each(['POST', 'DELETE'])('half of the body of a %s is as well', async (method) => {
-    await using stage = await openStage({}, { limits: SHORT });
-    await using connection = new RawConnection(stage.port);
+    await using env = await openServerEnv({}, { limits: SHORT });
+    await using connection = new RawConnection(env.port);
     connection.write(rawRequest(`${method} ${TOKENS}`, { 'Content-Length': '10' }, '{"a'));
     expect(await connection.answer()).toMatchObject({ status: 408, body: '' });
     await connection.closed;
-    expect(stage.calls).toEqual([]);
+    expect(env.calls).toEqual([]);
     await eventually(() =>
-      expect(stage.requests()).toEqual([
+      expect(env.requests()).toEqual([
         expect.objectContaining({ route: TOKENS, method, code: 408, level: 'info' }),
       ]),
     );
-    expect(stage.requests()[0]).not.toHaveProperty('error');
-    await answers(stage);
+    expect(env.requests()[0]).not.toHaveProperty('error');
+    await answers(env);
   });
 
   test('a connection that is idle is let go', async () => {
-    await using stage = await openStage({}, { limits: SHORT });
-    await using connection = new RawConnection(stage.port);
+    await using env = await openServerEnv({}, { limits: SHORT });
+    await using connection = new RawConnection(env.port);
     connection.write(rawRequest(`GET ${BASE}/.well-known/jwks.json`));
     expect(await connection.answer()).toMatchObject({ status: 200 });
     await connection.closed;
@@ -147,27 +147,27 @@ test.each<[string, number, (connection: RawConnection) => void]>([
 ])('a connection that %s in the middle of a body is told in the log', async (_name, code, leave) => {
   let begun = 0;
   const clock = { ...systemClock, monotonic: () => begun++ };
-  await using stage = await openStage({}, { clock });
-  await using connection = new RawConnection(stage.port);
+  await using env = await openServerEnv({}, { clock });
+  await using connection = new RawConnection(env.port);
   connection.write(rawRequest(`POST ${TOKENS}`, { 'Content-Length': '10' }, '{"a'));
   await eventually(() => begun === 1);
   leave(connection);
-  await eventually(() => expect(stage.requests()).toHaveLength(1));
-  expect(stage.requests()).toEqual([expect.objectContaining({ code, level: 'info' })]);
-  expect(stage.requests()[0]).not.toHaveProperty('error');
-  expect(stage.calls).toEqual([]);
+  await eventually(() => expect(env.requests()).toHaveLength(1));
+  expect(env.requests()).toEqual([expect.objectContaining({ code, level: 'info' })]);
+  expect(env.requests()[0]).not.toHaveProperty('error');
+  expect(env.calls).toEqual([]);
 });
 
 test('what can not be read behind an answer that has begun is not answered', async () => {
   const halt = Promise.withResolvers<void>();
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     async *listTokens() {
       yield [];
       yield [];
       await halt.promise;
     },
   });
-  await using connection = new RawConnection(stage.port);
+  await using connection = new RawConnection(env.port);
   connection.write(rawRequest(`GET ${TOKENS}`));
   await eventually(() => connection.received.includes('200 OK'));
   connection.write('GARBAGE\r\n\r\n');
@@ -177,9 +177,9 @@ test('what can not be read behind an answer that has begun is not answered', asy
 });
 
 test('a connection beyond the bound is closed at once, and one that ends makes room', async () => {
-  await using stage = await openStage({}, { limits: { ...LISTENER_LIMITS, maxConnections: 2 } });
+  await using env = await openServerEnv({}, { limits: { ...LISTENER_LIMITS, maxConnections: 2 } });
   const open = async (): Promise<RawConnection> => {
-    const connection = new RawConnection(stage.port);
+    const connection = new RawConnection(env.port);
     connection.write(rawRequest(`GET ${BASE}/.well-known/jwks.json`));
     return connection;
   };

@@ -2,9 +2,9 @@ import type { TokenRecord } from '../../../../operator/domain/record/token-recor
 import type { ListTokens } from '../../../../operator/issuer/use-cases.ts';
 import { tokenJson } from '../../../../operator/servers/http/protojson.ts';
 import { eventually } from '../../../support/eventually.ts';
-import { tokenRecord } from '../grpc/stage.ts';
+import { tokenRecord } from '../grpc/server-env.ts';
 import { RawConnection, rawRequest } from './raw-http.ts';
-import { BASE, type Stage } from './stage.ts';
+import { BASE, type ServerEnv } from './server-env.ts';
 
 /** Some records at a time, about 25 KB of lines. */
 export const CHUNK = Array.from({ length: 100 }, (_, at) => tokenRecord(`token-${at}`));
@@ -65,8 +65,8 @@ export const haltingList = (): SeenList & { readonly goOn: () => void } => {
 };
 
 /** A list that is not read until its socket is resumed. */
-export const startUnreadList = (stage: Stage): RawConnection => {
-  const connection = new RawConnection(stage.port);
+export const startUnreadList = (env: ServerEnv): RawConnection => {
+  const connection = new RawConnection(env.port);
   connection.socket.pause();
   return connection.write(rawRequest(`GET ${BASE}/api/v1/tokens`, { Authorization: 'Bearer b' }));
 };

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { routesOf } from '../../../../operator/servers/http/routes.ts';
-import { tokenRecord } from '../grpc/stage.ts';
-import { BASE, ISSUER_URL, openStage, type Stage, TestKeys } from './stage.ts';
+import { tokenRecord } from '../grpc/server-env.ts';
+import { BASE, ISSUER_URL, openServerEnv, type ServerEnv, TestKeys } from './server-env.ts';
 
 /** The OpenAPI document says of every route what the door does. */
 
@@ -22,7 +22,7 @@ interface Operation {
   readonly responses: Readonly<Record<string, Answer>>;
 }
 
-let stage: Stage;
+let env: ServerEnv;
 // biome-ignore lint/suspicious/noExplicitAny: what the document is, the tests say
 let document: any;
 
@@ -34,16 +34,16 @@ const RECORD = {
 };
 
 beforeAll(async () => {
-  stage = await openStage({
+  env = await openServerEnv({
     async *listTokens() {
       yield [RECORD];
     },
   });
-  document = await (await fetch(`${stage.url}/openapi.json`)).json();
+  document = await (await fetch(`${env.url}/openapi.json`)).json();
 });
 
 afterAll(async () => {
-  await stage?.[Symbol.asyncDispose]();
+  await env?.[Symbol.asyncDispose]();
 });
 
 const typeOf = (value: unknown): string => {
@@ -104,7 +104,7 @@ const EXCHANGES: readonly (readonly [method: string, path: string, RequestInit])
 
 describe('an answer is one that the document describes', () => {
   test.each(EXCHANGES)('%s %s %j', async (method, path, init) => {
-    const response = await fetch(new URL(path, stage.url), { method, ...init });
+    const response = await fetch(new URL(path, env.url), { method, ...init });
     const { responses } = operationOf(method, path.split('?', 1)[0] ?? '');
     const described = responses[response.status] ?? responses.default;
     const text = await response.text();

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { RawConnection, rawRequest, sendRaw } from './raw-http.ts';
-import { BASE, openStage, type Stage } from './stage.ts';
+import { BASE, openServerEnv, type ServerEnv } from './server-env.ts';
 
 /** What HTTP itself asks of every path. */
 
-let stage: Stage;
+let env: ServerEnv;
 beforeAll(async () => {
-  stage = await openStage();
+  env = await openServerEnv();
 });
 afterAll(async () => {
-  await stage[Symbol.asyncDispose]();
+  await env[Symbol.asyncDispose]();
 });
 
 const PATHS: readonly (readonly [path: string, allow: string])[] = [
@@ -25,7 +25,7 @@ const PATHS: readonly (readonly [path: string, allow: string])[] = [
 ];
 /** What belongs to one connection or moment. */
 const HOP_BY_HOP = ['date', 'transfer-encoding', 'connection', 'keep-alive'];
-const at = (path: string): string => new URL(path, stage.url).href;
+const at = (path: string): string => new URL(path, env.url).href;
 
 describe.each(PATHS)('%s', (path, allow) => {
   test('names its methods to OPTIONS', async () => {
@@ -36,7 +36,7 @@ describe.each(PATHS)('%s', (path, allow) => {
 
   test.each(['PUT', 'PATCH', 'TRACE', 'QUERY', 'PROPFIND'])('has no %s', async (method) => {
     const headers = { 'Content-Type': 'text/plain' };
-    const answer = await sendRaw(stage.port, rawRequest(`${method} ${path}`, headers));
+    const answer = await sendRaw(env.port, rawRequest(`${method} ${path}`, headers));
     expect([answer?.status, answer?.headers.get('allow')]).toEqual([405, allow]);
   });
 
@@ -60,7 +60,7 @@ test.each(PATHS.filter(([, allow]) => allow.includes('HEAD')))(
 
 test('HEAD of a list needs a bearer like GET, and ends the list', async () => {
   let ended = false;
-  await using own = await openStage({
+  await using own = await openServerEnv({
     async *listTokens() {
       try {
         yield [];
@@ -84,7 +84,7 @@ test.each([
   ['POST', '/oauth/token', 415],
   ['GET', '/%zz', 400],
 ])('%s %s has the security headers', async (method, path, status) => {
-  const answer = await sendRaw(stage.port, rawRequest(`${method} ${BASE}${path}`));
+  const answer = await sendRaw(env.port, rawRequest(`${method} ${BASE}${path}`));
   expect(answer?.status).toBe(status);
   expect(Object.fromEntries(answer?.headers ?? [])).toMatchObject({
     'x-content-type-options': 'nosniff',
@@ -97,7 +97,7 @@ test.each([
 });
 
 test('a method in a header or parameter is not looked at', async () => {
-  await using own = await openStage();
+  await using own = await openServerEnv();
   const names = ['X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override'];
   for (const name of names) {
     await fetch(`${own.url}/api/v1/tokens?_method=DELETE`, { headers: { [name]: 'DELETE' } });
@@ -111,7 +111,7 @@ test('several requests on one connection are answered in their order', async () 
     rawRequest(`GET ${BASE}/nothing`),
     rawRequest(`GET ${BASE}/api/v1/tokens`),
   ];
-  await using connection = new RawConnection(stage.port);
+  await using connection = new RawConnection(env.port);
   connection.write(pipelined.join(''));
   const statuses = [];
   for (const _ of pipelined) statuses.push((await connection.answer())?.status);
@@ -124,7 +124,7 @@ describe('the base', () => {
     ['with characters that a URL escapes', 'https://issuer.example/ä b', '/%C3%A4%20b'],
     ['with characters that a router may take for its own', 'https://issuer.example/a:b/*', '/a:b/*'],
   ])('%s', async (_name, issuerUrl, base) => {
-    await using own = await openStage({}, { issuerUrl });
+    await using own = await openServerEnv({}, { issuerUrl });
     const get = (path: string) => sendRaw(own.port, rawRequest(`GET ${path}`));
     const found = await get(`${base}/.well-known/openid-configuration`);
     expect([found?.status, JSON.parse(found?.body ?? '').issuer]).toEqual([200, issuerUrl]);

@@ -3,10 +3,10 @@ import { expect, jest, test } from '@jest/globals';
 import { IssuerFailure } from '../../../../operator/issuer/failure.ts';
 import { LISTENER_LIMITS } from '../../../../operator/servers/http/limits.ts';
 import { eventually } from '../../../support/eventually.ts';
-import { tokenRecord } from '../grpc/stage.ts';
+import { tokenRecord } from '../grpc/server-env.ts';
 import { CHUNK, haltingList, lineOf, longList, settled, startUnreadList } from './lists.ts';
 import { RawConnection, rawRequest } from './raw-http.ts';
-import { BASE, openStage, type Stage, TOKEN } from './stage.ts';
+import { BASE, openServerEnv, type ServerEnv, TOKEN } from './server-env.ts';
 
 // Real sockets and timers on a machine that may be busy.
 jest.setTimeout(30_000);
@@ -18,7 +18,7 @@ const CHUNK_BYTES = CHUNK.map(lineOf).join('').length;
 const MOST_UNREAD = 16 * 1024 * 1024;
 const SHORT = { ...LISTENER_LIMITS, checkMs: 50, stallMs: 300, keepAliveMs: 300 };
 
-const list = async ({ url }: Stage): Promise<Response> =>
+const list = async ({ url }: ServerEnv): Promise<Response> =>
   fetch(`${url}/api/v1/tokens`, { headers: { authorization: 'Bearer b' } });
 
 test.each([
@@ -26,21 +26,21 @@ test.each([
   ['one piece', [[tokenRecord('one'), tokenRecord('two')]], 2],
   ['several pieces', [[tokenRecord('one')], [], [tokenRecord('two')], [tokenRecord('three')]], 3],
 ])('a list of %s is one line a token', async (_name, chunks, tokens) => {
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     async *listTokens() {
       yield* chunks;
     },
   });
-  const response = await list(stage);
+  const response = await list(env);
   expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
   expect(await response.text()).toBe(chunks.flat().map(lineOf).join(''));
-  await eventually(() => expect(stage.requests()).toEqual([expect.objectContaining({ code: 200, tokens })]));
+  await eventually(() => expect(env.requests()).toEqual([expect.objectContaining({ code: 200, tokens })]));
 });
 
 test('the first tokens come before the last are known', async () => {
   const { goOn, listTokens } = haltingList();
-  await using stage = await openStage({ listTokens });
-  await using connection = new RawConnection(stage.port);
+  await using env = await openServerEnv({ listTokens });
+  await using connection = new RawConnection(env.port);
   connection.write(rawRequest(`GET ${BASE}/api/v1/tokens`, { Authorization: 'Bearer b' }));
   await eventually(() => connection.received.includes(lineOf(tokenRecord('two'))));
   goOn();
@@ -49,8 +49,8 @@ test('the first tokens come before the last are known', async () => {
 
 test('a reader that pauses is waited for, and nothing piles up meanwhile', async () => {
   const { seen, listTokens } = longList();
-  await using stage = await openStage({ listTokens });
-  await using connection = startUnreadList(stage);
+  await using env = await openServerEnv({ listTokens });
+  await using connection = startUnreadList(env);
   const before = await settled(() => seen.chunks);
   expect(before * CHUNK_BYTES).toBeLessThan(MOST_UNREAD);
   connection.socket.resume();
@@ -59,21 +59,21 @@ test('a reader that pauses is waited for, and nothing piles up meanwhile', async
 
 test('a caller that goes in the middle ends the list, and is told apart in the log', async () => {
   const { seen, listTokens } = longList();
-  await using stage = await openStage({ listTokens });
-  await using connection = startUnreadList(stage);
+  await using env = await openServerEnv({ listTokens });
+  await using connection = startUnreadList(env);
   await settled(() => seen.chunks);
   expect(seen.ended).toBe(false);
   connection.socket.destroy();
   await eventually(() => seen.ended && seen.aborted);
-  await eventually(() => expect(stage.requests()).toHaveLength(1));
-  expect(stage.requests()[0]).toMatchObject({ level: 'info', code: 499, route: `${BASE}/api/v1/tokens` });
-  expect(stage.requests()[0]).not.toHaveProperty('error');
+  await eventually(() => expect(env.requests()).toHaveLength(1));
+  expect(env.requests()[0]).toMatchObject({ level: 'info', code: 499, route: `${BASE}/api/v1/tokens` });
+  expect(env.requests()[0]).not.toHaveProperty('error');
 });
 
 test('a caller that goes before there is anything to read ends the list as well', async () => {
   let isCalled = false;
   let ended = false;
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     async *listTokens(_bearer, _query, { signal }) {
       isCalled = true;
       try {
@@ -83,36 +83,36 @@ test('a caller that goes before there is anything to read ends the list as well'
       }
     },
   });
-  await using connection = startUnreadList(stage);
+  await using connection = startUnreadList(env);
   await eventually(() => isCalled);
   connection.socket.destroy();
   await eventually(() => ended);
-  await eventually(() => expect(stage.requests()).toEqual([expect.objectContaining({ code: 499 })]));
+  await eventually(() => expect(env.requests()).toEqual([expect.objectContaining({ code: 499 })]));
 });
 
 test('a token that is made for a caller that is gone is in the log all the same', async () => {
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     createToken: async (_request, { signal }) => {
       await once(signal, 'abort');
       return TOKEN;
     },
   });
-  await using connection = new RawConnection(stage.port);
+  await using connection = new RawConnection(env.port);
   connection.write(rawRequest(`POST ${BASE}/api/v1/tokens`, { 'Content-Length': '2' }, '{}'));
-  await eventually(() => stage.calls.length === 1);
+  await eventually(() => env.calls.length === 1);
   connection.socket.destroy();
-  await eventually(() => expect(stage.requests()).toHaveLength(1));
-  expect(stage.requests()[0]).toMatchObject({ code: 499, jti: TOKEN.id, client: TOKEN.clientID });
+  await eventually(() => expect(env.requests()).toHaveLength(1));
+  expect(env.requests()[0]).toMatchObject({ code: 499, jti: TOKEN.id, client: TOKEN.clientID });
 });
 
 test('a list that fails before its first tokens are sent is an error like any other', async () => {
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     async *listTokens() {
       yield [tokenRecord('one')];
       throw new IssuerFailure('Unavailable', 'the rest is out of reach');
     },
   });
-  const response = await list(stage);
+  const response = await list(env);
   expect([response.status, await response.json()]).toEqual([
     503,
     { code: 14, message: 'cannot get tokens: the rest is out of reach' },
@@ -121,18 +121,18 @@ test('a list that fails before its first tokens are sent is an error like any ot
 
 test('a list that fails later is broken off, so that half of it can not pass for all', async () => {
   const cause = new Error('a read failed');
-  await using stage = await openStage({
+  await using env = await openServerEnv({
     async *listTokens() {
       yield [tokenRecord('one')];
       yield [tokenRecord('two')];
       throw new IssuerFailure('Unavailable', 'the rest is out of reach', { cause });
     },
   });
-  await using connection = new RawConnection(stage.port);
+  await using connection = new RawConnection(env.port);
   connection.write(rawRequest(`GET ${BASE}/api/v1/tokens`, { Authorization: 'Bearer b' }));
   expect(await connection.answer()).toBeUndefined();
-  await eventually(() => expect(stage.requests()).toHaveLength(1));
-  expect(stage.requests()[0]).toMatchObject({
+  await eventually(() => expect(env.requests()).toHaveLength(1));
+  expect(env.requests()[0]).toMatchObject({
     level: 'warn',
     code: 503,
     brokenOff: true,
@@ -144,8 +144,8 @@ test('a list that fails later is broken off, so that half of it can not pass for
 
 test('a reader that leaves its answer alone is cut off', async () => {
   const { seen, listTokens } = longList();
-  await using stage = await openStage({ listTokens }, { limits: SHORT });
-  await using connection = startUnreadList(stage);
+  await using env = await openServerEnv({ listTokens }, { limits: SHORT });
+  await using connection = startUnreadList(env);
   await settled(() => seen.chunks);
   await eventually(() => seen.ended && seen.aborted);
   connection.socket.resume();
@@ -154,8 +154,8 @@ test('a reader that leaves its answer alone is cut off', async () => {
 
 test('a reader that is slow is not', async () => {
   const { seen, listTokens } = longList();
-  await using stage = await openStage({ listTokens }, { limits: SHORT });
-  await using connection = startUnreadList(stage);
+  await using env = await openServerEnv({ listTokens }, { limits: SHORT });
+  await using connection = startUnreadList(env);
   for (let round = 0; round < 5; round += 1) {
     const before = seen.chunks;
     connection.socket.resume();
@@ -167,10 +167,10 @@ test('a reader that is slow is not', async () => {
 
 test('a caller that waits for an answer is not either', async () => {
   const made = Promise.withResolvers<typeof TOKEN>();
-  await using stage = await openStage({ createToken: () => made.promise }, { limits: SHORT });
-  await using waiting = new RawConnection(stage.port);
+  await using env = await openServerEnv({ createToken: () => made.promise }, { limits: SHORT });
+  await using waiting = new RawConnection(env.port);
   waiting.write(rawRequest(`POST ${BASE}/api/v1/tokens`, { 'Content-Length': '2' }, '{}'));
-  await using idle = new RawConnection(stage.port);
+  await using idle = new RawConnection(env.port);
   idle.write(rawRequest(`GET ${BASE}/nothing`));
   await idle.answer();
   // As long as it takes to end one that is idle, which began to be so later.
@@ -182,7 +182,7 @@ test('a caller that waits for an answer is not either', async () => {
 test('and is still cut off if it leaves the answer alone that it waited for', async () => {
   const { seen, listTokens } = longList();
   const go = Promise.withResolvers<void>();
-  await using stage = await openStage(
+  await using env = await openServerEnv(
     {
       authenticateSelf: async () => {
         await go.promise;
@@ -192,8 +192,8 @@ test('and is still cut off if it leaves the answer alone that it waited for', as
     },
     { limits: SHORT },
   );
-  await using _ = startUnreadList(stage);
-  await using idle = new RawConnection(stage.port);
+  await using _ = startUnreadList(env);
+  await using idle = new RawConnection(env.port);
   idle.write(rawRequest(`GET ${BASE}/nothing`));
   await idle.closed;
   go.resolve();

@@ -10,7 +10,7 @@ import { eventually } from '../../../support/eventually.ts';
 import { type CertificateFolder, makeCertificateFolder } from '../listener/certificate-folder.ts';
 import { haltingList } from './lists.ts';
 import { sendRaw } from './raw-http.ts';
-import { BASE, openStage, type Stage } from './stage.ts';
+import { BASE, openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
 jest.setTimeout(30_000);
@@ -35,10 +35,10 @@ const openWith = (
   { files }: CertificateFolder,
   clientCertificateRequired = false,
   issuer: Partial<Issuer> = {},
-): Promise<Stage> => openStage(issuer, { tls: { ...files, clientCertificateRequired } });
+): Promise<ServerEnv> => openServerEnv(issuer, { tls: { ...files, clientCertificateRequired } });
 
 /** The status of a request on a connection of its own, or the code of what went wrong. */
-const ask = ({ port }: Stage, options: ConnectionOptions): Promise<number | string | undefined> =>
+const ask = ({ port }: ServerEnv, options: ConnectionOptions): Promise<number | string | undefined> =>
   new Promise((resolve) => {
     const target = { host: '127.0.0.1', port, path: `${BASE}/api/v1/tokens`, agent: false };
     const asked = request({ ...target, ...options }, (response) => {
@@ -50,7 +50,7 @@ const ask = ({ port }: Stage, options: ConnectionOptions): Promise<number | stri
   });
 
 /** A TLS handshake by hand; resolves with protocol and ALPN, or the error's code. */
-const shake = ({ port }: Stage, options: ConnectionOptions): Promise<unknown> =>
+const shake = ({ port }: ServerEnv, options: ConnectionOptions): Promise<unknown> =>
   new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options });
     socket.once('secureConnect', () => {
@@ -60,7 +60,7 @@ const shake = ({ port }: Stage, options: ConnectionOptions): Promise<unknown> =>
     socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code));
   });
 
-const secureSocket = async ({ port }: Stage): Promise<TLSSocket> => {
+const secureSocket = async ({ port }: ServerEnv): Promise<TLSSocket> => {
   const socket = connect({ port, host: '127.0.0.1', ...trusting(ours) });
   socket.setEncoding('latin1');
   socket.on('error', () => undefined);
@@ -71,26 +71,24 @@ const TOKENS = `GET ${BASE}/api/v1/tokens HTTP/1.1\r\nHost: x\r\n\r\n`;
 
 test('a client that trusts the authority is served, and has its address', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
-  await using stage = await openWith(folder);
-  expect(await ask(stage, trusting(ours))).toBe(200);
-  expect(await ask(stage, trusting(others))).toMatch(/CERT|SIGNATURE|ISSUER/u);
-  expect(stage.log.lines.find(({ message }) => message === 'HTTP listener started')?.fields).toMatchObject({
+  await using env = await openWith(folder);
+  expect(await ask(env, trusting(ours))).toBe(200);
+  expect(await ask(env, trusting(others))).toMatch(/CERT|SIGNATURE|ISSUER/u);
+  expect(env.log.lines.find(({ message }) => message === 'HTTP listener started')?.fields).toMatchObject({
     tls: 'server',
   });
-  await eventually(() =>
-    expect(stage.requests()).toEqual([expect.objectContaining({ address: '127.0.0.1' })]),
-  );
+  await eventually(() => expect(env.requests()).toEqual([expect.objectContaining({ address: '127.0.0.1' })]));
 });
 
 test('a new connection is shown the new certificate, and one that stands goes on', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
-  await using stage = await openWith(folder);
-  const standing = await secureSocket(stage);
+  await using env = await openWith(folder);
+  const standing = await secureSocket(env);
   await folder.swap(pairOf(others));
   await eventually(() =>
-    expect(stage.log.lines.filter(({ message }) => message === 'certificate read')).toHaveLength(2),
+    expect(env.log.lines.filter(({ message }) => message === 'certificate read')).toHaveLength(2),
   );
-  expect(await ask(stage, trusting(others))).toBe(200);
+  expect(await ask(env, trusting(others))).toBe(200);
   standing.write(TOKENS);
   const [answer] = await once(standing, 'data');
   expect(answer).toContain('200 OK');
@@ -99,9 +97,9 @@ test('a new connection is shown the new certificate, and one that stands goes on
 
 test('with mutual TLS a client with a certificate of the authority is served', async () => {
   await using folder = await makeCertificateFolder({ ...pairOf(ours), ca: ours.ca });
-  await using stage = await openWith(folder, true);
-  expect(await ask(stage, presenting(ours, ours))).toBe(200);
-  expect(stage.log.lines.find(({ message }) => message === 'HTTP listener started')?.fields).toMatchObject({
+  await using env = await openWith(folder, true);
+  expect(await ask(env, presenting(ours, ours))).toBe(200);
+  expect(env.log.lines.find(({ message }) => message === 'HTTP listener started')?.fields).toMatchObject({
     tls: 'mutual',
   });
 });
@@ -111,83 +109,83 @@ test.each<[string, () => ConnectionOptions]>([
   ['with a certificate of another authority', () => presenting(ours, others)],
 ])('with mutual TLS a client %s is refused', async (_name, options) => {
   await using folder = await makeCertificateFolder({ ...pairOf(ours), ca: ours.ca });
-  await using stage = await openWith(folder, true);
-  expect(await ask(stage, options())).toMatch(/^E/u);
-  expect(stage.calls).toEqual([]);
-  expect(stage.requests()).toEqual([]);
+  await using env = await openWith(folder, true);
+  expect(await ask(env, options())).toMatch(/^E/u);
+  expect(env.calls).toEqual([]);
+  expect(env.requests()).toEqual([]);
 });
 
 test('with mutual TLS a change of the authorities counts for new connections', async () => {
   await using folder = await makeCertificateFolder({ ...pairOf(ours), ca: ours.ca });
-  await using stage = await openWith(folder, true);
+  await using env = await openWith(folder, true);
   await folder.swap({ ...pairOf(ours), ca: others.ca });
-  await eventually(async () => expect(await ask(stage, presenting(ours, others))).toBe(200));
-  expect(await ask(stage, presenting(ours, ours))).toMatch(/^E/u);
+  await eventually(async () => expect(await ask(env, presenting(ours, others))).toBe(200));
+  expect(await ask(env, presenting(ours, ours))).toMatch(/^E/u);
 });
 
 test('a client certificate is no bearer', async () => {
   await using folder = await makeCertificateFolder({ ...pairOf(ours), ca: ours.ca });
-  await using stage = await openWith(folder, true);
-  await ask(stage, presenting(ours, ours));
-  expect(stage.calls[0]?.[1]).toBeUndefined();
+  await using env = await openWith(folder, true);
+  await ask(env, presenting(ours, ours));
+  expect(env.calls[0]?.[1]).toBeUndefined();
 });
 
 test('nothing older than TLS 1.2 is spoken', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
-  await using stage = await openWith(folder);
+  await using env = await openWith(folder);
   const old = { ciphers: 'DEFAULT@SECLEVEL=0' };
-  expect(await shake(stage, { ...old, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' })).toMatch(/^E/u);
-  expect(await shake(stage, { ...old, maxVersion: 'TLSv1.2' })).toEqual(['TLSv1.2', false]);
-  expect(await shake(stage, { ALPNProtocols: ['h2', 'http/1.1'] })).toEqual(['TLSv1.3', 'http/1.1']);
+  expect(await shake(env, { ...old, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' })).toMatch(/^E/u);
+  expect(await shake(env, { ...old, maxVersion: 'TLSv1.2' })).toEqual(['TLSv1.2', false]);
+  expect(await shake(env, { ALPNProtocols: ['h2', 'http/1.1'] })).toEqual(['TLSv1.3', 'http/1.1']);
 });
 
 test('a client that wants HTTP/2 alone is refused in the handshake', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
-  await using stage = await openWith(folder);
-  expect(await shake(stage, { ALPNProtocols: ['h2'] })).toMatch(/^E/u);
+  await using env = await openWith(folder);
+  expect(await shake(env, { ALPNProtocols: ['h2'] })).toMatch(/^E/u);
 });
 
 test('connections that break off or speak something else leave the door open', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
-  await using stage = await openWith(folder);
+  await using env = await openWith(folder);
   for (const bytes of ['', '\u0016\u0003\u0001', TOKENS]) {
-    const socket = connectPlain(stage.port, '127.0.0.1');
+    const socket = connectPlain(env.port, '127.0.0.1');
     socket.on('error', () => undefined);
     await once(socket, 'connect');
     socket.write(bytes);
     socket.resetAndDestroy();
   }
-  expect(await sendRaw(stage.port, TOKENS)).toBeUndefined();
-  const secured = await secureSocket(stage);
+  expect(await sendRaw(env.port, TOKENS)).toBeUndefined();
+  const secured = await secureSocket(env);
   secured.destroy();
-  expect(await ask(stage, trusting(ours))).toBe(200);
-  expect(stage.calls).toHaveLength(2);
+  expect(await ask(env, trusting(ours))).toBe(200);
+  expect(env.calls).toHaveLength(2);
 });
 
 test('a handshake that does not come is given up', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
   const limits = { ...LISTENER_LIMITS, handshakeMs: 300 };
   const tls = { ...folder.files, clientCertificateRequired: false };
-  await using stage = await openStage({}, { tls, limits });
-  const socket = connectPlain(stage.port, '127.0.0.1');
+  await using env = await openServerEnv({}, { tls, limits });
+  const socket = connectPlain(env.port, '127.0.0.1');
   socket.on('error', () => undefined);
   await once(socket, 'close');
-  expect(await ask(stage, trusting(ours))).toBe(200);
-  await eventually(() => expect(stage.requests()).toHaveLength(1));
+  expect(await ask(env, trusting(ours))).toBe(200);
+  await eventually(() => expect(env.requests()).toHaveLength(1));
 });
 
 test('a stop lets idle connections go, and a stream end', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
   const list = haltingList();
-  await using stage = await openWith(folder, false, list);
-  const [idle, busy] = [await secureSocket(stage), await secureSocket(stage)];
+  await using env = await openWith(folder, false, list);
+  const [idle, busy] = [await secureSocket(env), await secureSocket(env)];
   let received = '';
   busy.on('data', (text: string) => {
     received += text;
   });
   busy.write(TOKENS);
   await eventually(() => received.includes('one'));
-  const stopping = stage.door.stop(60_000);
+  const stopping = env.grpc.stop(60_000);
   await once(idle, 'close');
   list.goOn();
   await once(busy, 'close');
@@ -198,12 +196,12 @@ test('a stop lets idle connections go, and a stream end', async () => {
 
 test('a handshake that is under way when the door stops is cut off in time', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
-  await using stage = await openWith(folder);
-  const socket = connectPlain(stage.port, '127.0.0.1');
+  await using env = await openWith(folder);
+  const socket = connectPlain(env.port, '127.0.0.1');
   socket.on('error', () => undefined);
   await once(socket, 'connect');
   const closed = once(socket, 'close');
-  await stage.door.stop(500);
+  await env.grpc.stop(500);
   await closed;
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { IssuerFailure, refused } from '../../../../operator/issuer/failure.ts';
 import type { TokenRequest } from '../../../../operator/issuer/use-cases.ts';
 import { basic } from '../../../support/http.ts';
-import { jsonAnswerOf, openStage, type Stage, TOKEN } from './stage.ts';
+import { jsonAnswerOf, openServerEnv, type ServerEnv, TOKEN } from './server-env.ts';
 
 /** `POST /oauth/token` by RFC 6749 §2.3, §3.2, §4.4, §5; RFC 7521 §4.2; RFC 8707 §2. */
 
@@ -10,11 +10,11 @@ const FORM = 'application/x-www-form-urlencoded';
 const GRANT = 'grant_type=client_credentials';
 const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
-const post = ({ url }: Stage, body: string, headers: Readonly<Record<string, string>> = {}) =>
+const post = ({ url }: ServerEnv, body: string, headers: Readonly<Record<string, string>> = {}) =>
   fetch(`${url}/oauth/token`, { method: 'POST', body, headers: { 'content-type': FORM, ...headers } });
 
 /** What CreateToken was asked, if it was. */
-const asked = ({ calls }: Stage): TokenRequest[] => calls.map(([, request]) => request as TokenRequest);
+const asked = ({ calls }: ServerEnv): TokenRequest[] => calls.map(([, request]) => request as TokenRequest);
 
 const NOTHING: TokenRequest = {
   clientID: '',
@@ -32,8 +32,8 @@ const raw = (text: string): string => `Basic ${Buffer.from(text).toString('base6
 
 describe('an answer', () => {
   test('is the token, and nothing keeps it', async () => {
-    await using stage = await openStage();
-    const response = await post(stage, GRANT);
+    await using env = await openServerEnv();
+    const response = await post(env, GRANT);
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({
       access_token: TOKEN.accessToken,
@@ -52,8 +52,8 @@ describe('an answer', () => {
     ['never expires', { expiresInSeconds: 0 }, 'expires_in'],
     ['has no scope', { scope: [] }, 'scope'],
   ])('of a token that %s leaves that out', async (_name, changes, member) => {
-    await using stage = await openStage({ createToken: async () => ({ ...TOKEN, ...changes }) });
-    expect(await (await post(stage, GRANT)).json()).not.toHaveProperty(member);
+    await using env = await openServerEnv({ createToken: async () => ({ ...TOKEN, ...changes }) });
+    expect(await (await post(env, GRANT)).json()).not.toHaveProperty(member);
   });
 });
 
@@ -80,13 +80,13 @@ describe('what is asked for', () => {
     ['UTF-8', 'token_name=%C3%A4%E2%82%AC', { tokenName: 'ä€' }],
     ['something that no one knows', 'foo=bar&refresh_token=x', {}],
   ])('%s', async (_name, parameters, wanted) => {
-    await using stage = await openStage();
-    expect((await post(stage, `${GRANT}&${parameters}`)).status).toBe(200);
-    expect(asked(stage)).toEqual([{ ...NOTHING, ...wanted }]);
+    await using env = await openServerEnv();
+    expect((await post(env, `${GRANT}&${parameters}`)).status).toBe(200);
+    expect(asked(env)).toEqual([{ ...NOTHING, ...wanted }]);
   });
 
   test('may come as JSON', async () => {
-    await using stage = await openStage();
+    await using env = await openServerEnv();
     const body = JSON.stringify({
       grant_type: 'client_credentials',
       client_id: 'id',
@@ -97,8 +97,8 @@ describe('what is asked for', () => {
       expiration: 1_700_000_000,
       token_name: '',
     });
-    expect((await post(stage, body, { 'content-type': 'application/json; charset=utf-8' })).status).toBe(200);
-    expect(asked(stage)).toEqual([
+    expect((await post(env, body, { 'content-type': 'application/json; charset=utf-8' })).status).toBe(200);
+    expect(asked(env)).toEqual([
       {
         ...NOTHING,
         clientID: 'id',
@@ -137,15 +137,15 @@ describe('a request', () => {
     ],
     ['whose body is not UTF-8', `${GRANT}&token_name=\u00ff`, 'the body is not UTF-8'],
   ])('%s is refused', async (_name, body, description) => {
-    await using stage = await openStage();
-    const response = await fetch(`${stage.url}/oauth/token`, {
+    await using env = await openServerEnv();
+    const response = await fetch(`${env.url}/oauth/token`, {
       method: 'POST',
       headers: { 'content-type': FORM },
       body: Buffer.from(body, 'latin1'),
     });
     expect(response.status).toBe(400);
     expect(await response.json()).toEqual({ error: INVALID, error_description: description });
-    expect(stage.calls).toEqual([]);
+    expect(env.calls).toEqual([]);
   });
 
   test.each([
@@ -159,13 +159,13 @@ describe('a request', () => {
     ['several scopes', '{"scope":["a","b"]}', 'scope is given more than once'],
     ['nothing', '', 'the body is no JSON'],
   ])('in JSON with %s is refused', async (_name, body, description) => {
-    await using stage = await openStage();
-    const response = await post(stage, body, { 'content-type': 'application/json' });
+    await using env = await openServerEnv();
+    const response = await post(env, body, { 'content-type': 'application/json' });
     expect([response.status, await response.json()]).toEqual([
       400,
       { error: INVALID, error_description: description },
     ]);
-    expect(stage.calls).toEqual([]);
+    expect(env.calls).toEqual([]);
   });
 
   test.each([
@@ -176,20 +176,20 @@ describe('a request', () => {
     ['nonsense', {}],
     [FORM, { 'content-encoding': 'gzip' }],
   ])('of the type %s is refused: %j', async (type, headers) => {
-    await using stage = await openStage();
-    expect(await jsonAnswerOf(post(stage, GRANT, { 'content-type': type, ...headers }))).toMatchObject({
+    await using env = await openServerEnv();
+    expect(await jsonAnswerOf(post(env, GRANT, { 'content-type': type, ...headers }))).toMatchObject({
       status: 415,
       body: { error: INVALID },
     });
-    expect(stage.calls).toEqual([]);
+    expect(env.calls).toEqual([]);
   });
 
   test('whose parameters are in the URL is refused', async () => {
-    await using stage = await openStage();
-    const url = `${stage.url}/oauth/token?${GRANT}&client_id=a&client_secret=b`;
+    await using env = await openServerEnv();
+    const url = `${env.url}/oauth/token?${GRANT}&client_id=a&client_secret=b`;
     const posted = fetch(url, { method: 'POST', headers: { 'content-type': FORM } });
     expect(await jsonAnswerOf(posted)).toMatchObject({ status: 400, body: { error: INVALID } });
-    expect(stage.calls).toEqual([]);
+    expect(env.calls).toEqual([]);
   });
 });
 
@@ -252,9 +252,9 @@ describe('a client proves itself', () => {
       { clientID: 'id', clientSecret: 's' },
     ],
   ])('%s', async (_name, parameters, headers, wanted) => {
-    await using stage = await openStage();
-    expect((await post(stage, `${GRANT}&${parameters}`, headers)).status).toBe(200);
-    expect(asked(stage)).toEqual([{ ...NOTHING, ...wanted }]);
+    await using env = await openServerEnv();
+    expect((await post(env, `${GRANT}&${parameters}`, headers)).status).toBe(200);
+    expect(asked(env)).toEqual([{ ...NOTHING, ...wanted }]);
   });
 
   const TWO = 'more than one way of client authentication is used';
@@ -295,8 +295,8 @@ describe('a client proves itself', () => {
         ] as const,
     ),
   ])('never %s', async (_name, parameters, authorization, status, error, description) => {
-    await using stage = await openStage();
-    const response = await post(stage, `${GRANT}&${parameters}`, authorization ? { authorization } : {});
+    await using env = await openServerEnv();
+    const response = await post(env, `${GRANT}&${parameters}`, authorization ? { authorization } : {});
     expect([response.status, await response.json()]).toEqual([
       status,
       { error, error_description: description },
@@ -304,7 +304,7 @@ describe('a client proves itself', () => {
     expect(response.headers.get('www-authenticate')).toBe(
       status === 401 ? 'Basic realm="m2m-oauth-operator", charset="UTF-8"' : null,
     );
-    expect(stage.calls).toEqual([]);
+    expect(env.calls).toEqual([]);
   });
 
   /** Knows one secret as it is. */
@@ -316,34 +316,34 @@ describe('a client proves itself', () => {
   });
 
   test('by Basic without the encoding, when the decoded secret is not the right one', async () => {
-    await using stage = await openStage(knowing('a%20b+c'));
-    expect((await post(stage, GRANT, { authorization: raw('id:a%20b+c') })).status).toBe(200);
-    expect(asked(stage).map(({ clientSecret }) => clientSecret)).toEqual(['a b c', 'a%20b+c']);
+    await using env = await openServerEnv(knowing('a%20b+c'));
+    expect((await post(env, GRANT, { authorization: raw('id:a%20b+c') })).status).toBe(200);
+    expect(asked(env).map(({ clientSecret }) => clientSecret)).toEqual(['a b c', 'a%20b+c']);
   });
 
   test('once, where there is but one way to read it', async () => {
-    await using stage = await openStage(knowing('right'));
-    expect((await post(stage, GRANT, { authorization: basic('id', 'wrong') })).status).toBe(401);
-    expect(stage.calls).toHaveLength(1);
+    await using env = await openServerEnv(knowing('right'));
+    expect((await post(env, GRANT, { authorization: basic('id', 'wrong') })).status).toBe(401);
+    expect(env.calls).toHaveLength(1);
   });
 
   test('once, where it is refused for something else', async () => {
-    await using stage = await openStage({
+    await using env = await openServerEnv({
       createToken: async () => {
         throw refused('invalid_scope', 'no');
       },
     });
-    expect((await post(stage, GRANT, { authorization: raw('id:a%20b') })).status).toBe(400);
-    expect(stage.calls).toHaveLength(1);
+    expect((await post(env, GRANT, { authorization: raw('id:a%20b') })).status).toBe(400);
+    expect(env.calls).toHaveLength(1);
   });
 
   test('and a failure of ours is not tried in another reading', async () => {
-    await using stage = await openStage({
+    await using env = await openServerEnv({
       createToken: async () => {
         throw new IssuerFailure('Unavailable', 'later');
       },
     });
-    expect((await post(stage, GRANT, { authorization: raw('id:a%20b') })).status).toBe(503);
-    expect(stage.calls).toHaveLength(1);
+    expect((await post(env, GRANT, { authorization: raw('id:a%20b') })).status).toBe(503);
+    expect(env.calls).toHaveLength(1);
   });
 });

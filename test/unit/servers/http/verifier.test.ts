@@ -8,10 +8,10 @@ import {
   MAX_HEADER_FIELDS,
 } from '../../../../operator/servers/http/limits.ts';
 import { eventually } from '../../../support/eventually.ts';
-import { tokenRecord } from '../grpc/stage.ts';
+import { tokenRecord } from '../grpc/server-env.ts';
 import { haltingList } from './lists.ts';
 import { type RawAnswer, RawConnection, rawRequest, sendRaw } from './raw-http.ts';
-import { BASE, openStage, type Stage } from './stage.ts';
+import { BASE, openServerEnv, type ServerEnv } from './server-env.ts';
 import { type ReconcileResult, resultOf } from './verifier.ts';
 
 // Real sockets and timers on a machine that may be busy.
@@ -69,9 +69,9 @@ const expectRefusal = (answer: RawAnswer | undefined): void => {
 };
 
 describe('what HTTP itself refuses', () => {
-  let stage: Stage;
+  let env: ServerEnv;
   beforeAll(async () => {
-    stage = await openStage(
+    env = await openServerEnv(
       {
         authenticateSelf: () => Promise.reject(new IssuerFailure('BearerInvalid', 'no')),
       },
@@ -79,7 +79,7 @@ describe('what HTTP itself refuses', () => {
     );
   });
   afterAll(async () => {
-    await stage[Symbol.asyncDispose]();
+    await env[Symbol.asyncDispose]();
   });
 
   const FORM = 'Content-Type: application/x-www-form-urlencoded';
@@ -164,10 +164,10 @@ describe('what HTTP itself refuses', () => {
     ['headers that do not come', 408, `GET ${TOKENS} HTTP/1.1\r\nHost: x\r\n`],
     ['a body that does not come', 408, rawRequest(`POST ${TOKENS}`, { 'Content-Length': '5' }, '{')],
   ])('%s is refused for everybody to see: %s', async (_name, status, request) => {
-    const answer = await sendRaw(stage.port, request);
+    const answer = await sendRaw(env.port, request);
     expect(answer?.status).toBe(status);
     expectRefusal(answer);
-    expect(stage.calls.filter(([name]) => name !== 'authenticateSelf')).toEqual([]);
+    expect(env.calls.filter(([name]) => name !== 'authenticateSelf')).toEqual([]);
   });
 });
 
@@ -226,9 +226,9 @@ describe('what fails', () => {
     ];
 
     test.each(places)('while %s', async (_where, method, issuer) => {
-      await using stage = await openStage(issuer);
+      await using env = await openServerEnv(issuer);
       const answer = await sendRaw(
-        stage.port,
+        env.port,
         rawRequest(`${method} ${TOKENS}`, { Authorization: 'Bearer x', 'Content-Length': '2' }, '{}'),
       );
       expect(answer?.status).toBeGreaterThanOrEqual(400);
@@ -236,14 +236,14 @@ describe('what fails', () => {
     });
 
     test('in the middle of a list: there is no whole answer', async () => {
-      await using stage = await openStage({
+      await using env = await openServerEnv({
         async *listTokens() {
           yield [tokenRecord('one')];
           yield [tokenRecord('two')];
           throw error;
         },
       });
-      expect(await sendRaw(stage.port, rawRequest(`GET ${TOKENS}`))).toBeUndefined();
+      expect(await sendRaw(env.port, rawRequest(`GET ${TOKENS}`))).toBeUndefined();
     });
   });
 });
@@ -252,11 +252,11 @@ test('what comes while the door stops', async () => {
   const list = haltingList();
   let begun = 0;
   const clock = { ...systemClock, monotonic: () => begun++ };
-  await using stage = await openStage(list, { clock });
-  await using connection = new RawConnection(stage.port);
+  await using env = await openServerEnv(list, { clock });
+  await using connection = new RawConnection(env.port);
   connection.write(rawRequest(`GET ${TOKENS}`));
   await eventually(() => connection.received.includes('one'));
-  const stopping = stage.door.stop(60_000);
+  const stopping = env.grpc.stop(60_000);
   connection.write(rawRequest(`GET ${TOKENS}?idFilter=x&includeBlacklisted=true`));
   await eventually(() => begun === 2);
   list.goOn();
@@ -272,12 +272,12 @@ describe('what goes well', () => {
     ['a token', 'one', { kind: 'token', id: 'one' }],
     ['no token', '', { kind: 'nothing' }],
   ])('%s is what it is', async (_name, id, result) => {
-    await using stage = await openStage({
+    await using env = await openServerEnv({
       async *listTokens() {
         if (id !== '') yield [tokenRecord(id)];
       },
     });
-    const answer = await sendRaw(stage.port, rawRequest(`GET ${TOKENS}`, { Authorization: 'Bearer x' }));
+    const answer = await sendRaw(env.port, rawRequest(`GET ${TOKENS}`, { Authorization: 'Bearer x' }));
     expect(answer && resultOf(answer)).toEqual(result);
   });
 });

@@ -6,7 +6,7 @@ import {
 } from '../../../../operator/domain/record/cached-token-batch.ts';
 import { BatchDraft, type RecordFields } from '../../../../operator/domain/record/token-batch.ts';
 import { formatTime } from '../../../../operator/domain/timestamps.ts';
-import { BEGIN, CLIENT_UID, recordClient } from './issued-world.ts';
+import { BEGIN, CLIENT_UID, recordClient } from './issued-token-fixtures.ts';
 
 export const BATCH = batchNameFrom('5b2f0f0e-8f0a-4d53-9c1a-0d6a7f1c2b3d');
 

@@ -34,7 +34,7 @@ export const ISSUER_URL = 'https://issuer.example.com/m2m';
 type Kind = 'SigningKey' | 'Secret' | 'ConfigMap' | 'Token' | 'IssuedToken';
 
 /** A namespace of a real API server as the operator's own, the SigningKey reconciler and the keyring on real caches, and a clock that the test moves. */
-export class SigningKeyStage implements AsyncDisposable {
+export class SigningKeyEnv implements AsyncDisposable {
   readonly clock = new FakeClock();
   readonly events: EventNote[] = [];
   readonly calls: string[] = [];
@@ -51,11 +51,11 @@ export class SigningKeyStage implements AsyncDisposable {
     this.namespace = namespace;
   }
 
-  static async open(): Promise<SigningKeyStage> {
+  static async open(): Promise<SigningKeyEnv> {
     const api = testApi();
-    const stage = new SigningKeyStage(api, await api.createNamespace('keys'));
-    await stage.start();
-    return stage;
+    const env = new SigningKeyEnv(api, await api.createNamespace('keys'));
+    await env.start();
+    return env;
   }
 
   get keyring(): IssuerKeyring {
@@ -67,7 +67,7 @@ export class SigningKeyStage implements AsyncDisposable {
     return this.calls.filter((call) => !call.startsWith('get '));
   }
 
-  /** Starts the operator's part; {@link SigningKeyStage.stop} and this again are a restart. */
+  /** Starts the operator's part; {@link SigningKeyEnv.stop} and this again are a restart. */
   async start(): Promise<void> {
     const { client, log, metrics } = this.kube;
     const { namespace, clock } = this;

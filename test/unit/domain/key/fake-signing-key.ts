@@ -36,7 +36,7 @@ interface StoredSecret {
 }
 
 /** A SigningKey, its Secrets, its tokens and a clock, as far as a plan can see them. Every status that was ever stored is kept in `history`. */
-export class SigningKeyWorld {
+export class FakeSigningKey {
   now = Date.UTC(2026, 0, 1);
   spec: SigningKeySpec = { algorithm: 'ES256' };
   annotations: Record<string, string> = {};
@@ -214,7 +214,7 @@ export class SigningKeyWorld {
   #observe({ name, labels, annotations, pem, retired, compromised }: StoredSecret): KeySecret {
     const algorithm = algorithmOf(annotations);
     const isWhole = pem !== undefined && pem === annotations[KID_ANNOTATION] && algorithm !== undefined;
-    const key = isWhole ? SigningKeyWorld.publicKey(pem, algorithm) : undefined;
+    const key = isWhole ? FakeSigningKey.publicKey(pem, algorithm) : undefined;
     return { name, uid: name, resourceVersion: '1', labels, annotations, key, retired, compromised };
   }
 }

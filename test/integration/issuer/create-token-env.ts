@@ -60,10 +60,10 @@ export class CreateTokenEnv implements AsyncDisposable {
 
   static async open(): Promise<CreateTokenEnv> {
     const api = testApi();
-    const stage = new CreateTokenEnv(await api.createNamespace('doors'));
-    stage.#stops.push(() => api.close());
-    await stage.keyring.rotate();
-    return stage;
+    const env = new CreateTokenEnv(await api.createNamespace('doors'));
+    env.#stops.push(() => api.close());
+    await env.keyring.rotate();
+    return env;
   }
 
   async replica(): Promise<Replica> {

@@ -25,7 +25,7 @@ export interface HttpPlace {
 export type TrustingFetch = (url: string, options?: object) => Promise<Response>;
 
 /** A replica's HTTP door over TLS. */
-export interface HttpServer extends HttpPlace {
+export interface HttpServerProcess extends HttpPlace {
   readonly replica: OperatorProcess;
   /** Ends connections and removes files; the replica ends with its installation. */
   close(): Promise<void>;
@@ -60,7 +60,7 @@ const listens = (operator: OperatorProcess): Promise<unknown> =>
 export const startHttpServer = async <Prepared>(
   installation: Installation,
   { prepare, config = {} }: Preparation<Prepared>,
-): Promise<{ door: HttpServer; prepared: Prepared }> => {
+): Promise<{ grpc: HttpServerProcess; prepared: Prepared }> => {
   const [port] = await findFreePorts(1);
   const { ca, serving } = await createCertificates(['localhost', '127.0.0.1']);
   const dir = await mkdtemp(join(tmpdir(), 'm2m-http-door-'));
@@ -94,5 +94,5 @@ export const startHttpServer = async <Prepared>(
     await agent.destroy();
     await rm(dir, { recursive: true, force: true });
   };
-  return { door: { ...place, replica, close }, prepared };
+  return { grpc: { ...place, replica, close }, prepared };
 };

@@ -15,8 +15,8 @@ import {
 } from '../../../support/quiet.ts';
 
 /** A door over use cases of the test's own, on a real socket. */
-export interface Stage extends AsyncDisposable {
-  readonly door: GrpcServer;
+export interface ServerEnv extends AsyncDisposable {
+  readonly grpc: GrpcServer;
   readonly port: number;
   readonly client: GrpcClient;
   readonly log: RecordedLog;
@@ -64,12 +64,12 @@ const ISSUER: GrpcIssuer = {
 export const PLAIN = { certFile: '', keyFile: '', caFile: '', clientCertificateRequired: false };
 
 /** Opens a door on a free port of loopback. */
-export const openStage = async (
+export const openServerEnv = async (
   issuer: Partial<GrpcIssuer> = {},
   more: Partial<GrpcServerOptions> = {},
-): Promise<Stage> => {
+): Promise<ServerEnv> => {
   const [log, metrics] = [recordedLog(), recordedMetrics()];
-  const door = createGrpcServer({
+  const grpc = createGrpcServer({
     address: { host: '127.0.0.1', port: 0 },
     tls: PLAIN,
     issuer: { ...ISSUER, ...issuer },
@@ -79,17 +79,17 @@ export const openStage = async (
     metrics,
     ...more,
   });
-  const port = await door.start(new AbortController().signal);
+  const port = await grpc.start(new AbortController().signal);
   const client = grpcClient(port);
   return {
-    door,
+    grpc,
     port,
     client,
     log,
     metrics,
     [Symbol.asyncDispose]: async () => {
       client.close();
-      await door.stop(0);
+      await grpc.stop(0);
     },
   };
 };

@@ -74,7 +74,7 @@ class Shelf<T extends KubeObject> {
 }
 
 /** The reconciler of SigningKeys at a desk of its own: an API server in memory, caches that learn of nothing but the reconciler's own writes, and a clock that stands still. */
-export class SigningKeyDesk {
+export class FakeSigningKeyApi {
   readonly log = recordedLog();
   readonly clock = new FakeClock();
   readonly signingKeys = new Shelf<SigningKey>();

@@ -41,7 +41,7 @@ const settings: IssuerSettings = {
 type Kind = 'OAuthClient' | 'Secret';
 
 /** Two namespaces of a real API server, the reconcilers of OAuthClients on real caches, and a clock that the test moves. */
-export class ClientStage implements AsyncDisposable {
+export class ClientEnv implements AsyncDisposable {
   readonly clock = new FakeClock();
   readonly events: EventNote[] = [];
   readonly calls: string[] = [];
@@ -60,15 +60,15 @@ export class ClientStage implements AsyncDisposable {
     [this.namespace, this.otherNamespace] = namespaces;
   }
 
-  /** Starts at once unless told otherwise: what is created before {@link ClientStage.start} stands there already. */
-  static async open({ started = true } = {}): Promise<ClientStage> {
+  /** Starts at once unless told otherwise: what is created before {@link ClientEnv.start} stands there already. */
+  static async open({ started = true } = {}): Promise<ClientEnv> {
     const api = testApi();
-    const stage = new ClientStage(api, [
+    const env = new ClientEnv(api, [
       await api.createNamespace('clients'),
       await api.createNamespace('others'),
     ]);
-    if (started) await stage.start();
-    return stage;
+    if (started) await env.start();
+    return env;
   }
 
   get writes(): string[] {
@@ -127,7 +127,7 @@ export class ClientStage implements AsyncDisposable {
     return { registration, credentials };
   }
 
-  /** Starts the operator's part; {@link ClientStage.stop} and this again are a restart. */
+  /** Starts the operator's part; {@link ClientEnv.stop} and this again are a restart. */
   async start(): Promise<void> {
     const { log, metrics } = this.kube;
     const { clients, secrets, named } = this.#informers();

@@ -10,7 +10,7 @@ import { TestKeyring } from './test-keyring.ts';
 import { startTokenOperator, type TokenOperator } from './token-operator.ts';
 
 /** A namespace of a real API server, the Token reconciler on real caches and a controller, and a clock that the test moves. */
-export class TokenStage implements AsyncDisposable {
+export class TokenEnv implements AsyncDisposable {
   readonly api: TestApi;
   readonly clock = new FakeClock();
   readonly keyring = new TestKeyring();
@@ -27,19 +27,19 @@ export class TokenStage implements AsyncDisposable {
     this.namespace = namespace;
   }
 
-  static async open(): Promise<TokenStage> {
+  static async open(): Promise<TokenEnv> {
     const api = testApi();
-    const stage = new TokenStage(api, await api.createNamespace('tokens'));
-    await stage.keyring.rotate();
-    await stage.start();
-    return stage;
+    const env = new TokenEnv(api, await api.createNamespace('tokens'));
+    await env.keyring.rotate();
+    await env.start();
+    return env;
   }
 
   get writes(): string[] {
     return this.calls.filter((call) => !call.startsWith('get '));
   }
 
-  /** Starts the operator's part; {@link TokenStage.stop} and this again are a restart. */
+  /** Starts the operator's part; {@link TokenEnv.stop} and this again are a restart. */
   async start(): Promise<void> {
     this.#operator = await startTokenOperator(this);
   }

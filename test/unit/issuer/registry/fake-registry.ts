@@ -29,7 +29,7 @@ import { TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-ind
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
-import { makeToken, settings } from '../../domain/token/token-world.ts';
+import { makeToken, settings } from '../../domain/token/fake-token.ts';
 import { CLIENT_UID, clientWith, patient } from '../clients.ts';
 
 const START_SECONDS = Date.UTC(2026, 0, 1) / 1000;
@@ -111,7 +111,7 @@ export const declaredClaims = (id: string, changes: object = {}): Record<string,
 export const jwtOf = (claims: object, kid = KID): string => JSON.stringify({ claims, kid });
 
 /** A replica's caches, and an API server that knows what a test puts there: for decisions alone; test/integration has the real one. */
-export class RegistryStage {
+export class FakeRegistry {
   readonly clock = new FakeClock();
   readonly metrics = recordedMetrics();
   readonly tokens = new ObjectStore<Token>({ log: recordedLog(), indexers: TOKEN_INDEXERS });

@@ -32,7 +32,7 @@ export interface CallFault {
 export const TTL = { afterExpiry: 3_600_000, afterBlacklisted: 30 * 24 * 3_600_000 };
 
 /** A namespace of a real API server, the leader's part of IssuedTokens as compose wires it, and a clock that the test moves. */
-export class IssuedTokenStage implements AsyncDisposable {
+export class IssuedTokenEnv implements AsyncDisposable {
   readonly api: TestApi;
   /** Begins now: the API server's own times count too. */
   readonly clock = new FakeClock(Date.now());
@@ -58,12 +58,12 @@ export class IssuedTokenStage implements AsyncDisposable {
     this.namespace = namespace;
   }
 
-  static async open({ started = true } = {}): Promise<IssuedTokenStage> {
+  static async open({ started = true } = {}): Promise<IssuedTokenEnv> {
     const api = testApi();
-    const stage = new IssuedTokenStage(api, await api.createNamespace('issued'));
-    await stage.keyring.rotate();
-    if (started) await stage.start();
-    return stage;
+    const env = new IssuedTokenEnv(api, await api.createNamespace('issued'));
+    await env.keyring.rotate();
+    if (started) await env.start();
+    return env;
   }
 
   get kid(): string {
@@ -114,7 +114,7 @@ export class IssuedTokenStage implements AsyncDisposable {
     return { issued, clients };
   }
 
-  /** The cache of clients, behind in what {@link IssuedTokenStage.unseen} says. */
+  /** The cache of clients, behind in what {@link IssuedTokenEnv.unseen} says. */
   #behind(clients: Informer<OAuthClient>): Informer<OAuthClient> {
     const { cache } = clients;
     const get = (key: string) => (this.unseen.has(key) ? undefined : cache.get(key));
@@ -122,7 +122,7 @@ export class IssuedTokenStage implements AsyncDisposable {
     return Object.create(clients, { cache: { value: behind } });
   }
 
-  /** Starts the operator's part as a new leader; {@link IssuedTokenStage.stop} and this again are a restart. */
+  /** Starts the operator's part as a new leader; {@link IssuedTokenEnv.stop} and this again are a restart. */
   async start(): Promise<void> {
     const { log, metrics, client } = this.kube;
     const { issued, clients } = this.#informers();

@@ -1,5 +1,5 @@
 import { createLocalJWKSet, type JWTPayload, jwtVerify } from 'jose';
-import { makeClient, type TestClient } from '../integration/servers/stage.ts';
+import { makeClient, type TestClient } from '../integration/servers/oauth-clients.ts';
 import { bodyOf } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Installation, SYSTEM, signingKey, waitForReason } from '../support/installation.ts';

@@ -80,12 +80,12 @@ export const idOf = (jwt: string): string => String(payloadOf(jwt).jti);
 
 /** Asks a door for a token of a client, for {@link AUDIENCE}; `more` over what that needs. */
 export const createToken = async (
-  door: GrpcClient,
+  grpc: GrpcClient,
   client: Pick<TestClient, 'id' | 'secret'>,
   more: Parameters<GrpcClient['createToken']>[0] = {},
 ): Promise<string> =>
   (
-    await door.createToken({
+    await grpc.createToken({
       grantType: 'client_credentials',
       clientId: client.id,
       clientSecret: client.secret,

@@ -90,7 +90,7 @@ export const makeClient = (spec: Partial<OAuthClient['spec']> = {}, uid = 'clien
 });
 
 /** A model of the API server with one Token in it, and what the reconciler does there, one write at a time. */
-export class TokenWorld {
+export class FakeToken {
   token: Token | undefined;
   client: OAuthClient | undefined = makeClient();
   namespaceLabels: Record<string, string> = {};
@@ -115,8 +115,8 @@ export class TokenWorld {
   }
 
   /** Another world that is the same now. */
-  fork(): TokenWorld {
-    const other = new TokenWorld();
+  fork(): FakeToken {
+    const other = new FakeToken();
     const { token, client, namespaceLabels, secrets, phases, issued, writes } = structuredClone(this);
     Object.assign(other, { token, client, namespaceLabels, secrets, phases, issued, writes });
     Object.assign(other, { activeKid: this.activeKid, now: this.now, refuse: this.refuse });

@@ -12,14 +12,14 @@ import {
   recordedLog,
   recordedMetrics,
 } from '../../../support/quiet.ts';
-import { PLAIN, tokenRecord } from '../grpc/stage.ts';
+import { PLAIN, tokenRecord } from '../grpc/server-env.ts';
 
 /** What a use case was called with, in order; the signal left out. */
 type Called = readonly [name: keyof Issuer, ...args: unknown[]];
 
 /** A door over use cases of the test's own, on a real socket. */
-export interface Stage extends AsyncDisposable {
-  readonly door: HttpServer;
+export interface ServerEnv extends AsyncDisposable {
+  readonly grpc: HttpServer;
   readonly port: number;
   /** Where it listens; {@link BASE} is part of it. */
   readonly url: string;
@@ -96,12 +96,12 @@ const recorded = (issuer: Issuer, calls: Called[]): Issuer =>
   ) as unknown as Issuer;
 
 /** Opens a door on a free port of loopback. */
-export const openStage = async (
+export const openServerEnv = async (
   issuer: Partial<Issuer> = {},
   more: Partial<HttpServerOptions> = {},
-): Promise<Stage> => {
+): Promise<ServerEnv> => {
   const [log, metrics, calls] = [recordedLog(), recordedMetrics(), [] as Called[]];
-  const door = createHttpServer({
+  const grpc = createHttpServer({
     address: { host: '127.0.0.1', port: 0 },
     tls: PLAIN,
     corsOrigins: [],
@@ -115,9 +115,9 @@ export const openStage = async (
     metrics,
     ...more,
   });
-  const port = await door.start(new AbortController().signal);
+  const port = await grpc.start(new AbortController().signal);
   return {
-    door,
+    grpc,
     port,
     url: `http://127.0.0.1:${port}${BASE}`,
     log,
@@ -127,7 +127,7 @@ export const openStage = async (
       log.lines
         .filter(({ message }) => message === 'HTTP request')
         .map(({ level, fields }) => ({ level, ...fields })),
-    [Symbol.asyncDispose]: () => door.stop(0),
+    [Symbol.asyncDispose]: () => grpc.stop(0),
   };
 };
 

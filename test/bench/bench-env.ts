@@ -14,7 +14,7 @@ export const AUDIENCE = 'https://api.example.com';
 export const CLIENT_SECRET = 'bench-client-secret';
 
 /** A control plane with our resources, one client and one signing key. */
-export interface World {
+export interface BenchEnv {
   readonly cluster: Cluster;
   readonly api: TestApi;
   readonly server: ApiServer;
@@ -86,7 +86,7 @@ export const isReady = (object: StoredObject): boolean =>
 const API_SERVER_FLAGS = ['--feature-gates=DetectCacheInconsistency=false', '--delete-collection-workers=16'];
 
 /** Brings the world up: CRDs, client, key; both are registered when it returns, and no operator runs. */
-export const createWorld = async (): Promise<World> => {
+export const createBenchEnv = async (): Promise<BenchEnv> => {
   const cluster = await startCluster({ apiserverFlags: API_SERVER_FLAGS });
   const api = testApi(cluster.kubeconfigPath);
   const server = connectApiServer(cluster.kubeconfigPath);
@@ -121,7 +121,7 @@ export const createWorld = async (): Promise<World> => {
 };
 
 /** Deletes the Tokens of a namespace and their Secrets; no operator may run, which would put the Secrets back. */
-export const emptyTokens = async ({ server }: World, namespace: string): Promise<void> => {
+export const emptyTokens = async ({ server }: BenchEnv, namespace: string): Promise<void> => {
   await server.empty(tokensPath(namespace));
   await server.empty(secretsPath(namespace));
 };

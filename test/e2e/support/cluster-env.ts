@@ -13,7 +13,7 @@ export const RELEASE = 'm2m-oauth-operator';
 const SCRIPTS = join(import.meta.dirname, '../scripts');
 
 /** What a person at a terminal has: helm and kubectl, on the cluster of the walk. */
-export interface Stage {
+export interface ClusterEnv {
   readonly kubectl: (...args: string[]) => Promise<string>;
   /** `kubectl apply --server-side -f -` */
   readonly apply: (manifest: string) => Promise<string>;
@@ -25,7 +25,7 @@ export interface Stage {
 }
 
 /** The tools, pointed at a cluster. */
-export const stageOf = async ({ kubeconfigPath, dir }: Cluster): Promise<Stage> => {
+export const envOf = async ({ kubeconfigPath, dir }: Cluster): Promise<ClusterEnv> => {
   const tools = { kubectl: await ensureBinary('kubectl'), helm: await ensureBinary('helm') };
   const env = {
     KUBECONFIG: kubeconfigPath,

@@ -15,7 +15,7 @@ import {
 } from '../../support/installation.ts';
 import type { OperatorProcess } from '../../support/operator-process.ts';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
-import { AUDIENCE, headerOf, makeClient, payloadOf, type TestClient } from '../servers/stage.ts';
+import { AUDIENCE, headerOf, makeClient, payloadOf, type TestClient } from '../servers/oauth-clients.ts';
 
 /** What the HTTP door says of tokens that are good no more, on the replica that took the news and on one that can't know. */
 
