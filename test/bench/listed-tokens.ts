@@ -2,7 +2,7 @@ import { eventually } from '../support/eventually.ts';
 import type { GrpcClient } from '../support/grpc.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { startBareStream } from './bare-grpc.ts';
-import type { BenchEnv } from './env.ts';
+import type { BenchEnv } from './bench-env.ts';
 import { startServer } from './handed-out.ts';
 import { makeOwner, type Owner, RECORDINGS, type Recording } from './owner.ts';
 import { risenMiB } from './processes.ts';
