@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { crdFiles } from '../operator/api/crd-files.ts';
+import { crdFiles } from '../crds/generator/files.ts';
 import { readComments } from './values-comments.ts';
 import { valuesSchema } from './values-schema.ts';
 

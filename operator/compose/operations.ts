@@ -1,4 +1,4 @@
-import { CRD_REVISION } from '../api/crd.ts';
+import { CRD_REVISION } from '../api/crd-revision.ts';
 import type { Config } from '../config/schema.ts';
 import type { IssuerKeyring } from '../issuer/keys/keyring.ts';
 import type { KubeClient } from '../kube/client.ts';

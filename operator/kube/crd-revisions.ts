@@ -1,4 +1,4 @@
-import { CRD_REVISION_ANNOTATION } from '../api/crd.ts';
+import { CRD_REVISION_ANNOTATION } from '../api/crd-revision.ts';
 import type { KubeObject } from '../api/meta.ts';
 import type { Clock } from '../ports/clock.ts';
 import { isForbidden, isNotFound, type ResourceType } from '../ports/kube.ts';

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Agent, request } from 'undici';
+import { CRD_REVISION, CRD_REVISION_ANNOTATION } from '../../../operator/api/crd-revision.ts';
 import { readKubeconfig } from '../../cluster/kubeconfig.ts';
 import { bodyOf, type Ref, testApi } from '../../support/api.ts';
 import { client, clientWith, issuedToken, key, token, tokenBatch } from './objects.ts';
@@ -31,7 +32,7 @@ describe('a definition', () => {
     async (plural, shortName) => {
       const { metadata, spec, status } = bodyOf(await api.get(definition(plural)));
       expect(spec.names).toMatchObject({ plural, shortNames: [shortName], categories: ['m2moauth'] });
-      expect(metadata.annotations).toMatchObject({ 'm2moauth.dev/crd-revision': '3' });
+      expect(metadata.annotations).toMatchObject({ [CRD_REVISION_ANNOTATION]: String(CRD_REVISION) });
       expect(spec.scope).toBe('Namespaced');
       expect(spec.versions).toMatchObject([{ name: 'v1alpha1', subresources: { status: {} } }]);
       const conditions: { type: string }[] = status.conditions;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose';
-import { CRD_REVISION, CRD_REVISION_ANNOTATION } from '../../../operator/api/crd.ts';
+import { CRD_REVISION, CRD_REVISION_ANNOTATION } from '../../../operator/api/crd-revision.ts';
 import { isWithinReach } from '../../cluster/binaries.ts';
 import { type Cluster, startCluster } from '../../cluster/cluster.ts';
 import { outputOf, run } from '../../e2e/support/command.ts';
@@ -116,11 +116,14 @@ withHelm('helm upgrade from the previous release', () => {
   };
 
   test('before CRDs of an older revision, an operator of this release is not ready, and says so', async () => {
+    const [crd] = (await readObjects([join(previous.chart, 'files/crds')])) as KubeObject[];
+    const revision = crd?.metadata.annotations?.[CRD_REVISION_ANNOTATION];
+    expect(Number(revision)).toBeLessThan(CRD_REVISION);
     now = await startOperator();
     await eventually(async () => {
       const answer = await fetch(`${now.opsUrl}/readyz`);
       const text = await answer.text();
-      return answer.status === 503 && text.includes(`is at revision ${CRD_REVISION - 1}, older than`);
+      return answer.status === 503 && text.includes(`is at revision ${revision}, older than`);
     });
   }, 60_000);
 

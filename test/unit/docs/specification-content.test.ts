@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { customResourceDefinitions } from '../../../crds/generator/definitions.ts';
 import {
   CLIENT_REASONS,
   CREDENTIALS_REASONS,
   SIGNING_KEY_REASONS,
   TOKEN_REASONS,
 } from '../../../operator/api/conditions.ts';
-import { customResourceDefinitions } from '../../../operator/api/crd.ts';
 import { RESERVED_CLAIMS } from '../../../operator/api/reserved-claims.ts';
 import { ALGORITHMS, KEY_PHASES } from '../../../operator/api/signing-key.ts';
 import { configSchema } from '../../../operator/config/schema.ts';

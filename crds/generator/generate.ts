@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { crdFiles } from './crd-files.ts';
+import { crdFiles } from './files.ts';
 
-const FOLDER = join(import.meta.dirname, '../../crds');
+const FOLDER = join(import.meta.dirname, '..');
 
 const present = (): string[] => {
   mkdirSync(FOLDER, { recursive: true });

@@ -1,20 +1,28 @@
 import type { z } from 'zod';
-import { type CelRule, validations } from './cel-rule.ts';
-import { ISSUED_TOKEN_TRANSITIONS, IssuedTokenSpecSchema, IssuedTokenStatusSchema } from './issued-token.ts';
-import { GROUP, MANAGER, VERSION } from './meta.ts';
-import { OAUTH_CLIENT_TRANSITIONS, OAuthClientStatusSchema } from './oauth-client.ts';
-import { OAuthClientSpecSchema } from './oauth-client-spec.ts';
-import { SIGNING_KEY_RULES, SigningKeySpecSchema, SigningKeyStatusSchema } from './signing-key.ts';
+import { type CelRule, validations } from '../../operator/api/cel-rule.ts';
+import { CRD_REVISION, CRD_REVISION_ANNOTATION } from '../../operator/api/crd-revision.ts';
+import {
+  ISSUED_TOKEN_TRANSITIONS,
+  IssuedTokenSpecSchema,
+  IssuedTokenStatusSchema,
+} from '../../operator/api/issued-token.ts';
+import { GROUP, MANAGER, VERSION } from '../../operator/api/meta.ts';
+import { OAUTH_CLIENT_TRANSITIONS, OAuthClientStatusSchema } from '../../operator/api/oauth-client.ts';
+import { OAuthClientSpecSchema } from '../../operator/api/oauth-client-spec.ts';
+import {
+  SIGNING_KEY_RULES,
+  SigningKeySpecSchema,
+  SigningKeyStatusSchema,
+} from '../../operator/api/signing-key.ts';
+import {
+  TOKEN_BATCH_TRANSITIONS,
+  TokenBatchSpecSchema,
+  TokenBatchStatusSchema,
+} from '../../operator/api/token-batch.ts';
+import { TOKEN_TRANSITIONS } from '../../operator/api/token-rules.ts';
+import { TokenSpecSchema } from '../../operator/api/token-spec.ts';
+import { TokenStatusSchema } from '../../operator/api/token-status.ts';
 import { type StructuralSchema, structuralSchema } from './structural-schema.ts';
-import { TOKEN_BATCH_TRANSITIONS, TokenBatchSpecSchema, TokenBatchStatusSchema } from './token-batch.ts';
-import { TOKEN_TRANSITIONS } from './token-rules.ts';
-import { TokenSpecSchema } from './token-spec.ts';
-import { TokenStatusSchema } from './token-status.ts';
-
-/** Grows with every change of the CRDs; a replica is not ready while an installed one is older (spec §2). */
-export const CRD_REVISION = 3;
-/** On every CRD: its {@link CRD_REVISION}. */
-export const CRD_REVISION_ANNOTATION = `${GROUP}/crd-revision`;
 
 /** One column of `kubectl get`; priority 1 is for `-o wide`. */
 interface PrinterColumn {

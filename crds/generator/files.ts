@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
-import { customResourceDefinitions } from './crd.ts';
-import { GROUP } from './meta.ts';
+import { GROUP } from '../../operator/api/meta.ts';
+import { customResourceDefinitions } from './definitions.ts';
 
 /** A generated file of `crds/`. */
 export interface CrdFile {

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { customResourceDefinitions } from '../../../operator/api/crd.ts';
-import { crdFiles } from '../../../operator/api/crd-files.ts';
+import { customResourceDefinitions } from '../../../crds/generator/definitions.ts';
+import { crdFiles } from '../../../crds/generator/files.ts';
 
 const CRDS = join(import.meta.dirname, '../../../crds');
 
