@@ -35,7 +35,7 @@ const compareVersions = (a: readonly number[], b: readonly number[]): number =>
   a.map((part, index) => part - (b[index] ?? 0)).find((difference) => difference !== 0) ?? 0;
 
 // npm leaves out optional packages that the registry at hand lacks, or that another platform's node_modules
-// did not hold; `npm ci` then fails on the platforms that they are for.
+// did not hold; `npm ci` then fails. Where there is no node_modules, `npm install --package-lock-only` adds them.
 test('the lockfile holds every dependency, those of other platforms too', () => {
   const missing = entries.flatMap(([path, { dependencies, optionalDependencies }]) =>
     Object.keys({ ...dependencies, ...optionalDependencies })
