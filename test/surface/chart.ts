@@ -8,22 +8,22 @@ import { helm, RELEASE, valueFlags } from '../support/helm.ts';
 import { withoutTexts } from './plain.ts';
 import type { Surface } from './surface.ts';
 
-/** Whether helm is built: this script does not wait for a build. */
+/** Whether helm is in the cache: this script does not build it. */
 export const helmIsBuilt = (): Promise<boolean> =>
   access(join(cacheDir('helm', process.env), 'helm')).then(
     () => true,
     () => false,
   );
 
-/** Files in a ConfigMap are documents too. */
+/** Parses a file in a ConfigMap. */
 const parseFile = (key: string, text: string): unknown =>
   /\.(json|yaml)$/u.test(key) ? parse(text) : undefined;
 
-/** Keys and certificates are other ones at each rendering. */
+/** Helm generates other keys and certificates at each rendering: only the names count. */
 const withoutSecrets = (object: { kind: string; data?: object }): unknown =>
   object.kind === 'Secret' ? { ...object, data: Object.keys(object.data ?? {}) } : object;
 
-/** The objects by kind and name; where helm refuses the values, what it says. */
+/** Renders the chart: its objects by kind and name, or helm's error if it rejects the values. */
 const render = async (chart: string, values: Readonly<Record<string, unknown>>): Promise<Surface> => {
   try {
     const flags = ['--namespace', 'm2m-oauth-system', ...valueFlags(values)];
@@ -40,7 +40,7 @@ const render = async (chart: string, values: Readonly<Record<string, unknown>>):
   }
 };
 
-/** The chart of a revision: which objects each of the values give, and those that differ from the defaults' own. */
+/** The rendered chart of a revision: for each set of values the names of its objects, and those that differ from the defaults. */
 export const readChart = async (root: string): Promise<Surface> => {
   const chart = join(root, 'charts/m2m-oauth-operator');
   const surface: Surface = new Map();
@@ -51,7 +51,7 @@ export const readChart = async (root: string): Promise<Surface> => {
     for (const [name, object] of rendered) {
       if (!isDeepStrictEqual(object, defaults.get(name))) surface.set(`chart/${title}/${name}`, object);
     }
-    // They come first.
+    // The first entry: the others are compared with it.
     if (Object.keys(values).length === 0) defaults = rendered;
   }
   return surface;

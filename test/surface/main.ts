@@ -9,8 +9,9 @@ import { withoutTexts } from './plain.ts';
 import { readSurface, type Surface } from './surface.ts';
 
 /**
- * `npm run surface -- [--base REVISION]`: what users see of the working tree and of an older revision (the last tag),
- * compared without texts for people. Prints what differs as a unified diff; the exit code is 1 where anything does.
+ * `npm run surface -- [--base REVISION]`: compares what users see of the working tree and of an older
+ * revision (by default the last tag), without human-readable text. Prints the difference as a unified diff; exits with 1 if
+ * there is one.
  */
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -22,7 +23,7 @@ const lastTag = (): Promise<string> =>
     throw new Error('There is no tag to compare to: add -- --base REVISION');
   });
 
-/** The files of a revision, with the packages of the working tree. */
+/** Extracts the files of a revision, and links the packages of the working tree. */
 const checkOut = async (revision: string, folder: string): Promise<void> => {
   const archive = `${folder}.tar`;
   await mkdir(folder);
@@ -39,7 +40,7 @@ const write = async (surface: Surface, folder: string): Promise<void> => {
   }
 };
 
-/** @returns whether they are the same */
+/** @returns whether both are the same */
 const compare = async (revision: string, folder: string): Promise<boolean> => {
   const base = join(folder, 'checkout');
   await checkOut(revision, base);

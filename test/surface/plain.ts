@@ -1,16 +1,16 @@
-/** Keys whose text is for people alone: OpenAPI and JSON Schema, CEL rules, alerts, Grafana panels. */
+/** Keys of human-readable text in OpenAPI, JSON Schema, CEL rules, alerts and Grafana panels. */
 const TEXTS = new Set(['description', 'message', 'messageExpression', 'title', 'summary', '$comment']);
 
-/** Annotations that follow from the rest: they differ where a comment does. */
+/** Annotations that are derived from other content: a changed comment changes them. */
 const DERIVED = /^(checksum\/|m2moauth\.dev\/crd-revision$)/u;
 
-/** Whether a member is text for people; a property of a schema that has such a name is an object, and stays. */
+/** Whether a member is human-readable text or derived. A schema's property of such a name is an object, and stays. */
 const isText = (key: string, value: unknown): boolean =>
   (TEXTS.has(key) && typeof value === 'string') || DERIVED.test(key);
 
 /**
- * A parsed document without its texts for people, the keys of its objects sorted.
- * @param parseText reads a string that is a document itself, such as a file in a ConfigMap; undefined where it is none
+ * Removes human-readable text from a parsed document, and sorts the keys of its objects.
+ * @param parseText parses a string that is itself a document, such as a file in a ConfigMap; undefined for any other
  */
 export const withoutTexts = (
   value: unknown,

@@ -10,14 +10,14 @@ export type Surface = Map<string, unknown>;
 const BUF = join(import.meta.dirname, '../../node_modules/@bufbuild/buf/bin/buf');
 const ISSUER_URL = 'https://issuer.example/base';
 
-/** A module of another revision: its folder may be another one, the end of its path is the same. */
+/** Imports a module of a revision by the end of its path, since its folder may have moved. */
 const load = async <Module>(root: string, path: string): Promise<Module> => {
   const found = globSync(`operator/**/${path}`, { cwd: root });
   if (found.length !== 1) throw new Error(`${root} has ${found.length} files operator/**/${path}, not one`);
   return import(join(root, found[0] as string));
 };
 
-/** The objects of YAML files, each under its kind and name. */
+/** The objects in a YAML text, each named by kind and name. */
 const objects = (title: string, text: string): [string, unknown][] =>
   parseAllDocuments(text).flatMap((document) => {
     const object = document.toJS();
@@ -35,7 +35,7 @@ const chartFiles = (root: string): [string, unknown][] =>
     parse(readFileSync(join(root, path), 'utf8')),
   ]);
 
-/** The shortest configuration that is valid: everything else is a default. */
+/** The shortest valid configuration: everything else is a default. */
 const SHORTEST = '{grpc: {tls: {plaintext: true}}, http: {tls: {plaintext: true}}}';
 
 /** The schema of the configuration, and its defaults. */
@@ -57,7 +57,7 @@ const protobuf = async (root: string): Promise<[string, unknown][]> => {
   return [['proto/descriptors', JSON.parse(await outputOf(process.execPath, [BUF, ...args], { cwd: root }))]];
 };
 
-/** Every path and method, with what the OpenAPI document says of it. Nothing is called, so that no issuer is needed. */
+/** Every path and method, with what the OpenAPI document says of it. No handler runs, so that no issuer is needed. */
 const httpRoutes = async (root: string): Promise<[string, unknown][]> => {
   const { routesOf } = await load<typeof import('../../operator/servers/http/routes.ts')>(
     root,
@@ -94,7 +94,7 @@ const metrics = async (root: string): Promise<[string, unknown][]> => {
   ];
 };
 
-/** Everything of a checked-out revision but the rendered chart; node_modules stands in `root` or above it. */
+/** Reads everything of a checked-out revision except the rendered chart. `root` needs node_modules. */
 export const readSurface = async (root: string): Promise<Surface> =>
   new Map([
     ...manifests(root, 'crds'),

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { withoutTexts } from '../../surface/plain.ts';
 
-test('texts for people are removed at every depth, and keys are sorted', () => {
+test('human-readable text is removed at every depth, and keys are sorted', () => {
   const rules = [{ rule: 'self.a == self.b', message: 'must be equal', messageExpression: "'no'" }];
   const schema = { type: 'object', description: 'What it is', 'x-kubernetes-validations': rules };
   expect(JSON.stringify(withoutTexts(schema))).toBe(
@@ -14,7 +14,7 @@ test('properties that are named like a text stay', () => {
   expect(withoutTexts({ required: ['message'], properties })).toEqual({ required: ['message'], properties });
 });
 
-test('annotations that follow from the rest are removed, and no other', () => {
+test('derived annotations are removed, and no others', () => {
   const annotations = {
     'm2moauth.dev/crd-revision': '3',
     'checksum/config': '0f',
@@ -23,7 +23,7 @@ test('annotations that follow from the rest are removed, and no other', () => {
   expect(withoutTexts({ annotations })).toEqual({ annotations: { 'm2moauth.dev/renew': 'now' } });
 });
 
-test('strings that are documents are read as such', () => {
+test('strings that are documents are parsed', () => {
   const read = (key: string, text: string): unknown => (key.endsWith('.json') ? JSON.parse(text) : undefined);
   const data = { 'panel.json': '{"title": "Tokens", "id": 1}', 'script.mjs': '{"title": "Tokens"}' };
   expect(withoutTexts({ data }, read)).toEqual({
