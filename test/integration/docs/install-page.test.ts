@@ -32,7 +32,7 @@ const MANIFESTS: readonly Expectation[] = [
     'helm template',
     'tokens.m2moauth.dev serverside-applied',
     'customresourcedefinition.apiextensions.k8s.io/tokens.m2moauth.dev condition met',
-    'secret/doors created',
+    'secret/serving-cert created',
     'deployment.apps/m2m-oauth-operator serverside-applied',
     'signingkey.m2moauth.dev/default serverside-applied',
   ],
@@ -65,7 +65,7 @@ afterAll(async () => {
   env?.remove();
 });
 
-suite('docs/install.md, without helm in the cluster', () => {
+suite('docs/install.md, installation with kubectl', () => {
   let operator: OperatorProcess | undefined;
   afterAll(() => operator?.kill());
 
