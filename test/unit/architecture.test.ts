@@ -114,3 +114,24 @@ test('time, randomness and environment stay at the edge', () => {
     );
   expect(offenders).toEqual([]);
 });
+
+/** Modules that a file loads at run time, itself included; `import type` loads nothing. */
+const loadedBy = (file: string, loaded = new Set<string>()): ReadonlySet<string> => {
+  if (loaded.has(file)) return loaded;
+  loaded.add(file);
+  const source = readFileSync(join(ROOT, file), 'utf8');
+  for (const [, target = ''] of source.matchAll(
+    /^(?:import|export)\s(?!type\b)[^'"]*?from\s+'(\.[^']+)'/gmu,
+  )) {
+    loadedBy(join(dirname(file), target), loaded);
+  }
+  return loaded;
+};
+
+test('what validates a JWT loads no planner', () => {
+  const loaded = [...loadedBy('issuer/registry/validate-jwt.ts')];
+  expect(loaded.length).toBeGreaterThan(10);
+  expect(loaded.filter((file) => /(?:-plan|-cause|-policies|-adoption|-delivery)\.ts$/u.test(file))).toEqual(
+    [],
+  );
+});

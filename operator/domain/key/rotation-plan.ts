@@ -1,6 +1,6 @@
-import { GROUP } from '../../api/meta.ts';
 import type { Algorithm, KeyEntry, SigningKeyStatus } from '../../api/signing-key.ts';
-import { canonicalDigest, canonicalJson } from '../canonical-json.ts';
+import { ROTATE_REQUEST, requestedValue } from '../annotation-request.ts';
+import { canonicalJson } from '../canonical-json.ts';
 import { secondsOf } from '../timestamps.ts';
 import {
   activate,
@@ -33,8 +33,6 @@ import {
   retireUnfitStandbys,
 } from './standby-keys.ts';
 
-/** On a SigningKey: any new value asks for a rotation now. */
-export const ROTATE_ANNOTATION = `${GROUP}/rotate`;
 /** How long to wait before asking again whether a token without expiration still names a retired key. */
 const ASK_AGAIN_SECONDS = 600;
 
@@ -72,17 +70,8 @@ const activeOf = (entries: readonly KeyEntry[]): KeyEntry | undefined =>
 const standbysOf = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry[] =>
   entries.filter((entry) => entry.phase === 'Published' && context.isUsable(entry)).sort(byPublication);
 
-/** What the status can hold of any annotation. */
-const MAX_REMEMBERED = 1024;
-
-const requestedRotation = ({ signingKey }: RotationContext): string | undefined => {
-  const asked = signingKey.metadata.annotations?.[ROTATE_ANNOTATION];
-  return asked !== undefined && asked.length > MAX_REMEMBERED ? canonicalDigest(asked) : asked;
-};
-
-const isRotationRequested = (context: RotationContext): boolean => {
-  const { signingKey } = context;
-  const asked = requestedRotation(context);
+const isRotationRequested = ({ signingKey }: RotationContext): boolean => {
+  const asked = requestedValue(ROTATE_REQUEST, signingKey.metadata);
   const hasKeys = (signingKey.status?.keys ?? []).length > 0;
   return hasKeys && asked !== undefined && asked !== signingKey.status?.lastHandledRotate;
 };
@@ -156,8 +145,8 @@ const retireSurplus = (entries: readonly KeyEntry[], context: RotationContext): 
 };
 
 const handledRotate = (rotated: boolean, context: RotationContext): string | undefined => {
-  const { status } = context.signingKey;
-  const asked = requestedRotation(context);
+  const { status, metadata } = context.signingKey;
+  const asked = requestedValue(ROTATE_REQUEST, metadata);
   // A brought key has nothing to rotate to: the wish is not kept for the day it has.
   const isHandled = rotated || context.provided !== undefined || !isRotationRequested(context);
   return asked !== undefined && isHandled ? asked : status?.lastHandledRotate;

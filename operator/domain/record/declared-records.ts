@@ -1,6 +1,6 @@
 import type { Token } from '../../api/token.ts';
 import { secondsOf } from '../timestamps.ts';
-import { nextTokenId } from '../token/token-adoption.ts';
+import { nextTokenId } from '../token/token-id.ts';
 import { clientKeyOf } from '../token/token-observation.ts';
 import { blacklistedAtOf, type TokenRecord } from './token-record.ts';
 

@@ -1,11 +1,11 @@
 import type { Token } from '../../api/token.ts';
-import { isBlacklisted } from '../token/token-plan.ts';
 import { batchedId } from './batch-id.ts';
 import type { CachedIssuedToken } from './cached-issued-token.ts';
 import { type CachedTokenBatch, expiriesOf } from './cached-token-batch.ts';
 import { lastExpirationOf } from './declared-records.ts';
 import { blacklistedStatus, replayableUntil } from './issued-token-plan.ts';
 import { changedBatchStatus } from './token-batch-plan.ts';
+import { blacklistedAtOf } from './token-record.ts';
 
 /** How many tokens a write ends, as DeleteTokens counts them. */
 export interface EndCounts {
@@ -37,7 +37,7 @@ const isPast = (expiration: number | 'never' | undefined, nowSeconds: number): b
 export const planTokenEnd = (token: Token, nowSeconds: number): TokenEnd => {
   if (token.metadata.deletionTimestamp !== undefined) return NOTHING;
   if (isPast(lastExpirationOf(token), nowSeconds)) return DELETE;
-  if (isBlacklisted({ token })) return NOTHING;
+  if (blacklistedAtOf(token) !== undefined) return NOTHING;
   const { status = {} } = token;
   return blacklistWith({ ...status, ...blacklistedStatus(status.version ?? 0, nowSeconds) });
 };

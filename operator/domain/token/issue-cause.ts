@@ -1,4 +1,4 @@
-import { canonicalDigest } from '../canonical-json.ts';
+import { RENEW_REQUEST, requestedValue } from '../annotation-request.ts';
 import { floorSeconds, secondsOf } from '../timestamps.ts';
 import type { Succession } from './previous.ts';
 import { renewalPolicy, renewalTimeOf } from './renewal.ts';
@@ -6,12 +6,6 @@ import { matchesCurrent } from './token-grant.ts';
 import { isBeyondLimit, signedAtOf } from './token-lifetime.ts';
 import { currentExpiration, type TokenObservation } from './token-observation.ts';
 import type { PermittedObservation } from './token-policies.ts';
-
-/** Annotation whose new value asks for a renewal (spec §2.1). */
-export const RENEW_ANNOTATION = 'm2moauth.dev/renew';
-
-/** Longest annotation value that status remembers as it is. */
-const MAX_REMEMBERED = 253;
 
 /** Why a Token needs a JWT of a new number. */
 export type IssueCause =
@@ -54,11 +48,9 @@ export const CAUSE_TRAITS: Readonly<Record<IssueCause, CauseTraits>> = {
   SecretLost: { ...renewed, outcome: 'Reissued', keepsCurrentValid: false },
 };
 
-/** The value of the renew annotation as status remembers it: a long one by its digest, so that it fits. */
-export const renewRequestOf = ({ token }: Pick<TokenObservation, 'token'>): string | undefined => {
-  const value = token.metadata.annotations?.[RENEW_ANNOTATION];
-  return value === undefined || value.length <= MAX_REMEMBERED ? value : `sha256:${canonicalDigest(value)}`;
-};
+/** The value of the renew annotation in the form in which the status remembers it. */
+export const renewRequestOf = ({ token }: Pick<TokenObservation, 'token'>): string | undefined =>
+  requestedValue(RENEW_REQUEST, token.metadata);
 
 /** Whether the renew annotation has a value that no issuance has answered. */
 const isRenewRequested = ({ token }: Pick<TokenObservation, 'token'>): boolean => {

@@ -1,7 +1,7 @@
 import { API_VERSION, MANAGED_BY_LABEL, MANAGER, type OwnerReference } from '../../api/meta.ts';
 import type { Token, TokenStatus } from '../../api/token.ts';
+import { RENEW_REQUEST } from '../annotation-request.ts';
 import { secondsOf } from '../timestamps.ts';
-import { RENEW_ANNOTATION } from './issue-cause.ts';
 import type { ObservedJwt, ObservedSecret, TokenObservation } from './token-observation.ts';
 
 /** Annotation of a Token's Secret: the `jti` of the JWT in it. */
@@ -52,7 +52,7 @@ export const dataKeyOf = ({ spec }: Token): string => spec.secret?.key ?? DEFAUL
 /** The Secret that a Token asks for; labels and annotations of the operator win over those of the spec. */
 export const wantedSecret = (token: Token, marks: IssuanceMarks): WantedSecret => {
   const { labels = {}, annotations = {} } = token.spec.secret ?? {};
-  const { [RENEW_ANNOTATION]: _renew, ...others } = annotations;
+  const { [RENEW_REQUEST.annotation]: _renew, ...others } = annotations;
   return {
     name: secretNameOf(token),
     dataKey: dataKeyOf(token),
@@ -61,7 +61,7 @@ export const wantedSecret = (token: Token, marks: IssuanceMarks): WantedSecret =
       ...others,
       [TOKEN_ID_ANNOTATION]: marks.id ?? '',
       [CLIENT_UID_ANNOTATION]: marks.clientUID ?? '',
-      ...(marks.lastHandledRenew !== undefined && { [RENEW_ANNOTATION]: marks.lastHandledRenew }),
+      ...(marks.lastHandledRenew !== undefined && { [RENEW_REQUEST.annotation]: marks.lastHandledRenew }),
     },
   };
 };

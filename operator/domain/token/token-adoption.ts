@@ -1,18 +1,15 @@
 import { TOKEN_CLAIM } from '../../api/reserved-claims.ts';
 import type { TokenStatus } from '../../api/token.ts';
+import { RENEW_REQUEST } from '../annotation-request.ts';
 import { typeOf } from '../jwt/claims.ts';
 import { floorSeconds } from '../timestamps.ts';
-import { CAUSE_TRAITS, findIssueCause, RENEW_ANNOTATION } from './issue-cause.ts';
+import { CAUSE_TRAITS, findIssueCause } from './issue-cause.ts';
 import { previousAfter, type Succession } from './previous.ts';
 import { CLIENT_UID_ANNOTATION } from './secret-plan.ts';
-import { tokenId } from './token-id.ts';
+import { nextTokenId } from './token-id.ts';
 import type { ObservedJwt, ObservedSecret, TokenObservation } from './token-observation.ts';
 import { permit } from './token-policies.ts';
 import { describeJwt } from './token-status.ts';
-
-/** The id of the JWT that a Token's next issuance will have. */
-export const nextTokenId = ({ token }: Pick<TokenObservation, 'token'>): string =>
-  tokenId(token.metadata.uid, (token.status?.issuance ?? 0) + 1);
 
 const findNext = (
   observation: TokenObservation,
@@ -70,7 +67,7 @@ export const adoptedStatus = (observation: TokenObservation): TokenStatus | unde
     keepsEarlier: before.clientUID === clientUID,
     isRefusedKey,
   });
-  const handled = secret.annotations[RENEW_ANNOTATION] ?? before.lastHandledRenew;
+  const handled = secret.annotations[RENEW_REQUEST.annotation] ?? before.lastHandledRenew;
   return {
     ...described,
     issuance: (before.issuance ?? 0) + 1,

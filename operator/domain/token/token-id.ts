@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Token } from '../../api/token.ts';
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/iu;
 
@@ -23,3 +24,7 @@ export const uuidV5 = (namespace: string, name: string): string => {
  * @throws RangeError where the uid is no UUID (the API server makes only such)
  */
 export const tokenId = (uid: string, issuance: number): string => uuidV5(uid, String(issuance));
+
+/** The `jti` of the JWT that a Token's next issuance will have. */
+export const nextTokenId = ({ token }: { readonly token: Token }): string =>
+  tokenId(token.metadata.uid, (token.status?.issuance ?? 0) + 1);

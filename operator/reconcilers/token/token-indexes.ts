@@ -4,7 +4,7 @@ import type { Token } from '../../api/token.ts';
 import { recordedIdsOf } from '../../domain/record/declared-records.ts';
 import { RECORD_INDEX } from '../../domain/record/token-record.ts';
 import { secretNameOf } from '../../domain/token/secret-plan.ts';
-import { nextTokenId } from '../../domain/token/token-adoption.ts';
+import { nextTokenId } from '../../domain/token/token-id.ts';
 import { clientKeyOf } from '../../domain/token/token-observation.ts';
 import type { Indexers } from '../../ports/cache.ts';
 import type { SecretMeta } from '../../ports/secrets.ts';

@@ -3,7 +3,7 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Token } from '../../api/token.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';
 import { dataKeyOf, needsContent, secretNameOf } from '../../domain/token/secret-plan.ts';
-import { nextTokenId } from '../../domain/token/token-adoption.ts';
+import { nextTokenId } from '../../domain/token/token-id.ts';
 import {
   clientKeyOf,
   type KnownBlocker,

@@ -1,4 +1,5 @@
 import type { KeyEntry, SigningKey, SigningKeySpec } from '../../../../operator/api/signing-key.ts';
+import { ROTATE_REQUEST } from '../../../../operator/domain/annotation-request.ts';
 import { compromisedKids } from '../../../../operator/domain/key/jwks.ts';
 import {
   algorithmOf,
@@ -10,7 +11,7 @@ import {
   type PublicKey,
 } from '../../../../operator/domain/key/key-secrets.ts';
 import type { ProvidedKey } from '../../../../operator/domain/key/rotation-observation.ts';
-import { planSigningKey, ROTATE_ANNOTATION } from '../../../../operator/domain/key/rotation-plan.ts';
+import { planSigningKey } from '../../../../operator/domain/key/rotation-plan.ts';
 
 import { SECOND } from '../../../support/durations.ts';
 
@@ -85,7 +86,7 @@ export class FakeSigningKey {
   ready = () => this.status?.conditions?.find(({ type }) => type === 'Ready');
   secretOf = (kid: string): StoredSecret | undefined => this.secrets.get(keySecretName('default', kid));
   rotate(value: string): void {
-    this.annotations[ROTATE_ANNOTATION] = value;
+    this.annotations[ROTATE_REQUEST.annotation] = value;
   }
   compromise(kid: string): void {
     this.everCompromised.add(kid);
@@ -198,7 +199,7 @@ export class FakeSigningKey {
     const active = this.active();
     if (!active || this.everCompromised.has(active.kid) || this.secretOf(active.kid)?.pem !== active.kid)
       return 'emergency';
-    const asked = this.annotations[ROTATE_ANNOTATION];
+    const asked = this.annotations[ROTATE_REQUEST.annotation];
     return asked !== undefined && asked !== this.status?.lastHandledRotate ? 'asked' : 'schedule';
   }
 

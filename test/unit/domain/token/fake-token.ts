@@ -8,7 +8,7 @@ import {
   type SecretRemoval,
   secretNameOf,
 } from '../../../../operator/domain/token/secret-plan.ts';
-import { nextTokenId } from '../../../../operator/domain/token/token-adoption.ts';
+import { nextTokenId } from '../../../../operator/domain/token/token-id.ts';
 import type {
   ObservedSecret,
   SecretFailure,

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { ROTATE_ANNOTATION } from '../../../../operator/domain/key/rotation-plan.ts';
+import { ROTATE_REQUEST } from '../../../../operator/domain/annotation-request.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
 import { DAY } from '../../../support/durations.ts';
 import { FakeSigningKeyApi } from './fake-signing-key-api.ts';
@@ -51,7 +51,7 @@ describe('while the ConfigMap with the key set can not be written', () => {
     const rotate = (value: string) =>
       fake.change((old) => ({
         ...old,
-        metadata: { ...old.metadata, annotations: { [ROTATE_ANNOTATION]: value } },
+        metadata: { ...old.metadata, annotations: { [ROTATE_REQUEST.annotation]: value } },
       }));
     rotate('one');
     await expect(fake.reconcile()).rejects.toThrow('exceeded quota');
