@@ -1,59 +1,33 @@
-import type { Clock } from '../ports/clock.ts';
+/** So many at once, then one more every `refillMs` milliseconds. */
+export interface Rate {
+  readonly burst: number;
+  readonly refillMs: number;
+}
 
-/** A rate: so many at once, then so many a second. */
+/**
+ * A token bucket, kept as one number (the generic cell rate algorithm): when it is full again. Times are milliseconds of the
+ * caller's clock; one that is set back costs a caller one refill at most.
+ */
 export class TokenBucket {
-  readonly #clock: Clock;
-  readonly #perSecond: number;
-  readonly #burst: number;
-  #tokens: number;
-  #filledAt: number;
-  #open = false;
-  #wake: (() => void) | undefined;
+  readonly #rate: Rate;
+  #fullAt = Number.NEGATIVE_INFINITY;
 
-  constructor(options: { readonly clock: Clock; readonly perSecond: number; readonly burst: number }) {
-    this.#clock = options.clock;
-    this.#perSecond = options.perSecond;
-    this.#burst = options.burst;
-    this.#tokens = options.burst;
-    this.#filledAt = options.clock.now();
+  /** Full. */
+  constructor(rate: Rate) {
+    this.#rate = rate;
   }
 
-  /** Resolves when the next one may go, or `signal` aborts. One caller at a time. */
-  async take(signal: AbortSignal): Promise<void> {
-    this.#fill();
-    if (this.#tokens < 1 && !this.#open) {
-      await this.pause(((1 - this.#tokens) / this.#perSecond) * 1000, signal);
-      this.#fill();
-    }
-    this.#tokens = Math.max(0, this.#tokens - 1);
+  /** Milliseconds until one may be taken; 0 where it may be taken now. */
+  waitMs(now: number): number {
+    const { burst, refillMs } = this.#rate;
+    this.#fullAt = Math.min(Math.max(this.#fullAt, now), now + burst * refillMs);
+    return Math.max(0, this.#fullAt - now - (burst - 1) * refillMs);
   }
 
-  /** Lets everything through from now on. */
-  open(): void {
-    this.#open = true;
-    this.#wake?.();
-  }
-
-  /** Resolves after `ms`, when `signal` aborts, or at {@link TokenBucket.open}. */
-  pause(ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal.aborted || this.#open) return resolve();
-      const end = (): void => {
-        cancel();
-        signal.removeEventListener('abort', end);
-        this.#wake = undefined;
-        resolve();
-      };
-      const cancel = this.#clock.after(ms, end);
-      this.#wake = end;
-      signal.addEventListener('abort', end, { once: true });
-    });
-  }
-
-  #fill(): void {
-    const now = this.#clock.now();
-    const earned = (Math.max(0, now - this.#filledAt) / 1000) * this.#perSecond;
-    this.#tokens = Math.min(this.#burst, this.#tokens + earned);
-    this.#filledAt = now;
+  /** Takes one, and returns 0; where there is none, takes nothing and returns the milliseconds until there is. */
+  take(now: number): number {
+    const waitMs = this.waitMs(now);
+    if (waitMs === 0) this.#fullAt += this.#rate.refillMs;
+    return waitMs;
   }
 }

@@ -2,10 +2,12 @@ import type { IssuedToken } from '../api/issued-token.ts';
 import type { OAuthClient } from '../api/oauth-client.ts';
 import type { Token } from '../api/token.ts';
 import type { TokenBatch } from '../api/token-batch.ts';
+import { createSemaphore } from '../async/semaphore.ts';
 import { cachedIssuedTokenOf } from '../domain/record/cached-issued-token.ts';
 import { cachedTokenBatchOf } from '../domain/record/cached-token-batch.ts';
 import { OWNER_LABEL, ownerLabel } from '../domain/record/issued-token.ts';
 import { batchOwnerLabel } from '../domain/record/token-batch.ts';
+import { SEMAPHORE_ERRORS } from '../issuer/failure.ts';
 import type { ListOwned } from '../issuer/registry/delete-tokens.ts';
 import type { Objects } from '../issuer/registry/end-token.ts';
 import {
@@ -14,7 +16,6 @@ import {
   type LiveReads,
   type RegistryReads,
 } from '../issuer/registry/live-reads.ts';
-import { createSemaphore } from '../issuer/semaphore.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { listWatchIssuedTokens, listWatchTokenBatches, type Selection } from '../kube/list-watch.ts';
 import { createResourceClient } from '../kube/resource-client.ts';
@@ -47,7 +48,7 @@ export const objectsOf = (informers: Informers, clients: ReturnType<typeof resou
 
 /** Reads that go into the caches, within one bound for all types. */
 export const readsOf = (objects: ReturnType<typeof objectsOf>, clock: MonotonicClock): RegistryReads => {
-  const semaphore = createSemaphore(LIVE_READS);
+  const semaphore = createSemaphore({ ...LIVE_READS, errors: SEMAPHORE_ERRORS });
   const reads = <T extends Cacheable>({ cache, client }: Objects<T>): LiveReads<T> =>
     createLiveReads({ cache, readObject: (ref, signal) => client.read(ref, signal), semaphore, clock });
   return {

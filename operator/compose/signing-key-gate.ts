@@ -1,3 +1,4 @@
+import { sleep } from '../async/sleep.ts';
 import type { IssuerKeyring } from '../issuer/keys/keyring.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
 import type { Gate } from '../runtime/manager.ts';
@@ -10,7 +11,5 @@ export const signingKeyGate =
   (keyring: Pick<IssuerKeyring, 'loaded'>, clock: MonotonicClock): Gate =>
   async (signal) => {
     const giveUpAt = clock.monotonic() + PATIENCE_MS;
-    while (!keyring.loaded && !signal.aborted && clock.monotonic() < giveUpAt) {
-      await new Promise<void>((resolve) => clock.after(POLL_MS, resolve));
-    }
+    while (!keyring.loaded && clock.monotonic() < giveUpAt && (await sleep(clock, POLL_MS, signal)));
   };

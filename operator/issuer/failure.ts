@@ -60,3 +60,13 @@ export const whyOf = (failure: unknown): LogFields => {
     ...(cause !== undefined && { error: cause }),
   };
 };
+
+/** The caller is gone, or its deadline has passed; the answer is unlikely to be read. */
+export const calledOff = (): IssuerFailure =>
+  new IssuerFailure('Unavailable', 'the call was ended before it was done');
+
+/** What a semaphore of the issuer rejects with. */
+export const SEMAPHORE_ERRORS = {
+  full: () => new IssuerFailure('Exhausted', 'too much is asked for at the moment, try again later'),
+  aborted: calledOff,
+};

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import { sleep } from '../async/sleep.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
 import { ApiError } from '../ports/kube.ts';
 import type { Log } from '../ports/log.ts';
@@ -106,7 +107,8 @@ class Exchange {
       const outcome = await this.#try<T>(request);
       if ('answer' in outcome) return outcome.answer;
       if (!outcome.again || tries >= MAX_TRIES || request.signal?.aborted) throw outcome.failure;
-      await pause(this.#options.clock, outcome.waitMs, request.signal);
+      if (outcome.waitMs > 0)
+        await sleep(this.#options.clock, outcome.waitMs, ...(request.signal ? [request.signal] : []));
     }
   }
 
@@ -207,15 +209,3 @@ const searchOf = (query: NonNullable<KubeRequest['query']>): string => {
   }
   return parameters.size === 0 ? '' : `?${parameters}`;
 };
-
-const pause = (clock: MonotonicClock, ms: number, signal?: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (ms === 0 || signal?.aborted) return resolve();
-    const end = (): void => {
-      cancel();
-      signal?.removeEventListener('abort', end);
-      resolve();
-    };
-    const cancel = clock.after(ms, end);
-    signal?.addEventListener('abort', end, { once: true });
-  });

@@ -1,5 +1,7 @@
 import { access } from 'node:fs/promises';
 import type { Dispatcher } from 'undici';
+import { unlessAborted } from '../async/abort.ts';
+import { SingleFlight } from '../async/single-flight.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import { type BufferedResponse, requestWhole } from './buffered-response.ts';
@@ -50,7 +52,7 @@ export class Connection {
   readonly #monitor: ConnectionMonitor;
   #pools: Pools | undefined;
   #loadedAt = Number.NEGATIVE_INFINITY;
-  #loading: Promise<Pools> | undefined;
+  readonly #loading = new SingleFlight<'credentials', Pools>();
   #closed = false;
 
   constructor(source: CredentialSource, options: ConnectionOptions) {
@@ -73,6 +75,7 @@ export class Connection {
     const { signal } = outgoing;
     const options = dispatchOptions(pools, outgoing);
     const response = pools.watches.request({ ...options, signal: signal ?? null });
+    // undici heeds a signal only once a request has its connection; one that waits for a handshake would hang.
     return signal ? unlessAborted(response, signal) : response;
   }
 
@@ -106,10 +109,7 @@ export class Connection {
   }
 
   #load(): Promise<Pools> {
-    this.#loading ??= this.#refresh().finally(() => {
-      this.#loading = undefined;
-    });
-    return this.#loading;
+    return this.#loading.run('credentials', () => this.#refresh());
   }
 
   async #refresh(): Promise<Pools> {
@@ -173,15 +173,3 @@ const dispatchOptions = (pools: Pools, outgoing: Outgoing) => ({
   // costs ten times the call.
   reset: false,
 });
-
-/** undici heeds a signal only once a request has its connection; one that waits for a handshake would hang on. */
-const unlessAborted = (
-  response: Promise<Dispatcher.ResponseData>,
-  signal: AbortSignal,
-): Promise<Dispatcher.ResponseData> =>
-  new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort, { once: true });
-    response.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });

@@ -1,5 +1,6 @@
 import { CRD_REVISION_ANNOTATION } from '../api/crd-revision.ts';
 import type { KubeObject } from '../api/meta.ts';
+import { sleep } from '../async/sleep.ts';
 import type { Clock } from '../ports/clock.ts';
 import { isForbidden, isNotFound, type ResourceType } from '../ports/kube.ts';
 import type { KubeClient } from './client.ts';
@@ -51,13 +52,12 @@ export const createCrdRevisions = (options: CrdRevisionsOptions): CrdRevisions =
     } catch {
       // The API server is out of reach: other checks say so.
     }
-    if (signal.aborted) return;
-    const cancel = clock.after(result === undefined ? AGAIN_MS : AGAIN_AFTER_PROBLEM_MS, () => {
-      signal.removeEventListener('abort', cancel);
-      void look(signal);
-    });
-    signal.addEventListener('abort', cancel, { once: true });
   };
 
-  return { problem: () => result, start: (signal) => void look(signal) };
+  const poll = async (signal: AbortSignal): Promise<void> => {
+    do await look(signal);
+    while (await sleep(clock, result === undefined ? AGAIN_MS : AGAIN_AFTER_PROBLEM_MS, signal));
+  };
+
+  return { problem: () => result, start: (signal) => void poll(signal) };
 };

@@ -1,5 +1,7 @@
 import { MANAGER } from '../api/meta.ts';
-import { TokenBucket } from '../async/token-bucket.ts';
+import { BoundedMap } from '../async/bounded-map.ts';
+import { sleep } from '../async/sleep.ts';
+import { type Rate, TokenBucket } from '../async/token-bucket.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventNote, EventRecorder } from '../ports/events.ts';
 import { ApiError, isNotFound } from '../ports/kube.ts';
@@ -21,8 +23,7 @@ export interface ApiEventRecorderOptions {
   readonly instance: string;
 }
 
-const PER_SECOND = 10;
-const BURST = 100;
+const RATE: Rate = { burst: 100, refillMs: 100 };
 const MAX_WAITING = 1_000;
 /** Series that are remembered; the one that was silent for longest goes first. */
 const MAX_SERIES = 4_096;
@@ -38,21 +39,20 @@ const CALL_TIMEOUT_MS = 10_000;
  */
 export class ApiEventRecorder implements EventRecorder {
   readonly #options: ApiEventRecorderOptions;
-  readonly #series = new Map<string, EventSeries>();
+  readonly #series = new BoundedMap<string, EventSeries>(MAX_SERIES);
   readonly #waiting = new Set<EventSeries>();
-  readonly #bucket: TokenBucket;
+  readonly #bucket = new TokenBucket(RATE);
   readonly #abort = new AbortController();
+  /** Aborts at the stop: nothing waits for the rate or a retry any more. */
+  readonly #flush = new AbortController();
   #writing: Promise<void> | undefined;
-  #flushing = false;
-  #stopped = false;
 
   constructor(options: ApiEventRecorderOptions) {
     this.#options = options;
-    this.#bucket = new TokenBucket({ clock: options.clock, perSecond: PER_SECOND, burst: BURST });
   }
 
   record(note: EventNote): void {
-    const series = this.#stopped ? undefined : this.#seriesOf(note);
+    const series = this.#flush.signal.aborted ? undefined : this.#seriesOf(note);
     if (!series) {
       this.#options.metrics.eventDropped();
       return;
@@ -65,9 +65,7 @@ export class ApiEventRecorder implements EventRecorder {
 
   /** Takes no more notes, and writes what waits without its usual pace, for at most `deadlineMs`. Never throws. */
   async stop(deadlineMs = 2_000): Promise<void> {
-    this.#stopped = true;
-    this.#flushing = true;
-    this.#bucket.open();
+    this.#flush.abort();
     const cancel = this.#options.clock.after(deadlineMs, () => this.#abort.abort());
     while (this.#writing) await this.#writing;
     cancel();
@@ -82,15 +80,12 @@ export class ApiEventRecorder implements EventRecorder {
     const known = this.#series.get(key);
     const isWaiting = known !== undefined && this.#waiting.has(known);
     if (!isWaiting && this.#waiting.size >= MAX_WAITING) return undefined;
-    this.#series.delete(key);
     if (known && (isWaiting || now - known.lastAt < SERIES_ENDS_MS)) {
       this.#series.set(key, known);
       return known;
     }
     const series: EventSeries = { note, firstAt: now, lastAt: now, count: 0, name: undefined };
     this.#series.set(key, series);
-    const [oldest] = this.#series.keys();
-    if (this.#series.size > MAX_SERIES && oldest !== undefined) this.#series.delete(oldest);
     return series;
   }
 
@@ -104,11 +99,23 @@ export class ApiEventRecorder implements EventRecorder {
 
   async #writeAll(): Promise<void> {
     for (const series of this.#waiting) {
-      await this.#bucket.take(this.#abort.signal);
+      await this.#waitForRate();
       if (this.#abort.signal.aborted) return;
       this.#waiting.delete(series);
       await this.#write(series);
     }
+  }
+
+  async #waitForRate(): Promise<void> {
+    const { clock } = this.#options;
+    for (let ms = this.#bucket.take(clock.now()); ms > 0; ms = this.#bucket.take(clock.now())) {
+      if (!(await this.#pause(ms))) return;
+    }
+  }
+
+  /** False where the recorder is stopped before. */
+  #pause(ms: number): Promise<boolean> {
+    return sleep(this.#options.clock, ms, this.#flush.signal, this.#abort.signal);
   }
 
   async #write(series: EventSeries): Promise<void> {
@@ -117,12 +124,12 @@ export class ApiEventRecorder implements EventRecorder {
         return await this.#writeOnce(series);
       } catch (error) {
         if (this.#abort.signal.aborted) return;
-        if (tries >= MAX_TRIES || this.#flushing || !mayPass(error)) {
+        if (tries >= MAX_TRIES || this.#flush.signal.aborted || !mayPass(error)) {
           this.#options.metrics.eventDropped();
           this.#options.log.debug('an Event could not be written', { reason: series.note.reason, error });
           return;
         }
-        await this.#bucket.pause(RETRY_MS * tries, this.#abort.signal);
+        await this.#pause(RETRY_MS * tries);
       }
     }
   }

@@ -1,3 +1,4 @@
+import { unlessAborted } from '../async/abort.ts';
 import type { Cacheable, Indexers, WritableCache } from '../ports/cache.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
@@ -40,13 +41,14 @@ export interface InformerHealth {
 }
 
 /** The API server sends a bookmark each minute where there is progress to tell of: twice in that time it is made to see some. */
-const NUDGE_AFTER_MS = 30_000;
+const PROGRESS_REQUEST_AFTER_MS = 30_000;
 
 /** One store, filled by a reflector for each watched scope. */
 export class Informer<T extends Cacheable> {
   readonly name: string;
   readonly #store: ObjectStore<T>;
   readonly #reflectors: readonly Reflector<T>[];
+  readonly #synced = Promise.withResolvers<void>();
   #running: Promise<unknown> = Promise.resolve();
 
   constructor(options: InformerOptions<T>) {
@@ -61,9 +63,22 @@ export class Informer<T extends Cacheable> {
           source: listWatch,
           store,
           inScope: scopeOf(namespace),
-          progressRequestAfterMs: NUDGE_AFTER_MS,
+          progressRequestAfterMs: PROGRESS_REQUEST_AFTER_MS,
         }),
     );
+    let missing = sources.length;
+    const countDown = (): void => {
+      if (missing > 0) return;
+      store.markSynced();
+      this.#synced.resolve();
+    };
+    for (const reflector of this.#reflectors) {
+      reflector.whenSynced(() => {
+        missing--;
+        countDown();
+      });
+    }
+    countDown();
   }
 
   /** What is known now. Handlers set on it before {@link Informer.start} see the first list too. */
@@ -88,36 +103,12 @@ export class Informer<T extends Cacheable> {
 
   /** Starts to watch until `signal` aborts. Resolves at once; see {@link Informer.whenSynced}. */
   start(signal: AbortSignal): void {
-    let missing = this.#reflectors.length;
-    for (const reflector of this.#reflectors) {
-      reflector.whenSynced(() => {
-        missing--;
-        if (missing === 0) this.#store.markSynced();
-      });
-    }
-    if (missing === 0) this.#store.markSynced();
     this.#running = Promise.all(this.#reflectors.map((reflector) => reflector.run(signal)));
   }
 
   /** Resolves when the first whole list of every scope is in. Rejects with the signal's reason when it aborts. */
   whenSynced(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const abort = (): void => reject(signal.reason);
-      if (signal.aborted) return abort();
-      signal.addEventListener('abort', abort, { once: true });
-      let missing = this.#reflectors.length;
-      const synced = (): void => {
-        signal.removeEventListener('abort', abort);
-        resolve();
-      };
-      if (missing === 0) return synced();
-      for (const reflector of this.#reflectors) {
-        reflector.whenSynced(() => {
-          missing--;
-          if (missing === 0) synced();
-        });
-      }
-    });
+    return unlessAborted(this.#synced.promise, signal);
   }
 
   /** Resolves when every reflector has ended; the signal of {@link Informer.start} ends them. */

@@ -1,5 +1,6 @@
 import type { ObjectRef } from '../api/meta.ts';
-import { waitFor } from '../async/wait.ts';
+import { withDeadline } from '../async/deadline.ts';
+import { sleep } from '../async/sleep.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
 import { isAlreadyExists, isNotFound, type ResourceClient } from '../ports/kube.ts';
 import type { Lease, LeaseSpec } from '../ports/lease.ts';
@@ -66,7 +67,7 @@ export class LeaderElection {
         log.info('became the leader', { lease: lease.name });
         return true;
       }
-      await waitFor(clock, retryPeriodMs * (1 + random() * JITTER), signal);
+      await sleep(clock, retryPeriodMs * (1 + random() * JITTER), signal);
     }
     return false;
   }
@@ -74,7 +75,7 @@ export class LeaderElection {
   /** Renews until it can't: resolves when the lease is lost, or when `signal` aborts (it is still ours then: {@link LeaderElection.release} it). Never rejects. */
   async hold(signal: AbortSignal): Promise<'lost' | 'aborted'> {
     const { clock, retryPeriodMs, renewDeadlineMs, leaseDurationMs } = this.#options;
-    while (await waitFor(clock, retryPeriodMs, signal)) {
+    while (await sleep(clock, retryPeriodMs, signal)) {
       const renewedAt = this.#ledUntil - leaseDurationMs;
       const leftMs = renewedAt + renewDeadlineMs - clock.monotonic();
       if (leftMs <= 0) return this.#lose('no renewal within the deadline');
@@ -93,7 +94,7 @@ export class LeaderElection {
     if (!wasLeading || !observed) return;
     const { clock, log } = this.#options;
     try {
-      await this.#withDeadline(deadlineMs, undefined, (signal) =>
+      await withDeadline({ clock, ms: deadlineMs }, (signal) =>
         this.#write(buildReleasedSpec(observed.spec, microTime(clock.now())), signal),
       );
       log.info('released the lease');
@@ -121,7 +122,9 @@ export class LeaderElection {
 
   async #tryOnce(signal: AbortSignal, deadlineMs: number): Promise<boolean> {
     try {
-      return await this.#withDeadline(deadlineMs, signal, (bounded) => this.#acquireOrRenew(bounded));
+      return await withDeadline({ clock: this.#options.clock, ms: deadlineMs, signal }, (bounded) =>
+        this.#acquireOrRenew(bounded),
+      );
     } catch (error) {
       if (!signal.aborted) this.#options.log.warn('a call on the lease failed', { error });
       return false;
@@ -190,20 +193,6 @@ export class LeaderElection {
       ? await leases.update({ ...head, metadata }, { signal })
       : await leases.create({ ...head, metadata: { ...lease } }, { signal });
     this.#observe(written);
-  }
-
-  async #withDeadline<R>(
-    ms: number,
-    signal: AbortSignal | undefined,
-    call: (signal: AbortSignal) => Promise<R>,
-  ): Promise<R> {
-    const deadline = new AbortController();
-    const cancel = this.#options.clock.after(ms, () => deadline.abort(new Error(`no answer in ${ms} ms`)));
-    try {
-      return await call(signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal);
-    } finally {
-      cancel();
-    }
   }
 }
 

@@ -1,4 +1,5 @@
-import { settlesWithin } from '../async/wait.ts';
+import { whenAborted } from '../async/abort.ts';
+import { settlesWithin } from '../async/deadline.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Controller } from './controller.ts';
@@ -137,7 +138,7 @@ export class Manager {
     });
     for (const controller of controllers) controller.start(cut.signal);
     log.info('controllers run', { controllers: controllers.map(({ name }) => name) });
-    await Promise.race([cutShort, aborted(signal)]);
+    await Promise.race([cutShort, whenAborted(signal)]);
     await Promise.all(controllers.map((controller) => controller.stop(this.#drainMs)));
     return outcome;
   }
@@ -161,9 +162,3 @@ export class Manager {
     }
   }
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });

@@ -1,4 +1,5 @@
 import { type ObjectRef, refOf } from '../api/meta.ts';
+import { Emitter } from '../async/emitter.ts';
 import type { NamedSecrets, SecretMeta } from '../ports/secrets.ts';
 import type { ListWatch } from '../ports/watch.ts';
 import type { ReflectorSurroundings } from './informer.ts';
@@ -32,14 +33,17 @@ export class NamedSecretWatches implements NamedSecrets {
   /** How many Secrets the owners of a kind follow. */
   readonly #sizeOfKind = new Map<string, number>();
   readonly #keysOf = new Map<string, ReadonlySet<string>>();
-  readonly #handlers = new Set<(owner: string) => void>();
+  readonly #changes: Emitter<string>;
   readonly #running = new Set<Promise<void>>();
   #stopped = false;
 
   constructor(options: NamedSecretWatchesOptions) {
     this.#options = options;
+    this.#changes = new Emitter((error, owner) =>
+      options.log.error('a handler of named Secrets threw', { owner, error }),
+    );
     this.#store = new ObjectStore({ log: options.log });
-    this.#store.onChange(({ key }) => this.#tell(key));
+    this.#store.onChange(({ key }) => this.#notifyOwners(key));
   }
 
   /** How many Secrets are watched now. */
@@ -52,9 +56,7 @@ export class NamedSecretWatches implements NamedSecrets {
   }
 
   onChange(handler: (owner: string) => void): () => void {
-    const own = (owner: string): void => handler(owner);
-    this.#handlers.add(own);
-    return () => this.#handlers.delete(own);
+    return this.#changes.on(handler);
   }
 
   follow(owner: string, keys: readonly string[]): boolean {
@@ -123,16 +125,8 @@ export class NamedSecretWatches implements NamedSecrets {
     this.#store.drop((other) => other === key);
   }
 
-  #tell(key: string): void {
+  #notifyOwners(key: string): void {
     const owners = [...(this.#followed.get(key)?.owners.values() ?? [])].flatMap((ofKind) => [...ofKind]);
-    for (const owner of owners) {
-      for (const handler of this.#handlers) {
-        try {
-          handler(owner);
-        } catch (error) {
-          this.#options.log.error('a handler of named Secrets threw', { owner, error });
-        }
-      }
-    }
+    for (const owner of owners) this.#changes.emit(owner);
   }
 }

@@ -1,3 +1,5 @@
+import { BoundedMap } from '../async/bounded-map.ts';
+import { Emitter } from '../async/emitter.ts';
 import type { Cacheable, CacheChange, Indexers, WritableCache } from '../ports/cache.ts';
 import type { Log } from '../ports/log.ts';
 import { freezeDeep } from './freeze.ts';
@@ -25,21 +27,22 @@ export const cacheKeyOf = ({ metadata }: Cacheable): string =>
  * the last one told wins, and the watch puts right what that gets wrong. It takes objects over and freezes them.
  */
 export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
-  readonly #log: Log;
   readonly #objects = new Map<string, T>();
   readonly #index: KeyIndex<T>;
-  readonly #handlers = new Set<(change: CacheChange<T>) => void>();
+  readonly #changes: Emitter<CacheChange<T>>;
   /** UIDs of what we deleted ourselves: a late event from before that must not bring them back. */
-  readonly #tombstones = new Set<string>();
+  readonly #tombstones = new BoundedMap<string, true>(MAX_TOMBSTONES);
   /**
    * By UID, the resourceVersion at which the watch or a list said that it was gone: the answer of an earlier write may
    * come later, over another connection. One that only left the selection comes back with a newer resourceVersion.
    */
-  readonly #gone = new Map<string, string>();
+  readonly #gone = new BoundedMap<string, string>(MAX_GONE);
   #synced = false;
 
   constructor({ log, indexers = {} }: ObjectStoreOptions<T>) {
-    this.#log = log;
+    this.#changes = new Emitter((error, { key, type }) =>
+      log.error('a cache handler threw', { key, type, error }),
+    );
     this.#index = new KeyIndex(indexers);
   }
 
@@ -89,9 +92,7 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
   }
 
   onChange(handler: (change: CacheChange<T>) => void): () => void {
-    const own = (change: CacheChange<T>): void => handler(change);
-    this.#handlers.add(own);
-    return () => this.#handlers.delete(own);
+    return this.#changes.on(handler);
   }
 
   observe(object: T): void {
@@ -99,11 +100,7 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
   }
 
   forget(key: string, uid: string): void {
-    this.#tombstones.add(uid);
-    if (this.#tombstones.size > MAX_TOMBSTONES) {
-      const [oldest] = this.#tombstones;
-      if (oldest !== undefined) this.#tombstones.delete(oldest);
-    }
+    this.#tombstones.set(uid, true);
     if (this.#objects.get(key)?.metadata.uid === uid) this.#delete(key);
   }
 
@@ -123,7 +120,7 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
     freezeDeep(object);
     this.#objects.set(key, object);
     this.#index.move(key, old, object);
-    this.#tell({ type: 'set', key, object, old });
+    this.#changes.emit({ type: 'set', key, object, old });
   }
 
   /** Takes a DELETED event; `object` is the last that was known of it, at the resourceVersion of its deletion. */
@@ -168,11 +165,7 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
 
   #markGone(uid: string, resourceVersion: string): void {
     if (this.#wasGoneAt(uid, resourceVersion)) return;
-    this.#gone.delete(uid);
     this.#gone.set(uid, resourceVersion);
-    if (this.#gone.size <= MAX_GONE) return;
-    const [oldest] = this.#gone.keys();
-    if (oldest !== undefined) this.#gone.delete(oldest);
   }
 
   #delete(key: string): undefined {
@@ -180,16 +173,6 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
     if (old === undefined) return;
     this.#objects.delete(key);
     this.#index.move(key, old, undefined);
-    this.#tell({ type: 'delete', key, old });
-  }
-
-  #tell(change: CacheChange<T>): void {
-    for (const handler of this.#handlers) {
-      try {
-        handler(change);
-      } catch (error) {
-        this.#log.error('a cache handler threw', { key: change.key, type: change.type, error });
-      }
-    }
+    this.#changes.emit({ type: 'delete', key, old });
   }
 }

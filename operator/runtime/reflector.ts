@@ -1,5 +1,5 @@
 import { type BackoffBounds, fullJitterMs } from '../async/backoff.ts';
-import { waitFor } from '../async/wait.ts';
+import { sleep } from '../async/sleep.ts';
 import type { Cacheable } from '../ports/cache.ts';
 import type { Clock } from '../ports/clock.ts';
 import { ApiError, isExpired } from '../ports/kube.ts';
@@ -111,7 +111,7 @@ export class Reflector<T extends Cacheable> {
     const jitterMs =
       why === 'closed' && this.#failures === 0 ? 0 : fullJitterMs(this.#failures, BACKOFF, random);
     this.#failures++;
-    await waitFor(clock, Math.max(askedMs, jitterMs), signal);
+    await sleep(clock, Math.max(askedMs, jitterMs), signal);
   }
 
   /** What ended the stream; a 410, and a refused watch-list, also change how the next one begins. */

@@ -1,11 +1,11 @@
 import type { ObjectRef } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
+import { createSemaphore, type Semaphore } from '../../async/semaphore.ts';
 import { bySeniority, CLAIM_INDEX, isRegistered } from '../../domain/client/client-id-claim.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
-import { IssuerFailure } from '../failure.ts';
-import { createSemaphore, type Semaphore } from '../semaphore.ts';
+import { IssuerFailure, SEMAPHORE_ERRORS } from '../failure.ts';
 import type { AuthenticateClient, AuthenticatedClient, Call, ClientCredentials } from '../use-cases.ts';
 import { type AssertionInput, type AssertionOutcome, type CheckAssertion, JWT_BEARER } from './assertion.ts';
 import type { AuthenticationFailures, FailureCause } from './authentication-failures.ts';
@@ -149,7 +149,7 @@ const byAssertion = async (
  */
 export const createAuthenticateClient = (options: AuthenticateClientOptions): AuthenticateClient => {
   const { secrets, failures } = options;
-  const semaphore = createSemaphore(BEYOND_LIMIT);
+  const semaphore = createSemaphore({ ...BEYOND_LIMIT, errors: SEMAPHORE_ERRORS });
 
   const authenticate = (client: OAuthClient | undefined, asked: Asked): Awaitable<Outcome> => {
     if (client && hasAssertionMethod(client)) return byAssertion(options, client, { ...asked, semaphore });

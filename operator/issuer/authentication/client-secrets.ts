@@ -1,13 +1,16 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { keyOf, type ObjectRef } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
+import { unlessAborted } from '../../async/abort.ts';
+import { BoundedMap } from '../../async/bounded-map.ts';
+import { withDeadline } from '../../async/deadline.ts';
 import type { Awaitable } from '../../async/map-awaitable.ts';
+import { SingleFlight } from '../../async/single-flight.ts';
 import { readClientSecrets } from '../../domain/client/client-secret.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { Secret } from '../../ports/secrets.ts';
-import { IssuerFailure } from '../failure.ts';
-import { unlessAborted, withDeadline } from '../shared-work.ts';
+import { calledOff, IssuerFailure } from '../failure.ts';
 import type { Call } from '../use-cases.ts';
 
 /** Says whether a client secret is right. What is kept in memory of one is its SHA-256 (spec §4). */
@@ -40,7 +43,6 @@ interface Entry {
   /** When the last reading began, and the last one that succeeded; monotonic milliseconds. */
   triedAt: number;
   readAt: number;
-  reading: Promise<Digests> | undefined;
 }
 
 /** A secret that was taken away is refused everywhere after this. */
@@ -74,7 +76,8 @@ const digestsOf = (secret: Secret | undefined, key: string): Digests => {
 
 /** {@link ClientSecrets} over Secrets that are read when they are asked for, one reading for all that wait. */
 export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecretsOptions): ClientSecrets => {
-  const entries = new Map<string, Entry>();
+  const entries = new BoundedMap<string, Entry>(MAX_CLIENTS);
+  const readings = new SingleFlight<Entry, Digests>();
   const unsubscribe = clients.onChange((change) => {
     const object = change.type === 'set' ? change.object : change.old;
     entries.delete(object.metadata.uid);
@@ -84,17 +87,8 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
   const entryOf = ({ metadata }: OAuthClient, place: string): Entry => {
     const known = entries.get(metadata.uid);
     if (known?.place === place) return known;
-    const entry: Entry = {
-      place,
-      digests: undefined,
-      triedAt: -Infinity,
-      readAt: -Infinity,
-      reading: undefined,
-    };
-    entries.delete(metadata.uid);
+    const entry: Entry = { place, digests: undefined, triedAt: -Infinity, readAt: -Infinity };
     entries.set(metadata.uid, entry);
-    const [oldest] = entries.keys();
-    if (entries.size > MAX_CLIENTS && oldest !== undefined) entries.delete(oldest);
     return entry;
   };
 
@@ -102,7 +96,7 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
     const startedAt = clock.monotonic();
     entry.triedAt = startedAt;
     try {
-      const secret = await withDeadline(clock, DEADLINE_MS, (signal) => readSecret(ref, signal));
+      const secret = await withDeadline({ clock, ms: DEADLINE_MS }, (signal) => readSecret(ref, signal));
       entry.digests = digestsOf(secret, key);
       entry.readAt = startedAt;
       return entry.digests;
@@ -111,8 +105,6 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
         detail: 'the Secret of the client can not be read',
         cause,
       });
-    } finally {
-      entry.reading = undefined;
     }
   };
 
@@ -127,10 +119,10 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
       const now = clock.monotonic();
       if (entry.digests && now - entry.readAt <= KEPT_MS) {
         if (matches(digest, entry.digests)) return true;
-        if (entry.reading === undefined && now - entry.triedAt < RETRY_MS) return false;
+        if (!readings.has(entry) && now - entry.triedAt < RETRY_MS) return false;
       }
-      entry.reading ??= read(entry, ref, key);
-      return unlessAborted(entry.reading, call.signal).then((digests) => matches(digest, digests));
+      const reading = readings.run(entry, () => read(entry, ref, key));
+      return unlessAborted(reading, call.signal, calledOff).then((digests) => matches(digest, digests));
     },
     verifyAgainstDummy: (clientSecret) => {
       matches(digestOf(clientSecret), NO_DIGESTS);

@@ -1,7 +1,10 @@
+import { unlessAborted } from '../../async/abort.ts';
+import { type BackoffBounds, backoffCeilingMs } from '../../async/backoff.ts';
+import { BoundedMap } from '../../async/bounded-map.ts';
+import { SingleFlight } from '../../async/single-flight.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
-import { IssuerFailure } from '../failure.ts';
-import { unlessAborted } from '../shared-work.ts';
+import { calledOff, IssuerFailure } from '../failure.ts';
 import { type DocumentReader, fetchIssuerKeys, fetchJwks } from './issuer-documents.ts';
 import { createKeySet, type KeySet } from './key-set.ts';
 import type { Claims, UnverifiedJwt } from './unverified-jwt.ts';
@@ -31,7 +34,6 @@ interface Entry {
   triedAt: number;
   failures: number;
   notBefore: number;
-  fetching: Promise<KeySet> | undefined;
 }
 
 const REFRESH_MS = 30 * 60_000;
@@ -39,8 +41,7 @@ const REFRESH_MS = 30 * 60_000;
 const LONGEST_MS = 60 * 60_000;
 /** A made-up `kid` must not make us ask an issuer more often than this. */
 const UNKNOWN_KID_MS = 30_000;
-const FIRST_BACKOFF_MS = 1000;
-const LONGEST_BACKOFF_MS = 60_000;
+const BACKOFF: BackoffBounds = { baseMs: 1000, capMs: 60_000 };
 /** More than a cluster's clients name; the one that was not used for longest is forgotten. */
 const MAX_SOURCES = 256;
 
@@ -55,7 +56,8 @@ const NEVER = Number.NEGATIVE_INFINITY;
 /** The sources and what is known of each: fetches are shared, and failures wait before the next try. */
 class Sources {
   readonly #options: RemoteKeysOptions;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new BoundedMap<string, Entry>(MAX_SOURCES);
+  readonly #fetches = new SingleFlight<Entry, KeySet>();
 
   constructor(options: RemoteKeysOptions) {
     this.#options = options;
@@ -69,12 +71,8 @@ class Sources {
       triedAt: NEVER,
       failures: 0,
       notBefore: NEVER,
-      fetching: undefined,
     };
-    this.#entries.delete(key);
     this.#entries.set(key, entry);
-    const [oldest] = this.#entries.keys();
-    if (this.#entries.size > MAX_SOURCES && oldest !== undefined) this.#entries.delete(oldest);
     return entry;
   }
 
@@ -88,8 +86,8 @@ class Sources {
       if (age > REFRESH_MS && now >= entry.notBefore) this.#fetch(source, entry).catch(() => undefined);
       return entry.keys;
     }
-    if (!entry.fetching && now < entry.notBefore) throw unavailable();
-    return unlessAborted(this.#fetch(source, entry), signal);
+    if (!this.#fetches.has(entry) && now < entry.notBefore) throw unavailable();
+    return unlessAborted(this.#fetch(source, entry), signal, calledOff);
   }
 
   /** Other keys than `known` if there are any by now; asks for them at a bounded rate. */
@@ -98,19 +96,17 @@ class Sources {
     if (entry.keys !== known && entry.keys) return entry.keys;
     const now = this.#options.clock.monotonic();
     const isTooSoon = now - entry.triedAt < UNKNOWN_KID_MS || now < entry.notBefore;
-    if (!entry.fetching && isTooSoon) return undefined;
+    if (!this.#fetches.has(entry) && isTooSoon) return undefined;
     // The issuer may not answer: then what is known decides.
     return unlessAborted(
       this.#fetch(source, entry).catch(() => undefined),
       signal,
+      calledOff,
     );
   }
 
   #fetch(source: KeySource, entry: Entry): Promise<KeySet> {
-    entry.fetching ??= this.#load(source, entry).finally(() => {
-      entry.fetching = undefined;
-    });
-    return entry.fetching;
+    return this.#fetches.run(entry, () => this.#load(source, entry));
   }
 
   async #load({ kind, url, caFile }: KeySource, entry: Entry): Promise<KeySet> {
@@ -125,8 +121,7 @@ class Sources {
       return entry.keys;
     } catch (error) {
       entry.failures += 1;
-      const wait = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(entry.failures - 1, 10));
-      entry.notBefore = clock.monotonic() + wait;
+      entry.notBefore = clock.monotonic() + backoffCeilingMs(entry.failures - 1, BACKOFF);
       log.warn('the keys of an issuer could not be fetched', {
         issuer: url,
         failures: entry.failures,

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { OAuthClient } from '../../api/oauth-client.ts';
+import { unlessAborted } from '../../async/abort.ts';
+import { BoundedMap } from '../../async/bounded-map.ts';
+import { withDeadline } from '../../async/deadline.ts';
+import { createSemaphore } from '../../async/semaphore.ts';
+import { SingleFlight } from '../../async/single-flight.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { ReviewToken } from '../../ports/token-reviews.ts';
-import { IssuerFailure } from '../failure.ts';
-import { createSemaphore } from '../semaphore.ts';
-import { unlessAborted, withDeadline } from '../shared-work.ts';
+import { calledOff, IssuerFailure, SEMAPHORE_ERRORS } from '../failure.ts';
 import type { CheckAssertion } from './assertion.ts';
 import { hasAudience } from './unverified-jwt.ts';
 
@@ -42,9 +45,9 @@ const unavailable = (cause: unknown): IssuerFailure =>
 /** Asks for TokenReviews: of one token once at a time, and not again while a yes is believed. A no is not kept. */
 class Reviews {
   readonly #options: ServiceAccountsOptions;
-  readonly #semaphore = createSemaphore(REVIEWS);
-  readonly #yes = new Map<string, Yes>();
-  readonly #underWay = new Map<string, Promise<string | undefined>>();
+  readonly #semaphore = createSemaphore({ ...REVIEWS, errors: SEMAPHORE_ERRORS });
+  readonly #yes = new BoundedMap<string, Yes>(MAX_KEPT);
+  readonly #flights = new SingleFlight<string, string | undefined>();
 
   constructor(options: ServiceAccountsOptions) {
     this.#options = options;
@@ -56,30 +59,19 @@ class Reviews {
     const hash = createHash('sha256').update(token).digest('base64');
     const known = this.#yes.get(hash);
     if (known && clock.monotonic() < known.until) return known.username;
-    let review = this.#underWay.get(hash);
-    if (review === undefined) {
-      review = this.#review(token).finally(() => this.#underWay.delete(hash));
-      this.#underWay.set(hash, review);
-    }
+    const review = this.#flights.run(hash, () => this.#review(token));
     const askedAt = clock.monotonic();
-    const username = await unlessAborted(review, signal);
+    const username = await unlessAborted(review, signal, calledOff);
     if (username !== undefined) {
       const until = askedAt + Math.min(KEPT_MS, expiresAtMs - clock.now());
-      this.#keep(hash, { username, until });
+      this.#yes.set(hash, { username, until });
     }
     return username;
   }
 
-  #keep(hash: string, yes: Yes): void {
-    this.#yes.delete(hash);
-    this.#yes.set(hash, yes);
-    const [oldest] = this.#yes.keys();
-    if (this.#yes.size > MAX_KEPT && oldest !== undefined) this.#yes.delete(oldest);
-  }
-
   #review(token: string): Promise<string | undefined> {
     const { clock, issuerUrl, reviewToken } = this.#options;
-    return withDeadline(clock, DEADLINE_MS, (signal) =>
+    return withDeadline({ clock, ms: DEADLINE_MS }, (signal) =>
       this.#semaphore.run(async () => {
         const review = await reviewToken(token, [issuerUrl], { signal }).catch((error: unknown) => {
           throw unavailable(error);

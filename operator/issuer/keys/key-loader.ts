@@ -1,4 +1,5 @@
 import type { KeyEntry } from '../../api/signing-key.ts';
+import { type BackoffBounds, equalJitterMs } from '../../async/backoff.ts';
 import { PRIVATE_PEM } from '../../domain/key/key-secrets.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { KeyPairs } from '../../ports/keys.ts';
@@ -6,8 +7,7 @@ import type { Log } from '../../ports/log.ts';
 import type { Secret } from '../../ports/secrets.ts';
 import type { Signer } from '../../ports/signing.ts';
 
-const FIRST_WAIT_MS = 1000;
-const LONGEST_WAIT_MS = 30_000;
+const BACKOFF: BackoffBounds = { baseMs: 1000, capMs: 30_000 };
 
 export interface KeyLoaderOptions {
   /** The Secret of that name in the operator's namespace; undefined where there is none. */
@@ -95,9 +95,8 @@ export class KeyLoader {
     }
     this.#options.log.warn('a private key is not at hand; trying again', { kid, ...outcome });
     loading.failures++;
-    const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(loading.failures - 1, 10));
-    const jittered = wait * (0.5 + this.#options.random() / 2);
-    loading.cancelTimer = this.#options.clock.after(jittered, () => void this.#load(loading));
+    const waitMs = equalJitterMs(loading.failures - 1, BACKOFF, this.#options.random);
+    loading.cancelTimer = this.#options.clock.after(waitMs, () => void this.#load(loading));
   }
 
   async #read(

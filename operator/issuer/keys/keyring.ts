@@ -1,4 +1,5 @@
 import type { KeyEntry, KeyPhase, SigningKey } from '../../api/signing-key.ts';
+import { Emitter } from '../../async/emitter.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { buildJwks, compromisedKids, type Jwks } from '../../domain/key/jwks.ts';
 import type { Cache } from '../../ports/cache.ts';
@@ -27,7 +28,7 @@ export class IssuerKeyring implements Keyring, PublicKeys {
   readonly #options: IssuerKeyringOptions;
   readonly #loader: KeyLoader;
   readonly #verification = new VerificationKeys();
-  readonly #handlers = new Set<() => void>();
+  readonly #changes: Emitter<void>;
   #phases: ReadonlyMap<string, Phase> = new Map();
   #active: KeyEntry | undefined;
   #told = '';
@@ -35,6 +36,9 @@ export class IssuerKeyring implements Keyring, PublicKeys {
 
   constructor(options: IssuerKeyringOptions) {
     this.#options = options;
+    this.#changes = new Emitter((error) =>
+      options.log.error('a handler of keyring changes threw', { error }),
+    );
     this.#loader = new KeyLoader({ ...options, onLoaded: () => this.#tell() });
   }
 
@@ -87,9 +91,7 @@ export class IssuerKeyring implements Keyring, PublicKeys {
   }
 
   onChange(handler: () => void): () => void {
-    const own = (): void => handler();
-    this.#handlers.add(own);
-    return () => this.#handlers.delete(own);
+    return this.#changes.on(handler);
   }
 
   #signingKeys(): SigningKey[] {
@@ -121,12 +123,6 @@ export class IssuerKeyring implements Keyring, PublicKeys {
     const state = JSON.stringify([this.active()?.kid, [...this.#phases].sort()]);
     if (state === this.#told) return;
     this.#told = state;
-    for (const handler of this.#handlers) {
-      try {
-        handler();
-      } catch (error) {
-        this.#options.log.error('a handler of keyring changes threw', { error });
-      }
-    }
+    this.#changes.emit();
   }
 }

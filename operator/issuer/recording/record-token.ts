@@ -1,12 +1,13 @@
 import type { IssuedToken } from '../../api/issued-token.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
+import { unlessAborted } from '../../async/abort.ts';
+import { createSemaphore } from '../../async/semaphore.ts';
 import { claimOf } from '../../domain/client/client-id-claim.ts';
 import { buildIssuedToken } from '../../domain/record/issued-token.ts';
 import type { RecordFields } from '../../domain/record/token-batch.ts';
 import { uuidV5 } from '../../domain/token/token-id.ts';
 import { isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
-import { createSemaphore } from '../semaphore.ts';
-import { unlessAborted } from '../shared-work.ts';
+import { calledOff, SEMAPHORE_ERRORS } from '../failure.ts';
 import type { PlaceRecord } from './group-commit.ts';
 import { recordFailure } from './record-failure.ts';
 
@@ -54,7 +55,7 @@ const CREATES = { atOnce: 256, waiting: 4096 };
  */
 export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
   const { records, onRecorded, placeRecord, newID, defer } = options;
-  const semaphore = createSemaphore(CREATES);
+  const semaphore = createSemaphore({ ...CREATES, errors: SEMAPHORE_ERRORS });
 
   /** @throws ApiError, IssuerFailure */
   const issue = async (token: Recordable, sign: (id: string) => Promise<string>, id: string) => {
@@ -101,7 +102,7 @@ export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
 
   const together: RecordToken = async ({ client, content, signal }, sign) => {
     const { id, recorded } = placeRecord(client, content);
-    const [accessToken] = await unlessAborted(Promise.all([signSoon(sign, id), recorded]), signal);
+    const [accessToken] = await unlessAborted(Promise.all([signSoon(sign, id), recorded]), signal, calledOff);
     return { id, accessToken };
   };
 

@@ -1,11 +1,11 @@
 import type { TokenBatch } from '../../api/token-batch.ts';
+import { withDeadline } from '../../async/deadline.ts';
+import { createSemaphore } from '../../async/semaphore.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
 import type { NewTokenBatch } from '../../domain/record/token-batch.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { ApiError, isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
-import { IssuerFailure } from '../failure.ts';
-import { createSemaphore } from '../semaphore.ts';
-import { withDeadline } from '../shared-work.ts';
+import { IssuerFailure, SEMAPHORE_ERRORS } from '../failure.ts';
 import type { WriteBatch } from './group-commit.ts';
 import { recordFailure } from './record-failure.ts';
 
@@ -32,7 +32,7 @@ const isUnresolved = (error: unknown): boolean =>
  * or there already with an equal spec, is recorded (spec §2.3). Who waits is answered after that alone.
  */
 export const createWriteBatch = ({ batches, onRecorded, clock }: WriteBatchOptions): WriteBatch => {
-  const semaphore = createSemaphore(WRITES);
+  const semaphore = createSemaphore({ ...WRITES, errors: SEMAPHORE_ERRORS });
 
   const findSame = async (batch: NewTokenBatch, signal: AbortSignal): Promise<TokenBatch> => {
     const there = await batches.get(batch.metadata, { signal });
@@ -43,7 +43,7 @@ export const createWriteBatch = ({ batches, onRecorded, clock }: WriteBatchOptio
   };
 
   const tryOnce = (batch: NewTokenBatch): Promise<TokenBatch> =>
-    withDeadline(clock, TRY_MS, async (signal) => {
+    withDeadline({ clock, ms: TRY_MS }, async (signal) => {
       try {
         return await batches.create(batch, { signal });
       } catch (error) {

@@ -1,4 +1,5 @@
 import type { Token } from '../../api/token.ts';
+import { createSemaphore } from '../../async/semaphore.ts';
 import { type CachedIssuedToken, ISSUED_INDEX } from '../../domain/record/cached-issued-token.ts';
 import {
   BATCH_INDEX,
@@ -9,10 +10,8 @@ import {
 import type { EndCounts } from '../../domain/record/revocation-plan.ts';
 import { RECORD_INDEX, type RecordOrigin } from '../../domain/record/token-record.ts';
 import type { WritableCache } from '../../ports/cache.ts';
-import { IssuerFailure } from '../failure.ts';
+import { calledOff, IssuerFailure, SEMAPHORE_ERRORS } from '../failure.ts';
 import { checkIdFilter } from '../id-filter.ts';
-import { createSemaphore } from '../semaphore.ts';
-import { calledOff } from '../shared-work.ts';
 import type { Bearer, Call, DeletedTokens, DeleteTokens } from '../use-cases.ts';
 import type { EndTarget, EndToken } from './end-token.ts';
 import { visibleIds } from './list-tokens.ts';
@@ -88,7 +87,7 @@ const endAll = async (
  */
 export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens => {
   const { tokens, issued, batches, lookups, listOwned, endToken } = options;
-  const semaphore = createSemaphore(WRITES);
+  const semaphore = createSemaphore({ ...WRITES, errors: SEMAPHORE_ERRORS });
 
   const learn = async (owner: string, signal: AbortSignal): Promise<void> => {
     try {

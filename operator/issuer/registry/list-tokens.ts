@@ -1,7 +1,7 @@
 import type { TokenRecord } from '../../domain/record/token-record.ts';
 import type { Freshness } from '../../ports/freshness.ts';
+import { calledOff } from '../failure.ts';
 import { checkIdFilter } from '../id-filter.ts';
-import { calledOff } from '../shared-work.ts';
 import type { Bearer, ListTokens, TokenQuery } from '../use-cases.ts';
 import { insistOnFresh, type Lookups } from './lookups.ts';
 import type { Records } from './records.ts';

@@ -2,13 +2,16 @@ import type { KubeObject, ObjectRef } from '../../api/meta.ts';
 import { keyOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Token } from '../../api/token.ts';
+import { unlessAborted } from '../../async/abort.ts';
+import { BoundedMap } from '../../async/bounded-map.ts';
+import { withDeadline } from '../../async/deadline.ts';
+import type { Semaphore } from '../../async/semaphore.ts';
+import { SingleFlight } from '../../async/single-flight.ts';
 import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
 import type { CachedTokenBatch } from '../../domain/record/cached-token-batch.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
-import { IssuerFailure } from '../failure.ts';
-import type { Semaphore } from '../semaphore.ts';
-import { unlessAborted, withDeadline } from '../shared-work.ts';
+import { calledOff, IssuerFailure } from '../failure.ts';
 
 /** Reads one object from the API server; undefined where there is none. @throws ApiError */
 type ReadObject<T> = (ref: ObjectRef, signal: AbortSignal) => Promise<T | undefined>;
@@ -56,25 +59,18 @@ export const createLiveReads = <T extends Pick<KubeObject, 'metadata'>>({
   semaphore,
   clock,
 }: LiveReadsOptions<T>): LiveReads<T> => {
-  const underWay = new Map<string, Promise<T | undefined>>();
+  const flights = new SingleFlight<string, T | undefined>();
   /** By key, until when nothing is asked; monotonic milliseconds. */
-  const negativeCache = new Map<string, number>();
-
-  const cacheNegative = (key: string): void => {
-    negativeCache.delete(key);
-    negativeCache.set(key, clock.monotonic() + NO_MS);
-    const [oldest] = negativeCache.keys();
-    if (negativeCache.size > MAX_NOS && oldest !== undefined) negativeCache.delete(oldest);
-  };
+  const negativeCache = new BoundedMap<string, number>(MAX_NOS);
 
   const ask = async (ref: ObjectRef, key: string): Promise<T | undefined> => {
     const before = cache.get(key);
     try {
-      const object = await withDeadline(clock, DEADLINE_MS, (signal) =>
+      const object = await withDeadline({ clock, ms: DEADLINE_MS }, (signal) =>
         semaphore.run(() => readObject(ref, signal), signal),
       );
       if (object === undefined) {
-        cacheNegative(key);
+        negativeCache.set(key, clock.monotonic() + NO_MS);
         // What was known before it was asked for is gone; what came meanwhile may be newer than the answer.
         if (before) cache.forget(key, before.metadata.uid);
         return undefined;
@@ -83,8 +79,6 @@ export const createLiveReads = <T extends Pick<KubeObject, 'metadata'>>({
       return cache.get(key);
     } catch (error) {
       throw error instanceof IssuerFailure ? error : unavailable(error);
-    } finally {
-      underWay.delete(key);
     }
   };
 
@@ -96,12 +90,8 @@ export const createLiveReads = <T extends Pick<KubeObject, 'metadata'>>({
         if (clock.monotonic() < until) return undefined;
         negativeCache.delete(key);
       }
-      let asking = underWay.get(key);
-      if (asking === undefined) {
-        asking = ask(ref, key);
-        underWay.set(key, asking);
-      }
-      return unlessAborted(asking, signal);
+      const asking = flights.run(key, () => ask(ref, key));
+      return unlessAborted(asking, signal, calledOff);
     },
   };
 };

@@ -1,5 +1,7 @@
 import { refOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
+import { BoundedMap } from '../../async/bounded-map.ts';
+import { SingleFlight } from '../../async/single-flight.ts';
 import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
 import type { ClientPresence } from '../../domain/record/record-plan.ts';
 import type { Cache } from '../../ports/cache.ts';
@@ -22,8 +24,8 @@ const MAX_GONE = 1000;
  */
 export class ClientPresenceReader {
   readonly #options: ClientPresenceReaderOptions;
-  readonly #gone = new Set<string>();
-  readonly #reads = new Map<string, Promise<ClientPresence>>();
+  readonly #gone = new BoundedMap<string, true>(MAX_GONE);
+  readonly #reads = new SingleFlight<string, ClientPresence>();
 
   constructor(options: ClientPresenceReaderOptions) {
     this.#options = options;
@@ -37,20 +39,13 @@ export class ClientPresenceReader {
 
   /** What the API server says; the record must have been seen before. @throws ApiError where it does not answer */
   ask(record: Named, signal: AbortSignal): Promise<ClientPresence> {
-    const { clientUID } = record;
-    const running = this.#reads.get(clientUID);
-    if (running) return running;
-    const reading = this.#read(record, signal).finally(() => this.#reads.delete(clientUID));
-    this.#reads.set(clientUID, reading);
-    return reading;
+    return this.#reads.run(record.clientUID, () => this.#read(record, signal));
   }
 
   async #read({ client, clientUID }: Named, signal: AbortSignal): Promise<ClientPresence> {
     const live = await getIfThere(this.#options.oauthClients, refOf(client), signal);
     if (live?.metadata.uid === clientUID) return 'Ahead';
-    this.#gone.add(clientUID);
-    const [oldest] = this.#gone;
-    if (this.#gone.size > MAX_GONE && oldest !== undefined) this.#gone.delete(oldest);
+    this.#gone.set(clientUID, true);
     return 'Gone';
   }
 }

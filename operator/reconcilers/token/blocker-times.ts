@@ -1,5 +1,6 @@
 import type { TokenReason } from '../../api/conditions.ts';
 import type { Token } from '../../api/token.ts';
+import { BoundedMap } from '../../async/bounded-map.ts';
 import { floorSeconds } from '../../domain/timestamps.ts';
 import type { KnownBlocker } from '../../domain/token/token-observation.ts';
 import { retriedReasonOf } from '../../domain/token/token-obstacle.ts';
@@ -9,7 +10,7 @@ const MAX_TOKENS = 10_000;
 
 /** Since when each Token has met what it meets: a condition's `lastTransitionTime` moves with its status, not with its reason. */
 export class BlockerTimes {
-  readonly #known = new Map<string, KnownBlocker>();
+  readonly #known = new BoundedMap<string, KnownBlocker>(MAX_TOKENS);
 
   /** What is remembered of a Token; undefined after a restart, or where there were too many. */
   of(uid: string): KnownBlocker | undefined {
@@ -24,9 +25,6 @@ export class BlockerTimes {
       return;
     }
     if (this.#known.get(metadata.uid)?.reason === reason) return;
-    this.#known.delete(metadata.uid);
     this.#known.set(metadata.uid, { reason, since: floorSeconds(now) });
-    const [oldest] = this.#known.keys();
-    if (this.#known.size > MAX_TOKENS && oldest !== undefined) this.#known.delete(oldest);
   }
 }

@@ -1,3 +1,4 @@
+import { sleep } from '../../async/sleep.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 /** grpc.health.v1's words; the last one is Watch's alone. */
@@ -26,18 +27,6 @@ export interface Health {
 /** A change is told within this time. */
 const POLL_MS = 250;
 
-/** Resolves when it is time to look again, or a signal aborts. */
-const pause = (clock: Clock, signals: readonly AbortSignal[]): Promise<void> =>
-  new Promise((resolve) => {
-    const done = (): void => {
-      cancel();
-      for (const signal of signals) signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const cancel = clock.after(POLL_MS, done);
-    for (const signal of signals) signal.addEventListener('abort', done, { once: true });
-  });
-
 /** The health of a door that is not open yet. Polling costs nothing while nobody watches. */
 export const createHealth = ({ services, isServing, clock }: HealthOptions): Health => {
   const known = new Set(services);
@@ -56,14 +45,13 @@ export const createHealth = ({ services, isServing, clock }: HealthOptions): Hea
       closing.abort();
     },
     async *watch(service, signal) {
-      const ends = [signal, closing.signal];
       let last: ServingStatus | undefined;
       for (;;) {
         const next = statusOf(service);
         if (next !== last) yield next;
         last = next;
-        if (ends.some(({ aborted }) => aborted)) return;
-        await pause(clock, ends);
+        if (signal.aborted || closing.signal.aborted) return;
+        await sleep(clock, POLL_MS, signal, closing.signal);
       }
     },
   };

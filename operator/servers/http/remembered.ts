@@ -1,3 +1,5 @@
+import { BoundedMap } from '../../async/bounded-map.ts';
+
 /** Entries of one memory, some 500 bytes each. */
 const MAX_REMEMBERED = 8192;
 
@@ -6,15 +8,13 @@ const MAX_REMEMBERED = 8192;
  * made of it does not either, and what takes its place is another object. Others are made anew each time.
  */
 export const remembered = <T extends object>(make: (source: T) => string): ((source: T) => string) => {
-  const made = new Map<T, string>();
+  const made = new BoundedMap<T, string>(MAX_REMEMBERED);
   return (source) => {
     const known = made.get(source);
     if (known !== undefined) return known;
     const text = make(source);
     if (!Object.isFrozen(source)) return text;
     made.set(source, text);
-    const [oldest] = made.size > MAX_REMEMBERED ? made.keys() : [];
-    if (oldest !== undefined) made.delete(oldest);
     return text;
   };
 };

@@ -37,7 +37,7 @@ describe('the limit of failures', () => {
   });
 
   test('remembers so many pairs, and forgets the one that failed longest ago', () => {
-    const limit = createFailureLimit({ clock: new FakeClock(), pairs: 2, pair: { burst: 1, perSecond: 0 } });
+    const limit = createFailureLimit({ clock: new FakeClock(), pairs: 2, pair: { burst: 1, refillMs: 1e9 } });
     limit.note(attempt('a'));
     limit.note(attempt('b'));
     limit.note(attempt('a'));
@@ -55,8 +55,8 @@ describe('the limit of failures', () => {
         const clock = new FakeClock();
         const limit = createFailureLimit({
           clock,
-          pair: { burst: 3, perSecond: 0.5 },
-          total: { burst: 5, perSecond: 1 },
+          pair: { burst: 3, refillMs: 2000 },
+          total: { burst: 5, refillMs: 1000 },
         });
         // In thousandths of a failure.
         const left = new Map<string, number>();

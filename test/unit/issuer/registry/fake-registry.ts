@@ -3,6 +3,7 @@ import { API_VERSION, keyOf, type ObjectRef } from '../../../../operator/api/met
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import { TOKEN_CLAIM } from '../../../../operator/api/reserved-claims.ts';
 import type { Token, TokenStatus } from '../../../../operator/api/token.ts';
+import { createSemaphore } from '../../../../operator/async/semaphore.ts';
 import {
   type CachedIssuedToken,
   cachedIssuedTokenOf,
@@ -14,6 +15,7 @@ import {
 } from '../../../../operator/domain/record/cached-token-batch.ts';
 import { formatTime } from '../../../../operator/domain/timestamps.ts';
 import { tokenId } from '../../../../operator/domain/token/token-id.ts';
+import { SEMAPHORE_ERRORS } from '../../../../operator/issuer/failure.ts';
 import {
   createLiveReads,
   LIVE_READS,
@@ -22,7 +24,6 @@ import {
 import { createLookups } from '../../../../operator/issuer/registry/lookups.ts';
 import { createRecords } from '../../../../operator/issuer/registry/records.ts';
 import { createJwtValidator } from '../../../../operator/issuer/registry/validate-jwt.ts';
-import { createSemaphore } from '../../../../operator/issuer/semaphore.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
 import { CLIENT_INDEXERS } from '../../../../operator/reconcilers/oauth-client/client-indexes.ts';
 import { TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-indexes.ts';
@@ -144,7 +145,7 @@ export class FakeRegistry {
   constructor() {
     for (const store of [this.tokens, this.issued, this.batches, this.clients]) store.markSynced();
     this.clients.observe(clientWith(undefined));
-    const semaphore = createSemaphore(LIVE_READS);
+    const semaphore = createSemaphore({ ...LIVE_READS, errors: SEMAPHORE_ERRORS });
     const reading =
       <T>(kind: Kind) =>
       async (ref: ObjectRef): Promise<T | undefined> => {

@@ -1,12 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
-import { createSemaphore } from '../../../operator/issuer/semaphore.ts';
+import { createSemaphore } from '../../../operator/async/semaphore.ts';
 import { settle } from '../../support/fake-clock.ts';
 
+const errors = { full: () => new Error('full'), aborted: () => new Error('aborted') };
 const never = new AbortController().signal;
 
 /** Work that is done when the test says so. */
-const env = (atOnce: number, waiting: number) => {
-  const semaphore = createSemaphore({ atOnce, waiting });
+const stage = (atOnce: number, waiting: number) => {
+  const semaphore = createSemaphore({ atOnce, waiting, errors });
   const running = new Map<number, () => void>();
   const order: number[] = [];
   const run = (id: number, signal: AbortSignal = never) =>
@@ -24,9 +25,9 @@ const env = (atOnce: number, waiting: number) => {
   return { semaphore, running, order, run };
 };
 
-describe('slots', () => {
-  test('let so much run at once, the rest in the order of arrival', async () => {
-    const { run, running, order } = env(2, 10);
+describe('a semaphore', () => {
+  test('runs so much at once, the rest in the order of arrival', async () => {
+    const { run, running, order } = stage(2, 10);
     const all = [1, 2, 3, 4].map((id) => run(id));
     await settle();
     expect([...running.keys()]).toEqual([1, 2]);
@@ -40,23 +41,23 @@ describe('slots', () => {
     expect(order).toEqual([1, 2, 3, 4]);
   });
 
-  test('refuse what waits beyond their bound', async () => {
-    const { run, running } = env(1, 1);
+  test('rejects what would wait beyond its bound', async () => {
+    const { run, running } = stage(1, 1);
     const all = [run(1), run(2)];
-    await expect(run(3)).rejects.toMatchObject({ code: 'Exhausted' });
+    await expect(run(3)).rejects.toThrow('full');
     running.get(1)?.();
     await settle();
     running.get(2)?.();
     expect(await Promise.all(all)).toEqual([1, 2]);
   });
 
-  test('give a place back when who waits gives up, and never start its work', async () => {
-    const { run, running, order } = env(1, 1);
+  test('frees the place of a waiting caller that gives up, and never starts its work', async () => {
+    const { run, running, order } = stage(1, 1);
     const gone = new AbortController();
     const first = run(1);
     const second = run(2, gone.signal);
     gone.abort();
-    await expect(second).rejects.toMatchObject({ code: 'Unavailable' });
+    await expect(second).rejects.toThrow('aborted');
     const third = run(3);
     running.get(1)?.();
     await settle();
@@ -65,8 +66,8 @@ describe('slots', () => {
     expect(order).toEqual([1, 3]);
   });
 
-  test('are given back by work that fails', async () => {
-    const { semaphore, run, running } = env(1, 1);
+  test('is released by work that fails', async () => {
+    const { semaphore, run, running } = stage(1, 1);
     await expect(semaphore.run(() => Promise.reject(new Error('no')), never)).rejects.toThrow('no');
     const next = run(1);
     await settle();

@@ -1,32 +1,29 @@
-import { IssuerFailure } from './failure.ts';
-import { calledOff } from './shared-work.ts';
-
-/** So much at once, so much that waits, in the order of arrival; beyond that it is refused. */
+/** Bounds how many run at a time and how many wait, in the order of arrival. */
 export interface Semaphore {
-  /** @throws IssuerFailure `Exhausted` where too many wait already, `Unavailable` where `signal` aborts before its turn; whatever `work` throws */
+  /** @throws `errors.full()` where too many wait already, `errors.aborted()` where `signal` aborts before its turn; whatever `work` throws */
   run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
 }
 
 export interface SemaphoreOptions {
   readonly atOnce: number;
   readonly waiting: number;
+  /** What {@link Semaphore.run} rejects with. */
+  readonly errors: { readonly full: () => Error; readonly aborted: () => Error };
 }
 
 /** Makes {@link Semaphore}. */
-export const createSemaphore = ({ atOnce, waiting }: SemaphoreOptions): Semaphore => {
+export const createSemaphore = ({ atOnce, waiting, errors }: SemaphoreOptions): Semaphore => {
   let running = 0;
-  /** In insertion order: first come, first served; one that gives up is taken out at once. */
+  /** In insertion order: first come, first served; a caller that gives up is removed at once. */
   const queue = new Set<() => void>();
 
   const turn = (signal: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(calledOff());
-      if (queue.size >= waiting) {
-        return reject(new IssuerFailure('Exhausted', 'too much is asked for at the moment, try again later'));
-      }
+      if (signal.aborted) return reject(errors.aborted());
+      if (queue.size >= waiting) return reject(errors.full());
       const abort = (): void => {
         queue.delete(go);
-        reject(calledOff());
+        reject(errors.aborted());
       };
       const go = (): void => {
         signal.removeEventListener('abort', abort);
@@ -38,7 +35,7 @@ export const createSemaphore = ({ atOnce, waiting }: SemaphoreOptions): Semaphor
 
   const release = (): void => {
     const [next] = queue;
-    // The slot goes over to who waits longest: nobody comes in between.
+    // The place passes straight to the caller that has waited longest.
     if (next === undefined) running -= 1;
     else {
       queue.delete(next);

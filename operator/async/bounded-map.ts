@@ -1,0 +1,49 @@
+/**
+ * A map of at most `limit` entries: a new one beyond that evicts the oldest. {@link BoundedMap.set} makes an entry the newest,
+ * {@link BoundedMap.get} leaves the order as it is: eviction is first in, first out, or least recently used for a caller that
+ * sets what it has used.
+ */
+export class BoundedMap<K, V> {
+  readonly #entries = new Map<K, V>();
+  readonly #limit: number;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get(key: K): V | undefined {
+    return this.#entries.get(key);
+  }
+
+  has(key: K): boolean {
+    return this.#entries.has(key);
+  }
+
+  /** Keys, the oldest first. */
+  keys(): IterableIterator<K> {
+    return this.#entries.keys();
+  }
+
+  set(key: K, value: V): void {
+    const entries = this.#entries;
+    entries.delete(key);
+    entries.set(key, value);
+    if (entries.size <= this.#limit) return;
+    for (const oldest of entries.keys()) {
+      entries.delete(oldest);
+      return;
+    }
+  }
+
+  delete(key: K): void {
+    this.#entries.delete(key);
+  }
+
+  clear(): void {
+    this.#entries.clear();
+  }
+}
