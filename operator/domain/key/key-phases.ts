@@ -1,84 +1,51 @@
-import { durationMs } from '../../api/duration.ts';
 import type { KeyEntry } from '../../api/signing-key.ts';
-import { floorSeconds, formatTime, secondsOf } from '../timestamps.ts';
-import { isKeySecretOf, type KeySecret, keySecretName, rebuildEntry } from './key-secrets.ts';
-import type { SigningKeyObservation } from './rotation-observation.ts';
+import { formatTime, secondsOf } from '../timestamps.ts';
+import { keySecretName, rebuildEntry } from './key-secrets.ts';
+import type { RotationContext } from './signing-key-observation.ts';
 
-/** A retired key stays at least this long: what it signed last may not be in the cache yet. */
+/** A retired key stays at least this long: the cache may not have the last token that it signed yet. */
 export const RETIRED_FOR_AT_LEAST_SECONDS = 600;
-/** No duration stands in the spec: spec §2.5. */
-const INTERVAL = '2160h';
-const PUBLISH_BEFORE = '24h';
-/** Max-age of the JWKS that is served: a key that verifiers may not know yet never signs by schedule. */
-const MIN_PUBLISH_SECONDS = 300;
-/** What the schema lets `status.keys` hold. */
+/** The most entries of `status.keys` by its schema. */
 export const MAX_KEYS = 256;
 
-/** An observation, and what every step of a plan asks of it. Times are in seconds since the Unix epoch. */
-export interface RotationContext extends SigningKeyObservation {
-  readonly seconds: number;
-  readonly time: string;
-  readonly interval: number;
-  readonly publishBefore: number;
-  /** By a spec, or remembered. */
-  readonly compromised: ReadonlySet<string>;
-  /** Compromised kids that no spec names any more, only our Secrets do: the key set does not leave them out. */
-  readonly remembered: ReadonlySet<string>;
-  /** Our Secrets for keys of this SigningKey, by name. */
-  readonly ownSecrets: ReadonlyMap<string, KeySecret>;
-  /** The private half of an entry's key is at hand. */
-  isUsable(entry: Pick<KeyEntry, 'kid' | 'secretRef'>): boolean;
-}
-
-/** Reads an observation once for all steps. */
-export const buildRotationContext = (observation: SigningKeyObservation): RotationContext => {
-  const { signingKey, compromised: named, secrets, provided, readableKids, now } = observation;
-  const { name } = signingKey.metadata;
-  const { interval = INTERVAL, publishBefore = PUBLISH_BEFORE } = signingKey.spec.rotation ?? {};
-  const ownSecrets = new Map(
-    secrets.filter((secret) => isKeySecretOf(name, secret)).map((secret) => [secret.name, secret]),
-  );
-  const seconds = floorSeconds(now);
-  const stored = [...ownSecrets.values()].flatMap(({ compromised }) => compromised);
-  const broughtKid = provided && 'key' in provided ? provided.key.kid : undefined;
-  return {
-    ...observation,
-    seconds,
-    time: formatTime(seconds),
-    interval: durationMs(interval) / 1000,
-    publishBefore: Math.max(MIN_PUBLISH_SECONDS, durationMs(publishBefore) / 1000),
-    compromised: new Set([...named, ...stored]),
-    remembered: new Set(stored.filter((kid) => !named.has(kid))),
-    ownSecrets,
-    isUsable: ({ kid }) =>
-      readableKids.has(kid) ||
-      broughtKid === kid ||
-      ownSecrets.get(keySecretName(name, kid))?.key?.kid === kid,
-  };
-};
-
-/** Whether the private half was brought by a user, and so is not ours to delete. */
+/** Whether a user provided the private key, so that the operator must not delete it. */
 export const isUserProvided = (entry: KeyEntry): boolean => entry.secretRef?.key !== undefined;
 
-/** Signs no more. The Secret of a brought key is forgotten; ours is, once it is gone. */
+/** The entry as Retired. The reference to the Secret of a provided key is dropped; that of a generated one stays until the Secret is deleted. */
 export const retire = (entry: KeyEntry, context: RotationContext): KeyEntry => {
   const { secretRef, ...rest } = entry;
   const kept = secretRef && !isUserProvided(entry) ? { secretRef } : {};
   return { ...rest, ...kept, phase: 'Retired', retiredAt: context.time };
 };
 
-/** Signs from now on. */
+/** The entry as Active. */
 export const activate = (entry: KeyEntry, context: RotationContext): KeyEntry => ({
   ...entry,
   phase: 'Active',
   activatedAt: context.time,
 });
 
-/** Oldest first; the kid decides between equals, so that two passes agree. */
+/** The entry in phase Active, whether its private key is available or not. */
+export const activeOf = (entries: readonly KeyEntry[]): KeyEntry | undefined =>
+  entries.find(({ phase }) => phase === 'Active');
+
+/** The Active entry if its private key is available. */
+export const usableActiveOf = (
+  entries: readonly KeyEntry[],
+  context: RotationContext,
+): KeyEntry | undefined => {
+  const active = activeOf(entries);
+  return active && context.isUsable(active) ? active : undefined;
+};
+
+/** Oldest publication first, then by kid, so that every reconcile has the same order. */
 export const byPublication = (a: KeyEntry, b: KeyEntry): number =>
   secondsOf(a.publishedAt) - secondsOf(b.publishedAt) || (a.kid < b.kid ? -1 : 1);
 
-/** What the status says, and what it lost and the Secrets still tell. A compromised key is not brought back. */
+/**
+ * The entries of the status, and those that it lost and the Secrets still describe (spec §2.5). Compromised keys are not
+ * rebuilt, and those that are only remembered as compromised are left out.
+ */
 export const knownEntries = (context: RotationContext): KeyEntry[] => {
   const entries = new Map<string, KeyEntry>();
   const secrets = [...context.ownSecrets.values()];
@@ -91,14 +58,14 @@ export const knownEntries = (context: RotationContext): KeyEntry[] => {
   return [...entries.values()];
 };
 
-/** A compromised key is through at once. */
+/** Retires every compromised key. */
 export const retireCompromised = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry[] =>
   entries.map((entry) =>
     entry.phase !== 'Retired' && context.compromised.has(entry.kid) ? retire(entry, context) : entry,
   );
 
-/** Of several Active ones (a restored backup, say) the one that was activated last stays. */
-export const retireDoubles = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry[] => {
+/** Of several Active keys, as after a restored backup, keeps the one that was activated last. */
+export const retireDuplicateActive = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry[] => {
   const activatedAt = (entry: KeyEntry): number => secondsOf(entry.activatedAt ?? entry.publishedAt);
   const [newest] = entries
     .filter(({ phase }) => phase === 'Active')
@@ -108,7 +75,10 @@ export const retireDoubles = (entries: readonly KeyEntry[], context: RotationCon
   );
 };
 
-/** When a retired key may leave: its grace is over, and no good token names it; undefined where time alone does not tell. */
+/**
+ * When a retired key may be removed, in seconds since the Unix epoch: at least 10 min after it retired, and when no valid
+ * token names it. Undefined while a token without expiration does.
+ */
 export const removableAt = (entry: KeyEntry, context: RotationContext): number | undefined => {
   const graceEnds = secondsOf(entry.retiredAt ?? context.time) + RETIRED_FOR_AT_LEAST_SECONDS;
   const last = context.lastExpirationOf(entry.kid);
@@ -122,7 +92,7 @@ const withLastExpiration = (entry: KeyEntry, context: RotationContext): KeyEntry
   return last > known ? { ...entry, lastExpiration: formatTime(last) } : entry;
 };
 
-/** Retired keys as they are to stand: without those that nothing needs, without Secrets that are gone. */
+/** Removes retired keys that are no longer needed and whose Secret is deleted; drops the references of the others to deleted Secrets. */
 export const settleRetired = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry[] =>
   entries.flatMap((entry) => {
     if (entry.phase !== 'Retired') return [entry];
@@ -133,7 +103,7 @@ export const settleRetired = (entries: readonly KeyEntry[], context: RotationCon
     return [hasSecret && secretRef ? { ...rest, secretRef } : rest];
   });
 
-/** Where there are more keys than a status may hold, those go first that were retired first: an emergency alone gets there. */
+/** Drops the keys that retired first if there are more than {@link MAX_KEYS}, which only emergencies lead to. */
 export const dropBeyondLimit = (entries: readonly KeyEntry[]): KeyEntry[] => {
   const dropped = new Set(
     entries

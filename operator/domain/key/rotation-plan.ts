@@ -1,180 +1,167 @@
+import { type ConditionUpdate, type SigningKeyReason, setCondition } from '../../api/conditions.ts';
 import type { Algorithm, KeyEntry, SigningKeyStatus } from '../../api/signing-key.ts';
 import { ROTATE_REQUEST, requestedValue } from '../annotation-request.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import { secondsOf } from '../timestamps.ts';
 import {
   activate,
-  buildRotationContext,
+  activeOf,
   byPublication,
   dropBeyondLimit,
   isUserProvided,
   knownEntries,
   MAX_KEYS,
-  type RotationContext,
   removableAt,
   retire,
   retireCompromised,
-  retireDoubles,
+  retireDuplicateActive,
   settleRetired,
+  usableActiveOf,
 } from './key-phases.ts';
+import { findUnneededSecrets, type KeySecretChange, planSecretChanges } from './key-secret-changes.ts';
+import type { KeySecret } from './key-secrets.ts';
 import {
-  type KeySecret,
-  keySecretAnnotations,
-  keySecretLabels,
-  keySecretName,
-  MAX_COMPROMISED,
-} from './key-secrets.ts';
-import type { SigningKeyObservation } from './rotation-observation.ts';
-import { signingKeyConditions } from './signing-key-conditions.ts';
+  findProvidedKey,
+  nextToSign,
+  publish,
+  retireSurplusPublished,
+  retireUnfitPublished,
+  usablePublished,
+} from './published-keys.ts';
 import {
-  findSpentSecrets,
-  publishGenerated,
-  publishProvidedKey,
-  retireUnfitStandbys,
-} from './standby-keys.ts';
+  buildRotationContext,
+  type RotationContext,
+  type SigningKeyObservation,
+} from './signing-key-observation.ts';
 
-/** How long to wait before asking again whether a token without expiration still names a retired key. */
-const ASK_AGAIN_SECONDS = 600;
+/** How long to wait before checking again whether a token without expiration names a retired key. */
+const CHECK_AGAIN_SECONDS = 600;
 
-/** How a key Secret's metadata and what it remembers of other keys are to stand; everything else in it stays. */
-export interface KeySecretChange {
-  readonly secret: KeySecret;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
-  readonly retired: readonly KeyEntry[];
-  readonly compromised: readonly string[];
-}
-
-/** A key that begins to sign. */
+/** A key that becomes Active. */
 interface Activation {
   readonly kid: string;
+  /** Whether tokens can be signed without it meanwhile, or no key of this SigningKey ever signed. */
   readonly canWait: boolean;
 }
 
-/** What to do, in this order: generate (and plan again with what came of it), write the status, change Secrets, remove Secrets. */
+/** What to do, in this order: generate (and plan again with the result), write the status, change Secrets, remove Secrets. */
 export interface SigningKeyPlan {
-  /** One new key pair for each; the rest of the plan does without where they can't be made. */
+  /** One new key pair for each; the rest of the plan holds even if they can't be stored. */
   readonly generate: readonly Algorithm[];
-  /** Undefined where the status stands as it should. */
+  /** Undefined if the stored status is as planned. */
   readonly status: SigningKeyStatus | undefined;
-  /** The key that begins to sign by that status; it `canWait` where the one before it can go on, or no key ever signed. */
+  /** The key that becomes Active with that status. */
   readonly activation: Activation | undefined;
   readonly change: readonly KeySecretChange[];
   readonly remove: readonly KeySecret[];
-  /** Milliseconds since the Unix epoch; undefined where no time changes anything. */
+  /** Milliseconds since the Unix epoch; undefined if time alone changes nothing. */
   readonly requeueAt: number | undefined;
 }
 
-const activeOf = (entries: readonly KeyEntry[]): KeyEntry | undefined =>
-  entries.find(({ phase }) => phase === 'Active');
-const standbysOf = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry[] =>
-  entries.filter((entry) => entry.phase === 'Published' && context.isUsable(entry)).sort(byPublication);
-
 const isRotationRequested = ({ signingKey }: RotationContext): boolean => {
-  const asked = requestedValue(ROTATE_REQUEST, signingKey.metadata);
+  const requested = requestedValue(ROTATE_REQUEST, signingKey.metadata);
   const hasKeys = (signingKey.status?.keys ?? []).length > 0;
-  return hasKeys && asked !== undefined && asked !== signingKey.status?.lastHandledRotate;
+  return hasKeys && requested !== undefined && requested !== signingKey.status?.lastHandledRotate;
 };
 
-/** Nothing signs, or what signs can't any more: neither schedule nor room is asked for. */
-const isEmergency = (active: KeyEntry | undefined, context: RotationContext): boolean =>
-  active === undefined || !context.isUsable(active);
-
-/** When the standby takes over by schedule, in seconds; undefined where it never does by itself. */
-const scheduledAt = (active: KeyEntry, standby: KeyEntry, context: RotationContext): number | undefined => {
-  const knownToAll = secondsOf(standby.publishedAt) + context.publishBefore;
-  const isStillWanted =
+/**
+ * When `next` takes over from `active` by schedule, in seconds since the Unix epoch: `publishBefore` after its publication,
+ * and not before `active` has signed for `interval`, unless the spec no longer asks for such a key.
+ */
+const scheduledAt = (active: KeyEntry, next: KeyEntry, context: RotationContext): number => {
+  const knownToVerifiers = secondsOf(next.publishedAt) + context.publishBefore;
+  const isActiveWanted =
     !context.provided && !isUserProvided(active) && active.algorithm === context.signingKey.spec.algorithm;
-  if (!isStillWanted) return knownToAll;
-  return Math.max(knownToAll, secondsOf(active.activatedAt ?? active.publishedAt) + context.interval);
+  if (!isActiveWanted) return knownToVerifiers;
+  return Math.max(knownToVerifiers, secondsOf(active.activatedAt ?? active.publishedAt) + context.interval);
+};
+
+/** When `next` takes over, in seconds since the Unix epoch: now if no key can sign or a rotation is requested, else by schedule. */
+const takeoverAt = (
+  entries: readonly KeyEntry[],
+  next: KeyEntry | undefined,
+  context: RotationContext,
+): number | undefined => {
+  if (next === undefined) return undefined;
+  const active = usableActiveOf(entries, context);
+  if (active === undefined) return context.seconds;
+  // A rotation adds two entries; they wait until retired ones leave.
+  if (entries.length + 2 > MAX_KEYS) return undefined;
+  return isRotationRequested(context) ? context.seconds : scheduledAt(active, next, context);
 };
 
 interface Rotation {
-  readonly entries: KeyEntry[];
+  readonly entries: readonly KeyEntry[];
+  /** How many keys have to be generated. */
   readonly missing: number;
   readonly activation: Activation | undefined;
+  /** When the next key takes over, in seconds since the Unix epoch. */
   readonly nextAt: number | undefined;
 }
 
-/** The key that may sign next: one that the status has shown to verifiers, be it by a moment. */
-const shownStandbyOf = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry | undefined => {
-  const shown = (context.signingKey.status?.keys ?? []).filter(({ phase }) => phase === 'Published');
-  return standbysOf(entries, context).find(({ kid }) => shown.some((entry) => entry.kid === kid));
-};
-
-/** Lets the standby take over where it is time, and sees that another stands by. */
+/**
+ * The Published key takes over when it is due and the Active key retires; one key is Published after that (spec §2.5), and a
+ * second one while no key can sign.
+ */
 const rotate = (before: readonly KeyEntry[], context: RotationContext): Rotation => {
-  const active = activeOf(before);
-  const emergency = isEmergency(active, context);
-  const isFull = before.length + 2 > MAX_KEYS && !emergency;
-  const urgent = emergency || (isRotationRequested(context) && !isFull);
-  const due = (standby: KeyEntry | undefined): number | undefined => {
-    if (!standby || isFull) return undefined;
-    return urgent || !active ? context.seconds : scheduledAt(active, standby, context);
-  };
-  const isDue = (at: number | undefined): boolean => at !== undefined && at <= context.seconds;
-  const standby = shownStandbyOf(before, context);
-  const at = due(standby);
-  const wanted = emergency || isDue(at) ? 2 : 1;
-  const published = context.provided
-    ? { entries: publishProvidedKey(before, context), missing: 0 }
-    : publishGenerated(before, context, wanted);
-  const next = isDue(at) ? standby : undefined;
-  if (!next) return { ...published, activation: undefined, nextAt: at };
-  const entries = published.entries.map((entry) => {
+  const isEmergency = usableActiveOf(before, context) === undefined;
+  const next = nextToSign(before, context);
+  const nextAt = takeoverAt(before, next, context);
+  const isDue = nextAt !== undefined && nextAt <= context.seconds;
+  const { entries: published, missing } = publish(before, context, isEmergency || isDue ? 2 : 1);
+  if (!next || !isDue) return { entries: published, missing, activation: undefined, nextAt };
+
+  const entries = published.map((entry) => {
     if (entry.kid === next.kid) return activate(entry, context);
-    return entry.kid === active?.kid ? retire(entry, context) : entry;
+    return entry.phase === 'Active' ? retire(entry, context) : entry;
   });
-  const canWait = !emergency || before.every(({ activatedAt }) => activatedAt === undefined);
-  const activation = { kid: next.kid, canWait };
-  return { entries, missing: published.missing, activation, nextAt: nextRotationAt(entries, context) };
-};
-
-const nextRotationAt = (entries: readonly KeyEntry[], context: RotationContext): number | undefined => {
+  const hasEverSigned = before.some(({ activatedAt }) => activatedAt !== undefined);
+  const activation = { kid: next.kid, canWait: !isEmergency || !hasEverSigned };
+  const [after] = usablePublished(entries, context);
   const active = activeOf(entries);
-  const [standby] = standbysOf(entries, context);
-  return active && standby && scheduledAt(active, standby, context);
+  return { entries, missing, activation, nextAt: active && after && scheduledAt(active, after, context) };
 };
 
-/** More than one may stand by after a rebuild: the oldest stays, and a second one where the first is about to sign. */
-const retireSurplus = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry[] => {
-  const kept = standbysOf(entries, context).slice(0, isEmergency(activeOf(entries), context) ? 2 : 1);
-  return entries.map((entry) =>
-    kept.length > 0 && entry.phase === 'Published' && !kept.includes(entry) ? retire(entry, context) : entry,
-  );
-};
-
-const handledRotate = (rotated: boolean, context: RotationContext): string | undefined => {
+/** `status.lastHandledRotate`: a request is handled by a rotation, or at once if there is nothing to rotate. */
+const lastHandledRotate = (hasRotated: boolean, context: RotationContext): string | undefined => {
   const { status, metadata } = context.signingKey;
-  const asked = requestedValue(ROTATE_REQUEST, metadata);
-  // A brought key has nothing to rotate to: the wish is not kept for the day it has.
-  const isHandled = rotated || context.provided !== undefined || !isRotationRequested(context);
-  return asked !== undefined && isHandled ? asked : status?.lastHandledRotate;
+  const requested = requestedValue(ROTATE_REQUEST, metadata);
+  const isHandled = hasRotated || context.provided !== undefined || !isRotationRequested(context);
+  return requested !== undefined && isHandled ? requested : status?.lastHandledRotate;
 };
 
-const keptIn = ({ labels, annotations, retired, compromised }: KeySecret) => ({
-  labels,
-  annotations,
-  retired,
-  compromised,
+const ready = (status: 'True' | 'False', reason: SigningKeyReason, message: string): ConditionUpdate => ({
+  type: 'Ready',
+  status,
+  reason,
+  message,
 });
 
-const changesOf = (entries: readonly KeyEntry[], context: RotationContext): KeySecretChange[] => {
-  const { name } = context.signingKey.metadata;
-  const retiredEntries = entries
-    .filter(({ phase, kid }) => phase === 'Retired' && !context.compromised.has(kid))
-    .map(({ secretRef: _, ...rest }) => rest);
-  // Those that specs name come first: it is the remembered ones that would have to go.
-  const compromised = [...context.compromised].slice(0, MAX_COMPROMISED).sort();
-  return entries.flatMap((entry) => {
-    const secret = context.ownSecrets.get(keySecretName(name, entry.kid));
-    if (entry.phase === 'Retired' || secret?.key === undefined) return [];
-    const labels = { ...secret.labels, ...keySecretLabels(name) };
-    const annotations = { ...secret.annotations, ...keySecretAnnotations(entry) };
-    const retired = entry.phase === 'Active' ? retiredEntries : [];
-    const wanted = { labels, annotations, retired, compromised };
-    return canonicalJson(wanted) === canonicalJson(keptIn(secret)) ? [] : [{ secret, ...wanted }];
-  });
+const readyCondition = (entries: readonly KeyEntry[], context: RotationContext): ConditionUpdate => {
+  const { provided, compromised, failure } = context;
+  const found = findProvidedKey(entries, context);
+  if (found && 'problem' in found) {
+    const isCompromised = provided && 'key' in provided && compromised.has(provided.key.kid);
+    if (isCompromised) return ready('False', 'KeyCompromised', found.problem);
+    return ready('False', 'PrivateKeyInvalid', `spec.privateKeyRef: ${found.problem}`);
+  }
+  const nonePublished = `no key is published to sign next${failure === undefined ? '' : `: ${failure}`}`;
+  const active = activeOf(entries);
+  const next = entries.find(({ phase }) => phase === 'Published');
+  if (!active || !context.isUsable(active)) {
+    const problem = active ? `the private key of ${active.kid} is lost` : 'no key signs yet';
+    const outlook = next ? `key ${next.kid} is published and signs next` : nonePublished;
+    return ready('False', 'NoActiveKey', `${problem}; ${outlook}`);
+  }
+  const signs = `key ${active.kid} (${active.algorithm}) signs`;
+  if (next) {
+    return ready(
+      'True',
+      'Active',
+      `${signs}; key ${next.kid} (${next.algorithm}) is published and signs next`,
+    );
+  }
+  return ready('True', 'Active', provided ? signs : `${signs}; ${nonePublished}`);
 };
 
 const requeueAt = (
@@ -184,37 +171,40 @@ const requeueAt = (
 ): number | undefined => {
   const removals = entries
     .filter(({ phase }) => phase === 'Retired')
-    .map((entry) => removableAt(entry, context) ?? context.seconds + ASK_AGAIN_SECONDS);
+    .map((entry) => removableAt(entry, context) ?? context.seconds + CHECK_AGAIN_SECONDS);
   const times = [...removals, ...(nextAt === undefined ? [] : [nextAt])].filter((at) => at > context.seconds);
   return times.length === 0 ? undefined : Math.min(...times) * 1000;
 };
 
 /**
- * Decides over the keys of a SigningKey (spec §2.5): publish before signing, one standby at all times, retire,
- * remove once no good token names the key, rebuild what the status lost. Pure; equal observations give equal plans,
- * and an observation of what a plan has made gives an empty one.
+ * Plans the keys of a SigningKey (spec §2.5): publish before signing, one Published key at all times, retire, remove when
+ * no valid token names the key, rebuild entries that the status lost. Pure: equal observations give equal plans, and an
+ * observation of a plan's result gives an empty plan.
  */
 export const planSigningKey = (observation: SigningKeyObservation): SigningKeyPlan => {
   const context = buildRotationContext(observation);
-  const { signingKey } = context;
-  const known = retireDoubles(retireCompromised(knownEntries(context), context), context);
-  const rotation = rotate(retireUnfitStandbys(known, context), context);
-  const settled = settleRetired(retireSurplus(rotation.entries, context), context);
+  const { metadata, spec, status: stored } = context.signingKey;
+  const known = retireDuplicateActive(retireCompromised(knownEntries(context), context), context);
+  const rotation = rotate(retireUnfitPublished(known, context), context);
+  const settled = settleRetired(retireSurplusPublished(rotation.entries, context), context);
   const entries = dropBeyondLimit(settled).sort(byPublication);
-  const lastHandledRotate = handledRotate(rotation.activation !== undefined, context);
+  const observedGeneration = metadata.generation ?? 0;
+  const handled = lastHandledRotate(rotation.activation !== undefined, context);
   const status: SigningKeyStatus = {
     keys: entries,
-    ...(lastHandledRotate !== undefined && { lastHandledRotate }),
-    observedGeneration: signingKey.metadata.generation ?? 0,
-    conditions: signingKeyConditions(entries, context),
+    ...(handled !== undefined && { lastHandledRotate: handled }),
+    observedGeneration,
+    conditions: setCondition(stored?.conditions, readyCondition(entries, context), {
+      now: context.time,
+      observedGeneration,
+    }),
   };
-  const isSame = canonicalJson(status) === canonicalJson(signingKey.status);
   return {
-    generate: Array.from({ length: rotation.missing }, () => signingKey.spec.algorithm),
-    status: isSame ? undefined : status,
+    generate: Array.from({ length: rotation.missing }, () => spec.algorithm),
+    status: canonicalJson(status) === canonicalJson(stored) ? undefined : status,
     activation: rotation.activation,
-    change: changesOf(entries, context),
-    remove: findSpentSecrets(entries, context),
+    change: planSecretChanges(entries, context),
+    remove: findUnneededSecrets(entries, context),
     requeueAt: requeueAt(entries, rotation.nextAt, context),
   };
 };

@@ -11,7 +11,7 @@ import {
   readRetiredKeys,
   SIGNING_KEY_LABEL,
 } from '../../domain/key/key-secrets.ts';
-import type { ProvidedKey, SigningKeyObservation } from '../../domain/key/rotation-observation.ts';
+import type { ProvidedKey, SigningKeyObservation } from '../../domain/key/signing-key-observation.ts';
 import type { KeyPairs } from '../../ports/keys.ts';
 import { getIfThere, type ResourceClient } from '../../ports/kube.ts';
 import type { Secret } from '../../ports/secrets.ts';

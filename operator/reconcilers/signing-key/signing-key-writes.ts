@@ -1,5 +1,6 @@
 import { findCondition } from '../../api/conditions.ts';
 import type { Algorithm, KeyEntry, SigningKey, SigningKeyStatus } from '../../api/signing-key.ts';
+import type { KeySecretChange } from '../../domain/key/key-secret-changes.ts';
 import {
   COMPROMISED_KIDS,
   KEY_SECRET_TYPE,
@@ -10,7 +11,6 @@ import {
   PRIVATE_PEM,
   RETIRED_KEYS,
 } from '../../domain/key/key-secrets.ts';
-import type { KeySecretChange } from '../../domain/key/rotation-plan.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import type { EventRecorder } from '../../ports/events.ts';
 import type { KeyPairs } from '../../ports/keys.ts';

@@ -10,8 +10,8 @@ import {
   keySecretName,
   type PublicKey,
 } from '../../../../operator/domain/key/key-secrets.ts';
-import type { ProvidedKey } from '../../../../operator/domain/key/rotation-observation.ts';
 import { planSigningKey } from '../../../../operator/domain/key/rotation-plan.ts';
+import type { ProvidedKey } from '../../../../operator/domain/key/signing-key-observation.ts';
 
 import { SECOND } from '../../../support/durations.ts';
 

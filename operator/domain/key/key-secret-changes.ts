@@ -1,0 +1,57 @@
+import type { KeyEntry } from '../../api/signing-key.ts';
+import { canonicalJson } from '../canonical-json.ts';
+import {
+  type KeySecret,
+  keySecretAnnotations,
+  keySecretLabels,
+  keySecretName,
+  MAX_COMPROMISED,
+} from './key-secrets.ts';
+import type { RotationContext } from './signing-key-observation.ts';
+
+/** The metadata that a key Secret is to have, and what it is to remember of other keys; the rest of it stays. */
+export interface KeySecretChange {
+  readonly secret: KeySecret;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly retired: readonly KeyEntry[];
+  readonly compromised: readonly string[];
+}
+
+const storedIn = ({ labels, annotations, retired, compromised }: KeySecret) => ({
+  labels,
+  annotations,
+  retired,
+  compromised,
+});
+
+/** The Secrets of keys that sign or will sign, as far as they differ from what `entries` says; the Active key's remembers the retired entries. */
+export const planSecretChanges = (
+  entries: readonly KeyEntry[],
+  context: RotationContext,
+): KeySecretChange[] => {
+  const { name } = context.signingKey.metadata;
+  const retiredEntries = entries
+    .filter(({ phase, kid }) => phase === 'Retired' && !context.compromised.has(kid))
+    .map(({ secretRef: _, ...rest }) => rest);
+  // Kids that specs name precede the remembered ones, so that the limit drops remembered ones.
+  const compromised = [...context.compromised].slice(0, MAX_COMPROMISED).sort();
+  return entries.flatMap((entry) => {
+    const secret = context.ownSecrets.get(keySecretName(name, entry.kid));
+    if (entry.phase === 'Retired' || secret?.key === undefined) return [];
+    const labels = { ...secret.labels, ...keySecretLabels(name) };
+    const annotations = { ...secret.annotations, ...keySecretAnnotations(entry) };
+    const retired = entry.phase === 'Active' ? retiredEntries : [];
+    const wanted = { labels, annotations, retired, compromised };
+    return canonicalJson(wanted) === canonicalJson(storedIn(secret)) ? [] : [{ secret, ...wanted }];
+  });
+};
+
+/** The Secrets of keys that no longer sign or never will. */
+export const findUnneededSecrets = (entries: readonly KeyEntry[], context: RotationContext): KeySecret[] => {
+  const { name } = context.signingKey.metadata;
+  const kept = new Set(
+    entries.filter(({ phase }) => phase !== 'Retired').map(({ kid }) => keySecretName(name, kid)),
+  );
+  return [...context.ownSecrets.values()].filter((secret) => !kept.has(secret.name));
+};

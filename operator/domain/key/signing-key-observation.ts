@@ -1,0 +1,78 @@
+import { durationMs } from '../../api/duration.ts';
+import type { KeyEntry, SigningKey } from '../../api/signing-key.ts';
+import { floorSeconds, formatTime } from '../timestamps.ts';
+import { isKeySecretOf, type KeySecret, keySecretName, type PublicKey } from './key-secrets.ts';
+
+/** The key that `spec.privateKeyRef` names, or why it can't be used. */
+export type ProvidedKey =
+  | { readonly key: PublicKey; readonly secretRef: { readonly name: string; readonly key: string } }
+  | { readonly problem: string };
+
+/** The input of a plan for a SigningKey; it has no private key. */
+export interface SigningKeyObservation {
+  readonly signingKey: SigningKey;
+  /** Every kid that a SigningKey of the namespace names as compromised: it counts for all of them. */
+  readonly compromised: ReadonlySet<string>;
+  /** The Secrets that the operator created for its keys. */
+  readonly secrets: readonly KeySecret[];
+  /** Undefined if the operator generates the keys. */
+  readonly provided: ProvidedKey | undefined;
+  /** Kids of provided keys in the status whose private key is still where the status says. */
+  readonly readableKids: ReadonlySet<string>;
+  /** When the last valid token that a key has signed expires, in seconds since the Unix epoch; undefined if there is none. */
+  lastExpirationOf(kid: string): number | 'never' | undefined;
+  /** Why keys that had to be generated could not be stored. */
+  readonly failure?: string | undefined;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: number;
+}
+
+/** Used without `spec.rotation` (spec §2.5). */
+const DEFAULT_ROTATION = { interval: '2160h', publishBefore: '24h' };
+/** The max-age of the served JWKS: by schedule no key signs that verifiers may not know yet. */
+const MIN_PUBLISH_SECONDS = 300;
+
+/** An observation with what every step of a plan derives from it. Times and durations are in seconds. */
+export interface RotationContext extends SigningKeyObservation {
+  /** `now`. */
+  readonly seconds: number;
+  /** `now` as RFC 3339. */
+  readonly time: string;
+  readonly interval: number;
+  readonly publishBefore: number;
+  /** Named by a spec, or only remembered. */
+  readonly compromised: ReadonlySet<string>;
+  /** Compromised kids that only the operator's Secrets name, and no spec any more: the JWKS does not leave them out. */
+  readonly remembered: ReadonlySet<string>;
+  /** The operator's Secrets for keys of this SigningKey, by name. */
+  readonly ownSecrets: ReadonlyMap<string, KeySecret>;
+  /** Whether the private key of an entry is available. */
+  isUsable(entry: Pick<KeyEntry, 'kid' | 'secretRef'>): boolean;
+}
+
+/** Derives the {@link RotationContext} of an observation. */
+export const buildRotationContext = (observation: SigningKeyObservation): RotationContext => {
+  const { signingKey, compromised: named, secrets, provided, readableKids, now } = observation;
+  const { name } = signingKey.metadata;
+  const { interval, publishBefore } = { ...DEFAULT_ROTATION, ...signingKey.spec.rotation };
+  const ownSecrets = new Map(
+    secrets.filter((secret) => isKeySecretOf(name, secret)).map((secret) => [secret.name, secret]),
+  );
+  const seconds = floorSeconds(now);
+  const stored = [...ownSecrets.values()].flatMap(({ compromised }) => compromised);
+  const providedKid = provided && 'key' in provided ? provided.key.kid : undefined;
+  return {
+    ...observation,
+    seconds,
+    time: formatTime(seconds),
+    interval: durationMs(interval) / 1000,
+    publishBefore: Math.max(MIN_PUBLISH_SECONDS, durationMs(publishBefore) / 1000),
+    compromised: new Set([...named, ...stored]),
+    remembered: new Set(stored.filter((kid) => !named.has(kid))),
+    ownSecrets,
+    isUsable: ({ kid }) =>
+      readableKids.has(kid) ||
+      providedKid === kid ||
+      ownSecrets.get(keySecretName(name, kid))?.key?.kid === kid,
+  };
+};
