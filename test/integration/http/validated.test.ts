@@ -31,7 +31,7 @@ let client: TestClient;
 
 beforeAll(async () => {
   installation = await install();
-  namespace = await installation.api.createNamespace('jwtValidated');
+  namespace = await installation.api.createNamespace('validated');
   proxy = await startTcpProxy(installation.cluster.url);
   const kubeconfigPath = join(installation.kubeconfigPath, '..', 'proxied.kubeconfig');
   const kubeconfig = await readFile(installation.kubeconfigPath, 'utf8');

@@ -132,7 +132,7 @@ describe('before anything is judged', () => {
         throw refused('invalid_client', 'client authentication failed');
       },
       validateJwt: async () => {
-        throw new Error('jwtValidated');
+        throw new Error('validated');
       },
     });
     const call = { address: '192.0.2.1', signal: patient };

@@ -113,7 +113,7 @@ describe('nothing is ended by', () => {
 
 describe('before anything is judged', () => {
   const validateJwt = async () => {
-    throw new Error('jwtValidated');
+    throw new Error('validated');
   };
 
   test('the client has to prove itself', async () => {
