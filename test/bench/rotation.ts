@@ -132,7 +132,7 @@ export const measureRotation = async (env: BenchEnv): Promise<RotationRounds> =>
     );
     const seconds = await bareListSeconds(env);
     const gap = await measureGap(env, cuttable, namespace);
-    note(`gap: in step after ${gap.seconds.toFixed(1)} s`);
+    note(`gap: synced after ${gap.seconds.toFixed(1)} s`);
     return { without, own, gap, bareListSeconds: seconds };
   } finally {
     await cuttable.stop();
@@ -160,7 +160,7 @@ export const rotationFigures = ({ without, own, gap, bareListSeconds: bare }: Ro
     },
     blockFigure(`by a rotation ${over}`, { '': own.blocked }),
     {
-      scenario: `watch gap (410) ${over}, until in step`,
+      scenario: `watch gap (410) ${over}, until synced`,
       measured: `${gap.seconds.toFixed(1)} s after the API server is back, ${gap.expired} watches listed again, ${gap.lost} records lost`,
       limit: `bare process that lists and parses the same: ${bare.toFixed(2)} s`,
       target: `≤ ${BACKOFF_SECONDS} s of backoff and ${TARGET} times that, none lost`,
