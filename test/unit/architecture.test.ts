@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 
 const ROOT = join(import.meta.dirname, '../../operator');
 
@@ -134,4 +134,48 @@ test('what validates a JWT loads no planner', () => {
   expect(loaded.filter((file) => /(?:-plan|-cause|-policies|-adoption|-delivery)\.ts$/u.test(file))).toEqual(
     [],
   );
+});
+
+/** `a[label] & b --> c`: the pairs of a line of a Mermaid flowchart, by label where a node has one. */
+const drawnArrows = (diagram: string): [string, string][] => {
+  const labels = new Map(
+    [...diagram.matchAll(/(\w+)\[([^\]]+)\]/gu)].map(([, id = '', label = '']) => [id, label]),
+  );
+  const names = (list = ''): string[] =>
+    list.split('&').map((node) => {
+      const id = node.trim().replace(/\[.*/u, '');
+      return labels.get(id) ?? id;
+    });
+  return diagram.split('\n').flatMap((line) => {
+    const [from, to] = line.split('-->');
+    return to === undefined
+      ? []
+      : names(from).flatMap((one) => names(to).map((other): [string, string] => [one, other]));
+  });
+};
+
+describe('the picture in docs/architecture.md', () => {
+  const page = readFileSync(join(ROOT, '../docs/architecture.md'), 'utf8');
+  const [, diagram = ''] = /<!-- imports: [^\n]*-->\n```mermaid\n([\s\S]*?)```/u.exec(page) ?? [];
+  const drawn = drawnArrows(diagram);
+  const reachable = (from: string): Set<string> => {
+    const found = new Set<string>();
+    const visit = (part: string): void =>
+      drawn.forEach(([one, other]) => {
+        if (one !== part || found.has(other)) return;
+        found.add(other);
+        visit(other);
+      });
+    visit(from);
+    return found;
+  };
+
+  test('every arrow in it is allowed', () => {
+    expect(drawn.length).toBeGreaterThan(10);
+    expect(drawn.filter(([from, to]) => !ARROWS[from]?.includes(to))).toEqual([]);
+  });
+
+  test.each(Object.entries(ARROWS))('what %s may import follows from its arrows', (from, allowed) => {
+    expect(allowed.filter((to) => !reachable(from).has(to))).toEqual([]);
+  });
 });

@@ -4,11 +4,12 @@ import { expect, test } from '@jest/globals';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const DECISIONS = globSync('docs/decisions/[0-9]*.md', { cwd: ROOT });
+const PAGES = globSync(['*.md', 'docs/**/*.md'], { cwd: ROOT });
 
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
-test.each(DECISIONS)('files and folders that %s names exist', (decision) => {
-  const named = [...read(decision).matchAll(/`((?:charts|crds|docs|operator|proto|test)\/[^`\s]*)`/gu)];
+test.each(PAGES)('files and folders that %s names exist', (page) => {
+  const named = [...read(page).matchAll(/`((?:charts|crds|docs|operator|proto|test)\/[^`\s]*)`/gu)];
   expect(named.map(([, path = '']) => path).filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });
 
