@@ -1,10 +1,7 @@
 import { status, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { service as definition } from 'grpc-health-check';
-import { answerStream } from './answer-stream.ts';
-import { answerUnary } from './answer-unary.ts';
+import { answerStream, answerUnary, type GrpcCallDeps, type StreamMethod, type UnaryMethod } from './call.ts';
 import type { Health, ServingStatus } from './health.ts';
-import type { StreamMethod, UnaryMethod } from './method.ts';
-import type { GrpcCallDeps } from './open-call.ts';
 import { StatusFailure } from './status.ts';
 import { orMalformed } from './wire.ts';
 
@@ -54,9 +51,12 @@ const listMethod = (health: Health): UnaryMethod<unknown, HealthListResponse> =>
   }),
 });
 
-/** grpc.health.v1.Health by the definition of grpc-health-check. Its own implementation keeps every name that was ever watched, and streams that a drain waits for. */
-export const healthImplementation = (health: Health, tools: GrpcCallDeps): UntypedServiceImplementation => ({
-  Check: answerUnary(checkMethod(health), tools),
-  Watch: answerStream(watchMethod(health), tools),
-  List: answerUnary(listMethod(health), tools),
+/**
+ * grpc.health.v1.Health over the definition of grpc-health-check. That package's own implementation keeps every name that was ever
+ * watched, and its Watch streams would block a drain.
+ */
+export const healthImplementation = (health: Health, deps: GrpcCallDeps): UntypedServiceImplementation => ({
+  Check: answerUnary(checkMethod(health), deps),
+  Watch: answerStream(watchMethod(health), deps),
+  List: answerUnary(listMethod(health), deps),
 });

@@ -1,33 +1,33 @@
 import { sleep } from '../../async/sleep.ts';
 import type { Clock } from '../../ports/clock.ts';
 
-/** grpc.health.v1's words; the last one is Watch's alone. */
+/** Serving statuses of grpc.health.v1; only Watch reports `SERVICE_UNKNOWN`. */
 export type ServingStatus = 'SERVING' | 'NOT_SERVING' | 'SERVICE_UNKNOWN';
 
 export interface HealthOptions {
-  /** Services by their full names; '' is the server as a whole. */
+  /** Full names of the services; '' is the server as a whole. */
   readonly services: readonly string[];
-  /** Polled: whether calls can be answered now. */
+  /** Polled: whether this replica can answer calls now. */
   readonly isServing: () => boolean;
   readonly clock: Clock;
 }
 
-/** Whether the door serves, for those who ask and for those who wait to be told. */
+/** The serving status of the server, for Check and Watch. */
 export interface Health {
   readonly services: readonly string[];
   statusOf(service: string): ServingStatus;
-  /** From its start until it is closed the door serves whenever `isServing` says so. */
+  /** From now on the status follows `isServing`. */
   open(): void;
-  /** NOT_SERVING from now on: tells all who watch, and ends their streams. */
+  /** Reports NOT_SERVING from now on: sends it to every watcher and ends their streams. */
   close(): void;
-  /** What {@link Health.statusOf} says, and again whenever it changes. Ends when the door is closed or the signal aborts. */
+  /** Yields {@link Health.statusOf} now and whenever it changes. Ends on {@link Health.close} or when the signal aborts. */
   watch(service: string, signal: AbortSignal): AsyncGenerator<ServingStatus>;
 }
 
-/** A change is told within this time. */
+/** The longest delay of a change for watchers. */
 const POLL_MS = 250;
 
-/** The health of a door that is not open yet. Polling costs nothing while nobody watches. */
+/** Makes {@link Health}, NOT_SERVING until {@link Health.open}. It polls only while there are watchers. */
 export const createHealth = ({ services, isServing, clock }: HealthOptions): Health => {
   const known = new Set(services);
   let state: 'starting' | 'open' | 'closed' = 'starting';

@@ -7,11 +7,11 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
+import { type GrpcCallDeps, openCall } from './call.ts';
 import { DESCRIPTORS } from './generated/descriptors.ts';
-import { type GrpcCallDeps, openCall } from './open-call.ts';
 
 type Package = ConstructorParameters<typeof ReflectionService>[0];
-type Described = Package[string];
+type PackageDefinition = Package[string];
 type Handler = handleBidiStreamingCall<unknown, unknown>;
 
 /** The files of a google.protobuf.FileDescriptorSet, which has one field. */
@@ -25,7 +25,7 @@ const filesOf = (set: Uint8Array): Buffer[] => {
   return files;
 };
 
-/** Runs the package's service against something that takes its parts. */
+/** The definitions and implementations that the package would add to a server. */
 const partsOf = (service: ReflectionService): [ServiceDefinition, UntypedServiceImplementation][] => {
   const parts: [ServiceDefinition, UntypedServiceImplementation][] = [];
   service.addToServer({
@@ -34,12 +34,12 @@ const partsOf = (service: ReflectionService): [ServiceDefinition, UntypedService
   return parts;
 };
 
-/** The package's answers pile up where nobody reads them: it gets no more questions meanwhile. */
-const answered =
-  (handler: Handler, tools: GrpcCallDeps): Handler =>
+/** Logs and counts a call, and adds backpressure: the package would buffer its responses for a client that does not read, so it gets no more requests meanwhile. */
+const observed =
+  (handler: Handler, deps: GrpcCallDeps): Handler =>
   (call) => {
     const method = { name: 'ServerReflectionInfo', purpose: 'reflect', successLevel: 'debug' } as const;
-    const open = openCall(call, method, tools);
+    const open = openCall(call, method, deps);
     call.once('finish', () => open.ended(status.OK));
     call.once('cancelled', () => open.ended(status.CANCELLED));
     handler(call);
@@ -50,12 +50,14 @@ const answered =
     });
   };
 
-/** Describes all services of the door, itself among them (grpc.reflection, v1 and v1alpha). */
-export const addReflection = (server: Server, tools: GrpcCallDeps): void => {
-  const files = { fileDescriptorProtos: filesOf(Buffer.from(DESCRIPTORS, 'base64')) } as unknown as Described;
+/** Adds grpc.reflection (v1 and v1alpha), which describes every service of this server, itself included. */
+export const addReflection = (server: Server, deps: GrpcCallDeps): void => {
+  const files = {
+    fileDescriptorProtos: filesOf(Buffer.from(DESCRIPTORS, 'base64')),
+  } as unknown as PackageDefinition;
   for (const [definition, { ServerReflectionInfo }] of partsOf(new ReflectionService({ files }))) {
     server.addService(definition, {
-      ServerReflectionInfo: answered(ServerReflectionInfo as Handler, tools),
+      ServerReflectionInfo: observed(ServerReflectionInfo as Handler, deps),
     });
   }
 };

@@ -7,31 +7,31 @@ import {
 } from '@grpc/grpc-js';
 import type { Clock } from '../../ports/clock.ts';
 
-/** Time for a request to arrive in full. */
+/** Time in which a request must arrive in full. */
 const ARRIVAL_MS = 20_000;
-/** How often a reader is looked at: one that has taken nothing since the last time is given up. */
+/** Interval at which a client's progress is checked: one that read nothing since the last check is disconnected. */
 const STALL_MS = 30_000;
-/** Written ahead of the network for one call; the reader's own flow control window is as large. */
+/** Bytes written ahead of the network for one call; the size of a client's flow control window. */
 const AHEAD_BYTES = 64 * 1024;
 
 type Listener = Parameters<ServerInterceptingCallInterface['start']>[0];
 
-/** grpc-js can end a call only behind all that was written, which is never where nobody reads. A test notices when it calls this member otherwise. */
+/** grpc-js ends a call only after everything written before, which never happens if the client does not read. `stream` is a private member: a test fails if grpc-js renames it. */
 const reset = (call: ServerInterceptingCallInterface): void => {
   const { stream } = call as unknown as { readonly stream?: ServerHttp2Stream };
   stream?.close(constants.NGHTTP2_CANCEL);
 };
 
 /**
- * A call that does not wait for each message to be on the network before it takes the next (so that HTTP/2 puts many
- * into one frame: a third of the CPU time for a stream), and that neither waits for a request for ever nor for a reader.
+ * A call that accepts the next message before the previous one is on the network, so that HTTP/2 puts many into one frame (a third
+ * of the CPU time for a stream), and that waits neither for a request nor for a client's reads for ever.
  */
 class GrpcServerCall extends ServerInterceptingCall {
   readonly #next: ServerInterceptingCallInterface;
   readonly #clock: Clock;
   #cancelArrival = (): void => undefined;
   #cancelStall = (): void => undefined;
-  /** Bytes that are written and not taken. */
+  /** Bytes written that the network has not taken yet. */
   #ahead = 0;
   #taken = 0;
   #watching = false;
@@ -78,7 +78,7 @@ class GrpcServerCall extends ServerInterceptingCall {
     held();
   }
 
-  /** One timer for as long as something waits, however many messages pass. */
+  /** Runs one timer for as long as data waits, whatever the number of messages. */
   #watchReader(): void {
     const before = this.#taken;
     this.#watching = true;
@@ -95,7 +95,7 @@ class GrpcServerCall extends ServerInterceptingCall {
   }
 }
 
-/** Makes each call with one request a {@link GrpcServerCall}; its responses have to be bytes. */
+/** Makes each call with a single request a {@link GrpcServerCall}; its responses must be bytes. */
 export const serverCalls =
   (clock: Clock): ServerInterceptor =>
   (method, call) =>

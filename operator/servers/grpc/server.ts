@@ -2,10 +2,10 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Clock } from '../../ports/clock.ts';
 import { openServerCertificates, type ServerCertificates } from '../listener/server-certificates.ts';
 import { protectionOf, type ServerTls } from '../listener/server-tls.ts';
+import type { GrpcCallDeps } from './call.ts';
 import { createHealth } from './health.ts';
 import { MAX_CONNECTIONS, SERVER_OPTIONS } from './limits.ts';
 import { createListener, type Listener } from './listener.ts';
-import type { GrpcCallDeps } from './open-call.ts';
 import { serverCalls } from './server-call.ts';
 import { addServices, type GrpcIssuer, HEALTH_NAMES } from './services.ts';
 
@@ -21,7 +21,7 @@ export interface GrpcServerOptions extends GrpcCallDeps {
 export interface GrpcServer {
   /** Listens; resolves with the port that was taken. @throws Error where the certificates or the address can't be used */
   start(signal: AbortSignal): Promise<number>;
-  /** KeyedMutex NOT_SERVING, takes nothing new, and has cut what still runs when `deadlineMs` are over. */
+  /** Reports NOT_SERVING, accepts no new connections, waits for running calls, and has cut those that remain when `deadlineMs` have passed. */
   stop(deadlineMs: number): Promise<void>;
 }
 
@@ -42,10 +42,10 @@ const drain = (server: Server, listener: Listener, clock: Clock, deadlineMs: num
 
 /** Makes M2MOAuthService with health and reflection. Nothing is read and nothing listens before {@link GrpcServer.start}. */
 export const createGrpcServer = (options: GrpcServerOptions): GrpcServer => {
-  const { address, clock, issuer, isServing, log, tls } = options;
+  const { address, clock, issuer, isServing, log, metrics, tls } = options;
   const health = createHealth({ services: HEALTH_NAMES, isServing, clock });
   const server = new Server({ ...SERVER_OPTIONS, interceptors: [serverCalls(clock)] });
-  addServices(server, { issuer, health, tools: options });
+  addServices(server, { issuer, health, deps: { clock, log, metrics } });
   let certificates: ServerCertificates | undefined;
   let listener: Listener | undefined;
   return {

@@ -3,7 +3,7 @@ import { type FailureCode, IssuerFailure } from '../../issuer/failure.ts';
 import { ErrorInfo } from './generated/google/rpc/error_details.ts';
 import { Status } from './generated/google/rpc/status.ts';
 
-/** A failure that is a status already. Its message is fixed text. */
+/** A failure with a gRPC status of its own. Its message is fixed text. */
 export class StatusFailure extends Error {
   override readonly name = 'StatusFailure';
   readonly code: status;
@@ -14,10 +14,10 @@ export class StatusFailure extends Error {
   }
 }
 
-/** How a call that failed ends. */
+/** The status with which a failed call ends. */
 export interface FailedStatus {
   readonly code: status;
-  /** For strangers to read. */
+  /** Sent to the client: never a secret or an internal detail. */
   readonly details: string;
   readonly metadata?: Metadata;
 }
@@ -31,11 +31,11 @@ const CODES: Readonly<Record<FailureCode, status>> = {
   Exhausted: status.RESOURCE_EXHAUSTED,
 };
 
-/** Whose word `ErrorInfo.reason` is. */
+/** The domain of `ErrorInfo.reason`. */
 const DOMAIN = 'm2moauth.dev';
 const ERROR_INFO = 'type.googleapis.com/google.rpc.ErrorInfo';
 
-/** Where every gRPC stack looks for a google.rpc.Status. */
+/** Trailer in which gRPC implementations expect a google.rpc.Status. */
 const DETAILS_KEY = 'grpc-status-details-bin';
 
 const reasonMetadata = (code: status, message: string, reason: string): Metadata => {
@@ -58,8 +58,8 @@ const ofFailure = (purpose: string, failure: IssuerFailure): FailedStatus => {
 };
 
 /**
- * The status of a call that was to `purpose` ("create token"): what an {@link IssuerFailure} says, with its OAuth code
- * as google.rpc.ErrorInfo; fixed text for everything else (spec §4).
+ * The status of a failed call: for an {@link IssuerFailure} "cannot {purpose}: {message}", with its OAuth code as
+ * google.rpc.ErrorInfo; fixed text for every other error (spec §4).
  */
 export const statusOf = (purpose: string, error: unknown): FailedStatus => {
   if (error instanceof IssuerFailure) return ofFailure(purpose, error);

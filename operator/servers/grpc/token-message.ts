@@ -1,19 +1,47 @@
 import type { TokenRecord } from '../../domain/record/token-record.ts';
-import { fitsValue } from './claims-value.ts';
 import type { Token } from './generated/m2moauthserver/pb/service.ts';
 
-/** Whether a message has to leave out the record's claims. */
+/** Nesting of objects and arrays in claims: protobuf implementations decode at most 100 levels, and a google.protobuf.Value takes three for each. */
+const MAX_DEPTH = 30;
+
+const isPlain = (value: object): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+};
+
+/**
+ * Whether a google.protobuf.Value can represent a value. The generated code throws for a bigint, encodes a Date as `{}`, drops
+ * undefined, and encodes what is nested too deeply to be decoded.
+ */
+export const fitsValue = (value: unknown, depth = 0): boolean => {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true;
+    case 'number':
+      return Number.isFinite(value);
+    case 'object':
+      if (value === null) return true;
+      if (depth >= MAX_DEPTH) return false;
+      if (Array.isArray(value)) return value.every((item) => fitsValue(item, depth + 1));
+      return isPlain(value) && Object.values(value).every((item) => fitsValue(item, depth + 1));
+    default:
+      return false;
+  }
+};
+
+/** Whether the message of a record can't hold its original claims. */
 export const leavesOutClaims = ({ originalTokenClaims }: TokenRecord): boolean =>
   originalTokenClaims !== undefined && !fitsValue(originalTokenClaims);
 
-/** The message that says what a record says. A blacklisting that only the spec asks for so far has no time. */
+/** The Token message of a record. A blacklisting that only the spec requests so far has the timestamp 0. */
 export const tokenMessage = (record: TokenRecord, leaveOutClaims = false): Token => ({
   id: record.id,
   version: BigInt(record.version),
   name: record.name,
   owner: record.owner,
   issuedAt: BigInt(record.issuedAt),
-  // Written at once and never kept: the records' own lists are as good as copies.
+  // The message is encoded at once and not kept, so the record's own lists need not be copied.
   audience: record.audience as string[],
   scope: record.scope as string[],
   expiration: BigInt(record.expiration ?? 0),

@@ -2,24 +2,24 @@ import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import type { ServiceDefinition } from '@grpc/grpc-js';
 import { IssuerFailure } from '../../issuer/failure.ts';
 
-/** What reads and writes a message; each generated message is one. */
+/** Decodes and encodes a message; every generated message type is one. */
 export interface Codec<T> {
   decode(reader: BinaryReader): T;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
 }
 
-/** A byte order mark is text like any other in a protobuf string. */
+/** A protobuf string may begin with a byte order mark, which is part of the text. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * Reads one message, with strings that have to be UTF-8 (the generated code lets others through as U+FFFD).
- * grpc-js would answer a message that can't be read with INTERNAL: it is handed the bytes as they are, and this
- * stands behind it. @throws IssuerFailure `Malformed`
+ * Decodes one message. Strings must be UTF-8 (the generated code would replace invalid bytes by U+FFFD). grpc-js answers a
+ * message that its deserializer rejects with INTERNAL, so it is given the bytes ({@link inBytes}) and decoding happens here.
+ * @throws IssuerFailure `Malformed`
  */
 export const readMessage = <T>(codec: Codec<T>, bytes: Uint8Array): T =>
   orMalformed(() => codec.decode(new BinaryReader(bytes, (text) => utf8.decode(text))));
 
-/** Runs a reader of requests. @throws IssuerFailure `Malformed` for whatever it throws */
+/** Runs a decoder. @throws IssuerFailure `Malformed` for every error of it */
 export const orMalformed = <T>(read: () => T): T => {
   try {
     return read();
@@ -28,22 +28,22 @@ export const orMalformed = <T>(read: () => T): T => {
   }
 };
 
-/** Kept from message to message: a new one allocates several times what a message has, and clears it. */
+/** Reused for every message: a new writer allocates and clears several times the size of a message. */
 let writer = new BinaryWriter();
 
-/** Writes one message. */
+/** Encodes one message. */
 export const writeMessage = <T>(codec: Codec<T>, message: T): Buffer => {
   try {
     const { buffer, byteOffset, byteLength } = codec.encode(message, writer).finish();
     return Buffer.from(buffer, byteOffset, byteLength);
   } catch (error) {
-    // Half a message may be in it.
+    // It may hold part of a message.
     writer = new BinaryWriter();
     throw error;
   }
 };
 
-/** The same service whose messages are bytes on both sides. */
+/** The service with byte messages in both directions, instead of decoded ones. */
 export const inBytes = (definition: ServiceDefinition): ServiceDefinition =>
   Object.fromEntries(
     Object.entries(definition).map(([name, method]) => [

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { Metadata, status } from '@grpc/grpc-js';
 import { expect, test } from '@jest/globals';
-import { openCall } from '../../../../operator/servers/grpc/open-call.ts';
+import { addressOf, openCall } from '../../../../operator/servers/grpc/call.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
 
@@ -22,8 +22,8 @@ const open = ({
     getPeer: () => '192.0.2.1:1',
     getDeadline: () => deadline,
   });
-  const tools = { clock: new FakeClock(), log: recordedLog(), metrics: recordedMetrics() };
-  return { call, tools, opened: openCall(call, METHOD, tools) };
+  const deps = { clock: new FakeClock(), log: recordedLog(), metrics: recordedMetrics() };
+  return { call, deps, opened: openCall(call, METHOD, deps) };
 };
 
 test('one authorization is given as it is, none as undefined', () => {
@@ -52,13 +52,13 @@ test('what is thrown after the caller is gone says that, or that the deadline ha
 });
 
 test('a call counts once, with the time that it took', async () => {
-  const { opened, tools } = open({});
-  await tools.clock.advance(1250);
+  const { opened, deps } = open({});
+  await deps.clock.advance(1250);
   opened.ended(status.OK);
   opened.ended(status.CANCELLED);
-  expect(tools.metrics.calls).toEqual([['grpcCall', 'GetTokens', 'OK', 1.25]]);
-  expect(tools.log.lines).toHaveLength(1);
-  expect(tools.log.lines[0]?.fields).toMatchObject({ ms: 1250 });
+  expect(deps.metrics.calls).toEqual([['grpcCall', 'GetTokens', 'OK', 1.25]]);
+  expect(deps.log.lines).toHaveLength(1);
+  expect(deps.log.lines[0]?.fields).toMatchObject({ ms: 1250 });
 });
 
 test('the end of a call, which grpc-js calls cancelled too, does not abort what goes on', () => {
@@ -67,4 +67,17 @@ test('the end of a call, which grpc-js calls cancelled too, does not abort what 
   call.emit('cancelled');
   expect(opened.context.signal.aborted).toBe(false);
   expect(call.listenerCount('cancelled')).toBe(0);
+});
+test.each([
+  ['192.0.2.1:50000', '192.0.2.1'],
+  ['192.0.2.1', '192.0.2.1'],
+  ['::ffff:192.0.2.1:50000', '192.0.2.1'],
+  ['2001:db8::1:50000', '2001:db8::1'],
+  ['[2001:db8::1]:50000', '2001:db8::1'],
+  ['[2001:db8::1]', '2001:db8::1'],
+  ['::1:50000', '::1'],
+  ['fe80::1%eth0:50000', 'fe80::1%eth0'],
+  ['unknown', 'unknown'],
+])('the peer %s has the address %s', (peer, address) => {
+  expect(addressOf(peer)).toBe(address);
 });

@@ -1,8 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { fitsValue } from '../../../../operator/servers/grpc/claims-value.ts';
 import { Token } from '../../../../operator/servers/grpc/generated/m2moauthserver/pb/service.ts';
-import { leavesOutClaims, tokenMessage } from '../../../../operator/servers/grpc/token-message.ts';
+import { fitsValue, leavesOutClaims, tokenMessage } from '../../../../operator/servers/grpc/token-message.ts';
 import { readMessage, writeMessage } from '../../../../operator/servers/grpc/wire.ts';
 import { tokenRecord } from './server-env.ts';
 
