@@ -2,18 +2,19 @@ import type { FastifyRequest } from 'fastify';
 import { IssuerFailure } from '../../issuer/failure.ts';
 import { HttpFailure } from './http-failure.ts';
 
-type Headed = Pick<FastifyRequest, 'headers'>;
+type WithHeaders = Pick<FastifyRequest, 'headers'>;
+type WithBody = Pick<FastifyRequest, 'headers' | 'body'>;
 
 const malformed = (message: string): IssuerFailure => new IssuerFailure('Malformed', message);
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** The media type without its parameters, in lower case; '' where there is none. */
-export const mediaTypeOf = ({ headers }: Headed): string =>
+/** The media type without its parameters, in lower case; '' if there is none. */
+export const mediaTypeOf = ({ headers }: WithHeaders): string =>
   (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 
-/** A body as text. @throws HttpFailure 415 where it is packed (RFC 9110 §15.5.16); IssuerFailure `Malformed` where it is not UTF-8 */
-export const textOf = ({ headers, body }: Headed & Pick<FastifyRequest, 'body'>): string => {
+/** The body as text. @throws HttpFailure 415 if it has a content coding (RFC 9110 §15.5.16); IssuerFailure `Malformed` if it is not UTF-8 */
+export const textOf = ({ headers, body }: WithBody): string => {
   const coding = headers['content-encoding']?.trim().toLowerCase() ?? '';
   if (!['', 'identity'].includes(coding)) throw new HttpFailure(415);
   if (!(body instanceof Uint8Array)) return '';
@@ -26,7 +27,7 @@ export const textOf = ({ headers, body }: Headed & Pick<FastifyRequest, 'body'>)
 
 const [QUOTE, BACKSLASH, COLON] = ['"', '\\', ':'] as const;
 
-/** How many members the object in a JSON text is written with. */
+/** The number of members, duplicates included, of the object in a valid JSON text. */
 const countMembers = (json: string): number => {
   let [depth, count, isInString] = [0, 0, false];
   for (let at = 0; at < json.length; at += 1) {
@@ -43,8 +44,8 @@ const countMembers = (json: string): number => {
 };
 
 /**
- * The JSON object in a text, each of whose members is named once (RFC 8259 §4): somebody before us may have read the other one.
- * @throws IssuerFailure `Malformed` where there is none
+ * The JSON object in a text. Duplicate member names are rejected (RFC 8259 §4): a proxy in front of this server may have read the
+ * other one. @throws IssuerFailure `Malformed`
  */
 export const objectOf = (text: string): Readonly<Record<string, unknown>> => {
   let value: unknown;
@@ -61,3 +62,74 @@ export const objectOf = (text: string): Readonly<Record<string, unknown>> => {
   }
   return value as Readonly<Record<string, unknown>>;
 };
+
+/** Request parameters, each with its values in order. A parameter without a value counts as absent (RFC 6749 §3.2). */
+export type Parameters = ReadonlyMap<string, readonly string[]>;
+
+/** The parameters of all endpoints. Other names are never repeated in an error or the log: they may hold a secret. */
+const NAMES: readonly string[] = [
+  'grant_type',
+  'scope',
+  'expiration',
+  'token_name',
+  'token',
+  'token_type_hint',
+  'client_id',
+  'client_secret',
+  'client_assertion_type',
+  'client_assertion',
+];
+/** Parameters that may be repeated (RFC 8707 §2). */
+const REPEATABLE: readonly string[] = ['audience', 'aud', 'resource'];
+
+const nameOf = (name: string): string =>
+  NAMES.includes(name) || REPEATABLE.includes(name) ? name : 'a parameter';
+
+/** More distinct parameters than any request has. */
+const MAX_PARAMETERS = 256;
+
+/** @throws IssuerFailure `Malformed` if a parameter is repeated (RFC 6749 §3.2) */
+const collect = (entries: Iterable<readonly [string, string]>): Parameters => {
+  const parameters = new Map<string, string[]>();
+  for (const [name, value] of entries) {
+    if (value === '') continue;
+    const values = parameters.get(name);
+    if (values && !REPEATABLE.includes(name)) throw malformed(`${nameOf(name)} is given more than once`);
+    if (values) values.push(value);
+    else parameters.set(name, [value]);
+    if (parameters.size > MAX_PARAMETERS) throw malformed('there are too many parameters');
+  }
+  return parameters;
+};
+
+/** The parameters in a JSON object: each a string or a number, or a list of these. */
+function* entriesOf(object: Readonly<Record<string, unknown>>): Generator<readonly [string, string]> {
+  for (const [name, value] of Object.entries(object)) {
+    const values: unknown[] = Array.isArray(value) ? value : [value];
+    for (const item of values) {
+      if (item === null) continue;
+      if (typeof item !== 'string' && typeof item !== 'number') {
+        throw malformed(`${nameOf(name)} is neither a text nor a list of texts`);
+      }
+      yield [name, String(item)];
+    }
+  }
+}
+
+/**
+ * The parameters in the body of a request to an OAuth endpoint: a form (RFC 6749 appendix B), or the same as a JSON object.
+ * @throws HttpFailure 415 for another content type; IssuerFailure `Malformed`
+ */
+export const parametersOf = (request: WithBody): Parameters => {
+  switch (mediaTypeOf(request)) {
+    case 'application/x-www-form-urlencoded':
+      return collect(new URLSearchParams(textOf(request)));
+    case 'application/json':
+      return collect(entriesOf(objectOf(textOf(request))));
+    default:
+      throw new HttpFailure(415);
+  }
+};
+
+/** The value of a parameter that can't be repeated; '' if it is absent. */
+export const single = (parameters: Parameters, name: string): string => parameters.get(name)?.[0] ?? '';

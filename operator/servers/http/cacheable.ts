@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-/** A public document with its entity tag. */
+/** A public document with its entity tag (RFC 9110 §8.8.3). */
 export interface Cacheable {
   readonly body: string;
   readonly etag: string;
 }
 
-/** Below what a key is published before it signs (spec §2.5). */
+/** Shorter than the time for which a key is published before it signs (spec §2.5). */
 const MAX_AGE_SECONDS = 300;
 
 /** Makes a {@link Cacheable} of a JSON document. */
@@ -16,7 +16,7 @@ export const cacheable = (document: unknown): Cacheable => {
   return { body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` };
 };
 
-/** Remembers what it made until it is told to forget. */
+/** Makes a document when it is first needed, and again after `forget`. */
 export const memoized = (make: () => Cacheable): { get(): Cacheable; forget(): void } => {
   let made: Cacheable | undefined;
   return {
@@ -30,11 +30,11 @@ export const memoized = (make: () => Cacheable): { get(): Cacheable; forget(): v
   };
 };
 
-/** RFC 9110 §13.1.2: weak comparison, a list, or any. */
+/** RFC 9110 §13.1.2: a list of entity tags, compared weakly, or `*`. */
 const matches = (ifNoneMatch: string | undefined, etag: string): boolean =>
   ifNoneMatch?.split(',').some((tag) => ['*', etag, `W/${etag}`].includes(tag.trim())) ?? false;
 
-/** Answers with the document, or 304 where the caller has it. */
+/** Answers with the document, or 304 if the client has it. */
 export const sendCacheable = (request: FastifyRequest, reply: FastifyReply, document: Cacheable): void => {
   const { body, etag } = document;
   reply.header('cache-control', `public, max-age=${MAX_AGE_SECONDS}`).header('etag', etag);

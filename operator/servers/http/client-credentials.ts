@@ -1,7 +1,7 @@
 import type { Awaitable } from '../../async/map-awaitable.ts';
 import { IssuerFailure, refused } from '../../issuer/failure.ts';
 import type { ClientCredentials } from '../../issuer/use-cases.ts';
-import { type Parameters, single } from './parameters.ts';
+import { type Parameters, single } from './body.ts';
 
 interface Basic {
   readonly id: string;
@@ -25,7 +25,7 @@ const splitBasic = (encoded: string): Basic | undefined => {
 
 const isEncoded = (text: string): boolean => text.includes('%') || text.includes('+');
 
-/** RFC 6749 §2.3.1 has both parts encoded as in a form. Undefined where they are not. */
+/** Decodes both parts as form values (RFC 6749 §2.3.1). Undefined if they are not encoded so. */
 const decodeForm = ({ id, secret }: Basic): Basic | undefined => {
   if (!isEncoded(id) && !isEncoded(secret)) return { id, secret };
   const decode = (text: string): string => decodeURIComponent(text.replaceAll('+', ' '));
@@ -38,7 +38,7 @@ const decodeForm = ({ id, secret }: Basic): Basic | undefined => {
 
 const isSame = (a: Basic, b: Basic): boolean => a.id === b.id && a.secret === b.secret;
 
-/** What a Basic header may mean: decoded, then raw where that differs, for clients that leave the encoding out. */
+/** The readings of a Basic header: decoded, then raw if that differs, for clients that omit the encoding. */
 const readingsOf = (authorization: string): Basic[] => {
   const encoded = BASIC.exec(authorization)?.[1];
   const raw = encoded === undefined ? undefined : splitBasic(encoded);
@@ -52,8 +52,8 @@ const isBasic = (authorization: string | undefined): authorization is string =>
   authorization !== undefined && /^basic(?: |$)/iu.test(authorization);
 
 /**
- * How a request proves its client (RFC 6749 §2.3): one way, no more. A Bearer header means nothing here. Several where a Basic
- * header can be read in two ways, in the order in which they are to be tried.
+ * The credentials of a request, by one method only (RFC 6749 §2.3); a Bearer header is ignored. There are two if a Basic header has
+ * two readings, in the order in which to try them.
  * @throws IssuerFailure
  */
 export const credentialsOf = (
@@ -81,10 +81,10 @@ export const credentialsOf = (
   return fitting.map(({ id, secret }) => ({ ...NONE, clientID: id, clientSecret: secret }));
 };
 
-const isWrongClient = (error: unknown): boolean =>
+const isInvalidClient = (error: unknown): boolean =>
   error instanceof IssuerFailure && error.oauthCode === 'invalid_client';
 
-/** Calls with the first credentials, and with the next where those are not the client's. @throws what the last call throws */
+/** Calls with each candidate until one is not rejected as `invalid_client`. @throws what the last call throws */
 export const withCredentials = <T>(
   candidates: readonly ClientCredentials[],
   call: (credentials: ClientCredentials) => Awaitable<T>,
@@ -100,7 +100,7 @@ const withEach = async <T>(
   try {
     return await call(first);
   } catch (error) {
-    if (rest.length === 0 || !isWrongClient(error)) throw error;
+    if (rest.length === 0 || !isInvalidClient(error)) throw error;
     return withCredentials(rest, call);
   }
 };

@@ -1,68 +1,68 @@
 import type { Socket } from 'node:net';
 import type { Exchange } from './exchange.ts';
 
-/** A server's connections and the exchanges under way on each: which are to be let go when the door stops, and which are not. */
+/** A server's connections and the exchanges in progress on each, so that a drain closes idle connections and waits for the others. */
 export class Connections {
-  /** TCP connections, TLS or not. */
+  /** All TCP connections. */
   readonly #open = new Set<Socket>();
-  /** What HTTP is spoken on. */
-  readonly #underWay = new Map<Socket, Set<Exchange>>();
+  /** Connections that are ready for HTTP, with their exchanges. */
+  readonly #exchanges = new Map<Socket, Set<Exchange>>();
   #isDraining = false;
 
-  /** Nothing new is begun. */
+  /** Whether new requests are rejected. */
   get isDraining(): boolean {
     return this.#isDraining;
   }
 
-  /** A TCP connection was made. */
+  /** A TCP connection was accepted. */
   opened(socket: Socket): void {
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
   }
 
-  /** HTTP may be spoken on it now. A TLS handshake may end after the last connection was taken. */
+  /** The connection is ready for HTTP. A TLS handshake may end after the server was closed: then it is destroyed. */
   secured(socket: Socket): void {
     if (this.#isDraining) {
       socket.destroy();
       return;
     }
-    this.#underWay.set(socket, new Set());
-    socket.once('close', () => this.#underWay.delete(socket));
+    this.#exchanges.set(socket, new Set());
+    socket.once('close', () => this.#exchanges.delete(socket));
   }
 
   begin(exchange: Exchange): void {
-    this.#underWay.get(exchange.socket)?.add(exchange);
+    this.#exchanges.get(exchange.socket)?.add(exchange);
     if (this.#isDraining) exchange.endConnection();
   }
 
   end(exchange: Exchange): void {
     const { socket } = exchange;
-    const exchanges = this.#underWay.get(socket);
+    const exchanges = this.#exchanges.get(socket);
     exchanges?.delete(exchange);
     if (this.#isDraining && exchanges?.size === 0) socket.destroySoon();
   }
 
-  /** The exchanges of that connection that are not over; undefined where no HTTP is spoken yet. */
-  underWay(socket: Socket): ReadonlySet<Exchange> | undefined {
-    return this.#underWay.get(socket);
+  /** The exchanges in progress on a connection; undefined while its TLS handshake is not finished. */
+  exchangesOn(socket: Socket): ReadonlySet<Exchange> | undefined {
+    return this.#exchanges.get(socket);
   }
 
-  /** A connection on which nothing went for long: one that waits for its answer is left, an idle one or a reader that leaves its answer alone is cut off. */
-  stalled(socket: Socket): void {
-    const isWaiting = (this.#underWay.get(socket)?.size ?? 0) > 0 && socket.writableLength === 0;
+  /** A connection had no traffic for the stall timeout: destroys it, unless its client waits for an answer that is still being prepared. */
+  timedOut(socket: Socket): void {
+    const isWaiting = (this.#exchanges.get(socket)?.size ?? 0) > 0 && socket.writableLength === 0;
     if (!isWaiting) socket.destroy();
   }
 
-  /** Lets idle connections go, and each other as soon as its exchanges are over. */
+  /** Closes idle connections now, and each other one when its last exchange has ended. */
   drain(): void {
     this.#isDraining = true;
-    for (const [socket, exchanges] of this.#underWay) {
+    for (const [socket, exchanges] of this.#exchanges) {
       if (exchanges.size === 0) socket.destroy();
       for (const exchange of exchanges) exchange.endConnection();
     }
   }
 
-  /** Ends all of them at once. */
+  /** Destroys all connections. */
   cut(): void {
     for (const socket of this.#open) socket.destroy();
   }

@@ -6,12 +6,12 @@ import { oauthErrors } from './oauth-errors.ts';
 import { jsonAnswer } from './openapi-parts.ts';
 import type { Route } from './route.ts';
 
-/** How a client may prove itself (RFC 8414 §2, IANA OAuth Token Endpoint Authentication Methods). */
+/** Client authentication methods (RFC 8414 §2, IANA registry OAuth Token Endpoint Authentication Methods). */
 const METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'];
 
-/** What the documents say; everything else follows from it. */
+/** The source of the documents. */
 export interface DiscoveryOptions {
-  /** `issuer.url`: every URL in a document comes from it, and from nothing that a request says. */
+  /** `issuer.url`: every URL in a document is derived from it, never from a request. */
   readonly issuerUrl: string;
   readonly keys: PublicKeys;
 }
@@ -29,7 +29,7 @@ const documentOf = ({ issuerUrl, keys }: DiscoveryOptions) => ({
   jwks_uri: `${issuerUrl}/.well-known/jwks.json`,
   plgd_tokens_endpoint: `${issuerUrl}/api/v1/tokens`,
   grant_types_supported: ['client_credentials'],
-  // There is no authorization endpoint, and so no response type; OpenID Connect Discovery §3 asks for the member.
+  // Without an authorization endpoint there is no response type; OpenID Connect Discovery 1.0 §3 requires the member.
   response_types_supported: [],
   subject_types_supported: ['public'],
   id_token_signing_alg_values_supported: [...new Set(keys.jwks().keys.map(({ alg }) => alg))].sort(),
@@ -43,7 +43,7 @@ const DISCOVERY = '/.well-known/openid-configuration';
 const METADATA = '/.well-known/oauth-authorization-server';
 const JWKS = '/.well-known/jwks.json';
 
-/** One public document. An empty set of keys, cached by verifiers, would make every token bad: before the keys are known there is none. */
+/** A public document. It is 503 until the signing keys are known: verifiers that cached an empty set would reject every token. */
 const documentRoute = (path: string, summary: string, keys: PublicKeys, read: () => Cacheable): Route => ({
   method: 'GET',
   path,
@@ -61,8 +61,8 @@ const documentRoute = (path: string, summary: string, keys: PublicKeys, read: ()
 });
 
 /**
- * Discovery (OpenID Connect Discovery 1.0 §4; RFC 8414 §3.1, which puts the path of the issuer last, and as others do it) and
- * the public keys (RFC 7517 §5).
+ * The discovery document, at the places of OpenID Connect Discovery 1.0 §4 and RFC 8414 §3.1 (the path of the issuer last) and under
+ * the issuer's path, and the JWKS (RFC 7517 §5).
  */
 export const discoveryRoutes = (base: string, options: DiscoveryOptions): Route[] => {
   const { keys } = options;
@@ -74,7 +74,7 @@ export const discoveryRoutes = (base: string, options: DiscoveryOptions): Route[
   });
   const paths = [...new Set([`${base}${DISCOVERY}`, `${METADATA}${base}`, `${base}${METADATA}`])];
   return [
-    ...paths.map((path) => documentRoute(path, 'What this issuer offers', keys, metadata.get)),
-    documentRoute(`${base}${JWKS}`, 'The keys that tokens are verified with', keys, jwks.get),
+    ...paths.map((path) => documentRoute(path, 'The discovery document of this issuer', keys, metadata.get)),
+    documentRoute(`${base}${JWKS}`, 'The keys that verify tokens', keys, jwks.get),
   ];
 };

@@ -1,34 +1,157 @@
 import type { ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CALLER_GONE, type HttpCallDeps, noteEnd } from './access-log.ts';
-import { type HttpCall, RequestCall } from './http-call.ts';
-import { ownFailureOf } from './http-failure.ts';
-import type { ErrorAnswer } from './route.ts';
-import type { Place } from './route-table.ts';
+import { plainAddress } from '../../domain/caller-address.ts';
+import { IssuerFailure, whyOf } from '../../issuer/failure.ts';
+import type { Call } from '../../issuer/use-cases.ts';
+import type { MonotonicClock } from '../../ports/clock.ts';
+import type { Log, LogFields } from '../../ports/log.ts';
+import type { Metrics } from '../../ports/metrics.ts';
+import { HttpFailure, ownFailureOf } from './http-failure.ts';
+import type { ErrorAnswer, RouteMatch } from './route.ts';
 
-/** One request and its answer, from its arrival to its line in the log. */
+/** What every HTTP request needs: times, the access log and the request metrics. */
+export interface HttpCallDeps {
+  readonly clock: MonotonicClock;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'httpRequest'>;
+}
+
+/** The call that a request makes, as a handler sees it. Its signal aborts when the client disconnects before it is answered. */
+export interface HttpCall extends Call {
+  /** The value of the Authorization header. @throws IssuerFailure `BearerInvalid` if there are several */
+  authorization(): string | undefined;
+  /** Adds fields to the access log line of the request. */
+  note(fields: LogFields): void;
+}
+
+/** What the access log and the metrics have of a finished request. */
+export interface FinishedRequest {
+  /** The path of its route, or `unknown`: never the URL, which may hold a secret. */
+  readonly route: string;
+  readonly method: string;
+  readonly status: number;
+  readonly ms: number;
+  readonly address: string | undefined;
+  readonly successLevel: 'info' | 'debug';
+  readonly notes?: LogFields;
+  /** Undefined for a request that succeeded, or whose status says everything. */
+  readonly failure?: unknown;
+}
+
+/** The client disconnected before it was answered, or was disconnected. Not a standard status; nginx logs it. */
+const CLIENT_CLOSED_REQUEST = 499;
+
+/** Methods by name in log and metrics; others, which a client may make up, are `other`. */
+const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS', 'PUT', 'PATCH'];
+
+/** Log fields that an answer does not carry. An HttpFailure is fully described by the status. */
+const reasonOf = (failure: unknown): LogFields =>
+  failure === undefined || failure instanceof HttpFailure ? {} : whyOf(failure);
+
+const levelOf = ({ status, successLevel }: FinishedRequest): 'debug' | 'info' | 'warn' | 'error' => {
+  if (status >= 500) return status === 500 ? 'error' : 'warn';
+  if (status === 429) return 'warn';
+  return status >= 400 ? 'info' : successLevel;
+};
+
+/** Counts a finished request and writes its access log line. */
+export const recordFinished = (
+  { log, metrics }: Pick<HttpCallDeps, 'log' | 'metrics'>,
+  finished: FinishedRequest,
+): void => {
+  const { route, status, ms, address, notes, failure } = finished;
+  const method = METHODS.includes(finished.method) ? finished.method : 'other';
+  metrics.httpRequest({ route, method, code: String(status) }, ms / 1000);
+  log[levelOf(finished)]('HTTP request', {
+    route,
+    method,
+    code: status,
+    ms: Math.round(ms * 10) / 10,
+    address,
+    ...notes,
+    ...reasonOf(failure),
+  });
+};
+
+/** Node keeps the first of several Authorization headers, whichever of them a proxy in front of this server has checked. */
+const authorizationOf = ({ raw }: FastifyRequest): string | undefined => {
+  const { rawHeaders } = raw;
+  let count = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    if (rawHeaders[at]?.toLowerCase() === 'authorization') count += 1;
+  }
+  if (count > 1) throw new IssuerFailure('BearerInvalid', 'more than one Authorization header is given');
+  return raw.headers.authorization;
+};
+
+/** The client's address. X-Forwarded-For of a trusted proxy may hold something else than an address: then that of the proxy. */
+const addressOf = ({ ip, socket }: FastifyRequest): string =>
+  plainAddress((isIP(ip ?? '') === 0 ? socket.remoteAddress : ip) ?? '');
+
+/** The {@link HttpCall} of a request. Its abort signal is made on demand: most requests are answered without waiting (decision 0015). */
+class RequestCall implements HttpCall {
+  /** Read at once: a closed socket no longer has it. */
+  readonly address: string;
+  readonly #request: FastifyRequest;
+  readonly #notes: Record<string, unknown> = {};
+  #controller: AbortController | undefined;
+  #isAborted = false;
+
+  constructor(request: FastifyRequest) {
+    this.#request = request;
+    this.address = addressOf(request);
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#isAborted) this.#controller.abort();
+    }
+    return this.#controller.signal;
+  }
+
+  authorization(): string | undefined {
+    return authorizationOf(this.#request);
+  }
+
+  note(fields: LogFields): void {
+    Object.assign(this.#notes, fields);
+  }
+
+  get notes(): LogFields {
+    return this.#notes;
+  }
+
+  abort(): void {
+    this.#isAborted = true;
+    this.#controller?.abort();
+  }
+}
+
+/** One request and its answer, from arrival to the access log line. */
 export class Exchange {
-  readonly place: Place;
+  readonly match: RouteMatch;
   readonly socket: Socket;
   readonly #call: RequestCall;
   readonly #method: string;
   readonly #response: ServerResponse;
   readonly #startedAt: number;
-  #isOver = false;
-  /** What is still done for it; undefined where nothing is. */
+  #isClosed = false;
+  /** The handler's promise; undefined for a handler that answered without waiting. */
   #work: Promise<unknown> | undefined;
   #failure: unknown;
-  /** The status of an answer that was broken off, and of what came in its place. */
+  /** The status of the failure that cut an answer short. */
   #brokenOff: number | undefined;
+  /** The status that was written to the connection instead of an answer. */
   #replacement: number | undefined;
 
   constructor(
     request: FastifyRequest,
     reply: FastifyReply,
-    { place, startedAt }: { place: Place; startedAt: number },
+    { match, startedAt }: { match: RouteMatch; startedAt: number },
   ) {
-    this.place = place;
+    this.match = match;
     this.socket = request.socket;
     this.#method = request.method;
     this.#response = reply.raw;
@@ -40,73 +163,73 @@ export class Exchange {
     return this.#call;
   }
 
-  /** Whether part of the answer may be with the caller. */
+  /** Whether part of the answer may have reached the client. */
   get isAnswered(): boolean {
     return this.#response.headersSent;
   }
 
-  /** Does what the request is for, unless its caller is gone; what `work` throws, now or later, goes to `fail`. */
-  run(work: () => Promise<void> | void, fail: (error: unknown) => void): void {
-    if (this.#isOver) return;
+  /** Runs the handler, unless the client is gone. What it throws or rejects with is passed to `fail`. */
+  run(handle: () => Promise<void> | void, fail: (error: unknown) => void): void {
+    if (this.#isClosed) return;
     try {
-      this.#work = work()?.catch(fail);
+      this.#work = handle()?.catch(fail);
     } catch (error) {
       fail(error);
     }
   }
 
-  /** What to answer for what was thrown. */
+  /** The answer to an error of this request. */
   answerOf(error: unknown): ErrorAnswer {
-    const { errors, route } = this.place;
+    const { errors, route } = this.match;
     this.#failure = ownFailureOf(error);
     return errors(this.#failure, route?.purpose ?? 'answer');
   }
 
-  /** Breaks an answer off that has begun, so that half of it can't pass for all. */
+  /** Cuts short an answer that has begun, so that a part does not pass for the whole. */
   breakOff(error: unknown): void {
     this.#brokenOff = this.answerOf(error).status;
     this.call.note({ brokenOff: true });
     this.#response.destroy();
   }
 
-  /** The connection gave this status instead of an answer. */
+  /** Notes that this status was written to the connection instead of an answer. */
   replacedBy(status: number): void {
     this.#replacement = status;
   }
 
-  /** Its connection is not to be used again. */
+  /** Closes the connection after this answer. */
   endConnection(): void {
     if (!this.#response.headersSent) this.#response.setHeader('connection', 'close');
   }
 
-  /** Calls back when it is over: answered to the last byte, or never to be. */
-  whenOver(callback: () => void): void {
+  /** Calls back when the answer is sent to the last byte, or never will be. */
+  onClose(callback: () => void): void {
     this.#response.once('close', callback);
   }
 
-  /** Aborts what still runs for it; then counts it and writes its line, which names a token that was made for a caller who is gone. */
-  close(tools: HttpCallDeps): void {
-    this.#isOver = true;
-    const isWhole = this.#response.writableFinished;
-    if (!isWhole) this.#call.abort();
-    const own = isWhole ? this.#response.statusCode : this.#brokenOff;
-    const ms = tools.clock.monotonic() - this.#startedAt;
-    if (this.#work) void this.#work.then(() => this.#note(tools, { own, ms }));
-    else this.#note(tools, { own, ms });
+  /** Aborts what still runs for the request, waits for it, then records the request: the line names a token that was issued to a client that is gone. */
+  close(deps: HttpCallDeps): void {
+    this.#isClosed = true;
+    const isComplete = this.#response.writableFinished;
+    if (!isComplete) this.#call.abort();
+    const status = isComplete ? this.#response.statusCode : this.#brokenOff;
+    const ms = deps.clock.monotonic() - this.#startedAt;
+    if (this.#work) void this.#work.then(() => this.#record(deps, { status, ms }));
+    else this.#record(deps, { status, ms });
   }
 
-  /** `own` is the status of the whole answer, or of one that was broken off. */
-  #note(tools: HttpCallDeps, { own, ms }: { own: number | undefined; ms: number }): void {
-    noteEnd(tools, {
-      route: this.place.name,
+  /** `status` is that of a complete answer or of one that was cut short; undefined if the client disconnected. */
+  #record(deps: HttpCallDeps, { status, ms }: { status: number | undefined; ms: number }): void {
+    recordFinished(deps, {
+      route: this.match.name,
       method: this.#method,
-      status: this.#replacement ?? own ?? CALLER_GONE,
+      status: this.#replacement ?? status ?? CLIENT_CLOSED_REQUEST,
       ms,
       address: this.#call.address,
-      successLevel: this.place.route?.successLevel ?? 'debug',
+      successLevel: this.match.route?.successLevel ?? 'debug',
       notes: this.#call.notes,
-      // What fails because the caller is gone says nothing.
-      failure: own === undefined ? undefined : this.#failure,
+      // A failure after the client disconnected is a consequence of that.
+      failure: status === undefined ? undefined : this.#failure,
     });
   }
 }

@@ -6,26 +6,25 @@ import {
   fastify,
   type RawServerDefault,
 } from 'fastify';
-import type { HttpCallDeps } from './access-log.ts';
 import type { Connections } from './connections.ts';
-import type { Cors } from './cors.ts';
-import { Exchange } from './exchange.ts';
+import { Exchange, type HttpCallDeps } from './exchange.ts';
 import { HttpFailure } from './http-failure.ts';
 import { MAX_BODY_BYTES, MAX_HEADER_FIELDS } from './limits.ts';
-import type { FindPlace } from './route-table.ts';
-import { refuseUnreadable } from './unreadable.ts';
+import type { FindRoute } from './route.ts';
+import { rejectUnreadable } from './unreadable.ts';
 
 export interface FastifyAppOptions {
-  readonly findPlace: FindPlace;
-  readonly cors: Cors;
-  /** Whose X-Forwarded-For is believed. */
+  readonly findRoute: FindRoute;
+  /** Origins of browsers that may read answers; `*` is any. Empty: no CORS headers are sent. */
+  readonly corsOrigins: readonly string[];
+  /** Addresses of proxies whose X-Forwarded-For is trusted. */
   readonly trustedProxies: readonly string[];
   readonly connections: Connections;
   readonly serverFactory: FastifyServerFactory;
-  readonly tools: HttpCallDeps;
+  readonly deps: HttpCallDeps;
 }
 
-/** On every answer: it is data for programs, not to be guessed at, framed or kept. */
+/** On every answer: browsers must not guess its type, frame it, or cache it. */
 const HEADERS = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
@@ -33,10 +32,13 @@ const HEADERS = {
   'cache-control': 'no-store',
 };
 
+const ALLOWED_HEADERS = 'authorization, content-type, accept';
+const PREFLIGHT_SECONDS = '600';
+
 const NO_QUERY = {};
 
-/** Read as any other. Fastify remembers the way of those that it knows by name, and looks for that of others each time. */
-const USUAL_TYPES = ['application/x-www-form-urlencoded', 'application/json'];
+/** Parsed like every other type. Fastify finds the parser of a type faster if it is registered by name. */
+const COMMON_TYPES = ['application/x-www-form-urlencoded', 'application/json'];
 
 const pathOf = ({ raw }: FastifyRequest): string => {
   const url = raw.url ?? '';
@@ -44,39 +46,70 @@ const pathOf = ({ raw }: FastifyRequest): string => {
   return end < 0 ? url : url.slice(0, end);
 };
 
+/** Adds the headers of the CORS protocol (Fetch standard). Credentials are never cookies, so that allowing any origin is safe. */
+class Cors {
+  readonly #allowed: ReadonlySet<string>;
+
+  constructor(origins: readonly string[]) {
+    this.#allowed = new Set(origins);
+  }
+
+  #isAllowed(origin: string | undefined): origin is string {
+    return origin !== undefined && (this.#allowed.has(origin) || this.#allowed.has('*'));
+  }
+
+  /** Headers of every answer. */
+  mark({ headers }: FastifyRequest, reply: FastifyReply): void {
+    if (this.#allowed.size === 0) return;
+    reply.header('vary', 'Origin');
+    if (this.#isAllowed(headers.origin)) reply.header('access-control-allow-origin', headers.origin);
+  }
+
+  /** Headers of the answer to a preflight request. */
+  preflight({ headers }: FastifyRequest, reply: FastifyReply, methods: string): void {
+    if (!this.#isAllowed(headers.origin)) return;
+    reply
+      .header('access-control-allow-methods', methods)
+      .header('access-control-allow-headers', ALLOWED_HEADERS)
+      .header('access-control-max-age', PREFLIGHT_SECONDS);
+  }
+}
+
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Of this request, once it has begun. */
+    /** Set once the request has begun. */
     exchange: Exchange | null | undefined;
   }
 }
 
-/** Every request's way through fastify, which reads bodies and writes answers; where one leads is for `findPlace` to say. */
+/** Leads every request through fastify, which reads bodies and writes answers; `findRoute` decides what a request is for (decision 0014). */
 class HttpExchanges {
   readonly #options: FastifyAppOptions;
+  readonly #cors: Cors;
 
   constructor(options: FastifyAppOptions) {
     this.#options = options;
+    this.#cors = new Cors(options.corsOrigins);
   }
 
-  /** Begins the exchange of a request as soon as there is one. Fastify answers some without its hooks. */
+  /** Begins the exchange of a request, once. Every entry point calls it, since fastify answers some requests without running its hooks. */
   begin(request: FastifyRequest, reply: FastifyReply): Exchange {
     if (request.exchange) return request.exchange;
-    const { findPlace, cors, connections, tools } = this.#options;
-    const place = findPlace(pathOf(request), request.method);
-    const exchange = new Exchange(request, reply, { place, startedAt: tools.clock.monotonic() });
+    const { findRoute, connections, deps } = this.#options;
+    const match = findRoute(pathOf(request), request.method);
+    const exchange = new Exchange(request, reply, { match, startedAt: deps.clock.monotonic() });
     request.exchange = exchange;
     connections.begin(exchange);
-    exchange.whenOver(() => {
+    exchange.onClose(() => {
       connections.end(exchange);
-      exchange.close(tools);
+      exchange.close(deps);
     });
     reply.headers(HEADERS);
-    cors.mark(request, reply);
+    this.#cors.mark(request, reply);
     return exchange;
   }
 
-  /** Before anything is read but the headers. @throws HttpFailure */
+  /** Runs before the body is read. @throws HttpFailure 503 while draining, 431 for too many headers */
   admit(request: FastifyRequest, reply: FastifyReply): void {
     this.begin(request, reply);
     if (this.#options.connections.isDraining) throw new HttpFailure(503);
@@ -84,30 +117,32 @@ class HttpExchanges {
   }
 
   /**
-   * Answers when all that came in this turn of the event loop is read: one request after the other through the same code, instead of
-   * a socket's reading between each two (decisions/0015). What fails when the answer has begun can't be answered any more.
+   * Answers once everything that arrived in this turn of the event loop is read: requests run the same code one after another, instead
+   * of alternating with socket reads (decision 0015). A failure after the answer has begun cuts it short.
    */
   answer(request: FastifyRequest, reply: FastifyReply): void {
     const exchange = this.begin(request, reply);
-    const { route } = exchange.place;
+    const { route } = exchange.match;
     setImmediate(() =>
       exchange.run(
-        () => (route ? route.handle(request, reply, exchange.call) : this.#answerElsewhere(request, reply)),
+        () =>
+          route ? route.handle(request, reply, exchange.call) : this.#answerWithoutRoute(request, reply),
         (error) => (exchange.isAnswered ? exchange.breakOff(error) : this.fail(error, request, reply)),
       ),
     );
   }
 
-  /** What HTTP itself has to say where no route is. @throws HttpFailure */
-  #answerElsewhere(request: FastifyRequest, reply: FastifyReply): void {
-    const { allow } = this.begin(request, reply).place;
+  /** Answers a preflight. @throws HttpFailure 404 or 405 */
+  #answerWithoutRoute(request: FastifyRequest, reply: FastifyReply): void {
+    const { allow } = this.begin(request, reply).match;
     if (allow === undefined) throw new HttpFailure(404);
     reply.header('allow', allow);
     if (request.method !== 'OPTIONS') throw new HttpFailure(405);
-    this.#options.cors.preflight(request, reply, allow);
+    this.#cors.preflight(request, reply, allow);
     void reply.code(204).send();
   }
 
+  /** Answers an error in the format of the request's path. */
   fail(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const exchange = this.begin(request, reply);
     const { status, headers, body } = exchange.answerOf(error);
@@ -115,31 +150,31 @@ class HttpExchanges {
   }
 }
 
-/** Makes the fastify instance behind the door. Bodies come to handlers as they are: what their type has to be is for each route to say. */
+/** Makes the fastify instance of the HTTP server. Handlers get bodies as bytes: which content types are accepted is up to each route. */
 export const createFastifyApp = (options: FastifyAppOptions): FastifyInstance => {
-  const { connections, serverFactory, tools, trustedProxies } = options;
-  const door = new HttpExchanges(options);
+  const { connections, serverFactory, deps, trustedProxies } = options;
+  const exchanges = new HttpExchanges(options);
   const app = fastify<RawServerDefault>({
     bodyLimit: MAX_BODY_BYTES,
     exposeHeadRoutes: false,
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     serverFactory,
     routerOptions: { querystringParser: () => NO_QUERY },
-    frameworkErrors: (error, request, reply) => door.fail(error, request, reply),
-    clientErrorHandler: (error, socket) => refuseUnreadable(error, socket, { connections, tools }),
+    frameworkErrors: (error, request, reply) => exchanges.fail(error, request, reply),
+    clientErrorHandler: (error, socket) => rejectUnreadable(error, socket, { connections, deps }),
   });
   app.decorateRequest('exchange', null);
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser([...USUAL_TYPES, '*'], { parseAs: 'buffer' }, (_request, body, done) =>
+  app.addContentTypeParser([...COMMON_TYPES, '*'], { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
   );
   app.addHook('onRequest', (request, reply, done) => {
-    door.admit(request, reply);
+    exchanges.admit(request, reply);
     done();
   });
-  app.setErrorHandler((error, request, reply) => door.fail(error, request, reply));
-  app.all('*', (request, reply) => door.answer(request, reply));
-  // Methods that fastify has no routes for.
-  app.setNotFoundHandler((request, reply) => door.answer(request, reply));
+  app.setErrorHandler((error, request, reply) => exchanges.fail(error, request, reply));
+  app.all('*', (request, reply) => exchanges.answer(request, reply));
+  // Methods for which fastify has no routes.
+  app.setNotFoundHandler((request, reply) => exchanges.answer(request, reply));
   return app;
 };

@@ -1,4 +1,4 @@
-/** What is said of a status that HTTP itself gave: fixed text. */
+/** Fixed error text for each status that the HTTP layer itself answers with. */
 const TEXTS = {
   400: 'the request can not be read',
   404: 'there is nothing at this path',
@@ -11,7 +11,7 @@ const TEXTS = {
 
 type HttpStatus = keyof typeof TEXTS;
 
-/** A refusal by HTTP itself: of a path, a method, a content type, a size. */
+/** A rejection by the HTTP layer: of a path, a method, a content type or a size. */
 export class HttpFailure extends Error {
   override readonly name = 'HttpFailure';
   readonly status: HttpStatus;
@@ -24,7 +24,7 @@ export class HttpFailure extends Error {
 
 const isStatus = (status: unknown): status is HttpStatus => typeof status === 'number' && status in TEXTS;
 
-/** What fastify itself threw before a handler ran, as one of ours; everything else as it is. */
+/** An error that fastify threw before a handler ran, as an HttpFailure; every other error unchanged. */
 export const ownFailureOf = (error: unknown): unknown => {
   if (!(error instanceof Error) || !('code' in error) || !('statusCode' in error)) return error;
   const { code, statusCode } = error;

@@ -1,16 +1,16 @@
 import { mapAwaitable } from '../../async/map-awaitable.ts';
 import { IssuerFailure } from '../../issuer/failure.ts';
 import type { IntrospectToken } from '../../issuer/use-cases.ts';
+import { type Parameters, parametersOf, single } from './body.ts';
 import { credentialsOf, withCredentials } from './client-credentials.ts';
 import { oauthErrors } from './oauth-errors.ts';
 import { formBody, jsonAnswer, OAUTH_ERRORS } from './openapi-parts.ts';
-import { bodyParameters, type Parameters, single } from './parameters.ts';
 import { remembered } from './remembered.ts';
 import type { Route } from './route.ts';
 
 const INACTIVE = '{"active":false}';
 
-/** The token that introspection and revocation are about. @throws IssuerFailure `Malformed` where it is missing */
+/** The `token` parameter of introspection and revocation. @throws IssuerFailure `Malformed` if it is missing */
 export const tokenOf = (parameters: Parameters): string => {
   const token = single(parameters, 'token');
   if (token === '') throw new IssuerFailure('Malformed', 'token is missing');
@@ -18,10 +18,10 @@ export const tokenOf = (parameters: Parameters): string => {
 };
 
 const OPERATION = {
-  summary: 'Tells a client whether a token is good, and what it says',
+  summary: 'Whether a token is valid, and its claims',
   requestBody: formBody({ token: { type: 'string' }, token_type_hint: { type: 'string' } }),
   responses: {
-    200: jsonAnswer('active: false and nothing else, or what the token says', {
+    200: jsonAnswer('active: false alone, or the claims of a valid token', {
       active: { type: 'boolean' },
       client_id: { type: 'string' },
       sub: { type: 'string' },
@@ -37,6 +37,7 @@ const OPERATION = {
   },
 };
 
+/** Resource servers ask about the same token repeatedly. */
 const activeOf = remembered((claims: Readonly<Record<string, unknown>>) =>
   JSON.stringify({ ...claims, active: true, token_type: 'Bearer' }),
 );
@@ -50,12 +51,12 @@ export const introspectionRoute = (base: string, introspectToken: IntrospectToke
   successLevel: 'debug',
   operation: OPERATION,
   handle: (request, reply, call) => {
-    const parameters = bodyParameters(request);
+    const parameters = parametersOf(request);
     const token = tokenOf(parameters);
-    const told = withCredentials(credentialsOf(call.authorization(), parameters), (credentials) =>
+    const introspected = withCredentials(credentialsOf(call.authorization(), parameters), (credentials) =>
       introspectToken(token, credentials, call),
     );
-    return mapAwaitable(told, (claims) => {
+    return mapAwaitable(introspected, (claims) => {
       call.note({ active: claims !== undefined, jti: claims?.jti });
       void reply.type('application/json').send(claims ? activeOf(claims) : INACTIVE);
     });

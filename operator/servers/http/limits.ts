@@ -1,27 +1,27 @@
 const SECOND_MS = 1000;
 
-/** The largest body: the longest assertion and the longest token that a header can hold fit. */
+/** The largest body: larger than the longest assertion, or the longest token that fits into a header. */
 export const MAX_BODY_BYTES = 65_536;
-/** More header fields than any client or proxy sends. */
+/** More header fields than clients and proxies send. */
 export const MAX_HEADER_FIELDS = 100;
 
-/** What one connection may take of the door. */
+/** Limits of a listener, for each connection and in total. */
 export interface ListenerLimits {
-  /** A token may be as long as its claims allow, and comes in a header; a filter of 1,000 ids in the URL. */
+  /** Room for a long token in a header, and for a filter of 1,000 ids in the URL. */
   readonly maxHeaderBytes: number;
-  /** From the first byte to an agreed key. */
+  /** The longest TLS handshake. */
   readonly handshakeMs: number;
-  /** Until all headers are in, from the connection's start or the request's; who is slower is cut off. */
+  /** The time in which all headers must arrive, counted from the start of the connection or the request. */
   readonly headersMs: number;
-  /** Until the whole request is in. */
+  /** The time in which the whole request must arrive. */
   readonly requestMs: number;
-  /** How often Node looks for those that are late. */
+  /** Interval at which Node checks these times. */
   readonly checkMs: number;
-  /** How long a connection may be idle: longer than load balancers leave theirs, so that it is they who close. */
+  /** How long a connection may be idle: longer than load balancers keep theirs, so that they are the ones to close it. */
   readonly keepAliveMs: number;
-  /** How long a reader may leave an answer alone that waits for it. */
+  /** How long a client may stop reading its answer. */
   readonly stallMs: number;
-  /** Connections at once; more are refused. */
+  /** Concurrent connections; more are rejected. */
   readonly maxConnections: number;
 }
 

@@ -71,7 +71,7 @@ export const createListener = (options: ListenerOptions, handler: RequestListene
   server.maxConnections = limits.maxConnections;
   // An idle connection has its own, shorter or longer.
   server.timeout = limits.stallMs;
-  server.on('timeout', (socket) => connections.stalled(socket));
+  server.on('timeout', (socket) => connections.timedOut(socket));
   server.on('connection', (socket) => connections.opened(socket));
   server.on(certificates ? 'secureConnection' : 'connection', (socket) => connections.secured(socket));
   return {

@@ -2,7 +2,7 @@ import { IssuerFailure } from '../../issuer/failure.ts';
 import { HttpFailure } from './http-failure.ts';
 import type { ErrorFamily } from './route.ts';
 
-/** RFC 6749 §5.2, and §4.1.2.1 for the two of a server that can't. */
+/** RFC 6749 §5.2, and §4.1.2.1 for `server_error` and `temporarily_unavailable`. */
 interface OAuthError {
   readonly status: number;
   readonly error: string;
@@ -33,19 +33,19 @@ const errorOf = (failure: unknown): OAuthError => {
   return { status: 500, error: 'server_error', description: 'internal error' };
 };
 
-/** A client that failed to prove itself is told of Basic (RFC 9110 §11.6.1, RFC 7617 §2.1). */
+/** The challenge of a 401 (RFC 9110 §11.6.1, RFC 7617 §2.1). */
 const CHALLENGE = { 'www-authenticate': 'Basic realm="m2m-oauth-operator", charset="UTF-8"' };
-const SOON = { 'retry-after': '1' };
+const RETRY_AFTER = { 'retry-after': '1' };
 
-/** RFC 6749 §5.2: no quotes, no backslash, nothing beyond ASCII. */
-const describable = (text: string): string => text.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/gu, "'");
+/** Replaces the characters that RFC 6749 §5.2 does not allow: quotes, backslashes and everything that is not printable ASCII. */
+const asDescription = (text: string): string => text.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/gu, "'");
 
-/** Errors as OAuth clients expect them. */
+/** Errors of the OAuth endpoints: RFC 6749 JSON (spec §5). */
 export const oauthErrors: ErrorFamily = (failure) => {
   const { status, error, description } = errorOf(failure);
   return {
     status,
-    headers: { ...(status === 401 && CHALLENGE), ...(status === 503 && SOON) },
-    body: { error, error_description: describable(description) },
+    headers: { ...(status === 401 && CHALLENGE), ...(status === 503 && RETRY_AFTER) },
+    body: { error, error_description: asDescription(description) },
   };
 };

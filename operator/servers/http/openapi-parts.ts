@@ -1,6 +1,6 @@
 import { MAX_IDS } from '../../issuer/id-filter.ts';
 
-/** A JSON schema's properties (JSON Schema 2020-12, as OpenAPI 3.1 has it). */
+/** Properties of a JSON schema (JSON Schema 2020-12, as OpenAPI 3.1 uses it). */
 type Properties = Readonly<Record<string, object>>;
 
 const CLIENT: Properties = {
@@ -15,7 +15,7 @@ const CLIENT: Properties = {
 
 const schemaOf = (properties: Properties) => ({ type: 'object', properties });
 
-/** A form, or the same as JSON, with what proves the client. */
+/** A form, or the same as JSON, with the parameters of client authentication. */
 export const formBody = (properties: Properties) => {
   const schema = schemaOf({ ...properties, ...CLIENT });
   return {
@@ -24,16 +24,16 @@ export const formBody = (properties: Properties) => {
   };
 };
 
-/** A body in JSON. */
+/** A JSON request body. */
 export const jsonBody = (properties: Properties) => ({
   required: true,
   content: { 'application/json': { schema: schemaOf(properties) } },
 });
 
-/** A 64-bit number as ProtoJSON has it; a plain number is read as well. */
+/** An int64 in ProtoJSON: written as a string; a number is accepted too. */
 export const INT64 = { type: 'string', format: 'int64' };
 
-/** An answer in JSON. */
+/** A JSON response. */
 export const jsonAnswer = (description: string, properties: Properties) => ({
   description,
   content: { 'application/json': { schema: schemaOf(properties) } },
@@ -43,16 +43,16 @@ const OAUTH_ERROR: Properties = { error: { type: 'string' }, error_description: 
 
 /** RFC 6749 §5.2. */
 export const OAUTH_ERRORS = {
-  400: jsonAnswer('The request is refused', OAUTH_ERROR),
-  401: jsonAnswer('The client did not prove itself: invalid_client', OAUTH_ERROR),
-  503: jsonAnswer('temporarily_unavailable: ask again', OAUTH_ERROR),
-  default: jsonAnswer('Refused by HTTP itself, or a defect', OAUTH_ERROR),
+  400: jsonAnswer('The request is rejected', OAUTH_ERROR),
+  401: jsonAnswer('Client authentication failed: invalid_client', OAUTH_ERROR),
+  503: jsonAnswer('temporarily_unavailable: try again later', OAUTH_ERROR),
+  default: jsonAnswer('A rejection by the HTTP layer, or a defect', OAUTH_ERROR),
 };
 
-/** What needs a bearer. */
+/** The security requirement of operations that need a bearer. */
 export const BEARER = [{ bearer: [] }];
 
-/** Ids in a query, repeated. */
+/** The repeatable query parameter with ids. */
 export const ID_FILTER = {
   name: 'idFilter',
   in: 'query',
@@ -63,9 +63,9 @@ const RPC_STATUS: Properties = { code: { type: 'integer' }, message: { type: 'st
 
 /** google.rpc.Status. */
 export const RPC_ERRORS = {
-  400: jsonAnswer('The request can not be read', RPC_STATUS),
-  401: jsonAnswer('The client or the bearer is not good', RPC_STATUS),
-  429: jsonAnswer('A quota, or too much at once', RPC_STATUS),
-  503: jsonAnswer('Ask again', RPC_STATUS),
-  default: jsonAnswer('Refused by HTTP itself, or a defect', RPC_STATUS),
+  400: jsonAnswer('The request is malformed', RPC_STATUS),
+  401: jsonAnswer('The client or the bearer is not valid', RPC_STATUS),
+  429: jsonAnswer('A quota, or too many concurrent requests', RPC_STATUS),
+  503: jsonAnswer('Try again later', RPC_STATUS),
+  default: jsonAnswer('A rejection by the HTTP layer, or a defect', RPC_STATUS),
 };

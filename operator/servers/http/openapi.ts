@@ -3,7 +3,7 @@ import { oauthErrors } from './oauth-errors.ts';
 import { jsonAnswer } from './openapi-parts.ts';
 import type { Operation, Route } from './route.ts';
 
-/** OpenAPI 3.1 (spec.openapis.org/oas/v3.1): what the routes say of themselves. */
+/** The OpenAPI 3.1 document (spec.openapis.org/oas/v3.1) of the routes' operations. */
 const openApiOf = (issuerUrl: string, routes: readonly Route[], version: string) => {
   const paths: Record<string, Record<string, Operation>> = {};
   for (const { path, method, operation } of routes) {
@@ -18,7 +18,7 @@ const openApiOf = (issuerUrl: string, routes: readonly Route[], version: string)
   };
 };
 
-/** `GET {base}/openapi.json`, with itself in it. */
+/** `GET {base}/openapi.json`; the document describes this route too. */
 export const openApiRoute = (
   base: string,
   described: { readonly issuerUrl: string; readonly routes: readonly Route[]; readonly version: string },

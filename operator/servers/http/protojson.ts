@@ -3,10 +3,10 @@ import { IssuerFailure } from '../../issuer/failure.ts';
 import type { DeletedTokens, IssuedAccessToken, TokenRequest } from '../../issuer/use-cases.ts';
 import { objectOf } from './body.ts';
 
-/** ProtoJSON (protobuf.dev/programming-guides/json): camelCase names, 64-bit numbers as text, empty fields left out or, asked for, shown. */
+/** A message in ProtoJSON (protobuf.dev/programming-guides/json): camelCase names, int64 as strings, empty fields only if requested. */
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Fields that are there whatever they hold, or only where they hold something; a list is empty without entries. */
+/** All fields, or only those that are not empty. */
 const present = (fields: Fields, showsEmpty: boolean): Fields => {
   if (showsEmpty) return fields;
   const isEmpty = (value: unknown): boolean =>
@@ -14,7 +14,7 @@ const present = (fields: Fields, showsEmpty: boolean): Fields => {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => !isEmpty(value)));
 };
 
-/** A Token message. */
+/** The Token message of a record. */
 export const tokenJson = (record: TokenRecord, showsEmpty: boolean): Fields =>
   present(
     {
@@ -37,7 +37,7 @@ export const tokenJson = (record: TokenRecord, showsEmpty: boolean): Fields =>
     showsEmpty,
   );
 
-/** A CreateTokenResponse message. */
+/** The CreateTokenResponse message of a token. */
 export const createdJson = (token: IssuedAccessToken, showsEmpty: boolean): Fields =>
   present(
     {
@@ -49,7 +49,7 @@ export const createdJson = (token: IssuedAccessToken, showsEmpty: boolean): Fiel
     showsEmpty,
   );
 
-/** A DeleteTokensResponse message; always whole, since `{}` is what nothing here may answer (spec §5). */
+/** A DeleteTokensResponse message, with all fields: an answer is never `{}` (spec §5). */
 export const deletedJson = ({ blacklisted, deleted }: DeletedTokens): Fields => ({
   blacklistedCount: String(blacklisted),
   deletedCount: String(deleted),
@@ -58,7 +58,7 @@ export const deletedJson = ({ blacklisted, deleted }: DeletedTokens): Fields => 
 const malformed = (name: string, wanted: string): IssuerFailure =>
   new IssuerFailure('Malformed', `${name} has to be ${wanted}`);
 
-/** A member by its name in camelCase or as the proto has it; null means left out. */
+/** A member by its ProtoJSON name or that of the proto; null counts as absent. */
 const memberOf = (message: Fields, name: string): unknown => {
   const original = name.replaceAll(/[A-Z]/gu, (letter) => `_${letter.toLowerCase()}`);
   const [value, other] = [message[name], original === name ? undefined : message[original]];
@@ -80,7 +80,7 @@ const textsOf = (message: Fields, name: string): string[] => {
   return value;
 };
 
-/** An int64: a number or its text. */
+/** An int64, as a number or a string. */
 const secondsOf = (message: Fields, name: string): number => {
   const value = memberOf(message, name) ?? 0;
   const text = String(value);
@@ -89,7 +89,7 @@ const secondsOf = (message: Fields, name: string): number => {
   return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
 };
 
-/** Reads a CreateTokenRequest message; members that are not known are passed over. @throws IssuerFailure `Malformed` */
+/** Reads a CreateTokenRequest message; unknown members are ignored. @throws IssuerFailure `Malformed` */
 export const readCreateRequest = (text: string): TokenRequest => {
   const message = objectOf(text);
   return {

@@ -10,20 +10,20 @@ import type { ErrorFamily, Route } from './route.ts';
 import { rpcErrors } from './rpc-errors.ts';
 import { tokenRoute } from './token-endpoint.ts';
 
-/** What the routes speak of. */
+/** What the routes are built from. */
 export interface RouteOptions {
-  /** Its path is what every path begins with. */
+  /** Every path begins with the path of this URL. */
   readonly issuerUrl: string;
   readonly issuer: Issuer;
   readonly keys: PublicKeys;
-  /** Of the operator, for the OpenAPI document. */
+  /** The operator's version, for the OpenAPI document. */
   readonly version: string;
 }
 
 /** The path of the issuer URL, which has no trailing slash; '' where it has none. */
 const baseOf = (issuerUrl: string): string => new URL(issuerUrl).pathname.replace(/\/$/u, '');
 
-/** Every path and method of the door. */
+/** All routes of the HTTP server (spec §5). */
 export const routesOf = ({ issuerUrl, issuer, keys, version }: RouteOptions): Route[] => {
   const base = baseOf(issuerUrl);
   const routes = [
@@ -36,12 +36,12 @@ export const routesOf = ({ issuerUrl, issuer, keys, version }: RouteOptions): Ro
   return [...routes, openApiRoute(base, { issuerUrl, routes, version })];
 };
 
-/** What OAuth clients post to, and might misspell. */
+/** Paths of OAuth endpoints, misspelled ones included. */
 const OAUTH_PATH = /^\/oauth\/[\w-]*$/u;
 
 /**
- * The errors of a path that is none of ours: google.rpc.Status, which no verifier takes for a good token (spec §5), wherever a
- * URL would lead that somebody before us has read in another way.
+ * The error format of paths without a route: OAuth JSON under `/oauth/`, google.rpc.Status everywhere else, which existing verifiers
+ * never take for a valid token (spec §5), however a proxy in front of this server has read the URL.
  */
 export const errorsElsewhere = (issuerUrl: string): ((path: string) => ErrorFamily) => {
   const base = baseOf(issuerUrl);

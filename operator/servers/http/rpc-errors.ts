@@ -2,7 +2,7 @@ import { type FailureCode, IssuerFailure } from '../../issuer/failure.ts';
 import { HttpFailure } from './http-failure.ts';
 import type { ErrorFamily } from './route.ts';
 
-/** google.rpc.Code, as far as it is used; 0 is OK and never here: existing verifiers take an error without a code for a good token. */
+/** google.rpc.Code, as far as it is used. Never 0: existing verifiers take an error without a code for a valid token (spec §5). */
 const CODE = {
   INVALID_ARGUMENT: 3,
   NOT_FOUND: 5,
@@ -19,7 +19,7 @@ interface RpcError {
   readonly message: string;
 }
 
-/** The code that the gRPC door gives, and the HTTP status that grpc-gateway gives to it. */
+/** The gRPC status of each failure (servers/grpc/status.ts), and the HTTP status to which grpc-gateway maps it. */
 const FAILURES: Readonly<Record<FailureCode, { readonly status: number; readonly code: number }>> = {
   Refused: { status: 401, code: CODE.UNAUTHENTICATED },
   BearerInvalid: { status: 401, code: CODE.UNAUTHENTICATED },
@@ -51,15 +51,15 @@ const errorOf = (failure: unknown, purpose: string): RpcError => {
 };
 
 const CHALLENGE = { 'www-authenticate': 'Bearer realm="m2m-oauth-operator"' };
-const SOON = { 'retry-after': '1' };
+const RETRY_AFTER = { 'retry-after': '1' };
 
-/** Errors as grpc-gateway gives them: google.rpc.Status without `details` (spec §5). */
+/** Errors of the gateway, and of unknown paths: google.rpc.Status without `details` (spec §5). */
 export const rpcErrors: ErrorFamily = (failure, purpose) => {
   const { status, code, message } = errorOf(failure, purpose);
   const isRetryable = status === 429 || status === 503;
   return {
     status,
-    headers: { ...(status === 401 && CHALLENGE), ...(isRetryable && SOON) },
+    headers: { ...(status === 401 && CHALLENGE), ...(isRetryable && RETRY_AFTER) },
     body: { code, message: message.toWellFormed() },
   };
 };

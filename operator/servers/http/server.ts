@@ -2,13 +2,12 @@ import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../ports/clock.ts';
 import { openServerCertificates, type ServerCertificates } from '../listener/server-certificates.ts';
 import { protectionOf, type ServerTls } from '../listener/server-tls.ts';
-import type { HttpCallDeps } from './access-log.ts';
 import { Connections } from './connections.ts';
-import { createCors } from './cors.ts';
+import type { HttpCallDeps } from './exchange.ts';
 import { createFastifyApp } from './fastify-app.ts';
 import { LISTENER_LIMITS, type ListenerLimits } from './limits.ts';
 import { createListener, type Listener } from './listener.ts';
-import { createRouteTable } from './route-table.ts';
+import { createRouteTable } from './route.ts';
 import { errorsElsewhere, type RouteOptions, routesOf } from './routes.ts';
 
 export interface HttpServerOptions extends HttpCallDeps, RouteOptions {
@@ -23,7 +22,7 @@ export interface HttpServerOptions extends HttpCallDeps, RouteOptions {
 export interface HttpServer {
   /** Listens; resolves with the port that was taken. @throws Error where the certificates or the address can't be used */
   start(signal: AbortSignal): Promise<number>;
-  /** Takes no more connections and no more requests, lets those under way end, and has cut what still runs when `deadlineMs` are over. */
+  /** Accepts no new connections or requests, waits for those in progress, and has cut what remains when `deadlineMs` have passed. */
   stop(deadlineMs: number): Promise<void>;
 }
 
@@ -35,13 +34,13 @@ interface Built {
 }
 
 const build = (options: HttpServerOptions, certificates: ServerCertificates | undefined): Built => {
-  const { issuerUrl, log, tls, trustedProxies, limits = LISTENER_LIMITS } = options;
+  const { clock, issuerUrl, log, metrics, tls, trustedProxies, limits = LISTENER_LIMITS } = options;
   const { clientCertificateRequired } = tls;
   const connections = new Connections();
   let listener: Listener | undefined;
   const app = createFastifyApp({
-    findPlace: createRouteTable(routesOf(options), errorsElsewhere(issuerUrl)),
-    cors: createCors(options.corsOrigins),
+    findRoute: createRouteTable(routesOf(options), errorsElsewhere(issuerUrl)),
+    corsOrigins: options.corsOrigins,
     trustedProxies,
     connections,
     serverFactory: (handler) => {
@@ -51,7 +50,7 @@ const build = (options: HttpServerOptions, certificates: ServerCertificates | un
       );
       return listener.server;
     },
-    tools: options,
+    deps: { clock, log, metrics },
   });
   if (!listener) throw new Error('fastify has asked for no server');
   return { app, connections, listener };
@@ -71,7 +70,7 @@ const drain = ({ connections, listener }: Built, clock: Clock, deadlineMs: numbe
     connections.drain();
   });
 
-/** Makes the HTTP door. Nothing is read and nothing listens before {@link HttpServer.start}. */
+/** Makes the HTTP server. It reads no files and does not listen before {@link HttpServer.start}. */
 export const createHttpServer = (options: HttpServerOptions): HttpServer => {
   const { address, clock, log, tls } = options;
   let certificates: ServerCertificates | undefined;

@@ -1,8 +1,8 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyReply } from 'fastify';
-import type { HttpCall } from './http-call.ts';
+import type { HttpCall } from './exchange.ts';
 
-/** What is streamed, a piece at a time as it is asked for. */
+/** An answer in chunks, each requested when the client has read the ones before. */
 export interface Lines<T> {
   readonly type: string;
   readonly chunks: AsyncIterable<T>;
@@ -10,8 +10,11 @@ export interface Lines<T> {
   readonly call: Pick<HttpCall, 'signal'>;
 }
 
-/** Resolves when there is room again; a reader that never makes any is cut off elsewhere (connections.ts). @throws the signal's reason where the caller is gone, since 'drain' never comes then */
-const room = ({ raw }: FastifyReply, signal: AbortSignal): Promise<void> =>
+/**
+ * Resolves when the connection accepts more data; connections.ts disconnects a client that never reads.
+ * @throws the signal's reason when the client disconnects: 'drain' is not emitted then
+ */
+const drained = ({ raw }: FastifyReply, signal: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {
     const onDrain = (): void => {
       signal.removeEventListener('abort', onAbort);
@@ -26,16 +29,16 @@ const room = ({ raw }: FastifyReply, signal: AbortSignal): Promise<void> =>
     signal.addEventListener('abort', onAbort, { once: true });
   });
 
-/** Takes the answer out of fastify's hands, which would hold a stream to no reader's pace. */
+/** Takes over the response from fastify, which would not apply backpressure. */
 const begin = (reply: FastifyReply, type: string): void => {
   reply.hijack();
   reply.raw.writeHead(200, { ...reply.getHeaders(), 'content-type': type } as OutgoingHttpHeaders);
 };
 
 /**
- * Sends pieces as they come, no faster than they are read; to HEAD what it would begin with. What is one piece at most is sent whole,
- * with its length: a chunked answer takes several writes.
- * @throws what the pieces throw: before the first ones are sent it can be answered, later the answer has begun
+ * Sends chunks no faster than the client reads; HEAD gets the headers alone. An answer of at most one chunk is sent at once with its
+ * length: a chunked transfer takes several writes.
+ * @throws what `chunks` throws; if the second chunk was requested successfully, the answer has begun
  */
 export const streamLines = async <T>(
   reply: FastifyReply,
@@ -43,7 +46,7 @@ export const streamLines = async <T>(
 ): Promise<void> => {
   const iterator = chunks[Symbol.asyncIterator]();
   const send = async (chunk: T): Promise<void> => {
-    if (!reply.raw.write(lines(chunk))) await room(reply, call.signal);
+    if (!reply.raw.write(lines(chunk))) await drained(reply, call.signal);
     call.signal.throwIfAborted();
   };
   try {

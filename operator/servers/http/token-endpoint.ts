@@ -5,16 +5,16 @@ import type {
   IssuedAccessToken,
   TokenRequest,
 } from '../../issuer/use-cases.ts';
+import { type Parameters, parametersOf, single } from './body.ts';
 import { credentialsOf, withCredentials } from './client-credentials.ts';
 import { oauthErrors } from './oauth-errors.ts';
 import { formBody, jsonAnswer, OAUTH_ERRORS } from './openapi-parts.ts';
-import { bodyParameters, type Parameters, single } from './parameters.ts';
 import type { Route } from './route.ts';
 
 const splitAtSpaces = (values: readonly string[] = []): string[] =>
   values.flatMap((value) => value.split(' ')).filter((value) => value !== '');
 
-/** RFC 8707 §2 has `resource`, which may be repeated; `audience` and `aud` are what others call it, and may hold several. */
+/** The audience, from RFC 8707 `resource` (repeatable) and its other names `audience` and `aud`, which are split at spaces (spec §5). */
 const audienceOf = (parameters: Parameters): string[] => [
   ...new Set([
     ...splitAtSpaces(parameters.get('audience')),
@@ -33,14 +33,14 @@ const expirationOf = (parameters: Parameters): number => {
   return seconds;
 };
 
-/** RFC 6749 §5.2: what is missing makes the request invalid; another grant type is unsupported. */
+/** RFC 6749 §5.2: without a grant type the request is invalid; another one is unsupported. */
 const grantTypeOf = (parameters: Parameters): string => {
   const grantType = single(parameters, 'grant_type');
   if (grantType === '') throw new IssuerFailure('Malformed', 'grant_type is missing');
   return grantType;
 };
 
-const requestOf = (parameters: Parameters): Omit<TokenRequest, keyof ClientCredentials> => ({
+const tokenRequestOf = (parameters: Parameters): Omit<TokenRequest, keyof ClientCredentials> => ({
   grantType: grantTypeOf(parameters),
   audience: audienceOf(parameters),
   scope: splitAtSpaces([single(parameters, 'scope')]),
@@ -48,7 +48,7 @@ const requestOf = (parameters: Parameters): Omit<TokenRequest, keyof ClientCrede
   tokenName: single(parameters, 'token_name'),
 });
 
-/** RFC 6749 §5.1. A token that never expires has no `expires_in`: 0 would say that it is over. */
+/** RFC 6749 §5.1. A token that never expires has no `expires_in`: 0 would mean that it has expired. */
 const answerOf = ({ accessToken, expiresInSeconds, scope }: IssuedAccessToken): string =>
   JSON.stringify({
     access_token: accessToken,
@@ -58,23 +58,23 @@ const answerOf = ({ accessToken, expiresInSeconds, scope }: IssuedAccessToken): 
   });
 
 const OPERATION = {
-  summary: 'Hands out a token to a client that proves itself',
+  summary: 'Issues a token to an authenticated client',
   requestBody: formBody({
     grant_type: { type: 'string', const: 'client_credentials' },
-    scope: { type: 'string', description: 'Space-separated; none asks for all that the client allows.' },
+    scope: { type: 'string', description: 'Space-separated. Absent: all scopes that the client allows.' },
     audience: {
       type: 'string',
       description: 'Space-separated; may be repeated, like aud and resource (RFC 8707).',
     },
     resource: { type: 'string' },
-    expiration: { type: 'integer', description: "Unix seconds; none asks for the client's maximum." },
+    expiration: { type: 'integer', description: "Unix seconds. Absent: the client's maximum." },
     token_name: { type: 'string', description: 'A name for people.' },
   }),
   responses: {
     200: jsonAnswer('The token', {
       access_token: { type: 'string' },
       token_type: { type: 'string', const: 'Bearer' },
-      expires_in: { type: 'integer', description: 'Seconds that are left; absent where it never expires.' },
+      expires_in: { type: 'integer', description: 'Remaining seconds. Absent if the token never expires.' },
       scope: { type: 'string' },
     }),
     ...OAUTH_ERRORS,
@@ -89,12 +89,12 @@ export const tokenRoute = (base: string, createToken: CreateToken): Route => ({
   errors: oauthErrors,
   successLevel: 'info',
   operation: OPERATION,
-  handle: async (request, reply, call) => {
-    const parameters = bodyParameters(request);
-    const asked = requestOf(parameters);
+  handle: async (httpRequest, reply, call) => {
+    const parameters = parametersOf(httpRequest);
+    const request = tokenRequestOf(parameters);
     const candidates = credentialsOf(call.authorization(), parameters);
     const token = await withCredentials(candidates, (credentials) =>
-      createToken({ ...asked, ...credentials }, call),
+      createToken({ ...request, ...credentials }, call),
     );
     call.note({ jti: token.id, client: token.clientID });
     // RFC 6749 §5.1, beside the Cache-Control of every answer.

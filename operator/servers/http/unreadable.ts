@@ -1,10 +1,9 @@
 import type { Socket } from 'node:net';
 import { plainAddress } from '../../domain/caller-address.ts';
-import { type HttpCallDeps, noteEnd } from './access-log.ts';
 import type { Connections } from './connections.ts';
-import type { Exchange } from './exchange.ts';
+import { type Exchange, type HttpCallDeps, recordFinished } from './exchange.ts';
 
-/** By the codes of Node and its parser. */
+/** Status lines by the error codes of Node and its HTTP parser. */
 const STATUSES: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
@@ -16,16 +15,16 @@ const isAnyAnswered = (exchanges: ReadonlySet<Exchange>): boolean =>
   [...exchanges].some((exchange) => exchange.isAnswered);
 
 /**
- * Ends a connection on which something came that is no HTTP, too large or too slow. The caller gets a status without a body, since
- * nobody knows whom it was for; and nothing where part of another answer is out, which it would be taken for.
+ * Closes a connection with input that is not HTTP, too large or too slow. The client gets a status without a body, since the path that
+ * decides the error format is unknown; and nothing if part of an answer was sent, as the status would pass for more of it.
  */
-export const refuseUnreadable = (
+export const rejectUnreadable = (
   { code = '' }: NodeJS.ErrnoException,
   socket: Socket,
-  { connections, tools }: { readonly connections: Connections; readonly tools: HttpCallDeps },
+  { connections, deps }: { readonly connections: Connections; readonly deps: HttpCallDeps },
 ): void => {
-  const exchanges = connections.underWay(socket);
-  // Node calls here for a TLS handshake that failed as well.
+  const exchanges = connections.exchangesOn(socket);
+  // Node also calls this for a failed TLS handshake.
   if (!exchanges || code === 'ECONNRESET' || !socket.writable || isAnyAnswered(exchanges)) {
     socket.destroy();
     return;
@@ -35,7 +34,14 @@ export const refuseUnreadable = (
   for (const exchange of exchanges) exchange.replacedBy(status);
   if (exchanges.size === 0) {
     const address = socket.remoteAddress === undefined ? undefined : plainAddress(socket.remoteAddress);
-    noteEnd(tools, { route: 'unknown', method: 'other', status, ms: 0, address, successLevel: 'debug' });
+    recordFinished(deps, {
+      route: 'unknown',
+      method: 'other',
+      status,
+      ms: 0,
+      address,
+      successLevel: 'debug',
+    });
   }
   socket.write(`HTTP/1.1 ${line}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   socket.destroySoon();

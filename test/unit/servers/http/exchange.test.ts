@@ -5,35 +5,35 @@ import { Exchange } from '../../../../operator/servers/http/exchange.ts';
 import { rpcErrors } from '../../../../operator/servers/http/rpc-errors.ts';
 import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
 
-const PLACE = { name: 'unknown', route: undefined, allow: undefined, errors: rpcErrors };
+const MATCH = { name: 'unknown', route: undefined, allow: undefined, errors: rpcErrors };
 
 const exchangeOf = (response: object): Exchange => {
   const request = { ip: '192.0.2.1', socket: {}, method: 'GET' } as unknown as FastifyRequest;
   return new Exchange(request, { raw: response } as unknown as FastifyReply, {
-    place: PLACE,
+    match: MATCH,
     startedAt: systemClock.monotonic(),
   });
 };
 
-const toolsOf = () => ({ clock: systemClock, log: recordedLog(), metrics: recordedMetrics() });
+const depsOf = () => ({ clock: systemClock, log: recordedLog(), metrics: recordedMetrics() });
 
 test('what its caller waits for no more is not begun', () => {
-  const [work, tools] = [jest.fn<() => void>(), toolsOf()];
+  const [work, deps] = [jest.fn<() => void>(), depsOf()];
   const exchange = exchangeOf({ writableFinished: false });
-  exchange.close(tools);
+  exchange.close(deps);
   exchange.run(work, () => undefined);
   expect(work).not.toHaveBeenCalled();
-  expect(tools.log.lines.map(({ fields }) => fields.code)).toEqual([499]);
+  expect(deps.log.lines.map(({ fields }) => fields.code)).toEqual([499]);
 });
 
 test('a signal that is asked for late tells that the caller is gone', () => {
   const exchange = exchangeOf({ writableFinished: false });
-  exchange.close(toolsOf());
+  exchange.close(depsOf());
   expect(exchange.call.signal.aborted).toBe(true);
 });
 
 test('what is still done for a caller who is gone is waited for before the line is written', async () => {
-  const tools = toolsOf();
+  const deps = depsOf();
   const exchange = exchangeOf({ writableFinished: false });
   let finish = (): void => undefined;
   exchange.run(
@@ -44,11 +44,11 @@ test('what is still done for a caller who is gone is waited for before the line 
     () => undefined,
   );
   const { signal } = exchange.call;
-  exchange.close(tools);
+  exchange.close(deps);
   expect(signal.aborted).toBe(true);
-  expect(tools.log.lines).toEqual([]);
+  expect(deps.log.lines).toEqual([]);
   exchange.call.note({ jti: 'made' });
   finish();
   await new Promise((resolve) => setImmediate(resolve));
-  expect(tools.log.lines.map(({ fields }) => fields.jti)).toEqual(['made']);
+  expect(deps.log.lines.map(({ fields }) => fields.jti)).toEqual(['made']);
 });
