@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Plot, svgOf } from './plots.ts';
-import { type Figure, type Machine, toMarkdown } from './report.ts';
+import { type Plot, svgOf } from './lib/plots.ts';
+import { type Figure, type Machine, toMarkdown } from './lib/report.ts';
 
 /**
  * `npm run bench:docs`: writes the figures of the last `make bench` into docs/performance/figures.md, its plots beside

@@ -1,22 +1,22 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { batchedFigures, batchedPlots, measureBatched } from './batched.ts';
-import { type BenchEnv, createBenchEnv } from './bench-env.ts';
-import { collectFigures, measureCollect } from './collect.ts';
-import { declaredFigures, declaredPlots, measureDeclared } from './declared.ts';
-import { deletedFigures, measureDeleted } from './deleted-tokens.ts';
-import { grownFigures, measureGrown } from './grown.ts';
-import { createTokenFigures, measureCreateToken } from './handed-out.ts';
-import { httpFigures, measureHttp } from './http.ts';
-import { listedFigures, listedPlots } from './listed-figures.ts';
-import { measureListed } from './listed-tokens.ts';
-import type { Plot } from './plots.ts';
-import { measureRenewal, renewalFigures } from './renewal.ts';
-import { type Figure, keep, print } from './report.ts';
-import { restartFigures, restartOverReadyTokens } from './restart.ts';
-import { measureRotation, rotationFigures } from './rotation.ts';
-import { note, QUICK } from './scale.ts';
-import { measureStart, RECORD_LOADS, readyLoad, startFigures, startPlots } from './start.ts';
+import { type BenchEnv, createBenchEnv } from './lib/bench-env.ts';
+import type { Plot } from './lib/plots.ts';
+import { type Figure, keep, print } from './lib/report.ts';
+import { note, QUICK } from './lib/scale.ts';
+import { batchedFigures, batchedPlots, measureBatched } from './scenarios/batched.ts';
+import { createTokenFigures, measureCreateToken } from './scenarios/create-token.ts';
+import { declaredFigures, declaredPlots, measureDeclared } from './scenarios/declared.ts';
+import { deletedFigures, measureDeleted } from './scenarios/delete-tokens.ts';
+import { collectFigures, measureCollect } from './scenarios/garbage-collection.ts';
+import { measureListed } from './scenarios/get-tokens.ts';
+import { listedFigures, listedPlots } from './scenarios/get-tokens-figures.ts';
+import { httpFigures, measureHttp } from './scenarios/http.ts';
+import { grownFigures, measureGrown } from './scenarios/many-records.ts';
+import { measureRenewal, renewalFigures } from './scenarios/renewal.ts';
+import { restartFigures, restartOverReadyTokens } from './scenarios/restart.ts';
+import { measureRotation, rotationFigures } from './scenarios/rotation.ts';
+import { measureStart, RECORD_LOADS, readyLoad, startFigures, startPlots } from './scenarios/start.ts';
 
 /** `make bench`: the operator beside its limits, in alternating rounds of one run. Speed never fails it, errors do. `ONLY=a,b` runs those scenarios alone. */
 
@@ -53,8 +53,8 @@ const measureRestart = async (env: BenchEnv) => ({
 /** Scenarios by name, in the order in which they run. */
 type Group = Readonly<Record<string, Scenario>>;
 
-const DOORS: Group = {
-  'handed-out': scenario(measureCreateToken, createTokenFigures),
+const API_CALLS: Group = {
+  'create-token': scenario(measureCreateToken, createTokenFigures),
   batched: scenario(measureBatched, batchedFigures, batchedPlots),
   listed: scenario(measureListed, listedFigures, listedPlots),
   deleted: scenario(measureDeleted, deletedFigures),
@@ -84,7 +84,7 @@ const TOKENS: Group = {
 };
 
 /** Each group has a world of its own: what the first leaves behind would weigh on the second. */
-const GROUPS = [DOORS, RECORDS, TOKENS];
+const GROUPS = [API_CALLS, RECORDS, TOKENS];
 
 /** The names that `ONLY` says, or all. @throws Error for a name that is none */
 const chosen = (): ReadonlySet<string> => {
