@@ -134,6 +134,9 @@ test('what validates a JWT loads no planner', () => {
   expect(loaded.filter((file) => /(?:-plan|-cause|-policies|-adoption|-delivery)\.ts$/u.test(file))).toEqual(
     [],
   );
+  expect(loaded.filter((file) => file.includes('domain/token/'))).toEqual([
+    expect.stringContaining('domain/token/declared-token.ts'),
+  ]);
 });
 
 /** `a[label] & b --> c`: the pairs of a line of a Mermaid flowchart, by label where a node has one. */

@@ -1,7 +1,6 @@
 import type { Token } from '../../api/token.ts';
 import { secondsOf } from '../timestamps.ts';
-import { nextTokenId } from '../token/token-id.ts';
-import { clientKeyOf } from '../token/token-observation.ts';
+import { clientKeyOf, nextTokenId } from '../token/declared-token.ts';
 import { blacklistedAtOf, type TokenRecord } from './token-record.ts';
 
 const NONE: readonly string[] = [];
@@ -61,7 +60,7 @@ export const declaredRecordOf = (token: Token, id: string, clientOwner?: string)
       expiration: secondsOf(earlier.expiration),
     };
   }
-  if (nextTokenId({ token }) !== id) return undefined;
+  if (nextTokenId(token) !== id) return undefined;
   return {
     ...commonOf(token, clientOwner),
     id,

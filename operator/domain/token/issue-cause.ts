@@ -1,13 +1,20 @@
+import { durationMs } from '../../api/duration.ts';
+import type { TokenStatus } from '../../api/token.ts';
 import { RENEW_REQUEST, requestedValue } from '../annotation-request.ts';
-import { floorSeconds, secondsOf } from '../timestamps.ts';
-import type { Succession } from './previous.ts';
-import { renewalPolicy, renewalTimeOf } from './renewal.ts';
-import { matchesCurrent } from './token-grant.ts';
-import { isBeyondLimit, signedAtOf } from './token-lifetime.ts';
-import { currentExpiration, type TokenObservation } from './token-observation.ts';
-import type { PermittedObservation } from './token-policies.ts';
+import { floorSeconds, formatTime, secondsOf } from '../timestamps.ts';
+import { currentExpiration } from './declared-token.ts';
+import { matchesCurrent } from './token-jwt.ts';
+import { isBeyondLimit, renewalPolicy, renewalTimeOf, signedAtOf } from './token-lifetime.ts';
+import type { PermittedObservation, TokenObservation } from './token-observation.ts';
 
-/** Why a Token needs a JWT of a new number. */
+/** The largest number of entries in `status.previous` (spec §2.1). */
+const MAX_PREVIOUS = 8;
+/** How long a JWT that never expires stays valid after its renewal if `spec.renewal.overlap` is absent, in seconds (spec §2.1). */
+const UNBOUNDED_OVERLAP_SECONDS = 3600;
+/** The longest time that a JWT stays valid once its claims or its limit have changed, in seconds (spec §2.1). */
+const CHANGED_OVERLAP_SECONDS = 600;
+
+/** Why a Token needs a JWT with the next issuance (spec §2.1, Issuing). */
 export type IssueCause =
   | 'NeverIssued'
   | 'ClientReplaced'
@@ -21,11 +28,17 @@ export type IssueCause =
   | 'RenewRequested'
   | 'SecretLost';
 
-/** What a cause says of the JWT that is replaced, and how the issuance is called in events and metrics. */
+/**
+ * How long the replaced JWT stays valid: `Renewed` for `spec.renewal.overlap`, `Changed` for at most 10 min of it, `Dropped` not at
+ * all. With the last two, the JWTs in `status.previous` are limited to 10 min as well.
+ */
+export type Succession = 'Renewed' | 'Changed' | 'Dropped';
+
+/** What follows from a cause; `outcome` names the issuance in Events and metrics. */
 interface CauseTraits {
   readonly outcome: 'Issued' | 'Renewed' | 'Reissued';
   readonly succession: Succession;
-  /** The current JWT still says what the spec asks for: a failure to replace it is no failure of the Token. */
+  /** The current JWT still matches the spec: the Token stays Ready if it can't be replaced. */
   readonly keepsCurrentValid: boolean;
 }
 
@@ -33,7 +46,7 @@ const renewed: CauseTraits = { outcome: 'Renewed', succession: 'Renewed', keepsC
 const changed: CauseTraits = { outcome: 'Reissued', succession: 'Changed', keepsCurrentValid: false };
 const dropped: CauseTraits = { outcome: 'Reissued', succession: 'Dropped', keepsCurrentValid: false };
 
-/** One row for each cause. */
+/** What follows from each cause. */
 export const CAUSE_TRAITS: Readonly<Record<IssueCause, CauseTraits>> = {
   NeverIssued: { ...dropped, outcome: 'Issued' },
   ClientReplaced: dropped,
@@ -48,17 +61,16 @@ export const CAUSE_TRAITS: Readonly<Record<IssueCause, CauseTraits>> = {
   SecretLost: { ...renewed, outcome: 'Reissued', keepsCurrentValid: false },
 };
 
-/** The value of the renew annotation in the form in which the status remembers it. */
+/** The value of the renew annotation in the form of `status.lastHandledRenew`; undefined if it is absent. */
 export const renewRequestOf = ({ token }: Pick<TokenObservation, 'token'>): string | undefined =>
   requestedValue(RENEW_REQUEST, token.metadata);
 
-/** Whether the renew annotation has a value that no issuance has answered. */
 const isRenewRequested = ({ token }: Pick<TokenObservation, 'token'>): boolean => {
   const request = renewRequestOf({ token });
   return request !== undefined && request !== token.status?.lastHandledRenew;
 };
 
-/** When the current JWT is due, in seconds since the Unix epoch; undefined where it is not renewed by itself. */
+/** When the current JWT is due for renewal, in seconds since the Unix epoch; undefined if it is not renewed automatically. */
 export const currentRenewalTime = ({
   token,
   settings,
@@ -69,74 +81,52 @@ export const currentRenewalTime = ({
   return renewalTimeOf({ uid: metadata.uid, spec, signedAt, expiresAt: currentExpiration(token) });
 };
 
-type Check = (observation: PermittedObservation) => IssueCause | undefined;
+type Check = (observation: PermittedObservation) => boolean;
 
-const NeverIssued: Check = ({ token }) => (token.status?.id === undefined ? 'NeverIssued' : undefined);
+const currentPhase = ({ token, keys }: PermittedObservation) => keys.phase(token.status?.keyID ?? '');
 
-const ClientReplaced: Check = ({ token, client }) =>
-  token.status?.clientUID === client.metadata.uid ? undefined : 'ClientReplaced';
-
-const KeyCompromised: Check = ({ token, keys }) =>
-  keys.phase(token.status?.keyID ?? '') === 'Compromised' ? 'KeyCompromised' : undefined;
-
-/** Without any active key the keyring may just not have been read yet. */
-const KeyUnknown: Check = ({ token, keys }) =>
-  keys.activeKid !== undefined && keys.phase(token.status?.keyID ?? '') === undefined
-    ? 'KeyUnknown'
-    : undefined;
-
-const ClaimsChanged: Check = (observation) => (matchesCurrent(observation) ? undefined : 'ClaimsChanged');
-
-const ExpirationChanged: Check = ({ token }) => {
+const isExpirationChanged: Check = ({ token }) => {
   const { expiration, lifetime } = token.spec;
   const current = currentExpiration(token);
-  if (expiration !== undefined) {
-    return secondsOf(expiration) === current ? undefined : 'ExpirationChanged';
-  }
-  return lifetime !== undefined && current === undefined ? 'ExpirationChanged' : undefined;
+  if (expiration !== undefined) return secondsOf(expiration) !== current;
+  return lifetime !== undefined && current === undefined;
 };
 
-const BeyondLimit: Check = (observation) => (isBeyondLimit(observation) ? 'BeyondLimit' : undefined);
-
-/** A retired key is kept while its JWTs live: one that never expires would keep it for ever (spec §2.5). */
-const KeyRetired: Check = ({ token, keys }) =>
-  token.status?.expiration === undefined && keys.phase(token.status?.keyID ?? '') === 'Retired'
-    ? 'KeyRetired'
-    : undefined;
-
-const Due: Check = (observation) => {
+const isDue: Check = (observation) => {
   const due = currentRenewalTime(observation);
-  return due !== undefined && due <= floorSeconds(observation.now) ? 'Due' : undefined;
+  return due !== undefined && due <= floorSeconds(observation.now);
 };
 
-const RenewRequested: Check = (observation) => (isRenewRequested(observation) ? 'RenewRequested' : undefined);
-
-/** Causes that end the old JWT sooner come first. */
-const CHECKS: readonly Check[] = [
-  NeverIssued,
-  ClientReplaced,
-  KeyCompromised,
-  KeyUnknown,
-  ClaimsChanged,
-  ExpirationChanged,
-  BeyondLimit,
-  KeyRetired,
-  Due,
-  RenewRequested,
+/** The causes that do not depend on the Secret; those that invalidate the current JWT sooner come first. */
+const CHECKS: readonly (readonly [IssueCause, Check])[] = [
+  ['NeverIssued', ({ token }) => token.status?.id === undefined],
+  ['ClientReplaced', ({ token, client }) => token.status?.clientUID !== client.metadata.uid],
+  ['KeyCompromised', (observation) => currentPhase(observation) === 'Compromised'],
+  // Without an active key the keyring may not be loaded yet.
+  [
+    'KeyUnknown',
+    (observation) => observation.keys.activeKid !== undefined && currentPhase(observation) === undefined,
+  ],
+  ['ClaimsChanged', (observation) => !matchesCurrent(observation)],
+  ['ExpirationChanged', isExpirationChanged],
+  ['BeyondLimit', isBeyondLimit],
+  // A retired key is kept until its last JWT expires; one that never expires would keep it forever (spec §2.5).
+  [
+    'KeyRetired',
+    (observation) =>
+      observation.token.status?.expiration === undefined && currentPhase(observation) === 'Retired',
+  ],
+  ['Due', isDue],
+  ['RenewRequested', isRenewRequested],
 ];
 
-/** Why the Token needs a JWT of a new number, whatever its Secret holds; undefined where the current one will do. */
-export const findIssueCause = (observation: PermittedObservation): IssueCause | undefined => {
-  for (const check of CHECKS) {
-    const cause = check(observation);
-    if (cause !== undefined) return cause;
-  }
-  return undefined;
-};
+/** Why the Token needs a new JWT whatever its Secret holds; undefined if the current one is still right. */
+export const findIssueCause = (observation: PermittedObservation): IssueCause | undefined =>
+  CHECKS.find(([, applies]) => applies(observation))?.[0];
 
 /**
- * Whether the Token's JWT has expired for good: it is not renewed by itself, and nobody has asked for another one since, by a
- * changed `spec.expiration` or, where there is none, by the renew annotation.
+ * Whether the JWT has expired and is not renewed (reason `Expired`, spec §2.1): the policy is `Never`, and since then neither
+ * `spec.expiration` was changed nor, if the spec has none, a new value of the renew annotation was set.
  */
 export const isFinallyExpired = ({ token, now }: TokenObservation): boolean => {
   const current = currentExpiration(token);
@@ -144,4 +134,65 @@ export const isFinallyExpired = ({ token, now }: TokenObservation): boolean => {
     return false;
   const { expiration } = token.spec;
   return expiration === undefined ? !isRenewRequested({ token }) : secondsOf(expiration) === current;
+};
+
+type PreviousToken = NonNullable<TokenStatus['previous']>[number];
+
+/** A status before an issuance, and what decides which of its JWTs stay valid. */
+interface SuccessionInput {
+  readonly status: TokenStatus | undefined;
+  readonly succession: Succession;
+  /** `spec.renewal.overlap`. */
+  readonly overlap: string | undefined;
+  readonly nowSeconds: number;
+  /** False if the JWTs in `status.previous` are dropped: they belong to another client UID. */
+  readonly keepsPrevious: boolean;
+  readonly isCompromised: (kid: string) => boolean;
+}
+
+/** How long a JWT stays valid from now, in seconds, unless its own `exp` comes first. */
+const overlapSeconds = ({ status, succession, overlap }: SuccessionInput): number => {
+  const requested = overlap === undefined ? undefined : Math.floor(durationMs(overlap) / 1000);
+  const fallback = status?.expiration === undefined ? UNBOUNDED_OVERLAP_SECONDS : Number.POSITIVE_INFINITY;
+  const seconds = requested ?? fallback;
+  return succession === 'Renewed' ? seconds : Math.min(seconds, CHANGED_OVERLAP_SECONDS);
+};
+
+const currentAsPrevious = (input: SuccessionInput): PreviousToken | undefined => {
+  const { status, succession, nowSeconds } = input;
+  const { id, issuedAt, keyID, expiration } = status ?? {};
+  if (succession === 'Dropped' || id === undefined || issuedAt === undefined || keyID === undefined) {
+    return undefined;
+  }
+  const own = expiration === undefined ? Number.POSITIVE_INFINITY : secondsOf(expiration);
+  return { id, issuedAt, expiration: formatTime(Math.min(own, nowSeconds + overlapSeconds(input))), keyID };
+};
+
+/** A renewal keeps the overlap that an earlier renewal granted; every other cause shortens it. */
+const previousKept = (input: SuccessionInput): readonly PreviousToken[] => {
+  const { status, succession, nowSeconds, keepsPrevious } = input;
+  const previous = keepsPrevious ? (status?.previous ?? []) : [];
+  if (succession === 'Renewed') return previous;
+  const latest = nowSeconds + overlapSeconds(input);
+  return previous.map((entry) =>
+    secondsOf(entry.expiration) > latest ? { ...entry, expiration: formatTime(latest) } : entry,
+  );
+};
+
+/** The entries of `status.previous` that are still valid: neither expired nor signed with a compromised key. */
+export const validPrevious = (
+  previous: readonly PreviousToken[] | undefined,
+  nowSeconds: number,
+  isCompromised: (kid: string) => boolean,
+): PreviousToken[] =>
+  (previous ?? []).filter(
+    ({ expiration, keyID }) => secondsOf(expiration) > nowSeconds && !isCompromised(keyID),
+  );
+
+/** `status.previous` after an issuance, oldest first: the valid entries and the replaced JWT. Beyond 8 entries the oldest are dropped. */
+export const previousAfter = (input: SuccessionInput): PreviousToken[] => {
+  const replaced = currentAsPrevious(input);
+  const others = previousKept(input).filter(({ id }) => id !== replaced?.id);
+  const all = replaced ? [...others, replaced] : others;
+  return validPrevious(all, input.nowSeconds, input.isCompromised).slice(-MAX_PREVIOUS);
 };

@@ -1,21 +1,131 @@
+import { findCondition, type TokenReason } from '../../api/conditions.ts';
 import type { Token, TokenStatus } from '../../api/token.ts';
 import type { JwtContent } from '../jwt/claims.ts';
 import { floorSeconds, formatTime, secondsOf } from '../timestamps.ts';
-import { CAUSE_TRAITS, currentRenewalTime, type IssueCause, renewRequestOf } from './issue-cause.ts';
-import { previousAfter } from './previous.ts';
-import { planRemovals, planSecretWrite, secretInPlace, secretNameOf, wantedSecret } from './secret-plan.ts';
-import { currentJwt, nextJwt } from './token-grant.ts';
-import { isExpired, type TokenObservation } from './token-observation.ts';
-import { type Blocker, type Drift, findBlocker, findDrift, retryTime } from './token-obstacle.ts';
 import {
+  CAUSE_TRAITS,
+  currentRenewalTime,
+  findIssueCause,
+  type IssueCause,
+  previousAfter,
+  renewRequestOf,
+} from './issue-cause.ts';
+import {
+  dataKeysOf,
+  findSecretFault,
+  planRemovals,
+  planSecretWrite,
+  type SecretFault,
+  secretContentOf,
+  secretInPlace,
+  secretNameOf,
+} from './secret-content.ts';
+import { currentJwt, nextJwt, statusOfJwt } from './token-jwt.ts';
+import { findIssueViolation } from './token-lifetime.ts';
+import type { PermittedObservation, TokenObservation } from './token-observation.ts';
+import {
+  isExpired,
   planStatusUpdate,
-  settle,
+  settleOutcome,
   type TokenPlan,
   upcomingExpiration,
   withoutDelivery,
-} from './token-outcome.ts';
-import type { PermittedObservation } from './token-policies.ts';
-import { describeJwt } from './token-status.ts';
+} from './token-status.ts';
+
+/** How a Token differs from what its spec asks for: it needs a new JWT, or its Secret needs a repair. */
+interface Drift {
+  readonly cause: IssueCause | undefined;
+  readonly fault: SecretFault;
+}
+
+/** Why a drift can't be corrected now. */
+interface Blocker {
+  readonly reason: TokenReason;
+  readonly message: string;
+  /** The name of the Secret that has to be deleted or changed first. */
+  readonly awaits?: string | undefined;
+  /** When the blocker ends without any change, in seconds since the Unix epoch. */
+  readonly possibleAt?: number | undefined;
+}
+
+/** The interval between two attempts of a blocked write, in seconds (spec §2.1, SecretRefused). */
+const RETRY_SECONDS = { shortest: 15, longest: 600 } as const;
+
+const findDrift = (observation: PermittedObservation): Drift => {
+  const { token, keys } = observation;
+  const secret = secretInPlace(observation);
+  const isUsable = secret?.owned && !secret.terminating;
+  const fault = isUsable ? findSecretFault(token, secret) : 'Content';
+  const cause = findIssueCause(observation);
+  if (cause !== undefined || fault !== 'Content') return { cause, fault };
+  const canSignAgain = token.status?.keyID === keys.activeKid;
+  return { cause: canSignAgain ? undefined : 'SecretLost', fault };
+};
+
+const findSecretBlocker = (observation: PermittedObservation): Blocker | undefined => {
+  const name = secretNameOf(observation.token);
+  const inPlace = secretInPlace(observation);
+  if (inPlace?.ofPredecessor) {
+    const message = `Secret "${name}" belongs to a deleted Token of the same name: waiting for the garbage collector to delete it`;
+    return { reason: 'Issuing', message, awaits: name };
+  }
+  if (inPlace && !inPlace.owned) {
+    const message = `Secret "${name}" is not owned by this Token: delete it, or set another spec.secret.name`;
+    return { reason: 'SecretConflict', message, awaits: name };
+  }
+  if (inPlace?.terminating) {
+    const message = `Secret "${name}" is being deleted: waiting until it is gone`;
+    return { reason: 'Issuing', message, awaits: name };
+  }
+  return undefined;
+};
+
+const findBlocker = (observation: PermittedObservation, { cause, fault }: Drift): Blocker | undefined => {
+  const secretBlocker = findSecretBlocker(observation);
+  if (secretBlocker) return secretBlocker;
+  const violation = cause === undefined ? undefined : findIssueViolation(observation);
+  if (violation) return { reason: 'InvalidExpiration', ...violation };
+  const needsSigner = cause !== undefined || fault === 'Content';
+  if (needsSigner && observation.keys.activeKid === undefined) {
+    return { reason: 'SigningKeyNotReady', message: 'the SigningKey of this issuer has no active key' };
+  }
+  return observation.failure;
+};
+
+/** Reasons whose end the operator may not be notified about: they are retried by time. */
+const RETRIED: readonly string[] = ['SecretRefused', 'SecretConflict', 'Issuing'] satisfies TokenReason[];
+const isRetried = (reason: string | undefined): reason is TokenReason =>
+  reason !== undefined && RETRIED.includes(reason);
+
+const conditionsOf = (status: TokenStatus | undefined) =>
+  ['Ready', 'Renewing'].map((type) => findCondition(status?.conditions, type));
+
+/** The reason in a status that is retried by time; undefined if it has none. */
+export const retriedReasonOf = (status: TokenStatus | undefined): TokenReason | undefined =>
+  conditionsOf(status)
+    .map((condition) => condition?.reason)
+    .find(isRetried);
+
+/** `lastTransitionTime` may be earlier than the reason, since it changes with the status only: the estimate after a restart. */
+const blockedSince = ({ token, blocker: known }: TokenObservation, reason: TokenReason) => {
+  if (known?.reason === reason) return known.since;
+  const condition = conditionsOf(token.status).find((one) => one?.reason === reason);
+  return condition && secondsOf(condition.lastTransitionTime);
+};
+
+/** The next attempt is as far away as the blocker has lasted, within {@link RETRY_SECONDS}. Seconds since the Unix epoch. */
+const retryTime = (observation: TokenObservation, { reason }: Blocker): number | undefined => {
+  if (!isRetried(reason)) return undefined;
+  const nowSeconds = floorSeconds(observation.now);
+  const blockedSeconds = nowSeconds - (blockedSince(observation, reason) ?? nowSeconds);
+  return nowSeconds + Math.min(Math.max(blockedSeconds, RETRY_SECONDS.shortest), RETRY_SECONDS.longest);
+};
+
+const issuedCondition = (token: Token) => ({
+  status: 'True' as const,
+  reason: 'Issued' as const,
+  message: `the JWT is in Secret "${secretNameOf(token)}", key "${dataKeysOf(token).jwt}"`,
+});
 
 const deliveredStatus = (observation: TokenObservation, status: TokenStatus): TokenStatus => {
   const token: Token = { ...observation.token, status };
@@ -25,36 +135,6 @@ const deliveredStatus = (observation: TokenObservation, status: TokenStatus): To
     ...rest,
     ...(renewalTime !== undefined && { renewalTime: formatTime(renewalTime) }),
     secretRef: { name: secretNameOf(token) },
-  };
-};
-
-const planBlocked = (observation: PermittedObservation, drift: Drift, blocker: Blocker): TokenPlan => {
-  const { token } = observation;
-  const { reason, message, awaits } = blocker;
-  const expired = isExpired(observation);
-  const isCurrentValid =
-    drift.fault === undefined &&
-    !expired &&
-    drift.cause !== undefined &&
-    CAUSE_TRAITS[drift.cause].keepsCurrentValid;
-  const lookAgainAt = [upcomingExpiration(observation), retryTime(observation, blocker), blocker.possibleAt];
-  if (isCurrentValid) {
-    const status = deliveredStatus(observation, token.status ?? {});
-    const conditions = { ready: issuedCondition(token), renewing: { reason, message } };
-    return planStatusUpdate(observation, { status, conditions, lookAgainAt, awaits }, { remove: [] });
-  }
-  const status = expired ? withoutDelivery(token.status) : (token.status ?? {});
-  const conditions = { ready: { status: 'False' as const, reason, message } };
-  const remove = expired ? planRemovals(observation, undefined) : [];
-  return planStatusUpdate(observation, { status, conditions, lookAgainAt, awaits }, { remove });
-};
-
-const issuedCondition = (token: Token) => {
-  const { name, dataKey } = wantedSecret(token, {});
-  return {
-    status: 'True' as const,
-    reason: 'Issued' as const,
-    message: `the JWT is in Secret "${name}", key "${dataKey}"`,
   };
 };
 
@@ -70,12 +150,12 @@ const issuedStatus = (
     succession: CAUSE_TRAITS[cause].succession,
     overlap: token.spec.renewal?.overlap,
     nowSeconds: floorSeconds(now),
-    keepsEarlier: before.clientUID === client.metadata.uid,
-    isRefusedKey: (kid) => keys.phase(kid) === 'Compromised',
+    keepsPrevious: before.clientUID === client.metadata.uid,
+    isCompromised: (kid) => keys.phase(kid) === 'Compromised',
   });
   const handled = renewRequestOf({ token }) ?? before.lastHandledRenew;
   return deliveredStatus(observation, {
-    ...describeJwt(jwt, { kid: jwt.kid, clientUID: client.metadata.uid, settings }),
+    ...statusOfJwt(jwt, { kid: jwt.kid, clientUID: client.metadata.uid, settings }),
     issuance: (before.issuance ?? 0) + 1,
     ...(previous.length > 0 && { previous }),
     ...(before.version !== undefined && { version: before.version }),
@@ -85,53 +165,80 @@ const issuedStatus = (
   });
 };
 
-const deliveryEvent = (status: TokenStatus, cause: IssueCause | undefined) =>
-  cause === undefined
+const planBlocked = (observation: PermittedObservation, drift: Drift, blocker: Blocker): TokenPlan => {
+  const { token } = observation;
+  const { reason, message, awaits } = blocker;
+  const expired = isExpired(observation);
+  const isCurrentValid =
+    drift.fault === undefined &&
+    !expired &&
+    drift.cause !== undefined &&
+    CAUSE_TRAITS[drift.cause].keepsCurrentValid;
+  const requeueAtSeconds = [
+    upcomingExpiration(observation),
+    retryTime(observation, blocker),
+    blocker.possibleAt,
+  ];
+  if (isCurrentValid) {
+    const status = deliveredStatus(observation, token.status ?? {});
+    const conditions = { ready: issuedCondition(token), renewing: { reason, message } };
+    return planStatusUpdate(observation, { status, conditions, requeueAtSeconds, awaits }, { remove: [] });
+  }
+  const status = expired ? withoutDelivery(token.status) : (token.status ?? {});
+  const conditions = { ready: { status: 'False' as const, reason, message } };
+  const remove = expired ? planRemovals(observation, undefined) : [];
+  return planStatusUpdate(observation, { status, conditions, requeueAtSeconds, awaits }, { remove });
+};
+
+const deliveryEvent = ({ issuance, id, secretRef }: TokenStatus, cause: IssueCause | undefined) => {
+  const type = 'Normal' as const;
+  return cause === undefined
     ? {
-        type: 'Normal' as const,
+        type,
         reason: 'SecretRepaired',
         action: 'Repair',
-        note: `put JWT ${status.issuance} (${status.id}) back into Secret "${status.secretRef?.name}"`,
+        note: `restored JWT ${issuance} (${id}) in Secret "${secretRef?.name}"`,
       }
     : {
-        type: 'Normal' as const,
+        type,
         reason: CAUSE_TRAITS[cause].outcome,
         action: 'Issue',
-        note: `JWT ${status.issuance} (${status.id}) is in Secret "${status.secretRef?.name}": ${cause}`,
+        note: `JWT ${issuance} (${id}) is in Secret "${secretRef?.name}": ${cause}`,
       };
+};
 
 const planWrite = (observation: PermittedObservation, { cause, fault }: Drift): TokenPlan => {
   const { token, keys } = observation;
   const content =
     cause !== undefined ? nextJwt(observation) : fault === 'Content' ? currentJwt(observation) : undefined;
   const jwt = content && keys.activeKid !== undefined ? { ...content, kid: keys.activeKid } : undefined;
-  const base =
+  const delivered =
     cause !== undefined && jwt
       ? issuedStatus(observation, jwt, cause)
       : deliveredStatus(observation, token.status ?? {});
-  const { status, events, ...notes } = settle(observation, {
-    status: base,
+  const { status, events, ...notes } = settleOutcome(observation, {
+    status: delivered,
     conditions: { ready: issuedCondition(token) },
-    lookAgainAt: [lookAgainTime(base)],
+    requeueAtSeconds: [endOfCurrent(delivered)],
   });
   return {
     kind: 'deliver',
     cause: cause ?? 'SecretFault',
-    write: planSecretWrite(wantedSecret(token, base), secretInPlace(observation), jwt !== undefined),
+    write: planSecretWrite(secretContentOf(token, delivered), secretInPlace(observation), jwt !== undefined),
     jwt,
     remove: planRemovals(observation, secretNameOf(token)),
     status,
-    events: [...events, deliveryEvent(base, cause)],
+    events: [...events, deliveryEvent(delivered, cause)],
     ...notes,
   };
 };
 
-const lookAgainTime = ({ renewalTime, expiration }: TokenStatus): number | undefined => {
+const endOfCurrent = ({ renewalTime, expiration }: TokenStatus): number | undefined => {
   const time = renewalTime ?? expiration;
   return time === undefined ? undefined : secondsOf(time);
 };
 
-/** The plan for a Token that nothing forbids: issue, put back, move, or just say that all is well. */
+/** The plan for a Token that nothing forbids (spec §2.1): issue, repair or move its JWT, or only record that it is delivered. */
 export const planDelivery = (observation: PermittedObservation): TokenPlan => {
   const { token } = observation;
   const drift = findDrift(observation);
@@ -142,9 +249,6 @@ export const planDelivery = (observation: PermittedObservation): TokenPlan => {
   const status = deliveredStatus(observation, token.status ?? {});
   const conditions = { ready: issuedCondition(token) };
   const remove = planRemovals(observation, secretNameOf(token));
-  return planStatusUpdate(
-    observation,
-    { status, conditions, lookAgainAt: [lookAgainTime(status)] },
-    { remove },
-  );
+  const outcome = { status, conditions, requeueAtSeconds: [endOfCurrent(status)] };
+  return planStatusUpdate(observation, outcome, { remove });
 };

@@ -1,18 +1,30 @@
+import { TOKEN_CLAIM } from '../../api/reserved-claims.ts';
+import type { TokenStatus } from '../../api/token.ts';
+import { typeOf } from '../jwt/claims.ts';
 import { floorSeconds, formatTime, secondsOf } from '../timestamps.ts';
-import { isFinallyExpired } from './issue-cause.ts';
-import { planRemovals } from './secret-plan.ts';
-import { adoptedStatus } from './token-adoption.ts';
+import { currentExpiration, isBlacklisted, nextTokenId } from './declared-token.ts';
+import {
+  CAUSE_TRAITS,
+  findIssueCause,
+  isFinallyExpired,
+  previousAfter,
+  type Succession,
+} from './issue-cause.ts';
+import { planRemovals, SECRET_ANNOTATIONS } from './secret-content.ts';
 import { planDelivery } from './token-delivery.ts';
-import { currentExpiration, isExpired, type TokenObservation } from './token-observation.ts';
-import { planStatusUpdate, type TokenPlan, upcomingExpiration, withoutDelivery } from './token-outcome.ts';
+import { statusOfJwt } from './token-jwt.ts';
+import type { ObservedJwt, ObservedSecret, TokenObservation } from './token-observation.ts';
 import { permit, type Refusal } from './token-policies.ts';
-import { nextStatus } from './token-status.ts';
+import {
+  isExpired,
+  nextStatus,
+  planStatusUpdate,
+  type TokenPlan,
+  upcomingExpiration,
+  withoutDelivery,
+} from './token-status.ts';
 
-/** Whether the Token is revoked, recorded or only asked for: both count (spec §2.1). */
-export const isBlacklisted = ({ token }: Pick<TokenObservation, 'token'>): boolean =>
-  token.status?.blacklisted?.flag === true || token.spec.revoked === true;
-
-/** When an ended Token is to be deleted, in seconds: so long after its last good JWT; undefined where it is kept. */
+/** When an expired Token is to be deleted, in seconds since the Unix epoch: after the expiry of its last JWT, previous ones included. */
 const collectionTime = ({ token }: TokenObservation): number | undefined => {
   const expiration = currentExpiration(token);
   const { ttlSecondsAfterExpired } = token.spec;
@@ -22,40 +34,109 @@ const collectionTime = ({ token }: TokenObservation): number | undefined => {
 };
 
 const planCollection = (observation: TokenObservation): TokenPlan | undefined => {
-  const ended = isFinallyExpired(observation) || (isBlacklisted(observation) && isExpired(observation));
+  const { token } = observation;
+  const hasEnded = isFinallyExpired(observation) || (isBlacklisted(token) && isExpired(observation));
   const at = collectionTime(observation);
-  if (!ended || at === undefined || at > floorSeconds(observation.now)) return undefined;
-  const note = `expired at ${observation.token.status?.expiration}, past its time to live`;
+  if (!hasEnded || at === undefined || at > floorSeconds(observation.now)) return undefined;
+  const note = `expired at ${token.status?.expiration}, and spec.ttlSecondsAfterExpired has passed`;
   const event = { type: 'Normal', reason: 'Collected', action: 'Collect', note } as const;
   return { kind: 'collect', requeueAt: undefined, awaits: undefined, events: [event] };
 };
 
-/** The record comes first, unless only it still leads to a Secret that lost its label: a crash in between would forget that one. */
-const planBlacklisting = (observation: TokenObservation): TokenPlan | undefined => {
-  if (!isBlacklisted(observation)) return undefined;
+/**
+ * The blacklisting is recorded before Secrets are removed, unless only `status.secretRef` still names one of them: that name
+ * would be lost if the operator stopped between the two writes (spec §2.1).
+ */
+const planRevocation = (observation: TokenObservation): TokenPlan | undefined => {
   const { token, now } = observation;
+  if (!isBlacklisted(token)) return undefined;
   const recorded = token.status?.blacklisted;
   const blacklisted =
     recorded?.flag === true ? recorded : { flag: true, timestamp: formatTime(floorSeconds(now)) };
-  const message = 'revoked, which can not be undone: make another Token';
+  const message = 'the token is revoked, which is final: create another Token';
   const remove = planRemovals(observation, undefined);
-  const isAllSeen = remove.every(({ observed }) => observed !== undefined);
+  const isAllObserved = remove.every(({ observed }) => observed !== undefined);
   return planStatusUpdate(
     observation,
     {
       status: { ...withoutDelivery(token.status), blacklisted },
       conditions: { ready: { status: 'False', reason: 'Blacklisted', message } },
-      lookAgainAt: [collectionTime(observation)],
+      requeueAtSeconds: [collectionTime(observation)],
     },
-    { order: isAllSeen ? 'StatusFirst' : 'SecretsFirst', remove },
+    { order: isAllObserved ? 'StatusFirst' : 'SecretsFirst', remove },
   );
+};
+
+const findNextJwt = ({
+  token,
+  secrets,
+}: TokenObservation): { jwt: ObservedJwt; secret: ObservedSecret } | undefined => {
+  const id = nextTokenId(token);
+  const name = `${token.metadata.namespace}/${token.metadata.name}`;
+  for (const secret of secrets) {
+    if (!secret.owned) continue;
+    const jwt = secret.jwts?.find(({ claims }) => claims.jti === id && claims[TOKEN_CLAIM] === name);
+    if (jwt) return { jwt, secret };
+  }
+  return undefined;
+};
+
+const STRICTNESS: readonly Succession[] = ['Renewed', 'Changed', 'Dropped'];
+const stricterOf = (a: Succession, b: Succession): Succession =>
+  STRICTNESS.indexOf(a) > STRICTNESS.indexOf(b) ? a : b;
+
+/** The cause of the interrupted issuance is unknown: the stricter of what its JWT shows and of what would be done now. */
+const successionOf = (
+  observation: TokenObservation,
+  adopted: Pick<TokenStatus, 'clientUID' | 'claimsDigest'>,
+): Succession => {
+  const { token, keys } = observation;
+  const before = token.status ?? {};
+  if (before.clientUID !== adopted.clientUID || keys.phase(before.keyID ?? '') === 'Compromised')
+    return 'Dropped';
+  const shown = before.claimsDigest === adopted.claimsDigest ? 'Renewed' : 'Changed';
+  const permission = permit(observation);
+  const cause = permission.kind === 'permitted' ? findIssueCause(permission.observation) : undefined;
+  return cause === undefined ? shown : stricterOf(shown, CAUSE_TRAITS[cause].succession);
+};
+
+/** The status with the next JWT as the current one; conditions and version are unchanged. Undefined if no Secret holds the next JWT. */
+const adoptedStatus = (observation: TokenObservation): TokenStatus | undefined => {
+  const found = findNextJwt(observation);
+  if (found === undefined) return undefined;
+  const { token, keys, settings, now } = observation;
+  const before = token.status ?? {};
+  const { jwt, secret } = found;
+  const clientUID = secret.annotations[SECRET_ANNOTATIONS.clientUID] ?? '';
+  const content = { typ: typeOf(jwt.claims, settings), claims: jwt.claims };
+  const adopted = statusOfJwt(content, { kid: jwt.kid, clientUID, settings });
+  const previous = previousAfter({
+    status: before,
+    succession: successionOf(observation, { clientUID, claimsDigest: adopted.claimsDigest }),
+    overlap: token.spec.renewal?.overlap,
+    nowSeconds: floorSeconds(now),
+    keepsPrevious: before.clientUID === clientUID,
+    isCompromised: (kid) => keys.phase(kid) === 'Compromised',
+  });
+  const handled = secret.annotations[SECRET_ANNOTATIONS.renew] ?? before.lastHandledRenew;
+  return {
+    ...adopted,
+    issuance: (before.issuance ?? 0) + 1,
+    ...(before.version !== undefined && { version: before.version }),
+    ...(previous.length > 0 && { previous }),
+    ...(before.conditions && { conditions: before.conditions }),
+    ...(before.observedGeneration !== undefined && { observedGeneration: before.observedGeneration }),
+    ...(handled !== undefined && { lastHandledRenew: handled }),
+    // The Secret that the status names still has to be removed if spec.secret has changed.
+    secretRef: before.secretRef ?? { name: secret.name },
+  };
 };
 
 const planAdoption = (observation: TokenObservation): TokenPlan | undefined => {
   const adopted = adoptedStatus(observation);
   if (adopted === undefined) return undefined;
   const after = planCurrent({ ...observation, token: { ...observation.token, status: adopted } });
-  // One write where nothing else is to be done; a Secret that is adopted from goes only after status knows what was in it.
+  // One status write is enough if nothing else is to be done. A Secret is removed only once the status has its JWT.
   if (after.kind === 'record' && after.status !== undefined && after.remove.length === 0) return after;
   const status = nextStatus(observation.token, adopted) ?? adopted;
   return { kind: 'adopt', status, requeueAt: undefined, awaits: undefined, events: [] };
@@ -63,14 +144,18 @@ const planAdoption = (observation: TokenObservation): TokenPlan | undefined => {
 
 const planExpiry = (observation: TokenObservation): TokenPlan | undefined => {
   if (!isFinallyExpired(observation)) return undefined;
-  const { status } = observation.token;
-  const message = `the JWT expired at ${status?.expiration}: ask for a later spec.expiration, or for another JWT by the annotation m2moauth.dev/renew where there is none`;
+  const { status, spec } = observation.token;
+  const remedy =
+    spec.expiration === undefined
+      ? 'change the annotation m2moauth.dev/renew'
+      : 'set a later spec.expiration';
+  const message = `the JWT expired at ${status?.expiration}: for a new one, ${remedy}`;
   return planStatusUpdate(
     observation,
     {
       status: withoutDelivery(status),
       conditions: { ready: { status: 'False', reason: 'Expired', message } },
-      lookAgainAt: [collectionTime(observation)],
+      requeueAtSeconds: [collectionTime(observation)],
     },
     { remove: planRemovals(observation, undefined) },
   );
@@ -85,7 +170,7 @@ const planRefusal = (observation: TokenObservation, refusal: Refusal): TokenPlan
     {
       status: expired ? withoutDelivery(status) : (status ?? {}),
       conditions: { ready: { status: 'False', reason, message } },
-      lookAgainAt: [possibleAt, upcomingExpiration(observation)],
+      requeueAtSeconds: [possibleAt, upcomingExpiration(observation)],
     },
     { remove: expired ? planRemovals(observation, undefined) : [] },
   );
@@ -101,9 +186,9 @@ const planCurrent = (observation: TokenObservation): TokenPlan => {
 };
 
 /**
- * What to do for a Token (spec §2.1), from what was observed alone: the same observation gives the same plan, and what a plan
- * leads to plans to nothing. In this order: the end of an expired Token's time to live, blacklisting, adoption of a next issuance
- * that a crash left in the Secret, expiry, refusals of spec and client, delivery. A Token that is being deleted is left alone.
+ * What to do for a Token (spec §2.1), as a pure function: the same observation gives the same plan, and once a plan is applied the
+ * next one is `wait`. In this order: collection after the time to live, revocation, adoption of a JWT that an interrupted issuance
+ * left in the Secret, expiry, refusal by spec or client, delivery. A Token that is being deleted is left alone.
  */
 export const planToken = (observation: TokenObservation): TokenPlan => {
   if (observation.token.metadata.deletionTimestamp !== undefined) {
@@ -111,7 +196,7 @@ export const planToken = (observation: TokenObservation): TokenPlan => {
   }
   return (
     planCollection(observation) ??
-    planBlacklisting(observation) ??
+    planRevocation(observation) ??
     planAdoption(observation) ??
     planCurrent(observation)
   );

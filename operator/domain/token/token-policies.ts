@@ -1,7 +1,4 @@
-import type { TokenReason } from '../../api/conditions.ts';
-import { findCondition } from '../../api/conditions.ts';
-import type { OAuthClient } from '../../api/oauth-client.ts';
-import type { Token } from '../../api/token.ts';
+import { findCondition, type TokenReason } from '../../api/conditions.ts';
 import {
   disallowedAudiences,
   disallowedScopes,
@@ -11,28 +8,20 @@ import {
 } from '../client/client-allowances.ts';
 import { findInsertedClaimsProblem } from '../client/insert-token-claims.ts';
 import { selects } from '../client/label-selector.ts';
-import type { IssuerSettings } from '../jwt/claims.ts';
+import { clientKeyOf } from './declared-token.ts';
 import { findLifetimeViolation } from './token-lifetime.ts';
-import { clientKeyOf, type TokenObservation } from './token-observation.ts';
+import type { PermittedObservation, TokenObservation } from './token-observation.ts';
 
-/** Why a Token may not have a JWT now, in the words of its condition. */
+/** Why a Token may not have a JWT now (spec §2.1, condition `Ready`). */
 export interface Refusal {
   readonly reason: TokenReason;
+  /** What to change, for the condition. */
   readonly message: string;
-  /** When time alone lifts it, in seconds since the Unix epoch. */
+  /** When the refusal ends without any change, in seconds since the Unix epoch. */
   readonly possibleAt?: number | undefined;
 }
 
-/** What the checks look at, once the client is known. `now` in milliseconds. */
-interface PolicyInput {
-  readonly token: Token;
-  readonly client: OAuthClient;
-  readonly namespaceLabels: Readonly<Record<string, string>>;
-  readonly settings: IssuerSettings;
-  readonly now: number;
-}
-
-type Check = (input: PolicyInput) => Refusal | undefined;
+type Check = (observation: PermittedObservation) => Refusal | undefined;
 
 const NamespaceNotAllowed: Check = ({ token, client, namespaceLabels }) => {
   const { from = 'Same', selector } = client.spec.allowedNamespaces ?? {};
@@ -44,18 +33,19 @@ const NamespaceNotAllowed: Check = ({ token, client, namespaceLabels }) => {
   if (isAllowed) return undefined;
   return {
     reason: 'NamespaceNotAllowed',
-    message: `OAuthClient ${clientKeyOf(token)} does not allow Tokens of this namespace: its spec.allowedNamespaces decides`,
+    message: `OAuthClient ${clientKeyOf(token)} does not allow Tokens in this namespace: its spec.allowedNamespaces decides`,
   };
 };
 
-const ClientNotHolder: Check = ({ token, client }) => {
+const ClientNotRegistered: Check = ({ token, client }) => {
   const claim = client.spec.clientID ?? client.metadata.name;
   if (client.status?.clientID === claim) return undefined;
   const ready = findCondition(client.status?.conditions, 'Ready');
+  const key = clientKeyOf(token);
   const message =
     ready?.reason === 'ClientIDConflict'
-      ? `another OAuthClient holds the client ID of ${clientKeyOf(token)}: it has to be re-created, or use another ID`
-      : `OAuthClient ${clientKeyOf(token)} is not registered yet`;
+      ? `another OAuthClient is registered with the client ID of ${key}: delete ${key} and create it again with another client ID`
+      : `OAuthClient ${key} is not registered yet`;
   return { reason: 'ClientNotReady', message };
 };
 
@@ -64,7 +54,7 @@ const ClientWithoutGrant: Check = ({ token, client }) =>
     ? undefined
     : {
         reason: 'ClientNotReady',
-        message: `OAuthClient ${clientKeyOf(token)} gets no tokens: its spec.allowedGrantTypes lacks client_credentials`,
+        message: `OAuthClient ${clientKeyOf(token)} may not have tokens: its spec.allowedGrantTypes does not include client_credentials`,
       };
 
 const ClientWithoutOwner: Check = ({ token, client }) =>
@@ -72,7 +62,7 @@ const ClientWithoutOwner: Check = ({ token, client }) =>
     ? undefined
     : {
         reason: 'ClientNotReady',
-        message: `OAuthClient ${clientKeyOf(token)} has no spec.owner: declared Tokens need one`,
+        message: `OAuthClient ${clientKeyOf(token)} has no spec.owner, which a Token requires`,
       };
 
 const ClientClaimsInvalid: Check = ({ token, client, settings }) => {
@@ -80,7 +70,7 @@ const ClientClaimsInvalid: Check = ({ token, client, settings }) => {
   if (problem === undefined) return undefined;
   return {
     reason: 'ClientNotReady',
-    message: `OAuthClient ${clientKeyOf(token)} gets no tokens: its ${problem}`,
+    message: `OAuthClient ${clientKeyOf(token)} may not have tokens: its ${problem}`,
   };
 };
 
@@ -90,18 +80,18 @@ const ClientSuspended: Check = ({ token, client }) =>
     : undefined;
 
 const AudienceNotAllowed: Check = ({ token, client }) => {
-  const asked = token.spec.audience ?? [];
-  const disallowed = disallowedAudiences(client, asked);
+  const requested = token.spec.audience ?? [];
+  const disallowed = disallowedAudiences(client, requested);
   if (disallowed.length > 0) {
     return {
       reason: 'InvalidAudience',
-      message: `spec.audience has what the client's allowedAudiences drift: ${quote(disallowed)}`,
+      message: `the client's allowedAudiences do not include ${quote(disallowed)} of spec.audience`,
     };
   }
-  if (isAudienceMissing(client, asked)) {
+  if (isAudienceMissing(client, requested)) {
     return {
       reason: 'InvalidAudience',
-      message: "spec.audience has to name one of the client's allowedAudiences",
+      message: "spec.audience must name at least one of the client's allowedAudiences",
     };
   }
   return undefined;
@@ -112,19 +102,19 @@ const ScopeNotAllowed: Check = ({ token, client }) => {
   if (disallowed.length === 0) return undefined;
   return {
     reason: 'InvalidScope',
-    message: `spec.scope has what the client's allowedScopes drift: ${quote(disallowed)}`,
+    message: `the client's allowedScopes do not include ${quote(disallowed)} of spec.scope`,
   };
 };
 
-const ExpirationNotAllowed: Check = (input) => {
-  const violation = findLifetimeViolation(input);
+const ExpirationNotAllowed: Check = (observation) => {
+  const violation = findLifetimeViolation(observation);
   return violation && { reason: 'InvalidExpiration', ...violation };
 };
 
-/** In this order; a namespace that the client does not allow learns nothing of its state. */
+/** The namespace comes first: one that the client does not allow learns nothing about the client (spec §2.1). */
 const CHECKS: readonly Check[] = [
   NamespaceNotAllowed,
-  ClientNotHolder,
+  ClientNotRegistered,
   ClientWithoutGrant,
   ClientWithoutOwner,
   ClientClaimsInvalid,
@@ -134,19 +124,16 @@ const CHECKS: readonly Check[] = [
   ExpirationNotAllowed,
 ];
 
-/** A Token's observation in which the client was found. */
-export type PermittedObservation = TokenObservation & { readonly client: OAuthClient };
-
 /** Whether the Token may have a JWT now. */
 export type Permission =
   | { readonly kind: 'permitted'; readonly observation: PermittedObservation }
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
-/** Validators a Token by its spec, its client and its namespace; the first reason against it is given. */
+/** Whether spec, client and namespace permit a JWT (spec §2.1); the first reason against it is returned. */
 export const permit = (observation: TokenObservation): Permission => {
   const { token, client } = observation;
   if (client === undefined) {
-    const message = `there is no OAuthClient ${clientKeyOf(token)}`;
+    const message = `OAuthClient ${clientKeyOf(token)} does not exist`;
     return { kind: 'refused', refusal: { reason: 'ClientNotFound', message } };
   }
   const permitted: PermittedObservation = { ...observation, client };

@@ -5,7 +5,7 @@ import { createSemaphore } from '../../async/semaphore.ts';
 import { claimOf } from '../../domain/client/client-id-claim.ts';
 import { buildIssuedToken } from '../../domain/record/issued-token.ts';
 import type { RecordFields } from '../../domain/record/token-batch.ts';
-import { uuidV5 } from '../../domain/token/token-id.ts';
+import { uuidV5 } from '../../domain/token/declared-token.ts';
 import { isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
 import { calledOff, SEMAPHORE_ERRORS } from '../failure.ts';
 import type { PlaceRecord } from './group-commit.ts';

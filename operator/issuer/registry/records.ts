@@ -10,7 +10,7 @@ import {
 } from '../../domain/record/cached-token-batch.ts';
 import { declaredRecordOf, recordedIdsOf } from '../../domain/record/declared-records.ts';
 import { RECORD_INDEX, type TokenRecord } from '../../domain/record/token-record.ts';
-import { clientKeyOf } from '../../domain/token/token-observation.ts';
+import { clientKeyOf } from '../../domain/token/declared-token.ts';
 import type { Cache, Cacheable } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 

@@ -4,57 +4,57 @@ import type { Cache } from '../../ports/cache.ts';
 import type { RecordExpirations } from '../record/record-expirations.ts';
 import { TOKEN_INDEX } from './token-indexes.ts';
 
-/** When the last good token of a key expires, in seconds since the Unix epoch. */
+/** When the last valid JWT of a key expires, in seconds since the Unix epoch; undefined if the key has none. */
 export type LastExpirationOf = (kid: string) => number | 'never' | undefined;
 
-/** Length of `2026-01-01T00:00:00Z`, as this operator writes times: such texts compare as their times do. */
-const WRITTEN_LENGTH = 20;
+/** The length of `2026-01-01T00:00:00Z`, the form in which the operator writes times: these texts sort like their times. */
+const CANONICAL_LENGTH = 20;
 
-/** A time as this operator would write it; a status that others restored may have another form, or none. */
-const asWritten = (time: string): string => {
-  if (time.length === WRITTEN_LENGTH) return time;
+/** A time in the form in which the operator writes it, or '' if it is not a time; a restored status may have another form. */
+const canonicalTime = (time: string): string => {
+  if (time.length === CANONICAL_LENGTH) return time;
   const seconds = secondsOf(time);
   return Number.isNaN(seconds) ? '' : formatTime(seconds);
 };
 
-/** The last of a Token's JWTs of that key, as text; `never`, or '' where it has none. */
+/** When the last of a Token's JWTs with that kid expires, as canonical text; `never` if it does not, '' if there is none. */
 const lastOf = ({ status }: Token, kid: string): string => {
   let last = '';
   if (status?.keyID === kid) {
     if (status.expiration === undefined) return 'never';
-    last = asWritten(status.expiration);
+    last = canonicalTime(status.expiration);
   }
   for (const { keyID, expiration } of status?.previous ?? []) {
     if (keyID !== kid) continue;
-    const written = asWritten(expiration);
+    const written = canonicalTime(expiration);
     if (written > last) last = written;
   }
   return last;
 };
 
-/** What knows of good tokens. */
+/** The caches of declared and issued tokens. */
 export interface TokenExpirations {
   /** Indexed by {@link TOKEN_INDEXERS}. */
   readonly tokens: Pick<Cache<Token>, 'byIndex'>;
   readonly recordObjects: Pick<RecordExpirations, 'lastOf'>;
 }
 
-/** When the last declared one expires; `start` where none expires later. */
+/** When the last declared token with that kid expires, in seconds since the Unix epoch; `start` if none expires later. */
 const lastDeclared = (tokens: TokenExpirations['tokens'], kid: string, start: number): number | 'never' => {
-  const written = formatTime(start);
-  let last = written;
+  const startText = formatTime(start);
+  let last = startText;
   for (const token of tokens.byIndex(TOKEN_INDEX.anyKid, kid)) {
     if (token.status?.blacklisted?.flag === true) continue;
     const expiration = lastOf(token, kid);
     if (expiration === 'never') return 'never';
     if (expiration > last) last = expiration;
   }
-  return last === written ? start : secondsOf(last);
+  return last === startText ? start : secondsOf(last);
 };
 
 /**
- * Answers from what is known when a kid is asked for the first time; blacklisted and expired tokens need no key. For one pass. A
- * key may have every declared Token there is, and the event loop waits meanwhile: so texts are compared and only one is parsed.
+ * A function that finds the last expiration for a kid and keeps the result, for one reconcile of a SigningKey. Blacklisted and expired
+ * tokens do not count. One key may have all declared tokens, so texts are compared and only the last one is parsed.
  */
 export const lastExpirations = (
   { tokens, recordObjects }: TokenExpirations,

@@ -3,9 +3,8 @@ import { API_VERSION, type OwnerReference } from '../../api/meta.ts';
 import type { Token } from '../../api/token.ts';
 import { recordedIdsOf } from '../../domain/record/declared-records.ts';
 import { RECORD_INDEX } from '../../domain/record/token-record.ts';
-import { secretNameOf } from '../../domain/token/secret-plan.ts';
-import { nextTokenId } from '../../domain/token/token-id.ts';
-import { clientKeyOf } from '../../domain/token/token-observation.ts';
+import { clientKeyOf, nextTokenId } from '../../domain/token/declared-token.ts';
+import { secretNameOf } from '../../domain/token/secret-content.ts';
 import type { Indexers } from '../../ports/cache.ts';
 import type { SecretMeta } from '../../ports/secrets.ts';
 
@@ -15,13 +14,13 @@ export const TOKEN_INDEX = {
   client: 'client',
   /** By the kid of the current JWT. */
   kid: 'kid',
-  /** By every kid that a good JWT of the Token may have: the current one and the earlier ones. */
+  /** By the kids of the current JWT and of the previous ones. */
   anyKid: 'anyKid',
   /** By the reasons of `Ready` and `Renewing`. */
   reason: 'reason',
-  /** By the reason of `Ready` alone, `Issuing` before there is one: each Token once. */
+  /** By the reason of `Ready`, which is `Issuing` before there is a status: every Token once. */
   state: 'state',
-  /** By `<namespace>/<name>` of the Secret that it asks for. */
+  /** By `<namespace>/<name>` of the Secret that the Token asks for. */
   secret: 'secret',
   namespace: 'namespace',
   ...RECORD_INDEX,
@@ -31,7 +30,7 @@ const known = (...values: (string | undefined)[]): string[] => [
   ...new Set(values.filter((value) => value !== undefined)),
 ];
 
-const idsOf = (token: Token): string[] => [...recordedIdsOf(token), nextTokenId({ token })];
+const idsOf = (token: Token): string[] => [...recordedIdsOf(token), nextTokenId(token)];
 
 /** The index functions of the Token cache. */
 export const TOKEN_INDEXERS: Indexers<Token> = {
@@ -51,20 +50,20 @@ export const TOKEN_INDEXERS: Indexers<Token> = {
   [TOKEN_INDEX.owner]: ({ status }) => known(status?.owner),
 };
 
-/** Names of the indexes of the Secret cache that Tokens need. */
+/** Names of the indexes of the Secret cache. */
 export const SECRET_INDEX = {
   /** By the uid of the Token that is the Secret's controller. */
   token: 'token',
 } as const;
 
-/** The reference by which a Token is an object's controller, if one is. */
+/** The controller reference of an object that a Token controls; undefined if none does. */
 export const controllingToken = ({ metadata }: Pick<SecretMeta, 'metadata'>): OwnerReference | undefined =>
   metadata.ownerReferences?.find(
     ({ kind, apiVersion, controller }) =>
       controller === true && kind === 'Token' && apiVersion === API_VERSION,
   );
 
-/** The index functions of the Secret cache that Tokens need. */
+/** The index functions of the Secret cache. */
 export const SECRET_INDEXERS: Indexers<SecretMeta> = {
   [SECRET_INDEX.token]: (secret) => known(controllingToken(secret)?.uid),
 };

@@ -2,23 +2,26 @@ import type { KubeObject } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Token } from '../../api/token.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';
-import { dataKeyOf, needsContent, secretNameOf } from '../../domain/token/secret-plan.ts';
-import { nextTokenId } from '../../domain/token/token-id.ts';
-import {
-  clientKeyOf,
-  type KnownBlocker,
-  type ObservedSecret,
-  type SecretFailure,
-  type TokenObservation,
+import { clientKeyOf } from '../../domain/token/declared-token.ts';
+import { dataKeysOf, isOwnedBy, needsContent, secretNameOf } from '../../domain/token/secret-content.ts';
+import type {
+  KnownBlocker,
+  ObservedJwt,
+  ObservedSecret,
+  SecretFailure,
+  TokenObservation,
 } from '../../domain/token/token-observation.ts';
 import type { Cache } from '../../ports/cache.ts';
 import { type ApiError, getIfThere, type ResourceClient } from '../../ports/kube.ts';
 import type { NamedSecrets, Secret, SecretMeta } from '../../ports/secrets.ts';
 import type { Keyring } from '../../ports/signing.ts';
-import { SECRET_INDEX } from './token-indexes.ts';
-import { describeSecret, readJwts } from './token-secret.ts';
+import { controllingToken, SECRET_INDEX } from './token-indexes.ts';
 
-/** Where a Token's observation comes from. */
+/** Limits on reading a Secret, which others may write to as well. */
+const MAX_DATA_KEYS = 16;
+const MAX_BASE64_LENGTH = 128 * 1024;
+
+/** What a Token's observation is read from. */
 export interface TokenSources {
   readonly clients: Cache<OAuthClient>;
   readonly secrets: Cache<SecretMeta>;
@@ -27,32 +30,73 @@ export interface TokenSources {
   readonly named: NamedSecrets;
   readonly keyring: Keyring;
   readonly settings: IssuerSettings;
-  /** Its answers have to keep `metadata.managedFields`: they tell who wrote what. */
+  /** Must return `metadata.managedFields`, from which `secretMetaOf` reads who wrote what. */
   readonly secretClient: Pick<ResourceClient<Secret>, 'get'>;
-  /** What is kept of a Secret that was read or written. */
+  /** The metadata to keep of a Secret that was read or written. */
   readonly secretMetaOf: (secret: KubeObject) => SecretMeta;
 }
 
-/** What an earlier step of the same pass found out. */
-export interface PassFindings {
-  /** A create met this Secret at its name. */
-  readonly met?: Secret | undefined;
+/** What an earlier step of the same reconcile found. */
+export interface Findings {
+  /** The Secret that a create found under its name. */
+  readonly existing?: Secret | undefined;
   readonly failure?: SecretFailure | undefined;
-  /** To be thrown once the status says what failed, so that the pass is tried again soon. */
+  /** To be thrown once the status records the failure, so that the key is retried with backoff. */
   readonly error?: ApiError | undefined;
 }
 
-/** A Secret as a pass knows it: the content only where it had to be read. */
+/** A Secret as one reconcile knows it; `live` has the data, if it had to be read. */
 export interface KnownSecret {
   readonly meta: SecretMeta;
   readonly live: Secret | undefined;
 }
 
-/** An observation, and the Secrets behind it. */
+/** An observation, and the Secrets from which it was made, by name. */
 export interface Observed {
   readonly observation: TokenObservation;
   readonly secrets: ReadonlyMap<string, KnownSecret>;
 }
+
+const isOfPredecessor = ({ metadata }: Token, secret: SecretMeta): boolean => {
+  const controller = controllingToken(secret);
+  return controller?.name === metadata.name && controller.uid !== metadata.uid;
+};
+
+const describeMetadata = (token: Token, secret: SecretMeta): ObservedSecret => {
+  const { metadata, fields } = secret;
+  return {
+    name: metadata.name,
+    uid: metadata.uid,
+    resourceVersion: metadata.resourceVersion,
+    owned: isOwnedBy(token.metadata.uid, metadata.ownerReferences),
+    ofPredecessor: isOfPredecessor(token, secret),
+    terminating: metadata.deletionTimestamp !== undefined,
+    labels: metadata.labels ?? {},
+    annotations: metadata.annotations ?? {},
+    fields,
+  };
+};
+
+/**
+ * The JWTs in a Secret that one of the issuer's keys signed, from at most 16 data keys of at most 128 KiB: those that `likely` names
+ * come first. Other values are ignored.
+ */
+export const readJwts = async (
+  { data = {} }: Secret,
+  { likely, keyring }: { readonly likely: readonly string[]; readonly keyring: Keyring },
+): Promise<ObservedJwt[]> => {
+  const keys = new Set([...likely.filter((key) => Object.hasOwn(data, key)), ...Object.keys(data)]);
+  const candidates = [...keys]
+    .map((key) => [key, data[key] ?? ''] as const)
+    .filter(([, value]) => value.length <= MAX_BASE64_LENGTH)
+    .slice(0, MAX_DATA_KEYS);
+  const jwts: ObservedJwt[] = [];
+  for (const [dataKey, value] of candidates) {
+    const verified = await keyring.verify(Buffer.from(value, 'base64').toString('utf8'));
+    if (verified) jwts.push({ dataKey, kid: verified.kid, claims: verified.claims });
+  }
+  return jwts;
+};
 
 const cachedSecrets = (token: Token, sources: TokenSources): Map<string, SecretMeta> => {
   const metas = new Map<string, SecretMeta>();
@@ -66,55 +110,56 @@ const cachedSecrets = (token: Token, sources: TokenSources): Map<string, SecretM
   return metas;
 };
 
-const knowSecrets = async (
+const readSecrets = async (
   token: Token,
   sources: TokenSources,
-  { met }: PassFindings,
+  { existing }: Findings,
   signal: AbortSignal,
 ): Promise<Map<string, KnownSecret>> => {
   const secrets = new Map<string, KnownSecret>();
   for (const [name, meta] of cachedSecrets(token, sources)) {
-    if (name === met?.metadata.name) continue;
-    const described = describeSecret(token, meta);
-    if (!needsContent(token, described, nextTokenId({ token }))) {
+    if (name === existing?.metadata.name) continue;
+    if (!needsContent(token, describeMetadata(token, meta))) {
       secrets.set(name, { meta, live: undefined });
       continue;
     }
     const live = await getIfThere(sources.secretClient, meta.metadata, signal);
     if (live) secrets.set(name, { meta: sources.secretMetaOf(live), live });
   }
-  if (met) secrets.set(met.metadata.name, { meta: sources.secretMetaOf(met), live: met });
+  if (existing) {
+    secrets.set(existing.metadata.name, { meta: sources.secretMetaOf(existing), live: existing });
+  }
   return secrets;
 };
 
-const describeKnown = async (
+const describeSecret = async (
   token: Token,
   { meta, live }: KnownSecret,
   keyring: Keyring,
 ): Promise<ObservedSecret> => {
-  const described = describeSecret(token, meta);
+  const described = describeMetadata(token, meta);
   if (!live || !described.owned) return described;
-  const likely = [dataKeyOf(token), ...meta.fields.ownData];
+  const likely = [...Object.values(dataKeysOf(token)), ...meta.fields.ownData];
   return { ...described, jwts: await readJwts(live, { likely, keyring }) };
 };
 
 /**
- * Observes a Token from the caches. The content of a Secret is read only where its metadata says that it is not as it should be,
- * or that it may hold the next issuance.
- * @throws ApiError where a Secret can't be read
+ * Observes a Token from the caches. The data of a Secret is read from the API server only if its metadata suggests that the JWT is
+ * missing, modified or not the recorded one (spec §2.1).
+ * @throws ApiError if a Secret can't be read
  */
 export const observeToken = async (
   token: Token,
   sources: TokenSources,
-  pass: PassFindings & {
+  input: Findings & {
     readonly now: number;
     readonly signal: AbortSignal;
     readonly blocker?: KnownBlocker | undefined;
   },
 ): Promise<Observed> => {
-  const secrets = await knowSecrets(token, sources, pass, pass.signal);
+  const secrets = await readSecrets(token, sources, input, input.signal);
   const described: ObservedSecret[] = [];
-  for (const known of secrets.values()) described.push(await describeKnown(token, known, sources.keyring));
+  for (const known of secrets.values()) described.push(await describeSecret(token, known, sources.keyring));
   const { keyring } = sources;
   const observation: TokenObservation = {
     token,
@@ -123,9 +168,9 @@ export const observeToken = async (
     secrets: described,
     keys: { activeKid: keyring.active()?.kid, phase: (kid) => keyring.phase(kid) },
     settings: sources.settings,
-    now: pass.now,
-    failure: pass.failure,
-    blocker: pass.blocker,
+    now: input.now,
+    failure: input.failure,
+    blocker: input.blocker,
   };
   return { observation, secrets };
 };

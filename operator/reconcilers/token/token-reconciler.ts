@@ -1,22 +1,20 @@
 import { keyOf } from '../../api/meta.ts';
 import type { Token } from '../../api/token.ts';
 import { CAUSE_TRAITS } from '../../domain/token/issue-cause.ts';
-import type { TokenPlan } from '../../domain/token/token-outcome.ts';
 import { planToken } from '../../domain/token/token-plan.ts';
-import { statusDespiteSecret } from '../../domain/token/token-status.ts';
+import { statusDespiteSecret, type TokenPlan } from '../../domain/token/token-status.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { EventRecorder } from '../../ports/events.ts';
 import { ApiError, isConflict } from '../../ports/kube.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import { DONE, type ReconcileResult } from '../../runtime/controller.ts';
-import { BlockerTimes } from './blocker-times.ts';
-import { RepairPacer } from './repair-pacer.ts';
-import { type Observed, observeToken, type PassFindings, type TokenSources } from './token-observer.ts';
+import { BlockerTimes, RepairLimiter } from './retry-state.ts';
+import { type Findings, type Observed, observeToken, type TokenSources } from './token-observer.ts';
 import { followerOf } from './token-triggers.ts';
 import { deleteToken, removeSecrets, type TokenSinks, writeSecret, writeStatus } from './token-writes.ts';
 
-/** All that the reconciler of Tokens works with. `settings`, caches and clients come ready. */
+/** The dependencies of the {@link TokenReconciler}. */
 export type TokenReconcilerOptions = TokenSources &
   TokenSinks & {
     readonly clock: Clock;
@@ -25,27 +23,27 @@ export type TokenReconcilerOptions = TokenSources &
     readonly log: Log;
   };
 
-/** What a step of a pass leads to: its end, or another plan that knows more. */
-type Step = { readonly end: ReconcileResult } | { readonly again: PassFindings };
+/** A step ends the reconcile, or leads to another plan that also knows the findings. */
+type Step = { readonly end: ReconcileResult } | { readonly again: Findings };
 
 type RemovingPlan = Extract<TokenPlan, { kind: 'record' | 'deliver' }>;
 
-/** A pass has no more steps than: met by a create, adopted, stale, failed, planned. */
+/** The most steps of one reconcile: a Secret exists, is adopted, was out of date, could not be written, and a plan after each. */
 const MAX_STEPS = 6;
-/** The shortest wait that a plan gets, in milliseconds. */
-const SHORTEST_WAIT = 1000;
-/** How soon to look again for a Secret in the way that its watch has not shown yet, and for one that is not watched, in milliseconds. */
-const UNSEEN_WAIT = 1000;
-const UNFOLLOWED_WAIT = 60_000;
+/** The shortest time until a key is reconciled again, in milliseconds. */
+const SHORTEST_REQUEUE_MS = 1000;
+/** When to reconcile again while the watch of an awaited Secret has not shown it yet, and if it can't be watched, in milliseconds. */
+const UNSEEN_REQUEUE_MS = 1000;
+const UNWATCHED_REQUEUE_MS = 60_000;
 
 /**
- * Brings Tokens to what their specs ask for (spec §2.1): observe, plan, apply. Needs get, list, watch, delete of tokens; update
- * of tokens/status; get, create, update, delete of secrets; metadata of secrets, oauthclients and namespaces.
+ * Reconciles Tokens (spec §2.1): observes one, plans, applies the plan. RBAC: get, list, watch and delete tokens; update
+ * tokens/status; get, list, watch, create, update and delete secrets; get, list and watch oauthclients and namespaces.
  */
 export class TokenReconciler {
   readonly #options: TokenReconcilerOptions;
   readonly #log: Log;
-  readonly #pacer = new RepairPacer();
+  readonly #repairs = new RepairLimiter();
   readonly #blockers = new BlockerTimes();
 
   constructor(options: TokenReconcilerOptions) {
@@ -54,14 +52,14 @@ export class TokenReconciler {
   }
 
   /**
-   * One pass for the Token of that key; to be called for one key at a time.
-   * @throws ApiError on a conflict (plan again soon) and on what the API server could not do
+   * Reconciles the Token with that key (`namespace/name`), if it exists. Must not run twice for one key at the same time.
+   * @throws ApiError on a conflict, to be planned again, and on a request that failed, to be retried with backoff
    */
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
-    let findings: PassFindings = {};
+    let findings: Findings = {};
     for (let step = 0; step < MAX_STEPS; step += 1) {
       const token = this.#options.tokens.get(key);
-      if (token === undefined || this.#isNamespaceGoing(token)) return this.#leave(key);
+      if (token === undefined || this.#isNamespaceTerminating(token)) return this.#release(key);
       const now = this.#options.clock.now();
       const blocker = this.#blockers.of(token.metadata.uid);
       const observed = await observeToken(token, this.#options, { ...findings, now, signal, blocker });
@@ -70,30 +68,30 @@ export class TokenReconciler {
       if ('end' in outcome) {
         this.#blockers.note(this.#options.tokens.get(key) ?? token, now);
         if (findings.error) throw findings.error;
-        return this.#await(token, plan.awaits, outcome.end);
+        return this.#awaitSecret(token, plan.awaits, outcome.end);
       }
       findings = outcome.again;
     }
-    return { kind: 'requeue', afterMs: SHORTEST_WAIT };
+    return { kind: 'requeue', afterMs: SHORTEST_REQUEUE_MS };
   }
 
-  #isNamespaceGoing({ metadata }: Token): boolean {
+  #isNamespaceTerminating({ metadata }: Token): boolean {
     const namespace = this.#options.namespaces.get(metadata.namespace);
     return namespace?.metadata.deletionTimestamp !== undefined;
   }
 
-  #leave(key: string): ReconcileResult {
+  #release(key: string): ReconcileResult {
     this.#options.named.follow(followerOf(key), []);
     return DONE;
   }
 
-  /** Follows the Secret that is in the way; until its watch knows it, or where there are too many to be followed, time has to do. */
-  #await({ metadata }: Token, awaits: string | undefined, result: ReconcileResult): ReconcileResult {
+  /** Watches the Secret that the Token waits for. Polls until its watch shows it, or if too many Secrets are watched already. */
+  #awaitSecret({ metadata }: Token, awaits: string | undefined, result: ReconcileResult): ReconcileResult {
     const { named, secrets } = this.#options;
     const keys = awaits === undefined ? [] : [`${metadata.namespace}/${awaits}`];
     const isFollowed = named.follow(followerOf(keyOf(metadata)), keys);
     if (keys.every((key) => named.get(key) ?? secrets.get(key))) return result;
-    const limit = isFollowed ? UNSEEN_WAIT : UNFOLLOWED_WAIT;
+    const limit = isFollowed ? UNSEEN_REQUEUE_MS : UNWATCHED_REQUEUE_MS;
     return result.kind === 'done' || result.afterMs > limit ? { kind: 'requeue', afterMs: limit } : result;
   }
 
@@ -103,13 +101,13 @@ export class TokenReconciler {
       case 'wait':
         return { end: this.#resultOf(plan) };
       case 'adopt':
-        this.#log.info('adopting the issuance found in the Secret', this.#fields(token, plan.status.id));
+        this.#log.info('adopting the JWT found in the Secret', this.#fields(token, plan.status.id));
         await writeStatus(this.#options, token, plan.status, signal);
         return { again: {} };
       case 'collect':
         await deleteToken(this.#options, token, signal);
         this.#options.metrics.tokenCollected();
-        this.#announce(token, plan);
+        this.#recordEvents(token, plan);
         return { end: DONE };
       case 'record':
         return this.#record(plan, observed, signal);
@@ -127,13 +125,13 @@ export class TokenReconciler {
     const isStatusFirst = plan.order === 'StatusFirst';
     const denied = isStatusFirst ? undefined : await this.#tryRemoval(token, plan, signal);
     await this.#writeStatus(token, plan, { denied, signal });
-    this.#announce(token, plan);
+    this.#recordEvents(token, plan);
     if (denied) throw denied;
     if (isStatusFirst) await removeSecrets(this.#options, token, plan.remove, signal);
     return { end: this.#resultOf(plan) };
   }
 
-  /** Removes a plan's Secrets; what the API server has against it is returned, since the status has to say the rest all the same. */
+  /** Removes a plan's Secrets. An error other than a conflict is returned, to be thrown once the status is written. */
   async #tryRemoval(
     token: Token,
     { remove }: RemovingPlan,
@@ -148,7 +146,7 @@ export class TokenReconciler {
     }
   }
 
-  /** Writes a plan's status, if it has one. */
+  /** Writes a plan's status, if it has one; `denied` is why a Secret could not be removed. */
   async #writeStatus(
     token: Token,
     plan: RemovingPlan,
@@ -165,7 +163,7 @@ export class TokenReconciler {
   ): Promise<Step> {
     const { token } = observed.observation;
     const isRepair = plan.cause === 'SecretFault';
-    const wait = isRepair ? this.#pacer.take(token.metadata.uid, this.#options.clock.now()) : 0;
+    const wait = isRepair ? this.#repairs.take(token.metadata.uid, this.#options.clock.now()) : 0;
     if (wait > 0) return { end: { kind: 'requeue', afterMs: wait } };
     const written = await writeSecret(this.#options, observed, { ...plan, signal });
     switch (written.kind) {
@@ -173,8 +171,8 @@ export class TokenReconciler {
         return { end: DONE };
       case 'stale':
         return { again: {} };
-      case 'met':
-        return { again: { met: written.met } };
+      case 'exists':
+        return { again: { existing: written.existing } };
       case 'failed':
         return { again: { failure: written.failure, error: written.error } };
       case 'written':
@@ -184,19 +182,19 @@ export class TokenReconciler {
     await this.#writeStatus(token, plan, { denied, signal });
     if (plan.cause !== 'SecretFault') this.#options.metrics.tokenIssued(CAUSE_TRAITS[plan.cause].outcome);
     const id = plan.status?.id ?? token.status?.id;
-    this.#log.info('delivered', { ...this.#fields(token, id), cause: plan.cause, kid: plan.jwt?.kid });
-    this.#announce(token, plan);
+    this.#log.info('JWT delivered', { ...this.#fields(token, id), cause: plan.cause, kid: plan.jwt?.kid });
+    this.#recordEvents(token, plan);
     if (denied) throw denied;
     return { end: this.#resultOf(plan) };
   }
 
   #resultOf({ requeueAt }: TokenPlan): ReconcileResult {
     if (requeueAt === undefined) return DONE;
-    const afterMs = Math.max(requeueAt - this.#options.clock.now(), SHORTEST_WAIT);
+    const afterMs = Math.max(requeueAt - this.#options.clock.now(), SHORTEST_REQUEUE_MS);
     return { kind: 'requeue', afterMs };
   }
 
-  #announce(token: Token, { events }: TokenPlan): void {
+  #recordEvents(token: Token, { events }: TokenPlan): void {
     for (const event of events) this.#options.events.record({ regarding: token, ...event });
   }
 

@@ -3,17 +3,15 @@ import { type KubeObject, keyOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Token } from '../../api/token.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
-import { clientKeyOf } from '../../domain/token/token-observation.ts';
-import { isBlacklisted } from '../../domain/token/token-plan.ts';
+import { clientKeyOf, isBlacklisted } from '../../domain/token/declared-token.ts';
 import type { Cache, CacheChange } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { NamedSecrets, SecretMeta } from '../../ports/secrets.ts';
 import type { Keyring } from '../../ports/signing.ts';
 import { BulkQueue, type KeySink } from '../../runtime/bulk-queue.ts';
-import { KeyringChanges } from './keyring-changes.ts';
 import { controllingToken, TOKEN_INDEX } from './token-indexes.ts';
 
-/** What tells that a Token has to be looked at again. */
+/** Where changes come from that a Token's plan depends on, and the queue for the keys of affected Tokens. */
 export interface TokenTriggerOptions {
   readonly tokens: Cache<Token>;
   readonly clients: Cache<OAuthClient>;
@@ -27,10 +25,10 @@ export interface TokenTriggerOptions {
 
 const FOLLOWER = 'token:';
 
-/** The name under which a Token follows a Secret that is in its way. */
+/** The name under which a Token follows a Secret that it does not own but waits for. */
 export const followerOf = (key: string): string => `${FOLLOWER}${key}`;
 
-/** What of an OAuthClient a Token's plan depends on. */
+/** The part of an OAuthClient on which a Token's plan depends. */
 const clientFingerprint = ({ metadata, spec, status }: OAuthClient): string =>
   canonicalJson([
     metadata.uid,
@@ -40,7 +38,7 @@ const clientFingerprint = ({ metadata, spec, status }: OAuthClient): string =>
     findCondition(status?.conditions, 'Ready')?.reason,
   ]);
 
-const isSameToPlans = (change: CacheChange<OAuthClient>): boolean =>
+const isSamePlanInput = (change: CacheChange<OAuthClient>): boolean =>
   change.type === 'set' &&
   change.old !== undefined &&
   clientFingerprint(change.old) === clientFingerprint(change.object);
@@ -53,11 +51,11 @@ function* keysOf(tokens: Iterable<Token>): Generator<string> {
   for (const { metadata } of tokens) yield keyOf(metadata);
 }
 
-/** A revocation does not wait behind renewals. */
+/** A new revocation comes before renewals. */
 const urgencyOf = (change: CacheChange<Token>): 'high' | 'normal' => {
   if (change.type === 'delete') return 'normal';
-  const isNew = !(change.old && isBlacklisted({ token: change.old }));
-  return isNew && isBlacklisted({ token: change.object }) ? 'high' : 'normal';
+  const wasBlacklisted = change.old !== undefined && isBlacklisted(change.old);
+  return !wasBlacklisted && isBlacklisted(change.object) ? 'high' : 'normal';
 };
 
 const onSecret = ({ tokens, queue }: TokenTriggerOptions, change: CacheChange<SecretMeta>): void => {
@@ -76,10 +74,73 @@ function* selectedBy({ tokens, clients }: TokenTriggerOptions, namespace: string
   }
 }
 
+type Phase = ReturnType<Keyring['phase']>;
+
+/** Finds the Tokens that a change of the keyring affects: it keeps the phase of each kid that a Token has. */
+export class KeyringChanges {
+  readonly #tokens: Cache<Token>;
+  readonly #keyring: Keyring;
+  readonly #phases = new Map<string, Phase>();
+  #activeKid: string | undefined;
+
+  constructor(tokens: Cache<Token>, keyring: Keyring) {
+    this.#tokens = tokens;
+    this.#keyring = keyring;
+    this.#activeKid = keyring.active()?.kid;
+  }
+
+  /** Adds the kids of a changed Token. */
+  add(change: CacheChange<Token>): void {
+    if (change.type === 'delete') return;
+    const { keyID, previous = [] } = change.object.status ?? {};
+    if (keyID !== undefined) this.#addKid(keyID);
+    for (const earlier of previous) this.#addKid(earlier.keyID);
+  }
+
+  /**
+   * The Tokens whose plan may have changed with the keyring since the last call, some of them twice. The changes are determined by
+   * the call, the Tokens are looked up while the result is iterated.
+   */
+  affected(): Iterable<Token> {
+    const activeKid = this.#keyring.active()?.kid;
+    const isActiveNew = activeKid !== this.#activeKid;
+    this.#activeKid = activeKid;
+    const changed = new Map<string, Phase>();
+    for (const [kid, before] of this.#phases) {
+      const phase = this.#keyring.phase(kid);
+      // An unknown kid is a cause to issue again only while a key is active.
+      const isUnknownNow = phase === undefined && isActiveNew && activeKid !== undefined;
+      if (phase === before && !isUnknownNow) continue;
+      changed.set(kid, phase);
+      if (this.#tokens.countByIndex(TOKEN_INDEX.anyKid, kid) > 0) this.#phases.set(kid, phase);
+      else this.#phases.delete(kid);
+    }
+    return this.#affectedBy(changed, isActiveNew);
+  }
+
+  #addKid(kid: string): void {
+    if (!this.#phases.has(kid)) this.#phases.set(kid, this.#keyring.phase(kid));
+  }
+
+  *#affectedBy(changed: ReadonlyMap<string, Phase>, isActiveNew: boolean): Generator<Token> {
+    if (isActiveNew) yield* this.#tokens.byIndex(TOKEN_INDEX.reason, 'SigningKeyNotReady');
+    for (const [kid, phase] of changed) yield* this.#affectedByKid(kid, phase);
+  }
+
+  *#affectedByKid(kid: string, phase: Phase): Generator<Token> {
+    if (phase === 'Active' || phase === 'Published') return;
+    // A compromised key invalidates previous JWTs too; a retired one does not.
+    const index = phase === 'Compromised' ? TOKEN_INDEX.anyKid : TOKEN_INDEX.kid;
+    for (const token of this.#tokens.byIndex(index, kid)) {
+      if (phase !== 'Retired' || token.status?.expiration === undefined) yield token;
+    }
+  }
+}
+
 /**
- * Puts the keys of Tokens into the queue whose plan may have changed: by a change of the Token, its Secret, its client, its
- * namespace's labels, the keys, or a Secret that was in the way. What may concern many goes in at low priority and in pieces.
- * To be called before the caches start; returns the function that ends it.
+ * Queues the keys of Tokens whose plan may have changed: with the Token, its Secret, its client, the labels of its namespace, the
+ * signing keys, or a Secret that it waits for. Changes that may affect many Tokens are queued in chunks at low priority.
+ * To be called before the caches start. Returns a function that unsubscribes.
  */
 export const tokenTriggers = (options: TokenTriggerOptions): (() => void) => {
   const { tokens, clients, secrets, namespaces, named, keyring, clock, queue } = options;
@@ -87,14 +148,14 @@ export const tokenTriggers = (options: TokenTriggerOptions): (() => void) => {
   const keys = new KeyringChanges(tokens, keyring);
   const stops = [
     tokens.onChange((change) => {
-      keys.learn(change);
+      keys.add(change);
       queue.add(change.key, tokens.synced ? urgencyOf(change) : 'low');
     }),
     secrets.onChange((change) => {
       if (secrets.synced) onSecret(options, change);
     }),
     clients.onChange((change) => {
-      if (clients.synced && !isSameToPlans(change)) {
+      if (clients.synced && !isSamePlanInput(change)) {
         bulk.add(keysOf(tokens.byIndex(TOKEN_INDEX.client, change.key)), `client ${change.key}`);
       }
     }),
@@ -103,7 +164,7 @@ export const tokenTriggers = (options: TokenTriggerOptions): (() => void) => {
         bulk.add(keysOf(selectedBy(options, change.key)), `namespace ${change.key}`);
       }
     }),
-    keyring.onChange(() => bulk.add(keysOf(keys.concerned()))),
+    keyring.onChange(() => bulk.add(keysOf(keys.affected()))),
     named.onChange((owner) => {
       if (owner.startsWith(FOLLOWER)) queue.add(owner.slice(FOLLOWER.length));
     }),

@@ -1,23 +1,30 @@
 import { keyOf } from '../../api/meta.ts';
 import type { Token, TokenStatus } from '../../api/token.ts';
-import { isOwnedBy, type SecretRemoval } from '../../domain/token/secret-plan.ts';
+import {
+  encodeData,
+  isOwnedBy,
+  ownerReferenceTo,
+  type SecretRemoval,
+  type SecretWrite,
+} from '../../domain/token/secret-content.ts';
 import type { SecretFailure } from '../../domain/token/token-observation.ts';
-import type { TokenPlan } from '../../domain/token/token-outcome.ts';
+import type { TokenPlan } from '../../domain/token/token-status.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import {
   ApiError,
+  type ChangedObject,
   getIfThere,
   isAlreadyExists,
   isNotFound,
   isRefused,
+  type NewObject,
   type ResourceClient,
 } from '../../ports/kube.ts';
 import type { Secret, SecretMeta } from '../../ports/secrets.ts';
 import type { Keyring, Signer } from '../../ports/signing.ts';
 import type { KnownSecret, Observed } from './token-observer.ts';
-import { changedSecret, newSecret } from './token-secret.ts';
 
-/** Where a Token's plan is written to. */
+/** What a Token's plan is written to. The caches learn of a write before their watches do. */
 export interface TokenSinks {
   readonly tokens: WritableCache<Token>;
   readonly secrets: WritableCache<SecretMeta>;
@@ -29,31 +36,82 @@ export interface TokenSinks {
 
 type Delivery = Extract<TokenPlan, { kind: 'deliver' }>;
 
+const without = <T>(members: Readonly<Record<string, T>> | undefined, names: readonly string[]) =>
+  Object.fromEntries(Object.entries(members ?? {}).filter(([name]) => !names.includes(name)));
+
+const dataOf = ({ dataKeys }: SecretWrite, jwt: string | undefined): Record<string, string> =>
+  jwt === undefined ? {} : encodeData(dataKeys, { jwt });
+
+/** The Secret to create for a Token (spec §2.1). */
+const newSecret = (token: Token, write: SecretWrite, jwt: string | undefined): NewObject<Secret> => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  type: 'Opaque',
+  metadata: {
+    name: write.name,
+    namespace: token.metadata.namespace,
+    labels: write.labels,
+    annotations: write.annotations,
+    ownerReferences: [ownerReferenceTo(token)],
+  },
+  data: dataOf(write, jwt),
+});
+
+/**
+ * The Secret to replace the one in place: labels, annotations, owners, finalizers and data of other managers stay. Without `live`
+ * the data in place is dropped, all of which the operator wrote.
+ */
+const changedSecret = (
+  write: SecretWrite,
+  inPlace: { readonly meta: SecretMeta; readonly live: Secret | undefined },
+  jwt: string | undefined,
+): ChangedObject<Secret> => {
+  const { meta, live } = inPlace;
+  const { name, namespace, uid, labels, annotations, ownerReferences, finalizers } = meta.metadata;
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: live?.type ?? 'Opaque',
+    ...(live?.immutable !== undefined && { immutable: live.immutable }),
+    metadata: {
+      name,
+      namespace,
+      uid,
+      resourceVersion: write.precondition?.resourceVersion ?? '',
+      labels: { ...without(labels, write.drop.labels), ...write.labels },
+      annotations: { ...without(annotations, write.drop.annotations), ...write.annotations },
+      ownerReferences: ownerReferences ?? [],
+      ...(finalizers && { finalizers }),
+    },
+    data: { ...without(live?.data, write.drop.data), ...dataOf(write, jwt) },
+  };
+};
+
 /** How the write of a Secret ended. */
 export type SecretWritten =
   | { readonly kind: 'written' }
-  /** What was planned from is not so any more: plan again. */
+  /** The observation is out of date: plan again. */
   | { readonly kind: 'stale' }
-  /** A create met this Secret. */
-  | { readonly kind: 'met'; readonly met: Secret }
-  /** The namespace is gone or going. */
+  /** A Secret of that name exists. */
+  | { readonly kind: 'exists'; readonly existing: Secret }
+  /** The namespace is deleted or being deleted. */
   | { readonly kind: 'gone' }
-  /** The API server said no; `error` is to be thrown after the status says so, where retrying may help soon. */
+  /** The write failed; `error` is to be thrown once the status records it, if a retry with backoff may help. */
   | { readonly kind: 'failed'; readonly failure: SecretFailure; readonly error: ApiError | undefined };
 
-/** Quota, admission or validation, or too large for the API server. */
+/** Rejected by a quota, an admission policy or validation, or too large (413). */
 const isRefusal = (error: ApiError): boolean => error.status === 413 || isRefused(error);
 
 const classifyWriteFailure = (error: unknown, name: string): SecretWritten => {
   if (!(error instanceof ApiError)) throw error;
   const { status, reason } = error;
-  const answer = reason === '' ? `${status}` : `${status} ${reason}`;
+  const response = reason === '' ? `${status}` : `${status} ${reason}`;
   if (isRefusal(error)) {
-    const message = `the API server refuses Secret "${name}" (${answer}): a quota, an admission policy or spec.secret stands in its way`;
+    const message = `the API server rejects Secret "${name}" (${response}): check the quotas and admission policies of the namespace, and spec.secret`;
     return { kind: 'failed', failure: { reason: 'SecretRefused', message }, error: undefined };
   }
   if (status < 500) throw error;
-  const message = `Secret "${name}" could not be written (${answer}): tried again`;
+  const message = `Secret "${name}" could not be written (${response}): the operator tries again`;
   return { kind: 'failed', failure: { reason: 'Issuing', message }, error };
 };
 
@@ -74,8 +132,8 @@ const createSecret = async (
     if (!isAlreadyExists(error)) return classifyWriteFailure(error, write.name);
   }
   const ref = { namespace: token.metadata.namespace, name: write.name };
-  const met = await getIfThere(sinks.secretClient, ref, signal);
-  return met ? { kind: 'met', met } : { kind: 'stale' };
+  const existing = await getIfThere(sinks.secretClient, ref, signal);
+  return existing ? { kind: 'exists', existing } : { kind: 'stale' };
 };
 
 const updateSecret = async (
@@ -88,7 +146,7 @@ const updateSecret = async (
     sinks.secrets.forget(keyOf(metadata), metadata.uid);
     return { kind: 'stale' };
   };
-  const isReadFirst = known.live === undefined && write.keepsContent;
+  const isReadFirst = known.live === undefined && write.keepsData;
   const live = isReadFirst ? await getIfThere(sinks.secretClient, metadata, signal) : known.live;
   if (isReadFirst && live === undefined) return forget();
   try {
@@ -102,8 +160,9 @@ const updateSecret = async (
 };
 
 /**
- * Signs and writes a Token's Secret: a create where none was observed, else a PUT on uid and resourceVersion.
- * @throws ApiError on a conflict, and where the API server did not answer
+ * Signs the planned JWT and writes the Secret: a create if none was observed, otherwise an update on uid and resourceVersion
+ * (spec §2). `stale` if another key has become active since the plan.
+ * @throws ApiError on a conflict, and if the API server can't be reached
  */
 export const writeSecret = async (
   sinks: TokenSinks,
@@ -113,7 +172,8 @@ export const writeSecret = async (
   const signer = sinks.keyring.active();
   if (planned && planned.kid !== signer?.kid) return { kind: 'stale' };
   const jwt = await signWith(signer, planned);
-  if (write.over === undefined) return createSecret(sinks, { token: observation.token, write, jwt }, signal);
+  if (write.precondition === undefined)
+    return createSecret(sinks, { token: observation.token, write, jwt }, signal);
   const known = secrets.get(write.name);
   return known ? updateSecret(sinks, { known, write, jwt }, signal) : { kind: 'stale' };
 };
@@ -131,7 +191,7 @@ const findRemovable = async (
 };
 
 /**
- * Removes Secrets of the Token, each on uid and resourceVersion; one that is gone or somebody else's is passed over.
+ * Deletes Secrets of the Token, each on uid and resourceVersion; those that are gone or not owned by the Token are skipped.
  * @throws ApiError on a conflict or any other failure
  */
 export const removeSecrets = async (
@@ -155,7 +215,7 @@ export const removeSecrets = async (
 };
 
 /**
- * Writes a Token's status over the one that was read. False where the Token is gone.
+ * Replaces a Token's status, on the uid and resourceVersion that were read. Returns false if the Token is gone.
  * @throws ApiError on a conflict or any other failure
  */
 export const writeStatus = async (
@@ -166,11 +226,11 @@ export const writeStatus = async (
 ): Promise<boolean> => {
   const { name, namespace, uid, resourceVersion } = metadata;
   try {
-    const answer = await sinks.tokenClient.updateStatus(
+    const updated = await sinks.tokenClient.updateStatus(
       { metadata: { name, namespace, uid, resourceVersion }, status },
       { signal },
     );
-    sinks.tokens.observe(answer);
+    sinks.tokens.observe(updated);
     return true;
   } catch (error) {
     if (isNotFound(error)) return false;
@@ -179,7 +239,7 @@ export const writeStatus = async (
 };
 
 /**
- * Deletes a Token on uid and resourceVersion; its Secret goes with its owner. Nothing where it is gone already.
+ * Deletes a Token on uid and resourceVersion; Kubernetes' garbage collector deletes its Secret. Does nothing if it is gone.
  * @throws ApiError on a conflict or any other failure
  */
 export const deleteToken = async (sinks: TokenSinks, token: Token, signal: AbortSignal): Promise<void> => {

@@ -1,6 +1,6 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { formatTime } from '../../../operator/domain/timestamps.ts';
-import { uuidV5 } from '../../../operator/domain/token/token-id.ts';
+import { uuidV5 } from '../../../operator/domain/token/declared-token.ts';
 import { bodyOf } from '../../support/api.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../support/durations.ts';
 import { IssuedTokenEnv, TTL } from './issued-token-env.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { tokenId } from '../../../operator/domain/token/token-id.ts';
+import { tokenId } from '../../../operator/domain/token/declared-token.ts';
 import { ApiError } from '../../../operator/ports/kube.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { Fault } from './guarded-client.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { tokenId } from '../../../operator/domain/token/token-id.ts';
+import { tokenId } from '../../../operator/domain/token/declared-token.ts';
 import { bodyOf } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { conditionOf, TokenEnv } from './token-env.ts';

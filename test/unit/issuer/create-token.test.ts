@@ -3,7 +3,7 @@ import { decodeJwt, decodeProtectedHeader } from 'jose';
 import type { IssuedToken } from '../../../operator/api/issued-token.ts';
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
 import { joseKeyPairs } from '../../../operator/crypto/key-pairs.ts';
-import { uuidV5 } from '../../../operator/domain/token/token-id.ts';
+import { uuidV5 } from '../../../operator/domain/token/declared-token.ts';
 import { createAuthenticationFailures } from '../../../operator/issuer/authentication/authentication-failures.ts';
 import { createFailureLimit } from '../../../operator/issuer/authentication/failure-limit.ts';
 import { buildCreateToken } from '../../../operator/issuer/create-token.ts';

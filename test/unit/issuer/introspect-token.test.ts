@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { cachedIssuedTokenOf } from '../../../operator/domain/record/cached-issued-token.ts';
-import { tokenId } from '../../../operator/domain/token/token-id.ts';
+import { tokenId } from '../../../operator/domain/token/declared-token.ts';
 import { refused } from '../../../operator/issuer/failure.ts';
 import { createIntrospectToken } from '../../../operator/issuer/introspect-token.ts';
 import type { JwtValidation } from '../../../operator/issuer/registry/validate-jwt.ts';

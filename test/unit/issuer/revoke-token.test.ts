@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { tokenId } from '../../../operator/domain/token/token-id.ts';
+import { tokenId } from '../../../operator/domain/token/declared-token.ts';
 import { IssuerFailure, refused } from '../../../operator/issuer/failure.ts';
 import type { EndTarget } from '../../../operator/issuer/registry/end-token.ts';
 import { createRevokeToken, type RevokeTokenOptions } from '../../../operator/issuer/revoke-token.ts';

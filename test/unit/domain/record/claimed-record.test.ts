@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { recordOfClaims } from '../../../../operator/domain/record/claimed-record.ts';
 import { declaredRecordOf } from '../../../../operator/domain/record/declared-records.ts';
-import { tokenId } from '../../../../operator/domain/token/token-id.ts';
+import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
 import { declaredClaims, declaredToken, EXPIRES, TOKEN_UID } from '../../issuer/registry/fake-registry.ts';
 
 const NEXT = tokenId(TOKEN_UID, 2);

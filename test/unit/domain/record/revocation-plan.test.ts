@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
 import { planIssuedTokenEnd, planTokenEnd } from '../../../../operator/domain/record/revocation-plan.ts';
-import { uuidV5 } from '../../../../operator/domain/token/token-id.ts';
+import { uuidV5 } from '../../../../operator/domain/token/declared-token.ts';
 import { declaredToken, EXPIRES, issuedToken, TOKEN_UID } from '../../issuer/registry/fake-registry.ts';
 import { makeToken } from '../token/fake-token.ts';
 

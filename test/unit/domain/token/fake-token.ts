@@ -7,15 +7,14 @@ import {
   needsContent,
   type SecretRemoval,
   secretNameOf,
-} from '../../../../operator/domain/token/secret-plan.ts';
-import { nextTokenId } from '../../../../operator/domain/token/token-id.ts';
+} from '../../../../operator/domain/token/secret-content.ts';
 import type {
   ObservedSecret,
   SecretFailure,
   TokenObservation,
 } from '../../../../operator/domain/token/token-observation.ts';
-import type { TokenPlan } from '../../../../operator/domain/token/token-outcome.ts';
 import { planToken } from '../../../../operator/domain/token/token-plan.ts';
+import type { TokenPlan } from '../../../../operator/domain/token/token-status.ts';
 
 /** 2026-01-01T00:00:00Z. */
 export const START = Date.UTC(2026, 0, 1);
@@ -194,7 +193,7 @@ export class FakeToken {
       const isInCache = secret.owned && secret.labels[MANAGED_BY_LABEL] === MANAGER;
       if (!isInCache && name !== met) return [];
       const metadata = this.#observeSecret(name, secret, false);
-      const isRead = name === met || needsContent(token, metadata, nextTokenId({ token }));
+      const isRead = name === met || needsContent(token, metadata);
       return [this.#observeSecret(name, secret, isRead)];
     });
     return {
@@ -244,14 +243,17 @@ export class FakeToken {
   #putSecret(plan: TokenPlan & { kind: 'deliver' }): void {
     const { write, jwt } = plan;
     const before = this.secrets.get(write.name);
-    if (before?.uid !== write.over?.uid || before?.resourceVersion !== write.over?.resourceVersion) {
+    if (
+      before?.uid !== write.precondition?.uid ||
+      before?.resourceVersion !== write.precondition?.resourceVersion
+    ) {
       throw new Error('the write is not conditional on what is there');
     }
     this.#write(jwt ? `secret ${write.name} ${jwt.claims.jti}` : `dress ${write.name}`);
-    const data = write.keepsContent ? { ...before?.data } : {};
+    const data = write.keepsData ? { ...before?.data } : {};
     for (const key of write.drop.data) delete data[key];
     if (jwt) {
-      data[write.dataKey] = { jwt: { kid: jwt.kid, claims: jwt.claims }, own: true };
+      data[write.dataKeys.jwt] = { jwt: { kid: jwt.kid, claims: jwt.claims }, own: true };
       this.issued.push({ kid: jwt.kid, claims: jwt.claims });
     }
     const keep = (have: Record<string, string>, drop: readonly string[]) =>
@@ -294,7 +296,7 @@ export class FakeToken {
           this.apply(planToken(observation));
           return;
         }
-        if (plan.write.over === undefined && this.secrets.has(plan.write.name)) {
+        if (plan.write.precondition === undefined && this.secrets.has(plan.write.name)) {
           this.apply(planToken(this.observe(plan.write.name)));
           return;
         }

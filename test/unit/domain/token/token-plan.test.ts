@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import type { TokenSpec } from '../../../../operator/api/token.ts';
-import { tokenId } from '../../../../operator/domain/token/token-id.ts';
+import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
 import { FakeToken, makeClient, makeToken, START, settings } from './fake-token.ts';
 
 const UID = makeToken().metadata.uid;

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from '@jest/globals';
 import type { TokenRecord } from '../../../../operator/domain/record/token-record.ts';
-import { tokenId } from '../../../../operator/domain/token/token-id.ts';
+import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
 import {
   type BearerPolicy,
   createAuthenticateSelf,

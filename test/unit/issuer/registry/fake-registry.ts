@@ -14,7 +14,7 @@ import {
   type CachedTokenBatch,
 } from '../../../../operator/domain/record/cached-token-batch.ts';
 import { formatTime } from '../../../../operator/domain/timestamps.ts';
-import { tokenId } from '../../../../operator/domain/token/token-id.ts';
+import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
 import { SEMAPHORE_ERRORS } from '../../../../operator/issuer/failure.ts';
 import {
   createLiveReads,

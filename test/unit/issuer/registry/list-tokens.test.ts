@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
 import { cachedTokenBatchOf } from '../../../../operator/domain/record/cached-token-batch.ts';
 import { BatchDraft, type RecordFields } from '../../../../operator/domain/record/token-batch.ts';
-import { tokenId } from '../../../../operator/domain/token/token-id.ts';
+import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
 import { createListTokens, inOrder } from '../../../../operator/issuer/registry/list-tokens.ts';
 import type { Bearer } from '../../../../operator/issuer/use-cases.ts';
 import { clientWith } from '../clients.ts';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
 import { formatTime } from '../../../../operator/domain/timestamps.ts';
-import { tokenId } from '../../../../operator/domain/token/token-id.ts';
+import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
 import { clientWith } from '../clients.ts';
 import {
   claimsOf,

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { tokenId } from '../../../../operator/domain/token/token-id.ts';
+import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
 import { SECRET_INDEXERS, TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-indexes.ts';
 import { makeToken } from '../../domain/token/fake-token.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { planSecretWrite, wantedSecret } from '../../../../operator/domain/token/secret-plan.ts';
+import { planSecretWrite, secretContentOf } from '../../../../operator/domain/token/secret-content.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
 import { type TokenSinks, writeSecret } from '../../../../operator/reconcilers/token/token-writes.ts';
 import { makeToken } from '../../domain/token/fake-token.ts';
@@ -30,11 +30,11 @@ const sinksOf = (error: ApiError) => {
 
 const write = async (sinks: TokenSinks) => {
   const meta = { apiVersion: 'v1', kind: 'Secret', metadata, fields } as const;
-  const wanted = wantedSecret(makeToken(), { id: 'id', clientUID: 'c' });
+  const wanted = secretContentOf(makeToken(), { id: 'id', clientUID: 'c' });
   const planned = {
     ...planSecretWrite(wanted, undefined, true),
-    over: { uid: 's', resourceVersion: '7' },
-    keepsContent: true,
+    precondition: { uid: 's', resourceVersion: '7' },
+    keepsData: true,
   };
   const secrets = new Map([['reports', { meta, live: undefined }]]);
   return writeSecret(sinks, { observation: { token: makeToken() }, secrets } as never, {

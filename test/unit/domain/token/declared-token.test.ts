@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { tokenId, uuidV5 } from '../../../../operator/domain/token/token-id.ts';
+import { tokenId, uuidV5 } from '../../../../operator/domain/token/declared-token.ts';
 
 describe('a name-based UUID', () => {
   test('is that of RFC 9562 appendix A.4', () => {

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { Secret } from '../../../../operator/ports/secrets.ts';
 import type { Keyring } from '../../../../operator/ports/signing.ts';
-import { readJwts } from '../../../../operator/reconcilers/token/token-secret.ts';
+import { readJwts } from '../../../../operator/reconcilers/token/token-observer.ts';
 
 /** Takes any text that begins with `jwt` for one of ours. */
 const keyring = {

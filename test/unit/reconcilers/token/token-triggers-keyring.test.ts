@@ -2,8 +2,8 @@ import { expect, test } from '@jest/globals';
 import type { KeyPhase } from '../../../../operator/api/signing-key.ts';
 import type { Token } from '../../../../operator/api/token.ts';
 import type { Keyring } from '../../../../operator/ports/signing.ts';
-import { KeyringChanges } from '../../../../operator/reconcilers/token/keyring-changes.ts';
 import { TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-indexes.ts';
+import { KeyringChanges } from '../../../../operator/reconcilers/token/token-triggers.ts';
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
 import { recordedLog } from '../../../support/quiet.ts';
 import { makeToken } from '../../domain/token/fake-token.ts';
@@ -18,26 +18,26 @@ const setUp = () => {
   };
   const tokens = new ObjectStore<Token>({ log: recordedLog(), indexers: TOKEN_INDEXERS });
   const changes = new KeyringChanges(tokens, keyring);
-  tokens.onChange((change) => changes.learn(change));
+  tokens.onChange((change) => changes.add(change));
   tokens.apply({ ...makeToken(), status: { keyID: 'k' } });
   return { phases, changes };
 };
 
-test('a change is settled when it is asked for, whether its Tokens are looked at or not', () => {
+test('a change is determined by the call, whether its Tokens are read or not', () => {
   const { phases, changes } = setUp();
   phases.set('k', 'Retired');
-  const concerned = changes.concerned();
-  expect([...changes.concerned()]).toEqual([]);
-  expect([...concerned]).toHaveLength(1);
+  const affected = changes.affected();
+  expect([...changes.affected()]).toEqual([]);
+  expect([...affected]).toHaveLength(1);
 });
 
-test('a change whose Tokens are not looked at yet tells of it as it was, and the next one tells of the next', () => {
+test('a change whose Tokens are read later stays as it was, and the next call has the next change', () => {
   const { phases, changes } = setUp();
   phases.set('k', 'Retired');
-  const first = changes.concerned();
+  const first = changes.affected();
   phases.set('k', 'Active');
-  expect([...changes.concerned()]).toEqual([]);
+  expect([...changes.affected()]).toEqual([]);
   expect([...first]).toHaveLength(1);
   phases.set('k', 'Retired');
-  expect([...changes.concerned()]).toHaveLength(1);
+  expect([...changes.affected()]).toHaveLength(1);
 });

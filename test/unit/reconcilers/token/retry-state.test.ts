@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { Token } from '../../../../operator/api/token.ts';
-import { BlockerTimes } from '../../../../operator/reconcilers/token/blocker-times.ts';
+import { BlockerTimes, RepairLimiter } from '../../../../operator/reconcilers/token/retry-state.ts';
 import { makeToken } from '../../domain/token/fake-token.ts';
 
 const token = (reason: string, uid = 'u'): Token => ({
@@ -38,4 +38,20 @@ test('no more than ten thousand are remembered, the last ones', () => {
   expect(times.of('u0')).toBeUndefined();
   expect(times.of('u1')).toBeDefined();
   expect(times.of('u10000')).toBeDefined();
+});
+
+test('three repairs go at once, then one in twenty seconds, each key for itself', () => {
+  const limiter = new RepairLimiter();
+  expect([1, 2, 3].map(() => limiter.take('a', 1_000_000))).toEqual([0, 0, 0]);
+  expect(limiter.take('a', 1_000_000)).toBe(20_000);
+  expect(limiter.take('b', 1_000_000)).toBe(0);
+  expect(limiter.take('a', 1_019_000)).toBe(1_000);
+  expect(limiter.take('a', 1_020_000)).toBe(0);
+  expect(limiter.take('a', 1_020_000)).toBe(20_000);
+});
+
+test('a clock that goes back makes nobody wait for longer than one pace', () => {
+  const limiter = new RepairLimiter();
+  for (let n = 0; n < 3; n += 1) limiter.take('a', 1_000_000_000);
+  expect(limiter.take('a', 0)).toBe(20_000);
 });

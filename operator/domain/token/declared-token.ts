@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import type { Token } from '../../api/token.ts';
+import { secondsOf } from '../timestamps.ts';
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/iu;
+
+/**
+ * The name-based UUID, version 5 (RFC 9562 §5.5), of `name` within `namespace`.
+ * @throws RangeError if the namespace is not a UUID
+ */
+export const uuidV5 = (namespace: string, name: string): string => {
+  if (!UUID.test(namespace)) throw new RangeError('the namespace of a name-based UUID must be a UUID');
+  const hash = createHash('sha1')
+    .update(Buffer.from(namespace.replaceAll('-', ''), 'hex'))
+    .update(name);
+  const octets = hash.digest().subarray(0, 16);
+  octets.writeUInt8((octets.readUInt8(6) & 0x0f) | 0x50, 6);
+  octets.writeUInt8((octets.readUInt8(8) & 0x3f) | 0x80, 8);
+  const hex = octets.toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+};
+
+/**
+ * The `jti` of a Token's n-th JWT (spec §2.1, `status.id`). It is known before the JWT is signed, and signing again gives the same.
+ * @throws RangeError if the uid is not a UUID; the API server assigns UUIDs only
+ */
+export const tokenId = (uid: string, issuance: number): string => uuidV5(uid, String(issuance));
+
+/** The `jti` that the next JWT of a Token will have (spec §2.1). */
+export const nextTokenId = ({ metadata, status }: Pick<Token, 'metadata' | 'status'>): string =>
+  tokenId(metadata.uid, (status?.issuance ?? 0) + 1);
+
+/** Whether a Token is revoked: `spec.revoked` counts on every endpoint before `status.blacklisted` records it (spec §2.1). */
+export const isBlacklisted = ({ spec, status }: Pick<Token, 'spec' | 'status'>): boolean =>
+  status?.blacklisted?.flag === true || spec.revoked === true;
+
+/** The cache key `<namespace>/<name>` of the OAuthClient of a Token; the namespace defaults to the Token's (spec §2.1). */
+export const clientKeyOf = ({ metadata, spec }: Pick<Token, 'metadata' | 'spec'>): string =>
+  `${spec.clientRef.namespace ?? metadata.namespace}/${spec.clientRef.name}`;
+
+/** When the current JWT of a Token expires, in seconds since the Unix epoch; undefined if there is no JWT or it never expires. */
+export const currentExpiration = ({ status }: Pick<Token, 'status'>): number | undefined =>
+  status?.expiration === undefined ? undefined : secondsOf(status.expiration);
