@@ -1,3 +1,4 @@
+import { MAX_CLOCK_SKEW_SECONDS } from '../domain/jwt/jwt-checks.ts';
 import type { Check } from '../ops/health.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { InformerHealth } from '../runtime/informer.ts';
@@ -18,12 +19,9 @@ const DEAD_AFTER_MS = 5 * 60_000;
 const CONTACT_FRESH_MS = 10_000;
 /** A bookmark comes about every minute. */
 const PROGRESS_FRESH_MS = 90_000;
-/** Spec §3: a replica whose clock is further off is not ready. */
-const MAX_SKEW_SECONDS = 120;
-
-/** Whether expiry can be judged by this clock. */
+/** Whether the clock of this replica is close enough to the API server's to issue and validate by it. */
 export const isSkewAcceptable = (skewSeconds: number): boolean =>
-  Math.abs(Math.round(skewSeconds)) <= MAX_SKEW_SECONDS;
+  Math.abs(Math.round(skewSeconds)) <= MAX_CLOCK_SKEW_SECONDS;
 
 /** Liveness: every informer runs, and none is silent while its connection is not. An API server that is away is no reason to restart. */
 export const informersAlive = (informers: readonly WatchedType[], clock: Clock): Check => ({

@@ -24,11 +24,24 @@ export const declaredIn = (claims: SignedClaims): { namespace: string; name: str
   return rest.length === 0 && namespace !== '' && name !== '' ? { namespace, name } : undefined;
 };
 
-/** RFC 7519 §4.1.4 and §4.1.5; without leeway, since the clock that it is judged by is held to the API server's. */
+/**
+ * How far a replica's clock may be off the API server's, in seconds: beyond it the replica is not ready and neither issues nor
+ * validates (spec §3, Clock).
+ */
+export const MAX_CLOCK_SKEW_SECONDS = 120;
+
+/** Leeway of `nbf`, in seconds: the clocks of two ready replicas may be off by the maximum in opposite directions. */
+export const NOT_BEFORE_LEEWAY_SECONDS = 2 * MAX_CLOCK_SKEW_SECONDS;
+
+/**
+ * Checks `exp` (RFC 7519 §4.1.4) without leeway, and `nbf` (§4.1.5) with {@link NOT_BEFORE_LEEWAY_SECONDS}, since another replica may
+ * have set it by a clock that is ahead of this one. `now` in milliseconds.
+ */
 export const findTimeFault = ({ exp, nbf }: SignedClaims, now: number): JwtFault | undefined => {
   const seconds = now / 1000;
   if (exp !== undefined && !(typeof exp === 'number' && exp > seconds)) return 'Expired';
-  if (nbf !== undefined && !(typeof nbf === 'number' && nbf <= seconds)) return 'Expired';
+  if (nbf !== undefined && !(typeof nbf === 'number' && nbf - NOT_BEFORE_LEEWAY_SECONDS <= seconds))
+    return 'Expired';
   return undefined;
 };
 
