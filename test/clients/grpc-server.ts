@@ -8,7 +8,7 @@ import type { OperatorProcess } from '../support/operator-process.ts';
 /** The service's full name. */
 export const SERVICE = 'm2moauthserver.pb.M2MOAuthService';
 
-/** `127.0.0.1:<port>` of an operator's gRPC door, once it listens. */
+/** `127.0.0.1:<port>` of an operator's gRPC server, once it listens. */
 export const grpcAddress = async (operator: OperatorProcess): Promise<string> => {
   const port = await eventually(
     () => operator.log.find(({ message }) => message === 'gRPC listener started')?.port ?? false,
@@ -17,7 +17,7 @@ export const grpcAddress = async (operator: OperatorProcess): Promise<string> =>
   return `127.0.0.1:${port}`;
 };
 
-/** A replica's door, and who may ask there. */
+/** A replica's server, and who may ask there. */
 export interface Door {
   readonly replica: OperatorProcess;
   readonly address: string;
@@ -25,7 +25,7 @@ export interface Door {
 }
 
 /**
- * Opens the door of a replica that knows a signing key and `count` clients from its start: programs that are run once
+ * Opens the server of a replica that knows a signing key and `count` clients from its start: programs that are run once
  * can't be made to try again. Another one leads.
  */
 export const startServer = async (installation: Installation, count: number): Promise<Door> => {

@@ -12,7 +12,7 @@ import {
 } from './http-clients.ts';
 import { type HttpServerProcess, startHttpServer } from './http-server.ts';
 
-/** How a client may prove itself at the HTTP door. */
+/** How a client may prove itself at the HTTP server. */
 export const METHODS = [
   'client_secret_basic',
   'client_secret_post',
@@ -44,7 +44,7 @@ interface Clients {
   readonly account: AssertionClient;
 }
 
-/** An HTTP door, and a client for each method. */
+/** An HTTP server, and a client for each method. */
 export interface MethodServer {
   readonly grpc: HttpServerProcess;
   readonly callers: Readonly<Record<Method, Caller>>;
@@ -86,7 +86,7 @@ const makeClients = async (
   return { odd, key, trusting, account };
 };
 
-/** Opens an HTTP door at which each method has a client, for a library that is written against OAuth alone. */
+/** Opens an HTTP server at which each method has a client, for a library that is written against OAuth alone. */
 export const startMethodServer = async (
   installation: Installation,
   library: Library,

@@ -8,13 +8,13 @@ import { eventually } from '../support/eventually.ts';
 import { type Installation, signingKey, waitForReason } from '../support/installation.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 
-/** What clients of an HTTP door need to know before there is one. */
+/** What clients of an HTTP server need to know before there is one. */
 export interface HttpPlace {
-  /** `issuer.url`, whose port is the door's own. */
+  /** `issuer.url`, whose port is the server's own. */
   readonly issuer: string;
-  /** The same door under another name, for which its certificate is good too. */
+  /** The same server under another name, for which its certificate is good too. */
   readonly otherURL: string;
-  /** Authority of the door's certificate: a file, and its content. */
+  /** Authority of the server's certificate: a file, and its content. */
   readonly caFile: string;
   readonly ca: string;
   /** `fetch` that trusts that authority and no other. */
@@ -24,7 +24,7 @@ export interface HttpPlace {
 /** As libraries call a `fetch` that they are given. */
 export type TrustingFetch = (url: string, options?: object) => Promise<Response>;
 
-/** A replica's HTTP door over TLS. */
+/** A replica's HTTP server over TLS. */
 export interface HttpServerProcess extends HttpPlace {
   readonly replica: OperatorProcess;
   /** Ends connections and removes files; the replica ends with its installation. */
@@ -35,7 +35,7 @@ export interface HttpServerProcess extends HttpPlace {
 type Config = Readonly<Record<string, object>>;
 
 interface Preparation<Prepared> {
-  /** Makes what has to be there when the door opens, clients say, while another replica leads. */
+  /** Makes what has to be there when the server opens, clients say, while another replica leads. */
   readonly prepare: (place: HttpPlace) => Promise<Prepared>;
   readonly config?: Config;
 }
@@ -54,7 +54,7 @@ const listens = (operator: OperatorProcess): Promise<unknown> =>
   });
 
 /**
- * Opens the HTTP door of a replica that knows the signing key, and what was prepared, from its start: programs that are run
+ * Opens the HTTP server of a replica that knows the signing key, and what was prepared, from its start: programs that are run
  * once can't be made to try again. Another replica leads. The port is chosen first, since `issuer.url` names it.
  */
 export const startHttpServer = async <Prepared>(

@@ -12,7 +12,7 @@ const credentialsOf = ({ id, secret }: SecretClient): Record<string, string> => 
   client_secret: secret,
 });
 
-/** A token by client_credentials. @throws Error where it is refused */
+/** A token by client_credentials. @throws Error where it is rejected */
 export const obtainToken = async (
   place: HttpPlace,
   client: SecretClient,
@@ -25,7 +25,7 @@ export const obtainToken = async (
   return body.access_token;
 };
 
-/** Revokes a token of the client (RFC 7009). @throws Error where that is refused */
+/** Revokes a token of the client (RFC 7009). @throws Error where that is rejected */
 export const revokeToken = async (place: HttpPlace, client: SecretClient, token: string): Promise<void> => {
   const answer = await post(place, '/oauth/revoke', { ...credentialsOf(client), token });
   if (answer.status !== 200) throw new Error(`not revoked: ${answer.status} ${await answer.text()}`);

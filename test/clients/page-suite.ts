@@ -67,7 +67,7 @@ export const followPage = ({ blocks, expected, shell }: Followed): void => {
   );
 };
 
-/** Writes the files that the pages' blocks on mutual TLS name, and gives a door's settings for them. */
+/** Writes the files that the pages' blocks on mutual TLS name, and gives a server's settings for them. */
 export const writeMutualTls = async (dir: string): Promise<object> => {
   const { ca, serving, admin } = await createCertificates(['127.0.0.1']);
   const files = {

@@ -30,7 +30,7 @@ const metricsMissingIn = async (figures: string): Promise<string[]> => {
   return metricsNamedIn(texts.join('\n')).filter((name) => !declared.includes(name));
 };
 
-/** What the API server and the container's file system refused: nothing. */
+/** What the API server and the container's file system rejected: nothing. */
 export const quiet = async (walk: Walk, env: ClusterEnv): Promise<void> => {
   await walk.step(
     'the permissions suffice, nothing writes to the root file system, and every metric is there',

@@ -53,7 +53,7 @@ export const declared = async (walk: Walk, env: ClusterEnv): Promise<void> => {
   });
 };
 
-/** A blacklisted token is refused by the verifier, while its signature is as good as ever. */
+/** A blacklisted token is rejected by the verifier, while its signature is as good as ever. */
 export const blacklisted = async (walk: Walk, env: ClusterEnv): Promise<void> => {
   const { kubectl } = env;
   await walk.step('a blacklisted token is refused by the verifier', async () => {

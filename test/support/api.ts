@@ -56,7 +56,7 @@ const patchTypes = {
   apply: 'application/apply-patch+yaml',
 } as const;
 
-/** The API server as a test sees it, as administrator: no retries, no cache, every status handed out. */
+/** The API server as a test sees it, as administrator: no retries, no cache, every status issued. */
 export interface TestApi {
   readonly server: string;
   get(ref: Ref, options?: CallOptions): Promise<Answer>;

@@ -14,7 +14,7 @@ export interface ApplyOptions {
  * What `kubectl apply --server-side -f` does, for files and folders (their *.yaml, not their subfolders): applies
  * every document in order and, after CustomResourceDefinitions, waits until their kinds are served.
  * @returns the objects as the API server stored them.
- * @throws Error with the API server's words at the first one that it refuses.
+ * @throws Error with the API server's words at the first one that it rejects.
  */
 export async function applyFiles(
   api: TestApi,

@@ -28,7 +28,7 @@ export interface GrpcClient {
   close(): void;
 }
 
-/** How a call was refused. */
+/** How a call was rejected. */
 export interface Refusal {
   /** The status code by name. */
   readonly code: string;
@@ -89,7 +89,7 @@ export const grpcClient = (port: number, patienceMs = PATIENCE_MS): GrpcClient =
   };
 };
 
-/** Connects to the gRPC door of an operator that listens on loopback without TLS, once it does. */
+/** Connects to the gRPC server of an operator that listens on loopback without TLS, once it does. */
 export const connectGrpc = async (
   operator: OperatorProcess,
   patienceMs = PATIENCE_MS,
@@ -116,7 +116,7 @@ const reasonOf = (error: ServiceError): string | undefined => {
   return found && ErrorInfo.decode(found.value).reason;
 };
 
-/** How a call was refused. @throws Error where it was not, or where it failed otherwise than by a status */
+/** How a call was rejected. @throws Error where it was not, or where it failed otherwise than by a status */
 export const refusalOf = async (call: Promise<unknown>): Promise<Refusal> => {
   let error: unknown;
   try {

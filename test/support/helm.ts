@@ -15,11 +15,11 @@ const QUIET = {
   HELM_DATA_HOME: '/tmp/m2m-helm/data',
 };
 
-/** What helm wrote to stdout. @throws Error with what it said where it refuses */
+/** What helm wrote to stdout. @throws Error with what it said where it rejects */
 export const helm = async (...args: string[]): Promise<string> =>
   outputOf(await ensureBinary('helm'), args, { env: QUIET });
 
-/** What helm says where it has to refuse. @throws Error where it does not */
+/** What helm says where it has to reject. @throws Error where it does not */
 export const refusalOfHelm = async (...args: string[]): Promise<string> => {
   const { exitCode, stderr, stdout } = await run(await ensureBinary('helm'), args, { env: QUIET });
   if (exitCode === 0) throw new Error(`helm ${args.join(' ')} was accepted`);

@@ -1,7 +1,7 @@
 import { eventually } from './eventually.ts';
 import type { OperatorProcess } from './operator-process.ts';
 
-/** Where an operator's HTTP door listens, without TLS on loopback, and the path of its issuer. */
+/** Where an operator's HTTP server listens, without TLS on loopback, and the path of its issuer. */
 export const httpUrl = async (operator: OperatorProcess, base = '/m2m-oauth-server'): Promise<string> => {
   const port = await eventually(
     () => {

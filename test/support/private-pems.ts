@@ -28,7 +28,7 @@ export const acceptedPems = (): PrivatePem[] => [
   { name: 'text around the PEM', algorithm: 'ES256', pem: `made by hand\n${pkcs8(ec('P-256'))}\n\n` },
 ];
 
-/** Texts that are refused, and a word of the reason. */
+/** Texts that are rejected, and a word of the reason. */
 export const refusedPems = (): (PrivatePem & { readonly reason: string })[] => {
   const es256 = { algorithm: 'ES256' } as const;
   const encrypted = (key: KeyObject, type: 'pkcs8' | 'sec1') =>

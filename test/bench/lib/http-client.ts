@@ -43,7 +43,7 @@ export const httpClient = (port: number): HttpClient => {
 export const ownHeaders = ({ headers }: HttpAnswer): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !OWN.has(name)));
 
-/** Connects to the HTTP door of an operator, once it listens. */
+/** Connects to the HTTP server of an operator, once it listens. */
 export const connectHttp = async (operator: OperatorProcess): Promise<HttpClient> => {
   const port = await eventually(
     () => operator.log.find(({ message }) => message === 'HTTP listener started')?.port ?? false,

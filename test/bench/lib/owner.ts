@@ -51,7 +51,7 @@ const contentOf = (jwt: string): RecordFields => {
   };
 };
 
-/** An owner with tokens of its own. One was handed out, to ask with; the others are records like its own. */
+/** An owner with tokens of its own. One was issued, to ask with; the others are records like its own. */
 export interface Owner {
   /** Its token, as a call carries it. */
   readonly authorization: string;
@@ -66,7 +66,7 @@ export const makeOwner = async (
   { name, recording }: Pick<ClientSettings, 'name' | 'recording'>,
 ): Promise<Owner> => {
   const client = await registerClient(env, { name, owner: name, recording });
-  // A client is Ready a moment before its door knows.
+  // A client is Ready a moment before its server knows.
   const { accessToken: jwt } = await eventually(() => grpc.createToken({ ...REQUEST, clientId: name }));
   const fillIssued = async (count: number): Promise<readonly StoredObject[]> => {
     const sample = await env.server.get(`${ISSUED_TOKENS}/${decodeJwt(jwt).jti}`);

@@ -24,7 +24,7 @@ export const operatorCreates = (grpc: GrpcClient, count: number): Promise<CallRo
 /** Some calls go on for as long as 10,000 writes take. */
 const PATIENCE_MS = 300_000;
 
-/** One replica, ready, and a connection to its gRPC door. */
+/** One replica, ready, and a connection to its gRPC server. */
 export const startServer = async (
   env: BenchEnv,
 ): Promise<{ operator: OperatorProcess; grpc: GrpcClient }> => {

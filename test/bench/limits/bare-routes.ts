@@ -10,7 +10,7 @@ export interface BareRoutes {
   stop(): Promise<void>;
 }
 
-/** Starts routes that answer as the door answered to these. */
+/** Starts routes that answer as the server answered to these. */
 export const startBareRoutes = async (
   grpc: HttpClient,
   samples: readonly HttpRequest[],

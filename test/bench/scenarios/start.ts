@@ -69,7 +69,7 @@ export const readyLoad = (count: number): Load => ({
 
 const NOTHING: Load = { kind: 'records', count: 0, bytesEach: 0, make: async () => LEFT };
 
-/** Handed-out tokens' records. */
+/** Issued tokens' records. */
 export const RECORD_LOADS: readonly Load[] = QUICK
   ? [batchedRecords(2000), issuedTokens(500)]
   : [

@@ -19,7 +19,7 @@ export interface GapRound {
   readonly seconds: number;
   /** Watches that met a 410. */
   readonly expired: number;
-  /** Records that a list of the doors lacks, or has too many. */
+  /** Records that a list of the servers lacks, or has too many. */
   readonly lost: number;
   /** From the end of the gap. */
   readonly blocked: Block;

@@ -83,7 +83,7 @@ describe('what is not said is set by the schema', () => {
     expect(body.spec).toEqual({ clientRef: { name: 'app' } });
   });
 
-  test('an unknown field is refused by name under strict validation', async () => {
+  test('an unknown field is rejected by name under strict validation', async () => {
     const { status, body } = await api.create(here(token({ scopes: [] }), 'a'), {
       query: { dryRun: 'All', fieldValidation: 'Strict' },
     });

@@ -39,7 +39,7 @@ describe('the API server takes', () => {
   ])('%s', (_, object) => expectAcceptance(api, object));
 });
 
-describe('the API server refuses', () => {
+describe('the API server rejects', () => {
   const without = (field: string): Refusal => [
     `no ${field}`,
     issuedToken({ [field]: undefined }),

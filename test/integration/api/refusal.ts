@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 import type { Ref, TestApi } from '../../support/api.ts';
 
-/** What is refused, in the words of a sentence, the object, the field that has to be named, and what has to be said of it. */
+/** What is rejected, in the words of a sentence, the object, the field that has to be named, and what has to be said of it. */
 export type Refusal = readonly [sentence: string, object: Ref, field: string, words: string];
 
 /** A rule that fails in itself says one of these, which nobody can act upon. */
@@ -13,7 +13,7 @@ export const expectRefusal = async (api: TestApi, [, object, field, words]: Refu
   expectInvalid({ status, body }, field, words);
 };
 
-/** An answer that refuses `field` with `words` in its message. */
+/** An answer that rejects `field` with `words` in its message. */
 export const expectInvalid = (
   { status, body }: Awaited<ReturnType<TestApi['create']>>,
   field: string,

@@ -195,6 +195,6 @@ const authentication: readonly Refusal[] = [
   ],
 ];
 
-describe('the API server refuses an OAuthClient', () => {
+describe('the API server rejects an OAuthClient', () => {
   test.each(authentication)('%s', (...refusal) => expectRefusal(api, refusal));
 });

@@ -136,6 +136,6 @@ const policies: readonly Refusal[] = [
   ],
 ];
 
-describe('the API server refuses an OAuthClient', () => {
+describe('the API server rejects an OAuthClient', () => {
   test.each(policies)('%s', (...refusal) => expectRefusal(api, refusal));
 });

@@ -95,6 +95,6 @@ const reserved: readonly Refusal[] = RESERVED.flatMap((name) => [
   ] as const,
 ]);
 
-describe('the API server refuses an OAuthClient', () => {
+describe('the API server rejects an OAuthClient', () => {
   test.each([...shape, ...reserved])('%s', (...refusal) => expectRefusal(api, refusal));
 });

@@ -85,7 +85,7 @@ const refusals: readonly Refusal[] = [
   ],
 ];
 
-describe('the API server refuses a SigningKey', () => {
+describe('the API server rejects a SigningKey', () => {
   test.each(refusals)('%s', (...refusal) => expectRefusal(api, refusal));
 
   test('with a name that no label can hold', async () => {

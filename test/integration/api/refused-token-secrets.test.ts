@@ -90,6 +90,6 @@ const refusals: readonly Refusal[] = [
   ],
 ];
 
-describe('the API server refuses a Token', () => {
+describe('the API server rejects a Token', () => {
   test.each(refusals)('%s', (...refusal) => expectRefusal(api, refusal));
 });

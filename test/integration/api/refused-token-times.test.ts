@@ -115,6 +115,6 @@ const refusals: readonly Refusal[] = [
   ['revoked by a text', token({ revoked: 'true' }), 'spec.revoked', 'boolean'],
 ];
 
-describe('the API server refuses a Token', () => {
+describe('the API server rejects a Token', () => {
   test.each(refusals)('%s', (...refusal) => expectRefusal(api, refusal));
 });

@@ -104,6 +104,6 @@ const refusals: readonly Refusal[] = [
   ['whose scope is one text', token({ scope: 'a b' }), 'spec.scope', 'array'],
 ];
 
-describe('the API server refuses a Token', () => {
+describe('the API server rejects a Token', () => {
   test.each(refusals)('%s', (...refusal) => expectRefusal(api, refusal));
 });

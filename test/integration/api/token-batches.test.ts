@@ -37,7 +37,7 @@ describe('the API server takes', () => {
   ])('%s', (_, object) => expectAcceptance(api, object));
 });
 
-describe('the API server refuses', () => {
+describe('the API server rejects', () => {
   const without = (field: string): Refusal => [
     `no ${field}`,
     tokenBatch({ [field]: undefined }),

@@ -101,7 +101,7 @@ const refused: readonly SpecCase[] = [
   ],
 ];
 
-describe('the API server refuses', () => {
+describe('the API server rejects', () => {
   test.each(refused)('%s', async (_, before, patch, field, words) => {
     const object = await stored(before);
     expectInvalid(await api.patch(object, 'merge', { spec: patch }), field, words);

@@ -76,7 +76,7 @@ withHelm('the chart', () => {
     ['a mode that is none', { 'tls.mode': 'Maybe' }, 'mode'],
     ['a Secret without its name', { 'tls.mode': 'Secret' }, 'tls.secretName'],
     ['an issuer that ends with a slash', { 'config.issuer.url': 'https://a.example/' }, 'url'],
-  ])('helm refuses %s', async (_, values: Record<string, unknown>, culprit) => {
+  ])('helm rejects %s', async (_, values: Record<string, unknown>, culprit) => {
     const flags = Object.entries(values).flatMap(([key, value]) => [
       '--set-json',
       `${key}=${JSON.stringify(value)}`,

@@ -7,7 +7,7 @@ const FOREIGN = /^(monitoring\.coreos\.com|cert-manager\.io|gateway\.networking\
 /** Whether it is of a kind of others, which a bare API server does not know. */
 export const isForeign = ({ apiVersion }: KubeObject): boolean => FOREIGN.test(apiVersion);
 
-/** Asks the API server for a verdict, and for nothing else. @throws Error with its words where it refuses */
+/** Asks the API server for a verdict, and for nothing else. @throws Error with its words where it rejects */
 export const tryToApply = async (api: TestApi, object: KubeObject): Promise<void> => {
   const query = { dryRun: 'All', fieldManager: 'helm', fieldValidation: 'Strict', force: true };
   const { status, body } = await api.apply(object, { query });

@@ -85,7 +85,7 @@ withHelm('helm upgrade from the previous release', () => {
     await outputOf('diff', ['-r', join(dir, 'charts/m2m-oauth-operator'), previous.chart]);
   });
 
-  test('helm installs the previous release, whose operator issues and hands out', async () => {
+  test('helm installs the previous release, whose operator issues and issues', async () => {
     await toCluster('install', RELEASE, previous.chart, '--create-namespace');
     old = await startOperator(previous.main);
     await old.ready();
@@ -140,7 +140,7 @@ withHelm('helm upgrade from the previous release', () => {
     expect(await old.stop()).toBe(0);
   }, 60_000);
 
-  test('it goes on: another Token, another token at the door, with nothing forbidden', async () => {
+  test('it goes on: another Token, another token at the server, with nothing forbidden', async () => {
     const later = token('later', SYSTEM);
     await applyObjects(api, [later]);
     await waitForReason(api, later, 'Issued');
@@ -157,7 +157,7 @@ withHelm('helm upgrade from the previous release', () => {
     expect(secret.metadata.resourceVersion).toBe(before.secret.metadata.resourceVersion);
   }, 60_000);
 
-  test('what was handed out before is recorded, active and verifiable', async () => {
+  test('what was issued before is recorded, active and verifiable', async () => {
     const { jti } = decodeJwt(recordObjects);
     const record = { kind: 'IssuedToken', metadata: { name: String(jti), namespace: SYSTEM } };
     expect((await read({ apiVersion: GROUP_VERSION, ...record })).spec.clientID).toBe('shared');

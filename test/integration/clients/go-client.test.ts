@@ -89,7 +89,7 @@ suite('a Go client, without TLS', () => {
     ]);
   });
 
-  test('reads code and reason of a refusal', () => {
+  test('reads code and reason of a rejection', () => {
     const reason = { reason: 'invalid_client', domain: 'm2moauth.dev' };
     expect(seen('refused')).toMatchObject([{ code: 'Unauthenticated', details: [reason] }]);
   });

@@ -102,7 +102,7 @@ suite('a Go client of the HTTP door', () => {
     ['wrong-secret-post', 401, 'invalid_client'],
     ['wrong-scope', 400, 'invalid_scope'],
     ['wrong-resource', 400, 'invalid_target'],
-  ])('reads OAuth from the refusal: %s', (step, status, error) => {
+  ])('reads OAuth from the rejection: %s', (step, status, error) => {
     expect(seen(step)).toMatchObject({ status, error, description: expect.stringMatching(/./u) });
   });
 
@@ -124,7 +124,7 @@ suite('a Go client of the HTTP door', () => {
     ['tampered-claims', 'failed to verify signature'],
     ['tampered-signature', 'failed to verify signature'],
     ['expired', 'token is expired'],
-  ])('refuses a token for one reason: %s', (step, because) => {
+  ])('rejects a token for one reason: %s', (step, because) => {
     expect(seen(step)).toMatchObject({
       refused: true,
       expired: step === 'expired',
@@ -132,7 +132,7 @@ suite('a Go client of the HTTP door', () => {
     });
   });
 
-  test('goes no further where discovery is refused', async () => {
+  test('goes no further where discovery is rejected', async () => {
     const { exitCode, stdout, stderr } = await run(...command(grpc.otherURL));
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
     expect(stderr).toContain('httpclient: discovery: ');

@@ -59,7 +59,7 @@ suite('docs/grpc.md', () => {
 });
 
 suite('docs/grpc.md, with mutual TLS', () => {
-  test('the files that the configuration names open the door', async () => {
+  test('the files that the configuration names open the server', async () => {
     const tls = await writeMutualTls(env.dir);
     const operator = await installation.operator({ config: { grpc: { address: '127.0.0.1:0', tls } } });
     await operator.ready();

@@ -112,7 +112,7 @@ suite.each(SCHEMAS)('grpcurl, $how', ({ schema }) => {
     );
   });
 
-  test('a token is handed out that verifies through the published keys, and is recorded', async () => {
+  test('a token is issued that verifies through the published keys, and is recorded', async () => {
     const { id } = await create('recorded');
     const record = { apiVersion: GROUP_VERSION, kind: 'IssuedToken' };
     const ref = { ...record, metadata: { name: id, namespace: client.namespace } };
@@ -158,7 +158,7 @@ suite.each(SCHEMAS)('grpcurl, $how', ({ schema }) => {
     });
   }, 30_000);
 
-  test('a refusal carries the OAuth code as google.rpc.ErrorInfo', async () => {
+  test('a rejection carries the OAuth code as google.rpc.ErrorInfo', async () => {
     const request = { client_id: client.id, client_secret: 'guessed', grant_type: 'client_credentials' };
     const refused = await call(`${SERVICE}/CreateToken`, { schema, request });
     expect(refused.exitCode).toBe(64 + 16);

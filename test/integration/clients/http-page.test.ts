@@ -46,7 +46,7 @@ afterAll(async () => {
 
 followPage({ blocks: shellBlocks(markdown, 'http'), expected: EXPECTED, shell: () => shell });
 
-test('with mutual TLS the files that the configuration names open the door', async () => {
+test('with mutual TLS the files that the configuration names open the server', async () => {
   const tls = await writeMutualTls(env.dir);
   const operator = await installation.operator({ config: { http: { address: '127.0.0.1:0', tls } } });
   await operator.ready();

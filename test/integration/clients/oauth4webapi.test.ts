@@ -66,7 +66,7 @@ describe('oauth4webapi, discovery', () => {
     expect(token_endpoint).toBe(`${env.grpc.issuer}/oauth/token`);
   });
 
-  test('the document is refused under another name of the same door', async () => {
+  test('the document is rejected under another name of the same server', async () => {
     const other = new URL(env.grpc.otherURL);
     const answer = await oauth.discoveryRequest(other, transport);
     await expect(oauth.processDiscoveryResponse(other, answer)).rejects.toMatchObject({
@@ -109,7 +109,7 @@ describe('oauth4webapi, resource indicators (RFC 8707)', () => {
     expect((await verify(jwt)).aud).toEqual([AUDIENCE]);
   });
 
-  test('a parameter that may not repeat is refused (RFC 6749 §3.2)', async () => {
+  test('a parameter that may not repeat is rejected (RFC 6749 §3.2)', async () => {
     const twice = [
       ['scope', 'read'],
       ['scope', 'write'],

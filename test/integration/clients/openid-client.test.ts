@@ -35,7 +35,7 @@ const configurationOf = (method: Method): Promise<openid.Configuration> => {
   return discover(id, auth);
 };
 
-/** How a call was refused. @throws Error where it was not */
+/** How a call was rejected. @throws Error where it was not */
 const refusalOf = async (call: Promise<unknown>): Promise<unknown> => {
   const answer = await call.then(
     () => 'it was not refused',
@@ -112,7 +112,7 @@ describe.each(METHODS)('openid-client, by %s', (method) => {
   });
 });
 
-describe('openid-client, refused', () => {
+describe('openid-client, rejected', () => {
   const CHALLENGE = 'OAUTH_WWW_AUTHENTICATE_CHALLENGE';
 
   test.each([

@@ -98,17 +98,17 @@ for (const { name, start, missing, asks } of VERIFIERS) {
       expect(await verifier.ask(await obtain())).toEqual({ status: 200, text: `hello, ${client.id}\n` });
     });
 
-    test('refuses no token, no JWT, and one that somebody has changed', async () => {
+    test('rejects no token, no JWT, and one that somebody has changed', async () => {
       expect(await statusFor()).toBe(401);
       expect(await statusFor('guessed')).toBe(401);
       expect(await statusFor(tampered(await obtain()))).toBe(401);
     });
 
-    test('refuses one for another audience', async () => {
+    test('rejects one for another audience', async () => {
       expect(await statusFor(await obtain({ audience: ELSEWHERE }))).toBe(401);
     });
 
-    test('refuses one that has expired', async () => {
+    test('rejects one that has expired', async () => {
       const jwt = await obtain({ expiration: String(Math.ceil(Date.now() / 1000) + 2) });
       expect(await statusFor(jwt)).toBe(200);
       await eventually(async () => (await statusFor(jwt)) === 401, { intervalMs: 100 });

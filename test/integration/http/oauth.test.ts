@@ -57,7 +57,7 @@ const revoke = (token: string, as = client): Promise<Response> =>
 
 const INACTIVE = { status: 200, body: { active: false } };
 
-test('a token is handed out, verifies by the JWKS, and is recorded', async () => {
+test('a token is issued, verifies by the JWKS, and is recorded', async () => {
   await tokenFor();
   const answer = await ask({ scope: 'read' });
   expect(answer).toEqual({
@@ -179,7 +179,7 @@ describe('the verifier’s GET', () => {
     expect([none.status, await none.text()]).toEqual([200, '']);
   });
 
-  test('POST hands out a token as CreateToken does', async () => {
+  test('POST issues a token as CreateToken does', async () => {
     const created = await fetch(`${url}/api/v1/tokens`, {
       method: 'POST',
       body: JSON.stringify({

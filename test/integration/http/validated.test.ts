@@ -17,7 +17,7 @@ import type { OperatorProcess } from '../../support/operator-process.ts';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
 import { AUDIENCE, headerOf, makeClient, payloadOf, type TestClient } from '../servers/oauth-clients.ts';
 
-/** What the HTTP door says of tokens that are good no more, on the replica that took the news and on one that can't know. */
+/** What the HTTP server says of tokens that are good no more, on the replica that took the news and on one that can't know. */
 
 const ISSUER = 'https://localhost:9101/m2m-oauth-server';
 let installation: Installation;

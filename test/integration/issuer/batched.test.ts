@@ -50,7 +50,7 @@ const stored = async (name: string): Promise<TokenBatch> =>
 const creates = (): number =>
   replica.kube.metrics.calls.filter(([name, verb]) => name === 'apiRequest' && verb === 'create').length;
 
-describe('tokens that are handed out together', () => {
+describe('tokens that are issued together', () => {
   test('are one object after one write, in which each says what its JWT says', async () => {
     const before = creates();
     const tokens = await Promise.all([

@@ -46,7 +46,7 @@ export interface Replica {
   readonly batches: TokenBatch[];
 }
 
-/** A namespace of a real API server, its clients, and replicas that hand out tokens there. */
+/** A namespace of a real API server, its clients, and replicas that issue tokens there. */
 export class CreateTokenEnv implements AsyncDisposable {
   readonly api: TestApi = testApi();
   readonly keyring = new TestKeyring();

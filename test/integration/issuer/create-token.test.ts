@@ -44,7 +44,7 @@ const asApp = (clientSecret: string, replica = first) =>
 const asKeyed = (assertion: string, replica: Replica) =>
   replica.createToken(requestOf('keyed', { assertion, assertionType: JWT_BEARER }), call);
 
-describe('a token that is handed out', () => {
+describe('a token that is issued', () => {
   test('is one object after one write, and says what the JWT says', async () => {
     const before = writesOf(first).length;
     const request = requestOf('app', {
@@ -122,7 +122,7 @@ describe('a client’s own assertion', () => {
   });
 });
 
-describe('the API server’s refusal of a record', () => {
+describe('the API server’s rejection of a record', () => {
   test('by a quota is told as such', async () => {
     const crowded = await CreateTokenEnv.open();
     try {

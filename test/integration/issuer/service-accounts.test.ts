@@ -50,14 +50,14 @@ describe('a projected ServiceAccount token', () => {
     ['the API server’s own audience', () => tokenOf('worker', [])],
     ['another audience', () => tokenOf('worker', ['https://other.example'])],
     ['another ServiceAccount', () => tokenOf('other')],
-  ])('for %s is refused without a review', async (_name, make) => {
+  ])('for %s is rejected without a review', async (_name, make) => {
     const token = await make();
     const before = reviews().length;
     await expect(create(token)).rejects.toMatchObject({ oauthCode: 'invalid_client' });
     expect(reviews()).toHaveLength(before);
   });
 
-  test('that somebody else has signed is refused by the review', async () => {
+  test('that somebody else has signed is rejected by the review', async () => {
     const stranger = await testSigner();
     const claims = JSON.parse(
       Buffer.from((await tokenOf('worker')).split('.')[1] ?? '', 'base64url').toString(),
@@ -65,7 +65,7 @@ describe('a projected ServiceAccount token', () => {
     await expect(create(await stranger.sign(claims))).rejects.toMatchObject({ oauthCode: 'invalid_client' });
   });
 
-  test('of a ServiceAccount that is deleted is refused on a replica that has not seen it before', async () => {
+  test('of a ServiceAccount that is deleted is rejected on a replica that has not seen it before', async () => {
     const token = await tokenOf('leaving');
     await create(token);
     const account = {

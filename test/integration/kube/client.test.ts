@@ -67,7 +67,7 @@ describe('calls on a resource', () => {
     expect(created.metadata.managedFields?.map(({ manager }) => manager)).toEqual(['m2m-oauth-operator']);
   });
 
-  test('refuse an unknown field of a new object', async () => {
+  test('reject an unknown field of a new object', async () => {
     const namespace = await api.createNamespace();
     const typo = { ...newConfigMap(namespace), dat: {} };
     expect((await failureOf(configMaps.create(typo))).status).toBe(400);
@@ -205,7 +205,7 @@ describe('a client', () => {
     await connection.close();
   });
 
-  test('gated, refuses writes at once and lets reads through', async () => {
+  test('gated, rejects writes at once and lets reads through', async () => {
     const namespace = await api.createNamespace();
     let leading = true;
     const gated = createResourceClient<ConfigMap>(

@@ -36,7 +36,7 @@ const activeKid = (): Promise<string> =>
 const client = async (name: string): Promise<KubeObject> =>
   bodyOf(await installation.api.create(oauthClient(name, namespace, { clientID: `${name}-${namespace}` })));
 
-/** A record as a door makes it; `seconds` from now it expires. */
+/** A record as a server makes it; `seconds` from now it expires. */
 const record = async (of: KubeObject, { seconds = 3600, keyID = '' } = {}): Promise<KubeObject> => {
   const time = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/u, 'Z');
   const spec = {

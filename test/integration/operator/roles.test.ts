@@ -125,14 +125,14 @@ describe('may not', () => {
   });
 });
 
-describe('the record of a handed-out token', () => {
+describe('the record of a issued token', () => {
   let record: KubeObject;
   beforeEach(async () => {
     const { metadata, ...rest } = issuedToken({}, { namespace, name: randomUUID() });
     record = bodyOf(await api.create({ ...rest, metadata } as typeof rest & { metadata: never }));
   });
 
-  /** What the API server says to somebody who has a role: `ok`, or the status of its refusal. */
+  /** What the API server says to somebody who has a role: `ok`, or the status of its rejection. */
   const tryAs = async (role: string, request: KubeRequest): Promise<'ok' | number> => {
     const [log, metrics, clock] = [recordedLog(), recordedMetrics(), systemClock];
     const source = loadCredentialSource(process.env.M2M_TEST_KUBECONFIG);

@@ -56,7 +56,7 @@ const isGone = (jwt: string): Promise<void> =>
 const isRefused = async (jwt: string): Promise<boolean> =>
   (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED';
 
-test('a revocation by a patch of the status is known at the door, and revokes that token alone', async () => {
+test('a revocation by a patch of the status is known at the server, and revokes that token alone', async () => {
   const jwts = await many(await batchedClient(), 8);
   const [revoked, ...others] = jwts;
   if (!revoked) throw new Error('no token');

@@ -44,7 +44,7 @@ export class IssuedTokenEnv implements AsyncDisposable {
   readonly calls: string[] = [];
   readonly faults: CallFault[] = [];
   readonly namespace: string;
-  /** False as after a lost lease: writes are refused on this side of the wire. */
+  /** False as after a lost lease: writes are rejected on this side of the wire. */
   isLeader = true;
   /** Clients that the cache does not know yet. */
   readonly unseen = new Set<string>();

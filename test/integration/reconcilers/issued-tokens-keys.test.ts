@@ -7,7 +7,7 @@ import { SigningKeyEnv } from './signing-key-env.ts';
 
 jest.setTimeout(30_000);
 
-/** A handed-out token that the key has signed; `lifetime` in milliseconds, absent = it never expires. Its name. */
+/** A issued token that the key has signed; `lifetime` in milliseconds, absent = it never expires. Its name. */
 const issueToken = async (env: SigningKeyEnv, keyID: string, lifetime?: number): Promise<string> => {
   const ref = env.ref('IssuedToken', randomUUID());
   const seconds = floorSeconds(env.clock.now());
@@ -27,7 +27,7 @@ const issueToken = async (env: SigningKeyEnv, keyID: string, lifetime?: number):
 const rotate = (env: SigningKeyEnv) =>
   env.patch({ metadata: { annotations: { 'm2moauth.dev/rotate': 'now' } } });
 
-test('a retired key stays in the key set until the last handed-out token that it signed has expired', async () => {
+test('a retired key stays in the key set until the last issued token that it signed has expired', async () => {
   await using env = await SigningKeyEnv.open();
   await env.create();
   const { active } = await env.settled();

@@ -7,7 +7,7 @@ import { IssuedTokenEnv, TTL } from './issued-token-env.ts';
 
 jest.setTimeout(30_000);
 
-describe('revoking a handed-out token', () => {
+describe('revoking a issued token', () => {
   test('by a patch of its spec shows in its status within moments', async () => {
     await using env = await IssuedTokenEnv.open();
     const name = await env.record(await env.client(), { lifetime: HOUR });

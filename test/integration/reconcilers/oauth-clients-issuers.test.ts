@@ -120,7 +120,7 @@ describe('trusted issuers and jwksURI', () => {
     },
   );
 
-  test('on loopback are refused unless they are listed', async () => {
+  test('on loopback are rejected unless they are listed', async () => {
     env.fetchJson = jsonFetcher({ caFile: issuer.caFile, allowedCIDRs: [] });
     await env.create('app', trusting());
     expect(messageOf(await env.reason('app', 'CredentialsReady', 'IssuerUnreachable'))).toContain('loopback');

@@ -72,7 +72,7 @@ describe('where Secrets can’t be deleted, the status says so all the same, onc
     await allow(env, async () => expect(await env.get('Secret', 'reports')).toBeUndefined());
   });
 
-  test('that a refused Token’s JWT is over', async () => {
+  test('that a rejected Token’s JWT is over', async () => {
     await using env = await denied();
     await env.patch('OAuthClient', 'app', { spec: { suspended: true } });
     await env.token('ClientSuspended');

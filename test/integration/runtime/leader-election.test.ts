@@ -145,7 +145,7 @@ describe('a lease', () => {
     expect((await readLease(namespace)).spec.leaseTransitions).toBe(8);
   });
 
-  test('is lost when the API server is out of reach for the renew deadline, and writes are refused at once', async () => {
+  test('is lost when the API server is out of reach for the renew deadline, and writes are rejected at once', async () => {
     const namespace = await api.createNamespace();
     await using a = await candidate(namespace, 'a');
     await a.election.acquire(a.signal);

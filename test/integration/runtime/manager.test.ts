@@ -18,7 +18,7 @@ jest.setTimeout(30_000);
 const api = testApi();
 afterAll(api.close);
 
-/** One replica: an informer on ConfigMaps, a controller, a door, a lease. `diary` is what happened, in order. */
+/** One replica: an informer on ConfigMaps, a controller, a server, a lease. `diary` is what happened, in order. */
 const replica = async (
   namespace: string,
   reconcile?: (key: string, signal: AbortSignal) => Promise<ReconcileResult>,
@@ -147,7 +147,7 @@ describe('a manager', () => {
     expect(one.diary.slice(-2)).toEqual(['door stops', 'probes stops']);
   });
 
-  test('serves without leading: a second replica has its caches and its door, and does not reconcile', async () => {
+  test('serves without leading: a second replica has its caches and its server, and does not reconcile', async () => {
     const namespace = await api.createNamespace();
     await using one = await replica(namespace);
     await eventually(() => one.election.isLeader());

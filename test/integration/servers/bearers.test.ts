@@ -42,7 +42,7 @@ const accepts = async (jwt: string): Promise<void> => {
   const found = await grpc.getTokens(`Bearer ${jwt}`, { idFilter: [idOf(jwt)] });
   expect(found.map(({ id }) => id)).toEqual([idOf(jwt)]);
 };
-/** Both calls that need a bearer refuse it, and nothing becomes of the token. */
+/** Both calls that need a bearer reject it, and nothing becomes of the token. */
 const refuses = async (authorization: string | undefined): Promise<void> => {
   expect(await refusalOf(grpc.getTokens(authorization))).toMatchObject(REFUSED);
   expect(await refusalOf(grpc.deleteTokens(authorization, []))).toMatchObject(REFUSED);
@@ -56,7 +56,7 @@ test.each<[string, string | undefined]>([
   ['garbage', 'Bearer garbage'],
   ['garbage in three parts', 'Bearer a.b.c'],
   ['two in one', 'Bearer a.b.c d.e.f'],
-])('%s is refused', async (_name, authorization) => {
+])('%s is rejected', async (_name, authorization) => {
   await refuses(authorization);
 });
 
@@ -68,7 +68,7 @@ test('a good one is accepted, whatever the case of its scheme', async () => {
   }
 });
 
-test('a JWT that somebody else has signed is refused, whatever it says', async () => {
+test('a JWT that somebody else has signed is rejected, whatever it says', async () => {
   const client = await makeClient(installation, namespace);
   const genuine = await tokenOf(client);
   const stranger = await testSigner();
@@ -81,14 +81,14 @@ test('a JWT that somebody else has signed is refused, whatever it says', async (
   await refuses(`Bearer ${none}.${payload}.`);
 });
 
-test('a bearer of another issuer is refused', async () => {
+test('a bearer of another issuer is rejected', async () => {
   await using provider = await startOpenIDProvider();
   await refuses(`Bearer ${await provider.issue(ISSUER)}`);
   const stranger = await testSigner();
   await refuses(`Bearer ${await stranger.sign(assertionClaims('https://other.example.com', ISSUER))}`);
 });
 
-test('an expired one is refused', async () => {
+test('an expired one is rejected', async () => {
   const client = await makeClient(installation, namespace);
   const jwt = await tokenOf(client, { expiration: BigInt(Math.floor(Date.now() / 1000) + 2) });
   await accepts(jwt);
@@ -113,7 +113,7 @@ test.each([
     },
   ],
   ['by deleting its record', async (jwt: string) => void bodyOf(await installation.api.delete(issued(jwt)))],
-])('one that was revoked %s is refused', async (_name, revoke) => {
+])('one that was revoked %s is rejected', async (_name, revoke) => {
   const jwt = await tokenOf(await makeClient(installation, namespace));
   await accepts(jwt);
   await revoke(jwt);
@@ -127,7 +127,7 @@ const issued = (jwt: string) => ({
   metadata: { name: idOf(jwt), namespace },
 });
 
-test('one of a suspended client is refused while that lasts', async () => {
+test('one of a suspended client is rejected while that lasts', async () => {
   const client = await makeClient(installation, namespace);
   const jwt = await tokenOf(client);
   const suspend = async (suspended: boolean) =>
@@ -141,7 +141,7 @@ test('one of a suspended client is refused while that lasts', async () => {
   await eventually(() => accepts(jwt));
 });
 
-test('one of a client that was made again under the same name is refused, and its record collected', async () => {
+test('one of a client that was made again under the same name is rejected, and its record collected', async () => {
   const client = await makeClient(installation, namespace);
   const jwt = await tokenOf(client);
   await accepts(jwt);
@@ -174,7 +174,7 @@ const phaseOf = async (kid: unknown): Promise<string | undefined> =>
     (key: { kid: string }) => key.kid === kid,
   )?.phase;
 
-test('one of a retired key is accepted, and refused once the key is compromised', async () => {
+test('one of a retired key is accepted, and rejected once the key is compromised', async () => {
   const client = await makeClient(installation, namespace);
   const jwt = await tokenOf(client);
   const { kid } = headerOf(jwt);
@@ -205,7 +205,7 @@ test('one of a retired key is accepted, and refused once the key is compromised'
   expect(record).toMatchObject({ status: { blacklisted: { flag: true } } });
 }, 180_000);
 
-test('one of a key that is gone is refused, though its record is there', async () => {
+test('one of a key that is gone is rejected, though its record is there', async () => {
   const { api } = installation;
   const jwt = await tokenOf(await makeClient(installation, namespace));
   const { kid } = headerOf(jwt);

@@ -13,7 +13,7 @@ import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
 import { type Installation, install } from '../../support/installation.ts';
 import { AUDIENCE, makeClient, payloadOf, type TestClient } from './oauth-clients.ts';
 
-/** Every refusal of CreateToken that spec §4 names, over a socket, by the compiled operator and a real API server. */
+/** Every rejection of CreateToken that spec §4 names, over a socket, by the compiled operator and a real API server. */
 
 const ISSUER = 'https://localhost:9101/m2m-oauth-server';
 const now = (): number => Math.floor(Date.now() / 1000);
@@ -134,7 +134,7 @@ describe('the client', () => {
     ['a client with a key and a secret, with its secret', () => bySecret('both')],
     ['a client of an issuer, without an assertion', () => bySecret('federated')],
     ['a client of a ServiceAccount, without an assertion', () => bySecret('workload')],
-  ])('%s is refused', async (_name, request) => {
+  ])('%s is rejected', async (_name, request) => {
     expect(await refusal(request())).toEqual(INVALID_CLIENT);
   });
 
@@ -146,7 +146,7 @@ describe('the client', () => {
 
 describe('the grant type', () => {
   test.each(['', 'authorization_code', 'password', 'CLIENT_CREDENTIALS'])(
-    '%j is refused',
+    '%j is rejected',
     async (grantType) => {
       expect(await refusal(bySecret('secret', { grantType }))).toMatchObject({
         code: 'UNAUTHENTICATED',
@@ -213,7 +213,7 @@ describe('expiration, audience and scope', () => {
       () => bySecret('plain', { audience: [], scope: ['read'] }),
       'invalid_scope',
     ],
-  ])('%s is refused', async (_name, request, reason) => {
+  ])('%s is rejected', async (_name, request, reason) => {
     const found = await refusal(request());
     expect(found).toMatchObject({ code: 'UNAUTHENTICATED', reason });
     expect(found.message).toMatch(/^cannot create token: /u);
@@ -269,17 +269,17 @@ describe('the client’s own assertion', () => {
     ['one of another subject', () => signer.sign(claims({ sub: 'somebody' }))],
     ['one with a critical header that nobody knows', () => signer.sign(claims(), { crit: ['x'], x: 1 })],
     ['garbage', () => 'x.y.z'],
-  ])('%s is refused', async (_name, make) => {
+  ])('%s is rejected', async (_name, make) => {
     expect(await refusal(byAssertion('keyed', await make()))).toEqual(INVALID_CLIENT);
   });
 
-  test('another assertion type is refused', async () => {
+  test('another assertion type is rejected', async () => {
     const assertion = await signer.sign(claims());
     const request = byAssertion('keyed', assertion, { clientAssertionType: 'urn:other' });
     expect(await refusal(request)).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'invalid_client' });
   });
 
-  test('is good once, and refused when it is replayed', async () => {
+  test('is good once, and rejected when it is replayed', async () => {
     const assertion = await signer.sign(claims());
     const created = await grpc.createToken(byAssertion('keyed', assertion));
     expect(payloadOf(created.accessToken)).toMatchObject({ client_id: client('keyed').id });
@@ -299,7 +299,7 @@ describe('an assertion of another issuer', () => {
     ['one by another key', () => stranger.sign(assertionClaims(provider.authority, 'm2m', { team: 'blue' }))],
     ['one with alg none', () => unsignedJwt(assertionClaims(provider.authority, 'm2m', { team: 'blue' }))],
     ['one of an issuer that is not trusted', () => foreigner.issue('m2m', { team: 'blue' })],
-  ])('%s is refused', async (_name, make) => {
+  ])('%s is rejected', async (_name, make) => {
     expect(await refusal(byAssertion('federated', await make()))).toEqual(INVALID_CLIENT);
   });
 
@@ -337,7 +337,7 @@ describe('a projected ServiceAccount token', () => {
           }),
         ),
     ],
-  ])('%s is refused', async (_name, make) => {
+  ])('%s is rejected', async (_name, make) => {
     expect(await refusal(byAssertion('workload', await make()))).toEqual(INVALID_CLIENT);
   });
 

@@ -35,7 +35,7 @@ const setUp = async (): Promise<void> => {
 
 /** What callers were told. */
 class Ledger {
-  /** Ids of tokens that were handed out. */
+  /** Ids of tokens that were issued. */
   readonly given: string[] = [];
   /** Those of them that DeleteTokens was said to have blacklisted. */
   readonly revoked = new Set<string>();

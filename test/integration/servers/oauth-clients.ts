@@ -78,7 +78,7 @@ export const headerOf = (jwt: string): Record<string, unknown> =>
 /** The `jti` of a JWT, unverified. */
 export const idOf = (jwt: string): string => String(payloadOf(jwt).jti);
 
-/** Asks a door for a token of a client, for {@link AUDIENCE}; `more` over what that needs. */
+/** Asks a server for a token of a client, for {@link AUDIENCE}; `more` over what that needs. */
 export const createToken = async (
   grpc: GrpcClient,
   client: Pick<TestClient, 'id' | 'secret'>,

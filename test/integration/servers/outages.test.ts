@@ -9,7 +9,7 @@ import type { OperatorProcess } from '../../support/operator-process.ts';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
 import { createToken, idOf, makeClient } from './oauth-clients.ts';
 
-/** What doors say while the API server can't be asked, or does not want another record. */
+/** What servers say while the API server can't be asked, or does not want another record. */
 
 /** An outage has to be longer to end the leader: a busy machine takes its time to start kube-apiserver again. */
 const LONG_LEASE = { leaderElection: { leaseDuration: '3m', renewDeadline: '2m', retryPeriod: '1s' } };
@@ -102,7 +102,7 @@ test('a replica that is cut off says no more yes after 10 s, whatever it knew', 
     expect([...answers].filter((answer) => !['OK', 'UNAVAILABLE'].includes(answer))).toEqual([]);
     expect(await answerOf(second.getTokens(bearer(jwt)))).toBe('UNAVAILABLE');
     expect(await answerOf(createToken(second, client))).toBe('UNAVAILABLE');
-    // What it took back itself it refuses with nobody's help.
+    // What it took back itself it rejects with nobody's help.
     expect(await answerOf(second.getTokens(bearer(revoked)))).toBe('UNAUTHENTICATED');
   } finally {
     proxy.resume();
@@ -114,7 +114,7 @@ test('a replica that is cut off says no more yes after 10 s, whatever it knew', 
   await eventually(async () => (await answerOf(createToken(second, client))) === 'OK', { timeoutMs: 60_000 });
 }, 180_000);
 
-test('with no API server nothing is handed out or revoked, and all is well when it is back', async () => {
+test('with no API server nothing is issued or revoked, and all is well when it is back', async () => {
   const [grpc] = replicas;
   const client = await makeClient(installation, namespace);
   const jwt = await createToken(grpc, client);

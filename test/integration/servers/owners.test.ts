@@ -198,7 +198,7 @@ test('a bearer of ours sees its owner’s tokens of every client, and nobody els
   expect(await grpc.getTokens(await bearerOf(other.name))).toHaveLength(1);
 });
 
-test('a trusted bearer that names no owner is told so; one for another audience is refused', async () => {
+test('a trusted bearer that names no owner is told so; one for another audience is rejected', async () => {
   const nobody = `Bearer ${await provider.issue('m2m', { sub: '', exp: nowSeconds() + 60 })}`;
   expect(await refusalOf(grpc.getTokens(nobody))).toMatchObject({ code: 'UNAUTHENTICATED' });
   const elsewhere = `Bearer ${await provider.issue('other', { sub: 'x', exp: nowSeconds() + 60 })}`;

@@ -19,7 +19,7 @@ const isRefused = async (door: GrpcClient, jwt: string): Promise<boolean> =>
 describe.each(['PerToken', 'Batched'])('with recording %s', (recording) => {
   const theClient = () => makeClient(replicas.installation, replicas.namespace, { spec: { recording } });
 
-  test('what one replica hands out, the other lists, judges and revokes at once', async () => {
+  test('what one replica issues, the other lists, judges and revokes at once', async () => {
     const [first, second] = replicas.calls;
     const client = await theClient();
     for (let round = 0; round < 20; round += 1) {

@@ -163,7 +163,7 @@ describe('ensureBinary from a release', () => {
       expect(await obtain('grpcurl', { env: choose('download') })).toBe(onPath);
     });
 
-    test('refuses another value, even where nothing is missing', async () => {
+    test('rejects another value, even where nothing is missing', async () => {
       await install(join(env.KUBEBUILDER_ASSETS, 'etcd'), '3.6.0');
       expect(await messageOf(obtain('etcd', { env: choose('Download') }))).toContain(
         "CONTROL_PLANE is 'Download'. It takes 'download' (official release binaries) or 'source' (built with Go)",

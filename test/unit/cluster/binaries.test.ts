@@ -7,7 +7,7 @@ import type { BinaryName } from '../../cluster/binary-sources.ts';
 import { formatVersion, kubernetesVersion } from '../../cluster/versions.ts';
 import { releasesAt } from './release-site.ts';
 
-/** Where a connection is refused at once. */
+/** Where a connection is rejected at once. */
 const CLOSED = 'http://127.0.0.1:1';
 
 describe('ensureBinary', () => {

@@ -19,7 +19,7 @@ describe('parseCommandLine', () => {
     ['an unknown flag', ['up', '--fast'], '--fast'],
     ['--dir without a value', ['up', '--dir'], '--dir'],
     ['--dir with an empty value', ['up', '--dir', ''], '--dir needs the path of a folder'],
-  ])('refuses %s and shows the usage', (_, args, reason) => {
+  ])('rejects %s and shows the usage', (_, args, reason) => {
     expect(parseCommandLine(args)).toEqual({
       command: 'refuse',
       message: expect.stringMatching(new RegExp(`${reason}.*usage: npm run cluster`, 's')),

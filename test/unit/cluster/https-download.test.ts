@@ -70,7 +70,7 @@ describe('download', () => {
     expect(site.requests).toHaveLength(6);
   });
 
-  test('refuses a redirect without a target', async () => {
+  test('rejects a redirect without a target', async () => {
     site.answer('/file', (_, response) => response.writeHead(302).end());
     expect((await failureOf('/file')).message).toContain('a redirect that leads nowhere');
   });
@@ -85,7 +85,7 @@ describe('download', () => {
     expect(site.requests).toEqual(['/file']);
   });
 
-  test('refuses a web page in place of a file', async () => {
+  test('rejects a web page in place of a file', async () => {
     site.answer('/file', sendsWebPage);
     expect(await failureOf('/file')).toMatchObject({
       message: expect.stringContaining('a web page in place of the file'),
@@ -97,7 +97,7 @@ describe('download', () => {
     [404, '/file does not exist (404)', false],
     [503, 'status 503', true],
     [206, 'status 206', true],
-  ])('refuses status %d', async (status, reason, hostFailed) => {
+  ])('rejects status %d', async (status, reason, hostFailed) => {
     site.answer('/file', (_, response) => response.writeHead(status).end(BODY));
     expect(await failureOf('/file')).toMatchObject({ message: `${host()}: ${reason}`, hostFailed });
   });
@@ -155,12 +155,12 @@ describe('download', () => {
     });
   });
 
-  test('refuses a body that is announced as too large before it reads it', async () => {
+  test('rejects a body that is announced as too large before it reads it', async () => {
     site.answer('/file', sendsHalfOf('x'.repeat(101)));
     expect((await failureOf('/file')).message).toContain('/file is larger than 100 bytes');
   });
 
-  test('refuses a body that grows too large', async () => {
+  test('rejects a body that grows too large', async () => {
     site.answer('/file', (_, response) => {
       response.writeHead(200);
       response.write('x'.repeat(101));

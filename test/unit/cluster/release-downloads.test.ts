@@ -115,7 +115,7 @@ describe('downloadRelease', () => {
     expect(await readdir(dir)).toEqual(['etcd']);
   });
 
-  test('refuses an archive without the program', async () => {
+  test('rejects an archive without the program', async () => {
     await packEtcd('elsewhere/etcd');
     expect(await messageOf(fetchRelease('etcd'))).toContain(`tar can't extract ${etcd.member}`);
     expect(await readdir(dir)).toEqual([]);
@@ -159,7 +159,7 @@ describe('downloadRelease', () => {
       sends(`${'0'.repeat(128)}  kubectl`),
       'holds no sha512 checksum of kube-apiserver',
     ],
-  ])('refuses %s in place of the checksum, before the program', async (_, checksum, reason) => {
+  ])('rejects %s in place of the checksum, before the program', async (_, checksum, reason) => {
     site.answer(`/${apiserver.path}`, sends(PROGRAM));
     site.answer(`/${apiserver.checksumPath}`, checksum);
     expect(await messageOf(fetchRelease('kube-apiserver'))).toContain(reason);

@@ -117,11 +117,11 @@ test('every problem is reported at once', () => {
   }
 });
 
-test('text that is no YAML is refused with line and column', () => {
+test('text that is no YAML is rejected with line and column', () => {
   expect(problemsOf('log: {level: info\nx: [')[0]).toMatch(/^line \d+, column \d+: /u);
 });
 
-test('a key given twice is refused', () => {
+test('a key given twice is rejected', () => {
   expect(problemsOf('log: {}\nlog: {}')[0]).toMatch(/unique/iu);
 });
 

@@ -45,7 +45,7 @@ describe('a signature in DER', () => {
     ['something after it', '3008020201010202020200'],
     ['no integer', '30080302010102020202'],
     ['an integer that is cut', '300802020101020902'],
-  ])('that is %s is refused', (_name, hex) => {
+  ])('that is %s is rejected', (_name, hex) => {
     expect(() => joseSignature(Buffer.from(hex, 'hex'), 32)).toThrow(RangeError);
   });
 });

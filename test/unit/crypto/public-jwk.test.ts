@@ -43,6 +43,6 @@ test.each([
   ['an algorithm of another type', { ...rsa, alg: 'ES256' }, 'alg'],
   ['a symmetric algorithm', { ...rsa, alg: 'HS256' }, 'alg'],
   ['an encryption algorithm', { ...rsa, alg: 'RSA-OAEP' }, 'alg'],
-])('%s is refused', (_, jwk, reason) => {
+])('%s is rejected', (_, jwk, reason) => {
   expect(findJwkProblem(jwk)).toContain(reason);
 });

@@ -34,7 +34,7 @@ test.each([
   ['127.1', 'unreadable'],
   ['0x7f000001', 'unreadable'],
   ['', 'unreadable'],
-])('%s is refused as %s', (address, why) => {
+])('%s is rejected as %s', (address, why) => {
   expect(refuse(address)).toBe(why);
 });
 

@@ -240,7 +240,7 @@ describe('nothing is recorded', () => {
   });
 });
 
-describe('a record that is refused', () => {
+describe('a record that is rejected', () => {
   test.each<[string, number, string, string]>([
     ['by a quota', 403, EXCEEDED_QUOTA, 'Exhausted'],
     ['for its size', 413, 'RequestEntityTooLarge', 'Exhausted'],
@@ -279,7 +279,7 @@ describe('a client’s own assertion', () => {
     expect((await createToken()).id).toBe(uuidV5(CLIENT_UID, 'one'));
   });
 
-  test('is refused when it has been used, as any failed authentication', async () => {
+  test('is rejected when it has been used, as any failed authentication', async () => {
     create = failing(409, 'AlreadyExists');
     await expect(createToken()).rejects.toMatchObject({
       oauthCode: 'invalid_client',

@@ -141,7 +141,7 @@ describe('before anything is judged', () => {
     });
   });
 
-  test('a suspended client is refused', async () => {
+  test('a suspended client is rejected', async () => {
     caller = clientWith(undefined, { suspended: true });
     await expect(introspect(jwtOf(claimsOf(ID)))).rejects.toMatchObject({
       oauthCode: 'unauthorized_client',

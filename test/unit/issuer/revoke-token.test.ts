@@ -125,7 +125,7 @@ describe('before anything is judged', () => {
     });
   });
 
-  test('a suspended client is refused, so that it does not take its token for revoked', async () => {
+  test('a suspended client is rejected, so that it does not take its token for revoked', async () => {
     caller = clientWith(undefined, { suspended: true });
     await expect(revoke(jwtOf(claimsOf(ID)), { validateJwt })).rejects.toMatchObject({
       oauthCode: 'unauthorized_client',

@@ -37,7 +37,7 @@ describe('lines of a stream', () => {
   test.each([
     ['in one chunk', [Buffer.from(`${'x'.repeat(11)}\n`)]],
     ['over many chunks, before its end has come', Array.from({ length: 11 }, () => Buffer.from('x'))],
-  ])('beyond the bound are refused: %s', async (_name, parts) => {
+  ])('beyond the bound are rejected: %s', async (_name, parts) => {
     await expect(read(parts, 10)).rejects.toThrow(LineTooLong);
   });
 });

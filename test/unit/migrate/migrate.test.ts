@@ -125,6 +125,6 @@ test('every field that is not as that server has it is named', () => {
   );
 });
 
-test('another file is refused', () => {
+test('another file is rejected', () => {
   expect(() => migrate('kind: Pod', 'team')).toThrow('not a configuration of m2m-oauth-server');
 });

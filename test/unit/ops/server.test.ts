@@ -77,7 +77,7 @@ describe('metrics', () => {
   });
 });
 
-describe('anything else is refused', () => {
+describe('anything else is rejected', () => {
   test.each([
     ['another method', '/metrics', 'POST', 405],
     ['another path', '/', 'GET', 404],

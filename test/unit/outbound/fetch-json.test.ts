@@ -41,7 +41,7 @@ test('a document is fetched over TLS that the caFile vouches for', async () => {
   expect(await own(`${issuer.url}/document`, { caFile: issuer.caFile })).toEqual({ hello: 'world' });
 });
 
-test('a certificate that nobody vouches for is refused', async () => {
+test('a certificate that nobody vouches for is rejected', async () => {
   const message = await refusal(fetcher({ caFile: '' })(`${issuer.url}/document`));
   expect(message).toMatch(/can not be reached \(.*(?:SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET).*\)/u);
 });
@@ -53,7 +53,7 @@ test("one caFile does not vouch for another's certificate", async () => {
 });
 
 describe('an address that requests may not go to', () => {
-  test('is refused where the URL names it', async () => {
+  test('is rejected where the URL names it', async () => {
     const before = issuer.asked.length;
     const fetch = fetcher({ allowedCIDRs: [] });
     for (const host of [
@@ -70,7 +70,7 @@ describe('an address that requests may not go to', () => {
     expect(issuer.asked).toHaveLength(before);
   });
 
-  test('is refused where a name leads to it, at the time of connecting', async () => {
+  test('is rejected where a name leads to it, at the time of connecting', async () => {
     const url = `https://issuer.test:${issuer.port}/document`;
     const fetch = fetcher({ allowedCIDRs: [], resolve: resolveTo('127.0.0.1', '169.254.169.254', '::1') });
     expect(await refusal(fetch(url))).toContain('(loopback)');
@@ -91,7 +91,7 @@ test.each([
   ['a file', 'file:///etc/passwd'],
   ['no URL', 'issuer'],
   ['a user name', 'https://user:secret@127.0.0.1/document'],
-])('%s is refused before anything is sent', async (_, url) => {
+])('%s is rejected before anything is sent', async (_, url) => {
   const message = await refusal(fetcher()(url));
   expect(message).toMatch(/no https URL|user name/u);
   if (url.includes('@')) expect(message).not.toContain('secret');

@@ -7,7 +7,7 @@ import { LeaderElection } from '../../../operator/runtime/leader-election.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
 
-/** An API server that has one Lease; `refusals` is how many creations it answers with a 503. */
+/** An API server that has one Lease; `rejections` is how many creations it answers with a 503. */
 const setUp = () => {
   const server: { spec: LeaseSpec | undefined; version: number; refusals: number } = {
     spec: undefined,

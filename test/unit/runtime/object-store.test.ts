@@ -178,7 +178,7 @@ describe('an object store', () => {
     expect(store.countByIndex('color', 'green')).toBe(0);
   });
 
-  test('refuses an index that nobody declared', () => {
+  test('rejects an index that nobody declared', () => {
     const { store } = build();
     expect(() => store.countByIndex('colour', 'red')).toThrow(RangeError);
   });

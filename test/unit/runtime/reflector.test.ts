@@ -144,7 +144,7 @@ describe('a reflector', () => {
     expect(restarts()).toEqual(['closed', 'expired']);
   });
 
-  test('falls back to pages where the server refuses initial events, and never asks again', async () => {
+  test('falls back to pages where the server rejects initial events, and never asks again', async () => {
     const page = (name: string, rv: string, continueToken?: string): ListPage<Thing> => ({
       resourceVersion: rv,
       continueToken,

@@ -26,7 +26,7 @@ const takeAll = async (queue: WorkQueue): Promise<string[]> => {
 };
 
 describe('a work queue', () => {
-  test('hands out a key once however often it was added', async () => {
+  test('issues a key once however often it was added', async () => {
     const { queue } = build();
     for (let i = 0; i < 5; i++) queue.add('a');
     expect(await takeAll(queue)).toEqual(['a']);
@@ -113,7 +113,7 @@ describe('a work queue', () => {
     expect(queue.depth).toBe(0);
   });
 
-  test('hands out a delayed key at its time and not before', async () => {
+  test('issues a delayed key at its time and not before', async () => {
     const { queue, clock } = build();
     queue.addAfter('a', 1_000);
     await clock.advance(999);

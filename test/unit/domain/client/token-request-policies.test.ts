@@ -36,7 +36,7 @@ const grantedTo = (asked: Asked) => {
   return decision.granted;
 };
 
-describe('a request is refused', () => {
+describe('a request is rejected', () => {
   test.each<[string, Asked, string]>([
     ['without grant', { spec: { allowedGrantTypes: [] } }, 'unauthorized_client'],
     ['of a suspended client', { spec: { suspended: true } }, 'unauthorized_client'],

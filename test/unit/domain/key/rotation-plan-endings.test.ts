@@ -147,7 +147,7 @@ describe('a brought key', () => {
     expect(fake.plan().generate).toEqual([]);
   });
 
-  test('is refused where it is invalid, retired already, or known for another algorithm', () => {
+  test('is rejected where it is invalid, retired already, or known for another algorithm', () => {
     bring('mine');
     fake.reconcile();
     fake.provided = {

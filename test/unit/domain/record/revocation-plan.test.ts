@@ -13,7 +13,7 @@ const BLACKLIST = { kind: 'write' };
 const DELETE = { kind: 'delete' };
 const NOTHING = { kind: 'nothing' };
 
-describe('a handed-out token', () => {
+describe('a issued token', () => {
   const record = (...args: Parameters<typeof issuedToken>) => cachedIssuedTokenOf(issuedToken(...args));
 
   test.each([

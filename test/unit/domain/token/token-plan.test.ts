@@ -60,7 +60,7 @@ describe('a fresh Token', () => {
   });
 });
 
-describe('refusals', () => {
+describe('rejections', () => {
   const rows: [string, string, (fake: FakeToken) => void][] = [
     ['no client', 'ClientNotFound', (w) => (w.client = undefined)],
     ['a client that holds no ID yet', 'ClientNotReady', (w) => (w.client = { ...makeClient(), status: {} })],

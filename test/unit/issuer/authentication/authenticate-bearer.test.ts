@@ -71,14 +71,14 @@ describe('an Authorization header', () => {
     ['two in a list', `Bearer ${OURS}, Bearer ${OURS}`],
     ['a line break', `Bearer ${OURS}\n`],
     ['one that is endless', `Bearer ${'x'.repeat(300_000)}`],
-  ])('of %s is refused before anything is judged', async (_name, header) => {
+  ])('of %s is rejected before anything is judged', async (_name, header) => {
     expect(await codeOf(header)).toBe('BearerInvalid');
     expect(asked).toEqual([]);
   });
 });
 
 describe('a token of ours', () => {
-  test('that is bad is refused, and the caller learns nothing of why', async () => {
+  test('that is bad is rejected, and the caller learns nothing of why', async () => {
     validation = { kind: 'invalid', fault: 'Blacklisted' };
     const error = await authenticate(`Bearer ${OURS}`).catch((caught: unknown) => caught);
     expect(error).toMatchObject({ code: 'BearerInvalid', message: 'the bearer is missing or not good' });
@@ -124,7 +124,7 @@ describe('a token of another issuer', () => {
     expect(await codeOf(`Bearer ${jwtOf(OTHER)}`)).toBe('accepted');
   });
 
-  test('that is bad there is refused, and not tried as ours', async () => {
+  test('that is bad there is rejected, and not tried as ours', async () => {
     options = { endpoints: [endpoint] };
     foreign = undefined;
     expect(await codeOf(`Bearer ${jwtOf(OTHER)}`)).toBe('BearerInvalid');
@@ -140,7 +140,7 @@ describe('a token of another issuer', () => {
     },
   );
 
-  test('that nobody trusts is judged as ours, and refused', async () => {
+  test('that nobody trusts is judged as ours, and rejected', async () => {
     validation = { kind: 'invalid', fault: 'NotOurs' };
     options = { endpoints: [endpoint] };
     expect(await codeOf(`Bearer ${jwtOf('https://third.example')}`)).toBe('BearerInvalid');

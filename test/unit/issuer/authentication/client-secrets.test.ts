@@ -91,7 +91,7 @@ describe('a client secret', () => {
     expect(reads).toHaveLength(3);
   });
 
-  test('that was taken away is refused after 10 s, also where the wall clock goes back', async () => {
+  test('that was taken away is rejected after 10 s, also where the wall clock goes back', async () => {
     await isRight('current');
     data = {};
     clock.step(-3_600_000);

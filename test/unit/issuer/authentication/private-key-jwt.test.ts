@@ -76,7 +76,7 @@ describe('a client’s own assertion is accepted', () => {
   });
 });
 
-describe('a client’s own assertion is refused', () => {
+describe('a client’s own assertion is rejected', () => {
   test.each<[string, () => Promise<string> | string]>([
     ['of another subject', () => signer.sign(claims({ sub: 'somebody' }))],
     ['for another audience', () => signer.sign(claims({ aud: 'https://other' }))],

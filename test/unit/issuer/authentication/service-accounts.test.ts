@@ -55,7 +55,7 @@ describe('a ServiceAccount token', () => {
     ['another audience', { aud: ['https://kubernetes.default.svc'] }],
     ['an expiration that is past', { exp: 1 }],
     ['no expiration', { exp: undefined }],
-  ])('with %s is refused before the API server is asked', async (_name, changes) => {
+  ])('with %s is rejected before the API server is asked', async (_name, changes) => {
     expect(await run(await token(changes))).toHaveProperty('problem');
     expect(asked).toEqual([]);
   });
@@ -65,7 +65,7 @@ describe('a ServiceAccount token', () => {
     ['knows for other audiences alone', { ...GOOD, audiences: ['https://other'] }],
     ['knows without a word on audiences', { ...GOOD, audiences: [] }],
     ['knows as somebody else', { ...GOOD, username: 'system:serviceaccount:team:other' }],
-  ])('that the API server %s is refused', async (_name, review) => {
+  ])('that the API server %s is rejected', async (_name, review) => {
     answer = review;
     expect(await run(await token())).toHaveProperty('problem');
   });

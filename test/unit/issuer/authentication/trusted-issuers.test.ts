@@ -85,7 +85,7 @@ describe('an assertion of a trusted issuer', () => {
       { trusted: { requiredClaims: { team: 'blue' } } },
     ],
     ['a claim that every object has', {}, { trusted: { requiredClaims: { constructor: 'x' } } }],
-  ])('with %s is refused before anything is fetched', async (_name, claims, setup) => {
+  ])('with %s is rejected before anything is fetched', async (_name, claims, setup) => {
     const { outcome, asked } = await check(claims, setup);
     expect(outcome).toEqual({ problem: expect.any(String) });
     expect(asked).toEqual([]);
@@ -104,7 +104,7 @@ describe('an assertion of a trusted issuer', () => {
     ],
     ['with a control character in the owner', { tenant: 'a\nb' }, { ownerClaim: 'tenant' }],
     ['with a subject that is no Unicode text', { tenant: 't', sub: 'a\ud800' }, { ownerClaim: 'tenant' }],
-  ])('%s is refused', async (_name, claims, setup) => {
+  ])('%s is rejected', async (_name, claims, setup) => {
     expect((await check(claims, setup)).outcome).toEqual({ problem: expect.any(String) });
   });
 
@@ -112,7 +112,7 @@ describe('an assertion of a trusted issuer', () => {
     ['too large', { more: 'x'.repeat(4096) }, /at most 4096/u],
     ['too many', Object.fromEntries(Array.from({ length: 260 }, (_, at) => [`c${at}`, 1])), /more than 256/u],
     ['too deep', { deep: JSON.parse(`${'['.repeat(16)}${']'.repeat(16)}`) }, /16 deep/u],
-  ])('with claims that are %s is refused with words that say so', async (_name, claims, words) => {
+  ])('with claims that are %s is rejected with words that say so', async (_name, claims, words) => {
     await expect(check(claims)).rejects.toMatchObject({
       code: 'Refused',
       oauthCode: 'invalid_client',

@@ -191,7 +191,7 @@ describe('a compromised key', () => {
     expect(keyring.jwks().keys.map(({ kid }) => kid)).toEqual([b.kid]);
   });
 
-  test('is refused even where the signature was being checked already', async () => {
+  test('is rejected even where the signature was being checked already', async () => {
     await apply(signingKey([entryOf(a, 'Active')]));
     const verifying = keyring.verify(await jwtOf(a));
     store.apply(signingKey([entryOf(a, 'Active')], { compromised: [a.kid] }));
@@ -291,7 +291,7 @@ describe('a JWT that was verified before', () => {
   test.each([
     ['is gone', () => apply(signingKey([entryOf(b, 'Active')]))],
     ['is compromised', () => apply(signingKey([entryOf(a, 'Active')], { compromised: [a.kid] }))],
-  ])('is refused once its key %s', async (_name, change) => {
+  ])('is rejected once its key %s', async (_name, change) => {
     await apply(signingKey([entryOf(a, 'Active')]));
     const jwt = await jwtOf(a);
     expect(await keyring.verify(jwt)).toBeDefined();

@@ -135,7 +135,7 @@ describe('a group commit', () => {
     expect(fake.written.map(({ spec }) => spec.clientRef.name)).toEqual(['app', 'app', 'app', 'other']);
   });
 
-  test('refuses more than can wait, and takes again when some of it is under way', async () => {
+  test('rejects more than can wait, and takes again when some of it is under way', async () => {
     const fake = new FakeBatchApi();
     fake.many(16_384);
     expect(() => fake.place()).toThrow('too much is asked for');

@@ -87,7 +87,7 @@ describe('a batch is not called recorded', () => {
     ['its size', answers(413), 'Exhausted'],
     ['permissions', answers(403, 'Forbidden'), 'Unavailable'],
     ['an admission', answers(422, 'Invalid'), 'Unavailable'],
-  ])('and not tried again, where it is refused for %s', async (_, error, code) => {
+  ])('and not tried again, where it is rejected for %s', async (_, error, code) => {
     const { calls, failure } = await write([error, undefined]);
     expect(calls).toHaveLength(1);
     expect(failure).toMatchObject({ code });

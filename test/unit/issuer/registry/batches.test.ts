@@ -70,7 +70,7 @@ describe('a batched token', () => {
     expect(env.asked).toEqual([`batches team/${NAME}`]);
   });
 
-  test('that is blacklisted is refused, whatever its watch does', async () => {
+  test('that is blacklisted is rejected, whatever its watch does', async () => {
     env.batches.observe(batch({ blacklisted: { 0: formatTime(EXPIRES - 60) } }));
     env.fresh.batches = false;
     env.isReachable = false;

@@ -43,7 +43,7 @@ type Kind = 'tokens' | 'issued' | 'batches' | 'clients';
 
 type Stored = Token | CachedIssuedToken | CachedTokenBatch | OAuthClient;
 
-/** A handed-out token's record, of the client `app`. */
+/** A issued token's record, of the client `app`. */
 export const issuedToken = (
   id: string,
   spec: Partial<IssuedToken['spec']> = {},

@@ -33,7 +33,7 @@ const result = async (jwt: string): Promise<string> => {
 };
 const outcome = (jwt: string): Promise<string> => result(jwt).catch(({ code }: { code: string }) => code);
 
-describe('a handed-out token', () => {
+describe('a issued token', () => {
   beforeEach(() => env.cache(issuedToken(ID)));
 
   test('is good while its record agrees, by the caches alone', async () => {
@@ -48,16 +48,16 @@ describe('a handed-out token', () => {
     ['that expires at another time', { exp: EXPIRES + 1 }],
     ['that never expires', { exp: undefined }],
     ['that says it is declared', { 'm2moauth.dev/token': 'team/reports' }],
-  ])('%s than the record says is refused', async (_name, changes) => {
+  ])('%s than the record says is rejected', async (_name, changes) => {
     env.store('tokens', declaredToken());
     expect(await result(jwtOf(claimsOf(ID, changes)))).toMatch(/^(?:RecordDisagrees|Unknown)$/u);
   });
 
-  test('by another key than the record says is refused', async () => {
+  test('by another key than the record says is rejected', async () => {
     expect(await result(jwtOf(claimsOf(ID), 'key-2'))).toBe('RecordDisagrees');
   });
 
-  test('that no key of ours has signed is refused', async () => {
+  test('that no key of ours has signed is rejected', async () => {
     expect(await result('garbage')).toBe('NotOurs');
   });
 
@@ -77,14 +77,14 @@ describe('a handed-out token', () => {
   test.each([
     ['before nbf', { nbf: EXPIRES - 10 }],
     ['whose exp is no number', { exp: 'later' }],
-  ])('%s is refused', async (_name, changes) => {
+  ])('%s is rejected', async (_name, changes) => {
     expect(await result(jwtOf(claimsOf(ID, changes)))).toBe('Expired');
   });
 
   test.each([
     ['status', issuedToken(ID, {}, { status: REVOKED, resourceVersion: '2' })],
     ['spec.revoked', issuedToken(ID, { revoked: true }, { resourceVersion: '2' })],
-  ])('that is blacklisted by %s is refused, with its record', async (_name, revoked) => {
+  ])('that is blacklisted by %s is rejected, with its record', async (_name, revoked) => {
     env.cache(revoked);
     expect(await env.validateJwt(jwtOf(claimsOf(ID)))).toMatchObject({
       kind: 'invalid',
@@ -93,7 +93,7 @@ describe('a handed-out token', () => {
     });
   });
 
-  test('whose record is being deleted is refused', async () => {
+  test('whose record is being deleted is rejected', async () => {
     const deletionTimestamp = '2026-01-01T00:00:01Z';
     const going = issuedToken(ID, {}, { deletionTimestamp, resourceVersion: '2' });
     env.cache(going);
@@ -148,7 +148,7 @@ describe('a declared token', () => {
     ['another Token', { 'm2moauth.dev/token': 'team/other' }],
     ['no Token', { 'm2moauth.dev/token': undefined }],
     ['something else', { 'm2moauth.dev/token': 'a/b/c' }],
-  ])('whose JWT names %s is refused', async (_name, changes) => {
+  ])('whose JWT names %s is rejected', async (_name, changes) => {
     env.tokens.observe(declaredToken());
     expect(await result(jwtOf(declaredClaims(FIRST, changes)))).toMatch(/^(?:RecordDisagrees|Unknown)$/u);
   });
@@ -170,7 +170,7 @@ describe('a declared token', () => {
     expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('Expired');
   });
 
-  test('is refused with an earlier JWT that would end before its record does', async () => {
+  test('is rejected with an earlier JWT that would end before its record does', async () => {
     env.tokens.observe(renewed(EXPIRES + 60));
     expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('RecordDisagrees');
   });
@@ -182,7 +182,7 @@ describe('a declared token', () => {
     expect(await result(jwtOf(declaredClaims(THIRD)))).toBe('Unknown');
   });
 
-  test('that is revoked is refused with every JWT, the next among them', async () => {
+  test('that is revoked is rejected with every JWT, the next among them', async () => {
     env.tokens.observe(declaredToken({}, { revoked: true }));
     expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('Blacklisted');
     expect(await result(jwtOf(declaredClaims(SECOND)))).toBe('Blacklisted');
@@ -248,7 +248,7 @@ describe('a watch that is out of step', () => {
     expect(env.records.find(ID)).toBeUndefined();
   });
 
-  test('can not undo a no: what is known as blacklisted is refused with no API server at all', async () => {
+  test('can not undo a no: what is known as blacklisted is rejected with no API server at all', async () => {
     env.cache(issuedToken(ID, {}, { status: REVOKED, resourceVersion: '2' }));
     Object.assign(env.fresh, { issued: false, clients: false, keys: false });
     env.isClockUsable = false;

@@ -27,7 +27,7 @@ const tokens = (...statuses: TokenStatus[]) => {
   }
   return store;
 };
-/** Handed-out tokens of which the last of any key expires at that time. */
+/** Issued tokens of which the last of any key expires at that time. */
 const recordObjects = (last?: number | 'never') => ({
   lastOf: (_: string, start: number) => (typeof last === 'string' ? last : Math.max(start, last ?? 0)),
 });
@@ -111,7 +111,7 @@ test.each<[string, TokenStatus[], number | 'never' | undefined, number | 'never'
   ['the declared one never does', [{ keyID: 'k' }], 90, 'never'],
   ['it is the only one', [], 90, 90],
   ['it has expired', [], -1, undefined],
-])('of a handed-out token beside declared ones: %s', (_, statuses, last, expected) => {
+])('of a issued token beside declared ones: %s', (_, statuses, last, expected) => {
   const expiration = typeof last === 'number' ? NOW / 1000 + last : last;
   const found = lastExpirations(
     { tokens: tokens(...statuses), recordObjects: recordObjects(expiration) },

@@ -164,7 +164,7 @@ describe('what puts a Token into the queue', () => {
     expect(added).toEqual(['team/a normal', 'team/b normal']);
   });
 
-  test('a key that is retired, for JWTs without expiration alone; one that is refused, for all', () => {
+  test('a key that is retired, for JWTs without expiration alone; one that is rejected, for all', () => {
     const { added, putToken, sync } = setUp();
     putToken('bounded', issued('key-1', { expiration: '2026-01-01T00:00:00Z' }));
     putToken('unbounded', issued('key-1'));
@@ -186,7 +186,7 @@ describe('what puts a Token into the queue', () => {
     expect(tell()).toEqual([]);
   });
 
-  test('a key of an earlier JWT, where it is refused, and not where it is retired', () => {
+  test('a key of an earlier JWT, where it is rejected, and not where it is retired', () => {
     const { added, putToken, sync } = setUp();
     phases.set('key-0', 'Published');
     const earlier = { id: 'b', keyID: 'key-0', issuedAt: '', expiration: '2026-01-01T00:00:00Z' };

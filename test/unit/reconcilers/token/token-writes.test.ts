@@ -50,7 +50,7 @@ test('a Secret that is gone when its content is to be kept makes the plan stale,
   expect(forgotten).toEqual([['team/reports', 's']]);
 });
 
-test('a Secret that may not be read is no refused write', async () => {
+test('a Secret that may not be read is no rejected write', async () => {
   const denied = new ApiError('denied', { status: 403, reason: 'Forbidden' });
   await expect(write(sinksOf(denied).sinks)).rejects.toBe(denied);
 });

@@ -31,7 +31,7 @@ test('one authorization is given as it is, none as undefined', () => {
   expect(open({}).opened.context.authorization()).toBeUndefined();
 });
 
-test('two authorizations are refused, should Node ever hand them on', () => {
+test('two authorizations are rejected, should Node ever hand them on', () => {
   const { opened } = open({ authorizations: ['Bearer one', 'Bearer two'] });
   expect(() => opened.context.authorization()).toThrow(
     expect.objectContaining({ code: 'BearerInvalid', message: 'more than one bearer is given' }),

@@ -11,7 +11,7 @@ import { openServerEnv, PLAIN, tokenRecord } from './server-env.ts';
 // Real sockets, files and timers on a machine that may be busy.
 jest.setTimeout(30_000);
 
-/** How a door starts and stops. */
+/** How a server starts and stops. */
 
 /** A list of two tokens that waits between them. */
 const haltingList = () => {
@@ -47,7 +47,7 @@ test('the start is told, with the port and how it is protected', async () => {
   ]);
 });
 
-test('a stream that runs goes on to its end, and new calls are refused meanwhile', async () => {
+test('a stream that runs goes on to its end, and new calls are rejected meanwhile', async () => {
   const list = haltingList();
   await using env = await openServerEnv({ listTokens: list.listTokens });
   const tokens = env.client.getTokens('Bearer b');
@@ -92,7 +92,7 @@ const plainServer = (port: number) =>
     metrics: recordedMetrics(),
   });
 
-test('a door that has not started can be stopped', async () => {
+test('a server that has not started can be stopped', async () => {
   await plainServer(0).stop(1000);
 });
 

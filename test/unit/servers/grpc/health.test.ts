@@ -79,7 +79,7 @@ test.each(['', SERVICE])('the health of "%s" follows isServing', async (name) =>
   expect(await check(client, name)).toBe('SERVING');
 });
 
-test('calls are answered while the door is NOT_SERVING: they say themselves what they can’t', async () => {
+test('calls are answered while the server is NOT_SERVING: they say themselves what they can’t', async () => {
   await using env = await openServerEnv({}, { isServing: () => false });
   expect(await env.client.createToken({})).toMatchObject({ accessToken: 'access-token' });
 });
@@ -118,7 +118,7 @@ test('who watches is told of each change, and once', async () => {
   );
 });
 
-test('who watches is told first when the door closes, and its stream does not hold up the end', async () => {
+test('who watches is told first when the server closes, and its stream does not hold up the end', async () => {
   await using env = await openServerEnv();
   const { seen, end } = watch(healthClient(env), '');
   await eventually(() => expect(seen).toEqual(['SERVING']));
@@ -129,7 +129,7 @@ test('who watches is told first when the door closes, and its stream does not ho
   expect(seen).toEqual(['SERVING', 'NOT_SERVING']);
 });
 
-test('before it is open and after it is closed a door does not serve, whatever isServing says', () => {
+test('before it is open and after it is closed a server does not serve, whatever isServing says', () => {
   const clock = new FakeClock();
   const health = createHealth({ services: [''], isServing: () => true, clock });
   expect(health.statusOf('')).toBe('NOT_SERVING');

@@ -18,7 +18,7 @@ import { openServerEnv, type ServerEnv } from './server-env.ts';
 // Real sockets, files and timers on a machine that may be busy.
 jest.setTimeout(30_000);
 
-/** What no caller may do to the door. After each of them it answers the next call. */
+/** What no caller may do to the server. After each of them it answers the next call. */
 
 const answers = async ({ client }: ServerEnv): Promise<void> => {
   expect(await client.createToken({})).toMatchObject({ tokenType: 'Bearer' });
@@ -36,7 +36,7 @@ describe.each([
     ['a string that is cut short', Buffer.from('0a7f61', 'hex')],
     ['bytes without sense', Buffer.from('ffffffffffffffffffffff', 'hex')],
     ['groups in groups', Buffer.alloc(10_000, 0x0b)],
-  ])('refuses %s', async (_name, message) => {
+  ])('rejects %s', async (_name, message) => {
     await using env = await openServerEnv();
     await using call = rawCall(env.port, pathOf(method));
     call.stream.end(frame(message));
@@ -44,7 +44,7 @@ describe.each([
     await answers(env);
   });
 
-  test('refuses a message that is too large before it has come', async () => {
+  test('rejects a message that is too large before it has come', async () => {
     await using env = await openServerEnv();
     await using call = rawCall(env.port, pathOf(method));
     call.stream.write(frame(Buffer.alloc(600 * 1024)));
@@ -52,7 +52,7 @@ describe.each([
     await answers(env);
   });
 
-  test('refuses what is too large once it is unpacked', async () => {
+  test('rejects what is too large once it is unpacked', async () => {
     await using env = await openServerEnv();
     const headers = { 'grpc-encoding': 'gzip' };
     await using call = rawCall(env.port, pathOf(method), { headers });
@@ -78,7 +78,7 @@ test('a message that is packed and small is read', async () => {
   expect(seen).toEqual(['packed']);
 });
 
-test('what claims to be packed and is not is refused', async () => {
+test('what claims to be packed and is not is rejected', async () => {
   await using env = await openServerEnv();
   await using call = rawCall(env.port, pathOf('CreateToken'), { headers: { 'grpc-encoding': 'gzip' } });
   call.stream.end(frame(Buffer.from('not packed'), 1));
@@ -95,7 +95,7 @@ describe('id_filter', () => {
     ['an id of 65 characters', ['x'.repeat(65)], 'id_filter has an id that is not 1 to 64 ASCII characters'],
     ['an id with a control character', ['a\n'], 'id_filter has an id that is not 1 to 64 ASCII characters'],
     ['an id that is not ASCII', ['ü'], 'id_filter has an id that is not 1 to 64 ASCII characters'],
-  ])('%s are refused', async (_name, idFilter, message) => {
+  ])('%s are rejected', async (_name, idFilter, message) => {
     await using env = await openServerEnv();
     expect(await refusalOf(env.client.getTokens('Bearer b', { idFilter }))).toEqual({
       code: 'INVALID_ARGUMENT',
@@ -157,7 +157,7 @@ test('a second authorization is not looked at: Node hands on the first alone', a
   expect(seen).toEqual(['Bearer one']);
 });
 
-test('metadata beyond 64 KiB is refused', async () => {
+test('metadata beyond 64 KiB is rejected', async () => {
   await using env = await openServerEnv();
   await using call = rawCall(env.port, pathOf('GetTokens'), {
     headers: { authorization: `Bearer ${'x'.repeat(100 * 1024)}` },

@@ -14,7 +14,7 @@ import {
   recordedMetrics,
 } from '../../../support/quiet.ts';
 
-/** A door over use cases of the test's own, on a real socket. */
+/** A server over use cases of the test's own, on a real socket. */
 export interface ServerEnv extends AsyncDisposable {
   readonly grpc: GrpcServer;
   readonly port: number;
@@ -63,7 +63,7 @@ const ISSUER: GrpcIssuer = {
 
 export const PLAIN = { certFile: '', keyFile: '', caFile: '', clientCertificateRequired: false };
 
-/** Opens a door on a free port of loopback. */
+/** Opens a server on a free port of loopback. */
 export const openServerEnv = async (
   issuer: Partial<GrpcIssuer> = {},
   more: Partial<GrpcServerOptions> = {},

@@ -13,7 +13,7 @@ import { openServerEnv, type ServerEnv } from './server-env.ts';
 // Real sockets, files and timers on a machine that may be busy.
 jest.setTimeout(30_000);
 
-/** The door with certificates, by clients that check them. */
+/** The server with certificates, by clients that check them. */
 
 let ours: ClusterCertificates;
 let others: ClusterCertificates;
@@ -117,7 +117,7 @@ test.each<[string, () => Credentials]>([
   ['without a certificate', () => trusting(ours)],
   ['with a certificate of another authority', () => presenting(ours, others)],
   ['without TLS', () => ChannelCredentials.createInsecure()],
-])('with mutual TLS a client %s is refused', async (_name, security) => {
+])('with mutual TLS a client %s is rejected', async (_name, security) => {
   await using folder = await makeCertificateFolder({ ...pairOf(ours), ca: ours.ca });
   await using env = await openServerEnv({}, { tls: { ...folder.files, clientCertificateRequired: true } });
   expect(await refusalOf(callOnce(env, security()))).toMatchObject({ code: 'UNAVAILABLE' });
@@ -149,13 +149,13 @@ test('nothing older than TLS 1.2 is spoken', async () => {
   expect(await shake(env, { ALPNProtocols: ['h2'] })).toBe('TLSv1.3');
 });
 
-test('a client that wants another protocol than HTTP/2 is refused in the handshake', async () => {
+test('a client that wants another protocol than HTTP/2 is rejected in the handshake', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
   await using env = await openServerEnv({}, { tls: { ...folder.files, clientCertificateRequired: false } });
   expect(await shake(env, { ALPNProtocols: ['http/1.1'] })).toMatch(/^E/u);
 });
 
-test('connections that break off, at whatever point, leave the door open', async () => {
+test('connections that break off, at whatever point, leave the server open', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
   await using env = await openServerEnv({}, { tls: { ...folder.files, clientCertificateRequired: false } });
   for (const bytes of ['', '\u0016\u0003\u0001', 'GET / HTTP/1.1\r\n\r\n']) {

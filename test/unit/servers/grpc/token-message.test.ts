@@ -43,7 +43,7 @@ test.each<[string, unknown]>([
   expect(fitsValue(value)).toBe(false);
 });
 
-/** The generated code can write a member of this name, and not read it; the door reads no claims. */
+/** The generated code can write a member of this name, and not read it; the server reads no claims. */
 const isReadable = (value: unknown): boolean => !JSON.stringify(value).includes('__proto__');
 
 test('whatever fits is read as it was written', () => {

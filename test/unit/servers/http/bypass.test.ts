@@ -7,7 +7,7 @@ import { BASE, openServerEnv, type ServerEnv } from './server-env.ts';
 // Real sockets and timers on a machine that may be busy.
 jest.setTimeout(30_000);
 
-/** Ways around the bearer check: each is refused, and none reaches a use case but the check itself. */
+/** Ways around the bearer check: each is rejected, and none reaches a use case but the check itself. */
 
 const TOKENS = `${BASE}/api/v1/tokens`;
 const PUBLIC = `${BASE}/.well-known/jwks.json`;
@@ -146,7 +146,7 @@ describe('a header says nothing of the path, the method or the caller', () => {
   });
 });
 
-describe('what is given twice is refused', () => {
+describe('what is given twice is rejected', () => {
   const once = { Connection: 'close' };
   test.each([
     ['an Authorization header', ['Authorization: Bearer a', 'authorization: Bearer b'], 401],

@@ -13,7 +13,7 @@ import { BASE, ISSUER_URL, openServerEnv, type ServerEnv, TestKeys, TOKEN } from
 // Real sockets and timers on a machine that may be busy.
 jest.setTimeout(30_000);
 
-/** How a door starts and stops. */
+/** How a server starts and stops. */
 
 const LIST = rawRequest(`GET ${BASE}/api/v1/tokens`, { Authorization: 'Bearer b' });
 const CREATE = rawRequest(
@@ -22,7 +22,7 @@ const CREATE = rawRequest(
   'grant_type=client_credentials&client_id',
 );
 
-/** A token that is handed out when the test says so. */
+/** A token that is issued when the test says so. */
 const haltingToken = () => {
   const halt = Promise.withResolvers<typeof TOKEN>();
   let isCalled = false;
@@ -173,7 +173,7 @@ const plainServer = (port: number) =>
     metrics: recordedMetrics(),
   });
 
-test('a door that has not started can be stopped', async () => {
+test('a server that has not started can be stopped', async () => {
   await plainServer(0).stop(1000);
 });
 

@@ -249,7 +249,7 @@ describe('creating', () => {
     ['a time that is a word', '{"expiration":"soon"}', 'expiration has to be a whole number of seconds'],
     ['a time that is a list', '{"expiration":[1]}', 'expiration has to be a whole number of seconds'],
     ['two names for one', '{"tokenName":"a","token_name":"a"}', 'tokenName has to be given once'],
-  ])('refuses %s', async (_name, body, message) => {
+  ])('rejects %s', async (_name, body, message) => {
     await using env = await openServerEnv();
     expect(await jsonAnswerOf(create(env, body))).toEqual({
       status: 400,

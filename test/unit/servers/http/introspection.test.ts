@@ -42,7 +42,7 @@ describe.each(ENDPOINTS)('%s', (path, useCase) => {
   test.each([
     ['no token', {}, 'token is missing'],
     ['an empty one', { token: '' }, 'token is missing'],
-  ])('refuses %s', async (_name, form, description) => {
+  ])('rejects %s', async (_name, form, description) => {
     await using env = await openServerEnv();
     expect(await jsonAnswerOf(post(env, form, BY_BASIC))).toEqual({
       status: 400,
@@ -51,7 +51,7 @@ describe.each(ENDPOINTS)('%s', (path, useCase) => {
     expect(env.calls).toEqual([]);
   });
 
-  test('refuses two tokens', async () => {
+  test('rejects two tokens', async () => {
     await using env = await openServerEnv();
     const form = [['token', 'a'] as const, ['token', 'b'] as const];
     expect(await jsonAnswerOf(postForm(`${env.url}${path}`, form, BY_BASIC))).toMatchObject({

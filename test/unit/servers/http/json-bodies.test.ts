@@ -12,7 +12,7 @@ const REPEATED = [
   '{"grantType":"client_credentials","unknown":1,"unknown":1}',
 ];
 
-test.each(REPEATED)('%s hands out no token', async (body) => {
+test.each(REPEATED)('%s issues no token', async (body) => {
   await using env = await openServerEnv();
   const response = await fetch(`${env.url}/api/v1/tokens`, { method: 'POST', body });
   expect([response.status, await response.json()]).toEqual([

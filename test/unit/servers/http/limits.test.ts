@@ -12,7 +12,7 @@ import { BASE, openServerEnv, type ServerEnv } from './server-env.ts';
 // Real sockets and timers on a machine that may be busy.
 jest.setTimeout(30_000);
 
-/** What no caller may do to the door. After each of them it answers the next request. */
+/** What no caller may do to the server. After each of them it answers the next request. */
 
 const TOKENS = `${BASE}/api/v1/tokens`;
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
@@ -29,7 +29,7 @@ describe('what is too large', () => {
     ['/oauth/token', { error: 'invalid_request', error_description: 'the body is too large' }],
     ['/api/v1/tokens', { code: 8, message: 'the body is too large' }],
     ['/nothing', { code: 8, message: 'the body is too large' }],
-  ])('a body for %s is refused before it has come', async (path, body) => {
+  ])('a body for %s is rejected before it has come', async (path, body) => {
     await using env = await openServerEnv();
     const headers = { ...FORM, 'Content-Length': String(MAX_BODY_BYTES + 1) };
     const answer = await sendRaw(env.port, rawRequest(`POST ${BASE}${path}`, headers));
@@ -39,7 +39,7 @@ describe('what is too large', () => {
     await answers(env);
   });
 
-  test('a body without a length is refused as soon as it is', async () => {
+  test('a body without a length is rejected as soon as it is', async () => {
     await using env = await openServerEnv();
     await using connection = new RawConnection(env.port);
     connection.write(rawRequest(`DELETE ${TOKENS}`, { 'Transfer-Encoding': 'chunked' }));
@@ -60,7 +60,7 @@ describe('what is too large', () => {
   test.each([
     ['headers', rawRequest(`GET ${TOKENS}`, { Authorization: `Bearer ${'x'.repeat(66_000)}` })],
     ['a URL', rawRequest(`GET ${TOKENS}?idFilter=${'x'.repeat(66_000)}`)],
-  ])('%s beyond 64 KiB are refused without a body', async (_name, request) => {
+  ])('%s beyond 64 KiB are rejected without a body', async (_name, request) => {
     await using env = await openServerEnv();
     await using connection = new RawConnection(env.port);
     expect(await connection.write(request).answer()).toMatchObject({ status: 431, body: '' });
@@ -77,7 +77,7 @@ describe('what is too large', () => {
 
   const fields = (count: number): string[] => Array.from({ length: count }, (_, at) => `x-${at}: x`);
 
-  test('too many headers are refused', async () => {
+  test('too many headers are rejected', async () => {
     await using env = await openServerEnv();
     const answer = await sendRaw(env.port, rawRequest(`GET ${TOKENS}`, fields(MAX_HEADER_FIELDS)));
     expect([answer?.status, JSON.parse(answer?.body ?? '')]).toEqual([
@@ -91,7 +91,7 @@ describe('what is too large', () => {
     });
   });
 
-  test('chunk extensions are refused', async () => {
+  test('chunk extensions are rejected', async () => {
     await using env = await openServerEnv();
     const request = rawRequest(`POST ${TOKENS}`, { 'Transfer-Encoding': 'chunked' });
     const extension = `1;${'x'.repeat(17_000)}\r\nx\r\n`;

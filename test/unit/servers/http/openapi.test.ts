@@ -3,7 +3,7 @@ import { routesOf } from '../../../../operator/servers/http/routes.ts';
 import { tokenRecord } from '../grpc/server-env.ts';
 import { BASE, ISSUER_URL, openServerEnv, type ServerEnv, TestKeys } from './server-env.ts';
 
-/** The OpenAPI document says of every route what the door does. */
+/** The OpenAPI document says of every route what the server does. */
 
 interface Schema {
   readonly type?: string | readonly string[];

@@ -17,7 +17,7 @@ import { PLAIN, tokenRecord } from '../grpc/server-env.ts';
 /** What a use case was called with, in order; the signal left out. */
 type Called = readonly [name: keyof Issuer, ...args: unknown[]];
 
-/** A door over use cases of the test's own, on a real socket. */
+/** A server over use cases of the test's own, on a real socket. */
 export interface ServerEnv extends AsyncDisposable {
   readonly grpc: HttpServer;
   readonly port: number;
@@ -95,7 +95,7 @@ const recorded = (issuer: Issuer, calls: Called[]): Issuer =>
     ]),
   ) as unknown as Issuer;
 
-/** Opens a door on a free port of loopback. */
+/** Opens a server on a free port of loopback. */
 export const openServerEnv = async (
   issuer: Partial<Issuer> = {},
   more: Partial<HttpServerOptions> = {},

@@ -15,7 +15,7 @@ import { BASE, openServerEnv, type ServerEnv } from './server-env.ts';
 // Real sockets, files and timers on a machine that may be busy.
 jest.setTimeout(30_000);
 
-/** The door with certificates, by clients that check them. */
+/** The server with certificates, by clients that check them. */
 
 let ours: ClusterCertificates;
 let others: ClusterCertificates;
@@ -107,7 +107,7 @@ test('with mutual TLS a client with a certificate of the authority is served', a
 test.each<[string, () => ConnectionOptions]>([
   ['without a certificate', () => trusting(ours)],
   ['with a certificate of another authority', () => presenting(ours, others)],
-])('with mutual TLS a client %s is refused', async (_name, options) => {
+])('with mutual TLS a client %s is rejected', async (_name, options) => {
   await using folder = await makeCertificateFolder({ ...pairOf(ours), ca: ours.ca });
   await using env = await openWith(folder, true);
   expect(await ask(env, options())).toMatch(/^E/u);
@@ -139,13 +139,13 @@ test('nothing older than TLS 1.2 is spoken', async () => {
   expect(await shake(env, { ALPNProtocols: ['h2', 'http/1.1'] })).toEqual(['TLSv1.3', 'http/1.1']);
 });
 
-test('a client that wants HTTP/2 alone is refused in the handshake', async () => {
+test('a client that wants HTTP/2 alone is rejected in the handshake', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
   await using env = await openWith(folder);
   expect(await shake(env, { ALPNProtocols: ['h2'] })).toMatch(/^E/u);
 });
 
-test('connections that break off or speak something else leave the door open', async () => {
+test('connections that break off or speak something else leave the server open', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
   await using env = await openWith(folder);
   for (const bytes of ['', '\u0016\u0003\u0001', TOKENS]) {
@@ -194,7 +194,7 @@ test('a stop lets idle connections go, and a stream end', async () => {
   await stopping;
 });
 
-test('a handshake that is under way when the door stops is cut off in time', async () => {
+test('a handshake that is under way when the server stops is cut off in time', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
   await using env = await openWith(folder);
   const socket = connectPlain(env.port, '127.0.0.1');

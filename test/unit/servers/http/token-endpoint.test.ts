@@ -136,7 +136,7 @@ describe('a request', () => {
       'there are too many parameters',
     ],
     ['whose body is not UTF-8', `${GRANT}&token_name=\u00ff`, 'the body is not UTF-8'],
-  ])('%s is refused', async (_name, body, description) => {
+  ])('%s is rejected', async (_name, body, description) => {
     await using env = await openServerEnv();
     const response = await fetch(`${env.url}/oauth/token`, {
       method: 'POST',
@@ -158,7 +158,7 @@ describe('a request', () => {
     ['true', '{"my_secret":true}', 'a parameter is neither a text nor a list of texts'],
     ['several scopes', '{"scope":["a","b"]}', 'scope is given more than once'],
     ['nothing', '', 'the body is no JSON'],
-  ])('in JSON with %s is refused', async (_name, body, description) => {
+  ])('in JSON with %s is rejected', async (_name, body, description) => {
     await using env = await openServerEnv();
     const response = await post(env, body, { 'content-type': 'application/json' });
     expect([response.status, await response.json()]).toEqual([
@@ -175,7 +175,7 @@ describe('a request', () => {
     ['application/jsonp', {}],
     ['nonsense', {}],
     [FORM, { 'content-encoding': 'gzip' }],
-  ])('of the type %s is refused: %j', async (type, headers) => {
+  ])('of the type %s is rejected: %j', async (type, headers) => {
     await using env = await openServerEnv();
     expect(await jsonAnswerOf(post(env, GRANT, { 'content-type': type, ...headers }))).toMatchObject({
       status: 415,
@@ -184,7 +184,7 @@ describe('a request', () => {
     expect(env.calls).toEqual([]);
   });
 
-  test('whose parameters are in the URL is refused', async () => {
+  test('whose parameters are in the URL is rejected', async () => {
     await using env = await openServerEnv();
     const url = `${env.url}/oauth/token?${GRANT}&client_id=a&client_secret=b`;
     const posted = fetch(url, { method: 'POST', headers: { 'content-type': FORM } });
@@ -327,7 +327,7 @@ describe('a client proves itself', () => {
     expect(env.calls).toHaveLength(1);
   });
 
-  test('once, where it is refused for something else', async () => {
+  test('once, where it is rejected for something else', async () => {
     await using env = await openServerEnv({
       createToken: async () => {
         throw refused('invalid_scope', 'no');

@@ -56,7 +56,7 @@ describe('the verifier of these tests', () => {
   });
 });
 
-/** Refused in a way that no verifier can mistake. */
+/** Rejected in a way that no verifier can mistake. */
 const expectRefusal = (answer: RawAnswer | undefined): void => {
   // A connection that ends without an answer is an error to everybody.
   if (answer === undefined) return;
@@ -68,7 +68,7 @@ const expectRefusal = (answer: RawAnswer | undefined): void => {
   expect(answer.headers.get('cache-control')).toBe('no-store');
 };
 
-describe('what HTTP itself refuses', () => {
+describe('what HTTP itself rejects', () => {
   let env: ServerEnv;
   beforeAll(async () => {
     env = await openServerEnv(
@@ -163,7 +163,7 @@ describe('what HTTP itself refuses', () => {
     ['a tunnel', undefined, rawRequest('CONNECT issuer.example:443')],
     ['headers that do not come', 408, `GET ${TOKENS} HTTP/1.1\r\nHost: x\r\n`],
     ['a body that does not come', 408, rawRequest(`POST ${TOKENS}`, { 'Content-Length': '5' }, '{')],
-  ])('%s is refused for everybody to see: %s', async (_name, status, request) => {
+  ])('%s is rejected for everybody to see: %s', async (_name, status, request) => {
     const answer = await sendRaw(env.port, request);
     expect(answer?.status).toBe(status);
     expectRefusal(answer);
@@ -248,7 +248,7 @@ describe('what fails', () => {
   });
 });
 
-test('what comes while the door stops', async () => {
+test('what comes while the server stops', async () => {
   const list = haltingList();
   let begun = 0;
   const clock = { ...systemClock, monotonic: () => begun++ };

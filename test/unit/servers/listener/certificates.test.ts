@@ -50,7 +50,7 @@ test.each<[string, () => Content]>([
   ['an authority that is cut short', () => content({ ca: cut(ours.ca) })],
   ['a second authority that is cut short', () => content({ ca: `${ours.ca}\n${cut(other.ca)}` })],
   ['an authority that is no certificate', () => content({ ca: ours.ca.replace('MI', 'AA') })],
-])('%s is refused, and nothing of it repeated', async (_name, make) => {
+])('%s is rejected, and nothing of it repeated', async (_name, make) => {
   const broken = make();
   await using folder = await makeCertificateFolder(broken);
   const error = await readCertificates(folder.files).then(
@@ -65,7 +65,7 @@ test.each<[string, () => Content]>([
   }
 });
 
-test('a file that is missing is refused', async () => {
+test('a file that is missing is rejected', async () => {
   await using folder = await makeCertificateFolder(content());
   const files = { ...folder.files, keyFile: `${folder.dir}/none` };
   await expect(readCertificates(files)).rejects.toMatchObject({ code: 'ENOENT' });
