@@ -1,7 +1,7 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { TOKEN_CLAIM } from '../../api/reserved-claims.ts';
 import { claimOf, isRegistered } from '../client/client-id-claim.ts';
-import type { TokenRecord } from '../record/token-record.ts';
+import type { FoundRecord, PreviousRecord } from '../record/token-record.ts';
 
 /** Claims of a JWT that one of our keys has signed. */
 export type SignedClaims = Readonly<Record<string, unknown>>;
@@ -45,7 +45,7 @@ export const findTimeFault = ({ exp, nbf }: SignedClaims, now: number): JwtFault
   return undefined;
 };
 
-const isSameOrigin = ({ origin }: TokenRecord, claims: SignedClaims): boolean => {
+const isSameOrigin = ({ origin }: FoundRecord, claims: SignedClaims): boolean => {
   const declared = declaredIn(claims);
   return origin.kind === 'Token'
     ? declared?.namespace === origin.namespace && declared.name === origin.name
@@ -56,12 +56,12 @@ const isSameOrigin = ({ origin }: TokenRecord, claims: SignedClaims): boolean =>
  * An earlier JWT of a declared Token is good for the overlap, which may end before its own `exp` does; what it says of its
  * owner may be what has been changed since (spec §2.1, `renewal.overlap`).
  */
-const agreesAsPrevious = ({ expiration }: TokenRecord, { exp }: SignedClaims): boolean =>
+const agreesAsPrevious = ({ expiration }: PreviousRecord, { exp }: SignedClaims): boolean =>
   exp === undefined || (typeof exp === 'number' && expiration !== undefined && expiration <= exp);
 
 /** Whether a record and a JWT say the same (spec §3). Of one whose record is still to be written, origin and key tell enough. */
 const agrees = (
-  record: TokenRecord,
+  record: FoundRecord,
   claims: SignedClaims,
   jwt: { kid: string; ownerClaim: string },
 ): boolean => {
@@ -74,7 +74,7 @@ const agrees = (
 
 /** What the record says against a JWT whose signature and own times are good; blacklisting aside. `now` in milliseconds. */
 export const findRecordFault = (
-  record: TokenRecord,
+  record: FoundRecord,
   claims: SignedClaims,
   jwt: { readonly kid: string; readonly ownerClaim: string; readonly now: number },
 ): JwtFault | undefined => {
@@ -85,7 +85,7 @@ export const findRecordFault = (
 /** What the client says against a JWT: it has to be there as the holder, with the UID that the record names, and not suspended. */
 export const findClientFault = (
   client: OAuthClient | undefined,
-  record: TokenRecord,
+  record: FoundRecord,
   claims: SignedClaims,
 ): JwtFault | undefined => {
   if (client === undefined || client.metadata.deletionTimestamp !== undefined) return 'ClientGone';

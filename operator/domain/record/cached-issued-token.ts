@@ -2,10 +2,10 @@ import type { IssuedToken } from '../../api/issued-token.ts';
 import { secondsOf } from '../timestamps.ts';
 import { heldMetadata, RECORD_OBJECT_INDEX, type RecordObject } from './record-object.ts';
 import { sharedList, sharedText } from './shared-texts.ts';
-import { blacklistedAtOf, type TokenRecord } from './token-record.ts';
+import { blacklistedAtOf, type CurrentRecord } from './token-record.ts';
 
 /** What caches hold of an IssuedToken: the record alone, times as numbers, without what the API server adds. */
-export interface CachedIssuedToken extends TokenRecord, RecordObject {}
+export interface CachedIssuedToken extends CurrentRecord, RecordObject {}
 
 /** Names of the indexes of the cache of {@link CachedIssuedToken}. */
 export const ISSUED_INDEX = {

@@ -2,7 +2,7 @@ import type { TokenBatch, TokenProfile } from '../../api/token-batch.ts';
 import { secondsOf } from '../timestamps.ts';
 import { batchedId, batchNameOf, positionOf } from './batch-id.ts';
 import { heldMetadata, RECORD_OBJECT_INDEX, type RecordObject } from './record-object.ts';
-import type { RecordExpiry, RecordOrigin, TokenRecord } from './token-record.ts';
+import type { CurrentRecord, RecordExpiry, RecordOrigin } from './token-record.ts';
 
 /** What caches hold of a TokenBatch: its records as they are stored, each read when it is asked for. */
 export interface CachedTokenBatch extends RecordObject {
@@ -109,7 +109,7 @@ const storedAt = ({ profiles, tokens, deleted }: CachedTokenBatch, position: num
 };
 
 /** The record at a position; undefined where there is none, or it was deleted. */
-const recordAt = (batch: CachedTokenBatch, position: number): TokenRecord | undefined => {
+const recordAt = (batch: CachedTokenBatch, position: number): CurrentRecord | undefined => {
   const stored = storedAt(batch, position);
   if (stored === undefined) return undefined;
   const { entry, profile } = stored;
@@ -137,7 +137,7 @@ const recordAt = (batch: CachedTokenBatch, position: number): TokenRecord | unde
 };
 
 /** The record of a `jti` in the TokenBatch that it leads to. */
-export const batchedRecordOf = (batch: CachedTokenBatch, id: string): TokenRecord | undefined => {
+export const batchedRecordOf = (batch: CachedTokenBatch, id: string): CurrentRecord | undefined => {
   if (batchNameOf(id) !== batch.metadata.name) return undefined;
   const record = recordAt(batch, positionOf(id));
   return record?.id === id ? record : undefined;

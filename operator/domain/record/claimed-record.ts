@@ -1,22 +1,33 @@
 import type { SignedClaims } from '../jwt/jwt-checks.ts';
-import type { TokenRecord } from './token-record.ts';
+import type { CurrentRecord, NextRecord } from './token-record.ts';
 
 const text = (claim: unknown): string => (typeof claim === 'string' ? claim : '');
 const seconds = (claim: unknown): number | undefined => (typeof claim === 'number' ? claim : undefined);
 
 /**
- * The record that is about to be written of a declared Token's next JWT: its Secret holds it, so that it is out, and its status
- * does not say so yet (spec §3). What the JWT says is what the status will.
+ * The record that the status of a declared token will have of its next JWT, which the Secret already holds (spec §3). The claims
+ * do not name `clientUID` and `keyID`: they are empty.
  */
-export const recordOfClaims = (next: TokenRecord, claims: SignedClaims, ownerClaim: string): TokenRecord => ({
-  ...next,
+export const recordOfClaims = (
+  next: NextRecord,
+  claims: SignedClaims,
+  ownerClaim: string,
+): CurrentRecord => ({
+  id: next.id,
+  origin: next.origin,
+  client: next.client,
+  blacklistedAt: next.blacklistedAt,
+  state: 'Current',
   version: next.version + 1,
   name: text(claims.name) || next.name,
   owner: text(claims[ownerClaim]),
   subject: text(claims.sub),
   clientID: text(claims.client_id),
+  clientUID: '',
+  keyID: '',
   audience: Array.isArray(claims.aud) ? claims.aud.filter((item) => typeof item === 'string') : [],
   scope: text(claims.scope).split(' ').filter(Boolean),
   issuedAt: seconds(claims.iat) ?? 0,
   expiration: seconds(claims.exp),
+  originalTokenClaims: undefined,
 });

@@ -1,80 +1,78 @@
 import type { Token } from '../../api/token.ts';
 import { secondsOf } from '../timestamps.ts';
 import { clientKeyOf, nextTokenId } from '../token/declared-token.ts';
-import { blacklistedAtOf, type TokenRecord } from './token-record.ts';
+import { blacklistedAtOf, type FoundRecord } from './token-record.ts';
 
 const NONE: readonly string[] = [];
 
-/** What every JWT of a Token shares. */
-const commonOf = (token: Token, clientOwner: string | undefined) => {
+/** What the records of all JWTs of a Token have in common. */
+const identityOf = (token: Token, id: string) => {
   const { metadata, spec, status = {} } = token;
   const { namespace, name, uid } = metadata;
   return {
+    id,
     origin: { kind: 'Token', namespace, name, uid },
+    client: clientKeyOf(token),
     version: status.version ?? 0,
     name: spec.tokenName ?? name,
-    owner: status.owner ?? clientOwner ?? '',
-    subject: status.subject ?? '',
-    clientID: status.clientID ?? '',
-    client: clientKeyOf(token),
-    clientUID: status.clientUID ?? '',
-    audience: status.audience ?? NONE,
-    scope: status.scope ?? NONE,
-    originalTokenClaims: status.originalTokenClaims,
     blacklistedAt: blacklistedAtOf(token),
   } as const;
 };
 
-/** Ids of a Token's JWTs that are recorded: the current one and earlier ones that are still listed. */
+/** What the status says of the current JWT and of the previous ones alike. */
+const contentOf = ({ status = {} }: Token) => ({
+  subject: status.subject ?? '',
+  clientID: status.clientID ?? '',
+  clientUID: status.clientUID ?? '',
+  audience: status.audience ?? NONE,
+  scope: status.scope ?? NONE,
+  originalTokenClaims: status.originalTokenClaims,
+});
+
+/** Ids of a Token's recorded JWTs: the current one and the previous ones that are still listed. */
 export const recordedIdsOf = ({ status }: Token): string[] => [
   ...(status?.id === undefined ? [] : [status.id]),
   ...(status?.previous ?? []).map(({ id }) => id),
 ];
 
 /**
- * The record of one JWT of a declared Token; undefined where the Token has none of that id. `clientOwner` is the
- * `spec.owner` of its client, for a Token whose status names none yet.
+ * The record of one JWT of a declared token; undefined if the Token has none of that id. `clientOwner` is the `spec.owner` of
+ * its client, for a Token whose status names no owner yet.
  */
-export const declaredRecordOf = (token: Token, id: string, clientOwner?: string): TokenRecord | undefined => {
+export const declaredRecordOf = (token: Token, id: string, clientOwner?: string): FoundRecord | undefined => {
   const { status = {} } = token;
-  const seconds = (time: string | undefined): number | undefined =>
-    time === undefined ? undefined : secondsOf(time);
+  const tokenOwner = status.owner ?? clientOwner;
   if (status.id === id) {
     return {
-      ...commonOf(token, clientOwner),
-      id,
+      ...identityOf(token, id),
+      ...contentOf(token),
       state: 'Current',
+      owner: tokenOwner ?? '',
       keyID: status.keyID ?? '',
-      issuedAt: seconds(status.issuedAt) ?? 0,
-      expiration: seconds(status.expiration),
+      issuedAt: status.issuedAt === undefined ? 0 : secondsOf(status.issuedAt),
+      expiration: status.expiration === undefined ? undefined : secondsOf(status.expiration),
     };
   }
-  const earlier = status.previous?.find((entry) => entry.id === id);
-  if (earlier) {
+  const previous = status.previous?.find((entry) => entry.id === id);
+  if (previous) {
     return {
-      ...commonOf(token, clientOwner),
-      id,
+      ...identityOf(token, id),
+      ...contentOf(token),
       state: 'Previous',
-      keyID: earlier.keyID,
-      issuedAt: secondsOf(earlier.issuedAt),
-      expiration: secondsOf(earlier.expiration),
+      tokenOwner: tokenOwner ?? '',
+      keyID: previous.keyID,
+      issuedAt: secondsOf(previous.issuedAt),
+      expiration: secondsOf(previous.expiration),
     };
   }
   if (nextTokenId(token) !== id) return undefined;
-  return {
-    ...commonOf(token, clientOwner),
-    id,
-    state: 'Next',
-    keyID: '',
-    issuedAt: 0,
-    expiration: undefined,
-  };
+  return { ...identityOf(token, id), state: 'Next', tokenOwner, expiration: undefined };
 };
 
-/** When the last of a Token's recorded JWTs expires; `never`, or undefined where there is none. Seconds since the Unix epoch. */
+/** When the last of a Token's recorded JWTs expires, in seconds since the Unix epoch; undefined if there is none. */
 export const lastExpirationOf = ({ status }: Token): number | 'never' | undefined => {
   if (status?.id === undefined) return undefined;
   if (status.expiration === undefined) return 'never';
-  const earlier = (status.previous ?? []).map(({ expiration }) => secondsOf(expiration));
-  return Math.max(secondsOf(status.expiration), ...earlier);
+  const previous = (status.previous ?? []).map(({ expiration }) => secondsOf(expiration));
+  return Math.max(secondsOf(status.expiration), ...previous);
 };

@@ -2,16 +2,16 @@ import { secondsOf } from '../timestamps.ts';
 
 /** Names of the indexes of the Token cache by which records are found. */
 export const RECORD_INDEX = {
-  /** By every `jti` that is the Token's: current, earlier ones, and the next, whose JWT may be out before status says so. */
+  /** By every `jti` of the Token: current, previous, and next, whose JWT may be delivered before the status names it. */
   id: 'id',
-  /** By the owner that the status names. */
+  /** By the owner in the status. */
   owner: 'owner',
 } as const;
 
-/** The kinds of resource that a record can come from. */
+/** The kinds of resource that hold records. */
 type RecordKind = 'Token' | 'IssuedToken' | 'TokenBatch';
 
-/** The object that a record stands in. */
+/** The object that holds a record. */
 export interface RecordOrigin {
   readonly kind: RecordKind;
   readonly namespace: string;
@@ -19,46 +19,79 @@ export interface RecordOrigin {
   readonly uid: string;
 }
 
-/**
- * One JWT as the API server knows it, whatever kind of resource it stands in: every door sees them alike (spec
- * §2.3). Times are seconds since the Unix epoch.
- */
-export interface TokenRecord {
+interface RecordIdentity {
   /** The `jti`. */
   readonly id: string;
   readonly origin: RecordOrigin;
-  /**
-   * `Previous`: an earlier JWT of a declared Token that is still good. `Next`: one of a declared Token whose JWT may
-   * be out before its status says so; only `id`, `origin`, `client` and `blacklistedAt` say anything of it, and no list shows it.
-   */
-  readonly state: 'Current' | 'Previous' | 'Next';
-  readonly version: number;
-  readonly name: string;
-  readonly owner: string;
-  readonly subject: string;
-  readonly clientID: string;
   /** `<namespace>/<name>` of the OAuthClient. */
   readonly client: string;
+  readonly version: number;
+  /** The token's name for people. */
+  readonly name: string;
+  /** When it was blacklisted; 0 if only `spec.revoked` says so yet; undefined if it is not. */
+  readonly blacklistedAt: number | undefined;
+}
+
+interface RecordedJwt extends RecordIdentity {
+  readonly subject: string;
+  readonly clientID: string;
   readonly clientUID: string;
   readonly keyID: string;
   readonly audience: readonly string[];
   readonly scope: readonly string[];
   readonly issuedAt: number;
-  /** Undefined where it never expires. */
+  /** Undefined if it never expires. */
   readonly expiration: number | undefined;
   readonly originalTokenClaims: Readonly<Record<string, unknown>> | undefined;
-  /** When it was blacklisted; 0 where only `spec.revoked` says so yet; undefined where it is not. */
-  readonly blacklistedAt: number | undefined;
 }
 
-/** What of a record says for how long it is of use. */
+/** The record of an issued token, or of the current JWT of a declared token. */
+export interface CurrentRecord extends RecordedJwt {
+  readonly state: 'Current';
+  /** The owner claim of the JWT. */
+  readonly owner: string;
+}
+
+/** The record of a previous JWT of a declared token that is still valid. */
+export interface PreviousRecord extends RecordedJwt {
+  readonly state: 'Previous';
+  /** The Token's owner by its status: the JWT itself may name another one. */
+  readonly tokenOwner: string;
+}
+
+/** The next JWT of a declared token: it may be delivered before the status records what it says. No list shows it. */
+export interface NextRecord extends RecordIdentity {
+  readonly state: 'Next';
+  /** The Token's owner by its status, or the owner of its client; undefined if neither is known. */
+  readonly tokenOwner: string | undefined;
+  /** Only the JWT says when it expires. */
+  readonly expiration: undefined;
+}
+
+/**
+ * The record of one JWT, the same for every endpoint whatever kind of resource holds it (spec §2.3). Times are seconds since
+ * the Unix epoch.
+ */
+export type TokenRecord = CurrentRecord | PreviousRecord;
+
+/** What a `jti` leads to. */
+export type FoundRecord = TokenRecord | NextRecord;
+
+/** The owner that may list and revoke the token; undefined if none is known yet. */
+export function ownerOf(record: TokenRecord): string;
+export function ownerOf(record: FoundRecord): string | undefined;
+export function ownerOf(record: FoundRecord): string | undefined {
+  return record.state === 'Current' ? record.owner : record.tokenOwner;
+}
+
+/** The part of a record that says until when it is of use. */
 export type RecordExpiry = Pick<TokenRecord, 'keyID' | 'expiration' | 'blacklistedAt'>;
 
-/** Whether a record is neither blacklisted nor past its expiration; milliseconds since the Unix epoch. */
+/** Whether a token is neither expired nor blacklisted; `now` in milliseconds since the Unix epoch. */
 export const isLive = ({ expiration, blacklistedAt }: RecordExpiry, now: number): boolean =>
   blacklistedAt === undefined && (expiration === undefined || expiration * 1000 > now);
 
-/** What an object with one record says of its end. */
+/** The part of an object with one record that says whether it is blacklisted. */
 interface Revocable {
   readonly spec: { readonly revoked?: boolean | undefined };
   readonly status?:
@@ -71,8 +104,8 @@ interface Revocable {
 }
 
 /**
- * `blacklistedAt` of such an object: 0 where only `spec.revoked` says so yet, and never where the status does, whatever time
- * somebody wrote there; undefined where it is not blacklisted.
+ * `blacklistedAt` of such an object: 0 if only `spec.revoked` says so yet, and at least 1 if the status does, whatever time it
+ * has; undefined if it is not blacklisted.
  */
 export const blacklistedAtOf = ({ spec, status }: Revocable): number | undefined => {
   const { flag, timestamp } = status?.blacklisted ?? {};
@@ -80,6 +113,6 @@ export const blacklistedAtOf = ({ spec, status }: Revocable): number | undefined
   return spec.revoked === true ? 0 : undefined;
 };
 
-/** Whether `spec.revoked` asks for a blacklisting that the status does not record yet. */
+/** Whether `spec.revoked` requests a blacklisting that the status does not record yet. */
 export const isRevocationRequested = ({ blacklistedAt }: Pick<TokenRecord, 'blacklistedAt'>): boolean =>
   blacklistedAt === 0;

@@ -10,7 +10,7 @@ import {
   planTokenEnd,
   type TokenEnd,
 } from '../../domain/record/revocation-plan.ts';
-import type { RecordOrigin, TokenRecord } from '../../domain/record/token-record.ts';
+import type { FoundRecord, RecordOrigin } from '../../domain/record/token-record.ts';
 import { floorSeconds } from '../../domain/timestamps.ts';
 import type { Cacheable, WritableCache } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -31,7 +31,7 @@ export interface EndTarget extends RecordOrigin {
 export type EndToken = (target: EndTarget, signal: AbortSignal) => Promise<EndCounts>;
 
 /** The target that ends one record. */
-export const endTargetOf = ({ id, origin }: Pick<TokenRecord, 'id' | 'origin'>): EndTarget => ({
+export const endTargetOf = ({ id, origin }: Pick<FoundRecord, 'id' | 'origin'>): EndTarget => ({
   ...origin,
   ids: new Set([id]),
 });

@@ -1,4 +1,4 @@
-import type { TokenRecord } from '../../domain/record/token-record.ts';
+import { type FoundRecord, ownerOf, type TokenRecord } from '../../domain/record/token-record.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { calledOff } from '../failure.ts';
 import { checkIdFilter } from '../id-filter.ts';
@@ -43,9 +43,13 @@ export const visibleIds = ({ onlyID }: Bearer, ids: readonly string[]): readonly
   return ids.length === 0 || ids.includes(onlyID) ? [onlyID] : [];
 };
 
-const isShown = (record: TokenRecord, bearer: Bearer, { includeBlacklisted }: TokenQuery): boolean =>
-  record.owner === bearer.owner &&
+const isShown = (
+  record: FoundRecord,
+  bearer: Bearer,
+  { includeBlacklisted }: TokenQuery,
+): record is TokenRecord =>
   record.state !== 'Next' &&
+  ownerOf(record) === bearer.owner &&
   (includeBlacklisted || record.blacklistedAt === undefined);
 
 /**

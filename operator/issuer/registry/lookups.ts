@@ -1,7 +1,7 @@
 import { type ObjectRef, refOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { batchNameOf, isBatchedId } from '../../domain/record/batch-id.ts';
-import type { RecordOrigin, TokenRecord } from '../../domain/record/token-record.ts';
+import { type FoundRecord, ownerOf, type RecordOrigin } from '../../domain/record/token-record.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { IssuerFailure } from '../failure.ts';
@@ -18,7 +18,7 @@ export interface Lookups {
    * The records of an owner among `ids` that the caches know or, within the bound, the API server: each id once, in the
    * order of ids. @throws IssuerFailure `Unavailable` where that can't be known
    */
-  find(bearer: Bearer, ids: readonly string[], call: Pick<Call, 'signal'>): Promise<TokenRecord[]>;
+  find(bearer: Bearer, ids: readonly string[], call: Pick<Call, 'signal'>): Promise<FoundRecord[]>;
 }
 
 export interface LookupsOptions {
@@ -91,7 +91,7 @@ export const createLookups = (options: LookupsOptions): Lookups => {
       await learn(bearer, wanted, signal);
       return wanted.flatMap((id) => {
         const record = records.find(id);
-        return record?.owner === bearer.owner ? [record] : [];
+        return record && ownerOf(record) === bearer.owner ? [record] : [];
       });
     },
   };

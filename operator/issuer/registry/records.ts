@@ -9,7 +9,7 @@ import {
   type CachedTokenBatch,
 } from '../../domain/record/cached-token-batch.ts';
 import { declaredRecordOf, recordedIdsOf } from '../../domain/record/declared-records.ts';
-import { RECORD_INDEX, type TokenRecord } from '../../domain/record/token-record.ts';
+import { type FoundRecord, RECORD_INDEX } from '../../domain/record/token-record.ts';
 import { clientKeyOf } from '../../domain/token/declared-token.ts';
 import type { Cache, Cacheable } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
@@ -28,19 +28,19 @@ export interface RecordCaches {
 /** The index behind every door (spec §2.3): records by `jti` and by owner. */
 export interface Records {
   /** The record of that id as the caches have it; an object that is being deleted has none. */
-  find(id: string): TokenRecord | undefined;
+  find(id: string): FoundRecord | undefined;
   /** Runs of ids of an owner's records, in no order: those that a list shows. A run is an id, or the name of a TokenBatch, whose ids come one after another in the order of all. */
   runsOf(owner: string): Generator<string>;
   /** The ids that an owner's run stands for now, in their order. */
   idsIn(run: string, owner: string): Iterable<string>;
   /** The record in a declared Token. */
-  ofToken(token: Token, id: string): TokenRecord | undefined;
+  ofToken(token: Token, id: string): FoundRecord | undefined;
   /** The record in a TokenBatch. */
-  ofBatch(batch: CachedTokenBatch, id: string): TokenRecord | undefined;
+  ofBatch(batch: CachedTokenBatch, id: string): FoundRecord | undefined;
 }
 
 /** Whether a yes about that kind of record may come from its cache. */
-export const isFresh = ({ origin }: Pick<TokenRecord, 'origin'>, freshness: Freshness): boolean => {
+export const isFresh = ({ origin }: Pick<FoundRecord, 'origin'>, freshness: Freshness): boolean => {
   switch (origin.kind) {
     case 'Token':
       return freshness.tokens();
@@ -56,8 +56,8 @@ const isThere = ({ metadata }: Cacheable): boolean => metadata.deletionTimestamp
 /** What the first of some objects that are there gives. */
 const first = <T extends Cacheable>(
   objects: Iterable<T>,
-  recordOf: (object: T) => TokenRecord | undefined,
-): TokenRecord | undefined => {
+  recordOf: (object: T) => FoundRecord | undefined,
+): FoundRecord | undefined => {
   for (const object of objects) {
     const record = isThere(object) ? recordOf(object) : undefined;
     if (record) return record;
@@ -72,7 +72,7 @@ function* batchedIds(named: Iterable<CachedTokenBatch>, owner: string): Generato
 
 /** {@link Records} over the caches: nothing is kept here. */
 export const createRecords = ({ tokens, issued, batches, clients }: RecordCaches): Records => {
-  const inToken = (token: Token, id: string): TokenRecord | undefined =>
+  const inToken = (token: Token, id: string): FoundRecord | undefined =>
     declaredRecordOf(token, id, clients.get(clientKeyOf(token))?.spec.owner);
   return {
     ofToken: (token, id) => (isThere(token) ? inToken(token, id) : undefined),

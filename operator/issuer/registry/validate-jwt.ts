@@ -13,7 +13,7 @@ import {
   type SignedClaims,
 } from '../../domain/jwt/jwt-checks.ts';
 import { batchNameOf, isBatchedId } from '../../domain/record/batch-id.ts';
-import type { TokenRecord } from '../../domain/record/token-record.ts';
+import type { FoundRecord } from '../../domain/record/token-record.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Freshness } from '../../ports/freshness.ts';
@@ -28,7 +28,7 @@ import { isFresh, type Records } from './records.ts';
 export interface ValidJwt {
   readonly kind: 'valid';
   readonly claims: SignedClaims;
-  readonly record: TokenRecord;
+  readonly record: FoundRecord;
 }
 
 /** A JWT that is not good; with its record where it is `Blacklisted` and otherwise good. */
@@ -36,7 +36,7 @@ interface InvalidJwt {
   readonly kind: 'invalid';
   readonly fault: JwtFault;
   readonly claims?: SignedClaims;
-  readonly record?: TokenRecord;
+  readonly record?: FoundRecord;
 }
 
 export type JwtValidation = ValidJwt | InvalidJwt;
@@ -80,7 +80,7 @@ const readRecord = async (
   options: ValidateJwtOptions,
   claims: SignedClaims,
   { signal }: Waiting,
-): Promise<TokenRecord | undefined> => {
+): Promise<FoundRecord | undefined> => {
   const { records, reads } = options;
   const { jti } = claims;
   if (typeof jti !== 'string') return undefined;
@@ -104,7 +104,7 @@ const findRecord = (
   options: ValidateJwtOptions,
   claims: SignedClaims,
   call: Waiting,
-): Awaitable<TokenRecord | undefined> => {
+): Awaitable<FoundRecord | undefined> => {
   const { jti } = claims;
   const cached = typeof jti === 'string' ? options.records.find(jti) : undefined;
   const isEnough = cached && (cached.blacklistedAt !== undefined || isFresh(cached, options.freshness));
@@ -114,7 +114,7 @@ const findRecord = (
 /** Likewise the client; one that the cache does not know is asked for. */
 const findClient = (
   { clients, freshness, reads }: ValidateJwtOptions,
-  record: TokenRecord,
+  record: FoundRecord,
   call: Waiting,
 ): Awaitable<OAuthClient | undefined> => {
   const cached = clients.get(record.client);
@@ -136,7 +136,7 @@ const validateAgainstRecord = (
 };
 
 /** It went on while the client was asked for: a revocation that this replica took meanwhile counts. */
-const latestOf = ({ records }: ValidateJwtOptions, record: TokenRecord): TokenRecord => {
+const latestOf = ({ records }: ValidateJwtOptions, record: FoundRecord): FoundRecord => {
   const latest = records.find(record.id);
   return latest?.blacklistedAt === undefined ? record : latest;
 };

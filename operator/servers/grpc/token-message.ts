@@ -1,4 +1,4 @@
-import type { TokenRecord } from '../../domain/record/token-record.ts';
+import { ownerOf, type TokenRecord } from '../../domain/record/token-record.ts';
 import type { Token } from './generated/m2moauthserver/pb/service.ts';
 
 /** Nesting of objects and arrays in claims: protobuf implementations decode at most 100 levels, and a google.protobuf.Value takes three for each. */
@@ -39,7 +39,7 @@ export const tokenMessage = (record: TokenRecord, leaveOutClaims = false): Token
   id: record.id,
   version: BigInt(record.version),
   name: record.name,
-  owner: record.owner,
+  owner: ownerOf(record),
   issuedAt: BigInt(record.issuedAt),
   // The message is encoded at once and not kept, so the record's own lists need not be copied.
   audience: record.audience as string[],

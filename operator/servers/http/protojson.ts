@@ -1,4 +1,4 @@
-import type { TokenRecord } from '../../domain/record/token-record.ts';
+import { ownerOf, type TokenRecord } from '../../domain/record/token-record.ts';
 import { IssuerFailure } from '../../issuer/failure.ts';
 import type { DeletedTokens, IssuedAccessToken, TokenRequest } from '../../issuer/use-cases.ts';
 import { objectOf } from './body.ts';
@@ -21,7 +21,7 @@ export const tokenJson = (record: TokenRecord, showsEmpty: boolean): Fields =>
       id: record.id,
       version: String(record.version),
       name: record.name,
-      owner: record.owner,
+      owner: ownerOf(record),
       issuedAt: String(record.issuedAt),
       audience: record.audience,
       scope: record.scope,

@@ -6,13 +6,17 @@ import {
   mayIntrospect,
 } from '../../../../operator/domain/client/introspection-policy.ts';
 import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
-import type { TokenRecord } from '../../../../operator/domain/record/token-record.ts';
+import type {
+  CurrentRecord,
+  NextRecord,
+  PreviousRecord,
+} from '../../../../operator/domain/record/token-record.ts';
 import { clientWith } from '../../issuer/clients.ts';
 import { claimsOf, EXPIRES, issuedToken } from '../../issuer/registry/fake-registry.ts';
 
 const ID = '00000000-0000-4000-8000-000000000001';
 const AUDIENCE = 'https://api.example';
-const record: TokenRecord = cachedIssuedTokenOf(issuedToken(ID));
+const record: CurrentRecord = cachedIssuedTokenOf(issuedToken(ID));
 const claims = claimsOf(ID, { aud: ['https://other.example', AUDIENCE] });
 const owner = clientWith(undefined);
 
@@ -40,7 +44,12 @@ describe('a token is the own one', () => {
   });
 
   test('by name while its record is still to be written, which knows no UID', () => {
-    const next: TokenRecord = { ...record, state: 'Next', clientID: '', clientUID: '' };
+    const { id, origin, client, version, name } = record;
+    const next: NextRecord = {
+      ...{ id, origin, client, version, name, blacklistedAt: undefined, expiration: undefined },
+      state: 'Next',
+      tokenOwner: undefined,
+    };
     expect(isOwnToken(owner, next, claims)).toBe(true);
     expect(isOwnToken(owner, { ...next, client: 'elsewhere/app' }, claims)).toBe(false);
   });
@@ -72,7 +81,8 @@ describe('what is told of a token', () => {
   });
 
   test('ends when an earlier JWT of a declared Token stops being good', () => {
-    const previous: TokenRecord = { ...record, state: 'Previous', expiration: EXPIRES - 600 };
+    const { owner: tokenOwner, ...rest } = record;
+    const previous: PreviousRecord = { ...rest, tokenOwner, state: 'Previous', expiration: EXPIRES - 600 };
     expect(introspectionOf(previous, claims).exp).toBe(EXPIRES - 600);
     const { exp: _exp, ...unbounded } = claims;
     expect(introspectionOf(previous, unbounded).exp).toBe(EXPIRES - 600);

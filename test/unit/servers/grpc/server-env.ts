@@ -1,4 +1,4 @@
-import type { TokenRecord } from '../../../../operator/domain/record/token-record.ts';
+import type { CurrentRecord } from '../../../../operator/domain/record/token-record.ts';
 import { systemClock } from '../../../../operator/ops/system-clock.ts';
 import {
   createGrpcServer,
@@ -24,7 +24,7 @@ export interface ServerEnv extends AsyncDisposable {
 }
 
 /** A token as a cache holds it. */
-export const tokenRecord = (id: string, more: Partial<TokenRecord> = {}): TokenRecord => ({
+export const tokenRecord = (id: string, more: Partial<CurrentRecord> = {}): CurrentRecord => ({
   id,
   origin: { kind: 'IssuedToken', namespace: 'ns', name: id, uid: 'uid' },
   state: 'Current',
