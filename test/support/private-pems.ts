@@ -1,9 +1,10 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import type { Algorithm } from '../../operator/api/signing-key.ts';
 
-/** A PEM private key as users bring it. */
+/** A PEM private key as users provide it. */
 export interface PrivatePem {
   readonly name: string;
-  readonly algorithm: 'ES256' | 'ES384' | 'EdDSA' | 'RS256' | 'PS256';
+  readonly algorithm: Algorithm;
   readonly pem: string;
 }
 
