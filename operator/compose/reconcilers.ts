@@ -71,7 +71,7 @@ const wireTokens = (config: Config, parts: ReconcilerParts): Wired => {
     ...parts,
     name: 'Token',
     concurrency: TOKENS_AT_A_TIME,
-    lowAtATime: LOW_AT_A_TIME,
+    lowConcurrency: LOW_AT_A_TIME,
     reconcile: whileClockUsable(parts, (key, signal) => reconciler.reconcile(key, signal)),
     seed: () => caches.tokens.keys(),
   });

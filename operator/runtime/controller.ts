@@ -6,57 +6,57 @@ import type { Metrics, ReconcileOutcome } from '../ports/metrics.ts';
 import { BulkQueue } from './bulk-queue.ts';
 import { WorkQueue } from './work-queue.ts';
 
-/** What a reconcile that did not throw wants: nothing more, or to look again in a while. */
+/** What follows a reconcile that did not throw: nothing, or another one after some time. */
 export type ReconcileResult =
   | { readonly kind: 'done' }
   | { readonly kind: 'requeue'; readonly afterMs: number };
 
-/** Nothing to do until something changes. */
+/** Nothing to do until an object changes. */
 export const DONE: ReconcileResult = { kind: 'done' };
 
 export interface ControllerOptions {
   /** The label `kind` of its metrics, and the field `controller` of its log lines. */
   readonly name: string;
-  /** How many keys are worked on at a time. */
+  /** The number of keys that are reconciled at a time. */
   readonly concurrency: number;
-  /** How many of those may be of low priority: what waits less patiently finds the API server less busy. All of them unless given. */
-  readonly lowAtATime?: number;
+  /** How many of those may be of low priority, so that urgent ones find the API server less busy; default all. */
+  readonly lowConcurrency?: number;
   /**
-   * Brings one object to what its spec asks for; a key says nothing of what happened. A conflict that it throws is
-   * planned again soon, anything else is retried with the key's backoff.
+   * Brings one object to the state that its spec asks for; the key does not say what has changed. Whatever it throws is retried with
+   * backoff: a conflict is logged at level debug, since it is planned again, any other error as an error.
    */
   readonly reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>;
-  /** Every key that there is to work on, at the start: what was added before, while another replica led, was not kept. */
+  /** All existing keys, to be queued at the start: keys that were added while another replica led were dropped. */
   readonly seed: () => Iterable<string>;
   readonly clock: Clock;
-  /** Runs it when others have had their turn of the event loop. */
+  /** Runs `work` after pending I/O events, as `setImmediate` does. */
   readonly defer: (work: () => void) => void;
   /** [0, 1). */
   readonly random: () => number;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** After which a reconcile's signal aborts, so that a hung call can't keep a key for ever; 2 min unless given. */
+  /** The time after which the signal of a reconcile aborts, so that a request without response can't block a key forever; default 2 min. */
   readonly timeoutMs?: number;
 }
 
 const TIMEOUT_MS = 120_000;
-/** Passes that follow one another before others get their turn: one that finds nothing to do waits for nothing by itself. */
-const PASSES_A_TURN = 32;
+/** The number of reconciles after which pending I/O is handled: those that find nothing to do never yield to the event loop. */
+const RECONCILES_PER_YIELD = 32;
 
-/** A work queue and the workers that empty it. Keys that are added before it is started are dropped: its seed knows them. */
+/** A work queue and its workers. Keys that are added before the start are dropped; {@link ControllerOptions.seed} has them. */
 export class Controller {
   readonly name: string;
   readonly queue: WorkQueue;
   readonly #options: ControllerOptions;
   readonly #log: Log;
-  /** Of the passes under way. Not one signal made from several: Node forgets what depends on a lasting signal by a finalizer, after a hundred thousand passes all at once. */
-  readonly #underWay = new Set<AbortController>();
-  /** Why no pass may go on; absent while they may. */
-  #cutShort: { readonly reason: unknown } | undefined;
+  /** One per running reconcile. `AbortSignal.any` is not used: Node releases the dependents of a long-lived signal late, a hundred thousand at once. */
+  readonly #running = new Set<AbortController>();
+  /** Why all reconciles are aborted; undefined while they may run. */
+  #aborted: { readonly reason: unknown } | undefined;
   readonly #seeding: BulkQueue;
   #workers: Promise<unknown> = Promise.resolve();
-  #passes = 0;
-  #othersTurn: Promise<void> | undefined;
+  #reconciles = 0;
+  #pendingYield: Promise<void> | undefined;
 
   constructor(options: ControllerOptions) {
     this.name = options.name;
@@ -66,26 +66,26 @@ export class Controller {
     this.#seeding = new BulkQueue(this.queue, options.clock);
   }
 
-  /** Starts the workers, and seeds the queue at low priority. `signal` aborts what they do at once (a lost lease); {@link Controller.stop} lets them end their keys. */
+  /** Starts the workers, and seeds the queue at low priority. `signal` aborts running reconciles at once (a lost lease); {@link Controller.stop} lets them finish. */
   start(signal: AbortSignal): void {
     this.queue.start();
     const workers = Array.from({ length: this.#options.concurrency }, () => this.#work(signal));
     this.#workers = Promise.all(workers);
     const end = (): void => {
       this.#close();
-      this.#cutAll(signal.reason);
+      this.#abortAll(signal.reason);
     };
     signal.addEventListener('abort', end, { once: true });
     if (signal.aborted) end();
     else this.#seeding.add(this.#options.seed());
   }
 
-  /** Takes no new keys, and waits for the workers to end theirs, at most `deadlineMs`; then their signals abort. True where all ended in time. Never throws. */
+  /** Drops all keys and waits for running reconciles, at most `deadlineMs`; then aborts them. Returns whether all finished in time. Never throws. */
   async stop(deadlineMs = 10_000): Promise<boolean> {
     this.#close();
     const ended = await settlesWithin(this.#options.clock, deadlineMs, this.#workers);
-    this.#cutAll(new Error('the controller is stopped'));
-    if (!ended) this.#log.warn('reconciles were cut short at stop', { keys: this.queue.processing });
+    this.#abortAll(new Error('the controller is stopped'));
+    if (!ended) this.#log.warn('reconciles aborted at stop', { keys: this.queue.processing });
     return ended;
   }
 
@@ -103,18 +103,18 @@ export class Controller {
       } finally {
         this.queue.done(key);
       }
-      this.#countPass();
-      await this.#othersTurn;
+      this.#countReconcile();
+      await this.#pendingYield;
     }
   }
 
-  /** The workers share their turns: all of them run in the same one where nothing makes them wait. */
-  #countPass(): void {
-    this.#passes += 1;
-    if (this.#passes % PASSES_A_TURN !== 0) return;
-    this.#othersTurn = new Promise((resolve) => {
+  /** All workers wait for the same yield, since they run in the same iteration of the event loop if no reconcile waits for I/O. */
+  #countReconcile(): void {
+    this.#reconciles += 1;
+    if (this.#reconciles % RECONCILES_PER_YIELD !== 0) return;
+    this.#pendingYield = new Promise((resolve) => {
       this.#options.defer(() => {
-        this.#othersTurn = undefined;
+        this.#pendingYield = undefined;
         resolve();
       });
     });
@@ -122,34 +122,34 @@ export class Controller {
 
   async #reconcileOnce(key: string): Promise<void> {
     const { clock, reconcile, metrics, timeoutMs = TIMEOUT_MS } = this.#options;
-    const pass = new AbortController();
-    if (this.#cutShort) pass.abort(this.#cutShort.reason);
-    this.#underWay.add(pass);
-    const cancel = clock.after(timeoutMs, () => pass.abort(new Error(`no result after ${timeoutMs} ms`)));
+    const abort = new AbortController();
+    if (this.#aborted) abort.abort(this.#aborted.reason);
+    this.#running.add(abort);
+    const cancel = clock.after(timeoutMs, () => abort.abort(new Error(`no result after ${timeoutMs} ms`)));
     const startedAt = clock.now();
     try {
-      const result = await reconcile(key, pass.signal);
+      const result = await reconcile(key, abort.signal);
       metrics.reconciled(this.name, this.#settle(key, result), this.#since(startedAt));
     } catch (error) {
-      if (this.#cutShort) return;
+      if (this.#aborted) return;
       metrics.reconciled(this.name, this.#fail(key, error), this.#since(startedAt));
     } finally {
-      this.#underWay.delete(pass);
+      this.#running.delete(abort);
       cancel();
     }
   }
 
-  /** Ends the passes under way, and every later one at its start. */
-  #cutAll(reason: unknown): void {
-    this.#cutShort ??= { reason };
-    for (const pass of this.#underWay) pass.abort(reason);
+  /** Aborts running reconciles, and every later one at its start. */
+  #abortAll(reason: unknown): void {
+    this.#aborted ??= { reason };
+    for (const abort of this.#running) abort.abort(reason);
   }
 
   #since(startedAt: number): number {
     return Math.max(0, this.#options.clock.now() - startedAt) / 1000;
   }
 
-  /** The one place where a verdict becomes a queue's matter. */
+  /** The one place where a result is translated for the queue and the metrics. */
   #settle(key: string, result: ReconcileResult): ReconcileOutcome {
     this.queue.forget(key);
     if (result.kind === 'done') return 'done';
@@ -157,12 +157,12 @@ export class Controller {
     return 'requeued';
   }
 
-  /** The one place where an error becomes a queue's matter, and a line in the log. */
+  /** The one place where an error is translated for the queue, the metrics and the log. */
   #fail(key: string, error: unknown): ReconcileOutcome {
     const retryAfterMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
     const requeueAfterMs = Math.round(this.queue.retry(key, retryAfterMs));
     if (isConflict(error)) {
-      this.#log.debug('reconcile met a newer object', { key, requeueAfterMs });
+      this.#log.debug('reconcile conflict: the object has changed', { key, requeueAfterMs });
       return 'conflict';
     }
     this.#log.error('reconcile failed', { key, requeueAfterMs, failures: this.queue.failures(key), error });

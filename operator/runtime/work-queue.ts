@@ -1,8 +1,7 @@
 import { type BackoffBounds, equalJitterMs } from '../async/backoff.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Metrics } from '../ports/metrics.ts';
-import { DelayedKeys } from './delayed-keys.ts';
-import { type Priority, ReadyKeys } from './ready-keys.ts';
+import { DelayedKeys, type Priority, ReadyKeys } from './queued-keys.ts';
 
 export interface WorkQueueOptions {
   /** The label `kind` of its metrics. */
@@ -11,30 +10,30 @@ export interface WorkQueueOptions {
   /** [0, 1). */
   readonly random: () => number;
   readonly metrics: Pick<Metrics, 'queueDepth' | 'queueWaited'>;
-  /** Of {@link WorkQueue.retry}; 50 ms to 5 min unless given. */
+  /** The wait before {@link WorkQueue.retry}; default 50 ms to 5 min. */
   readonly backoff?: BackoffBounds;
-  /** Most keys of low priority that workers have at a time; as many as there are workers unless given. */
-  readonly lowAtATime?: number;
+  /** The largest number of keys of low priority that workers process at a time; default unlimited. */
+  readonly lowConcurrency?: number;
 }
 
 const BACKOFF: BackoffBounds = { baseMs: 50, capMs: 300_000 };
 
-/** The timer looks again at least so often: a clock that was set forward makes keys due that a timer does not know of. */
-const LONGEST_SLEEP_MS = 3_600_000;
+/** The longest timer: a clock that is set forward makes keys due earlier than the timer fires. */
+const LONGEST_TIMER_MS = 3_600_000;
 
 /**
- * Keys to work on, after client-go's workqueue: a key waits once however often it is added; one that is added while
- * a worker has it comes back when the worker is done, so no two workers ever have the same key. Before its start it
- * takes none: where nobody works, it would only grow.
+ * A queue of keys, modeled on client-go's workqueue: a key is queued once however often it is added. A key that is added while a
+ * worker processes it is queued again when the worker is done, so that no two workers process the same key. Keys that are added
+ * before {@link WorkQueue.start} are dropped: without workers the queue would only grow.
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #ready = new ReadyKeys();
   readonly #delayed = new DelayedKeys();
-  /** What workers have, and how urgent it was. */
+  /** The keys that workers process, with their priority. */
   readonly #processing = new Map<string, Priority>();
-  #lowUnderWay = 0;
-  /** Added while processing: when, and how urgent. */
+  #lowProcessing = 0;
+  /** Keys that were added again while a worker processes them. */
   readonly #dirty = new Map<string, Priority>();
   readonly #failures = new Map<string, number>();
   readonly #waiters = new Set<(key: string | undefined) => void>();
@@ -46,27 +45,27 @@ export class WorkQueue {
     this.#options = options;
   }
 
-  /** Keys that are due and wait for a worker. */
+  /** The number of keys that are due and not yet taken. */
   get depth(): number {
     return this.#ready.size;
   }
 
-  /** Keys that wait for their time. */
+  /** The number of keys that become due later. */
   get delayed(): number {
     return this.#delayed.size;
   }
 
-  /** Keys that workers have now. */
+  /** The number of keys that workers process. */
   get processing(): number {
     return this.#processing.size;
   }
 
-  /** Takes keys from now on. */
+  /** Accepts keys from now on. */
   start(): void {
     if (this.#state === 'idle') this.#state = 'open';
   }
 
-  /** Makes the key due. While a worker has it, it comes back after {@link WorkQueue.done}. */
+  /** Makes a key due; if a worker processes it, after {@link WorkQueue.done}. */
   add(key: string, priority: Priority = 'normal'): void {
     if (this.#state !== 'open') return;
     if (this.#processing.has(key)) {
@@ -76,7 +75,7 @@ export class WorkQueue {
     this.#makeReady(key, priority, this.#options.clock.now());
   }
 
-  /** Makes the key due in `ms`, at low priority unless it is retried, or earlier where it is due earlier already. The timer ends when a worker takes the key: what it needs later, it asks for anew. */
+  /** Makes a key due in `ms` milliseconds, or at the earlier time for which it was added before; at low priority unless it is retried. A worker that takes the key cancels this. */
   addAfter(key: string, ms: number): void {
     if (this.#state !== 'open') return;
     if (!(ms > 0)) {
@@ -87,7 +86,7 @@ export class WorkQueue {
     this.#arm();
   }
 
-  /** Makes the key due after its next backoff. Returns that wait in milliseconds. */
+  /** Makes a key due after the next wait of its backoff, and at least `atLeastMs`. Returns the wait in milliseconds. */
   retry(key: string, atLeastMs = 0): number {
     const attempt = this.#failures.get(key) ?? 0;
     this.#failures.set(key, attempt + 1);
@@ -97,36 +96,36 @@ export class WorkQueue {
     return ms;
   }
 
-  /** The key is well: its next {@link WorkQueue.retry} starts from the shortest wait. */
+  /** Resets the backoff of a key after success. */
   forget(key: string): void {
     this.#failures.delete(key);
   }
 
-  /** How often in a row the key was retried. */
+  /** How often a key was retried since its last success. */
   failures(key: string): number {
     return this.#failures.get(key) ?? 0;
   }
 
-  /** The next key, when there is one; undefined once `signal` aborts or the queue is shut down. Each key must be given back with {@link WorkQueue.done}. */
+  /** Waits for the next key; undefined once `signal` aborts or the queue is shut down. The caller must call {@link WorkQueue.done} for each key. */
   get(signal: AbortSignal): Promise<string | undefined> {
     if (this.#state === 'closed' || signal.aborted) return Promise.resolve(undefined);
     const key = this.#take();
     if (key !== undefined) return Promise.resolve(key);
     return new Promise((resolve) => {
-      const answer = (next: string | undefined): void => {
-        this.#waiters.delete(answer);
+      const finish = (next: string | undefined): void => {
+        this.#waiters.delete(finish);
         signal.removeEventListener('abort', abort);
         resolve(next);
       };
-      const abort = (): void => answer(undefined);
-      this.#waiters.add(answer);
+      const abort = (): void => finish(undefined);
+      this.#waiters.add(finish);
       signal.addEventListener('abort', abort, { once: true });
     });
   }
 
-  /** The worker no longer has the key. */
+  /** The worker has finished with a key. */
   done(key: string): void {
-    if (this.#processing.get(key) === 'low') this.#lowUnderWay -= 1;
+    if (this.#processing.get(key) === 'low') this.#lowProcessing -= 1;
     this.#processing.delete(key);
     const priority = this.#dirty.get(key);
     this.#dirty.delete(key);
@@ -136,7 +135,7 @@ export class WorkQueue {
     }
   }
 
-  /** Takes nothing any more, forgets what waits, and sends the waiting workers home. */
+  /** Drops all keys, accepts no more, and ends every waiting {@link WorkQueue.get}. */
   shutDown(): void {
     this.#state = 'closed';
     this.#ready.clear();
@@ -145,7 +144,7 @@ export class WorkQueue {
     this.#failures.clear();
     this.#cancelTimer?.();
     this.#options.metrics.queueDepth(this.#options.name, 0);
-    for (const answer of [...this.#waiters]) answer(undefined);
+    for (const finish of [...this.#waiters]) finish(undefined);
   }
 
   #markDirty(key: string, priority: Priority): void {
@@ -159,7 +158,7 @@ export class WorkQueue {
     this.#options.metrics.queueDepth(this.#options.name, this.#ready.size);
   }
 
-  /** Gives those that wait what they may have. */
+  /** Gives keys to waiting workers. */
   #serve(): void {
     for (const waiter of this.#waiters) {
       const key = this.#take();
@@ -169,25 +168,25 @@ export class WorkQueue {
   }
 
   #take(): string | undefined {
-    const { clock, metrics, name, lowAtATime = Number.POSITIVE_INFINITY } = this.#options;
-    const taken = this.#ready.take(this.#lowUnderWay < lowAtATime);
+    const { clock, metrics, name, lowConcurrency = Number.POSITIVE_INFINITY } = this.#options;
+    const taken = this.#ready.take(this.#lowProcessing < lowConcurrency);
     if (!taken) return undefined;
     const { key, since, priority } = taken;
     this.#processing.set(key, priority);
-    if (priority === 'low') this.#lowUnderWay += 1;
+    if (priority === 'low') this.#lowProcessing += 1;
     this.#delayed.delete(key);
     metrics.queueWaited(name, Math.max(0, clock.now() - since) / 1000);
     metrics.queueDepth(name, this.#ready.size);
     return key;
   }
 
-  /** One timer, for the earliest. */
+  /** Sets the one timer to the earliest delayed key. */
   #arm(): void {
     const next = this.#delayed.next;
     if (next === undefined || next >= this.#timerDue) return;
     this.#cancelTimer?.();
     this.#timerDue = next;
-    const ms = Math.min(next - this.#options.clock.now(), LONGEST_SLEEP_MS);
+    const ms = Math.min(next - this.#options.clock.now(), LONGEST_TIMER_MS);
     this.#cancelTimer = this.#options.clock.after(ms, () => this.#fire());
   }
 
@@ -196,7 +195,7 @@ export class WorkQueue {
     this.#cancelTimer = undefined;
     const now = this.#options.clock.now();
     for (let due = this.#delayed.takeDue(now); due; due = this.#delayed.takeDue(now)) {
-      // Thousands may be due in the same second, and long before it is too late for them: what has changed meanwhile goes first.
+      // Thousands of renewals may be due in the same second, long before they are urgent: changes come first.
       const priority = this.#failures.has(due.key) ? 'normal' : 'low';
       if (this.#processing.has(due.key)) this.#markDirty(due.key, priority);
       else this.#makeReady(due.key, priority, due.due);

@@ -3,8 +3,8 @@ import type { OAuthClient, OAuthClientStatus } from '../../api/oauth-client.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import type { IssuerSettings } from '../jwt/claims.ts';
 import { floorSeconds, formatTime } from '../timestamps.ts';
+import { findInsertedClaimsProblem } from './client-allowances.ts';
 import { type Claim, claimOf, decideClaim } from './client-id-claim.ts';
-import { findInsertedClaimsProblem } from './insert-token-claims.ts';
 
 /** Everything that a registration is planned from. */
 export interface ClientObservation {

@@ -1,16 +1,16 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { IssuerSettings } from '../jwt/claims.ts';
 import { floorSeconds, LAST_SECOND } from '../timestamps.ts';
-import { clientMaximum } from '../token/token-lifetime.ts';
 import {
+  clientMaximum,
   disallowedAudiences,
   disallowedScopes,
+  findInsertedClaimsProblem,
   grantedScope,
   hasGrant,
   isAudienceMissing,
   quote,
 } from './client-allowances.ts';
-import { findInsertedClaimsProblem } from './insert-token-claims.ts';
 import type { RequestProblem, RequestShape } from './token-request.ts';
 
 /** A request whose shape is in order, and who makes it; `now` in milliseconds. */

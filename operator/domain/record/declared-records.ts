@@ -29,12 +29,6 @@ const contentOf = ({ status = {} }: Token) => ({
   originalTokenClaims: status.originalTokenClaims,
 });
 
-/** Ids of a Token's recorded JWTs: the current one and the previous ones that are still listed. */
-export const recordedIdsOf = ({ status }: Token): string[] => [
-  ...(status?.id === undefined ? [] : [status.id]),
-  ...(status?.previous ?? []).map(({ id }) => id),
-];
-
 /**
  * The record of one JWT of a declared token; undefined if the Token has none of that id. `clientOwner` is the `spec.owner` of
  * its client, for a Token whose status names no owner yet.

@@ -30,6 +30,12 @@ export const tokenId = (uid: string, issuance: number): string => uuidV5(uid, St
 export const nextTokenId = ({ metadata, status }: Pick<Token, 'metadata' | 'status'>): string =>
   tokenId(metadata.uid, (status?.issuance ?? 0) + 1);
 
+/** The `jti`s that a Token's status records: that of the current JWT and those in `status.previous`. */
+export const recordedIdsOf = ({ status }: Pick<Token, 'status'>): string[] => [
+  ...(status?.id === undefined ? [] : [status.id]),
+  ...(status?.previous ?? []).map(({ id }) => id),
+];
+
 /** Whether a Token is revoked: `spec.revoked` counts on every endpoint before `status.blacklisted` records it (spec §2.1). */
 export const isBlacklisted = ({ spec, status }: Pick<Token, 'spec' | 'status'>): boolean =>
   status?.blacklisted?.flag === true || spec.revoked === true;

@@ -3,9 +3,9 @@ import type { TokenStatus } from '../../api/token.ts';
 import { RENEW_REQUEST, requestedValue } from '../annotation-request.ts';
 import { floorSeconds, formatTime, secondsOf } from '../timestamps.ts';
 import { currentExpiration } from './declared-token.ts';
-import { matchesCurrent } from './token-jwt.ts';
-import { isBeyondLimit, renewalPolicy, renewalTimeOf, signedAtOf } from './token-lifetime.ts';
+import { matchesCurrent, renewalPolicy, renewalTimeOf, signedAtOf } from './token-jwt.ts';
 import type { PermittedObservation, TokenObservation } from './token-observation.ts';
+import { isBeyondLimit } from './token-policies.ts';
 
 /** The largest number of entries in `status.previous` (spec §2.1). */
 const MAX_PREVIOUS = 8;

@@ -21,8 +21,8 @@ import {
   secretNameOf,
 } from './secret-content.ts';
 import { currentJwt, nextJwt, statusOfJwt } from './token-jwt.ts';
-import { findIssueViolation } from './token-lifetime.ts';
 import type { PermittedObservation, TokenObservation } from './token-observation.ts';
+import { findIssueViolation } from './token-policies.ts';
 import {
   isExpired,
   planStatusUpdate,

@@ -1,5 +1,7 @@
-import type { TokenStatus } from '../../api/token.ts';
-import { grantedScope } from '../client/client-allowances.ts';
+import { createHash } from 'node:crypto';
+import { durationMs } from '../../api/duration.ts';
+import type { TokenSpec, TokenStatus } from '../../api/token.ts';
+import { clientMaximum, grantedScope } from '../client/client-allowances.ts';
 import {
   buildJwt,
   type ClaimsGrant,
@@ -8,9 +10,8 @@ import {
   issuedAtFor,
   type JwtContent,
 } from '../jwt/claims.ts';
-import { formatTime, secondsOf } from '../timestamps.ts';
+import { floorSeconds, formatTime, secondsOf } from '../timestamps.ts';
 import { currentExpiration, nextTokenId } from './declared-token.ts';
-import { expirationFor } from './token-lifetime.ts';
 import type { PermittedObservation } from './token-observation.ts';
 
 /** What the JWT of a declared token says about its client and owner, by the present spec and client. */
@@ -27,6 +28,14 @@ const grantOf = ({ token, client }: PermittedObservation): ClaimsGrant => {
     token: `${metadata.namespace}/${metadata.name}`,
     extraClaims: client.spec.insertTokenClaims,
   };
+};
+
+/** `exp` of a JWT that is signed now for a Token without violation, in seconds since the Unix epoch; undefined if it never expires. */
+const expirationFor = ({ token, client, now }: PermittedObservation): number | undefined => {
+  const { expiration, lifetime } = token.spec;
+  if (expiration !== undefined) return secondsOf(expiration);
+  const seconds = lifetime === undefined ? clientMaximum(client) : floorSeconds(durationMs(lifetime));
+  return seconds === undefined ? undefined : floorSeconds(now) + seconds;
 };
 
 /**
@@ -115,4 +124,46 @@ export const statusOfJwt = (
     originalTokenClaims: isObject(claims.originalTokenClaims) ? claims.originalTokenClaims : undefined,
     claimsDigest: claimsDigest(jwt),
   });
+};
+
+/** When the current JWT was signed, in seconds since the Unix epoch: its `iat` plus the configured backdate. Undefined if there is none. */
+export const signedAtOf = (status: TokenStatus | undefined, settings: IssuerSettings): number | undefined =>
+  status?.issuedAt === undefined
+    ? undefined
+    : secondsOf(status.issuedAt) + Math.ceil(settings.backdateMs / 1000);
+
+/** The shortest time between signing a JWT and its renewal, in seconds (spec §2.1). */
+const SHORTEST_RENEWAL_SECONDS = 30;
+
+/** The renewal policy of a Token (spec §2.1): always `Never` with `spec.expiration`, which a renewal could not move. */
+export const renewalPolicy = ({ expiration, renewal }: TokenSpec): 'Auto' | 'Never' =>
+  expiration !== undefined ? 'Never' : (renewal?.policy ?? 'Auto');
+
+/** What a renewal time depends on; times in seconds since the Unix epoch. */
+export interface RenewalInput {
+  /** `metadata.uid`, from which the jitter is derived. */
+  readonly uid: string;
+  readonly spec: TokenSpec;
+  /** When the JWT was signed: its `iat` plus the backdate. */
+  readonly signedAt: number;
+  readonly expiresAt: number | undefined;
+}
+
+/** A number in [0, 1) that is the same for a Token on every replica and at any time. */
+const jitterOf = (uid: string): number =>
+  createHash('sha256').update(`renewal ${uid}`).digest().readUInt32BE(0) / 2 ** 32;
+
+/**
+ * When a JWT is due for renewal, in whole seconds since the Unix epoch (spec §2.1): signedAt + max(lifetime − renewBefore,
+ * lifetime/2), less a jitter of at most lifetime/10; at least 30 s after signing, and at the latest at its expiry. The lifetime is
+ * that of the JWT, or `spec.lifetime` if that has become shorter. Undefined if the JWT is not renewed.
+ */
+export const renewalTimeOf = ({ uid, spec, signedAt, expiresAt }: RenewalInput): number | undefined => {
+  if (renewalPolicy(spec) === 'Never' || expiresAt === undefined) return undefined;
+  const requested = spec.lifetime === undefined ? Number.POSITIVE_INFINITY : durationMs(spec.lifetime) / 1000;
+  const lifetime = Math.max(0, Math.min(expiresAt - signedAt, requested));
+  const before =
+    spec.renewal?.renewBefore === undefined ? lifetime / 3 : durationMs(spec.renewal.renewBefore) / 1000;
+  const base = Math.max(lifetime - before, lifetime / 2) - (jitterOf(uid) * lifetime) / 10;
+  return Math.min(expiresAt, signedAt + Math.ceil(Math.max(base, SHORTEST_RENEWAL_SECONDS)));
 };

@@ -1,15 +1,18 @@
 import { findCondition, type TokenReason } from '../../api/conditions.ts';
+import { durationMs } from '../../api/duration.ts';
 import {
+  clientMaximum,
   disallowedAudiences,
   disallowedScopes,
+  findInsertedClaimsProblem,
   hasGrant,
   isAudienceMissing,
   quote,
 } from '../client/client-allowances.ts';
-import { findInsertedClaimsProblem } from '../client/insert-token-claims.ts';
 import { selects } from '../client/label-selector.ts';
+import { floorSeconds, LAST_SECOND, secondsOf } from '../timestamps.ts';
 import { clientKeyOf } from './declared-token.ts';
-import { findLifetimeViolation } from './token-lifetime.ts';
+import { renewalPolicy, signedAtOf } from './token-jwt.ts';
 import type { PermittedObservation, TokenObservation } from './token-observation.ts';
 
 /** Why a Token may not have a JWT now (spec §2.1, condition `Ready`). */
@@ -20,6 +23,12 @@ export interface Refusal {
   /** When the refusal ends without any change, in seconds since the Unix epoch. */
   readonly possibleAt?: number | undefined;
 }
+
+/** The part of a {@link Refusal} that is about time. */
+type Violation = Omit<Refusal, 'reason'>;
+
+/** The shortest lifetime that policy `Auto` renews, in seconds (spec §2.1). */
+const SHORTEST_AUTO_SECONDS = 60;
 
 type Check = (observation: PermittedObservation) => Refusal | undefined;
 
@@ -104,6 +113,77 @@ const ScopeNotAllowed: Check = ({ token, client }) => {
     reason: 'InvalidScope',
     message: `the client's allowedScopes do not include ${quote(disallowed)} of spec.scope`,
   };
+};
+
+/** The limit counts from signing if the clock has gone back since (spec §2.1): the JWT was within the limit then. */
+const limitStart = ({ token, settings, now }: PermittedObservation): number =>
+  Math.max(floorSeconds(now), signedAtOf(token.status, settings) ?? 0);
+
+/** Whether the current JWT stays valid for longer than its client allows now (spec §2.1, Issuing). */
+export const isBeyondLimit = (input: PermittedObservation): boolean => {
+  const maximum = clientMaximum(input.client);
+  const { status } = input.token;
+  if (maximum === undefined || status?.id === undefined) return false;
+  if (status.expiration === undefined) return true;
+  return secondsOf(status.expiration) > limitStart(input) + maximum;
+};
+
+const findLimitViolation = (
+  { token, client }: PermittedObservation,
+  start: number,
+): Violation | undefined => {
+  const maximum = clientMaximum(client);
+  const requested = secondsOf(token.spec.expiration ?? '');
+  if (maximum === undefined || !(requested > start + maximum)) return undefined;
+  return {
+    message: `spec.expiration is later than the client's accessTokenLifetime (${client.spec.accessTokenLifetime}) allows: set an earlier one`,
+    possibleAt: requested - maximum,
+  };
+};
+
+const findExpirationViolation = (input: PermittedObservation, expiration: string): Violation | undefined => {
+  const { token, now } = input;
+  const requested = secondsOf(expiration);
+  const current = token.status?.expiration;
+  const isCurrent = current !== undefined && secondsOf(current) === requested;
+  if (Number.isNaN(requested)) return { message: 'spec.expiration is not a time' };
+  if (requested > LAST_SECOND)
+    return { message: 'spec.expiration is too late: set one before the year 10000' };
+  if (!isCurrent && requested <= floorSeconds(now)) {
+    return { message: 'spec.expiration is in the past: set a later one' };
+  }
+  return findLimitViolation(input, isCurrent ? limitStart(input) : floorSeconds(now));
+};
+
+/**
+ * Why a JWT that is signed now can't have the `spec.expiration` that the current JWT has, although the Token keeps its current
+ * one: the clock has gone back since it was signed (spec §2.1: a new JWT never exceeds the limit by the current clock).
+ */
+export const findIssueViolation = (input: PermittedObservation): Violation | undefined =>
+  findLimitViolation(input, floorSeconds(input.now));
+
+const findRelativeViolation = ({ token, client }: PermittedObservation): Violation | undefined => {
+  const { lifetime } = token.spec;
+  const maximum = clientMaximum(client);
+  const requested = lifetime === undefined ? maximum : floorSeconds(durationMs(lifetime));
+  const source = lifetime === undefined ? "the client's accessTokenLifetime" : 'spec.lifetime';
+  if (requested === undefined) return undefined;
+  if (requested < 1) return { message: `${source} is shorter than 1s: set a longer one` };
+  if (maximum !== undefined && requested > maximum) {
+    return {
+      message: `spec.lifetime is longer than the client's accessTokenLifetime (${client.spec.accessTokenLifetime}): set a shorter one`,
+    };
+  }
+  if (renewalPolicy(token.spec) === 'Auto' && requested < SHORTEST_AUTO_SECONDS) {
+    return { message: `${source} is shorter than 1m: set a longer one, or spec.renewal.policy: Never` };
+  }
+  return undefined;
+};
+
+/** The first violation by `spec.expiration` or `spec.lifetime` (reason `InvalidExpiration`, spec §2.1); undefined if there is none. */
+const findLifetimeViolation = (input: PermittedObservation): Violation | undefined => {
+  const { expiration } = input.token.spec;
+  return expiration === undefined ? findRelativeViolation(input) : findExpirationViolation(input, expiration);
 };
 
 const ExpirationNotAllowed: Check = (observation) => {

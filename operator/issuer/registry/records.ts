@@ -8,9 +8,9 @@ import {
   batchedRecordOf,
   type CachedTokenBatch,
 } from '../../domain/record/cached-token-batch.ts';
-import { declaredRecordOf, recordedIdsOf } from '../../domain/record/declared-records.ts';
+import { declaredRecordOf } from '../../domain/record/declared-records.ts';
 import { type FoundRecord, RECORD_INDEX } from '../../domain/record/token-record.ts';
-import { clientKeyOf } from '../../domain/token/declared-token.ts';
+import { clientKeyOf, recordedIdsOf } from '../../domain/token/declared-token.ts';
 import type { Cache, Cacheable } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 

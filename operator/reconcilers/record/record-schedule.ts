@@ -1,6 +1,6 @@
 import type { Clock } from '../../ports/clock.ts';
 import type { KeySink } from '../../runtime/bulk-queue.ts';
-import { DelayedKeys } from '../../runtime/delayed-keys.ts';
+import { DelayedKeys } from '../../runtime/queued-keys.ts';
 
 export interface RecordScheduleOptions {
   readonly queue: KeySink;

@@ -1,9 +1,8 @@
 import { findCondition } from '../../api/conditions.ts';
 import { API_VERSION, type OwnerReference } from '../../api/meta.ts';
 import type { Token } from '../../api/token.ts';
-import { recordedIdsOf } from '../../domain/record/declared-records.ts';
 import { RECORD_INDEX } from '../../domain/record/token-record.ts';
-import { clientKeyOf, nextTokenId } from '../../domain/token/declared-token.ts';
+import { clientKeyOf, nextTokenId, recordedIdsOf } from '../../domain/token/declared-token.ts';
 import { secretNameOf } from '../../domain/token/secret-content.ts';
 import type { Indexers } from '../../ports/cache.ts';
 import type { SecretMeta } from '../../ports/secrets.ts';

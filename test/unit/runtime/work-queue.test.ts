@@ -6,7 +6,7 @@ import { recordedMetrics } from '../../support/quiet.ts';
 
 const never = new AbortController().signal;
 
-const build = (clock = new FakeClock(), bounds: { readonly lowAtATime?: number } = {}) => {
+const build = (clock = new FakeClock(), bounds: { readonly lowConcurrency?: number } = {}) => {
   const metrics = recordedMetrics();
   const queue = new WorkQueue({ name: 'token', clock, random: () => 0.5, metrics, ...bounds });
   queue.start();
@@ -95,7 +95,7 @@ describe('a work queue', () => {
   });
 
   test('gives workers no more keys of low priority at a time than they may have, and all others', async () => {
-    const { queue } = build(new FakeClock(), { lowAtATime: 2 });
+    const { queue } = build(new FakeClock(), { lowConcurrency: 2 });
     for (const key of ['a', 'b', 'c']) queue.add(key, 'low');
     const got: (string | undefined)[] = [];
     for (let worker = 1; worker <= 4; worker++) void queue.get(never).then((key) => got.push(key));

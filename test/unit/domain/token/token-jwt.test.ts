@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { renewalTimeOf } from '../../../../operator/domain/token/token-lifetime.ts';
+import { renewalTimeOf } from '../../../../operator/domain/token/token-jwt.ts';
 
 const spec = { clientRef: { name: 'app' } };
 
