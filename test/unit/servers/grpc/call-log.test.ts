@@ -21,7 +21,7 @@ const callLines = (env: ServerEnv) =>
     .map(({ level, fields }) => ({ level, method: '', ...fields }))
     .toSorted((a, b) => a.method.localeCompare(b.method));
 
-test('each call that goes well is one line, with names and counts', async () => {
+test('each successful call is one line, with names and counts', async () => {
   await using env = await openServerEnv();
   await callAll(env);
   const common = { code: 'OK', ms: expect.any(Number), address: '127.0.0.1' };
@@ -46,7 +46,7 @@ test('each call is counted, with its seconds', async () => {
 
 test.each<[string, unknown, object]>([
   [
-    'a refusal is told with its reason and detail',
+    'a rejection is logged with its reason and detail',
     refused('invalid_scope', 'no such scope', 'scopes of the client'),
     {
       level: 'info',

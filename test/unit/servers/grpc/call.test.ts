@@ -26,12 +26,12 @@ const open = ({
   return { call, deps, opened: openCall(call, METHOD, deps) };
 };
 
-test('one authorization is given as it is, none as undefined', () => {
+test('one authorization is passed on unchanged, none as undefined', () => {
   expect(open({ authorizations: ['Bearer one'] }).opened.context.authorization()).toBe('Bearer one');
   expect(open({}).opened.context.authorization()).toBeUndefined();
 });
 
-test('two authorizations are rejected, should Node ever hand them on', () => {
+test('two authorizations are rejected, should Node ever pass both on', () => {
   const { opened } = open({ authorizations: ['Bearer one', 'Bearer two'] });
   expect(() => opened.context.authorization()).toThrow(
     expect.objectContaining({ code: 'BearerInvalid', message: 'more than one bearer is given' }),
@@ -42,10 +42,10 @@ test('a call that was cancelled before it was opened has an aborted signal', () 
   expect(open({ cancelled: true }).opened.context.signal.aborted).toBe(true);
 });
 
-test('what is thrown after the caller is gone says that, or that the deadline has passed', () => {
-  const gone = open({});
-  gone.call.emit('cancelled');
-  expect(gone.opened.failureOf(new Error('aborted')).code).toBe(status.CANCELLED);
+test('what is thrown after a cancellation is CANCELLED, or DEADLINE_EXCEEDED after the deadline', () => {
+  const cancelled = open({});
+  cancelled.call.emit('cancelled');
+  expect(cancelled.opened.failureOf(new Error('aborted')).code).toBe(status.CANCELLED);
   const late = open({ deadline: Date.UTC(2026, 0, 1) });
   late.call.emit('cancelled');
   expect(late.opened.failureOf(new Error('aborted')).code).toBe(status.DEADLINE_EXCEEDED);

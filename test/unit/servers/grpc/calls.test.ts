@@ -53,10 +53,10 @@ test('a token that never expires says 0', async () => {
 
 test.each<[string, bigint, number]>([
   ['nothing is not asked for', 0n, 0],
-  ['a negative one is not asked for', -1n, 0],
+  ['a negative number is no request', -1n, 0],
   ['the least int64 is not asked for', -(2n ** 63n), 0],
-  ['an ordinary one is as it is', 1_700_000_000n, 1_700_000_000],
-  ['one beyond what a number holds is too late', 2n ** 63n - 1n, Number.MAX_SAFE_INTEGER],
+  ['an ordinary number stays as it is', 1_700_000_000n, 1_700_000_000],
+  ['a number beyond the safe integers becomes the largest of them', 2n ** 63n - 1n, Number.MAX_SAFE_INTEGER],
 ])('expiration: %s', async (_name, expiration, expected) => {
   const seen: number[] = [];
   await using env = await openServerEnv({
@@ -125,7 +125,7 @@ test('DeleteTokens hands bearer and ids on, and gives the counts', async () => {
   expect(asked).toEqual(['owner', ['x']]);
 });
 
-test('without a bearer the use case is told so', async () => {
+test('without a bearer the use case gets undefined', async () => {
   const seen: unknown[] = [];
   await using env = await openServerEnv({
     authenticateBearer: async (authorization) => {
@@ -140,7 +140,7 @@ test('without a bearer the use case is told so', async () => {
   expect(seen).toEqual([undefined, undefined]);
 });
 
-test('claims that no message can hold are left out, and told once', async () => {
+test('claims that no message can hold are left out, and logged once', async () => {
   let deep: Record<string, unknown> = {};
   for (let depth = 0; depth < 40; depth += 1) deep = { deep };
   await using env = await openServerEnv({
@@ -149,14 +149,14 @@ test('claims that no message can hold are left out, and told once', async () => 
         tokenRecord('one', { originalTokenClaims: deep }),
         tokenRecord('two', { originalTokenClaims: { n: 1n } }),
       ];
-      yield [tokenRecord('three', { originalTokenClaims: { good: true } })];
+      yield [tokenRecord('three', { originalTokenClaims: { valid: true } })];
     },
   });
   const tokens = await env.client.getTokens(BEARER);
   expect(tokens.map(({ id, originalTokenClaims }) => [id, originalTokenClaims])).toEqual([
     ['one', undefined],
     ['two', undefined],
-    ['three', { good: true }],
+    ['three', { valid: true }],
   ]);
   expect(env.log.lines.filter(({ level }) => level === 'warn')).toEqual([
     expect.objectContaining({ fields: { jti: 'one' } }),

@@ -11,7 +11,7 @@ import { openServerEnv, PLAIN, tokenRecord } from './server-env.ts';
 // Real sockets, files and timers on a machine that may be busy.
 jest.setTimeout(30_000);
 
-/** How a server starts and stops. */
+/** Start and stop of a server. */
 
 /** A list of two tokens that waits between them. */
 const haltingList = () => {
@@ -36,7 +36,7 @@ const haltingList = () => {
   };
 };
 
-test('the start is told, with the port and how it is protected', async () => {
+test('the start is logged, with the port and how it is protected', async () => {
   await using env = await openServerEnv();
   expect(env.log.lines).toEqual([
     {
@@ -47,7 +47,7 @@ test('the start is told, with the port and how it is protected', async () => {
   ]);
 });
 
-test('a stream that runs goes on to its end, and new calls are rejected meanwhile', async () => {
+test('a running stream is served to its end, and new calls are rejected meanwhile', async () => {
   const list = haltingList();
   await using env = await openServerEnv({ listTokens: list.listTokens });
   const tokens = env.client.getTokens('Bearer b');

@@ -79,7 +79,7 @@ test.each(['', SERVICE])('the health of "%s" follows isServing', async (name) =>
   expect(await check(client, name)).toBe('SERVING');
 });
 
-test('calls are answered while the server is NOT_SERVING: they say themselves what they can’t', async () => {
+test('calls are answered while the server is NOT_SERVING: each reports itself what it lacks', async () => {
   await using env = await openServerEnv({}, { isServing: () => false });
   expect(await env.client.createToken({})).toMatchObject({ accessToken: 'access-token' });
 });
@@ -105,7 +105,7 @@ test('all services are listed', async () => {
   expect(listed).toEqual({ statuses: { '': { status: 'SERVING' }, [SERVICE]: { status: 'SERVING' } } });
 });
 
-test('who watches is told of each change, and once', async () => {
+test('a watcher is notified of each change, and once', async () => {
   let serving = false;
   await using env = await openServerEnv({}, { isServing: () => serving });
   const { seen, stream } = watch(healthClient(env), SERVICE);
@@ -118,7 +118,7 @@ test('who watches is told of each change, and once', async () => {
   );
 });
 
-test('who watches is told first when the server closes, and its stream does not hold up the end', async () => {
+test('a watcher is notified first when the server closes, and its stream does not delay the end', async () => {
   await using env = await openServerEnv();
   const { seen, end } = watch(healthClient(env), '');
   await eventually(() => expect(seen).toEqual(['SERVING']));
@@ -129,7 +129,7 @@ test('who watches is told first when the server closes, and its stream does not 
   expect(seen).toEqual(['SERVING', 'NOT_SERVING']);
 });
 
-test('before it is open and after it is closed a server does not serve, whatever isServing says', () => {
+test('a server is NOT_SERVING before it is open and after it is closed, whatever isServing returns', () => {
   const clock = new FakeClock();
   const health = createHealth({ services: [''], isServing: () => true, clock });
   expect(health.statusOf('')).toBe('NOT_SERVING');
@@ -142,13 +142,13 @@ test('before it is open and after it is closed a server does not serve, whatever
 test('a watch that is given up leaves no timer', async () => {
   const clock = new FakeClock();
   const health = createHealth({ services: [''], isServing: () => true, clock });
-  const gone = new AbortController();
-  const watching = health.watch('', gone.signal);
+  const cancelled = new AbortController();
+  const watching = health.watch('', cancelled.signal);
   await watching.next();
   const next = watching.next();
   await settle();
   expect(clock.pending).toBe(1);
-  gone.abort();
+  cancelled.abort();
   expect(await next).toEqual({ done: true, value: undefined });
   expect(clock.pending).toBe(0);
 });

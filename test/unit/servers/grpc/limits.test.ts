@@ -18,7 +18,7 @@ import { openServerEnv, type ServerEnv } from './server-env.ts';
 // Real sockets, files and timers on a machine that may be busy.
 jest.setTimeout(30_000);
 
-/** What no caller may do to the server. After each of them it answers the next call. */
+/** Calls that must not harm the server: after each of them it answers the next call. */
 
 const answers = async ({ client }: ServerEnv): Promise<void> => {
   expect(await client.createToken({})).toMatchObject({ tokenType: 'Bearer' });
@@ -44,7 +44,7 @@ describe.each([
     await answers(env);
   });
 
-  test('rejects a message that is too large before it has come', async () => {
+  test('rejects a message that is too large before it has been received', async () => {
     await using env = await openServerEnv();
     await using call = rawCall(env.port, pathOf(method));
     call.stream.write(frame(Buffer.alloc(600 * 1024)));
@@ -52,7 +52,7 @@ describe.each([
     await answers(env);
   });
 
-  test('rejects what is too large once it is unpacked', async () => {
+  test('rejects what is too large once it is decompressed', async () => {
     await using env = await openServerEnv();
     const headers = { 'grpc-encoding': 'gzip' };
     await using call = rawCall(env.port, pathOf(method), { headers });
@@ -78,7 +78,7 @@ test('a message that is packed and small is read', async () => {
   expect(seen).toEqual(['packed']);
 });
 
-test('what claims to be packed and is not is rejected', async () => {
+test('a message that claims to be compressed and is not is rejected', async () => {
   await using env = await openServerEnv();
   await using call = rawCall(env.port, pathOf('CreateToken'), { headers: { 'grpc-encoding': 'gzip' } });
   call.stream.end(frame(Buffer.from('not packed'), 1));
@@ -121,7 +121,7 @@ describe('id_filter', () => {
   });
 });
 
-test('a second authorization is not looked at: Node hands on the first alone', async () => {
+test('a second authorization is ignored: Node passes on the first alone', async () => {
   const seen: unknown[] = [];
   await using env = await openServerEnv({
     authenticateBearer: async (authorization) => {
@@ -198,7 +198,7 @@ const plainSocket = async (port: number): Promise<Socket> => {
 test.each<[string, string]>([
   ['HTTP/1.1', 'GET / HTTP/1.1\r\nHost: door\r\n\r\n'],
   ['noise', '\u0000\u0001\u0002'.repeat(1000)],
-])('a connection that speaks %s is closed', async (_name, text) => {
+])('a connection that uses %s is closed', async (_name, text) => {
   await using env = await openServerEnv();
   const socket = await plainSocket(env.port);
   socket.write(text);
@@ -206,7 +206,7 @@ test.each<[string, string]>([
   await answers(env);
 });
 
-test('a connection beyond the bound is closed at once, and one that ends makes room', async () => {
+test('a connection beyond the limit is closed at once, and one that ends makes room', async () => {
   const taken: Socket[] = [];
   const listener = createListener(
     { certificates: undefined, clientCertificateRequired: false, maxConnections: 2, log: recordedLog() },

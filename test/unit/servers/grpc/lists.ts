@@ -33,7 +33,7 @@ export const endlessList = () => {
   return { seen, listTokens };
 };
 
-/** A list that is not read until it is told to be. */
+/** A list that is not read before the test resumes it. */
 export const startUnreadList = (env: ServerEnv, options = {}): RawCall => {
   const call = rawCall(env.port, pathOf('GetTokens'), options);
   call.stream.end(frame(new Uint8Array()));

@@ -14,7 +14,7 @@ import {
   recordedMetrics,
 } from '../../../support/quiet.ts';
 
-/** A server over use cases of the test's own, on a real socket. */
+/** A server over use cases that the test replaces, on a real socket. */
 export interface ServerEnv extends AsyncDisposable {
   readonly grpc: GrpcServer;
   readonly port: number;

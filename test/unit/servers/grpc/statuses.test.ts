@@ -14,7 +14,7 @@ test.each<OAuthErrorCode>([
   'invalid_scope',
   'invalid_target',
   'invalid_request',
-])('a request rejected with %s says so in google.rpc.ErrorInfo', async (oauthCode) => {
+])('a rejection with %s has its code in google.rpc.ErrorInfo', async (oauthCode) => {
   await using env = await openServerEnv({
     createToken: async () => {
       throw refused(oauthCode, 'not this time', 'a detail for the log');

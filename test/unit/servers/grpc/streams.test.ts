@@ -128,7 +128,7 @@ test('the deadline of a call with one answer aborts its use case', async () => {
   expect(env.metrics.calls).toEqual([['grpcCall', 'CreateToken', 'DEADLINE_EXCEEDED', expect.any(Number)]]);
 });
 
-test('a token that was made for a caller that is gone is in the log all the same', async () => {
+test('a token that was issued for a caller that has disconnected is logged all the same', async () => {
   let isCalled = false;
   await using env = await openServerEnv({
     createToken: async (_request, { signal }) => {

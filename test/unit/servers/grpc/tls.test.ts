@@ -13,7 +13,7 @@ import { openServerEnv, type ServerEnv } from './server-env.ts';
 // Real sockets, files and timers on a machine that may be busy.
 jest.setTimeout(30_000);
 
-/** The server with certificates, by clients that check them. */
+/** The server over TLS, called by clients that check its certificate. */
 
 let ours: ClusterCertificates;
 let others: ClusterCertificates;
@@ -26,7 +26,7 @@ const pairOf = ({ serving }: ClusterCertificates) => ({ cert: serving.certificat
 /** The certificates are for a name, and loopback is found without one. */
 const NAMED = { 'grpc.ssl_target_name_override': 'localhost' };
 
-/** DeleteTokens by a connection of its own. */
+/** DeleteTokens over a new connection. */
 const callWith = async ({ port }: ServerEnv, security: Credentials): Promise<unknown> => {
   const client = new M2MOAuthServiceClient(`127.0.0.1:${port}`, security, NAMED);
   try {
@@ -84,7 +84,7 @@ test('a call over TLS has the caller’s address', async () => {
   });
 });
 
-test('a new connection is shown the new certificate, and one that stands goes on', async () => {
+test('a new connection gets the new certificate, and an open one stays open', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
   await using env = await openServerEnv({}, { tls: { ...folder.files, clientCertificateRequired: false } });
   const standing = new M2MOAuthServiceClient(`127.0.0.1:${env.port}`, trusting(ours), NAMED);

@@ -31,7 +31,7 @@ const lines = async (env: ServerEnv, count: number) => {
 };
 const keyOf = ({ route, method }: Readonly<Record<string, unknown>>): string => `${route} ${method}`;
 
-test('each request that goes well is one line, with names and counts', async () => {
+test('each successful request is one line, with names and counts', async () => {
   await using env = await openServerEnv();
   await callAll(env);
   const common = { code: 200, ms: expect.any(Number), address: '127.0.0.1' };
@@ -98,7 +98,7 @@ test('each request is counted, with its seconds', async () => {
 
 test.each<[string, unknown, object]>([
   [
-    'a refusal is told with its reason and detail',
+    'a rejection is logged with its reason and detail',
     refused('invalid_scope', 'no such scope', 'scopes of the client'),
     {
       level: 'info',
@@ -214,7 +214,7 @@ describe('the address of a caller', () => {
   test.each<[string, string[], string, string]>([
     ['is what a proxy says that is trusted', ['127.0.0.1'], '192.0.2.1', '192.0.2.1'],
     ['is what a trusted network says', ['10.0.0.0/8', '127.0.0.0/8'], '192.0.2.1', '192.0.2.1'],
-    ['is not what anybody says', [], '192.0.2.1', '127.0.0.1'],
+    ['is not taken from an untrusted header', [], '192.0.2.1', '127.0.0.1'],
     ['is not what a proxy says that is not trusted', ['10.0.0.0/8'], '192.0.2.1', '127.0.0.1'],
     [
       'is the last that no trusted proxy is',

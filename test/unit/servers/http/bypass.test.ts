@@ -7,22 +7,22 @@ import { BASE, openServerEnv, type ServerEnv } from './server-env.ts';
 // Real sockets and timers on a machine that may be busy.
 jest.setTimeout(30_000);
 
-/** Ways around the bearer check: each is rejected, and none reaches a use case but the check itself. */
+/** Attempts to bypass the bearer check: each is rejected, and none reaches a use case but the check itself. */
 
 const TOKENS = `${BASE}/api/v1/tokens`;
 const PUBLIC = `${BASE}/.well-known/jwks.json`;
 
-const refuse = async () => {
+const rejectCaller = async () => {
   throw new IssuerFailure('BearerInvalid', 'no');
 };
 let env: ServerEnv;
 beforeEach(async () => {
   const limits = { ...LISTENER_LIMITS, headersMs: 500, requestMs: 1000, checkMs: 50 };
-  env = await openServerEnv({ authenticateBearer: refuse, authenticateSelf: refuse }, { limits });
+  env = await openServerEnv({ authenticateBearer: rejectCaller, authenticateSelf: rejectCaller }, { limits });
 });
 afterEach(() => env[Symbol.asyncDispose]() as Promise<void>);
 
-/** The status of every answer on one connection, which is then ended; undefined where one is not whole. */
+/** The status of every response on one connection, which is then ended; undefined for an incomplete one. */
 const statusesOf = async (bytes: string): Promise<(number | undefined)[]> => {
   await using connection = new RawConnection(env.port);
   connection.write(bytes);
@@ -90,7 +90,7 @@ describe('another spelling of a path is no path', () => {
   });
 });
 
-describe('a query says nothing of the path', () => {
+describe('a query does not change the path', () => {
   test.each([
     `${TOKENS}?${PUBLIC}`,
     `${TOKENS}?/../../.well-known/jwks.json`,
@@ -118,7 +118,7 @@ describe('a query says nothing of the path', () => {
   );
 });
 
-describe('a header says nothing of the path, the method or the caller', () => {
+describe('a header does not change the path, the method or the caller', () => {
   test.each([
     ['X-HTTP-Method-Override', 'POST'],
     ['X-HTTP-Method', 'POST'],
@@ -174,7 +174,7 @@ describe('what is given twice is rejected', () => {
     expect(env.calls).toEqual([]);
   });
 
-  test('a client by Basic, of which one header is not read', async () => {
+  test('a client in two Basic headers', async () => {
     const headers = [
       'Content-Type: application/x-www-form-urlencoded',
       'Content-Length: 29',
@@ -331,7 +331,7 @@ describe('what is not HTTP/1.1 to the letter', () => {
     expect(env.calls.map(([name]) => name)).toEqual(['authenticateSelf']);
   });
 
-  test('an expectation that nobody knows', async () => {
+  test('an unknown expectation', async () => {
     expect(await statusesOf(rawRequest(`GET ${TOKENS}`, { Expect: 'the-token' }))).toEqual([417]);
     expect(env.calls).toEqual([]);
   });

@@ -41,7 +41,7 @@ describe.each(PATHS)('%s', (path) => {
   });
 });
 
-test('a preflight of that origin is told what it may', async () => {
+test('a preflight of that origin gets what it may do', async () => {
   await using env = await openServerEnv({}, { corsOrigins: [APP] });
   const response = await ask(env, '/api/v1/tokens', APP, 'OPTIONS');
   expect([response.status, corsOf(response)]).toEqual([

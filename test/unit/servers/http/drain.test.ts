@@ -13,7 +13,7 @@ import { BASE, ISSUER_URL, openServerEnv, type ServerEnv, TestKeys, TOKEN } from
 // Real sockets and timers on a machine that may be busy.
 jest.setTimeout(30_000);
 
-/** How a server starts and stops. */
+/** Start and stop of a server. */
 
 const LIST = rawRequest(`GET ${BASE}/api/v1/tokens`, { Authorization: 'Bearer b' });
 const CREATE = rawRequest(
@@ -22,7 +22,7 @@ const CREATE = rawRequest(
   'grant_type=client_credentials&client_id',
 );
 
-/** A token that is issued when the test says so. */
+/** A token that is issued when the test releases it. */
 const haltingToken = () => {
   const halt = Promise.withResolvers<typeof TOKEN>();
   let isCalled = false;
@@ -41,7 +41,7 @@ const refusesConnections = async ({ port }: ServerEnv): Promise<void> => {
   await late.closed;
 };
 
-test('the start is told, with the port and how it is protected', async () => {
+test('the start is logged, with the port and how it is protected', async () => {
   await using env = await openServerEnv();
   expect(env.log.lines).toEqual([
     {
@@ -112,7 +112,7 @@ describe('while it stops', () => {
     ['/oauth/token', { error: 'temporarily_unavailable' }],
     ['/api/v1/tokens', { code: 14 }],
     ['/nothing', { code: 14 }],
-  ])('a request for %s on a connection that is kept open is told to go elsewhere', async (path, body) => {
+  ])('a request for %s on a kept-alive connection gets Connection: close', async (path, body) => {
     const list = haltingList();
     let begun = 0;
     const clock = { ...systemClock, monotonic: () => begun++ };

@@ -181,7 +181,7 @@ describe('a path that is none', () => {
     ['/oauth/..%2Fapi/v1/tokens', NOT_FOUND],
     ['/nothing', NOT_FOUND],
     ['', NOT_FOUND],
-  ])('%s is told so in its family', async (path, body) => {
+  ])('%s gets the error format of its endpoints', async (path, body) => {
     await using env = await openServerEnv();
     expect(await seen(fetch(`${env.url}${path}`))).toMatchObject({ status: 404, body });
   });

@@ -26,13 +26,13 @@ test('what its caller waits for no more is not begun', () => {
   expect(deps.log.lines.map(({ fields }) => fields.code)).toEqual([499]);
 });
 
-test('a signal that is asked for late tells that the caller is gone', () => {
+test('a signal that is asked for late is aborted when the caller has disconnected', () => {
   const exchange = exchangeOf({ writableFinished: false });
   exchange.close(depsOf());
   expect(exchange.call.signal.aborted).toBe(true);
 });
 
-test('what is still done for a caller who is gone is waited for before the line is written', async () => {
+test('work that goes on for a caller who has disconnected ends before the line is written', async () => {
   const deps = depsOf();
   const exchange = exchangeOf({ writableFinished: false });
   let finish = (): void => undefined;

@@ -104,11 +104,11 @@ describe('a list', () => {
     ['several ids', '?idFilter=a&idFilter=b', { ids: ['a', 'b'], includeBlacklisted: false }],
     ['ids by both names', '?id_filter=a&idFilter=b', { ids: ['b', 'a'], includeBlacklisted: false }],
     ['an id that is escaped', '?idFilter=a%2Cb', { ids: ['a,b'], includeBlacklisted: false }],
-    ['blacklisted ones too', '?includeBlacklisted=true', { ids: [], includeBlacklisted: true }],
+    ['blacklisted tokens too', '?includeBlacklisted=true', { ids: [], includeBlacklisted: true }],
     ['by the other name', '?include_blacklisted=true', { ids: [], includeBlacklisted: true }],
     ['by a number', '?includeBlacklisted=1', { ids: [], includeBlacklisted: true }],
-    ['not blacklisted ones', '?includeBlacklisted=false', { ids: [], includeBlacklisted: false }],
-    ['something that nobody knows', '?foo=bar', { ids: [], includeBlacklisted: false }],
+    ['no blacklisted tokens', '?includeBlacklisted=false', { ids: [], includeBlacklisted: false }],
+    ['an unknown member', '?foo=bar', { ids: [], includeBlacklisted: false }],
   ])('of %s', async (_name, query, wanted) => {
     await using env = await openServerEnv();
     expect((await get(env, query)).status).toBe(200);
@@ -130,7 +130,7 @@ describe('a bearer that asks about itself', () => {
   const stageOf = (self: BearerSelf) => openServerEnv({ authenticateSelf: async () => self });
   const ABOUT_ITSELF = '?idFilter=own&includeBlacklisted=true';
 
-  test('is told by the judgement of it, and no list is made', async () => {
+  test('gets the record that its validation found, and no list is made', async () => {
     await using env = await stageOf({ bearer: BEARER, own: tokenRecord('own') });
     for (const query of [ABOUT_ITSELF, '?idFilter=own']) {
       expect(await linesOf(await get(env, query))).toMatchObject([{ result: { id: 'own' } }]);
@@ -138,7 +138,7 @@ describe('a bearer that asks about itself', () => {
     expect(env.calls.map(([name]) => name)).toEqual(['authenticateSelf', 'authenticateSelf']);
   });
 
-  test('is told that it is blacklisted', async () => {
+  test('gets its record with blacklisted', async () => {
     await using env = await stageOf({ bearer: undefined, own });
     expect(await linesOf(await get(env, ABOUT_ITSELF))).toMatchObject([
       { result: { id: 'own', blacklisted: { flag: true, timestamp: '5' } } },
@@ -147,12 +147,12 @@ describe('a bearer that asks about itself', () => {
 
   test.each([
     ['of all', ''],
-    ['of all, blacklisted ones too', '?includeBlacklisted=true'],
+    ['of all, blacklisted tokens too', '?includeBlacklisted=true'],
     ['of another', '?idFilter=other&includeBlacklisted=true'],
     ['of itself and another', '?idFilter=own&idFilter=other&includeBlacklisted=true'],
     ['of itself, twice', '?idFilter=own&idFilter=own&includeBlacklisted=true'],
     ['of itself as if it were not blacklisted', '?idFilter=own'],
-  ])('and is blacklisted is told nothing %s', async (_name, query) => {
+  ])('and is blacklisted gets nothing %s', async (_name, query) => {
     await using env = await stageOf({ bearer: undefined, own });
     expect(await jsonAnswerOf(get(env, query))).toEqual({
       status: 401,
@@ -229,11 +229,11 @@ describe('creating', () => {
     ['null for what is left out', '{"clientId":null,"audience":null,"expiration":null}', NOTHING],
     ['an expiration that is past', '{"expiration":"-5"}', NOTHING],
     [
-      'one that is too late for anything',
+      'a time beyond the safe integers',
       '{"expiration":"9223372036854775807"}',
       { ...NOTHING, expiration: Number.MAX_SAFE_INTEGER },
     ],
-    ['something that nobody knows', '{"foo":{"bar":1},"__proto__":{"clientId":"x"}}', NOTHING],
+    ['an unknown member', '{"foo":{"bar":1},"__proto__":{"clientId":"x"}}', NOTHING],
   ])('from %s', async (_name, body, wanted) => {
     await using env = await openServerEnv();
     expect((await create(env, body)).status).toBe(200);
@@ -246,7 +246,7 @@ describe('creating', () => {
     ['a list that is a text', '{"audience":"a"}', 'audience has to be a list of texts'],
     ['a list of numbers', '{"scope":[1]}', 'scope has to be a list of texts'],
     ['a time that is a fraction', '{"expiration":1.5}', 'expiration has to be a whole number of seconds'],
-    ['a time that is a word', '{"expiration":"soon"}', 'expiration has to be a whole number of seconds'],
+    ['a time that is a word', '{"expiration":"later"}', 'expiration has to be a whole number of seconds'],
     ['a time that is a list', '{"expiration":[1]}', 'expiration has to be a whole number of seconds'],
     ['two names for one', '{"tokenName":"a","token_name":"a"}', 'tokenName has to be given once'],
   ])('rejects %s', async (_name, body, message) => {

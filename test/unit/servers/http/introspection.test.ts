@@ -41,7 +41,7 @@ describe.each(ENDPOINTS)('%s', (path, useCase) => {
 
   test.each([
     ['no token', {}, 'token is missing'],
-    ['an empty one', { token: '' }, 'token is missing'],
+    ['an empty token', { token: '' }, 'token is missing'],
   ])('rejects %s', async (_name, form, description) => {
     await using env = await openServerEnv();
     expect(await jsonAnswerOf(post(env, form, BY_BASIC))).toEqual({

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { objectOf } from '../../../../operator/servers/http/body.ts';
 import { openServerEnv } from './server-env.ts';
 
-/** Bodies in JSON, whose members may be named once: another reader may take the first of two, and this one the last. */
+/** JSON bodies may not repeat a member: of two, one parser takes the first and another the last. */
 
 const REPEATED = [
   '{"grantType":"client_credentials","clientId":"a","clientId":"b"}',
@@ -12,7 +12,7 @@ const REPEATED = [
   '{"grantType":"client_credentials","unknown":1,"unknown":1}',
 ];
 
-test.each(REPEATED)('%s issues no token', async (body) => {
+test.each(REPEATED)('%s gets no token', async (body) => {
   await using env = await openServerEnv();
   const response = await fetch(`${env.url}/api/v1/tokens`, { method: 'POST', body });
   expect([response.status, await response.json()]).toEqual([
@@ -22,7 +22,7 @@ test.each(REPEATED)('%s issues no token', async (body) => {
   expect(env.calls).toEqual([]);
 });
 
-test('neither does one at the token endpoint', async () => {
+test('nor does a form that the token endpoint reads', async () => {
   await using env = await openServerEnv();
   const response = await fetch(`${env.url}/oauth/token`, {
     method: 'POST',
@@ -42,7 +42,7 @@ describe('an object', () => {
     );
   });
 
-  test('with one named twice is not, wherever it stands', () => {
+  test('with a repeated member is not, at any depth', () => {
     const member = fc.tuple(fc.string(), fc.jsonValue());
     fc.assert(
       fc.property(fc.array(member), member, fc.jsonValue(), (others, [name, value], again) => {

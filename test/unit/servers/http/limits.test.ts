@@ -12,7 +12,7 @@ import { BASE, openServerEnv, type ServerEnv } from './server-env.ts';
 // Real sockets and timers on a machine that may be busy.
 jest.setTimeout(30_000);
 
-/** What no caller may do to the server. After each of them it answers the next request. */
+/** Requests that must not harm the server: after each of them it answers the next request. */
 
 const TOKENS = `${BASE}/api/v1/tokens`;
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
@@ -29,7 +29,7 @@ describe('what is too large', () => {
     ['/oauth/token', { error: 'invalid_request', error_description: 'the body is too large' }],
     ['/api/v1/tokens', { code: 8, message: 'the body is too large' }],
     ['/nothing', { code: 8, message: 'the body is too large' }],
-  ])('a body for %s is rejected before it has come', async (path, body) => {
+  ])('a body for %s is rejected before it has been received', async (path, body) => {
     await using env = await openServerEnv();
     const headers = { ...FORM, 'Content-Length': String(MAX_BODY_BYTES + 1) };
     const answer = await sendRaw(env.port, rawRequest(`POST ${BASE}${path}`, headers));
@@ -144,7 +144,7 @@ describe('what is too slow', () => {
 test.each<[string, number, (connection: RawConnection) => void]>([
   ['ends', 400, ({ socket }) => void socket.end()],
   ['is reset', 499, ({ socket }) => void socket.resetAndDestroy()],
-])('a connection that %s in the middle of a body is told in the log', async (_name, code, leave) => {
+])('a connection that %s in the middle of a body is logged', async (_name, code, leave) => {
   let begun = 0;
   const clock = { ...systemClock, monotonic: () => begun++ };
   await using env = await openServerEnv({}, { clock });
@@ -176,7 +176,7 @@ test('what can not be read behind an answer that has begun is not answered', asy
   halt.resolve();
 });
 
-test('a connection beyond the bound is closed at once, and one that ends makes room', async () => {
+test('a connection beyond the limit is closed at once, and one that ends makes room', async () => {
   await using env = await openServerEnv({}, { limits: { ...LISTENER_LIMITS, maxConnections: 2 } });
   const open = async (): Promise<RawConnection> => {
     const connection = new RawConnection(env.port);

@@ -41,11 +41,11 @@ export const longList = (chunks = Number.POSITIVE_INFINITY, chunk = CHUNK): Seen
     for (let sent = 0; sent < chunks; sent += 1) yield chunk;
   });
 
-/** What one token looks like in a list. */
+/** A token's line in a list. */
 export const lineOf = (record: TokenRecord): string =>
   `${JSON.stringify({ result: tokenJson(record, false) })}\n`;
 
-/** A list that waits before its last token until it is told to go on, or is aborted. */
+/** A list that waits before its last token until the test resumes it, or it is aborted. */
 export const haltingList = (): SeenList & { readonly goOn: () => void } => {
   const halt = Promise.withResolvers<void>();
   const list = watched(async function* () {

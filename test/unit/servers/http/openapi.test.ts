@@ -3,7 +3,7 @@ import { routesOf } from '../../../../operator/servers/http/routes.ts';
 import { tokenRecord } from '../grpc/server-env.ts';
 import { BASE, ISSUER_URL, openServerEnv, type ServerEnv, TestKeys } from './server-env.ts';
 
-/** The OpenAPI document says of every route what the server does. */
+/** The OpenAPI document describes every route as the server behaves. */
 
 interface Schema {
   readonly type?: string | readonly string[];
@@ -102,7 +102,7 @@ const EXCHANGES: readonly (readonly [method: string, path: string, RequestInit])
   ['DELETE', `${BASE}/api/v1/tokens?all=1`, {}],
 ];
 
-describe('an answer is one that the document describes', () => {
+describe('an answer conforms to the document', () => {
   test.each(EXCHANGES)('%s %s %j', async (method, path, init) => {
     const response = await fetch(new URL(path, env.url), { method, ...init });
     const { responses } = operationOf(method, path.split('?', 1)[0] ?? '');
@@ -118,7 +118,7 @@ describe('an answer is one that the document describes', () => {
   });
 });
 
-test('what needs a bearer says so', () => {
+test('a route that needs a bearer declares it', () => {
   const secured = (method: string): unknown => operationOf(method, `${BASE}/api/v1/tokens`).security;
   expect([secured('GET'), secured('DELETE'), secured('POST')]).toEqual([
     [{ bearer: [] }],

@@ -1,16 +1,16 @@
 import { connect, type Socket } from 'node:net';
 
-/** An answer as it came over the wire. */
+/** A response as it was received. */
 export interface RawAnswer {
   readonly status: number;
-  /** By lower-case names; of several of one name the last. */
+  /** By lower-case names; of repeated headers the last. */
   readonly headers: ReadonlyMap<string, string>;
   readonly body: string;
 }
 
 const END_OF_HEADERS = '\r\n\r\n';
 
-/** Bytes are read one a character, so that lengths are theirs. */
+/** Read as latin1, one character a byte, so that lengths count bytes. */
 const utf8Of = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('utf8');
 
 const headersOf = (lines: readonly string[]): ReadonlyMap<string, string> =>
@@ -45,7 +45,7 @@ const takeBody = (
   return text.length < length ? undefined : { body: text.slice(0, length), rest: text.slice(length) };
 };
 
-/** One connection on which a test writes bytes of its own, and reads answers one after the other. */
+/** A connection on which a test writes raw bytes, and reads responses one after the other. */
 export class RawConnection implements AsyncDisposable {
   readonly socket: Socket;
   /** Everything that has come and was not taken as an answer. */
@@ -83,7 +83,7 @@ export class RawConnection implements AsyncDisposable {
     return this;
   }
 
-  /** The next answer; undefined where the connection ends before one is whole. */
+  /** The next response; undefined where the connection ends before it is complete. */
   async answer({ head = false } = {}): Promise<RawAnswer | undefined> {
     for (;;) {
       const answer = this.#take(head);
@@ -115,7 +115,7 @@ export class RawConnection implements AsyncDisposable {
   }
 }
 
-/** Sends bytes on a connection of their own; the answer, or undefined where there was none. */
+/** Sends bytes on a new connection; the response, or undefined where there was none. */
 export const sendRaw = async (port: number, ...texts: readonly string[]): Promise<RawAnswer | undefined> => {
   await using connection = new RawConnection(port);
   return await connection.write(...texts).answer();

@@ -17,7 +17,7 @@ import { PLAIN, tokenRecord } from '../grpc/server-env.ts';
 /** What a use case was called with, in order; the signal left out. */
 type Called = readonly [name: keyof Issuer, ...args: unknown[]];
 
-/** A server over use cases of the test's own, on a real socket. */
+/** A server over use cases that the test replaces, on a real socket. */
 export interface ServerEnv extends AsyncDisposable {
   readonly grpc: HttpServer;
   readonly port: number;
@@ -44,7 +44,7 @@ const BEARER = { owner: 'owner', onlyID: undefined, client: 'ns/client' };
 
 /** What each use case does unless the test says otherwise. */
 const ISSUER: Issuer = {
-  authenticateClient: () => Promise.reject(new Error('no door calls it')),
+  authenticateClient: () => Promise.reject(new Error('no server calls it')),
   createToken: async () => TOKEN,
   authenticateBearer: async () => BEARER,
   authenticateSelf: async () => ({ bearer: BEARER, own: undefined }),

@@ -25,7 +25,7 @@ test.each([
   ['nothing', [], 0],
   ['one piece', [[tokenRecord('one'), tokenRecord('two')]], 2],
   ['several pieces', [[tokenRecord('one')], [], [tokenRecord('two')], [tokenRecord('three')]], 3],
-])('a list of %s is one line a token', async (_name, chunks, tokens) => {
+])('a list of %s has one line a token', async (_name, chunks, tokens) => {
   await using env = await openServerEnv({
     async *listTokens() {
       yield* chunks;
@@ -57,7 +57,7 @@ test('a reader that pauses is waited for, and nothing piles up meanwhile', async
   await eventually(() => seen.chunks > 2 * before);
 });
 
-test('a caller that goes in the middle ends the list, and is told apart in the log', async () => {
+test('a caller that disconnects in the middle ends the list, and the log distinguishes it', async () => {
   const { seen, listTokens } = longList();
   await using env = await openServerEnv({ listTokens });
   await using connection = startUnreadList(env);
@@ -90,7 +90,7 @@ test('a caller that goes before there is anything to read ends the list as well'
   await eventually(() => expect(env.requests()).toEqual([expect.objectContaining({ code: 499 })]));
 });
 
-test('a token that is made for a caller that is gone is in the log all the same', async () => {
+test('a token that is issued for a caller that has disconnected is logged all the same', async () => {
   await using env = await openServerEnv({
     createToken: async (_request, { signal }) => {
       await once(signal, 'abort');
@@ -173,7 +173,7 @@ test('a caller that waits for an answer is not either', async () => {
   await using idle = new RawConnection(env.port);
   idle.write(rawRequest(`GET ${BASE}/nothing`));
   await idle.answer();
-  // As long as it takes to end one that is idle, which began to be so later.
+  // As long as it takes to close a connection that became idle later.
   await idle.closed;
   made.resolve(TOKEN);
   expect((await waiting.answer())?.status).toBe(200);

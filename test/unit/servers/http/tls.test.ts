@@ -15,7 +15,7 @@ import { BASE, openServerEnv, type ServerEnv } from './server-env.ts';
 // Real sockets, files and timers on a machine that may be busy.
 jest.setTimeout(30_000);
 
-/** The server with certificates, by clients that check them. */
+/** The server over TLS, called by clients that check its certificate. */
 
 let ours: ClusterCertificates;
 let others: ClusterCertificates;
@@ -37,7 +37,7 @@ const openWith = (
   issuer: Partial<Issuer> = {},
 ): Promise<ServerEnv> => openServerEnv(issuer, { tls: { ...files, clientCertificateRequired } });
 
-/** The status of a request on a connection of its own, or the code of what went wrong. */
+/** The status of a request on a new connection, or the code of its error. */
 const ask = ({ port }: ServerEnv, options: ConnectionOptions): Promise<number | string | undefined> =>
   new Promise((resolve) => {
     const target = { host: '127.0.0.1', port, path: `${BASE}/api/v1/tokens`, agent: false };
@@ -80,7 +80,7 @@ test('a client that trusts the authority is served, and has its address', async 
   await eventually(() => expect(env.requests()).toEqual([expect.objectContaining({ address: '127.0.0.1' })]));
 });
 
-test('a new connection is shown the new certificate, and one that stands goes on', async () => {
+test('a new connection gets the new certificate, and an open one stays open', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
   await using env = await openWith(folder);
   const standing = await secureSocket(env);
@@ -145,7 +145,7 @@ test('a client that wants HTTP/2 alone is rejected in the handshake', async () =
   expect(await shake(env, { ALPNProtocols: ['h2'] })).toMatch(/^E/u);
 });
 
-test('connections that break off or speak something else leave the server open', async () => {
+test('connections that break off or use another protocol leave the server open', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
   await using env = await openWith(folder);
   for (const bytes of ['', '\u0016\u0003\u0001', TOKENS]) {
@@ -194,7 +194,7 @@ test('a stop lets idle connections go, and a stream end', async () => {
   await stopping;
 });
 
-test('a handshake that is under way when the server stops is cut off in time', async () => {
+test('a handshake that is under way when the server stops is cut off within the drain time', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
   await using env = await openWith(folder);
   const socket = connectPlain(env.port, '127.0.0.1');

@@ -63,7 +63,7 @@ describe('what is asked for', () => {
     ['a scope', 'scope=read', { scope: ['read'] }],
     ['several scopes', 'scope=read++write%20admin', { scope: ['read', 'write', 'admin'] }],
     ['an empty scope', 'scope=', {}],
-    ['a scope and an empty one', 'scope=&scope=read', { scope: ['read'] }],
+    ['a scope and an empty scope', 'scope=&scope=read', { scope: ['read'] }],
     ['an audience', 'audience=a', { audience: ['a'] }],
     ['audiences in one parameter', 'audience=a+b', { audience: ['a', 'b'] }],
     ['audiences in several', 'audience=a&audience=b', { audience: ['a', 'b'] }],
@@ -78,7 +78,7 @@ describe('what is asked for', () => {
     ['an expiration that is past', 'expiration=-5', { expiration: -5 }],
     ['a name', 'token_name=nightly+report', { tokenName: 'nightly report' }],
     ['UTF-8', 'token_name=%C3%A4%E2%82%AC', { tokenName: 'ä€' }],
-    ['something that no one knows', 'foo=bar&refresh_token=x', {}],
+    ['unknown parameters', 'foo=bar&refresh_token=x', {}],
   ])('%s', async (_name, parameters, wanted) => {
     await using env = await openServerEnv();
     expect((await post(env, `${GRANT}&${parameters}`)).status).toBe(200);
@@ -115,21 +115,21 @@ describe('a request', () => {
   const INVALID = 'invalid_request';
   test.each([
     ['without a grant type', 'scope=read', 'grant_type is missing'],
-    ['with an empty one', 'grant_type=', 'grant_type is missing'],
+    ['with an empty grant type', 'grant_type=', 'grant_type is missing'],
     ['with two grant types', `${GRANT}&${GRANT}`, 'grant_type is given more than once'],
     ['with two scopes', `${GRANT}&scope=a&scope=b`, 'scope is given more than once'],
     ['with two client IDs', `${GRANT}&client_id=a&client_id=a`, 'client_id is given more than once'],
-    [
-      'with a parameter that no one knows, twice',
-      `${GRANT}&secret=a&secret=a`,
-      'a parameter is given more than once',
-    ],
+    ['with an unknown parameter twice', `${GRANT}&secret=a&secret=a`, 'a parameter is given more than once'],
     [
       'with an expiration that is no number',
       `${GRANT}&expiration=1h`,
       'expiration is no time in Unix seconds',
     ],
-    ['with an endless one', `${GRANT}&expiration=${'9'.repeat(16)}`, 'expiration is no time in Unix seconds'],
+    [
+      'with an expiration of 16 digits',
+      `${GRANT}&expiration=${'9'.repeat(16)}`,
+      'expiration is no time in Unix seconds',
+    ],
     [
       'with parameters without end',
       Array.from({ length: 300 }, (_, at) => `p${at}=x`).join('&'),
@@ -270,7 +270,7 @@ describe('a client proves itself', () => {
       TWO,
     ],
     [
-      'by Basic as somebody else than the body says',
+      'by Basic as another client than the body names',
       'client_id=other',
       basic('id', 's'),
       400,
@@ -307,7 +307,7 @@ describe('a client proves itself', () => {
     expect(env.calls).toEqual([]);
   });
 
-  /** Knows one secret as it is. */
+  /** Accepts one secret, compared without decoding. */
   const knowing = (secret: string) => ({
     createToken: async ({ clientSecret }: TokenRequest) => {
       if (clientSecret !== secret) throw refused('invalid_client', 'no');
@@ -315,19 +315,19 @@ describe('a client proves itself', () => {
     },
   });
 
-  test('by Basic without the encoding, when the decoded secret is not the right one', async () => {
+  test('by Basic without the encoding, when the decoded secret is not correct', async () => {
     await using env = await openServerEnv(knowing('a%20b+c'));
     expect((await post(env, GRANT, { authorization: raw('id:a%20b+c') })).status).toBe(200);
     expect(asked(env).map(({ clientSecret }) => clientSecret)).toEqual(['a b c', 'a%20b+c']);
   });
 
-  test('once, where there is but one way to read it', async () => {
+  test('once, where both readings are the same', async () => {
     await using env = await openServerEnv(knowing('right'));
     expect((await post(env, GRANT, { authorization: basic('id', 'wrong') })).status).toBe(401);
     expect(env.calls).toHaveLength(1);
   });
 
-  test('once, where it is rejected for something else', async () => {
+  test('once, where it is rejected for another reason', async () => {
     await using env = await openServerEnv({
       createToken: async () => {
         throw refused('invalid_scope', 'no');

@@ -8,8 +8,8 @@ export type ReconcileResult =
   | { readonly kind: 'error'; readonly code: number }
   /** The body is no message: an error as well. */
   | { readonly kind: 'unreadable' }
-  /** An error that is none: the verifier goes on with a token that nobody has vouched for. */
-  | { readonly kind: 'taken for good' };
+  /** An error that the verifier does not recognize: it goes on with a token that was not confirmed. */
+  | { readonly kind: 'mistaken for success' };
 
 type Message = Readonly<Record<string, unknown>>;
 
@@ -35,7 +35,7 @@ const failureOfStatus = (message: Message | undefined): ReconcileResult => {
   const code = message && codeOf(message);
   // An Any in `details` whose type is not known can not be read.
   if (message === undefined || code === undefined || 'details' in message) return { kind: 'unreadable' };
-  return code === 0 ? { kind: 'taken for good' } : { kind: 'error', code };
+  return code === 0 ? { kind: 'mistaken for success' } : { kind: 'error', code };
 };
 
 /** Reads an answer, as far as its first message. */
@@ -53,5 +53,5 @@ export const resultOf = ({
   if (message === undefined) return { kind: 'unreadable' };
   if ('error' in message) return failureOfStatus(message.error as Message);
   const { id } = (message.result ?? {}) as Message;
-  return typeof id === 'string' && id !== '' ? { kind: 'token', id } : { kind: 'taken for good' };
+  return typeof id === 'string' && id !== '' ? { kind: 'token', id } : { kind: 'mistaken for success' };
 };

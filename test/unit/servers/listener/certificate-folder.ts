@@ -3,20 +3,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CertificateFiles } from '../../../../operator/servers/listener/certificates.ts';
 
-/** What stands in the files. */
+/** The content of the files. */
 export interface Content {
   readonly cert: string;
   readonly key: string;
   readonly ca?: string;
 }
 
-/** Certificate files in a folder of their own, as Kubernetes mounts a Secret: links into a folder that `..data` leads to. */
+/** Certificate files in a temporary folder, as Kubernetes mounts a Secret: links into a folder that `..data` leads to. */
 export interface CertificateFolder extends AsyncDisposable {
   readonly dir: string;
   readonly files: CertificateFiles;
   /** Changes all files at once, by moving `..data`. */
   swap(content: Content): Promise<void>;
-  /** Writes over one file where it stands. */
+  /** Overwrites one file in place. */
   overwrite(name: 'tls.crt' | 'tls.key' | 'ca.crt', text: string): Promise<void>;
 }
 

@@ -29,7 +29,7 @@ test('authorities are read with it, several in one file', async () => {
   expect((await readCertificates(folder.files)).ca?.toString()).toBe(ca);
 });
 
-test('a server that is made of it speaks TLS 1.2 at least', async () => {
+test('a server that uses it accepts TLS 1.2 and later', async () => {
   await using folder = await makeCertificateFolder(content());
   expect(contextOptionsOf(await readCertificates(folder.files))).toMatchObject({ minVersion: 'TLSv1.2' });
 });
@@ -50,7 +50,7 @@ test.each<[string, () => Content]>([
   ['an authority that is cut short', () => content({ ca: cut(ours.ca) })],
   ['a second authority that is cut short', () => content({ ca: `${ours.ca}\n${cut(other.ca)}` })],
   ['an authority that is no certificate', () => content({ ca: ours.ca.replace('MI', 'AA') })],
-])('%s is rejected, and nothing of it repeated', async (_name, make) => {
+])('%s is rejected, and the error contains none of it', async (_name, make) => {
   const broken = make();
   await using folder = await makeCertificateFolder(broken);
   const error = await readCertificates(folder.files).then(

@@ -71,7 +71,7 @@ test('a new connection is shown what the files say once Kubernetes has changed t
   expect(warnings(server.log)).toEqual([]);
 });
 
-test('each reading is told with its end, and none of its content', async () => {
+test('each reading is logged with its result, and without its content', async () => {
   await using folder = await makeCertificateFolder(pairOf(first));
   await using server = await serve(folder);
   await folder.swap(pairOf(second));
@@ -88,7 +88,7 @@ test('each reading is told with its end, and none of its content', async () => {
   );
 });
 
-test('a pair that does not fit is told once, the old one stays, and the next good one is taken', async () => {
+test('a pair that does not match is logged once, the old one stays in use, and the next valid one is taken', async () => {
   await using folder = await makeCertificateFolder(pairOf(first));
   await using server = await serve(folder);
   await folder.swap({ cert: second.serving.certificate, key: first.serving.key });
@@ -110,7 +110,7 @@ const onFakeTimers = async (content: Content) => {
   return { folder, clock, server: await serve(folder, clock) };
 };
 
-test('what no event tells of is found by looking now and then', async () => {
+test('a change without a file event is found by the periodic check', async () => {
   const { folder, clock, server } = await onFakeTimers(pairOf(first));
   await using _folder = folder;
   await using _server = server;
@@ -121,13 +121,13 @@ test('what no event tells of is found by looking now and then', async () => {
   await eventually(async () => expect(await server.shown()).toBe(printOf(second)));
 });
 
-test('files that are written one after the other are taken when the last one is there, without a warning', async () => {
+test('files that are written one after the other are taken when the last one is written, without a warning', async () => {
   const { folder, clock, server } = await onFakeTimers(pairOf(first));
   await using _folder = folder;
   await using _server = server;
   await folder.overwrite('tls.crt', second.serving.certificate);
   await clock.advance(31_000);
-  // The look has failed when the second one waits beside the next of the regular ones.
+  // The check has failed when a retry waits beside the next periodic check.
   await eventually(() => expect(clock.pending).toBe(2));
   await folder.overwrite('tls.key', second.serving.key);
   await clock.advance(1_000);
@@ -135,7 +135,7 @@ test('files that are written one after the other are taken when the last one is 
   expect(warnings(server.log)).toEqual([]);
 });
 
-test('a file that is gone is told once, however often it is looked for', async () => {
+test('a missing file is logged once, however often it is checked', async () => {
   const { folder, clock, server } = await onFakeTimers(pairOf(first));
   await using _server = server;
   await folder[Symbol.asyncDispose]();
