@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-/** What the command line asks for. */
+/** A parsed command line; `message` says what is wrong with it. */
 export type Command =
   | { readonly kind: 'run'; readonly configPath: string }
   | { readonly kind: 'migrate'; readonly from: string; readonly namespace: string }
@@ -11,17 +11,18 @@ export type Command =
 export const USAGE = `usage: node dist/main.js --config FILE
        node dist/main.js migrate FILE [--namespace NAMESPACE]
 
-  --config FILE   the YAML configuration (docs/configuration.md)
-  migrate FILE    print OAuthClients for the clients of plgd's m2m-oauth-server, whose configuration FILE is
-                  (docs/migrate.md), in NAMESPACE (m2m-oauth-system); - reads standard input
-  --version       print the version
-  --help          print this
+  --config FILE         run the operator with this YAML configuration (docs/configuration.md)
+  migrate FILE          print an OAuthClient for each client in FILE, a configuration of plgd's m2m-oauth-server
+                        (docs/migrate.md); FILE - reads standard input
+  --namespace NAMESPACE namespace of the OAuthClients (default: m2m-oauth-system)
+  --version             print the version
+  --help                print this help
 
-Outside a Pod the API server is found by KUBECONFIG. SIGTERM and SIGINT drain and end with 0.
+Outside a Pod, KUBECONFIG says how to reach the API server. SIGTERM and SIGINT drain and exit with 0.
 `;
 
 const migration = (from: string | undefined, namespace = 'm2m-oauth-system'): Command =>
-  from ? { kind: 'migrate', from, namespace } : { kind: 'misuse', message: 'migrate needs a file' };
+  from ? { kind: 'migrate', from, namespace } : { kind: 'misuse', message: 'migrate: FILE is missing' };
 
 /** Reads the command line (without node and script); never throws. */
 export const parseArguments = (args: readonly string[]): Command => {
@@ -42,9 +43,10 @@ export const parseArguments = (args: readonly string[]): Command => {
     const [word, from, ...rest] = positionals;
     if (word === 'migrate' && rest.length === 0 && !values.config) return migration(from, values.namespace);
     if (word !== undefined)
-      return { kind: 'misuse', message: `what does ${positionals.join(' ')} mean here?` };
-    if (values.namespace !== undefined) return { kind: 'misuse', message: '--namespace is for migrate' };
-    if (!values.config) return { kind: 'misuse', message: '--config needs a file' };
+      return { kind: 'misuse', message: `unexpected arguments: ${positionals.join(' ')}` };
+    if (values.namespace !== undefined)
+      return { kind: 'misuse', message: '--namespace is valid with migrate only' };
+    if (!values.config) return { kind: 'misuse', message: '--config: FILE is missing' };
     return { kind: 'run', configPath: values.config };
   } catch (error) {
     return { kind: 'misuse', message: (error as Error).message };

@@ -24,7 +24,7 @@ const readConfig = (path: string): Config | undefined => {
   }
 };
 
-/** Runs the operator until a signal or a lost lease ends it; the exit code. */
+/** Runs the operator until a signal or a lost lease ends it. @returns the exit code */
 const run = async (config: Config): Promise<number> => {
   const log = createLog(config.log.level);
   const stopping = new AbortController();
@@ -35,14 +35,14 @@ const run = async (config: Config): Promise<number> => {
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   process.on('unhandledRejection', (error) => {
-    log.error('a promise was left alone; ending', { error });
+    log.error('unhandled rejection, exiting', { error });
     void log.flush().then(() => process.exit(1));
   });
   try {
     const operator = await compose(config, log, { env: process.env, version: readVersion() });
     return await operator.run(stopping.signal);
   } catch (error) {
-    log.error('could not start or go on', { error });
+    log.error('the operator failed', { error });
     return 1;
   } finally {
     await log.flush();

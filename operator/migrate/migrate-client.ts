@@ -61,9 +61,13 @@ const trustedAuthentication = ({ jwtPrivateKey, secretFile }: ServerClient) => {
     notes: [
       ...(trustedIssuers.length === 0 ? ['jwtPrivateKey names no authority: add one to trustedIssuers'] : []),
       ...(audience === '*'
-        ? ['jwtPrivateKey checks no audience: any token of the authority is taken; say which audience']
+        ? [
+            'jwtPrivateKey checks no audience, so every token of the authority is accepted: replace * by the audience',
+          ]
         : []),
-      ...(secretFile ? ['its secretFile is left out: beside an assertion a secret counts for nothing'] : []),
+      ...(secretFile
+        ? ['its secretFile is left out: with an assertion method a client secret is not accepted']
+        : []),
     ],
   };
 };
@@ -81,7 +85,7 @@ const claimsOf = ({ insertTokenClaims }: ServerClient, { isReservedClaim }: Migr
 const list = (key: string, values: readonly string[]): object =>
   values.length > 0 ? { [key]: [...new Set(values)] } : {};
 
-/** Says a client of m2m-oauth-server as an OAuthClient. */
+/** Translates a client of m2m-oauth-server to an OAuthClient. */
 export const migrateClient = (client: ServerClient, options: MigrationOptions): MigratedClient => {
   const { namespace, taken } = options;
   const name = objectNameOf(client.id, taken);
@@ -110,7 +114,7 @@ export const migrateClient = (client: ServerClient, options: MigrationOptions): 
       ...access.notes,
       ...notes,
       ...(accessTokenLifetime === '0s'
-        ? ['its tokens never expire (accessTokenLifetime 0s): is that meant?']
+        ? ['its tokens never expire (accessTokenLifetime 0s): check that this is intended']
         : []),
     ],
   };

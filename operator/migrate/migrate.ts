@@ -8,7 +8,7 @@ const comment = (text: string): string => `# ${text.replaceAll(/[\r\n]+/gu, ' ')
 const settingsNote = ({ ownerClaim, deviceIDClaim, domain }: ServerConfiguration): string => {
   const url = domain
     ? `https://${domain}/m2m-oauth-server`
-    : 'as before, so that `iss` stays what verifiers expect';
+    : 'keep the current one, since verifiers compare `iss`';
   const device = deviceIDClaim ? `, deviceIDClaim: ${deviceIDClaim}` : '';
   return comment(`The operator's configuration: issuer: {url: ${url}, ownerClaim: ${ownerClaim}${device}}`);
 };

@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
 
 export const usage = `usage: npm run cluster -- up|down|kubeconfig [--dir DIR] [--node]
-  up          start a control plane in DIR; the last line printed is the path of its kubeconfig
+  up          start a control plane in DIR and print the path of its kubeconfig as the last line
   down        end its processes and remove DIR
   kubeconfig  print the path of its kubeconfig
-  --dir DIR   where it keeps everything (.cluster of this repository)
-  --node      with a node that runs Pods (root on Linux; the first time it installs and builds what it needs)`;
+  --dir DIR   folder of the cluster (default: .cluster in this repository)
+  --node      add a node that runs Pods (root on Linux; the first start installs and builds its programs)`;
 
 /** What a command line asks for; `message` is for the person who typed it. */
 export type Request =

@@ -178,7 +178,7 @@ async function prepareDir(dir: string | undefined): Promise<string> {
   const real = await realpath(dir);
   const entries = await readdir(real);
   if (entries.length > 0 && !(await readState(real))) {
-    throw new ClusterError(`${real} holds other things than a cluster; give an empty folder or a new one`);
+    throw new ClusterError(`${real} has files that are not of a cluster; choose an empty or a new folder`);
   }
   return real;
 }

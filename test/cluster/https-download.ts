@@ -59,7 +59,7 @@ function buildDispatcher(env: NodeJS.ProcessEnv): Dispatcher {
     return new EnvHttpProxyAgent({ httpProxy, httpsProxy, noProxy: env.no_proxy ?? env.NO_PROXY ?? '' });
   } catch (cause) {
     // Without the value, which may hold a password.
-    throw new DownloadError('HTTPS_PROXY or HTTP_PROXY is no address of a proxy', {
+    throw new DownloadError('HTTPS_PROXY or HTTP_PROXY is not the address of a proxy', {
       hostFailed: true,
       cause,
     });

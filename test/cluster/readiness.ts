@@ -48,7 +48,7 @@ export async function waitForDefaultServiceAccount(
     signal,
     async (statusOf) => (await statusOf(url)) === 200 || undefined,
   );
-  if (!found) throw new ClusterError('kube-controller-manager has made no default service account');
+  if (!found) throw new ClusterError('kube-controller-manager did not create the default service account');
 }
 
 /**
@@ -65,7 +65,7 @@ export async function waitForNode(connection: Connection, signal: AbortSignal | 
     const text = await bodyOf(url);
     return (text !== undefined && isReady(text)) || undefined;
   });
-  if (!found) throw new ClusterError(`the node ${NODE.name} did not get ready`);
+  if (!found) throw new ClusterError(`the node ${NODE.name} did not become ready`);
 }
 
 type BodyOf = (url: string) => Promise<string | undefined>;

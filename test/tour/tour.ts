@@ -11,7 +11,7 @@ import type { KubeObject } from '../support/api.ts';
 import { eventually } from '../support/eventually.ts';
 import { type OperatorProcess, startOperator } from '../support/operator-process.ts';
 
-/** `make run`: everything up, one Token shown from apply to verified claims, then the lines to try next. */
+/** `make run`: starts a control plane and the operator, shows a Token from apply to verified claims, and prints commands to try. */
 
 const ROOT = join(import.meta.dirname, '../..');
 const ISSUER = 'https://localhost:9101/m2m-oauth-server';
@@ -30,20 +30,22 @@ interface Session {
 const openCluster = async (): Promise<Session> => {
   if (process.env.CLUSTER === 'current') {
     const kubeconfigPath = process.env.KUBECONFIG ?? join(homedir(), '.kube/config');
-    step(`Using the current cluster of ${kubeconfigPath}`);
+    step(`Using the current context of ${kubeconfigPath}`);
     return { kubeconfigPath, embedded: false, close: async () => undefined };
   }
-  step('Starting an embedded control plane (the first time, a download or a build of about 7 minutes)');
+  step(
+    'Starting an embedded control plane (the first start downloads or builds it, which takes some minutes)',
+  );
   const cluster = await startCluster();
   say(`  ${cluster.url}`);
   return { kubeconfigPath: cluster.kubeconfigPath, embedded: true, close: () => cluster.stop() };
 };
 
 const startProduct = async (cluster: AnyCluster, session: Session, dir: string): Promise<OperatorProcess> => {
-  step('Applying crds/ and the operator’s ServiceAccount with its permissions');
+  step('Applying the CRDs and the ServiceAccount of the operator with its permissions');
   await cluster.apply(join(ROOT, 'crds'));
   await cluster.apply(join(ROOT, 'operator/deploy'));
-  step('Building and starting the operator, with that ServiceAccount’s permissions and no others');
+  step('Building the operator and starting it as that ServiceAccount');
   await promisify(execFile)('npm', ['run', '--silent', 'build'], { cwd: ROOT });
   const kubeconfigPath = join(dir, 'operator.kubeconfig');
   await writeFile(kubeconfigPath, await cluster.kubeconfigOf(ACCOUNT, 24), { mode: 0o600 });
@@ -64,7 +66,7 @@ const applySample = async (cluster: AnyCluster): Promise<KubeObject> => {
   const applied = await cluster.apply(join(ROOT, 'crds/samples/quickstart.yaml'));
   for (const { kind, metadata } of applied) say(`  ${kind} ${metadata.namespace ?? ''}/${metadata.name}`);
   const sample = applied.find(({ kind }) => kind === 'Token');
-  if (sample === undefined) throw new Error('the sample holds no Token');
+  if (sample === undefined) throw new Error('the sample has no Token');
   step('kubectl wait --for=condition=Ready m2mtoken');
   return eventually(
     async () => {
@@ -84,7 +86,7 @@ const verify = async (cluster: AnyCluster, token: KubeObject): Promise<void> => 
   const namespace = token.metadata?.namespace ?? 'default';
   const secretName = token.status.secretRef.name as string;
   const key = (token.spec.secret?.key as string | undefined) ?? 'token';
-  step(`The Secret ${namespace}/${secretName} holds the JWT (key ${key}); its header`);
+  step(`Header of the JWT in the Secret ${namespace}/${secretName} (key ${key})`);
   const secret = await cluster.get({
     apiVersion: 'v1',
     kind: 'Secret',
@@ -92,7 +94,7 @@ const verify = async (cluster: AnyCluster, token: KubeObject): Promise<void> => 
   });
   const jwt = Buffer.from(secret.data[key], 'base64').toString('utf8');
   say(indent(decodeProtectedHeader(jwt)));
-  step('Its claims, verified with jose through the published JWKS (ConfigMap default-jwks)');
+  step('Its claims, verified with jose and the published JWKS (ConfigMap default-jwks)');
   const published = await cluster.get({
     apiVersion: 'v1',
     kind: 'ConfigMap',
@@ -100,7 +102,7 @@ const verify = async (cluster: AnyCluster, token: KubeObject): Promise<void> => 
   });
   const jwks = createLocalJWKSet(JSON.parse(published.data['jwks.json']));
   const { payload } = await jwtVerify(jwt, jwks, { issuer: ISSUER });
-  if (payload.jti !== token.status.id) throw new Error('the JWT is not the one that the status names');
+  if (payload.jti !== token.status.id) throw new Error('the JWT does not have the jti in the status');
   say(indent(payload));
 };
 
@@ -112,19 +114,19 @@ const showToken = (token: KubeObject): void => {
 
 const showNext = (session: Session, token: KubeObject): void => {
   const of = `-n ${token.metadata?.namespace} ${token.metadata?.name}`;
-  step('To try next, in another terminal');
+  step('Commands to try in another terminal');
   say(`  export KUBECONFIG=${session.kubeconfigPath}`);
   say(`  kubectl get m2mtoken -A -o wide`);
   say(`  kubectl annotate m2mtoken ${of} m2moauth.dev/renew="$(date +%s)" --overwrite   # a new JWT now`);
   say(
-    `  kubectl delete secret -n ${token.metadata?.namespace} ${token.status.secretRef.name}   # it comes back`,
+    `  kubectl delete secret -n ${token.metadata?.namespace} ${token.status.secretRef.name}   # the operator restores it`,
   );
-  say(`  kubectl patch m2mtoken ${of} --type merge -p '{"spec":{"revoked":true}}'   # blacklisted for good`);
+  say(`  kubectl patch m2mtoken ${of} --type merge -p '{"spec":{"revoked":true}}'   # revoked irreversibly`);
   say(`  kubectl explain m2mtoken.spec`);
 };
 
 const untilInterrupted = async (operator: OperatorProcess): Promise<void> => {
-  step('Running; Ctrl-C ends it and removes what it started');
+  step('Running; press Ctrl-C to stop and clean up');
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM'), operator.exited]);
 };
 
@@ -141,7 +143,7 @@ const main = async (): Promise<void> => {
     showNext(session, token);
     if (process.env.ONCE !== '1') await untilInterrupted(operator);
   } finally {
-    step('Ending');
+    step('Stopping');
     await operator?.stop();
     await cluster.close();
     await session.close();

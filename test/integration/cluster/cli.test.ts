@@ -85,7 +85,7 @@ describe('npm run cluster', () => {
     const up = await cli('up', '--dir', parent);
     expect(up).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('holds other things than a cluster'),
+      stderr: expect.stringContaining('has files that are not of a cluster'),
     });
     await cli('down', '--dir', parent);
 

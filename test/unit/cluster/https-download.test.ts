@@ -184,7 +184,7 @@ describe('download', () => {
   test('names an unusable proxy without its value', async () => {
     const env = { HTTPS_PROXY: 'user:secret@proxy' };
     expect(await failureOf('/file', { env })).toMatchObject({
-      message: 'HTTPS_PROXY or HTTP_PROXY is no address of a proxy',
+      message: 'HTTPS_PROXY or HTTP_PROXY is not the address of a proxy',
       hostFailed: true,
     });
   });

@@ -76,7 +76,7 @@ describe('what a person has to look at stands above the manifest', () => {
     [
       'an audience that nobody checks',
       { jwtPrivateKey: { enabled: true, authorization: { authority: 'https://a.example' } } },
-      'say which audience',
+      'replace * by the audience',
     ],
     ['no authority', { jwtPrivateKey: { enabled: true } }, 'names no authority'],
     [
