@@ -11,9 +11,8 @@ import {
 import { createClientAuthentication } from '../issuer/authentication/client-authentication.ts';
 import { buildCreateToken } from '../issuer/create-token.ts';
 import { createIntrospectToken } from '../issuer/introspect-token.ts';
-import { createGroupCommit } from '../issuer/recording/group-commit.ts';
+import { createGroupCommit, createWriteBatch } from '../issuer/recording/group-commit.ts';
 import { createRecordToken, type RecordToken } from '../issuer/recording/record-token.ts';
-import { createWriteBatch } from '../issuer/recording/write-batch.ts';
 import { createDeleteTokens } from '../issuer/registry/delete-tokens.ts';
 import { createEndToken } from '../issuer/registry/end-token.ts';
 import { createListTokens } from '../issuer/registry/list-tokens.ts';
@@ -100,7 +99,7 @@ const buildRecording = (
   return createRecordToken({
     records: issued,
     onRecorded: (record) => informers.issued.cache.observe(cachedIssuedTokenOf(record)),
-    placeRecord: createGroupCommit({ writeBatch, newID: randomUUID, defer }),
+    addToBatch: createGroupCommit({ writeBatch, newID: randomUUID, defer }),
     newID: randomUUID,
     defer,
   });

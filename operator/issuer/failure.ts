@@ -1,6 +1,7 @@
+import { isOverQuota, isTooLarge } from '../ports/kube.ts';
 import type { LogFields } from '../ports/log.ts';
 
-/** OAuth's word for a refused token request (RFC 6749 §5.2; RFC 8707 §2 for `invalid_target`). */
+/** The OAuth error code of a rejected token request (RFC 6749 §5.2; RFC 8707 §2 for `invalid_target`). */
 export type OAuthErrorCode =
   | 'invalid_client'
   | 'invalid_request'
@@ -10,10 +11,10 @@ export type OAuthErrorCode =
   | 'unsupported_grant_type';
 
 /**
- * Why a call at a door came to nothing. `Refused`: a token request that the rules are against (with its OAuth code).
- * `BearerInvalid`: no bearer, or none that is good. `OwnerMissing`: a good bearer without the owner claim. `Malformed`:
- * beyond a limit of size, depth or form. `Unavailable`: the API server or an issuer can't be asked. `Exhausted`: a quota,
- * a size or a limit on attempts.
+ * Why a call failed. `Refused`: a rejected token request, with its OAuth code. `BearerInvalid`: the bearer is missing or not valid.
+ * `OwnerMissing`: a valid bearer without the owner claim. `Malformed`: the request exceeds a limit of size, depth or form.
+ * `Unavailable`: the API server or an external issuer can't be reached, or this replica can't know. `Exhausted`: a quota, a size, or
+ * too many concurrent requests.
  */
 export type FailureCode =
   | 'Refused'
@@ -23,13 +24,13 @@ export type FailureCode =
   | 'Unavailable'
   | 'Exhausted';
 
-/** What a use case throws. `message` is fixed text that any stranger may read; `cause` and `detail` are for the log. */
+/** The error that use cases throw. `message` is fixed text that is sent to the caller; `cause` and `detail` are for the log. */
 export class IssuerFailure extends Error {
   override readonly name = 'IssuerFailure';
   readonly code: FailureCode;
-  /** With `Refused` alone. */
+  /** Present with `Refused` only. */
   readonly oauthCode: OAuthErrorCode | undefined;
-  /** For the log: names and reasons, never a secret. */
+  /** Names and reasons for the log, never a secret. */
   readonly detail: string | undefined;
 
   constructor(
@@ -44,11 +45,11 @@ export class IssuerFailure extends Error {
   }
 }
 
-/** A token request refused, with the OAuth code that says why. */
+/** The failure of a rejected token request. `detail` is for the log. */
 export const refused = (oauthCode: OAuthErrorCode, message: string, detail?: string): IssuerFailure =>
   new IssuerFailure('Refused', message, { oauthCode, detail });
 
-/** For the log alone: what a failure's message does not say; of anything else that was thrown, the error itself. */
+/** Log fields of an error: those of an {@link IssuerFailure}, or the error itself. */
 export const whyOf = (failure: unknown): LogFields => {
   if (!(failure instanceof IssuerFailure)) return { error: failure };
   const { code, message, oauthCode, detail, cause } = failure;
@@ -61,7 +62,7 @@ export const whyOf = (failure: unknown): LogFields => {
   };
 };
 
-/** The caller is gone, or its deadline has passed; the answer is unlikely to be read. */
+/** The failure of a call whose caller disconnected or whose deadline passed; it is unlikely to be read. */
 export const calledOff = (): IssuerFailure =>
   new IssuerFailure('Unavailable', 'the call was ended before it was done');
 
@@ -69,4 +70,16 @@ export const calledOff = (): IssuerFailure =>
 export const SEMAPHORE_ERRORS = {
   full: () => new IssuerFailure('Exhausted', 'too much is asked for at the moment, try again later'),
   aborted: calledOff,
+};
+
+/** The failure of a create of a record: `Exhausted` if a quota or the size forbids it, else `Unavailable`. */
+export const recordFailure = (cause: unknown): IssuerFailure => {
+  if (cause instanceof IssuerFailure) return cause;
+  if (isOverQuota(cause)) {
+    const message = "a quota of the client's namespace leaves no room for another token";
+    return new IssuerFailure('Exhausted', message, { cause });
+  }
+  if (isTooLarge(cause))
+    return new IssuerFailure('Exhausted', 'the token is too large to be recorded', { cause });
+  return new IssuerFailure('Unavailable', 'the token can not be recorded now, try again later', { cause });
 };

@@ -1,95 +1,85 @@
 import type { OAuthClient } from '../api/oauth-client.ts';
 import type { Awaitable } from '../async/map-awaitable.ts';
+import type { TokenRequest } from '../domain/client/token-request.ts';
 import type { TokenRecord } from '../domain/record/token-record.ts';
 
-/** What every call at a door brings besides its request. */
+/** What every use case gets besides its request. */
 export interface Call {
-  /** The caller's IP address without port; what failed attempts are limited by. */
+  /** The caller's IP address, without port. Failed authentications are limited by it. */
   readonly address: string;
-  /** Aborts when the caller is gone or its deadline has passed. */
+  /** Aborts when the caller disconnects or its deadline passes. */
   readonly signal: AbortSignal;
 }
 
-/** How a caller proves to be a client (RFC 6749 §2.3, RFC 7521 §4.2); '' where a part is absent. */
-export interface ClientCredentials {
-  readonly clientID: string;
-  readonly clientSecret: string;
-  readonly assertionType: string;
-  readonly assertion: string;
-}
+/** What authenticates a client (RFC 6749 §2.3, RFC 7521 §4.2); '' for an absent part. */
+export type ClientCredentials = Pick<
+  TokenRequest,
+  'clientID' | 'clientSecret' | 'assertionType' | 'assertion'
+>;
 
-/** A client that has proved itself. */
+/** An authenticated client, with what its assertion says. */
 export interface AuthenticatedClient {
   readonly client: OAuthClient;
   readonly method: 'clientSecret' | 'privateKeyJWT' | 'trustedIssuer' | 'serviceAccount';
-  /** From the assertion of a trusted issuer (owner and subject) or a ServiceAccount (subject alone). */
+  /** The owner, from the assertion of a trusted issuer. */
   readonly owner?: string | undefined;
+  /** The subject, from the assertion of a trusted issuer or a ServiceAccount. */
   readonly subject?: string | undefined;
   readonly originalTokenClaims?: Readonly<Record<string, unknown>> | undefined;
-  /** The `jti` of the client's own assertion: it may be used for one token only. */
+  /** The `jti` of the client's own assertion, which may be used for one token only. */
   readonly assertionID?: string | undefined;
 }
 
-/** Finds out which client is calling. @throws IssuerFailure `Refused` with `invalid_client` (one text for every cause, another beyond the limit of failures) or `Unavailable` */
+/** Authenticates a client. @throws IssuerFailure `Refused` with `invalid_client` (one text for every cause, another beyond the limit of failures) or `Unavailable` */
 export type AuthenticateClient = (
   credentials: ClientCredentials,
   call: Call,
 ) => Awaitable<AuthenticatedClient>;
 
-/** What a token is asked for with. */
-export interface TokenRequest extends ClientCredentials {
-  readonly grantType: string;
-  readonly audience: readonly string[];
-  readonly scope: readonly string[];
-  /** Seconds since the Unix epoch; 0 or less = not asked for. */
-  readonly expiration: number;
-  /** '' = none. */
-  readonly tokenName: string;
-}
-
-/** A token that is recorded, and may leave. */
+/** An issued token, which is recorded. */
 export interface IssuedAccessToken {
   /** The `jti`, for the log. */
   readonly id: string;
   readonly clientID: string;
   readonly accessToken: string;
-  /** What is left in whole seconds, at least 1; 0 where it never expires. */
+  /** The remaining time in whole seconds, at least 1; 0 if the token never expires. */
   readonly expiresInSeconds: number;
   readonly scope: readonly string[];
 }
 
-/** Hands out a token: authenticate → authorise → record and sign. @throws IssuerFailure */
+/** Issues a token: authenticates the client, checks what it may have, records and signs. @throws IssuerFailure */
 export type CreateToken = (request: TokenRequest, call: Call) => Promise<IssuedAccessToken>;
 
-/** Whose tokens a bearer may see and revoke. */
+/** What a bearer may see and revoke. */
 export interface Bearer {
+  /** The owner of the tokens that it may see and revoke. */
   readonly owner: string;
-  /** The bearer's own `jti`, where the configuration allows it nothing else (`access: Self`). */
+  /** The bearer's own `jti` if the configuration restricts it to itself (`access: Self`). */
   readonly onlyID: string | undefined;
-  /** `<namespace>/<name>` of the client that a token of ours was issued to; undefined for other issuers' bearers. */
+  /** `<namespace>/<name>` of the client to which the token was issued; undefined for bearers of external issuers. */
   readonly client: string | undefined;
 }
 
-/** Validators the value of an Authorization header (RFC 6750 §2.1). @throws IssuerFailure `BearerInvalid`, `OwnerMissing` or `Unavailable` */
+/** Validates the value of an Authorization header (RFC 6750 §2.1). @throws IssuerFailure `BearerInvalid`, `OwnerMissing` or `Unavailable` */
 export type AuthenticateBearer = (
   authorization: string | undefined,
   call: Pick<Call, 'signal'>,
 ) => Promise<Bearer>;
 
-/** Which tokens; an empty `ids` is all of the owner's. */
+/** Selects tokens of an owner; an empty `ids` selects all. */
 export interface TokenQuery {
   readonly ids: readonly string[];
   readonly includeBlacklisted: boolean;
 }
 
-/** The bearer's tokens that a query is about, in the order of their ids, a few at a time as they are asked for. @throws IssuerFailure */
+/** Lists the selected tokens that the bearer may see, in the order of their ids, in chunks that are read on demand. @throws IssuerFailure */
 export type ListTokens = (
   bearer: Bearer,
   query: TokenQuery,
   call: Pick<Call, 'signal'>,
 ) => AsyncIterable<readonly TokenRecord[]>;
 
-/** What became of them; a token counts for at most one. */
+/** Numbers of tokens; each token is counted at most once. */
 export interface DeletedTokens {
   readonly blacklisted: number;
   readonly deleted: number;
@@ -102,43 +92,43 @@ export type DeleteTokens = (
   call: Pick<Call, 'signal'>,
 ) => Promise<DeletedTokens>;
 
-/** Who brings a bearer: whose tokens it may see, and the token of ours that the bearer is. */
+/** A bearer, and the record of the token that it is. */
 export interface BearerSelf {
-  /** Undefined where the bearer is blacklisted and otherwise good: it may be told that of itself, and nothing else. */
+  /** Undefined if the bearer is blacklisted and otherwise valid: it may look up itself and nothing else (spec §5, existing verifiers). */
   readonly bearer: Bearer | undefined;
-  /** Undefined for other issuers' bearers. */
+  /** Undefined for bearers of external issuers. */
   readonly own: TokenRecord | undefined;
 }
 
-/** Validators a bearer that may want to know about itself (spec §5, existing verifiers). @throws IssuerFailure as {@link AuthenticateBearer} does */
+/** Validates a bearer that may look up itself (spec §5, existing verifiers). @throws IssuerFailure as {@link AuthenticateBearer} does */
 export type AuthenticateSelf = (
   authorization: string | undefined,
   call: Pick<Call, 'signal'>,
 ) => Awaitable<BearerSelf>;
 
-/** The claims of a token that is good and that the caller may know of (RFC 7662 §2.2), without `originalTokenClaims`; undefined for every other. @throws IssuerFailure */
+/** The claims of a valid token that the caller may know about (RFC 7662 §2.2), without `originalTokenClaims`; undefined for every other token. @throws IssuerFailure */
 export type IntrospectToken = (
   token: string,
   credentials: ClientCredentials,
   call: Call,
 ) => Awaitable<Readonly<Record<string, unknown>> | undefined>;
 
-/** What a revocation came to; the caller learns none of it (RFC 7009 §2.2). */
+/** The outcome of a revocation, for the log: the caller learns none of it (RFC 7009 §2.2). */
 interface RevokedToken {
-  /** The calling client, by its client ID. */
+  /** The client ID of the caller. */
   readonly clientID: string;
-  /** The `jti` where this call revoked it. */
+  /** The `jti` if this call revoked the token. */
   readonly id: string | undefined;
 }
 
-/** Revokes a token of the calling client, for ever; others are passed over. @throws IssuerFailure */
+/** Revokes a valid token of the calling client; every other token is ignored. @throws IssuerFailure */
 export type RevokeToken = (
   token: string,
   credentials: ClientCredentials,
   call: Call,
 ) => Promise<RevokedToken>;
 
-/** The use cases behind every door. */
+/** The use cases behind the endpoints. */
 export interface Issuer {
   readonly authenticateClient: AuthenticateClient;
   readonly authenticateBearer: AuthenticateBearer;

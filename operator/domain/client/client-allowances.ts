@@ -3,10 +3,13 @@ import type { OAuthClient, OAuthClientSpec } from '../../api/oauth-client.ts';
 import { findReservedClaims, type IssuerSettings } from '../jwt/claims.ts';
 import { floorSeconds } from '../timestamps.ts';
 
-/** The only grant (RFC 6749 §4.4) by which this issuer gives tokens. */
+/** The only grant of this issuer (RFC 6749 §4.4). */
 export const CLIENT_CREDENTIALS = 'client_credentials';
 
-/** Values for a message, in quotes. The first few: it has to stay readable, and within what a condition may hold. */
+/** The most bytes of JSON that `spec.insertTokenClaims` may have (spec §2.4). */
+const MAX_INSERTED_BYTES = 4096;
+
+/** At most 5 values, quoted, for a message: it has to stay readable, and short enough for a condition. */
 export const quote = (values: readonly string[]): string => {
   const shown = values.slice(0, 5).map((value) => JSON.stringify(value));
   return values.length > 5 ? `${shown.join(', ')} and ${values.length - 5} more` : shown.join(', ');
@@ -16,37 +19,37 @@ export const quote = (values: readonly string[]): string => {
 export const hasGrant = ({ spec }: OAuthClient): boolean =>
   (spec.allowedGrantTypes ?? [CLIENT_CREDENTIALS]).includes(CLIENT_CREDENTIALS);
 
-const lacking = (allowed: readonly string[] | undefined, asked: readonly string[]): string[] =>
-  asked.filter((value) => !allowed?.includes(value));
+const missingIn = (allowed: readonly string[] | undefined, requested: readonly string[]): string[] =>
+  requested.filter((value) => !allowed?.includes(value));
 
-/** The audiences asked for that the client does not allow. */
-export const disallowedAudiences = ({ spec }: OAuthClient, asked: readonly string[]): string[] =>
-  lacking(spec.allowedAudiences, asked);
+/** The requested audiences that the client does not allow. */
+export const disallowedAudiences = ({ spec }: OAuthClient, requested: readonly string[]): string[] =>
+  missingIn(spec.allowedAudiences, requested);
 
-/** Whether none is asked for where one has to be: the client allows some. */
-export const isAudienceMissing = ({ spec }: OAuthClient, asked: readonly string[]): boolean =>
-  asked.length === 0 && (spec.allowedAudiences?.length ?? 0) > 0;
+/** Whether no audience is requested of a client that requires one: it allows some. */
+export const isAudienceMissing = ({ spec }: OAuthClient, requested: readonly string[]): boolean =>
+  requested.length === 0 && (spec.allowedAudiences?.length ?? 0) > 0;
 
-/** The scopes asked for that the client does not allow. */
-export const disallowedScopes = ({ spec }: OAuthClient, asked: readonly string[]): string[] =>
-  lacking(spec.allowedScopes, asked);
+/** The requested scopes that the client does not allow. */
+export const disallowedScopes = ({ spec }: OAuthClient, requested: readonly string[]): string[] =>
+  missingIn(spec.allowedScopes, requested);
 
-/** What a token gets of the scopes: those asked for, or all that the client allows where none is. */
+/** The scopes of a token: the requested ones, or all that the client allows if none is requested. */
 export const grantedScope = (
   { spec }: OAuthClient,
-  asked: readonly string[] | undefined,
-): readonly string[] => (asked && asked.length > 0 ? asked : (spec.allowedScopes ?? []));
+  requested: readonly string[] | undefined,
+): readonly string[] => (requested && requested.length > 0 ? requested : (spec.allowedScopes ?? []));
 
-/** The longest lifetime that a client allows, in whole seconds; undefined if it is unbounded (`0s`, spec §2.4). */
+/** The client's longest lifetime in whole seconds; undefined if it is unbounded (`0s`, spec §2.4). */
 export const clientMaximum = ({ spec }: OAuthClient): number | undefined => {
   const ms = durationMs(spec.accessTokenLifetime ?? '1h');
   return ms === 0 ? undefined : floorSeconds(ms);
 };
 
-/** Spec §2.4: what a client's extra claims may take in every JWT, as JSON. */
-const MAX_INSERTED_BYTES = 4096;
-
-/** What is wrong with `spec.insertTokenClaims` under this configuration: the schema can't know the configured claim names, nor measure JSON. */
+/**
+ * What is wrong with `spec.insertTokenClaims` under this configuration, as the end of a message. The schema of the CRD knows neither the
+ * configured claim names nor the size of JSON.
+ */
 export const findInsertedClaimsProblem = (
   { insertTokenClaims }: Pick<OAuthClientSpec, 'insertTokenClaims'>,
   settings: IssuerSettings,

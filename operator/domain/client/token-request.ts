@@ -1,7 +1,20 @@
-import { CLIENT_CREDENTIALS, quote } from './client-allowances.ts';
+import type { OAuthClient } from '../../api/oauth-client.ts';
+import type { IssuerSettings } from '../jwt/claims.ts';
+import { floorSeconds, LAST_SECOND } from '../timestamps.ts';
+import {
+  CLIENT_CREDENTIALS,
+  clientMaximum,
+  disallowedAudiences,
+  disallowedScopes,
+  findInsertedClaimsProblem,
+  grantedScope,
+  hasGrant,
+  isAudienceMissing,
+  quote,
+} from './client-allowances.ts';
 
-/** What a token is asked for with, as a door has read it; '' where a text is absent. */
-export interface RequestShape {
+/** A token request over gRPC or HTTP; '' for an absent text. */
+export interface TokenRequest {
   readonly clientID: string;
   readonly clientSecret: string;
   readonly assertionType: string;
@@ -9,11 +22,12 @@ export interface RequestShape {
   readonly grantType: string;
   readonly audience: readonly string[];
   readonly scope: readonly string[];
+  /** Seconds since the Unix epoch; 0 or less if not requested. */
   readonly expiration: number;
   readonly tokenName: string;
 }
 
-/** OAuth's words for what is wrong with a request (RFC 6749 §5.2, RFC 8707 §2); `malformed` for what is beyond a limit. */
+/** An OAuth error code (RFC 6749 §5.2, RFC 8707 §2), or `malformed` for a request that exceeds a limit. */
 type RequestProblemCode =
   | 'malformed'
   | 'unsupported_grant_type'
@@ -22,16 +36,16 @@ type RequestProblemCode =
   | 'invalid_target'
   | 'unauthorized_client';
 
-/** Why no token is given, in words that the caller may read. */
+/** Why a token request is rejected. `message` is sent to the caller. */
 export interface RequestProblem {
   readonly code: RequestProblemCode;
   readonly message: string;
 }
 
-/** The longest assertion, in characters: what is read before anybody has proved anything. */
+/** The longest assertion, in characters: it is parsed before the client is authenticated. */
 export const MAX_ASSERTION = 16_384;
 
-/** The longest each may be, in UTF-16 code units; the resources' own limits where there are such (api/). */
+/** The longest texts, in UTF-16 code units; those of the resources (api/) where these have a limit. */
 const MAX_LENGTHS = {
   clientID: 253,
   clientSecret: 1024,
@@ -45,7 +59,6 @@ const MAX_LISTS = {
   scope: { entries: 256, length: 256 },
 } as const;
 
-/** The names of the members on the wire. */
 const WIRE_NAMES = {
   clientID: 'client_id',
   clientSecret: 'client_secret',
@@ -55,9 +68,10 @@ const WIRE_NAMES = {
   tokenName: 'token_name',
 } as const;
 
-const malformed = (message: string): RequestProblem => ({ code: 'malformed', message });
+const problem = (code: RequestProblemCode, message: string): RequestProblem => ({ code, message });
+const malformed = (message: string): RequestProblem => problem('malformed', message);
 
-const findTextProblem = (request: RequestShape): RequestProblem | undefined => {
+const findTextProblem = (request: TokenRequest): RequestProblem | undefined => {
   for (const [member, max] of Object.entries(MAX_LENGTHS) as [keyof typeof MAX_LENGTHS, number][]) {
     const text = request[member];
     if (text.length > max) return malformed(`${WIRE_NAMES[member]} is longer than ${max} characters`);
@@ -67,7 +81,7 @@ const findTextProblem = (request: RequestShape): RequestProblem | undefined => {
 };
 
 const findListProblem = (
-  request: RequestShape,
+  request: TokenRequest,
   member: keyof typeof MAX_LISTS,
 ): RequestProblem | undefined => {
   const { entries, length } = MAX_LISTS[member];
@@ -80,25 +94,22 @@ const findListProblem = (
   return undefined;
 };
 
-const findGrantProblem = ({ grantType }: RequestShape): RequestProblem | undefined => {
+const findGrantProblem = ({ grantType }: TokenRequest): RequestProblem | undefined => {
   if (grantType === CLIENT_CREDENTIALS) return undefined;
   const found =
     grantType === ''
       ? 'grant_type is missing'
       : `grant type ${quote([grantType.slice(0, 64)])} is not supported`;
-  return { code: 'unsupported_grant_type', message: `${found}: use ${CLIENT_CREDENTIALS}` };
+  return problem('unsupported_grant_type', `${found}: use ${CLIENT_CREDENTIALS}`);
 };
 
-const findNameProblem = ({ tokenName }: RequestShape): RequestProblem | undefined =>
+const findNameProblem = ({ tokenName }: TokenRequest): RequestProblem | undefined =>
   /\p{Cc}/u.test(tokenName)
-    ? { code: 'invalid_request', message: 'token_name must have no control characters' }
+    ? problem('invalid_request', 'token_name must have no control characters')
     : undefined;
 
-/**
- * What can be said against a request without looking anything up (spec §4: shape and grant name come first);
- * undefined where nothing can. Sizes are those of texts in UTF-16 code units.
- */
-export const findShapeProblem = (request: RequestShape): RequestProblem | undefined =>
+/** What is wrong with the grant name or the form of a request (spec §4): checked first, since it needs no lookup. Lengths are in UTF-16 code units. */
+export const findFormProblem = (request: TokenRequest): RequestProblem | undefined =>
   findGrantProblem(request) ??
   findTextProblem(request) ??
   findListProblem(request, 'audience') ??
@@ -107,3 +118,111 @@ export const findShapeProblem = (request: RequestShape): RequestProblem | undefi
     ? undefined
     : malformed('expiration is no whole number of seconds')) ??
   findNameProblem(request);
+
+/** A well-formed request and its authenticated client; `now` in milliseconds. */
+export interface GrantInput {
+  readonly request: Pick<TokenRequest, 'audience' | 'scope' | 'expiration'>;
+  readonly client: OAuthClient;
+  /** From the assertion of a trusted issuer; undefined for the client's own owner. */
+  readonly owner: string | undefined;
+  readonly settings: IssuerSettings;
+  readonly now: number;
+}
+
+/** What is granted to a request. */
+export interface Grant {
+  readonly owner: string;
+  readonly audience: readonly string[];
+  readonly scope: readonly string[];
+  /** Seconds since the Unix epoch; undefined if the token never expires. */
+  readonly expiration: number | undefined;
+}
+
+type Check = (input: GrantInput) => RequestProblem | undefined;
+
+const unauthorized = (message: string): RequestProblem => problem('unauthorized_client', message);
+
+const ClientWithoutGrant: Check = ({ client }) =>
+  hasGrant(client) ? undefined : unauthorized('this client gets no tokens: its allowedGrantTypes are empty');
+
+const ClientSuspended: Check = ({ client }) =>
+  client.spec.suspended === true ? unauthorized('this client is suspended') : undefined;
+
+const ClientClaimsInvalid: Check = ({ client, settings }) => {
+  const invalid = findInsertedClaimsProblem(client.spec, settings);
+  return invalid === undefined ? undefined : unauthorized(`this client gets no tokens: its ${invalid}`);
+};
+
+const ClientWithoutOwner: Check = ({ client, owner }) =>
+  (owner ?? client.spec.owner) ? undefined : unauthorized('this client has no owner: it needs a spec.owner');
+
+/** Requested values, short enough for a gRPC trailer. */
+const show = (values: readonly string[]): string => quote(values.map((value) => value.slice(0, 64)));
+
+const ExpirationNotAllowed: Check = ({ request, client, now }) => {
+  const { expiration } = request;
+  if (expiration <= 0) return undefined;
+  const invalid = (message: string): RequestProblem => problem('invalid_request', message);
+  if (expiration <= floorSeconds(now)) return invalid('expiration is in the past: ask for a later one');
+  if (expiration > LAST_SECOND) return invalid('expiration is too late: ask for one before the year 10000');
+  const maximum = clientMaximum(client);
+  if (maximum === undefined || expiration <= floorSeconds(now) + maximum) return undefined;
+  return invalid(
+    `expiration is later than the ${maximum} s that this client may have: ask for an earlier one`,
+  );
+};
+
+const AudienceNotAllowed: Check = ({ request, client }) => {
+  const disallowed = disallowedAudiences(client, request.audience);
+  if (disallowed.length > 0) {
+    return problem('invalid_target', `audience ${show(disallowed)} is not allowed for this client`);
+  }
+  if (!isAudienceMissing(client, request.audience)) return undefined;
+  return problem('invalid_target', 'an audience has to be asked for: one that this client allows');
+};
+
+const ScopeNotAllowed: Check = ({ request, client }) => {
+  const disallowed = disallowedScopes(client, request.scope);
+  if (disallowed.length === 0) return undefined;
+  return problem('invalid_scope', `scope ${show(disallowed)} is not allowed for this client`);
+};
+
+/** In the order of spec §4. */
+const CHECKS: readonly Check[] = [
+  ClientWithoutGrant,
+  ClientSuspended,
+  ClientClaimsInvalid,
+  ClientWithoutOwner,
+  ExpirationNotAllowed,
+  AudienceNotAllowed,
+  ScopeNotAllowed,
+];
+
+/** The first reason not to grant a request to its authenticated client (spec §4). */
+export const findGrantDenial = (input: GrantInput): RequestProblem | undefined => {
+  for (const check of CHECKS) {
+    const found = check(input);
+    if (found) return found;
+  }
+  return undefined;
+};
+
+const distinct = (list: readonly string[]): readonly string[] =>
+  list.length > 1 ? [...new Set(list)] : list;
+
+const expirationOf = ({ request, client, now }: GrantInput): number | undefined => {
+  if (request.expiration > 0) return request.expiration;
+  const maximum = clientMaximum(client);
+  return maximum === undefined ? undefined : floorSeconds(now) + maximum;
+};
+
+/** What a request without {@link findGrantDenial} is granted. */
+export const grantOf = (input: GrantInput): Grant => {
+  const { request, client, owner } = input;
+  return {
+    owner: owner ?? client.spec.owner ?? '',
+    audience: distinct(request.audience),
+    scope: grantedScope(client, distinct(request.scope)),
+    expiration: expirationOf(input),
+  };
+};

@@ -1,4 +1,8 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
+import type { TokenBatch } from '../../api/token-batch.ts';
+import { withDeadline } from '../../async/deadline.ts';
+import { createSemaphore } from '../../async/semaphore.ts';
+import { canonicalJson } from '../../domain/canonical-json.ts';
 import { claimOf } from '../../domain/client/client-id-claim.ts';
 import { batchNameFrom } from '../../domain/record/batch-id.ts';
 import {
@@ -7,62 +11,64 @@ import {
   type NewTokenBatch,
   type RecordFields,
 } from '../../domain/record/token-batch.ts';
-import { IssuerFailure } from '../failure.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { ApiError, isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
+import { IssuerFailure, recordFailure, SEMAPHORE_ERRORS } from '../failure.ts';
 
-/** A record that has its place in a TokenBatch. */
-interface Placed {
-  /** The `jti`. */
+/** A record with its position in a TokenBatch. */
+interface BatchedRecord {
+  /** The `jti`, which follows from the position. */
   readonly id: string;
-  /** Resolves when the API server has acknowledged the record; rejects with what {@link WriteBatch} threw. */
+  /** Resolves once the API server has acknowledged the TokenBatch. Rejects with the error of {@link WriteBatch}. */
   readonly recorded: Promise<void>;
 }
 
-/** Gives a record its place, from which its id is known at once. @throws IssuerFailure `Exhausted` where too many wait */
-export type PlaceRecord = (client: OAuthClient, content: RecordFields) => Placed;
+/** Adds a record to the TokenBatch that is written next. @throws IssuerFailure `Exhausted` if too many records wait */
+export type AddToBatch = (client: OAuthClient, fields: RecordFields) => BatchedRecord;
 
-/** Writes a TokenBatch: when it resolves, the API server has it. @throws IssuerFailure */
+/** Writes a TokenBatch; resolves once the API server has it. @throws IssuerFailure */
 export type WriteBatch = (batch: NewTokenBatch) => Promise<void>;
 
 export interface GroupCommitOptions {
   readonly writeBatch: WriteBatch;
-  /** A version 4 UUID from the system's randomness. */
+  /** A random version 4 UUID. */
   readonly newID: () => string;
-  /** Runs it once what came in together has been read. */
+  /** Runs work once all requests that arrived together have been read. */
   readonly defer: (work: () => void) => void;
 }
 
-/** Full objects of the same kind of record that are written at once. */
+/** Concurrent writes of full objects of one lane. */
 const WRITES_AT_ONCE = 4;
-/** Records that wait for a write to begin: a few seconds of an API server's work. */
+/** Records that wait for their write to begin: a few seconds of an API server's work. */
 const MAX_WAITING = 16_384;
 
-/** An object that is being filled, and those who wait for it. */
-interface Filling {
+/** An object that is being filled, and the promise of its write. */
+interface PendingBatch {
   readonly draft: BatchDraft;
   readonly recorded: Promise<void>;
-  readonly settle: (outcome: Promise<void>) => void;
+  readonly settle: (written: Promise<void>) => void;
 }
 
-const fill = (draft: BatchDraft): Filling => {
+const pendingBatch = (draft: BatchDraft): PendingBatch => {
   const { promise, resolve } = Promise.withResolvers<void>();
-  // Each caller hears of a failure by itself; one that has gone needs nobody to.
+  // Each caller handles the rejection itself; without a caller it is not an unhandled one.
   promise.catch(() => undefined);
   return { draft, recorded: promise, settle: resolve };
 };
 
-/** What of one client may share an object: it goes away when nothing of it waits or is being written. */
+/** Records of one client that may share an object. A lane is removed when nothing of it waits or is being written. */
 interface Lane {
-  /** In the order in which they are to be written; the last one is being filled. */
-  readonly waiting: Filling[];
+  /** In the order of their writes; the last one is being filled. */
+  readonly waiting: PendingBatch[];
   writing: number;
   isScheduled: boolean;
 }
 
 /**
- * Makes {@link PlaceRecord} (spec §2.3): what is asked for while a write is under way goes into the next object, and
- * nothing waits when nothing is under way. Only full objects are written beside each other.
+ * Makes {@link AddToBatch} (spec §2.3, decision 0016): records that arrive during a write go into the next object, and nothing waits
+ * while no write is in progress. Only full objects are written concurrently.
  */
-export const createGroupCommit = ({ writeBatch, newID, defer }: GroupCommitOptions): PlaceRecord => {
+export const createGroupCommit = ({ writeBatch, newID, defer }: GroupCommitOptions): AddToBatch => {
   const lanes = new Map<string, Lane>();
   let waiting = 0;
 
@@ -71,27 +77,27 @@ export const createGroupCommit = ({ writeBatch, newID, defer }: GroupCommitOptio
     return writing === 0 || (second !== undefined && writing < WRITES_AT_ONCE);
   };
 
-  const pump = (key: string, lane: Lane): void => {
+  const writeDue = (key: string, lane: Lane): void => {
     lane.isScheduled = false;
     while (isDue(lane)) {
-      const filling = lane.waiting.shift();
-      if (filling === undefined) break;
-      waiting -= filling.draft.size;
+      const pending = lane.waiting.shift();
+      if (pending === undefined) break;
+      waiting -= pending.draft.size;
       lane.writing += 1;
-      const written = writeBatch(filling.draft.build()).finally(() => {
+      const written = writeBatch(pending.draft.build()).finally(() => {
         lane.writing -= 1;
-        pump(key, lane);
+        writeDue(key, lane);
       });
-      filling.settle(written);
+      pending.settle(written);
     }
     if (lane.waiting.length === 0 && lane.writing === 0) lanes.delete(key);
   };
 
-  /** In a moment, so that what has come in with it goes along. */
+  /** Deferred, so that records that arrived together share the object. */
   const schedule = (key: string, lane: Lane): void => {
     if (lane.isScheduled || !isDue(lane)) return;
     lane.isScheduled = true;
-    defer(() => pump(key, lane));
+    defer(() => writeDue(key, lane));
   };
 
   const laneOf = (key: string): Lane => {
@@ -102,22 +108,84 @@ export const createGroupCommit = ({ writeBatch, newID, defer }: GroupCommitOptio
     return lane;
   };
 
-  return (client, content) => {
-    if (waiting >= MAX_WAITING) {
-      throw new IssuerFailure('Exhausted', 'too much is asked for at the moment, try again later');
-    }
-    const key = `${client.metadata.uid} ${batchWindowOf(content)}`;
+  return (client, fields) => {
+    if (waiting >= MAX_WAITING) throw SEMAPHORE_ERRORS.full();
+    const key = `${client.metadata.uid} ${batchWindowOf(fields)}`;
     const lane = laneOf(key);
-    let filling = lane.waiting.at(-1);
-    let id = filling?.draft.add(content);
-    if (filling === undefined || id === undefined) {
-      filling = fill(new BatchDraft(batchNameFrom(newID()), client, claimOf(client)));
-      lane.waiting.push(filling);
-      id = filling.draft.add(content);
+    let pending = lane.waiting.at(-1);
+    let id = pending?.draft.add(fields);
+    if (pending === undefined || id === undefined) {
+      pending = pendingBatch(new BatchDraft(batchNameFrom(newID()), client, claimOf(client)));
+      lane.waiting.push(pending);
+      id = pending.draft.add(fields);
     }
     if (id === undefined) throw new Error('an empty draft has room');
     waiting += 1;
     schedule(key, lane);
-    return { id, recorded: filling.recorded };
+    return { id, recorded: pending.recorded };
+  };
+};
+
+export interface WriteBatchOptions {
+  readonly batches: Pick<ResourceClient<TokenBatch>, 'create' | 'get'>;
+  /** Called with each object as the API server returned it, before any caller gets its token. */
+  readonly onRecorded: (batch: TokenBatch) => void;
+  readonly clock: Clock;
+}
+
+/** Enough concurrent writes to keep an API server with many cores busy. */
+const WRITES = { atOnce: 64, waiting: 4096 };
+/** Time for one try; after it the outcome of the write is unknown. */
+const TRY_MS = 5000;
+/** Callers give up after about this many tries. */
+const MAX_TRIES = 3;
+
+/** Whether the write may have succeeded nevertheless: no answer, or a server error. */
+const isUnresolved = (error: unknown): boolean =>
+  error instanceof ApiError && (error.status === 0 || error.status >= 500);
+
+/**
+ * Makes {@link WriteBatch}. A write with an unknown outcome is repeated under the same name: the batch is recorded if the create
+ * succeeds, or if an object with an equal spec exists (spec §2.3).
+ */
+export const createWriteBatch = ({ batches, onRecorded, clock }: WriteBatchOptions): WriteBatch => {
+  const semaphore = createSemaphore({ ...WRITES, errors: SEMAPHORE_ERRORS });
+  // No single caller may cancel the write that all of them share.
+  const neverAborts = new AbortController().signal;
+
+  const findEqual = async (batch: NewTokenBatch, signal: AbortSignal): Promise<TokenBatch> => {
+    const existing = await batches.get(batch.metadata, { signal });
+    if (canonicalJson(existing.spec) === canonicalJson(batch.spec)) return existing;
+    throw new IssuerFailure('Unavailable', 'the token can not be recorded now, try again later', {
+      detail: 'a TokenBatch of that name exists with another spec',
+    });
+  };
+
+  const tryOnce = (batch: NewTokenBatch): Promise<TokenBatch> =>
+    withDeadline({ clock, ms: TRY_MS }, async (signal) => {
+      try {
+        return await batches.create(batch, { signal });
+      } catch (error) {
+        if (!isAlreadyExists(error)) throw error;
+        return findEqual(batch, signal);
+      }
+    });
+
+  const write = async (batch: NewTokenBatch): Promise<TokenBatch> => {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await tryOnce(batch);
+      } catch (error) {
+        if (!isUnresolved(error) || tries === MAX_TRIES) throw error;
+      }
+    }
+  };
+
+  return async (batch) => {
+    try {
+      onRecorded(await semaphore.run(() => write(batch), neverAborts));
+    } catch (error) {
+      throw recordFailure(error);
+    }
   };
 };

@@ -7,60 +7,57 @@ import { buildIssuedToken } from '../../domain/record/issued-token.ts';
 import type { RecordFields } from '../../domain/record/token-batch.ts';
 import { uuidV5 } from '../../domain/token/declared-token.ts';
 import { isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
-import { calledOff, SEMAPHORE_ERRORS } from '../failure.ts';
-import type { PlaceRecord } from './group-commit.ts';
-import { recordFailure } from './record-failure.ts';
+import { calledOff, recordFailure, SEMAPHORE_ERRORS } from '../failure.ts';
+import type { AddToBatch } from './group-commit.ts';
 
-/** A token that is to be recorded, and signed beside that. */
+/** A token to be recorded. */
 export interface Recordable {
   readonly client: OAuthClient;
-  readonly content: RecordFields;
+  readonly fields: RecordFields;
   /** The `jti` of the client's own assertion, which may be used for one token only. */
   readonly assertionID: string | undefined;
   readonly signal: AbortSignal;
 }
 
-/** What has been recorded under an id. */
-interface Recorded {
+/** Signs the JWT of a record under the id that the record gets. */
+type Sign = (id: string) => Promise<string>;
+
+interface RecordedToken {
   readonly id: string;
   readonly accessToken: string;
 }
 
 /**
- * Records a token and has it signed by `sign` meanwhile; it resolves once the API server has acknowledged the record (invariant 1).
- * `AssertionUsed` where the assertion was used before. @throws IssuerFailure
+ * Records a token and signs its JWT meanwhile; resolves once the API server has acknowledged the record (invariant 1).
+ * `AssertionUsed` if the assertion was used before. @throws IssuerFailure
  */
-export type RecordToken = (
-  token: Recordable,
-  sign: (id: string) => Promise<string>,
-) => Promise<Recorded | 'AssertionUsed'>;
+export type RecordToken = (token: Recordable, sign: Sign) => Promise<RecordedToken | 'AssertionUsed'>;
 
 export interface RecordTokenOptions {
   readonly records: Pick<ResourceClient<IssuedToken>, 'create'>;
-  /** Is told of each record as the API server answered it, before the JWT leaves. */
+  /** Called with each record as the API server returned it, before the JWT is. */
   readonly onRecorded: (record: IssuedToken) => void;
-  readonly placeRecord: PlaceRecord;
-  /** A version 4 UUID from the system's randomness. */
+  readonly addToBatch: AddToBatch;
+  /** A random version 4 UUID. */
   readonly newID: () => string;
-  /** Runs it after what was put off before it, the write of a TokenBatch among that. */
+  /** Runs work after everything that was deferred before it, the write of a TokenBatch for instance. */
   readonly defer: (work: () => void) => void;
 }
 
-/** Creates under way keep an API server of many cores busy; what waits beyond them is a few seconds of its work. */
+/** Enough concurrent creates to keep an API server with many cores busy; those that wait are a few seconds of its work. */
 const CREATES = { atOnce: 256, waiting: 4096 };
 
 /**
- * Makes {@link RecordToken}: an IssuedToken, or a place in a TokenBatch for clients with `recording: Batched`. What an assertion
- * of the client's own was used for is an IssuedToken always: its name keeps the assertion from being used again (spec §4).
+ * Makes {@link RecordToken}: as an IssuedToken, or in a TokenBatch for clients with `recording: Batched`. A token for a client's own
+ * assertion is always an IssuedToken, whose name prevents a replay (spec §4).
  */
 export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
-  const { records, onRecorded, placeRecord, newID, defer } = options;
+  const { records, onRecorded, addToBatch, newID, defer } = options;
   const semaphore = createSemaphore({ ...CREATES, errors: SEMAPHORE_ERRORS });
 
   /** @throws ApiError, IssuerFailure */
-  const issue = async (token: Recordable, sign: (id: string) => Promise<string>, id: string) => {
-    const { client, content, signal } = token;
-    const record = buildIssuedToken({ ...content, id, client, clientID: claimOf(client) });
+  const recordUnder = async (id: string, { client, fields, signal }: Recordable, sign: Sign) => {
+    const record = buildIssuedToken({ ...fields, id, client, clientID: claimOf(client) });
     const [created, accessToken] = await Promise.all([
       semaphore.run(() => records.create(record, { signal }), signal),
       sign(id),
@@ -69,45 +66,46 @@ export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
     return { id, accessToken };
   };
 
-  const once: RecordToken = async (token, sign) => {
-    // RFC 7523 §3 item 7: every replica derives the same name, so that the API server refuses the second record.
-    const id = uuidV5(token.client.metadata.uid, token.assertionID ?? '');
+  const recordOncePerAssertion = async (token: Recordable, assertionID: string, sign: Sign) => {
+    // RFC 7523 §3 item 7: every replica derives the same name, so that the API server rejects a second record.
+    const id = uuidV5(token.client.metadata.uid, assertionID);
     try {
-      return await issue(token, sign, id);
+      return await recordUnder(id, token, sign);
     } catch (error) {
       if (isAlreadyExists(error)) return 'AssertionUsed';
       throw recordFailure(error);
     }
   };
 
-  /** Nothing is tried again that may have been done: after a timeout there may be a record, and no JWT of it is out. */
-  const alone: RecordToken = async (token, sign) => {
+  /** Only a collision of ids is tried again: after a timeout the record may exist, but its JWT was never returned. */
+  const recordAlone = async (token: Recordable, sign: Sign) => {
     try {
-      return await issue(token, sign, newID());
+      return await recordUnder(newID(), token, sign);
     } catch (error) {
       if (!isAlreadyExists(error)) throw recordFailure(error);
     }
     try {
-      return await issue(token, sign, newID());
+      return await recordUnder(newID(), token, sign);
     } catch (error) {
       throw recordFailure(error);
     }
   };
 
-  /** The write goes out first where it is due at once: the signature is made while it is on its way. */
-  const signSoon = async (sign: (id: string) => Promise<string>, id: string): Promise<string> => {
+  /** A write that is due now is sent first; the JWT is signed while it is on its way. */
+  const signDeferred = async (sign: Sign, id: string): Promise<string> => {
     await new Promise<void>(defer);
     return sign(id);
   };
 
-  const together: RecordToken = async ({ client, content, signal }, sign) => {
-    const { id, recorded } = placeRecord(client, content);
-    const [accessToken] = await unlessAborted(Promise.all([signSoon(sign, id), recorded]), signal, calledOff);
+  const recordInBatch = async ({ client, fields, signal }: Recordable, sign: Sign) => {
+    const { id, recorded } = addToBatch(client, fields);
+    const done = Promise.all([signDeferred(sign, id), recorded]);
+    const [accessToken] = await unlessAborted(done, signal, calledOff);
     return { id, accessToken };
   };
 
   return (token, sign) => {
-    if (token.assertionID !== undefined) return once(token, sign);
-    return token.client.spec.recording === 'Batched' ? together(token, sign) : alone(token, sign);
+    if (token.assertionID !== undefined) return recordOncePerAssertion(token, token.assertionID, sign);
+    return token.client.spec.recording === 'Batched' ? recordInBatch(token, sign) : recordAlone(token, sign);
   };
 };

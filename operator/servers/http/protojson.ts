@@ -1,6 +1,7 @@
+import type { TokenRequest } from '../../domain/client/token-request.ts';
 import { ownerOf, type TokenRecord } from '../../domain/record/token-record.ts';
 import { IssuerFailure } from '../../issuer/failure.ts';
-import type { DeletedTokens, IssuedAccessToken, TokenRequest } from '../../issuer/use-cases.ts';
+import type { DeletedTokens, IssuedAccessToken } from '../../issuer/use-cases.ts';
 import { objectOf } from './body.ts';
 
 /** A message in ProtoJSON (protobuf.dev/programming-guides/json): camelCase names, int64 as strings, empty fields only if requested. */

@@ -1,10 +1,6 @@
+import type { TokenRequest } from '../../domain/client/token-request.ts';
 import { IssuerFailure } from '../../issuer/failure.ts';
-import type {
-  ClientCredentials,
-  CreateToken,
-  IssuedAccessToken,
-  TokenRequest,
-} from '../../issuer/use-cases.ts';
+import type { ClientCredentials, CreateToken, IssuedAccessToken } from '../../issuer/use-cases.ts';
 import { type Parameters, parametersOf, single } from './body.ts';
 import { credentialsOf, withCredentials } from './client-credentials.ts';
 import { oauthErrors } from './oauth-errors.ts';

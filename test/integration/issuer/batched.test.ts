@@ -5,7 +5,7 @@ import type { TokenBatch } from '../../../operator/api/token-batch.ts';
 import { batchNameFrom, batchNameOf, positionOf } from '../../../operator/domain/record/batch-id.ts';
 import { batchedRecordOf, cachedTokenBatchOf } from '../../../operator/domain/record/cached-token-batch.ts';
 import { BatchDraft, batchOwnerLabel } from '../../../operator/domain/record/token-batch.ts';
-import { createWriteBatch } from '../../../operator/issuer/recording/write-batch.ts';
+import { createWriteBatch } from '../../../operator/issuer/recording/group-commit.ts';
 import { createResourceClient } from '../../../operator/kube/resource-client.ts';
 import { TOKEN_BATCHES } from '../../../operator/kube/resource-types.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';

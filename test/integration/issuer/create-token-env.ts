@@ -4,13 +4,13 @@ import { API_VERSION } from '../../../operator/api/meta.ts';
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
 import type { TokenBatch } from '../../../operator/api/token-batch.ts';
 import { findJwkProblem } from '../../../operator/crypto/public-jwk.ts';
+import type { TokenRequest } from '../../../operator/domain/client/token-request.ts';
 import type { IssuerSettings } from '../../../operator/domain/jwt/claims.ts';
 import { createClientAuthentication } from '../../../operator/issuer/authentication/client-authentication.ts';
 import { buildCreateToken } from '../../../operator/issuer/create-token.ts';
-import { createGroupCommit } from '../../../operator/issuer/recording/group-commit.ts';
+import { createGroupCommit, createWriteBatch } from '../../../operator/issuer/recording/group-commit.ts';
 import { createRecordToken } from '../../../operator/issuer/recording/record-token.ts';
-import { createWriteBatch } from '../../../operator/issuer/recording/write-batch.ts';
-import type { CreateToken, TokenRequest } from '../../../operator/issuer/use-cases.ts';
+import type { CreateToken } from '../../../operator/issuer/use-cases.ts';
 import { listWatchObjects } from '../../../operator/kube/list-watch.ts';
 import { createResourceClient } from '../../../operator/kube/resource-client.ts';
 import {
@@ -102,7 +102,7 @@ export class CreateTokenEnv implements AsyncDisposable {
       recordToken: createRecordToken({
         records: createResourceClient<IssuedToken>(client, ISSUED_TOKENS),
         onRecorded: (record) => void recorded.push(record),
-        placeRecord: createGroupCommit({
+        addToBatch: createGroupCommit({
           writeBatch: createWriteBatch({
             batches: createResourceClient<TokenBatch>(client, TOKEN_BATCHES),
             onRecorded: (batch) => void batches.push(batch),

@@ -3,13 +3,14 @@ import { decodeJwt, decodeProtectedHeader } from 'jose';
 import type { IssuedToken } from '../../../operator/api/issued-token.ts';
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
 import { joseKeyPairs } from '../../../operator/crypto/key-pairs.ts';
+import type { TokenRequest } from '../../../operator/domain/client/token-request.ts';
 import { uuidV5 } from '../../../operator/domain/token/declared-token.ts';
 import { createAuthenticationFailures } from '../../../operator/issuer/authentication/authentication-failures.ts';
 import { createFailureLimit } from '../../../operator/issuer/authentication/failure-limit.ts';
 import { buildCreateToken } from '../../../operator/issuer/create-token.ts';
 import { refused } from '../../../operator/issuer/failure.ts';
 import { createRecordToken } from '../../../operator/issuer/recording/record-token.ts';
-import type { AuthenticatedClient, TokenRequest } from '../../../operator/issuer/use-cases.ts';
+import type { AuthenticatedClient } from '../../../operator/issuer/use-cases.ts';
 import { ApiError, EXCEEDED_QUOTA, type NewObject } from '../../../operator/ports/kube.ts';
 import type { Signer } from '../../../operator/ports/signing.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
@@ -92,7 +93,7 @@ const build = () => {
         },
       },
       onRecorded: (record) => void observed.push(record),
-      placeRecord: () => {
+      addToBatch: () => {
         throw new Error('the client is no batched one');
       },
       newID: () => idOf(ids++),

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { findShapeProblem, type RequestShape } from '../../../../operator/domain/client/token-request.ts';
+import { findFormProblem, type TokenRequest } from '../../../../operator/domain/client/token-request.ts';
 
-const good: RequestShape = {
+const good: TokenRequest = {
   clientID: 'app',
   clientSecret: 'secret',
   assertionType: '',
@@ -14,11 +14,11 @@ const good: RequestShape = {
   tokenName: '',
 };
 
-const codeOf = (changes: Partial<RequestShape>): string | undefined =>
-  findShapeProblem({ ...good, ...changes })?.code;
+const codeOf = (changes: Partial<TokenRequest>): string | undefined =>
+  findFormProblem({ ...good, ...changes })?.code;
 
 describe('the shape of a token request', () => {
-  test.each<[string, Partial<RequestShape>]>([
+  test.each<[string, Partial<TokenRequest>]>([
     ['as most are', {}],
     [
       'with everything at its limit',
@@ -34,10 +34,10 @@ describe('the shape of a token request', () => {
     ['with an expiration that is not asked for', { expiration: -5 }],
     ['without audience and scope', { audience: [], scope: [] }],
   ])('%s has no problem', (_name, changes) => {
-    expect(findShapeProblem({ ...good, ...changes })).toBeUndefined();
+    expect(findFormProblem({ ...good, ...changes })).toBeUndefined();
   });
 
-  test.each<[string, Partial<RequestShape>, string]>([
+  test.each<[string, Partial<TokenRequest>, string]>([
     ['no grant type', { grantType: '' }, 'unsupported_grant_type'],
     ['another grant type', { grantType: 'password' }, 'unsupported_grant_type'],
     ['the grant type in capitals', { grantType: 'CLIENT_CREDENTIALS' }, 'unsupported_grant_type'],
@@ -71,7 +71,7 @@ describe('the shape of a token request', () => {
         fc.string({ maxLength: 400 }),
         fc.string({ minLength: 1025, maxLength: 1100 }),
         (grantType, clientSecret) => {
-          const problem = findShapeProblem({ ...good, grantType, clientSecret });
+          const problem = findFormProblem({ ...good, grantType, clientSecret });
           const message = problem?.message ?? '';
           expect(problem).toBeDefined();
           expect(message.length).toBeLessThan(600);

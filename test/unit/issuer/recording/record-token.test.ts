@@ -5,7 +5,7 @@ import { createRecordToken, type Recordable } from '../../../../operator/issuer/
 const client = { spec: { recording: 'Batched' } } as OAuthClient;
 const token: Recordable = {
   client,
-  content: {} as Recordable['content'],
+  fields: {} as Recordable['fields'],
   assertionID: undefined,
   signal: new AbortController().signal,
 };
@@ -18,7 +18,7 @@ const build = (order: string[]) =>
       },
     },
     onRecorded: () => undefined,
-    placeRecord: () => {
+    addToBatch: () => {
       setImmediate(() => order.push('write'));
       return { id: 'id', recorded: Promise.resolve() };
     },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { TokenBatch } from '../../../../operator/api/token-batch.ts';
 import type { NewTokenBatch } from '../../../../operator/domain/record/token-batch.ts';
-import { createWriteBatch } from '../../../../operator/issuer/recording/write-batch.ts';
+import { createWriteBatch } from '../../../../operator/issuer/recording/group-commit.ts';
 import { ApiError, EXCEEDED_QUOTA } from '../../../../operator/ports/kube.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { storedBatch } from '../../domain/record/batch-fixtures.ts';

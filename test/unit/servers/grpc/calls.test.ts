@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
+import type { TokenRequest } from '../../../../operator/domain/client/token-request.ts';
 import { IssuerFailure } from '../../../../operator/issuer/failure.ts';
-import type { Call, TokenRequest } from '../../../../operator/issuer/use-cases.ts';
+import type { Call } from '../../../../operator/issuer/use-cases.ts';
 import { refusalOf } from '../../../support/grpc.ts';
 import { openServerEnv, tokenRecord } from './server-env.ts';
 

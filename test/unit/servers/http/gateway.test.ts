@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import type { TokenRequest } from '../../../../operator/domain/client/token-request.ts';
 import type { TokenRecord } from '../../../../operator/domain/record/token-record.ts';
-import type { BearerSelf, TokenRequest } from '../../../../operator/issuer/use-cases.ts';
+import type { BearerSelf } from '../../../../operator/issuer/use-cases.ts';
 import { tokenRecord } from '../grpc/server-env.ts';
 import { jsonAnswerOf, openServerEnv, type ServerEnv, TOKEN } from './server-env.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import type { TokenRequest } from '../../../../operator/domain/client/token-request.ts';
 import { IssuerFailure, refused } from '../../../../operator/issuer/failure.ts';
-import type { TokenRequest } from '../../../../operator/issuer/use-cases.ts';
 import { basic } from '../../../support/http.ts';
 import { jsonAnswerOf, openServerEnv, type ServerEnv, TOKEN } from './server-env.ts';
 
