@@ -76,7 +76,7 @@ export const startOpenIDProvider = async (): Promise<OpenIDProvider> => {
     signer,
     issue: (audience, changes = {}) =>
       signer.sign(
-        assertionClaims(authority, audience, { sub: 'somebody', email: 'somebody@example.com', ...changes }),
+        assertionClaims(authority, audience, { sub: 'dave', email: 'dave@example.com', ...changes }),
       ),
     [Symbol.asyncDispose]: () => https[Symbol.asyncDispose](),
   };

@@ -91,7 +91,7 @@ const isReady = (): Promise<unknown> =>
 describe('kube-apiserver as a verifier', () => {
   beforeAll(isReady, 40_000);
 
-  test('takes a issued token for its subject, and its scope for groups', async () => {
+  test('takes an issued token for its subject, and its scope for groups', async () => {
     const { status, user } = await whoAmI(
       await obtainToken(grpc, deployer, { audience: CLUSTER, scope: 'read' }),
     );

@@ -14,7 +14,7 @@ import {
 } from '../../support/installation.ts';
 import { AUDIENCE, headerOf, makeClient, payloadOf, type TestClient } from '../servers/oauth-clients.ts';
 
-/** Who may ask for what, by the compiled operator on two replicas, the second of which holds bearers to themselves and signs with a key of its own. */
+/** Who may ask for what, by the compiled operator on two replicas; the second lets bearers see only themselves, and has its own signing key. */
 
 const ISSUER = 'https://localhost:9101/m2m-oauth-server';
 let installation: Installation;
@@ -78,7 +78,7 @@ const revoke = async (token: string, caller: TestClient, at = first): Promise<An
 const INACTIVE: Answer = { status: 200, body: { active: false } };
 const INVALID_CLIENT = { status: 401, body: { error: 'invalid_client' } };
 
-describe('a client is told of', () => {
+describe('a client may introspect', () => {
   const callers = new Map<string, TestClient>();
   let owner: TestClient;
   let token: string;
@@ -118,9 +118,9 @@ describe('a client is told of', () => {
 
   test('nothing while it is suspended', async () => {
     const caller = callers.get('all, and is suspended') ?? owner;
-    const refused = { status: 400, body: { error: 'unauthorized_client' } };
-    expect(await introspect(token, caller)).toMatchObject(refused);
-    expect(await revoke(token, caller)).toMatchObject(refused);
+    const rejected = { status: 400, body: { error: 'unauthorized_client' } };
+    expect(await introspect(token, caller)).toMatchObject(rejected);
+    expect(await revoke(token, caller)).toMatchObject(rejected);
   });
 
   test('everything by policy, and revokes what is its own alone', async () => {
@@ -264,7 +264,7 @@ test('of a key that is no more every token is bad, on every replica', async () =
       401,
     );
   }
-  // Nor is one made that nobody could verify.
+  // Nor is a token issued that no verifier could check.
   expect(await jsonOf(await postForm(`${second}/oauth/token`, GRANT, by(client)))).toMatchObject({
     status: 503,
     body: { error: 'temporarily_unavailable' },

@@ -83,19 +83,19 @@ test('a token is issued, verifies by the JWKS, and is recorded', async () => {
 });
 
 describe('introspection', () => {
-  test('says what a good token says, and no more to whom it is none of their business', async () => {
+  test('describes a valid token to clients that may introspect it, and to others only says that it is inactive', async () => {
     const token = await tokenFor();
     const { status, body } = await introspect(token);
     expect(status).toBe(200);
     expect(body).toEqual({ ...payloadOf(token), active: true, token_type: 'Bearer' });
     expect((await introspect(token, client)).body.active).toBe(true);
-    const stranger = await makeClient(installation, namespace);
-    expect(await introspect(token, stranger)).toEqual(INACTIVE);
+    const otherClient = await makeClient(installation, namespace);
+    expect(await introspect(token, otherClient)).toEqual(INACTIVE);
   });
 
   test('needs a client', async () => {
-    const refused = await introspect(await tokenFor(), { ...gateway, secret: 'guessed' });
-    expect(refused).toMatchObject({ status: 401, body: { error: 'invalid_client' } });
+    const rejected = await introspect(await tokenFor(), { ...gateway, secret: 'guessed' });
+    expect(rejected).toMatchObject({ status: 401, body: { error: 'invalid_client' } });
   });
 
   test('of a token of a suspended or deleted client, or of a deleted record, is inactive', async () => {
@@ -129,8 +129,8 @@ describe('revocation', () => {
 
   test('of another client’s token, or of none, is 200 and changes nothing', async () => {
     const token = await tokenFor();
-    const stranger = await makeClient(installation, namespace);
-    expect((await revoke(token, stranger)).status).toBe(200);
+    const otherClient = await makeClient(installation, namespace);
+    expect((await revoke(token, otherClient)).status).toBe(200);
     expect((await revoke('garbage')).status).toBe(200);
     expect((await introspect(token)).body.active).toBe(true);
   });
@@ -140,7 +140,7 @@ describe('the verifier’s GET', () => {
   const lookUp = (token: string, id = String(payloadOf(token).jti), more = '&includeBlacklisted=true') =>
     fetch(`${url}/api/v1/tokens?idFilter=${id}${more}`, { headers: { authorization: `bearer ${token}` } });
 
-  test('tells a token of itself, and of its revocation', async () => {
+  test('answers a token’s question about itself, also after its revocation', async () => {
     const token = await tokenFor();
     const found = await lookUp(token);
     expect(found.status).toBe(200);

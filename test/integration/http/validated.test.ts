@@ -17,7 +17,7 @@ import type { OperatorProcess } from '../../support/operator-process.ts';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
 import { AUDIENCE, headerOf, makeClient, payloadOf, type TestClient } from '../servers/oauth-clients.ts';
 
-/** What the HTTP server says of tokens that are good no more, on the replica that took the news and on one that can't know. */
+/** What the HTTP server answers about tokens that are no longer valid, on the replica that was notified and on one that was not. */
 
 const ISSUER = 'https://localhost:9101/m2m-oauth-server';
 let installation: Installation;
@@ -40,7 +40,7 @@ beforeAll(async () => {
   });
   const leader = await installation.operator();
   await leader.ready();
-  // A leader that is cut off ends, and serves nobody.
+  // A leader that is cut off exits, and serves no one.
   await eventually(async () => (await leader.metric('m2moauth_leader')) === 1, { timeoutMs: 60_000 });
   await waitForReason(installation.api, signingKey(), 'Active', 60_000);
   const follower = await installation.operator({ kubeconfigPath });
@@ -104,7 +104,7 @@ describe('introspection says active: false and nothing else of', () => {
     ['a bare jti', (jwt) => String(payloadOf(jwt).jti)],
     ['a JWT without its signature', (jwt) => `${jwt.split('.').slice(0, 2).join('.')}.`],
     [
-      'one that somebody else has signed',
+      'a token signed by another key',
       async (jwt) => (await testSigner()).sign(payloadOf(jwt), { kid: String(headerOf(jwt).kid) }),
     ],
     [
@@ -142,7 +142,7 @@ describe('introspection says active: false and nothing else of', () => {
 });
 
 describe('a declared Token', () => {
-  test('is told of by the JWT in its Secret, and revoked as a whole for ever', async () => {
+  test('is described by the JWT in its Secret, and revoked as a whole for good', async () => {
     const declared = token('reports', namespace, { clientRef: { name: client.name } });
     bodyOf(await installation.api.create(declared));
     await waitForReason(installation.api, declared, 'Issued');
@@ -161,7 +161,7 @@ describe('a declared Token', () => {
   });
 });
 
-test('a replica that is cut off says no more yes after 10 s, and no no either', async () => {
+test('a replica that is cut off answers after 10 s neither that a token is active nor that it is not', async () => {
   const jwt = await create({}, second);
   await isActive(jwt, second);
   const revoked = await create({}, second);
@@ -236,7 +236,7 @@ test('requests are counted by route, method and code', async () => {
   expect(await operator?.sum('m2moauth_http_requests_total', 'route="unknown"')).toBe(1);
 });
 
-test('the issuer is what it is configured to be, wherever it is reached', async () => {
+test('the issuer is the configured one, under whatever address it is reached', async () => {
   const { body } = await read(
     await fetch(`${second}/.well-known/openid-configuration`, {
       headers: { 'x-forwarded-host': 'evil.example' },

@@ -111,7 +111,7 @@ test('a token for a client’s own assertion is an IssuedToken all the same', as
   await expect(replica.createToken(request, call)).rejects.toMatchObject({ oauthCode: 'invalid_client' });
 });
 
-describe('a write that nobody answered', () => {
+describe('a write without an answer', () => {
   const draft = () => {
     const one = new BatchDraft(batchNameFrom(randomUUID()), client as never, 'app');
     for (const at of [0, 1, 2]) {
@@ -167,7 +167,7 @@ describe('a write that nobody answered', () => {
     expect(recorded?.spec).toEqual(batch.spec);
   });
 
-  test('and meets another object under its name is not called recorded', async () => {
+  test('and finds another object under its name does not count as recorded', async () => {
     const [batch, other] = [draft(), draft()];
     await writeUnanswered({ ...other, metadata: batch.metadata, spec: { ...other.spec, count: 1 } }, true);
     await expect(writeUnanswered(batch, false)).rejects.toMatchObject({ code: 'Unavailable' });

@@ -38,7 +38,7 @@ const settings: IssuerSettings = {
   backdateMs: 0,
 };
 
-/** One replica's part of handing out tokens, on caches and connections of its own. */
+/** The part of a replica that issues tokens, with its caches and connections. */
 export interface Replica {
   readonly kube: TestKube;
   readonly createToken: CreateToken;
@@ -60,7 +60,7 @@ export class CreateTokenEnv implements AsyncDisposable {
 
   static async open(): Promise<CreateTokenEnv> {
     const api = testApi();
-    const env = new CreateTokenEnv(await api.createNamespace('doors'));
+    const env = new CreateTokenEnv(await api.createNamespace('servers'));
     env.#stops.push(() => api.close());
     await env.keyring.rotate();
     return env;

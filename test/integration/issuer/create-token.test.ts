@@ -104,7 +104,7 @@ describe('a client secret', () => {
 });
 
 describe('a client’s own assertion', () => {
-  test('is good for one token, on whatever replica it comes again', async () => {
+  test('is accepted for one token, on whatever replica it is replayed', async () => {
     const assertion = await signer.sign(assertionClaims('keyed', ISSUER));
     await asKeyed(assertion, first);
     expect(await refusalOf(asKeyed(assertion, first))).toBe('invalid_client');
@@ -123,7 +123,7 @@ describe('a client’s own assertion', () => {
 });
 
 describe('the API server’s rejection of a record', () => {
-  test('by a quota is told as such', async () => {
+  test('by a quota is reported as such', async () => {
     const crowded = await CreateTokenEnv.open();
     try {
       const replica = await crowded.replica();

@@ -57,12 +57,14 @@ describe('a projected ServiceAccount token', () => {
     expect(reviews()).toHaveLength(before);
   });
 
-  test('that somebody else has signed is rejected by the review', async () => {
-    const stranger = await testSigner();
+  test('that another key has signed is rejected by the review', async () => {
+    const otherSigner = await testSigner();
     const claims = JSON.parse(
       Buffer.from((await tokenOf('worker')).split('.')[1] ?? '', 'base64url').toString(),
     );
-    await expect(create(await stranger.sign(claims))).rejects.toMatchObject({ oauthCode: 'invalid_client' });
+    await expect(create(await otherSigner.sign(claims))).rejects.toMatchObject({
+      oauthCode: 'invalid_client',
+    });
   });
 
   test('of a ServiceAccount that is deleted is rejected on a replica that has not seen it before', async () => {
@@ -75,7 +77,7 @@ describe('a projected ServiceAccount token', () => {
     };
     bodyOf(await env.api.delete(account));
     const other = await env.replica();
-    // The API server itself believes a token for some seconds after it has found it good.
+    // The API server caches the authentication of a token for some seconds.
     const spec = { token, audiences: [ISSUER] };
     const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec };
     await eventually(async () => bodyOf(await env.api.create(review)).status.authenticated !== true, {

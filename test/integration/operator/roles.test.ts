@@ -125,7 +125,7 @@ describe('may not', () => {
   });
 });
 
-describe('the record of a issued token', () => {
+describe('the record of an issued token', () => {
   let record: KubeObject;
   beforeEach(async () => {
     const { metadata, ...rest } = issuedToken({}, { namespace, name: randomUUID() });

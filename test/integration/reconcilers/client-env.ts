@@ -60,7 +60,7 @@ export class ClientEnv implements AsyncDisposable {
     [this.namespace, this.otherNamespace] = namespaces;
   }
 
-  /** Starts at once unless told otherwise: what is created before {@link ClientEnv.start} stands there already. */
+  /** Starts at once unless `started` is false: what is created before {@link ClientEnv.start} exists already. */
   static async open({ started = true } = {}): Promise<ClientEnv> {
     const api = testApi();
     const env = new ClientEnv(api, [
@@ -179,7 +179,7 @@ export class ClientEnv implements AsyncDisposable {
     });
   }
 
-  /** {@link eventually}, in which a retry after a failure does not have to wait for the test's clock. */
+  /** {@link eventually}, in which a retry after a failure does not have to wait for the test’s clock. */
   until<T>(look: () => T | Promise<T>): Promise<T> {
     return eventually(async () => {
       const isRetrying = this.#controllers.some(({ queue }) => queue.delayed > 0);

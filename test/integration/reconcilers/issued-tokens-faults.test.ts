@@ -51,7 +51,7 @@ describe('one failure at a write, and the next pass repairs it', () => {
   });
 });
 
-describe('a record that changes between plan and write meets a conflict, and is planned again', () => {
+describe('a record that changes between plan and write causes a conflict, and is planned again', () => {
   test('of a blacklisting: revoked by its status meanwhile, the time that stands there is kept', async () => {
     await using env = await IssuedTokenEnv.open();
     const name = await env.record(await env.client(), { lifetime: HOUR });
@@ -105,7 +105,7 @@ describe('a record that changes between plan and write meets a conflict, and is 
     ]);
   });
 
-  test('of a collection: deleted by somebody else meanwhile, which is not counted', async () => {
+  test('of a collection: deleted by another client meanwhile, which is not counted', async () => {
     await using env = await IssuedTokenEnv.open();
     const name = await env.record(await env.client(), { lifetime: MINUTE });
     const happen = () => env.api.delete(env.ref('IssuedToken', name));
@@ -125,10 +125,10 @@ test('a former leader writes nothing, and what it left the next one does', async
   await env.revoke(revoked);
   await env.pass(MINUTE + TTL.afterExpiry);
   await eventually(() => {
-    const refused = env.kube.log.lines.filter(({ fields }) =>
+    const rejected = env.kube.log.lines.filter(({ fields }) =>
       /NotLeader/u.test(`${(fields.error as ApiError)?.reason}`),
     );
-    expect(new Set(refused.map(({ fields }) => fields.key))).toEqual(
+    expect(new Set(rejected.map(({ fields }) => fields.key))).toEqual(
       new Set([revoked, expired].map((name) => `${env.namespace}/${name}`)),
     );
   });

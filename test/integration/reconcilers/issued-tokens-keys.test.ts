@@ -7,7 +7,7 @@ import { SigningKeyEnv } from './signing-key-env.ts';
 
 jest.setTimeout(30_000);
 
-/** A issued token that the key has signed; `lifetime` in milliseconds, absent = it never expires. Its name. */
+/** An issued token that the key has signed; `lifetime` in milliseconds, absent = it never expires. Its name. */
 const issueToken = async (env: SigningKeyEnv, keyID: string, lifetime?: number): Promise<string> => {
   const ref = env.ref('IssuedToken', randomUUID());
   const seconds = floorSeconds(env.clock.now());

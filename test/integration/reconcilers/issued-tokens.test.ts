@@ -7,7 +7,7 @@ import { IssuedTokenEnv, TTL } from './issued-token-env.ts';
 
 jest.setTimeout(30_000);
 
-describe('revoking a issued token', () => {
+describe('revoking an issued token', () => {
   test('by a patch of its spec shows in its status within moments', async () => {
     await using env = await IssuedTokenEnv.open();
     const name = await env.record(await env.client(), { lifetime: HOUR });
@@ -77,7 +77,7 @@ describe('a key that is compromised', () => {
     expect((await env.get(other))?.status).toBeUndefined();
   });
 
-  test('while no leader was there is met by the next one; one that is merely unknown changes nothing', async () => {
+  test('while there was no leader is handled by the next one; one that is merely unknown changes nothing', async () => {
     await using env = await IssuedTokenEnv.open({ started: false });
     const uid = await env.client();
     const name = await env.record(uid);
@@ -112,16 +112,16 @@ describe('a record is collected', () => {
   test('thirty days after it was blacklisted where it never expires', async () => {
     await using env = await IssuedTokenEnv.open();
     const uid = await env.client();
-    const [revoked, good] = [await env.record(uid), await env.record(uid)];
+    const [revoked, valid] = [await env.record(uid), await env.record(uid)];
     await env.revoke(revoked);
     await env.blacklisted(revoked);
     await env.pass(TTL.afterBlacklisted - SECOND);
-    await env.left(revoked, good);
+    await env.left(revoked, valid);
     await env.pass(SECOND);
-    await env.left(good);
+    await env.left(valid);
     expect(env.counted('recordsCollected')).toEqual([['Blacklisted', 1]]);
     await env.pass(1000 * DAY);
-    await env.left(good);
+    await env.left(valid);
   });
 
   test('when its client is deleted, and no other client’s with it', async () => {
@@ -203,7 +203,7 @@ describe('a record stays', () => {
     await env.left();
   });
 
-  test('as somebody’s finalizer wants, and is deleted once', async () => {
+  test('while a finalizer holds it, and is deleted once', async () => {
     await using env = await IssuedTokenEnv.open();
     const name = await env.record(await env.client(), { lifetime: MINUTE });
     const held = await env.patch(name, { metadata: { finalizers: ['example.com/held'] } });
@@ -219,7 +219,7 @@ describe('a record stays', () => {
   });
 });
 
-test('a new leader that meets good records asks nothing and writes nothing', async () => {
+test('a new leader reads nothing and writes nothing for valid records', async () => {
   await using env = await IssuedTokenEnv.open({ started: false });
   const uid = await env.client();
   const names = [await env.record(uid), await env.record(uid, { lifetime: DAY })];

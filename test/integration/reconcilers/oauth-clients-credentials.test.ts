@@ -92,7 +92,7 @@ describe('a client secret', () => {
     expect(JSON.stringify([await env.get('app'), env.events, env.kube.log.lines])).not.toContain(second);
   });
 
-  test("of somebody else's Secret is used where it is there, and never written", async () => {
+  test('of an unmanaged Secret is used where it exists, and never written', async () => {
     await env.secret('creds', { other: 'x' });
     await env.create('app', { authentication: { clientSecret: { ...clientSecret, generate: true } } });
     expect(messageOf(await env.reason('app', 'CredentialsReady', 'SecretInvalid'))).toContain(

@@ -54,7 +54,7 @@ describe('trusted issuers and jwksURI', () => {
     expect(messageOf(await env.reason('app', 'CredentialsReady', 'Verified'))).toContain('any audience');
   });
 
-  test('are reached by a caFile of their own', async () => {
+  test('are reached with a separate caFile', async () => {
     env.fetchJson = jsonFetcher({ caFile: '', allowedCIDRs: ['127.0.0.1/32'] });
     await env.create('app', trusting('a', { caFile: issuer.caFile }));
     await env.reason('app', 'CredentialsReady', 'Verified');
@@ -127,7 +127,7 @@ describe('trusted issuers and jwksURI', () => {
     expect(issuer.asked).toEqual([]);
   });
 
-  test('that fail wait longer each time, and keep nobody else from the client ID', async () => {
+  test('that fail wait longer each time, and keep no other client from the client ID', async () => {
     issuer.on('/.well-known/openid-configuration', () => {});
     await Promise.all(Array.from({ length: 8 }, (_, at) => env.create(`slow-${at}`, trusting())));
     const startedAt = performance.now();

@@ -10,7 +10,7 @@ afterEach(async () => {
   await env[Symbol.asyncDispose]();
 });
 
-const holders = async (names: readonly string[], namespace?: string): Promise<string[]> => {
+const registeredClients = async (names: readonly string[], namespace?: string): Promise<string[]> => {
   const clients = await Promise.all(names.map((name) => env.get(name, namespace ? { namespace } : {})));
   return clients.filter(({ status }) => status?.clientID !== undefined).map(({ metadata }) => metadata.name);
 };
@@ -76,7 +76,7 @@ describe('a client ID', () => {
       expect(reasons.filter((reason) => reason === 'Registered')).toHaveLength(1);
       expect(reasons.filter((reason) => reason === 'ClientIDConflict')).toHaveLength(11);
     });
-    expect(await holders(names)).toHaveLength(1);
+    expect(await registeredClients(names)).toHaveLength(1);
   });
 
   test('that two hold after a restore stays with the older', async () => {
@@ -89,7 +89,7 @@ describe('a client ID', () => {
     }
     await env.start();
     await env.reason('younger', 'Ready', 'ClientIDConflict');
-    expect(await holders(['older', 'younger'])).toEqual(['older']);
+    expect(await registeredClients(['older', 'younger'])).toEqual(['older']);
   });
 
   test('goes to the next where the first is deleted before it was asked', async () => {
@@ -101,7 +101,7 @@ describe('a client ID', () => {
     await env.reason('second', 'Ready', 'Registered');
   });
 
-  test('that somebody took out of the status is put back', async () => {
+  test('that a user removed from the status is restored', async () => {
     env = await ClientEnv.open();
     const app = await env.create('app');
     await env.reason('app', 'Ready', 'Registered');

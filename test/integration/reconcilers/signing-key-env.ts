@@ -163,7 +163,7 @@ export class SigningKeyEnv implements AsyncDisposable {
     await this.idle();
   }
 
-  /** {@link eventually}, in which a retry after a failure does not have to wait for the test's clock. */
+  /** {@link eventually}, in which a retry after a failure does not have to wait for the test’s clock. */
   until<T>(look: () => T | Promise<T>): Promise<T> {
     const { namespace } = this;
     return eventually(async () => {
@@ -248,7 +248,7 @@ export class SigningKeyEnv implements AsyncDisposable {
   }
 
   /** A Secret with a key that a user brings. */
-  async bring(pem: string, name = 'brought'): Promise<void> {
+  async provide(pem: string, name = 'provided'): Promise<void> {
     const data = { 'tls.key': Buffer.from(pem).toString('base64') };
     const found = await this.api.get(this.ref('Secret', name));
     bodyOf(

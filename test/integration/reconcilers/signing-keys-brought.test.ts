@@ -16,7 +16,7 @@ afterEach(async () => {
   await env[Symbol.asyncDispose]();
 });
 
-const privateKeyRef = { name: 'brought', key: 'tls.key' };
+const privateKeyRef = { name: 'provided', key: 'tls.key' };
 const newPem = (): string =>
   generateKeyPairSync('ec', { namedCurve: 'P-256' })
     .privateKey.export({ format: 'pem', type: 'pkcs8' })
@@ -24,9 +24,9 @@ const newPem = (): string =>
 const activeKid = async (): Promise<string | undefined> =>
   (await env.keys()).find(({ phase }) => phase === 'Active')?.kid;
 
-describe('a brought key', () => {
+describe('a provided key', () => {
   test.each(acceptedPems())('$name signs as $algorithm', async ({ pem, algorithm }) => {
-    await env.bring(pem);
+    await env.provide(pem);
     await env.create({ algorithm, privateKeyRef });
     await env.ready('Active');
     expect(await env.keySecrets()).toEqual([]);
@@ -38,9 +38,9 @@ describe('a brought key', () => {
   });
 
   test.each(refusedPems().filter(({ pem }) => pem.length < 10_000))(
-    '$name is PrivateKeyInvalid, and nothing of it is told',
+    '$name is PrivateKeyInvalid, and the message contains none of it',
     async ({ pem, algorithm, reason }) => {
-      await env.bring(pem);
+      await env.provide(pem);
       await env.create({ algorithm, privateKeyRef });
       const object = await env.ready('PrivateKeyInvalid');
       expect(conditionOf(object).message).toContain(reason);
@@ -53,17 +53,17 @@ describe('a brought key', () => {
   test('is waited for: its Secret, its key, and a PEM that fits, each is seen at once', async () => {
     await env.create({ privateKeyRef });
     expect(conditionOf(await env.ready('PrivateKeyInvalid')).message).toContain(
-      'Secret "brought" is missing',
+      'Secret "provided" is missing',
     );
-    bodyOf(await env.api.create({ ...env.ref('Secret', 'brought'), data: { other: 'eA==' } }));
+    bodyOf(await env.api.create({ ...env.ref('Secret', 'provided'), data: { other: 'eA==' } }));
     await env.until(async () => {
-      expect(conditionOf(await env.get()).message).toContain('key "tls.key" of Secret "brought" is missing');
+      expect(conditionOf(await env.get()).message).toContain('key "tls.key" of Secret "provided" is missing');
     });
-    await env.bring('no key');
+    await env.provide('no key');
     await env.until(async () => {
       expect(conditionOf(await env.get()).message).toContain('no PEM');
     });
-    await env.bring(newPem());
+    await env.provide(newPem());
     await env.ready('Active');
     expect(env.events.map(({ type, reason }) => `${type} ${reason}`)).toEqual([
       'Warning PrivateKeyInvalid',
@@ -72,25 +72,25 @@ describe('a brought key', () => {
   });
 
   test('in another Secret is published first; in the same one it signs at once, since the old one is gone', async () => {
-    await env.bring(newPem());
+    await env.provide(newPem());
     await env.create({ privateKeyRef });
     await env.ready('Active');
     const first = await activeKid();
-    await env.bring(newPem(), 'second');
+    await env.provide(newPem(), 'second');
     await env.patch({ spec: { privateKeyRef: { ...privateKeyRef, name: 'second' } } });
     const { standby: second } = await env.settled();
     expect(await activeKid()).toBe(first);
     await env.pass(DAY);
     await env.until(async () => expect(await activeKid()).toBe(second));
-    await env.bring(newPem(), 'second');
+    await env.provide(newPem(), 'second');
     await env.until(async () => expect([first, second]).not.toContain(await activeKid()));
     expect((await env.keys()).map(({ phase }) => phase).sort()).toEqual(['Active', 'Retired', 'Retired']);
     const third = await activeKid();
     await env.until(() => expect(env.keyring.active()?.kid).toBe(third));
   });
 
-  test('that is compromised is KeyCompromised until another is brought', async () => {
-    await env.bring(newPem());
+  test('that is compromised is KeyCompromised until another is provided', async () => {
+    await env.provide(newPem());
     await env.create({ privateKeyRef });
     await env.ready('Active');
     const kid = await activeKid();
@@ -99,21 +99,21 @@ describe('a brought key', () => {
     expect(await activeKid()).toBeUndefined();
     expect((await env.jwks()).keys).toEqual([]);
     expect(env.keyring.active()).toBeUndefined();
-    await env.bring(newPem());
+    await env.provide(newPem());
     await env.ready('Active');
     expect(await activeKid()).not.toBe(kid);
   });
 
-  test('that lost its Secret stays Active and says so, and goes on when it is back; the Secret is never touched', async () => {
+  test('that lost its Secret stays Active and reports it, and signs again when it is back; the Secret is never written', async () => {
     const pem = newPem();
-    await env.bring(pem);
+    await env.provide(pem);
     await env.create({ privateKeyRef });
     await env.ready('Active');
     const kid = await activeKid();
-    await env.api.delete(env.ref('Secret', 'brought'));
+    await env.api.delete(env.ref('Secret', 'provided'));
     await env.ready('PrivateKeyInvalid');
     expect(await activeKid()).toBe(kid);
-    await env.bring(pem);
+    await env.provide(pem);
     await env.ready('Active');
     expect(await activeKid()).toBe(kid);
     expect(env.writes.filter((call) => call.includes(' Secret '))).toEqual([]);
@@ -122,7 +122,7 @@ describe('a brought key', () => {
   test('takes over from generated keys in time, and they from it', async () => {
     await env.create();
     const generated = await env.settled();
-    await env.bring(newPem());
+    await env.provide(newPem());
     await env.patch({ spec: { privateKeyRef } });
     const waiting = await env.settled(1);
     expect([waiting.active, waiting.retired]).toEqual([generated.active, [generated.standby]]);
@@ -138,6 +138,6 @@ describe('a brought key', () => {
     expect(await activeKid()).toBe(waiting.standby);
     await env.pass(DAY);
     await env.until(async () => expect(await activeKid()).toBe(back?.kid));
-    expect((await env.get('Secret', 'brought')).metadata.name).toBe('brought');
+    expect((await env.get('Secret', 'provided')).metadata.name).toBe('provided');
   });
 });

@@ -26,7 +26,7 @@ describe('the ConfigMap', () => {
     ['no data', { data: null }],
     ['no labels', { metadata: { labels: null } }],
     ['other data, and never to change again', { data: { 'jwks.json': 'x' }, immutable: true }],
-  ])('is put back where somebody gave it %s', async (_, patch) => {
+  ])('is restored where a user gave it %s', async (_, patch) => {
     const before = await env.jwks();
     bodyOf(await env.api.patch(env.ref('ConfigMap', name), 'merge', patch));
     await env.until(async () => {
@@ -36,7 +36,7 @@ describe('the ConfigMap', () => {
     });
   });
 
-  test('is put back where somebody deleted it, and keeps what others add', async () => {
+  test('is restored where a user deleted it, and keeps what others add', async () => {
     const before = await env.jwks();
     await env.api.delete(env.ref('ConfigMap', name));
     await env.until(async () => expect(await env.jwks()).toEqual(before));
@@ -49,7 +49,7 @@ describe('the ConfigMap', () => {
     expect((await env.get('ConfigMap', name)).data.mine).toBe('yes');
   });
 
-  test("is left alone where it is somebody else's", async () => {
+  test('is left alone where it is unmanaged', async () => {
     bodyOf(await env.api.create({ ...env.ref('ConfigMap', 'other-jwks'), data: { 'jwks.json': 'mine' } }));
     await env.create({}, 'other');
     await env.ready('Active', 'other');

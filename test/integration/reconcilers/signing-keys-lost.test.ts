@@ -18,7 +18,7 @@ const newPem = (): string =>
     .privateKey.export({ format: 'pem', type: 'pkcs8' })
     .toString();
 describe('what is lost', () => {
-  test('the active private half: the standby takes over, and another stands by', async () => {
+  test('the active private key: the standby takes over, and another standby is made', async () => {
     await env.create();
     const first = await env.settled();
     const secret = (await env.keys()).find(({ kid }) => kid === first.active)?.secretRef?.name ?? '';
@@ -27,7 +27,7 @@ describe('what is lost', () => {
     expect(second).toMatchObject({ active: first.standby, retired: [first.active] });
   });
 
-  test('its content: a PEM that somebody put there never signs', async () => {
+  test('its content: a PEM that a user put there never signs', async () => {
     await env.create();
     const first = await env.settled();
     const secret = (await env.keys()).find(({ kid }) => kid === first.active)?.secretRef?.name ?? '';

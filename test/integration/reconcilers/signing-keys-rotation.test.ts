@@ -66,7 +66,7 @@ test.each(['ES384', 'EdDSA', 'RS256', 'PS256'])('%s keys sign and verify', async
   expect(protectedHeader.alg).toBe(algorithm);
 });
 
-test('months pass: the standby takes over at the interval, the old private half goes, the old key once its last token has expired', async () => {
+test('over months the standby takes over at the interval; the old private key is deleted, and the old key once its last token has expired', async () => {
   await env.create();
   const first = await env.settled();
   const old = await signWithActive();

@@ -17,17 +17,17 @@ export class TestKeyring implements Keyring {
     const pair = await pairs.generate('ES256');
     for (const key of this.#keys.values()) if (key.phase === 'Active') key.phase = 'Retired';
     this.#keys.set(pair.kid, { pair, signer: await pairs.signer(pair), phase: 'Active' });
-    this.#tell();
+    this.#notify();
     return pair.kid;
   }
 
   set(kid: string, phase: KeyPhase | 'Compromised'): void {
     const key = this.#keys.get(kid);
     if (key) key.phase = phase;
-    this.#tell();
+    this.#notify();
   }
 
-  #tell(): void {
+  #notify(): void {
     for (const handler of this.#handlers) handler();
   }
 
@@ -41,7 +41,7 @@ export class TestKeyring implements Keyring {
 
   async verify(jwt: string): Promise<VerifiedJwt | undefined> {
     try {
-      const { payload, protectedHeader } = await this.judge(jwt);
+      const { payload, protectedHeader } = await this.verifySignature(jwt);
       const key = this.#keys.get(protectedHeader.kid ?? '');
       if (!key || key.phase === 'Compromised') return undefined;
       return { kid: key.pair.kid, algorithm: key.pair.algorithm, claims: payload };
@@ -55,8 +55,8 @@ export class TestKeyring implements Keyring {
     return () => this.#handlers.delete(handler);
   }
 
-  /** An independent verdict by jose over the public halves, whatever the time; throws where the signature is bad. */
-  async judge(
+  /** Verifies by jose with the public keys, independent of the operator and of the time; throws where the signature is invalid. */
+  async verifySignature(
     jwt: string,
   ): Promise<{ payload: JWTPayload; protectedHeader: { kid?: string; typ?: string } }> {
     const keys = [...this.#keys.values()].map(({ pair }) => pair.publicJWK as JWK);

@@ -132,7 +132,7 @@ export class TokenEnv implements AsyncDisposable {
   async jwt(name = 'reports', key = 'token') {
     const secret = await this.get('Secret', name);
     const text = Buffer.from(secret?.data?.[key] ?? '', 'base64').toString();
-    const { payload, protectedHeader } = await this.keyring.judge(text);
+    const { payload, protectedHeader } = await this.keyring.verifySignature(text);
     return { text, payload, header: protectedHeader, secret: secret as AnyObject };
   }
 

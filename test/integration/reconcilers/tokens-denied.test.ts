@@ -40,7 +40,7 @@ const allow = async (env: TokenEnv, look: () => Promise<void>): Promise<void> =>
   });
 };
 
-describe('where Secrets can’t be deleted, the status says so all the same, once', () => {
+describe('where Secrets can’t be deleted, the status is written all the same, once', () => {
   test('that a Token has expired, and where its Secret still is', async () => {
     await using env = await denied({ renewal: { policy: 'Never' } });
     await env.clock.advance(3_600_000);

@@ -194,7 +194,7 @@ describe('the Secret of a Token', () => {
     expect(env.calls).toEqual([]);
   });
 
-  test('gets back its label, its annotation, and a JWT of somebody else’s making is replaced', async () => {
+  test('gets back its label and its annotation, and a JWT that the operator did not issue is replaced', async () => {
     await using env = await issued();
     const before = await env.jwt();
     await env.patch('Secret', 'reports', {
@@ -215,7 +215,7 @@ describe('the Secret of a Token', () => {
     expect((await env.jwt()).text).toBe(before.text);
   });
 
-  test('is not repaired in a hot loop with somebody who undoes it', async () => {
+  test('is not repaired in a hot loop with a user who reverts it', async () => {
     await using env = await issued();
     for (let n = 0; n < 3; n += 1) {
       await env.delete('Secret', 'reports');
@@ -272,7 +272,7 @@ describe('the Secret of a Token', () => {
     expect(env.writes).toEqual([]);
   }, 40_000);
 
-  test('is waited for while a finalizer of somebody’s holds it', async () => {
+  test('is waited for while a finalizer holds it', async () => {
     await using env = await issued();
     await env.patch('Secret', 'reports', { metadata: { finalizers: ['example.com/hold'] } });
     await env.delete('Secret', 'reports');

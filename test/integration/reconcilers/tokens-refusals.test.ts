@@ -107,10 +107,10 @@ describe('a Token that may not be issued says why, writes once, and is issued wh
     await env.token('Issued');
   });
 
-  test('SecretConflict: until somebody else’s Secret goes, which is never touched', async () => {
+  test('SecretConflict: until the unmanaged Secret is deleted, which is never written', async () => {
     await using env = await TokenEnv.open();
-    const foreign = { ...env.ref('Secret', 'reports'), data: { password: 'AAAA' } };
-    const before = bodyOf(await env.api.create(foreign));
+    const unmanaged = { ...env.ref('Secret', 'reports'), data: { password: 'AAAA' } };
+    const before = bodyOf(await env.api.create(unmanaged));
     await env.client();
     await env.create();
     await env.token('SecretConflict');
@@ -172,7 +172,7 @@ describe('a Token that may not be issued says why, writes once, and is issued wh
     });
   }, 30_000);
 
-  test('SecretRefused: what was False for another reason before is tried again as soon', async () => {
+  test('SecretRefused: what was False for another reason before is retried as early', async () => {
     await using env = await TokenEnv.open();
     await env.create();
     await env.token('ClientNotFound');
@@ -189,7 +189,7 @@ describe('a Token that may not be issued says why, writes once, and is issued wh
     await eventually(() => expect(env.clock.untilNext).toBe(30_000));
   });
 
-  test('False leaves a good Secret alone until its JWT expires, then removes it', async () => {
+  test('False leaves a valid Secret alone until its JWT expires, then removes it', async () => {
     await using env = await TokenEnv.open();
     await env.client();
     await env.create();

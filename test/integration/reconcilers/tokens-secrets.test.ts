@@ -16,7 +16,7 @@ const issued = async (): Promise<TokenEnv> => {
 
 const text = (value: string | undefined) => Buffer.from(value ?? '', 'base64').toString();
 
-describe('a Secret that somebody writes to by server-side apply of stringData', () => {
+describe('a Secret that a user writes to by server-side apply of stringData', () => {
   const applied = async (stringData: Record<string, string>) => {
     const env = await issued();
     const before = await env.jwt();

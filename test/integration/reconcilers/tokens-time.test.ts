@@ -5,7 +5,7 @@ import { conditionOf, TokenEnv } from './token-env.ts';
 const HOUR = 3_600_000;
 
 describe('the renewal of a Token', () => {
-  test('goes on for months: each JWT in time, the one before good until it expires', async () => {
+  test('goes on for months: each JWT in time, the one before it valid until it expires', async () => {
     await using env = await TokenEnv.open();
     await env.client({ accessTokenLifetime: '240h' });
     await env.create();
@@ -38,7 +38,7 @@ describe('the renewal of a Token', () => {
     expect(token.status.previous[0]).toMatchObject({ id: status.id, expiration: '2026-01-01T00:05:00Z' });
   });
 
-  test('that fails shows in Renewing while the current JWT is good', async () => {
+  test('that fails shows in Renewing while the current JWT is valid', async () => {
     await using env = await TokenEnv.open();
     await env.client();
     await env.create();
@@ -96,7 +96,7 @@ describe('the end of a Token', () => {
     expect(env.kube.metrics.calls).toContainEqual(['tokenCollected']);
   });
 
-  test('that came while nobody looked is seen at the start', async () => {
+  test('that came while no operator ran is handled at the start', async () => {
     await using env = await TokenEnv.open();
     await env.client();
     await env.create({ renewal: { policy: 'Never' } });

@@ -33,7 +33,7 @@ afterAll(async () => {
   await installation?.close();
 });
 
-const REFUSED = { code: 'UNAUTHENTICATED' };
+const REJECTED = { code: 'UNAUTHENTICATED' };
 
 const tokenOf = (client: TestClient, more: { expiration?: bigint } = {}): Promise<string> =>
   createToken(grpc, client, more);
@@ -43,9 +43,9 @@ const accepts = async (jwt: string): Promise<void> => {
   expect(found.map(({ id }) => id)).toEqual([idOf(jwt)]);
 };
 /** Both calls that need a bearer reject it, and nothing becomes of the token. */
-const refuses = async (authorization: string | undefined): Promise<void> => {
-  expect(await refusalOf(grpc.getTokens(authorization))).toMatchObject(REFUSED);
-  expect(await refusalOf(grpc.deleteTokens(authorization, []))).toMatchObject(REFUSED);
+const expectRejected = async (authorization: string | undefined): Promise<void> => {
+  expect(await refusalOf(grpc.getTokens(authorization))).toMatchObject(REJECTED);
+  expect(await refusalOf(grpc.deleteTokens(authorization, []))).toMatchObject(REJECTED);
 };
 
 test.each<[string, string | undefined]>([
@@ -57,10 +57,10 @@ test.each<[string, string | undefined]>([
   ['garbage in three parts', 'Bearer a.b.c'],
   ['two in one', 'Bearer a.b.c d.e.f'],
 ])('%s is rejected', async (_name, authorization) => {
-  await refuses(authorization);
+  await expectRejected(authorization);
 });
 
-test('a good one is accepted, whatever the case of its scheme', async () => {
+test('a valid bearer is accepted, whatever the case of its scheme', async () => {
   const jwt = await tokenOf(await makeClient(installation, namespace));
   await accepts(jwt);
   for (const scheme of ['bearer', 'BEARER']) {
@@ -68,24 +68,26 @@ test('a good one is accepted, whatever the case of its scheme', async () => {
   }
 });
 
-test('a JWT that somebody else has signed is rejected, whatever it says', async () => {
+test('a JWT signed by another key is rejected, whatever it contains', async () => {
   const client = await makeClient(installation, namespace);
   const genuine = await tokenOf(client);
-  const stranger = await testSigner();
+  const otherSigner = await testSigner();
   const kid = String(headerOf(genuine).kid);
-  await refuses(`Bearer ${await stranger.sign(payloadOf(genuine), { kid })}`);
-  await refuses(`Bearer ${await stranger.sign(payloadOf(genuine))}`);
+  await expectRejected(`Bearer ${await otherSigner.sign(payloadOf(genuine), { kid })}`);
+  await expectRejected(`Bearer ${await otherSigner.sign(payloadOf(genuine))}`);
   const [header, payload] = genuine.split('.');
-  await refuses(`Bearer ${header}.${payload}.`);
+  await expectRejected(`Bearer ${header}.${payload}.`);
   const none = Buffer.from(JSON.stringify({ alg: 'none', kid })).toString('base64url');
-  await refuses(`Bearer ${none}.${payload}.`);
+  await expectRejected(`Bearer ${none}.${payload}.`);
 });
 
 test('a bearer of another issuer is rejected', async () => {
   await using provider = await startOpenIDProvider();
-  await refuses(`Bearer ${await provider.issue(ISSUER)}`);
-  const stranger = await testSigner();
-  await refuses(`Bearer ${await stranger.sign(assertionClaims('https://other.example.com', ISSUER))}`);
+  await expectRejected(`Bearer ${await provider.issue(ISSUER)}`);
+  const otherSigner = await testSigner();
+  await expectRejected(
+    `Bearer ${await otherSigner.sign(assertionClaims('https://other.example.com', ISSUER))}`,
+  );
 });
 
 test('an expired one is rejected', async () => {
@@ -94,7 +96,7 @@ test('an expired one is rejected', async () => {
   await accepts(jwt);
   await eventually(async () => (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
   expect(Math.floor(Date.now() / 1000)).toBeGreaterThanOrEqual(Number(payloadOf(jwt).exp));
-  await refuses(`Bearer ${jwt}`);
+  await expectRejected(`Bearer ${jwt}`);
 });
 
 test.each([
@@ -118,7 +120,7 @@ test.each([
   await accepts(jwt);
   await revoke(jwt);
   await eventually(async () => (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
-  await refuses(`Bearer ${jwt}`);
+  await expectRejected(`Bearer ${jwt}`);
 });
 
 const issued = (jwt: string) => ({
@@ -136,7 +138,7 @@ test('one of a suspended client is rejected while that lasts', async () => {
     );
   await suspend(true);
   await eventually(async () => (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
-  await refuses(`Bearer ${jwt}`);
+  await expectRejected(`Bearer ${jwt}`);
   await suspend(false);
   await eventually(() => accepts(jwt));
 });
@@ -152,11 +154,11 @@ test('one of a client that was made again under the same name is rejected, and i
   await eventually(async () => bodyOf(await installation.api.get(ref)).status?.clientID === client.id, {
     timeoutMs: 30_000,
   });
-  await refuses(`Bearer ${jwt}`);
+  await expectRejected(`Bearer ${jwt}`);
   await eventually(async () => (await installation.api.get(issued(jwt))).status === 404, {
     timeoutMs: 30_000,
   });
-  await refuses(`Bearer ${jwt}`);
+  await expectRejected(`Bearer ${jwt}`);
 });
 
 const rotate = async (): Promise<void> => {
@@ -193,7 +195,7 @@ test('one of a retired key is accepted, and rejected once the key is compromised
   const compromised = [...(spec.compromised ?? []), kid];
   bodyOf(await installation.api.patch(signingKey(), 'merge', { spec: { compromised } }));
   await eventually(async () => (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
-  await refuses(`Bearer ${jwt}`);
+  await expectRejected(`Bearer ${jwt}`);
   await accepts(later);
   const record = await eventually(
     async () => {
@@ -227,6 +229,6 @@ test('one of a key that is gone is rejected, though its record is there', async 
   );
   expect(await phaseOf(kid)).toBeUndefined();
   await eventually(async () => (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
-  await refuses(`Bearer ${jwt}`);
+  await expectRejected(`Bearer ${jwt}`);
   expect((await api.get(issued(jwt))).status).toBe(200);
 }, 120_000);

@@ -22,9 +22,9 @@ let installation: Installation;
 let namespace: string;
 let grpc: GrpcClient;
 let signer: TestSigner;
-let stranger: TestSigner;
+let otherSigner: TestSigner;
 let provider: OpenIDProvider;
-let foreigner: OpenIDProvider;
+let untrustedProvider: OpenIDProvider;
 const clients: Record<string, TestClient> = {};
 
 const client = (name: string): TestClient => {
@@ -35,8 +35,8 @@ const client = (name: string): TestClient => {
 
 beforeAll(async () => {
   installation = await install();
-  namespace = await installation.api.createNamespace('doors');
-  [signer, stranger, provider, foreigner] = await Promise.all([
+  namespace = await installation.api.createNamespace('servers');
+  [signer, otherSigner, provider, untrustedProvider] = await Promise.all([
     testSigner(),
     testSigner(),
     startOpenIDProvider(),
@@ -85,7 +85,7 @@ beforeAll(async () => {
 afterAll(async () => {
   grpc?.close();
   await provider?.[Symbol.asyncDispose]();
-  await foreigner?.[Symbol.asyncDispose]();
+  await untrustedProvider?.[Symbol.asyncDispose]();
   await installation?.close();
 });
 
@@ -108,7 +108,7 @@ const byAssertion = (name: string, assertion: string, more: Request = {}): Reque
   ...more,
 });
 
-const refusal = async (request: Request) => refusalOf(grpc.createToken(request));
+const failureOf = async (request: Request) => refusalOf(grpc.createToken(request));
 
 const INVALID_CLIENT = {
   code: 'UNAUTHENTICATED',
@@ -135,7 +135,7 @@ describe('the client', () => {
     ['a client of an issuer, without an assertion', () => bySecret('federated')],
     ['a client of a ServiceAccount, without an assertion', () => bySecret('workload')],
   ])('%s is rejected', async (_name, request) => {
-    expect(await refusal(request())).toEqual(INVALID_CLIENT);
+    expect(await failureOf(request())).toEqual(INVALID_CLIENT);
   });
 
   test('the right secret is accepted after all of that', async () => {
@@ -148,7 +148,7 @@ describe('the grant type', () => {
   test.each(['', 'authorization_code', 'password', 'CLIENT_CREDENTIALS'])(
     '%j is rejected',
     async (grantType) => {
-      expect(await refusal(bySecret('secret', { grantType }))).toMatchObject({
+      expect(await failureOf(bySecret('secret', { grantType }))).toMatchObject({
         code: 'UNAUTHENTICATED',
         reason: 'unsupported_grant_type',
       });
@@ -156,7 +156,7 @@ describe('the grant type', () => {
   );
 
   test('is looked at before the client', async () => {
-    expect(await refusal({ grantType: 'password', clientId: 'nobody' })).toMatchObject({
+    expect(await failureOf({ grantType: 'password', clientId: 'nobody' })).toMatchObject({
       reason: 'unsupported_grant_type',
     });
   });
@@ -165,7 +165,7 @@ describe('the grant type', () => {
     ['a client without grant', 'grantless'],
     ['a suspended client', 'suspended'],
   ])('%s gets no token', async (_name, name) => {
-    expect(await refusal(bySecret(name))).toMatchObject({
+    expect(await failureOf(bySecret(name))).toMatchObject({
       code: 'UNAUTHENTICATED',
       reason: 'unauthorized_client',
     });
@@ -214,7 +214,7 @@ describe('expiration, audience and scope', () => {
       'invalid_scope',
     ],
   ])('%s is rejected', async (_name, request, reason) => {
-    const found = await refusal(request());
+    const found = await failureOf(request());
     expect(found).toMatchObject({ code: 'UNAUTHENTICATED', reason });
     expect(found.message).toMatch(/^cannot create token: /u);
   });
@@ -252,38 +252,38 @@ describe('the client’s own assertion', () => {
   test.each<[string, () => Promise<string> | string]>([
     ['an expired one', () => signer.sign(claims({ exp: now() - 60 }))],
     ['one without expiration', () => signer.sign(claims({ exp: undefined }))],
-    ['one that is good for too long', () => signer.sign(claims({ exp: now() + 600 }))],
+    ['an assertion that expires too late', () => signer.sign(claims({ exp: now() + 600 }))],
     ['one for another audience', () => signer.sign(claims({ aud: 'https://other' }))],
     ['one for several audiences', () => signer.sign(claims({ aud: [ISSUER, 'https://other'] }))],
     [
       'one for the token endpoint, where that is not accepted',
       () => signer.sign(claims({ aud: `${ISSUER}/oauth/token` })),
     ],
-    ['one by another key', () => stranger.sign(claims(), { kid: signer.kid })],
+    ['an assertion signed by another key', () => otherSigner.sign(claims(), { kid: signer.kid })],
     ['one with alg none', () => unsignedJwt(claims(), { kid: signer.kid })],
     [
       'one whose algorithm does not fit the key',
       async () => (await testSigner('RS256')).sign(claims(), { kid: signer.kid }),
     ],
     ['one without jti', () => signer.sign(claims({ jti: undefined }))],
-    ['one of another subject', () => signer.sign(claims({ sub: 'somebody' }))],
-    ['one with a critical header that nobody knows', () => signer.sign(claims(), { crit: ['x'], x: 1 })],
+    ['an assertion of another subject', () => signer.sign(claims({ sub: 'dave' }))],
+    ['an assertion with an unknown critical header', () => signer.sign(claims(), { crit: ['x'], x: 1 })],
     ['garbage', () => 'x.y.z'],
   ])('%s is rejected', async (_name, make) => {
-    expect(await refusal(byAssertion('keyed', await make()))).toEqual(INVALID_CLIENT);
+    expect(await failureOf(byAssertion('keyed', await make()))).toEqual(INVALID_CLIENT);
   });
 
   test('another assertion type is rejected', async () => {
     const assertion = await signer.sign(claims());
     const request = byAssertion('keyed', assertion, { clientAssertionType: 'urn:other' });
-    expect(await refusal(request)).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'invalid_client' });
+    expect(await failureOf(request)).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'invalid_client' });
   });
 
-  test('is good once, and rejected when it is replayed', async () => {
+  test('is accepted once, and rejected when it is replayed', async () => {
     const assertion = await signer.sign(claims());
     const created = await grpc.createToken(byAssertion('keyed', assertion));
     expect(payloadOf(created.accessToken)).toMatchObject({ client_id: client('keyed').id });
-    expect(await refusal(byAssertion('keyed', assertion))).toEqual(INVALID_CLIENT);
+    expect(await failureOf(byAssertion('keyed', assertion))).toEqual(INVALID_CLIENT);
   });
 });
 
@@ -295,19 +295,22 @@ describe('an assertion of another issuer', () => {
     ['one without expiration', () => issue({ exp: undefined })],
     ['one without subject', () => issue({ sub: undefined })],
     ['one for another audience', () => provider.issue('other', { team: 'blue' })],
-    ['one that lacks a required claim', () => provider.issue('m2m')],
-    ['one by another key', () => stranger.sign(assertionClaims(provider.authority, 'm2m', { team: 'blue' }))],
+    ['a token without a required claim', () => provider.issue('m2m')],
+    [
+      'a token signed by another key',
+      () => otherSigner.sign(assertionClaims(provider.authority, 'm2m', { team: 'blue' })),
+    ],
     ['one with alg none', () => unsignedJwt(assertionClaims(provider.authority, 'm2m', { team: 'blue' }))],
-    ['one of an issuer that is not trusted', () => foreigner.issue('m2m', { team: 'blue' })],
+    ['one of an issuer that is not trusted', () => untrustedProvider.issue('m2m', { team: 'blue' })],
   ])('%s is rejected', async (_name, make) => {
-    expect(await refusal(byAssertion('federated', await make()))).toEqual(INVALID_CLIENT);
+    expect(await failureOf(byAssertion('federated', await make()))).toEqual(INVALID_CLIENT);
   });
 
   test('gives owner, subject and original claims', async () => {
     const created = await grpc.createToken(byAssertion('federated', await issue()));
     expect(payloadOf(created.accessToken)).toMatchObject({
-      sub: 'somebody',
-      originalTokenClaims: { email: 'somebody@example.com', team: 'blue' },
+      sub: 'dave',
+      originalTokenClaims: { email: 'dave@example.com', team: 'blue' },
     });
   });
 });
@@ -329,16 +332,16 @@ describe('a projected ServiceAccount token', () => {
       () => serviceAccountToken(installation.api, account('other'), [ISSUER]),
     ],
     [
-      'one that somebody else has signed',
+      'a token signed by another key',
       async () =>
-        stranger.sign(
+        otherSigner.sign(
           assertionClaims('https://kubernetes.default.svc', ISSUER, {
             sub: `system:serviceaccount:${namespace}:workload`,
           }),
         ),
     ],
   ])('%s is rejected', async (_name, make) => {
-    expect(await refusal(byAssertion('workload', await make()))).toEqual(INVALID_CLIENT);
+    expect(await failureOf(byAssertion('workload', await make()))).toEqual(INVALID_CLIENT);
   });
 
   test('makes a token whose subject is the ServiceAccount', async () => {
@@ -356,6 +359,6 @@ test('malformed requests are INVALID_ARGUMENT', async () => {
     bySecret('secret', { scope: ['x'.repeat(1000)] }),
     byAssertion('keyed', 'x'.repeat(100_000)),
   ]) {
-    expect(await refusal(request)).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect(await failureOf(request)).toMatchObject({ code: 'INVALID_ARGUMENT' });
   }
 });

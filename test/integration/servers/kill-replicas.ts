@@ -16,7 +16,10 @@ const IN_FLIGHT = 16;
 const LONGEST_MS = 150;
 
 const FAST_LEASE = { leaderElection: { leaseDuration: '3s', renewDeadline: '2s', retryPeriod: '200ms' } };
-const SOON = { ...FAST_LEASE, garbageCollection: { ttlAfterExpiry: '1s', ttlAfterBlacklisted: '720h' } };
+const EARLY_COLLECTION = {
+  ...FAST_LEASE,
+  garbageCollection: { ttlAfterExpiry: '1s', ttlAfterBlacklisted: '720h' },
+};
 
 let installation: Installation;
 let namespace: string;
@@ -33,11 +36,11 @@ const setUp = async (): Promise<void> => {
   await operator.stop();
 };
 
-/** What callers were told. */
+/** What callers got as responses. */
 class Ledger {
   /** Ids of tokens that were issued. */
-  readonly given: string[] = [];
-  /** Those of them that DeleteTokens was said to have blacklisted. */
+  readonly issued: string[] = [];
+  /** Those of them that DeleteTokens reported as blacklisted. */
   readonly revoked = new Set<string>();
 }
 
@@ -45,11 +48,11 @@ class Ledger {
 const load = async (calls: GrpcClient, ledger: Ledger, onFirst: () => void): Promise<void> => {
   const worker = async (): Promise<void> => {
     for (;;) {
-      const jwt = await createToken(calls, ledger.given.length % 2 === 0 ? client : short);
+      const jwt = await createToken(calls, ledger.issued.length % 2 === 0 ? client : short);
       const id = idOf(jwt);
-      ledger.given.push(id);
+      ledger.issued.push(id);
       onFirst();
-      if (ledger.given.length % 4 !== 0) continue;
+      if (ledger.issued.length % 4 !== 0) continue;
       const { blacklistedCount } = await calls.deleteTokens(`Bearer ${jwt}`, [id]);
       if (blacklistedCount === 1n) ledger.revoked.add(id);
     }
@@ -107,22 +110,22 @@ const killMany = async (kills: number, ledger: Ledger): Promise<void> => {
   await Promise.all(Array.from({ length: LANES }, lane));
 };
 
-const expectRecords = async ({ given, revoked }: Ledger): Promise<void> => {
+const expectRecords = async ({ issued, revoked }: Ledger): Promise<void> => {
   const objects = await batches();
   const recorded = recordedIn(objects);
-  expect(missing(given, recorded)).toEqual([]);
-  expect(missing(recorded, given)).not.toEqual([]);
+  expect(missing(issued, recorded)).toEqual([]);
+  expect(missing(recorded, issued)).not.toEqual([]);
   expect(revoked.size).toBeGreaterThan(0);
   expect(missing(revoked, blacklistedIn(objects))).toEqual([]);
 };
 
 const expectRevokedAndCollected = async ({ revoked }: Ledger): Promise<void> => {
-  const operator = await installation.operator({ config: SOON });
+  const operator = await installation.operator({ config: EARLY_COLLECTION });
   await operator.ready();
   const calls = await connectGrpc(operator);
   const bearer = `Bearer ${await createToken(calls, client)}`;
-  const good = new Set((await calls.getTokens(bearer)).map(({ id }) => id));
-  expect([...revoked].filter((id) => good.has(id))).toEqual([]);
+  const valid = new Set((await calls.getTokens(bearer)).map(({ id }) => id));
+  expect([...revoked].filter((id) => valid.has(id))).toEqual([]);
   calls.close();
   await eventually(
     async () => {
@@ -138,10 +141,10 @@ const expectRevokedAndCollected = async ({ revoked }: Ledger): Promise<void> => 
 export const testKills = (kills: number): void => {
   beforeAll(setUp, 900_000);
   afterAll(() => installation?.close());
-  test(`${kills} kills at random moments: what was given has its record, what was revoked stays revoked, what nobody got is collected`, async () => {
+  test(`${kills} kills at random moments: each issued token has its record, each revoked one stays revoked, a record whose token no caller got is collected`, async () => {
     const ledger = new Ledger();
     await killMany(kills, ledger);
-    expect(ledger.given.length).toBeGreaterThan(kills);
+    expect(ledger.issued.length).toBeGreaterThan(kills);
     await expectRecords(ledger);
     await expectRevokedAndCollected(ledger);
   }, 900_000);

@@ -32,13 +32,13 @@ beforeAll(async () => {
   });
   const leader = await installation.operator({ config: LONG_LEASE });
   await leader.ready();
-  // A leader that is cut off ends, and serves nobody.
+  // A leader that is cut off exits, and serves no one.
   await eventually(async () => (await leader.metric('m2moauth_leader')) === 1, { timeoutMs: 60_000 });
   const follower = await installation.operator({ kubeconfigPath });
   await follower.ready();
   operators = [leader, follower];
   const [first, second] = await Promise.all(operators.map((operator) => connectGrpc(operator)));
-  if (!first || !second) throw new Error('two doors are needed');
+  if (!first || !second) throw new Error('two replicas are needed');
   replicas = [first, second];
 }, 900_000);
 
@@ -55,7 +55,7 @@ const answerOf = async (call: Promise<unknown>): Promise<string> =>
     async () => (await refusalOf(call)).code,
   );
 
-test('a quota on records is RESOURCE_EXHAUSTED, and tells so', async () => {
+test('a quota on records is RESOURCE_EXHAUSTED, with its reason', async () => {
   const crowded = await installation.api.createNamespace('crowded');
   const client = await makeClient(installation, crowded);
   bodyOf(
@@ -77,7 +77,7 @@ test('a quota on records is RESOURCE_EXHAUSTED, and tells so', async () => {
   );
 }, 90_000);
 
-test('a replica that is cut off says no more yes after 10 s, whatever it knew', async () => {
+test('a replica that is cut off accepts no token after 10 s, whatever its caches hold', async () => {
   const [first, second] = replicas;
   const client = await makeClient(installation, namespace);
   const [jwt, revoked] = [await createToken(second, client), await createToken(second, client)];
@@ -102,7 +102,7 @@ test('a replica that is cut off says no more yes after 10 s, whatever it knew', 
     expect([...answers].filter((answer) => !['OK', 'UNAVAILABLE'].includes(answer))).toEqual([]);
     expect(await answerOf(second.getTokens(bearer(jwt)))).toBe('UNAVAILABLE');
     expect(await answerOf(createToken(second, client))).toBe('UNAVAILABLE');
-    // What it took back itself it rejects with nobody's help.
+    // A token that it revoked itself it rejects without the API server.
     expect(await answerOf(second.getTokens(bearer(revoked)))).toBe('UNAUTHENTICATED');
   } finally {
     proxy.resume();

@@ -9,7 +9,7 @@ import { type Installation, install, token, waitForReason } from '../../support/
 import { AUDIENCE, createToken, idOf, makeClient, payloadOf, type TestClient } from './oauth-clients.ts';
 import { TokenModel } from './token-model.ts';
 
-/** Nobody sees or revokes what is somebody else's, and each call does what a plain model of the service does. */
+/** No owner sees or revokes another owner's tokens, and each call does what a plain model of the service does. */
 
 let installation: Installation;
 let namespaces: string[];
@@ -97,7 +97,7 @@ const step = fc.record({
   owner: fc.nat(OWNERS - 1),
   call: fc.constantFrom('get', 'get', 'delete'),
   includeBlacklisted: fc.boolean(),
-  /** Indexes into all ids of all owners; beyond them an id that nobody has. None = all of the owner's. */
+  /** Indexes into all ids of all owners; beyond them an id of no token. None = all of the owner's. */
   chosen: fc.option(fc.array(fc.nat(20), { minLength: 1, maxLength: 6 }), { nil: [], freq: 3 }),
 });
 
@@ -177,10 +177,10 @@ test('random owners, ids and filters: every answer is the model’s', async () =
   );
 }, 300_000);
 
-test('a bearer of ours sees its owner’s tokens of every client, and nobody else’s', async () => {
+test('an issued bearer sees its owner’s tokens of every client, and no other owner’s', async () => {
   const [mine, other] = await Promise.all([makeOwner(), makeOwner()]);
   const own = await Promise.all([0, 1, 1].map((at) => issueToken(mine, at)));
-  const foreign = await issueToken(other, 0);
+  const otherOwners = await issueToken(other, 0);
   const [client] = mine.clients;
   const { accessToken } = await grpc.createToken({
     grantType: 'client_credentials',
@@ -191,16 +191,16 @@ test('a bearer of ours sees its owner’s tokens of every client, and nobody els
   const all = [...own, String(payloadOf(accessToken).jti)].sort();
   const bearer = `Bearer ${accessToken}`;
   expect((await grpc.getTokens(bearer)).map(({ id }) => id)).toEqual(all);
-  expect(await grpc.getTokens(bearer, { idFilter: [foreign], includeBlacklisted: true })).toEqual([]);
-  expect(await grpc.deleteTokens(bearer, [foreign])).toEqual({ blacklistedCount: 0n, deletedCount: 0n });
+  expect(await grpc.getTokens(bearer, { idFilter: [otherOwners], includeBlacklisted: true })).toEqual([]);
+  expect(await grpc.deleteTokens(bearer, [otherOwners])).toEqual({ blacklistedCount: 0n, deletedCount: 0n });
   expect(await grpc.deleteTokens(bearer, [])).toEqual({ blacklistedCount: 4n, deletedCount: 0n });
   expect(await refusalOf(grpc.getTokens(bearer))).toMatchObject({ code: 'UNAUTHENTICATED' });
   expect(await grpc.getTokens(await bearerOf(other.name))).toHaveLength(1);
 });
 
-test('a trusted bearer that names no owner is told so; one for another audience is rejected', async () => {
-  const nobody = `Bearer ${await provider.issue('m2m', { sub: '', exp: nowSeconds() + 60 })}`;
-  expect(await refusalOf(grpc.getTokens(nobody))).toMatchObject({ code: 'UNAUTHENTICATED' });
+test('a trusted bearer without the owner claim is UNAUTHENTICATED; one for another audience is rejected', async () => {
+  const ownerless = `Bearer ${await provider.issue('m2m', { sub: '', exp: nowSeconds() + 60 })}`;
+  expect(await refusalOf(grpc.getTokens(ownerless))).toMatchObject({ code: 'UNAUTHENTICATED' });
   const elsewhere = `Bearer ${await provider.issue('other', { sub: 'x', exp: nowSeconds() + 60 })}`;
   expect(await refusalOf(grpc.deleteTokens(elsewhere, []))).toMatchObject({ code: 'UNAUTHENTICATED' });
 });

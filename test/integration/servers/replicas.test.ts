@@ -13,13 +13,13 @@ beforeAll(async () => {
 }, 900_000);
 afterAll(() => replicas?.close());
 
-const isRefused = async (door: GrpcClient, jwt: string): Promise<boolean> =>
-  (await refusalOf(door.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED';
+const isRejected = async (grpc: GrpcClient, jwt: string): Promise<boolean> =>
+  (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED';
 
 describe.each(['PerToken', 'Batched'])('with recording %s', (recording) => {
   const theClient = () => makeClient(replicas.installation, replicas.namespace, { spec: { recording } });
 
-  test('what one replica issues, the other lists, judges and revokes at once', async () => {
+  test('what one replica issues, the other lists, validates and revokes at once', async () => {
     const [first, second] = replicas.calls;
     const client = await theClient();
     for (let round = 0; round < 20; round += 1) {
@@ -29,8 +29,8 @@ describe.each(['PerToken', 'Batched'])('with recording %s', (recording) => {
       ]);
       const counts = await second.deleteTokens(`Bearer ${jwt}`, [idOf(jwt)]);
       expect(counts).toEqual({ blacklistedCount: 1n, deletedCount: 0n });
-      expect(await isRefused(second, jwt)).toBe(true);
-      await eventually(() => isRefused(first, jwt), { timeoutMs: 10_000, intervalMs: 5 });
+      expect(await isRejected(second, jwt)).toBe(true);
+      await eventually(() => isRejected(first, jwt), { timeoutMs: 10_000, intervalMs: 5 });
     }
   }, 60_000);
 
@@ -42,7 +42,7 @@ describe.each(['PerToken', 'Batched'])('with recording %s', (recording) => {
       const jwt = await createToken(first, client);
       await first.deleteTokens(`Bearer ${jwt}`, [idOf(jwt)]);
       const revokedAt = performance.now();
-      await eventually(() => isRefused(second, jwt), { timeoutMs: 10_000, intervalMs: 2 });
+      await eventually(() => isRejected(second, jwt), { timeoutMs: 10_000, intervalMs: 2 });
       delays.push(performance.now() - revokedAt);
     }
     delays.sort((a, b) => a - b);
@@ -58,7 +58,7 @@ describe.each(['PerToken', 'Batched'])('with recording %s', (recording) => {
       const made = await Promise.all(Array.from({ length: 5 }, () => createToken(first, client)));
       const counts = await second.deleteTokens(`Bearer ${bearer}`, []);
       expect(counts).toEqual({ blacklistedCount: 6n, deletedCount: 0n });
-      for (const jwt of made) expect(await isRefused(second, jwt)).toBe(true);
+      for (const jwt of made) expect(await isRejected(second, jwt)).toBe(true);
     }
   }, 120_000);
 });

@@ -1,8 +1,8 @@
 /** What the gRPC service says of tokens (spec §4), as plainly as it can be written: what tests hold the operator to. */
 
-/** One object: a issued token, or a declared one with all of its JWTs. */
+/** One object: an issued token, or a declared one with all of its JWTs. */
 export interface ModelToken {
-  /** Handed out: one; declared: the current and earlier ones. */
+  /** Issued: one; declared: the current and earlier ones. */
   readonly ids: readonly string[];
   readonly owner: string;
   readonly isExpired: boolean;

@@ -71,11 +71,11 @@ test.each([
 const octets = fc.tuple(fc.nat(255), fc.nat(255), fc.nat(255), fc.nat(255));
 const hex = (a: number, b: number): string => ((a << 8) | b).toString(16);
 
-test('an IPv4 address is judged alike in every form that IPv6 has for it', () => {
+test('an IPv4 address is treated alike in every form that IPv6 has for it', () => {
   fc.assert(
     fc.property(octets, fc.option(fc.integer({ min: 0, max: 32 })), ([a, b, c, d], bits) => {
-      const judge = addressPolicy(bits === null ? [] : [`127.1.2.3/${bits}`]);
-      const result = judge(`${a}.${b}.${c}.${d}`);
+      const isAllowed = addressPolicy(bits === null ? [] : [`127.1.2.3/${bits}`]);
+      const result = isAllowed(`${a}.${b}.${c}.${d}`);
       const [high, low] = [hex(a, b), hex(c, d)];
       for (const form of [
         `::ffff:${a}.${b}.${c}.${d}`,
@@ -83,7 +83,7 @@ test('an IPv4 address is judged alike in every form that IPv6 has for it', () =>
         `64:ff9b::${high}:${low}`,
         `2002:${high}:${low}::1`,
       ]) {
-        expect([form, judge(form)]).toEqual([form, result]);
+        expect([form, isAllowed(form)]).toEqual([form, result]);
       }
     }),
     { numRuns: 500 },

@@ -28,5 +28,5 @@ export const cacheOf = (...clients: OAuthClient[]): ObjectStore<OAuthClient> => 
   return store;
 };
 
-/** Nobody gives up. */
+/** A signal that never aborts. */
 export const patient = new AbortController().signal;

@@ -234,7 +234,7 @@ describe('nothing is recorded', () => {
     expect(created).toEqual([]);
   });
 
-  test('by a clock that is too far off, and nobody is judged by it', async () => {
+  test('by a clock that is too far off, which rejects no client either', async () => {
     isClockUsable = false;
     await expect(createToken()).rejects.toMatchObject({ code: 'Unavailable' });
     expect(steps).toEqual([]);
@@ -297,7 +297,7 @@ describe('a client’s own assertion', () => {
 });
 
 describe('under load', () => {
-  test('256 creates are under way and 4096 wait; what is more is told so', async () => {
+  test('256 creates run and 4096 wait; further ones are rejected', async () => {
     const open: (() => void)[] = [];
     create = (record) =>
       new Promise((resolve) => {

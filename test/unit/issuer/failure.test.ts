@@ -20,6 +20,6 @@ test.each([
     { failure: 'Unavailable', why: 'no', error: cause },
   ],
   ['anything else as it is', cause, { error: cause }],
-])('the log is told of %s', (_, failure, fields) => {
+])('the log has %s', (_, failure, fields) => {
   expect(whyOf(failure)).toEqual(fields);
 });

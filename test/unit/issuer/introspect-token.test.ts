@@ -44,12 +44,12 @@ const introspect = (jwt: string) =>
     },
   })(jwt, CREDENTIALS, { address: '192.0.2.1', signal: patient });
 
-test('a good token is told of, without the claims of somebody else', async () => {
-  const claims = claimsOf(ID, { originalTokenClaims: { email: 'somebody@example.com' } });
+test('a valid token is described, without the claims of its original token', async () => {
+  const claims = claimsOf(ID, { originalTokenClaims: { email: 'dave@example.com' } });
   expect(await introspect(jwtOf(claims))).toEqual(claimsOf(ID));
 });
 
-test('one of a declared Token whose status is still to be written is good, and told of by what it says', async () => {
+test('a declared Token’s JWT whose status is still to be written is valid, and described by its claims', async () => {
   env.tokens.observe(declaredToken());
   const claims = declaredClaims(tokenId(TOKEN_UID, 2), { exp: EXPIRES + 60 });
   expect(await introspect(jwtOf(claims, 'key-2'))).toEqual(claims);
@@ -59,43 +59,43 @@ describe('a token whose answer was given before', () => {
   const claims = Object.freeze(claimsOf(ID));
   const record = cachedIssuedTokenOf(issuedToken(ID));
   let validation: JwtValidation;
-  let tell: IntrospectToken;
-  const ask = () => tell(jwtOf(claims), CREDENTIALS, { address: '192.0.2.1', signal: patient });
+  let introspectToken: IntrospectToken;
+  const ask = () => introspectToken(jwtOf(claims), CREDENTIALS, { address: '192.0.2.1', signal: patient });
 
   beforeEach(() => {
     validation = { kind: 'valid', claims, record };
-    tell = createIntrospectToken({
+    introspectToken = createIntrospectToken({
       authenticateClient: () => ({ client: caller, method: 'clientSecret' }),
       validateJwt: () => validation,
     });
     expect(ask()).toEqual(claims);
   });
 
-  test('is told of by the same object, without a wait', () => {
+  test('is described by the same object, without a wait', () => {
     expect(ask()).toBe(ask());
   });
 
-  test('is told of no more once it is judged bad', () => {
+  test('is described no more once it is invalid', () => {
     validation = { kind: 'invalid', fault: 'Blacklisted', claims, record };
     expect(ask()).toBeUndefined();
   });
 
-  test('is told of by its record as that is now', () => {
+  test('is described by its current record', () => {
     validation = { kind: 'valid', claims, record: { ...record, expiration: EXPIRES - 60 } };
     expect(ask()).toEqual({ ...claims, exp: EXPIRES - 60 });
   });
 
-  test('is not told of to a client that may not know', () => {
+  test('is not described to a client that may not introspect it', () => {
     caller = clientWith(undefined, { clientID: 'other' });
     expect(ask()).toBeUndefined();
   });
 });
 
-describe('nothing is told of', () => {
+describe('nothing is said of', () => {
   test.each<[string, () => void, string]>([
     ['what is no JWT of ours', () => undefined, 'garbage'],
     ['a bare jti', () => undefined, ID],
-    ['one that nobody has recorded', () => undefined, jwtOf(claimsOf('unknown'))],
+    ['a token without a record', () => undefined, jwtOf(claimsOf('unknown'))],
     ['one of another key', () => undefined, jwtOf(claimsOf(ID), 'key-2')],
     [
       'a blacklisted one',
@@ -110,7 +110,7 @@ describe('nothing is told of', () => {
     [
       'one that is another client’s',
       () => {
-        caller = clientWith(undefined, { clientID: 'stranger' });
+        caller = clientWith(undefined, { clientID: 'other' });
       },
       jwtOf(claimsOf(ID)),
     ],
@@ -125,7 +125,7 @@ describe('nothing is told of', () => {
   });
 });
 
-describe('before anything is judged', () => {
+describe('before anything is validated', () => {
   test('the client has to prove itself', async () => {
     const introspectToken = createIntrospectToken({
       authenticateClient: async () => {
@@ -175,7 +175,7 @@ test.each<[string, () => void]>([
       env.isClockUsable = false;
     },
   ],
-])('without knowing %s it says so, and neither yes nor no', async (_name, change) => {
+])('without knowing %s it fails, and answers neither active nor inactive', async (_name, change) => {
   change();
   env.isReachable = false;
   env.live.set(`issued team/${ID}`, cachedIssuedTokenOf(issuedToken(ID)));

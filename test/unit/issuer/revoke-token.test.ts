@@ -84,7 +84,7 @@ describe('nothing is ended by', () => {
   test.each<[string, () => void, string]>([
     ['what is no JWT of ours', () => undefined, 'garbage'],
     ['a bare jti', () => undefined, ID],
-    ['a token that nobody has recorded', () => undefined, jwtOf(claimsOf('unknown'))],
+    ['a token without a record', () => undefined, jwtOf(claimsOf('unknown'))],
     [
       'one that is blacklisted already',
       () => env.cache(issuedToken(ID, { revoked: true }, { resourceVersion: '2' })),
@@ -111,7 +111,7 @@ describe('nothing is ended by', () => {
   });
 });
 
-describe('before anything is judged', () => {
+describe('before anything is validated', () => {
   const validateJwt = async () => {
     throw new Error('validated');
   };

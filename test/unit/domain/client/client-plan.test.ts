@@ -57,12 +57,12 @@ describe('a claim', () => {
   const conflict = { clientID: undefined, ready: 'False ClientIDConflict' };
 
   test.each([
-    ['that nobody else makes is held', young, [], registered],
+    ['that no other client asks for is registered', young, [], registered],
     ['goes to the oldest claimant', old, [young], registered],
     ['waits for the older one to be asked', young, [old], 'wait'],
     ['is kept against an older claimant by who holds it', holding(young), [old], registered],
-    ['is lost to the holder, however young', old, [holding(young)], conflict],
-    ['stays lost when the holder is gone', inConflict(old), [], conflict],
+    ['is lost to the registered client, however young', old, [holding(young)], conflict],
+    ['stays lost when the registered client is gone', inConflict(old), [], conflict],
     ['is not waited for where the older one lost it', young, [inConflict(old)], registered],
     ['that two hold stays with the older', holding(old), [holding(young)], registered],
     ['that two hold is taken from the younger', holding(young), [holding(old)], conflict],
@@ -78,7 +78,7 @@ describe('a claim', () => {
   });
 });
 
-describe('a holder', () => {
+describe('a registered client', () => {
   test('keeps its client ID while suspended', () => {
     expect(outcome(holding(clientOf('app', { suspended: true })))).toEqual({
       clientID: 'app',

@@ -23,15 +23,15 @@ const owner = clientWith(undefined);
 type Introspection = OAuthClient['spec']['introspection'];
 
 /** Another client, with that policy. */
-const stranger = (introspection: Introspection = undefined): OAuthClient => {
-  const client = clientWith(undefined, { clientID: 'stranger', ...(introspection && { introspection }) });
-  return { ...client, metadata: { ...client.metadata, name: 'stranger', uid: 'uid-of-stranger' } };
+const otherClient = (introspection: Introspection = undefined): OAuthClient => {
+  const client = clientWith(undefined, { clientID: 'other', ...(introspection && { introspection }) });
+  return { ...client, metadata: { ...client.metadata, name: 'other', uid: 'uid-of-other' } };
 };
 
 describe('a token is the own one', () => {
   test('of the client that it was issued to', () => {
     expect(isOwnToken(owner, record, claims)).toBe(true);
-    expect(isOwnToken(stranger(), record, claims)).toBe(false);
+    expect(isOwnToken(otherClient(), record, claims)).toBe(false);
   });
 
   test('not of a client that was made again under its name', () => {
@@ -64,23 +64,23 @@ test.each<[string, Introspection, unknown, boolean]>([
   ['with Audience and none', { policy: 'Audience', audiences: [] }, claims.aud, false],
   ['with Audience, of a token without any', { policy: 'Audience', audiences: [AUDIENCE] }, undefined, false],
   ['with All', { policy: 'All' }, undefined, true],
-])('another client %s is told: %#', (_name, introspection, aud, wanted) => {
-  expect(mayIntrospect(stranger(introspection), record, { ...claims, aud })).toBe(wanted);
+])('another client %s may introspect: %#', (_name, introspection, aud, wanted) => {
+  expect(mayIntrospect(otherClient(introspection), record, { ...claims, aud })).toBe(wanted);
 });
 
-test('a client is told of its own tokens under every policy', () => {
+test('a client may introspect its own tokens under every policy', () => {
   for (const policy of ['Own', 'Audience', 'All'] as const) {
     const client = clientWith(undefined, { introspection: { policy, audiences: [] } });
     expect(mayIntrospect(client, record, claims)).toBe(true);
   }
 });
 
-describe('what is told of a token', () => {
-  test('is what it says, without the claims of somebody else', () => {
+describe('the description of a token', () => {
+  test('is its claims, without those of its original token', () => {
     expect(introspectionOf(record, { ...claims, originalTokenClaims: { email: 'x' } })).toEqual(claims);
   });
 
-  test('ends when an earlier JWT of a declared Token stops being good', () => {
+  test('ends when an earlier JWT of a declared Token stops being valid', () => {
     const { owner: tokenOwner, ...rest } = record;
     const previous: PreviousRecord = { ...rest, tokenOwner, state: 'Previous', expiration: EXPIRES - 600 };
     expect(introspectionOf(previous, claims).exp).toBe(EXPIRES - 600);

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { findFormProblem, type TokenRequest } from '../../../../operator/domain/client/token-request.ts';
 
-const good: TokenRequest = {
+const valid: TokenRequest = {
   clientID: 'app',
   clientSecret: 'secret',
   assertionType: '',
@@ -15,7 +15,7 @@ const good: TokenRequest = {
 };
 
 const codeOf = (changes: Partial<TokenRequest>): string | undefined =>
-  findFormProblem({ ...good, ...changes })?.code;
+  findFormProblem({ ...valid, ...changes })?.code;
 
 describe('the shape of a token request', () => {
   test.each<[string, Partial<TokenRequest>]>([
@@ -34,7 +34,7 @@ describe('the shape of a token request', () => {
     ['with an expiration that is not asked for', { expiration: -5 }],
     ['without audience and scope', { audience: [], scope: [] }],
   ])('%s has no problem', (_name, changes) => {
-    expect(findFormProblem({ ...good, ...changes })).toBeUndefined();
+    expect(findFormProblem({ ...valid, ...changes })).toBeUndefined();
   });
 
   test.each<[string, Partial<TokenRequest>, string]>([
@@ -65,13 +65,13 @@ describe('the shape of a token request', () => {
     expect(codeOf(changes)).toBe(code);
   });
 
-  test('never tells back more than a few characters of what was sent, and no credential', () => {
+  test('never repeats more than a few characters of what was sent, and no credential', () => {
     fc.assert(
       fc.property(
         fc.string({ maxLength: 400 }),
         fc.string({ minLength: 1025, maxLength: 1100 }),
         (grantType, clientSecret) => {
-          const problem = findFormProblem({ ...good, grantType, clientSecret });
+          const problem = findFormProblem({ ...valid, grantType, clientSecret });
           const message = problem?.message ?? '';
           expect(problem).toBeDefined();
           expect(message.length).toBeLessThan(600);

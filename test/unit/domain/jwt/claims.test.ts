@@ -65,7 +65,7 @@ describe('the claims of a JWT', () => {
     expect(buildJwt({ ...settings, tokenType: 'JWT' }, grant, times).typ).toBe('JWT');
   });
 
-  test('of a token that is not declared lack what only declared ones have', () => {
+  test('of an issued token do not have what only declared tokens have', () => {
     const { claims } = buildJwt(settings, { ...grant, token: undefined, scope: [] }, times);
     expect(claims).not.toHaveProperty('m2moauth.dev/token');
     expect(claims).not.toHaveProperty('scope');

@@ -93,7 +93,7 @@ export class FakeSigningKey {
     this.spec = { ...this.spec, compromised: [...(this.spec.compromised ?? []), kid] };
   }
 
-  /** Somebody deletes the SigningKey, and makes another of its name that remembers nothing. */
+  /** A user deletes the SigningKey, and makes another of its name, without its status. */
   recreate(): void {
     this.status = undefined;
     this.history = [];
@@ -204,12 +204,12 @@ export class FakeSigningKey {
   }
 
   #lastExpirationOf(kid: string): number | 'never' | undefined {
-    const good = this.tokens.filter(
+    const valid = this.tokens.filter(
       (token) => token.kid === kid && (token.exp === 'never' || token.exp * 1000 > this.now),
     );
-    if (good.length === 0) return undefined;
-    if (good.some(({ exp }) => exp === 'never')) return 'never';
-    return Math.max(...good.map(({ exp }) => Number(exp)));
+    if (valid.length === 0) return undefined;
+    if (valid.some(({ exp }) => exp === 'never')) return 'never';
+    return Math.max(...valid.map(({ exp }) => Number(exp)));
   }
 
   #observe({ name, labels, annotations, pem, retired, compromised }: StoredSecret): KeySecret {

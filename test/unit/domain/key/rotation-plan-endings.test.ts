@@ -18,7 +18,7 @@ describe('a retired key', () => {
 
   test.each<[string, number | 'never' | undefined, number]>([
     ['no token', undefined, 10 * MINUTE],
-    ['a token that expires soon', 60, 10 * MINUTE],
+    ['a token that expires in a minute', 60, 10 * MINUTE],
     ['a token that expires late', 5 * 3600, 5 * HOUR],
   ])('with %s goes when the grace is over and the token is', (_, lifetime, after) => {
     if (typeof lifetime === 'number') fake.tokens = [{ kid: 'k1', exp: exp(lifetime * SECOND) }];
@@ -55,7 +55,7 @@ describe('a retired key', () => {
     expect(lastExpiration()).toBe('2026-01-01T02:00:00Z');
   });
 
-  test('gives up its private half with the status that says so, not before', () => {
+  test('loses its private key with the status that says so, not before', () => {
     fake.rotate('now');
     fake.budget = 2;
     expect(() => fake.reconcile()).toThrow();
@@ -133,13 +133,13 @@ describe('from the Secrets alone', () => {
   });
 });
 
-describe('a brought key', () => {
+describe('a provided key', () => {
   const bring = (kid: string, name = kid): void => {
     const key = FakeSigningKey.publicKey(kid);
     fake.provided = { key, secretRef: { name, key: 'tls.key' } };
   };
 
-  test('signs at once where no other does, and no standby can be made', () => {
+  test('signs at once where no other key does, and no standby can be made', () => {
     bring('mine');
     fake.reconcile();
     expect(phases()).toEqual(['mine Active']);

@@ -91,7 +91,7 @@ const steps: fc.Arbitrary<Step>[] = [
   fc.nat().map((n) =>
     named(`tamper with a Secret ${n}`, (fake) => {
       const secret = pick([...fake.secrets.values()], n);
-      if (secret) Object.assign(secret, n % 2 ? { pem: undefined } : { pem: 'somebody else' });
+      if (secret) Object.assign(secret, n % 2 ? { pem: undefined } : { pem: 'not ours' });
     }),
   ),
   fc.nat().map((n) =>
@@ -145,7 +145,7 @@ const steps: fc.Arbitrary<Step>[] = [
   ),
 ];
 
-test('whatever happens, at most one key signs, none before it is published, and what was good stays verifiable', () => {
+test('whatever happens, at most one key signs, none before it is published, and what was valid stays verifiable', () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(...steps), { maxLength: 30 }), (run) => {
       const fake = new FakeSigningKey();

@@ -29,7 +29,7 @@ describe('generated keys', () => {
   });
 
   test.each([
-    ['the interval, where the standby is known long enough', '2160h', '24h', 90 * DAY],
+    ['the interval, where the standby has been published long enough', '2160h', '24h', 90 * DAY],
     ['publishBefore, where that ends later (a key was lost)', '10m', '9m59s', 10 * MINUTE],
   ])('rotate after %s', (_, interval, publishBefore, after) => {
     fake.spec = { ...fake.spec, rotation: { interval, publishBefore } };

@@ -66,7 +66,7 @@ describe('whatever is known of a record', () => {
     });
   });
 
-  test('no record of a good token whose client is not gone is collected', () => {
+  test('no record of a valid token whose client is not gone is collected', () => {
     check(({ record, client, now }, plan) => {
       const isOver = record.expiration !== undefined && record.expiration * 1000 <= now;
       if (client === 'Gone' || isOver || record.blacklistedAt !== undefined) return;
@@ -109,7 +109,7 @@ describe('whatever is known of a record', () => {
   });
 });
 
-test('a record is as the world says', () => {
+test('a record is what the random state says', () => {
   expect(makeRecord({ revoked: true }).blacklistedAt).toBe(0);
   expect(makeRecord().blacklistedAt).toBeUndefined();
 });

@@ -19,7 +19,7 @@ const planOf = (traits: RecordTraits, at: number, rest: Rest = {}): RecordPlan =
 
 describe('waits', () => {
   test.each<readonly [...Row, until: number | undefined]>([
-    ['while the token is good', { expiresAt: HOUR }, 0, {}, 2 * HOUR],
+    ['while the token is valid', { expiresAt: HOUR }, 0, {}, 2 * HOUR],
     ['for ever where it never expires', {}, 1000 * DAY, {}, undefined],
     ['to the last moment after it expired', { expiresAt: HOUR }, 2 * HOUR - 0.001, {}, 2 * HOUR],
     ['for its expiry though it is blacklisted', { expiresAt: HOUR, blacklistedAt: 5 }, 9, {}, 2 * HOUR],
@@ -77,7 +77,7 @@ describe('collects', () => {
     ['one whose revocation is asked for', { expiresAt: HOUR, revoked: true }, 2 * HOUR, {}, 'Expired'],
     ['one whose client is missing, without asking', { expiresAt: 1 }, DAY, { client: 'Missing' }, 'Expired'],
     ['a blacklisted one that never expires', { blacklistedAt: 5 }, 30 * DAY + 5, {}, 'Blacklisted'],
-    ['a good one whose client is gone', { expiresAt: HOUR }, 0, { client: 'Gone' }, 'ClientGone'],
+    ['a valid one whose client is gone', { expiresAt: HOUR }, 0, { client: 'Gone' }, 'ClientGone'],
     ['one whose client is gone and revoked', { revoked: true }, 0, { client: 'Gone' }, 'ClientGone'],
     [
       'one whose client is gone and whose key is compromised',
@@ -99,7 +99,7 @@ describe('collects', () => {
 });
 
 test.each<Row>([
-  ['a good record', { expiresAt: HOUR }, 0],
+  ['a valid record', { expiresAt: HOUR }, 0],
   ['one that never expires', {}, 0],
   ['one that is blacklisted', { blacklistedAt: 0, expiresAt: HOUR }, 0],
 ])('asks for the client of %s where the cache does not know it', (_, traits, at) => {

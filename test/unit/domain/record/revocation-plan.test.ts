@@ -13,7 +13,7 @@ const BLACKLIST = { kind: 'write' };
 const DELETE = { kind: 'delete' };
 const NOTHING = { kind: 'nothing' };
 
-describe('a issued token', () => {
+describe('an issued token', () => {
   const record = (...args: Parameters<typeof issuedToken>) => cachedIssuedTokenOf(issuedToken(...args));
 
   test.each([
@@ -42,7 +42,7 @@ describe('a issued token', () => {
       NOTHING,
     ],
     [
-      'of an assertion that nobody can use again is deleted',
+      'of an assertion that can no longer be replayed is deleted',
       record(DERIVED, { issuedAt: '2026-01-01T00:54:00Z' }),
       EXPIRES,
       DELETE,
@@ -82,7 +82,7 @@ describe('a declared Token', () => {
     ],
     ['that has expired is deleted', declaredToken(), EXPIRES, DELETE],
     [
-      'of which an earlier JWT is still good is blacklisted',
+      'of which an earlier JWT is still valid is blacklisted',
       declaredToken({ previous: previous('2026-01-01T01:00:01Z') }),
       EXPIRES,
       BLACKLIST,

@@ -52,7 +52,7 @@ describe('a batch is collected', () => {
     expect(planAt(0, [THREE], { client: 'Ahead' })).toEqual({ kind: 'wait', requeueAt: at(60) });
   });
 
-  test('by nobody while it is being deleted', () => {
+  test('by no request while it is being deleted', () => {
     expect(planAt(99 * DAY, [THREE, undefined, { deleted: true }])).toEqual({
       kind: 'wait',
       requeueAt: undefined,

@@ -181,7 +181,7 @@ describe('the records of a batch', () => {
     expect(batchedRecordOf(batch, id)).toBeUndefined();
   });
 
-  test('are told without those that were deleted', () => {
+  test('are listed without those that were deleted', () => {
     const termOf = (position: number) => {
       const record = batchedRecordOf(batch, batchedId(BATCH, position));
       return {
@@ -197,7 +197,7 @@ describe('the records of a batch', () => {
     expect([...batchedIdsOf(batch, 'carol')]).toEqual([]);
   });
 
-  test('are blacklisted from the second 1 on, whatever time somebody wrote', () => {
+  test('are blacklisted from the second 1 on, whatever time was written', () => {
     const odd = cachedTokenBatchOf(storedBatch([{}], { blacklisted: { 0: '1969-01-01T00:00:00Z' } }));
     expect(batchedRecordOf(odd, batchedId(BATCH, 0))?.blacklistedAt).toBe(1);
   });

@@ -40,7 +40,7 @@ interface StoredSecret {
   terminating: boolean;
   labels: Record<string, string>;
   annotations: Record<string, string>;
-  /** A JWT, or a text of somebody's. */
+  /** A JWT, or a text that is none. */
   data: Record<string, { jwt?: StoredJwt; own: boolean }>;
   ownLabels: string[];
   ownAnnotations: string[];
@@ -113,7 +113,7 @@ export class FakeToken {
     this.token = token;
   }
 
-  /** Another world that is the same now. */
+  /** A copy of this state. */
   fork(): FakeToken {
     const other = new FakeToken();
     const { token, client, namespaceLabels, secrets, phases, issued, writes } = structuredClone(this);
@@ -141,7 +141,7 @@ export class FakeToken {
     if (this.token) this.token = { ...this.token, status };
   }
 
-  putForeign(name: string): void {
+  putUnmanaged(name: string): void {
     this.secrets.set(name, {
       ...this.#identity(),
       owned: false,
@@ -186,14 +186,14 @@ export class FakeToken {
     };
   }
 
-  /** What the caches hold, and beside it a Secret that a create met by its name. */
-  observe(met?: string): TokenObservation {
+  /** What the caches hold, and a Secret that a create found under its name. */
+  observe(found?: string): TokenObservation {
     const token = this.token ?? makeToken();
     const secrets = [...this.secrets].flatMap(([name, secret]) => {
       const isInCache = secret.owned && secret.labels[MANAGED_BY_LABEL] === MANAGER;
-      if (!isInCache && name !== met) return [];
+      if (!isInCache && name !== found) return [];
       const metadata = this.#observeSecret(name, secret, false);
-      const isRead = name === met || needsContent(token, metadata);
+      const isRead = name === found || needsContent(token, metadata);
       return [this.#observeSecret(name, secret, isRead)];
     });
     return {

@@ -74,7 +74,7 @@ const benign = fc.oneof(
 const hostile = fc.oneof(
   constant('compromise', compromise),
   constant('Secrets gone', (fake) => fake.secrets.clear()),
-  constant('foreign Secret', (fake) => fake.putForeign('one')),
+  constant('unmanaged Secret', (fake) => fake.putUnmanaged('one')),
   constant('labels gone', (fake) => {
     for (const secret of fake.secrets.values()) secret.labels = {};
   }),

@@ -119,14 +119,14 @@ describe('rejections', () => {
       'InvalidExpiration',
       (w) => (w.client = makeClient({ accessTokenLifetime: '30s' })),
     ],
-    ['somebody else’s Secret', 'SecretConflict', (w) => w.putForeign('reports')],
+    ['an unmanaged Secret', 'SecretConflict', (w) => w.putUnmanaged('reports')],
     ['no active key', 'SigningKeyNotReady', (w) => (w.activeKid = undefined)],
     ['a refused write', 'SecretRefused', (w) => (w.refuse = { reason: 'SecretRefused', message: 'quota' })],
     [
       'the Secret of a deleted Token of the same name',
       'Issuing',
       (w) => {
-        w.putForeign('reports');
+        w.putUnmanaged('reports');
         Object.assign(w.secrets.get('reports') ?? {}, { ofPredecessor: true });
       },
     ],
@@ -134,7 +134,7 @@ describe('rejections', () => {
       'a Secret that is going away',
       'Issuing',
       (w) => {
-        w.putForeign('reports');
+        w.putUnmanaged('reports');
         const secret = w.secrets.get('reports');
         if (secret) Object.assign(secret, { owned: true, terminating: true });
       },
@@ -153,10 +153,10 @@ describe('rejections', () => {
     expect(fake.writes).toEqual(['status']);
   });
 
-  const whileGood = rows.filter(
+  const whileValid = rows.filter(
     ([, reason]) => !['SecretConflict', 'Issuing', 'SigningKeyNotReady', 'SecretRefused'].includes(reason),
   );
-  test.each(whileGood)('%s leaves a good JWT alone until it expires (%s)', (_, reason, arrange) => {
+  test.each(whileValid)('%s leaves a valid JWT alone until it expires (%s)', (_, reason, arrange) => {
     const fake = issued();
     arrange(fake);
     fake.reconcile();
@@ -220,7 +220,7 @@ describe('renewal', () => {
     expect(fake.status.lastHandledRenew?.length).toBe(50);
   });
 
-  test('that fails leaves Ready alone while the JWT is good, and ends it after', () => {
+  test('that fails leaves Ready alone while the JWT is valid, and makes it False after', () => {
     const fake = issued();
     fake.activeKid = undefined;
     fake.advance(50 * MINUTE);
@@ -235,7 +235,7 @@ describe('renewal', () => {
     expect(condition(fake, 'Renewing')).toBeUndefined();
   });
 
-  test('of a JWT without expiration at the retirement of its key leaves the old one good for an hour', () => {
+  test('of a JWT without expiration at the retirement of its key leaves the old one valid for an hour', () => {
     const fake = issued({}, { accessTokenLifetime: '0s' });
     expect(fake.status.expiration).toBeUndefined();
     expect(fake.plan().requeueAt).toBeUndefined();
@@ -354,7 +354,7 @@ describe('the Secret', () => {
     expect(fake.issued[1]).toEqual(fake.issued[0]);
   });
 
-  test('is put back when somebody wrote into it, and what else they put there stays', () => {
+  test('is restored when a user wrote into it, and the user’s other data stays', () => {
     const fake = issued();
     const secret = fake.secrets.get('reports');
     Object.assign(secret?.data ?? {}, { token: { own: false }, theirs: { own: false } });

@@ -16,14 +16,14 @@ const jwtOf = (iss: string): string => `${encode({ alg: 'ES256' })}.${encode({ i
 const OURS = jwtOf(settings.url);
 
 let validation: JwtValidation;
-let foreign: Record<string, unknown> | undefined;
+let external: Record<string, unknown> | undefined;
 let asked: string[];
 let options: Partial<AuthenticateBearerOptions>;
 
 beforeEach(() => {
   const claims = { jti: ID, sub: 'alice', scope: 'read manage', aud: ['a', 'b'] };
   validation = { kind: 'valid', claims, record: cachedIssuedTokenOf(issuedToken(ID)) };
-  foreign = { sub: 'dave' };
+  external = { sub: 'dave' };
   asked = [];
   options = {};
 });
@@ -37,7 +37,7 @@ const authenticate = (authorization: string | undefined) =>
     externalIssuers: {
       verify: async (_jwt, { authority, audience }) => {
         asked.push(`${authority} ${audience}`);
-        return audience === 'wrong' ? undefined : foreign;
+        return audience === 'wrong' ? undefined : external;
       },
     },
     settings,
@@ -71,21 +71,21 @@ describe('an Authorization header', () => {
     ['two in a list', `Bearer ${OURS}, Bearer ${OURS}`],
     ['a line break', `Bearer ${OURS}\n`],
     ['one that is endless', `Bearer ${'x'.repeat(300_000)}`],
-  ])('of %s is rejected before anything is judged', async (_name, header) => {
+  ])('of %s is rejected before anything is validated', async (_name, header) => {
     expect(await codeOf(header)).toBe('BearerInvalid');
     expect(asked).toEqual([]);
   });
 });
 
 describe('a token of ours', () => {
-  test('that is bad is rejected, and the caller learns nothing of why', async () => {
+  test('that is invalid is rejected, and the caller does not learn why', async () => {
     validation = { kind: 'invalid', fault: 'Blacklisted' };
     const error = await authenticate(`Bearer ${OURS}`).catch((caught: unknown) => caught);
     expect(error).toMatchObject({ code: 'BearerInvalid', message: 'the bearer is missing or not good' });
     expect(error).toMatchObject({ detail: 'refused: Blacklisted' });
   });
 
-  test('without the owner claim names nobody', async () => {
+  test('without the owner claim has no owner', async () => {
     options = { settings: { ...settings, ownerClaim: 'owner' } };
     expect(await codeOf(`Bearer ${OURS}`)).toBe('OwnerMissing');
   });
@@ -97,9 +97,9 @@ describe('a token of ours', () => {
 
   test.each([
     ['its scope', { scope: 'manage', audience: '' }, 'accepted'],
-    ['a scope that it lacks', { scope: 'man', audience: '' }, 'BearerInvalid'],
+    ['a scope that it does not have', { scope: 'man', audience: '' }, 'BearerInvalid'],
     ['its audience', { scope: '', audience: 'b' }, 'accepted'],
-    ['an audience that it lacks', { scope: '', audience: 'c' }, 'BearerInvalid'],
+    ['an audience that it does not have', { scope: '', audience: 'c' }, 'BearerInvalid'],
   ])('can be asked for %s', async (_name, policy, wanted) => {
     options = { policy: { access: 'Owner', ...policy } };
     expect(await codeOf(`Bearer ${OURS}`)).toBe(wanted);
@@ -109,7 +109,7 @@ describe('a token of ours', () => {
 describe('a token of another issuer', () => {
   const endpoint = { authority: OTHER, audience: 'm2m', ownerPrefix: 'other:' };
 
-  test('is judged by its endpoint, and its owner gets the prefix', async () => {
+  test('is validated for its endpoint, and its owner gets the prefix', async () => {
     options = { endpoints: [endpoint] };
     expect(await authenticate(`Bearer ${jwtOf(OTHER)}`)).toEqual({
       owner: 'other:dave',
@@ -119,28 +119,28 @@ describe('a token of another issuer', () => {
     expect(asked).toEqual([`${OTHER} m2m`]);
   });
 
-  test('is good for one of several endpoints of its issuer', async () => {
+  test('is accepted for one of several endpoints of its issuer', async () => {
     options = { endpoints: [{ ...endpoint, audience: 'wrong' }, endpoint] };
     expect(await codeOf(`Bearer ${jwtOf(OTHER)}`)).toBe('accepted');
   });
 
   test('that is bad there is rejected, and not tried as ours', async () => {
     options = { endpoints: [endpoint] };
-    foreign = undefined;
+    external = undefined;
     expect(await codeOf(`Bearer ${jwtOf(OTHER)}`)).toBe('BearerInvalid');
     expect(asked).toEqual([`${OTHER} m2m`]);
   });
 
   test.each([[{}], [{ sub: '' }], [{ sub: 7 }], [{ sub: 'a\nb' }]])(
-    'that names nobody is told so: %j',
+    'that has no owner claim gets an error that says so: %j',
     async (claims) => {
       options = { endpoints: [endpoint] };
-      foreign = claims;
+      external = claims;
       expect(await codeOf(`Bearer ${jwtOf(OTHER)}`)).toBe('OwnerMissing');
     },
   );
 
-  test('that nobody trusts is judged as ours, and rejected', async () => {
+  test('of an untrusted issuer is validated as an issued token, and rejected', async () => {
     validation = { kind: 'invalid', fault: 'NotOurs' };
     options = { endpoints: [endpoint] };
     expect(await codeOf(`Bearer ${jwtOf('https://third.example')}`)).toBe('BearerInvalid');

@@ -43,9 +43,9 @@ beforeEach(() => {
 });
 
 /** The answer as a promise, whether it is known at once or not. */
-type Door = (...asked: Parameters<AuthenticateClient>) => Promise<AuthenticatedClient>;
+type Authenticate = (...asked: Parameters<AuthenticateClient>) => Promise<AuthenticatedClient>;
 
-const replicaOf = (...clients: OAuthClient[]): Door => {
+const replicaOf = (...clients: OAuthClient[]): Authenticate => {
   const limit = createFailureLimit({ clock });
   const grpc = createAuthenticateClient({
     clients: cacheOf(...clients),
@@ -125,7 +125,7 @@ describe('a client is not let in', () => {
       () => ({ ...asserted(), clientSecret: 'right' }),
       'AssertionUnexpected',
     ],
-    ['by another client ID', SECRET, () => ({ ...right, clientID: 'nobody' }), 'UnknownClient'],
+    ['by another client ID', SECRET, () => ({ ...right, clientID: 'unknown' }), 'UnknownClient'],
     ['without client ID', SECRET, () => ({ ...right, clientID: '' }), 'UnknownClient'],
     ['without any method', {}, () => right, 'NoMethod'],
     ['without any authentication', undefined, () => right, 'NoMethod'],
@@ -157,7 +157,7 @@ describe('a client is not let in', () => {
     await expect(replicaOf(clientWith(ACCOUNTS))(asserted(), call)).rejects.toMatchObject(INVALID_CLIENT);
   });
 
-  test('by an assertion without client_id that names nobody', async () => {
+  test('by an assertion without client_id that names no client', async () => {
     const jwt = await signer.sign({ iss: 'https://idp.example', sub: 'app' });
     const grpc = replicaOf(clientWith(ACCOUNTS));
     await expect(grpc({ ...asserted(), clientID: '', assertion: jwt }, call)).rejects.toMatchObject(
@@ -183,7 +183,7 @@ describe('a client is not let in', () => {
       metadata: { ...clientWith({}).metadata, name: 'bare', uid: 'b' },
       status: { clientID: 'bare' },
     });
-    for (const clientID of ['app', 'nobody', 'bare']) {
+    for (const clientID of ['app', 'unknown', 'bare']) {
       await expect(grpc({ ...wrong, clientID }, call)).rejects.toMatchObject(INVALID_CLIENT);
     }
     expect(compared).toEqual(['wrong', 'wrong', 'wrong']);
@@ -203,7 +203,7 @@ describe('of two that hold one client ID', () => {
   });
 });
 
-describe('while the cache is not in step', () => {
+describe('while the cache is stale', () => {
   beforeEach(() => {
     isSynced = false;
   });
@@ -222,7 +222,7 @@ describe('while the cache is not in step', () => {
     await expect(grpc(right, call)).rejects.toMatchObject(INVALID_CLIENT);
   });
 
-  test('nobody can be let in while the API server is away', async () => {
+  test('no client can authenticate while the API server is unreachable', async () => {
     live = new Error('away');
     await expect(replicaOf(clientWith(SECRET))(right, call)).rejects.toMatchObject({ code: 'Unavailable' });
     expect(causes()).toEqual([]);
@@ -230,17 +230,17 @@ describe('while the cache is not in step', () => {
 });
 
 describe('beyond the limit of failures', () => {
-  const fail = async (grpc: Door, times: number): Promise<unknown[]> => {
-    const told: unknown[] = [];
+  const fail = async (grpc: Authenticate, times: number): Promise<unknown[]> => {
+    const messages: unknown[] = [];
     for (let at = 0; at < times; at++) {
       const failure = await grpc(wrong, call).catch((error: IssuerFailure) => error);
       expect(failure).toMatchObject({ code: 'Refused', oauthCode: 'invalid_client' });
-      told.push('message' in failure && failure.message);
+      messages.push('message' in failure && failure.message);
     }
-    return told;
+    return messages;
   };
 
-  test('wrong secrets are told so, and the right one is accepted', async () => {
+  test('wrong secrets are rejected as such, and the right one is accepted', async () => {
     const grpc = replicaOf(clientWith(SECRET));
     const [failed, tooMany] = [
       'client authentication failed',
@@ -281,13 +281,13 @@ test('the log and the failure hold nothing that was sent but the client ID, in q
   const grpc = replicaOf(clientWith(SECRET));
   const sent = credentials({ clientID: `evil\n${'x'.repeat(200)}`, clientSecret: 'hunter2', assertion });
   const failure = await grpc(sent, call).catch((error: unknown) => error);
-  const told = JSON.stringify([log.lines, failure, String(failure)]);
-  expect(told).not.toContain('hunter2');
-  expect(told).not.toContain(assertion);
+  const written = JSON.stringify([log.lines, failure, String(failure)]);
+  expect(written).not.toContain('hunter2');
+  expect(written).not.toContain(assertion);
   expect(log.lines[0]?.fields.client).toBe(`"evil\\n${'x'.repeat(59)}…"`);
 });
 
-test('before the clients are known, nobody is called unknown', async () => {
+test('before the clients are known, no client is called unknown', async () => {
   const grpc = createAuthenticateClient({
     clients: { synced: false, byIndex: () => [].values() },
     freshness: { clients: () => false },

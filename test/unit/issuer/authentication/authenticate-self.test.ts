@@ -29,7 +29,7 @@ beforeEach(() => {
   policy = { access: 'Owner', scope: '', audience: '' };
 });
 
-/** The stage's JWTs are JSON, which no header can hold. */
+/** {@link FakeRegistry}'s JWTs are JSON, which no header can hold. */
 const authenticate = (jwt: string) =>
   createAuthenticateSelf({
     validateJwt: (text) => env.validateJwt(Buffer.from(text, 'base64url').toString()),
@@ -41,14 +41,14 @@ const authenticate = (jwt: string) =>
 
 const revoke = (): void => env.cache(issuedToken(ID, { revoked: true }, { resourceVersion: '2' }));
 
-test('a good bearer is told whose it is, and what it is', async () => {
+test('a valid bearer gets its owner and its record', async () => {
   expect(await authenticate(jwtOf(claimsOf(ID)))).toMatchObject({
     bearer: { owner: 'alice', client: 'team/app' },
     own: { id: ID, state: 'Current' },
   });
 });
 
-test('one that is blacklisted and otherwise good is told what it is, and opens nothing', async () => {
+test('a bearer that is blacklisted and otherwise valid gets its record, and no access', async () => {
   revoke();
   expect(await authenticate(jwtOf(claimsOf(ID)))).toMatchObject({
     bearer: undefined,
@@ -65,31 +65,31 @@ test.each<[string, () => unknown, string]>([
     () => env.clients.forget('team/app', env.clients.get('team/app')?.metadata.uid ?? ''),
     jwtOf(claimsOf(ID)),
   ],
-])('one that is blacklisted and %s is told nothing', async (_name, change, jwt) => {
+])('a bearer that is blacklisted and %s gets nothing', async (_name, change, jwt) => {
   revoke();
   await change();
   await expect(authenticate(jwt)).rejects.toMatchObject({ code: 'BearerInvalid' });
 });
 
-test('a JWT that status does not name yet is told of what it says itself, revoked or not', async () => {
+test('a JWT that status does not name yet is described by its claims, revoked or not', async () => {
   env.tokens.observe(declaredToken());
   const id = tokenId(TOKEN_UID, 2);
   const claims = declaredClaims(id, { exp: EXPIRES + 60, iat: EXPIRES, scope: 'read' });
-  const told = { id, owner: 'alice', expiration: EXPIRES + 60, issuedAt: EXPIRES, scope: ['read'] };
-  const good = await authenticate(jwtOf(claims, 'key-2'));
-  expect(good.bearer).toMatchObject({ owner: 'alice' });
-  expect(good.own).toMatchObject({ ...told, blacklistedAt: undefined });
+  const expected = { id, owner: 'alice', expiration: EXPIRES + 60, issuedAt: EXPIRES, scope: ['read'] };
+  const valid = await authenticate(jwtOf(claims, 'key-2'));
+  expect(valid.bearer).toMatchObject({ owner: 'alice' });
+  expect(valid.own).toMatchObject({ ...expected, blacklistedAt: undefined });
   env.tokens.observe(declaredToken({}, { revoked: true }, { resourceVersion: '2' }));
   const revoked = await authenticate(jwtOf(claims, 'key-2'));
-  expect(revoked).toMatchObject({ bearer: undefined, own: { ...told, blacklistedAt: 0 } });
+  expect(revoked).toMatchObject({ bearer: undefined, own: { ...expected, blacklistedAt: 0 } });
 });
 
-test('what is asked of bearers is asked of a good one', async () => {
+test('a valid bearer has to meet the bearer requirements', async () => {
   policy = { access: 'Owner', scope: 'manage', audience: '' };
   await expect(authenticate(jwtOf(claimsOf(ID)))).rejects.toMatchObject({ code: 'BearerInvalid' });
 });
 
-test('only a blacklisting is told of, whatever the judge knows', async () => {
+test('only a blacklisting is reported, whatever the validation found', async () => {
   const { record } = (await env.validateJwt(jwtOf(claimsOf(ID)))) as { record: TokenRecord };
   const options = { externalIssuers: { verify: async () => undefined }, settings, policy, endpoints: [] };
   const validateJwt: ValidateJwt = async () => ({

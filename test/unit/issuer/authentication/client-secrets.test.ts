@@ -100,7 +100,7 @@ describe('a client secret', () => {
     expect(await isRight('current')).toBe(false);
   });
 
-  test('can not be judged while the API server is away, but for the 10 s that it is kept', async () => {
+  test('can’t be validated while the API server is unreachable, but for the 10 s that it is cached', async () => {
     await isRight('current');
     failing = true;
     await clock.advance(5000);
@@ -143,7 +143,7 @@ describe('a client secret', () => {
     expect(reads).toHaveLength(1);
   });
 
-  test('of nobody is never right, and costs no read', async () => {
+  test('of an unknown client is never right, and costs no read', async () => {
     expect(secrets.verifyAgainstDummy('current')).toBe(false);
     await settle();
     expect(reads).toEqual([]);

@@ -39,7 +39,7 @@ afterEach(async () => {
 const verify = (jwt: string, issuer: ExternalIssuer = trusted, signal = patient) =>
   issuers.verify(jwt, issuer, signal);
 const nowSeconds = () => Math.floor(clock.now() / 1000);
-/** One that is good for long, whatever the clock does in the test. */
+/** A token that does not expire during the test, whatever its clock does. */
 const lasting = (changes: object = {}) => provider.issue('m2m', { exp: nowSeconds() + 86_400, ...changes });
 const fetched = (path: string): number => provider.https.asked.filter((asked) => asked === path).length;
 const publish = (...signers: { publicJWK: object }[]): void =>
@@ -49,7 +49,7 @@ const goAway = (): void => provider.https.on('/jwks', (response) => response.wri
 describe('a JWT of a trusted issuer', () => {
   test('gives its claims', async () => {
     expect(await verify(await provider.issue('m2m'))).toMatchObject({
-      sub: 'somebody',
+      sub: 'dave',
       iss: provider.authority,
     });
   });
@@ -94,17 +94,17 @@ describe('a JWT of a trusted issuer', () => {
     expect(provider.https.asked).toEqual([]);
   });
 
-  test('may not be signed by somebody else', async () => {
+  test('may not be signed by another key', async () => {
     const claims = { iss: provider.authority, aud: 'm2m', sub: 'a', exp: nowSeconds() + 60 };
-    const stranger = await testSigner();
-    expect(await verify(await stranger.sign(claims))).toBeUndefined();
-    expect(await verify(await stranger.sign(claims, { kid: provider.signer.kid }))).toBeUndefined();
-    expect(await verify(await stranger.sign(claims, { kid: undefined }))).toBeUndefined();
+    const otherSigner = await testSigner();
+    expect(await verify(await otherSigner.sign(claims))).toBeUndefined();
+    expect(await verify(await otherSigner.sign(claims, { kid: provider.signer.kid }))).toBeUndefined();
+    expect(await verify(await otherSigner.sign(claims, { kid: undefined }))).toBeUndefined();
     const rsa = await testSigner('RS256');
     expect(await verify(await rsa.sign(claims, { kid: provider.signer.kid }))).toBeUndefined();
   });
 
-  test('may be for anybody where the audience is *', async () => {
+  test('may have any audience where the audience is *', async () => {
     expect(await verify(await provider.issue('other'), { ...trusted, audience: '*' })).toBeDefined();
   });
 
@@ -114,7 +114,7 @@ describe('a JWT of a trusted issuer', () => {
     await expect(verify(await lasting())).rejects.toMatchObject({ code: 'Unavailable' });
   });
 
-  test('can not be judged where no key of the set can verify', async () => {
+  test('can’t be validated where no key of the set can verify', async () => {
     provider.https.serve('/jwks', { keys: [{ kty: 'oct', k: 'AAAA' }] });
     await expect(verify(await lasting())).rejects.toMatchObject({ code: 'Unavailable' });
   });
@@ -168,10 +168,10 @@ describe('keys', () => {
 
   test('are not asked for more than once in 30 s, whatever kids are made up', async () => {
     await verify(await lasting());
-    const stranger = await testSigner();
+    const otherSigner = await testSigner();
     const claims = { iss: provider.authority, aud: 'm2m', sub: 'a', exp: nowSeconds() + 86_400 };
     for (let second = 0; second < 60; second++) {
-      await verify(await stranger.sign(claims, { kid: `kid-${second}` }));
+      await verify(await otherSigner.sign(claims, { kid: `kid-${second}` }));
       await clock.advance(1000);
     }
     expect(fetched('/jwks')).toBe(2);

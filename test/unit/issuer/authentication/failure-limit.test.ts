@@ -30,8 +30,8 @@ describe('the limit of failures', () => {
     const limit = createFailureLimit({ clock });
     times(5000, () => limit.note(attempt()));
     let at = 0;
-    const told = times(1100, () => limit.note(attempt(`client-${at++}`)));
-    expect(told.filter(Boolean)).toHaveLength(990);
+    const limited = times(1100, () => limit.note(attempt(`client-${at++}`)));
+    expect(limited.filter(Boolean)).toHaveLength(990);
     await clock.advance(1000);
     expect(times(150, () => limit.note(attempt(`client-${at++}`))).filter(Boolean)).toHaveLength(100);
   });

@@ -51,12 +51,12 @@ describe('a client’s own assertion is accepted', () => {
     ['by another of its keys', () => rsa.sign(claims())],
     ['without kid', () => signer.sign(claims(), { kid: undefined })],
     [
-      'good for 5 min, by a clock that is 30 s ahead',
+      'valid for 5 min, by a clock that is 30 s ahead',
       () => signer.sign(claims({ exp: now + 330, iat: now + 30, nbf: now + 30 })),
     ],
     ['expired 29 s ago', () => signer.sign(claims({ exp: now - 29 }))],
     [
-      'that brings a key of its own, which is not looked at',
+      'with a jwk header, which is ignored',
       () => signer.sign(claims(), { jwk: other.publicJWK, jku: 'https://evil.example' }),
     ],
   ])('%s', async (_name, make) => {
@@ -78,7 +78,7 @@ describe('a client’s own assertion is accepted', () => {
 
 describe('a client’s own assertion is rejected', () => {
   test.each<[string, () => Promise<string> | string]>([
-    ['of another subject', () => signer.sign(claims({ sub: 'somebody' }))],
+    ['of another subject', () => signer.sign(claims({ sub: 'dave' }))],
     ['for another audience', () => signer.sign(claims({ aud: 'https://other' }))],
     ['for several audiences', () => signer.sign(claims({ aud: [ISSUER, 'https://other'] }))],
     ['for no audience', () => signer.sign(claims({ aud: undefined }))],
@@ -86,15 +86,15 @@ describe('a client’s own assertion is rejected', () => {
     ['expired', () => signer.sign(claims({ exp: now - 30 }))],
     ['without exp', () => signer.sign(claims({ exp: undefined }))],
     ['with a text as exp', () => signer.sign(claims({ exp: String(now + 60) }))],
-    ['good for longer than 5 min', () => signer.sign(claims({ exp: now + 331 }))],
-    ['not good yet', () => signer.sign(claims({ nbf: now + 31 }))],
+    ['valid for longer than 5 min', () => signer.sign(claims({ exp: now + 331 }))],
+    ['not valid yet', () => signer.sign(claims({ nbf: now + 31 }))],
     ['issued in the future', () => signer.sign(claims({ iat: now + 31 }))],
     ['without jti', () => signer.sign(claims({ jti: undefined }))],
     ['with an empty jti', () => signer.sign(claims({ jti: '' }))],
     ['with a number as jti', () => signer.sign(claims({ jti: 1 }))],
     ['with a jti beyond its limit', () => signer.sign(claims({ jti: 'x'.repeat(257) }))],
     ['by another key', () => other.sign(claims())],
-    ['by another key under the kid of one of its own', () => other.sign(claims(), { kid: signer.kid })],
+    ['by another key under the kid of a registered key', () => other.sign(claims(), { kid: signer.kid })],
     ['by another key without kid', () => other.sign(claims(), { kid: undefined })],
     ['with the kid of a key that its algorithm does not fit', () => rsa.sign(claims(), { kid: signer.kid })],
     ['with alg none', () => unsignedJwt(claims(), { kid: signer.kid })],

@@ -9,7 +9,7 @@ import { FakeClock } from '../../../support/fake-clock.ts';
 import { clientWith, ISSUER, patient } from '../clients.ts';
 
 const USER = 'system:serviceaccount:team:worker';
-const GOOD: TokenReview = { authenticated: true, username: USER, audiences: [ISSUER] };
+const ACCEPTED: TokenReview = { authenticated: true, username: USER, audiences: [ISSUER] };
 
 const client = clientWith({ serviceAccounts: [{ namespace: 'team', name: 'worker' }] });
 let signer: TestSigner;
@@ -24,7 +24,7 @@ beforeAll(async () => {
 beforeEach(() => {
   clock = new FakeClock();
   asked = [];
-  answer = GOOD;
+  answer = ACCEPTED;
   check = createServiceAccounts({
     issuerUrl: ISSUER,
     clock,
@@ -62,20 +62,20 @@ describe('a ServiceAccount token', () => {
 
   test.each<[string, TokenReview]>([
     ['does not know', { authenticated: false, username: '', audiences: [] }],
-    ['knows for other audiences alone', { ...GOOD, audiences: ['https://other'] }],
-    ['knows without a word on audiences', { ...GOOD, audiences: [] }],
-    ['knows as somebody else', { ...GOOD, username: 'system:serviceaccount:team:other' }],
+    ['accepts for other audiences alone', { ...ACCEPTED, audiences: ['https://other'] }],
+    ['accepts without audiences', { ...ACCEPTED, audiences: [] }],
+    ['accepts for another ServiceAccount', { ...ACCEPTED, username: 'system:serviceaccount:team:other' }],
   ])('that the API server %s is rejected', async (_name, review) => {
     answer = review;
     expect(await run(await token())).toHaveProperty('problem');
   });
 
-  test('can not be judged while the API server is away', async () => {
+  test('can’t be validated while the API server is unreachable', async () => {
     answer = new ApiError('away', { status: 0, reason: 'Unreachable' });
     await expect(run(await token())).rejects.toMatchObject({ code: 'Unavailable' });
   });
 
-  test('is reviewed once for all that bring it at the same time, and a yes is believed for 30 s', async () => {
+  test('is reviewed once for all concurrent callers, and a positive review is cached for 30 s', async () => {
     const jwt = await token();
     await Promise.all([run(jwt), run(jwt), run(jwt)]);
     await clock.advance(29_999);
@@ -98,7 +98,7 @@ describe('a ServiceAccount token', () => {
     const jwt = await token();
     answer = { authenticated: false, username: '', audiences: [] };
     expect(await run(jwt)).toHaveProperty('problem');
-    answer = GOOD;
+    answer = ACCEPTED;
     expect(await run(jwt)).toHaveProperty('proved');
   });
 

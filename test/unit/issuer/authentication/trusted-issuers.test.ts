@@ -68,7 +68,7 @@ describe('an assertion of a trusted issuer', () => {
     expect(outcome).toHaveProperty('proved.originalTokenClaims', { email: 'e' });
   });
 
-  test('is judged by the entry that accepts it, of several for one authority', async () => {
+  test('is validated by the entry that accepts it, of several for one authority', async () => {
     const trusted = [{ audience: 'x' }, { requiredClaims: { team: 'red' } }, { ownerPrefix: 'third:' }];
     const { outcome, asked } = await check({}, { trusted });
     expect(outcome).toMatchObject({ proved: { owner: 'third:bob' } });

@@ -75,14 +75,14 @@ let clock: FakeClock;
 let log: RecordedLog;
 let secrets: Map<string, Secret | Error>;
 let keyring: IssuerKeyring;
-let told: number;
+let notifications: number;
 
 beforeEach(() => {
   log = recordedLog();
   store = new ObjectStore<SigningKey>({ log });
   clock = new FakeClock();
   secrets = new Map([a, b, c].map((key) => [key.kid, secretOf(key.privatePem)]));
-  told = 0;
+  notifications = 0;
   keyring = new IssuerKeyring({
     signingKeys: store,
     namespace: 'system',
@@ -98,7 +98,7 @@ beforeEach(() => {
     random: () => 0.5,
     log,
   });
-  keyring.onChange(() => told++);
+  keyring.onChange(() => notifications++);
   keyring.start();
 });
 afterEach(() => keyring.stop());
@@ -135,10 +135,10 @@ test('the Active key of the configured SigningKey signs, once its private half i
 
 test('a rotation is taken over without waiting: the standby is loaded beforehand', async () => {
   await apply(signingKey([entryOf(a, 'Active'), entryOf(b, 'Published')]));
-  const before = told;
+  const before = notifications;
   store.apply(signingKey([entryOf(a, 'Retired'), entryOf(b, 'Active')]));
   expect(keyring.active()?.kid).toBe(b.kid);
-  expect(told).toBe(before + 1);
+  expect(notifications).toBe(before + 1);
   expect(await keyring.verify(await jwtOf(a))).toMatchObject({ kid: a.kid });
 });
 
@@ -165,23 +165,23 @@ test('a Secret that is missing, unreadable or another key is tried again, with a
   await idle();
   expect([keyring.active(), clock.untilNext]).toEqual([undefined, 3000]);
   secrets.set(a.kid, secretOf(a.privatePem));
-  const before = told;
+  const before = notifications;
   await clock.advance(3000);
   await idle();
   expect(keyring.active()?.kid).toBe(a.kid);
-  expect(told).toBe(before + 1);
+  expect(notifications).toBe(before + 1);
   expect(clock.pending).toBe(0);
   expect(JSON.stringify(log.lines)).not.toContain('PRIVATE KEY');
 });
 
-test('a brought key is read where the status says', async () => {
+test('a provided key is read where the status says', async () => {
   secrets.set('mine', secretOf(a.privatePem, 'tls.key'));
   await apply(signingKey([entryOf(a, 'Active', { name: 'mine', key: 'tls.key' })]));
   expect(keyring.active()?.kid).toBe(a.kid);
 });
 
 describe('a compromised key', () => {
-  test('neither signs nor verifies, whichever SigningKey says so, and is out of the key set', async () => {
+  test('neither signs nor verifies, whichever SigningKey lists it, and is not in the key set', async () => {
     await apply(signingKey([entryOf(a, 'Active'), entryOf(b, 'Published')]));
     const jwt = await jwtOf(a);
     store.apply(signingKey([], { name: 'other', compromised: [a.kid] }));
@@ -232,11 +232,11 @@ describe('a JWT', () => {
           .sign(Buffer.from(JSON.stringify(a.publicJWK))),
     ],
     [
-      'signed by somebody else under our kid',
+      'signed by another key under our kid',
       () => new SignJWT({ iss: URL }).setProtectedHeader({ ...header, alg: 'RS256' }).sign(rsa),
     ],
     [
-      'with an extension that nobody knows',
+      'with an unknown critical extension',
       async () => {
         const parts = (await jwtOf(a)).split('.');
         return [
@@ -308,11 +308,11 @@ describe('a JWT that was verified before', () => {
   });
 });
 
-test('after stop no private half is held and nothing is told', async () => {
+test('after stop no private key is held and no handler is notified', async () => {
   await apply(signingKey([entryOf(a, 'Active')]));
   keyring.stop();
-  const before = told;
+  const before = notifications;
   expect(keyring.active()).toBeUndefined();
   await apply(signingKey([entryOf(b, 'Active')]));
-  expect([keyring.active(), told]).toEqual([undefined, before]);
+  expect([keyring.active(), notifications]).toEqual([undefined, before]);
 });

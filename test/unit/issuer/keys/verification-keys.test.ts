@@ -35,21 +35,21 @@ describe('a JWT that was verified before', () => {
     expect(Object.isFrozen(verified?.claims)).toBe(true);
   });
 
-  test('is nobody’s once its key is gone', async () => {
+  test('is unverified once its key is removed', async () => {
     const jwt = await sign(a);
     expect(await keys.verify(jwt)).toBeDefined();
     keys.replace([entryOf(b)]);
     expect(await keys.verify(jwt)).toBeUndefined();
   });
 
-  test('is nobody’s once its kid names another key', async () => {
+  test('is unverified once its kid names another key', async () => {
     const jwt = await sign(a);
     expect(await keys.verify(jwt)).toBeDefined();
     keys.replace([entryOf(a, b.publicJWK)]);
     expect(await keys.verify(jwt)).toBeUndefined();
   });
 
-  test('is nobody’s though its key went while it was being checked', async () => {
+  test('is unverified when its key is removed while it is being checked', async () => {
     const jwt = await sign(a);
     const verifying = keys.verify(jwt);
     keys.replace([entryOf(b)]);

@@ -6,7 +6,7 @@ import { createGroupCommit } from '../../../../operator/issuer/recording/group-c
 import { type ContentTraits, contentWith } from '../../domain/record/batch-fixtures.ts';
 import { recordClient } from '../../domain/record/issued-token-fixtures.ts';
 
-/** A group commit whose writes end when the test says so. */
+/** A group commit whose writes end when the test releases them. */
 class FakeBatchApi {
   readonly written: NewTokenBatch[] = [];
   readonly #ends: ((error?: Error) => void)[] = [];
@@ -83,7 +83,7 @@ describe('a group commit', () => {
     expect(fake.sizes).toEqual([5]);
   });
 
-  test('answers nobody before the object of its own record is written', async () => {
+  test('answers no caller before the object with its record is written', async () => {
     const fake = new FakeBatchApi();
     const [first, second] = [fake.place(), undefined];
     fake.turn();

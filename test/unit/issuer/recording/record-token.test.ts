@@ -36,7 +36,7 @@ test('a batched record is on its way to the API server before its JWT is signed'
   expect(order).toEqual(['write', 'sign']);
 });
 
-test('what stands in the way of a signature is its caller’s failure, and nobody else’s', async () => {
+test('what prevents a signature is the failure of its caller alone', async () => {
   const sign = (): Promise<string> => {
     throw new RangeError('a JWT needs an owner');
   };

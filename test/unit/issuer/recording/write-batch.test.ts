@@ -75,7 +75,7 @@ describe('a batch is not called recorded', () => {
     expect(recorded).toEqual([]);
   });
 
-  test('where nobody answers three times', async () => {
+  test('without an answer three times', async () => {
     const { calls, recorded, failure } = await write([noAnswer, noAnswer, noAnswer, undefined]);
     expect(calls).toHaveLength(3);
     expect(failure).toMatchObject({ code: 'Unavailable' });

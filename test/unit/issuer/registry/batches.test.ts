@@ -48,14 +48,14 @@ beforeEach(() => {
 
 const result = async (id: string, changes: object = {}): Promise<string> => {
   const validation = await env.validateJwt(jwtOf(claimsOf(id, changes)));
-  return validation.kind === 'valid' ? 'good' : validation.fault;
+  return validation.kind === 'valid' ? 'valid' : validation.fault;
 };
 
 describe('a batched token', () => {
-  test('is good by the caches alone', async () => {
+  test('is valid by the caches alone', async () => {
     env.batches.observe(batch());
-    expect(await result(ID)).toBe('good');
-    expect(await result(batchedId(NAME, 3), { sub: 'bob' })).toBe('good');
+    expect(await result(ID)).toBe('valid');
+    expect(await result(batchedId(NAME, 3), { sub: 'bob' })).toBe('valid');
     expect(await result(batchedId(NAME, 3))).toBe('RecordDisagrees');
     expect(env.asked).toEqual([]);
   });
@@ -63,9 +63,9 @@ describe('a batched token', () => {
   test('that no cache knows is found by one GET of its batch', async () => {
     env.store('batches', batch());
     expect(await Promise.all([0, 1, 2].map((at) => result(batchedId(NAME, at))))).toEqual([
-      'good',
-      'good',
-      'good',
+      'valid',
+      'valid',
+      'valid',
     ]);
     expect(env.asked).toEqual([`batches team/${NAME}`]);
   });
@@ -77,7 +77,7 @@ describe('a batched token', () => {
     expect(await result(ID)).toBe('Blacklisted');
   });
 
-  test('is read again while the watch is out of step', async () => {
+  test('is read again while the cache is stale', async () => {
     env.batches.observe(batch());
     env.store('batches', batch({ blacklisted: { 0: formatTime(EXPIRES - 60) } }, '2'));
     env.fresh.batches = false;
@@ -102,7 +102,7 @@ describe('a filter of batched ids', () => {
     expect(env.asked).toEqual([`batches team/${NAME}`]);
   });
 
-  test('likewise while the watch is out of step', async () => {
+  test('likewise while the cache is stale', async () => {
     env.batches.observe(batch());
     env.store('batches', batch(undefined, '2'));
     env.fresh.batches = false;

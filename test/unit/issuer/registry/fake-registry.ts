@@ -43,7 +43,7 @@ type Kind = 'tokens' | 'issued' | 'batches' | 'clients';
 
 type Stored = Token | CachedIssuedToken | CachedTokenBatch | OAuthClient;
 
-/** A issued token's record, of the client `app`. */
+/** An issued token's record, of the client `app`. */
 export const issuedToken = (
   id: string,
   spec: Partial<IssuedToken['spec']> = {},
@@ -108,7 +108,7 @@ export const claimsOf = (id: string, changes: object = {}): Record<string, unkno
 export const declaredClaims = (id: string, changes: object = {}): Record<string, unknown> =>
   claimsOf(id, { [TOKEN_CLAIM]: 'team/reports', ...changes });
 
-/** A text that the stage's keyring takes for a JWT of such claims. */
+/** A text that {@link FakeRegistry}'s keyring takes for a JWT of such claims. */
 export const jwtOf = (claims: object, kid = KID): string => JSON.stringify({ claims, kid });
 
 /** A replica's caches, and an API server that knows what a test puts there: for decisions alone; test/integration has the real one. */

@@ -80,7 +80,7 @@ const batch = (at: number, owner: string, { resourceVersion = '1' } = {}): strin
 };
 
 describe('all tokens of an owner', () => {
-  test('are those of every kind, earlier JWTs too, in the order of their ids, and nobody else’s', async () => {
+  test('are those of every kind, earlier JWTs too, in the order of their ids, and no other owner’s', async () => {
     env.cache(issuedToken(idOf(2)));
     env.cache(issuedToken(idOf(1)));
     env.cache(issuedToken(idOf(3), { owner: 'bob' }));
@@ -153,17 +153,14 @@ describe('all tokens of an owner', () => {
     expect(found).toEqual(ids);
   });
 
-  test.each(['tokens', 'issued'] as const)(
-    'are not told from a cache of %s that is out of step',
-    async (kind) => {
-      env.fresh[kind] = false;
-      expect(await codeOf(list())).toBe('Unavailable');
-    },
-  );
+  test.each(['tokens', 'issued'] as const)('are not listed from a stale cache of %s', async (kind) => {
+    env.fresh[kind] = false;
+    expect(await codeOf(list())).toBe('Unavailable');
+  });
 });
 
 describe('tokens by their ids', () => {
-  test('come once each, in order, and unknown and foreign ones are passed over', async () => {
+  test('come once each, in order, and unknown ids and those of other owners are skipped', async () => {
     env.cache(issuedToken(idOf(2)));
     env.cache(issuedToken(idOf(1)));
     env.cache(issuedToken(idOf(3), { owner: 'bob' }));
@@ -187,7 +184,7 @@ describe('tokens by their ids', () => {
     expect(env.asked).toEqual([`issued team/${idOf(1)}`]);
   });
 
-  test('are read again while the watch is out of step', async () => {
+  test('are read again while the cache is stale', async () => {
     env.cache(issuedToken(idOf(1)));
     env.cache(issuedToken(idOf(2)));
     env.fresh.issued = false;

@@ -13,7 +13,7 @@ const watched = ({ isLeading = true } = {}) => {
   return { env, status };
 };
 
-test('a blacklisting is counted once, when the status says so, with the time that it took to be known', () => {
+test('a blacklisting is counted once, when status has it, with the time that it took to be observed', () => {
   const { env, status } = watched();
   env.cache(issuedToken(ID));
   env.cache(issuedToken(ID, { revoked: true }, { resourceVersion: '2' }));

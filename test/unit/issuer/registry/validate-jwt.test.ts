@@ -29,14 +29,14 @@ beforeEach(() => {
 
 const result = async (jwt: string): Promise<string> => {
   const validation = await env.validateJwt(jwt);
-  return validation.kind === 'valid' ? 'good' : validation.fault;
+  return validation.kind === 'valid' ? 'valid' : validation.fault;
 };
 const outcome = (jwt: string): Promise<string> => result(jwt).catch(({ code }: { code: string }) => code);
 
-describe('a issued token', () => {
+describe('an issued token', () => {
   beforeEach(() => env.cache(issuedToken(ID)));
 
-  test('is good while its record agrees, by the caches alone', async () => {
+  test('is valid while its record agrees, by the caches alone', async () => {
     expect(await env.validateJwt(jwtOf(claimsOf(ID)))).toMatchObject({ kind: 'valid', record: { id: ID } });
     expect(env.asked).toEqual([]);
     expect(env.metrics.calls).toContainEqual(['jwtValidated', 'valid']);
@@ -62,16 +62,16 @@ describe('a issued token', () => {
   });
 
   test.each([
-    ['at its last second', EXPIRES * 1000 - 1, 'good'],
+    ['at its last second', EXPIRES * 1000 - 1, 'valid'],
     ['at its expiration', EXPIRES * 1000, 'Expired'],
   ])('%s', async (_name, at, wanted) => {
     await env.clock.advance(at - env.clock.now());
     expect(await result(jwtOf(claimsOf(ID)))).toBe(wanted);
   });
 
-  test('of another replica whose clock is ahead, within what two ready replicas may differ by, is good', async () => {
+  test('of another replica whose clock is ahead, within what two ready replicas may differ by, is valid', async () => {
     const nbf = env.clock.now() / 1000 + 2 * 120;
-    expect(await result(jwtOf(claimsOf(ID, { nbf })))).toBe('good');
+    expect(await result(jwtOf(claimsOf(ID, { nbf })))).toBe('valid');
   });
 
   test.each([
@@ -106,11 +106,11 @@ describe('the client of a token', () => {
   beforeEach(() => env.cache(issuedToken(ID)));
   const replaced = (changes: object) => env.clients.observe({ ...clientWith(undefined), ...changes });
 
-  test('that is suspended takes its goodness with it, and gives it back', async () => {
+  test('that is suspended invalidates it, and makes it valid again when it is resumed', async () => {
     env.clients.observe(clientWith(undefined, { suspended: true }, '2'));
     expect(await result(jwtOf(claimsOf(ID)))).toBe('ClientSuspended');
     env.clients.observe(clientWith(undefined, {}, '3'));
-    expect(await result(jwtOf(claimsOf(ID)))).toBe('good');
+    expect(await result(jwtOf(claimsOf(ID)))).toBe('valid');
   });
 
   test.each([
@@ -125,7 +125,7 @@ describe('the client of a token', () => {
         metadata: { ...clientWith(undefined, {}, '2').metadata, deletionTimestamp: '2026-01-01T00:00:01Z' },
       },
     ],
-  ])('that %s has no good tokens', async (_name, changes) => {
+  ])('that %s has no valid tokens', async (_name, changes) => {
     replaced(changes);
     expect(await result(jwtOf(claimsOf(ID)))).toBe('ClientGone');
   });
@@ -139,9 +139,9 @@ describe('the client of a token', () => {
 });
 
 describe('a declared token', () => {
-  test('is good with its current JWT', async () => {
+  test('is valid with its current JWT', async () => {
     env.tokens.observe(declaredToken());
-    expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('good');
+    expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('valid');
   });
 
   test.each([
@@ -163,9 +163,9 @@ describe('a declared token', () => {
       ],
     });
 
-  test('is good with an earlier JWT until its overlap ends, whoever is its owner by now', async () => {
+  test('is valid with an earlier JWT until its overlap ends, whatever its owner is by then', async () => {
     env.tokens.observe(renewed(EXPIRES - 60));
-    expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('good');
+    expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('valid');
     await env.clock.advance((EXPIRES - 60) * 1000 - env.clock.now());
     expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('Expired');
   });
@@ -175,10 +175,10 @@ describe('a declared token', () => {
     expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('RecordDisagrees');
   });
 
-  test('is good with the JWT whose status is not written yet, and with no later one', async () => {
+  test('is valid with the JWT whose status is not written yet, and with no later one', async () => {
     env.tokens.observe(declaredToken());
     env.store('tokens', declaredToken());
-    expect(await result(jwtOf(declaredClaims(SECOND), 'key-2'))).toBe('good');
+    expect(await result(jwtOf(declaredClaims(SECOND), 'key-2'))).toBe('valid');
     expect(await result(jwtOf(declaredClaims(THIRD)))).toBe('Unknown');
   });
 
@@ -193,8 +193,8 @@ describe('what the caches do not know', () => {
   test('is asked for by one GET that those who wait share, and then is known', async () => {
     env.store('issued', cachedIssuedTokenOf(issuedToken(ID)));
     const jwt = jwtOf(claimsOf(ID));
-    expect(await Promise.all([result(jwt), result(jwt), result(jwt)])).toEqual(['good', 'good', 'good']);
-    expect(await result(jwt)).toBe('good');
+    expect(await Promise.all([result(jwt), result(jwt), result(jwt)])).toEqual(['valid', 'valid', 'valid']);
+    expect(await result(jwt)).toBe('valid');
     expect(env.asked).toEqual([`issued team/${ID}`]);
   });
 
@@ -206,34 +206,37 @@ describe('what the caches do not know', () => {
     expect(env.asked).toHaveLength(1);
     env.store('issued', cachedIssuedTokenOf(issuedToken(ID)));
     await env.clock.advance(1);
-    expect(await result(jwt)).toBe('good');
+    expect(await result(jwt)).toBe('valid');
   });
 
-  test('can not be judged while the API server is out of reach', async () => {
+  test('can’t be validated while the API server is unreachable', async () => {
     env.isReachable = false;
     expect(await outcome(jwtOf(claimsOf(ID)))).toBe('Unavailable');
     expect(env.metrics.calls).toContainEqual(['jwtValidated', 'unavailable']);
   });
 
-  test('of a client that nobody is, is bad without asking', async () => {
-    expect(await result(jwtOf(claimsOf(ID, { client_id: 'nobody' })))).toBe('Unknown');
+  test('of an unknown client is invalid without a read', async () => {
+    expect(await result(jwtOf(claimsOf(ID, { client_id: 'unknown' })))).toBe('Unknown');
     expect(env.asked).toEqual([]);
   });
 });
 
-describe('a watch that is out of step', () => {
+describe('a stale cache', () => {
   beforeEach(() => env.cache(issuedToken(ID)));
   const jwt = jwtOf(claimsOf(ID));
 
-  test.each(['issued', 'clients'] as const)('of %s makes a yes come from a read', async (kind) => {
-    env.fresh[kind] = false;
-    env.store('issued', cachedIssuedTokenOf(issuedToken(ID)));
-    env.store('clients', clientWith(undefined));
-    expect(await result(jwt)).toBe('good');
-    expect(env.asked).toHaveLength(1);
-    env.isReachable = false;
-    expect(await outcome(jwt)).toBe('Unavailable');
-  });
+  test.each(['issued', 'clients'] as const)(
+    'of %s makes a positive answer come from a read',
+    async (kind) => {
+      env.fresh[kind] = false;
+      env.store('issued', cachedIssuedTokenOf(issuedToken(ID)));
+      env.store('clients', clientWith(undefined));
+      expect(await result(jwt)).toBe('valid');
+      expect(env.asked).toHaveLength(1);
+      env.isReachable = false;
+      expect(await outcome(jwt)).toBe('Unavailable');
+    },
+  );
 
   test('does not hide a revocation that the API server has', async () => {
     env.fresh.issued = false;
@@ -263,7 +266,7 @@ describe('a watch that is out of step', () => {
   });
 });
 
-test('a clock that is far off judges nothing', async () => {
+test('with a clock that is far off nothing is validated', async () => {
   env.cache(issuedToken(ID));
   env.isClockUsable = false;
   expect(await outcome(jwtOf(claimsOf(ID)))).toBe('Unavailable');

@@ -52,7 +52,7 @@ test('a new or changed client is looked at alone', () => {
   expect(triggered).toEqual([['team/d'], ['team/d']]);
 });
 
-test('all that ask for an ID are looked at when one becomes its holder, ceases to be it, or goes', () => {
+test('all clients with an ID are reconciled when one becomes registered, ceases to be, or is deleted', () => {
   clients.apply(clientOf('a', 'shared', 'shared'));
   clients.apply(clientOf('a', 'shared'));
   clients.forget('team/a', 'uid-a');

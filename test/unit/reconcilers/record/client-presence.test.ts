@@ -7,7 +7,7 @@ import { recordClient } from '../../domain/record/issued-token-fixtures.ts';
 const { signal } = new AbortController();
 const naming = (clientUID: string, client = 'n/app') => ({ client, clientUID });
 
-/** A cache and an API server, each with the client that it is told to have; an answer comes when it is let go. */
+/** A cache and an API server, each with the client that a test gives it; a response comes when the test releases it. */
 const setUp = (known?: string) => {
   const reads: string[] = [];
   const waiting: ((live: OAuthClient | Error) => void)[] = [];
@@ -42,7 +42,7 @@ test.each([
   ['there is none of its name', undefined, 'Gone'],
   ['another has its name', 'two', 'Gone'],
   ['it is there', 'one', 'Ahead'],
-])('the API server tells: %s', async (_, live, expected) => {
+])('the API server answers: %s', async (_, live, expected) => {
   const { recordClients, answer } = setUp();
   const asked = recordClients.ask(naming('one'), signal);
   answer(live);

@@ -76,8 +76,8 @@ test('whatever happens, it says what a look at every record would', () => {
         else store.apply(record);
       }
       for (const kid of ['k', 'other']) {
-        const good = [...store.values()].filter((r) => r.keyID === kid && r.blacklistedAt === undefined);
-        const later = good.map((r) => r.expiration).filter((at) => at === undefined || at > BEGIN + start);
+        const valid = [...store.values()].filter((r) => r.keyID === kid && r.blacklistedAt === undefined);
+        const later = valid.map((r) => r.expiration).filter((at) => at === undefined || at > BEGIN + start);
         const last = later.length === 0 ? undefined : Math.max(...later.map((at) => (at ?? 0) - BEGIN));
         expect(lastOf(expirations, kid, start)).toEqual(later.includes(undefined) ? 'never' : last);
       }

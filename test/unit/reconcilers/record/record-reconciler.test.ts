@@ -22,7 +22,7 @@ import {
 const KEY = `n/${RANDOM_ID}`;
 const { signal } = new AbortController();
 
-/** The reconciler with one record, whose watch is silent: what its cache learns, it learns from answers. */
+/** The reconciler with one record, whose watch delivers nothing: its cache is updated by responses alone. */
 const setUp = (traits: RecordTraits) => {
   const clock = new FakeClock();
   const log = recordedLog();
@@ -62,7 +62,7 @@ test('a record that has to wait is done, and comes back by the schedule', async 
   expect(scheduled).toEqual([[KEY, 2 * HOUR * 1000]]);
 });
 
-test('the cache knows of a blacklisting before its watch tells of it', async () => {
+test('the cache has a blacklisting before its watch delivers it', async () => {
   const { reconciler, records } = setUp({ revoked: true });
   await reconciler.reconcile(KEY, signal);
   expect(records.get(KEY)).toMatchObject({
@@ -71,7 +71,7 @@ test('the cache knows of a blacklisting before its watch tells of it', async () 
   });
 });
 
-test('the cache forgets what is collected, though somebody else was faster', async () => {
+test('the cache removes what is collected, also where another client deleted it first', async () => {
   const { reconciler, records, clock, metrics } = setUp({ expiresAt: HOUR });
   await clock.advance(2 * HOUR * 1000);
   await reconciler.reconcile(KEY, signal);

@@ -73,7 +73,7 @@ class Shelf<T extends KubeObject> {
   }
 }
 
-/** The reconciler of SigningKeys at a desk of its own: an API server in memory, caches that learn of nothing but the reconciler's own writes, and a clock that stands still. */
+/** The reconciler of SigningKeys over an API server in memory, with caches that are updated by the reconciler's own writes alone, and a fake clock. */
 export class FakeSigningKeyApi {
   readonly log = recordedLog();
   readonly clock = new FakeClock();

@@ -12,7 +12,7 @@ beforeEach(() => {
 const activeKid = (): string | undefined => fake.keys.find(({ phase }) => phase === 'Active')?.kid;
 
 describe('while the ConfigMap with the key set can not be written', () => {
-  const refuse = (status = 403): void => {
+  const rejectWrites = (status = 403): void => {
     fake.configMaps.admit = () => {
       throw new ApiError('exceeded quota', { status });
     };
@@ -20,7 +20,7 @@ describe('while the ConfigMap with the key set can not be written', () => {
 
   test('the first key is published and does not sign, until that failed five times in a row', async () => {
     fake.create();
-    refuse();
+    rejectWrites();
     for (let failure = 1; failure <= 4; failure++) {
       await expect(fake.reconcile()).rejects.toThrow('exceeded quota');
       expect(fake.phases).toEqual(['Published', 'Published']);
@@ -35,7 +35,7 @@ describe('while the ConfigMap with the key set can not be written', () => {
 
   test('the first key signs as soon as it can be written', async () => {
     fake.create();
-    refuse();
+    rejectWrites();
     await expect(fake.reconcile()).rejects.toThrow('exceeded quota');
     fake.configMaps.admit = (object) => object;
     await fake.reconcile();
@@ -47,7 +47,7 @@ describe('while the ConfigMap with the key set can not be written', () => {
     fake.create();
     await fake.reconcile();
     const [first, standby] = [activeKid(), fake.keys.find(({ phase }) => phase === 'Published')?.kid];
-    refuse();
+    rejectWrites();
     const rotate = (value: string) =>
       fake.change((old) => ({
         ...old,
@@ -66,16 +66,16 @@ describe('while the ConfigMap with the key set can not be written', () => {
     fake.create();
     await fake.reconcile();
     const kids = fake.keys.map(({ kid }) => kid);
-    refuse();
+    rejectWrites();
     fake.change((old) => ({ ...old, spec: { ...old.spec, compromised: kids } }));
     for (let pass = 0; pass < 2; pass++) await expect(fake.reconcile()).rejects.toThrow('exceeded quota');
     expect(kids).not.toContain(activeKid());
     expect(activeKid()).toBeDefined();
   });
 
-  test('a conflict never counts: the watch tells what it is about', async () => {
+  test('a conflict never counts: the watch will deliver what caused it', async () => {
     fake.create();
-    refuse(409);
+    rejectWrites(409);
     for (let pass = 0; pass < 8; pass++) await expect(fake.reconcile()).rejects.toThrow('exceeded quota');
     expect(fake.phases).toEqual(['Published', 'Published']);
   });
@@ -106,7 +106,7 @@ test('a SigningKey that is gone, though the cache does not know it yet, is left 
   expect(fake.secrets.objects.size).toBe(0);
 });
 
-test('what changes our Secrets back again and again meets backoff, and the error names the SigningKey', async () => {
+test('what reverts our Secrets again and again is retried with backoff, and the error names the SigningKey', async () => {
   fake.secrets.admit = (secret) => ({
     ...secret,
     metadata: {

@@ -50,7 +50,7 @@ test('three repairs go at once, then one in twenty seconds, each key for itself'
   expect(limiter.take('a', 1_020_000)).toBe(20_000);
 });
 
-test('a clock that goes back makes nobody wait for longer than one pace', () => {
+test('a clock that goes back delays no retry by more than one interval', () => {
   const limiter = new RepairLimiter();
   for (let n = 0; n < 3; n += 1) limiter.take('a', 1_000_000_000);
   expect(limiter.take('a', 0)).toBe(20_000);

@@ -56,7 +56,7 @@ test.each<[string, TokenStatus[], number | 'never' | undefined]>([
     60,
   ],
   [
-    'tokens have whose times somebody wrote in another form: the last one',
+    'tokens have whose times are written in another form: the last one',
     [
       { keyID: 'k', expiration: '2026-01-01T02:00:30+02:00' },
       { keyID: 'k', expiration: '2026-01-01T00:01:00.900Z' },
@@ -111,7 +111,7 @@ test.each<[string, TokenStatus[], number | 'never' | undefined, number | 'never'
   ['the declared one never does', [{ keyID: 'k' }], 90, 'never'],
   ['it is the only one', [], 90, 90],
   ['it has expired', [], -1, undefined],
-])('of a issued token beside declared ones: %s', (_, statuses, last, expected) => {
+])('of an issued token beside declared ones: %s', (_, statuses, last, expected) => {
   const expiration = typeof last === 'number' ? NOW / 1000 + last : last;
   const found = lastExpirations(
     { tokens: tokens(...statuses), recordObjects: recordObjects(expiration) },

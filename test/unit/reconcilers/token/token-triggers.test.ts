@@ -142,7 +142,7 @@ describe('what puts a Token into the queue', () => {
     expect(added).toEqual([]);
   });
 
-  test('its Secret, and one of somebody else’s at its Secret’s name', () => {
+  test('its Secret, and an unmanaged one of that name', () => {
     const { added, putToken, secrets, identify, sync } = setUp();
     const { metadata } = putToken('a');
     putToken('b', undefined, { secret: { name: 'a' } });
@@ -171,19 +171,19 @@ describe('what puts a Token into the queue', () => {
     putToken('other', issued('key-2'));
     putToken('waiting', waiting);
     sync();
-    const tell = () => {
+    const queued = () => {
       added.length = 0;
       for (const handler of keyringHandlers) handler();
       return added.toSorted();
     };
-    expect(tell()).toEqual([]);
+    expect(queued()).toEqual([]);
     phases.set('key-1', 'Retired');
-    expect(tell()).toEqual(['team/unbounded low', 'team/waiting low']);
+    expect(queued()).toEqual(['team/unbounded low', 'team/waiting low']);
     phases.set('key-2', 'Active');
-    expect(tell()).toEqual(['team/waiting low']);
+    expect(queued()).toEqual(['team/waiting low']);
     phases.set('key-1', 'Compromised');
-    expect(tell()).toEqual(['team/bounded low', 'team/unbounded low']);
-    expect(tell()).toEqual([]);
+    expect(queued()).toEqual(['team/bounded low', 'team/unbounded low']);
+    expect(queued()).toEqual([]);
   });
 
   test('a key of an earlier JWT, where it is rejected, and not where it is retired', () => {
