@@ -1,6 +1,13 @@
-import { expect, test } from '@jest/globals';
-import { planSecretWrite, secretContentOf } from '../../../../operator/domain/token/secret-content.ts';
-import { ApiError } from '../../../../operator/ports/kube.ts';
+import { describe, expect, test } from '@jest/globals';
+import {
+  planSecretWrite,
+  SECRET_ANNOTATIONS,
+  type SecretContent,
+  secretContentOf,
+} from '../../../../operator/domain/token/secret-content.ts';
+import type { ObservedSecret } from '../../../../operator/domain/token/token-observation.ts';
+import { ApiError, type NewObject } from '../../../../operator/ports/kube.ts';
+import type { Secret, SecretMeta } from '../../../../operator/ports/secrets.ts';
 import { type TokenSinks, writeSecret } from '../../../../operator/reconcilers/token/token-writes.ts';
 import { makeToken } from '../../domain/token/fake-token.ts';
 
@@ -53,4 +60,95 @@ test('a Secret that is gone when its content is to be kept makes the plan stale,
 test('a Secret that may not be read is no rejected write', async () => {
   const denied = new ApiError('denied', { status: 403, reason: 'Forbidden' });
   await expect(write(sinksOf(denied).sinks)).rejects.toBe(denied);
+});
+
+/** Metadata of a Secret that the operator wrote in whole. */
+const metaOf = (secret: NewObject<Secret>): SecretMeta => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { ...metadata, ...secret.metadata },
+  fields: {
+    ownData: Object.keys(secret.data ?? {}),
+    dataOfOtherManagers: [],
+    ownLabels: Object.keys(secret.metadata.labels ?? {}),
+    ownAnnotations: Object.keys(secret.metadata.annotations ?? {}),
+  },
+});
+
+const observedOf = (meta: SecretMeta): ObservedSecret => ({
+  name: meta.metadata.name,
+  uid: meta.metadata.uid,
+  resourceVersion: meta.metadata.resourceVersion,
+  owned: true,
+  ofPredecessor: false,
+  terminating: false,
+  labels: meta.metadata.labels ?? {},
+  annotations: meta.metadata.annotations ?? {},
+  fields: meta.fields,
+});
+
+/** What the API server receives when a Secret with a JWT is created, or written over `inPlace`. */
+const sentSecret = async (content: SecretContent, inPlace?: SecretMeta): Promise<NewObject<Secret>> => {
+  const sent: NewObject<Secret>[] = [];
+  const accept = async (secret: NewObject<Secret>) => {
+    sent.push(secret);
+    return secret;
+  };
+  const sinks = {
+    keyring: { active: () => ({ kid: 'k', sign: async () => 'jwt' }) },
+    secrets: { observe: () => undefined },
+    secretMetaOf: (secret: Secret) => secret,
+    secretClient: { create: accept, update: accept },
+  } as unknown as TokenSinks;
+  const secrets = new Map(inPlace ? [[content.name, { meta: inPlace, live: undefined }]] : []);
+  await writeSecret(sinks, { observation: { token: makeToken() }, secrets } as never, {
+    write: planSecretWrite(content, inPlace && observedOf(inPlace), true),
+    jwt: { typ: 'JWT', claims: {}, kid: 'k' },
+    signal: new AbortController().signal,
+  });
+  const [secret] = sent;
+  if (secret === undefined) throw new Error('no Secret was written');
+  return secret;
+};
+
+describe('the names in a written Secret are those of its SecretContent', () => {
+  const secretSpec = { key: 'access', labels: { a: 'b' }, annotations: { c: 'd' } };
+  const content = secretContentOf(makeToken({ secret: secretSpec }), {
+    id: 'id',
+    clientUID: 'c',
+    lastHandledRenew: 'r',
+  });
+  const names = (members: object | undefined): string[] => Object.keys(members ?? {}).sort();
+
+  test.each<[string, SecretMeta | undefined]>([
+    ['created', undefined],
+    [
+      'written over another',
+      {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata,
+        fields: { ownData: ['token'], dataOfOtherManagers: [], ownLabels: [], ownAnnotations: [] },
+      },
+    ],
+  ])('if it is %s', async (_, inPlace) => {
+    const secret = await sentSecret(content, inPlace);
+    const next = planSecretWrite(content, observedOf(metaOf(secret)), true);
+    expect({
+      removedByTheNextReconcileUntilSecretContentHasThem: next.drop,
+      data: names(secret.data),
+      labels: names(secret.metadata.labels),
+      annotations: names(secret.metadata.annotations),
+    }).toEqual({
+      removedByTheNextReconcileUntilSecretContentHasThem: { data: [], labels: [], annotations: [] },
+      data: Object.values(content.dataKeys).sort(),
+      labels: names(content.labels),
+      annotations: names(content.annotations),
+    });
+  });
+
+  test('and the annotations of the operator are SECRET_ANNOTATIONS', () => {
+    const own = names(content.annotations).filter((name) => name.startsWith('m2moauth.dev/'));
+    expect(own).toEqual(Object.values(SECRET_ANNOTATIONS).sort());
+  });
 });
