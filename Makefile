@@ -18,11 +18,15 @@ run: $(INSTALLED) ## Bring everything up, show a Token, its Secret and verified 
 	$(NPM) run --silent run
 
 .PHONY: programs
-programs: $(INSTALLED) ## Have the programs that tests need (control plane, node, helm, clients), built once into the cache
+programs: $(INSTALLED) ## Obtain the programs that `make test` needs, which does so itself: downloaded or built once, into the cache
 	$(NPM) run --silent programs
 
+.PHONY: test-unit
+test-unit: $(INSTALLED) ## Run the tests that need neither Go nor a cluster (JEST="..." passes options on)
+	$(NPM) run --silent test-unit -- $(JEST)
+
 .PHONY: test
-test: $(INSTALLED) ## Run every test that this machine can run (JEST="..." passes options on)
+test: $(INSTALLED) ## Obtain the programs that tests need, then run every test that this machine can run (JEST="..." passes options on)
 	$(NPM) run --silent test -- $(JEST)
 
 .PHONY: test-faults
@@ -31,6 +35,7 @@ test-faults: $(INSTALLED) ## Kill replicas, kube-apiserver and etcd under load, 
 
 .PHONY: e2e
 e2e: $(INSTALLED) ## Install the chart on a real node, with two workloads that use tokens (root on Linux; skipped elsewhere)
+	$(NPM) run --silent programs e2e
 	NODE_TESTS=1 $(NPM) run --silent jest -- --selectProjects integration --runTestsByPath test/integration/cluster/node.test.ts
 	$(NPM) run --silent e2e
 

@@ -16,6 +16,7 @@ const project = (name: string) => ({
 });
 
 const config: Config = {
+  reporters: ['default', '<rootDir>/test/support/skip-reporter.ts'],
   projects: [
     project('unit'),
     {

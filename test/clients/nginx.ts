@@ -45,10 +45,15 @@ const unpack = async (root: string): Promise<void> => {
   }
 };
 
-/** NGINX as it is installed, or from Debian's packages; undefined where neither can be had. */
+const CACHED = join(CACHE, 'nginx');
+
+/** NGINX as it is installed, or as {@link ensureNginx} has unpacked it; undefined where there is neither. */
 export const findNginx = async (): Promise<Nginx | undefined> => {
-  const cached = join(CACHE, 'nginx');
-  for (const nginx of [nginxIn('/'), nginxIn(cached)]) if (await isComplete(nginx)) return nginx;
-  await unpack(cached).catch(() => undefined);
-  return (await isComplete(nginxIn(cached))) ? nginxIn(cached) : undefined;
+  for (const nginx of [nginxIn('/'), nginxIn(CACHED)]) if (await isComplete(nginx)) return nginx;
+  return undefined;
+};
+
+/** Unpacks Debian's NGINX where none is found and there is an apt-get. */
+export const ensureNginx = async (): Promise<void> => {
+  if (!(await findNginx())) await unpack(CACHED).catch(() => undefined);
 };

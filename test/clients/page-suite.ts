@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { ensureBinary } from '../cluster/binaries.ts';
+import { locateBinary } from '../cluster/binaries.ts';
 import type { BinaryName } from '../cluster/binary-sources.ts';
 import { createCertificates } from '../cluster/certificates.ts';
 import type { Shell } from './page.ts';
@@ -20,14 +20,14 @@ export interface PageEnv {
   remove(): void;
 }
 
-/** Makes a {@link PageEnv}; programs that the machine lacks are built first, once. */
+/** Makes a {@link PageEnv}. @throws ClusterError for a program that the machine lacks */
 export const preparePageEnv = async (
   programs: readonly BinaryName[],
   kubeconfigPath: () => string,
 ): Promise<PageEnv> => {
   const dir = mkdtempSync(join(tmpdir(), 'm2m-page-'));
   const bin = mkdtempSync(join(tmpdir(), 'm2m-page-bin-'));
-  for (const name of programs) symlinkSync(await ensureBinary(name), join(bin, name));
+  for (const name of programs) symlinkSync(await locateBinary(name), join(bin, name));
   return {
     dir,
     env: (more) => ({

@@ -1,11 +1,11 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { locateBinary } from '../cluster/binaries.ts';
 import { findFreePorts } from '../cluster/ports.ts';
 import { eventually } from '../support/eventually.ts';
 import type { SecretClient } from './http-clients.ts';
@@ -61,16 +61,11 @@ export const startNodeVerifier = ({ page, place }: VerifierParts): Promise<Verif
     return spawn(process.execPath, ['api.mjs'], { cwd: dir, env, stdio: [...STDIO] });
   });
 
-/** The Go program of the page, built with the versions that test/clients/go/httpclient pins. */
-export const startGoVerifier = ({ page, place }: VerifierParts): Promise<Verifier> =>
-  serve(async ({ dir, port }) => {
-    for (const name of ['go.mod', 'go.sum']) {
-      await copyFile(join(ROOT, 'test/clients/go/httpclient', name), join(dir, name));
-    }
-    await writeFile(join(dir, 'main.go'), codeBlock(page, 'verify-go', 'go'));
-    await promisify(execFile)('go', ['build', '-o', 'api', '.'], { cwd: dir });
+/** The Go program of the page, built with the versions that test/go/go.mod pins. */
+export const startGoVerifier = ({ place }: VerifierParts): Promise<Verifier> =>
+  serve(async ({ port }) => {
     const env = { PORT: String(port), M2M_ISSUER: place.issuer, SSL_CERT_FILE: place.caFile };
-    return spawn(join(dir, 'api'), { cwd: dir, env, stdio: [...STDIO] });
+    return spawn(await locateBinary('verifier'), { env, stdio: [...STDIO] });
   });
 
 /** What is around the page's part of an nginx.conf; everything that is written stays in `dir`. */

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { type BinaryName, type BinarySource, binarySources, type ExternalBinary } from './binary-sources.ts';
-import { buildBinary, goIsInstalled } from './build.ts';
+import { buildBinaries, goIsInstalled } from './build.ts';
 import type { ClusterError } from './cluster-error.ts';
 import { type ControlPlaneWay, controlPlaneWay } from './control-plane-way.ts';
 import { missingBinaryError } from './missing-binary.ts';
@@ -28,27 +28,64 @@ interface Search {
 }
 
 /**
- * The path of a binary: from KUBEBUILDER_ASSETS, the project's cache or PATH (if new enough); or else an official
- * release that is downloaded, or a build with Go that takes minutes. Progress is reported on stderr.
- * @throws ClusterError that names all ways if none works.
+ * Obtains the binaries that the machine lacks: official releases are downloaded, the rest is built with Go in one go,
+ * which takes minutes. Progress is reported on stderr. Tests don't call it; they only look for binaries.
+ * @throws ClusterError that names all ways to the first binary that can't be had.
  */
-export async function ensureBinary(name: BinaryName, options: BinaryOptions = {}): Promise<string> {
+export async function ensureBinaries(
+  names: readonly BinaryName[],
+  options: BinaryOptions = {},
+): Promise<void> {
+  const env = options.env ?? process.env;
+  const toBuild: BinaryName[] = [];
+  for (const name of names) if (!(await isObtained(name, options))) toBuild.push(name);
+  if (toBuild.length === 0) return;
+  await buildBinaries({
+    names: toBuild,
+    target: (name) => builtPath(name, env),
+    cache: projectCache(env),
+    env,
+    signal: options.signal,
+  });
+}
+
+/** Whether a binary is there or was downloaded now; false if it is to be built. @throws ClusterError if it can't be */
+async function isObtained(name: BinaryName, options: BinaryOptions): Promise<boolean> {
   const search = buildSearch(name, options);
-  const found = await findBinary(name, search);
-  if (found) return found;
-  const { env, way } = search;
+  if (await findBinary(name, search)) return true;
   const release = await tryRelease(name, search, options.signal);
-  if (release && 'path' in release) return release.path;
-  if (way === 'download' || !(await goIsInstalled(env))) throw notFound(name, search, release?.reason);
+  if (release && 'path' in release) return true;
+  if (search.way === 'download' || !(await goIsInstalled(search.env)))
+    throw notFound(name, search, { onlySought: false, reason: release?.reason });
   if (release)
     sayOnce(`${release.reason}: building with Go instead${releasedIn(name, search) ? '' : SHORTER}`);
-  const target = join(cacheDir(name, env), name);
-  await buildBinary({ name, source: sourceOf(name), target, env, signal: options.signal });
-  return target;
+  return false;
+}
+
+/** The path of one binary, after {@link ensureBinaries}. */
+export async function ensureBinary(name: BinaryName, options: BinaryOptions = {}): Promise<string> {
+  await ensureBinaries([name], options);
+  return locateBinary(name, options);
 }
 
 /**
- * Whether {@link ensureBinary} has a way to try: tests that need more than a control plane are skipped if it has none.
+ * The path of a binary: from KUBEBUILDER_ASSETS, the project's cache or PATH (if new enough).
+ * @throws ClusterError that names all ways if it is in none of them.
+ */
+export async function locateBinary(name: BinaryName, options: BinaryOptions = {}): Promise<string> {
+  const search = buildSearch(name, options);
+  const found = await findBinary(name, search);
+  if (!found) throw notFound(name, search, { onlySought: true, reason: undefined });
+  return found;
+}
+
+/** Whether {@link locateBinary} finds it. */
+export async function isFound(name: BinaryName, env = process.env): Promise<boolean> {
+  return (await findBinary(name, buildSearch(name, { env }))) !== undefined;
+}
+
+/**
+ * Whether {@link ensureBinaries} has a way to try: what none can be had of is left out, and tests of it are skipped.
  * A download counts as a way before its site is asked.
  */
 export async function isWithinReach(name: BinaryName, env = process.env): Promise<boolean> {
@@ -86,7 +123,7 @@ function sayOnce(line: string): void {
   said.add(line);
 }
 
-/** The folder of the project's cache that holds a binary. */
+/** The folder of the project's cache that holds a binary built here. */
 export function cacheDir(name: BinaryName, env: NodeJS.ProcessEnv): string {
   return join(projectCache(env), sourceOf(name).cacheFolder());
 }
@@ -96,6 +133,10 @@ export function projectCache(env: NodeJS.ProcessEnv): string {
   return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'm2m-oauth-operator');
 }
 
+function builtPath(name: BinaryName, env: NodeJS.ProcessEnv): string {
+  return join(cacheDir(name, env), name);
+}
+
 function sourceOf(name: BinaryName): BinarySource {
   return binarySources[name];
 }
@@ -103,22 +144,26 @@ function sourceOf(name: BinaryName): BinarySource {
 /** Where CONTROL_PLANE chooses, a binary of another origin does not do, unless KUBEBUILDER_ASSETS names it. */
 async function findBinary(name: BinaryName, search: Search): Promise<string | undefined> {
   const { env, way } = search;
-  const { foreign } = sourceOf(name);
-  const built = join(cacheDir(name, env), name);
-  if (!foreign) return ifExecutable(built);
+  const { external } = sourceOf(name);
+  const built = builtPath(name, env);
+  if (!external) return ifExecutable(built);
   const inCache = [way !== 'download' && built, way !== 'source' && releasedIn(name, search)];
   return (
     (await inAssets(name, env)) ??
     (await firstExecutable(inCache)) ??
-    (way ? undefined : await onPath(name, foreign, env))
+    (way ? undefined : await onPath(name, external, env))
   );
 }
 
-function notFound(name: BinaryName, search: Search, reason: string | undefined): ClusterError {
+function notFound(
+  name: BinaryName,
+  search: Search,
+  attempt: { readonly onlySought: boolean; readonly reason: string | undefined },
+): ClusterError {
   const { env, way, releases } = search;
-  const built = join(cacheDir(name, env), name);
+  const built = builtPath(name, env);
   const cached = (way === 'download' && releasedIn(name, search)) || built;
-  return missingBinaryError({ name, cached, foreign: sourceOf(name).foreign, way, releases, reason });
+  return missingBinaryError({ name, cached, external: sourceOf(name).external, way, releases, ...attempt });
 }
 
 /** Where a downloaded binary is kept; undefined if there is no release of it. */
@@ -133,12 +178,12 @@ function inAssets(name: BinaryName, env: NodeJS.ProcessEnv): Promise<string | un
 
 async function onPath(
   name: BinaryName,
-  foreign: ExternalBinary,
+  external: ExternalBinary,
   env: NodeJS.ProcessEnv,
 ): Promise<string | undefined> {
   for (const dir of (env.PATH ?? '').split(delimiter).filter(Boolean)) {
     const path = await ifExecutable(join(dir, name));
-    if (path && (await isNewEnough(path, foreign))) return path;
+    if (path && (await isNewEnough(path, external))) return path;
   }
   return undefined;
 }

@@ -1,4 +1,6 @@
 import { join, resolve } from 'node:path';
+import { ensureBinaries } from './binaries.ts';
+import { binarySets } from './binary-sources.ts';
 import { parseCommandLine, type Request, usage } from './cli-arguments.ts';
 import { findKubeconfig, removeCluster, startCluster } from './cluster.ts';
 import { ClusterError } from './cluster-error.ts';
@@ -15,6 +17,7 @@ async function run(request: Request, signal: AbortSignal): Promise<number> {
       console.error(request.message);
       return 2;
     case 'up': {
+      await ensureBinaries(binarySets[request.node ? 'node' : 'run'], { signal });
       const startedAt = performance.now();
       console.error('starting etcd, kube-apiserver and kube-controller-manager');
       const dir = resolve(request.dir ?? defaultDir);

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { ensureBinary } from './binaries.ts';
+import { locateBinary } from './binaries.ts';
 import { ClusterError } from './cluster-error.ts';
 import { compactEtcd } from './compact.ts';
 import { writeCredentials } from './credentials.ts';
@@ -59,14 +59,14 @@ export interface ClusterOptions {
 
 /**
  * Brings up a control plane; returns when the API server is ready and its default service account exists.
- * Binaries that the machine lacks are built first. What fails to start is cleaned up.
- * @throws ClusterError with the end of the log of the part that failed.
+ * What fails to start is cleaned up.
+ * @throws ClusterError with the end of the log of the part that failed, or for a binary that the machine lacks.
  */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  for (const part of parts) await ensureBinary(binaryOf[part], options);
+  for (const part of parts) await locateBinary(binaryOf[part]);
   const dir = await prepareDir(options.dir);
   const known = await readState(dir);
-  if (options.node && !known) await prepareNode(options.signal);
+  if (options.node && !known) await prepareNode();
   const callOff = options.outliveProcess ? () => {} : watchOver(dir, options.node);
   try {
     const state = known ?? (await createState(dir, options));
@@ -117,7 +117,7 @@ function buildCluster(dir: string, state: ClusterState, { signal, callOff }: Han
   const file = paths(dir);
   const start = async (part: Part) => {
     if (!(await runningPid(dir, part))) {
-      const path = await ensureBinary(binaryOf[part], { signal });
+      const path = await locateBinary(binaryOf[part]);
       const pid = await startDetached({ path, args: buildArguments[part](dir, state) }, file.log(part));
       await writePid(file.pid(part), pid);
     }

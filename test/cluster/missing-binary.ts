@@ -10,9 +10,11 @@ interface MissingBinary {
   readonly name: BinaryName;
   /** Where a build is kept. */
   readonly cached: string;
-  readonly foreign: ExternalBinary | undefined;
+  readonly external: ExternalBinary | undefined;
   readonly way: ControlPlaneWay | undefined;
   readonly releases: ReleaseSource;
+  /** Whether it was only looked for, and neither a download nor a build was tried. */
+  readonly onlySought: boolean;
   /** Why there is no release binary, if one was wanted. */
   readonly reason: string | undefined;
 }
@@ -28,14 +30,15 @@ export function missingBinaryError(missing: MissingBinary): ClusterError {
   );
 }
 
-function waysTo({ name, cached, foreign, way, releases }: MissingBinary): readonly string[] {
+function waysTo({ name, cached, external, way, releases, onlySought }: MissingBinary): readonly string[] {
   const hasRelease = isPublished(name) && releaseOf(name, releases.platform) !== undefined;
   const ownCluster = isPublished(name) ? ['use a cluster that you have: CLUSTER=current make run'] : [];
   return [
+    ...(onlySought ? ['run `make programs`, which downloads or builds what tests need'] : []),
     ...(hasRelease ? [] : ownCluster),
-    ...(foreign ? ['set KUBEBUILDER_ASSETS to a folder that holds it (e.g. from setup-envtest)'] : []),
+    ...(external ? ['set KUBEBUILDER_ASSETS to a folder that holds it (e.g. from setup-envtest)'] : []),
     `put it into the cache: ${cached}`,
-    ...(foreign && !way ? [`put ${name} ${formatVersion(foreign.oldest)} or newer on PATH`] : []),
+    ...(external && !way ? [`put ${name} ${formatVersion(external.oldest)} or newer on PATH`] : []),
     ...(hasRelease && way !== 'source' ? [downloadWay(releases)] : []),
     ...(way === 'download' ? [] : ['install Go (https://go.dev/dl), and it is built from source, once']),
     ...(way ? [`unset CONTROL_PLANE, which is '${way}' and excludes the other ways`] : []),

@@ -1,3 +1,5 @@
+import { formatSeconds } from './build-estimate.ts';
+
 interface ProgressOptions {
   /** How far the work is; the elapsed time unless given. */
   readonly describe?: () => string;
@@ -25,8 +27,5 @@ export function reportProgress(what: string, options: ProgressOptions = {}): () 
 }
 
 function elapsedSince(startedAt: number): () => string {
-  return () => {
-    const seconds = Math.round((performance.now() - startedAt) / 1000);
-    return `${Math.floor(seconds / 60)}m${String(seconds % 60).padStart(2, '0')}s`;
-  };
+  return () => formatSeconds((performance.now() - startedAt) / 1000);
 }

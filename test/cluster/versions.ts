@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
 /** A release number, compared field by field. */
@@ -33,7 +33,8 @@ export function formatVersion(version: Version): string {
 export function pinnedVersion(goMod: string, module: string): Version {
   const line = goMod.split('\n').find((candidate) => {
     const words = candidate.trim().split(/\s+/);
-    return words[words[0] === 'require' ? 1 : 0] === module;
+    const at = words[0] === 'require' ? 1 : 0;
+    return words[at] === module && words[at + 1]?.startsWith('v');
   });
   const version = line && parseVersion(line.slice(line.indexOf(module) + module.length));
   if (!version) throw new Error(`go.mod requires no version of ${module}`);
@@ -45,33 +46,35 @@ export function pinnedIn(moduleDir: string, module: string): Version {
   return pinnedVersion(readFileSync(join(moduleDir, 'go.mod'), 'utf8'), module);
 }
 
-/** The folder of a Go module that the control plane is built from. */
-export function goModuleDir(name: 'kubernetes' | 'etcd'): string {
-  return join(import.meta.dirname, 'go', name);
-}
+/** The folder of the Go module that pins every program that is built here. */
+export const GO_MODULE = join(import.meta.dirname, '../go');
 
 /** The Kubernetes version that go.mod pins: it stamps the binaries and names their cache. */
 export function kubernetesVersion(): Version {
-  return pinnedIn(goModuleDir('kubernetes'), 'k8s.io/kubernetes');
+  return pinnedIn(GO_MODULE, 'k8s.io/kubernetes');
 }
 
 /** The etcd version that go.mod pins. */
 export function etcdVersion(): Version {
-  return pinnedIn(goModuleDir('etcd'), 'go.etcd.io/etcd/server/v3');
+  return pinnedIn(GO_MODULE, 'go.etcd.io/etcd/server/v3');
 }
 
-/** A short name for all that the files in `folders` say: no two contents share one. */
-export function digestOf(...folders: readonly string[]): string {
+/** A short name for the content of `paths`, which are files or folders: no two contents share one. */
+export function digestOf(...paths: readonly string[]): string {
   const hash = createHash('sha256');
-  for (const folder of folders) {
-    const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-    const files = entries
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name));
-    for (const file of files.sort()) {
+  for (const path of paths) {
+    for (const file of filesIn(path)) {
       const content = readFileSync(file);
-      hash.update(JSON.stringify([relative(folder, file), content.length])).update(content);
+      hash.update(JSON.stringify([relative(path, file), content.length])).update(content);
     }
   }
   return hash.digest('hex').slice(0, 16);
+}
+
+function filesIn(path: string): readonly string[] {
+  if (statSync(path).isFile()) return [path];
+  return readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { ensureBinary } from '../cluster/binaries.ts';
+import { locateBinary } from '../cluster/binaries.ts';
 import { outputOf, run } from '../e2e/support/command.ts';
 import type { KubeObject } from './api.ts';
 
@@ -17,11 +17,11 @@ const QUIET = {
 
 /** What helm wrote to stdout. @throws Error with what it said where it rejects */
 export const helm = async (...args: string[]): Promise<string> =>
-  outputOf(await ensureBinary('helm'), args, { env: QUIET });
+  outputOf(await locateBinary('helm'), args, { env: QUIET });
 
 /** What helm says where it has to reject. @throws Error where it does not */
 export const refusalOfHelm = async (...args: string[]): Promise<string> => {
-  const { exitCode, stderr, stdout } = await run(await ensureBinary('helm'), args, { env: QUIET });
+  const { exitCode, stderr, stdout } = await run(await locateBinary('helm'), args, { env: QUIET });
   if (exitCode === 0) throw new Error(`helm ${args.join(' ')} was accepted`);
   return stdout + stderr;
 };

@@ -5,6 +5,8 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
+import { ensureBinaries } from '../cluster/binaries.ts';
+import { binarySets } from '../cluster/binary-sources.ts';
 import { startCluster } from '../cluster/cluster.ts';
 import { type AnyCluster, connect } from '../support/any-cluster.ts';
 import type { KubeObject } from '../support/api.ts';
@@ -36,6 +38,7 @@ const openCluster = async (): Promise<Session> => {
   step(
     'Starting an embedded control plane (the first start downloads or builds it, which takes some minutes)',
   );
+  await ensureBinaries(binarySets.run);
   const cluster = await startCluster();
   say(`  ${cluster.url}`);
   return { kubeconfigPath: cluster.kubeconfigPath, embedded: true, close: () => cluster.stop() };

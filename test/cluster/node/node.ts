@@ -1,6 +1,6 @@
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ensureBinary } from '../binaries.ts';
+import { locateBinary } from '../binaries.ts';
 import { ClusterError } from '../cluster-error.ts';
 import type { Connection } from '../kubeconfig.ts';
 import { paths } from '../parts.ts';
@@ -21,13 +21,13 @@ interface Start {
 }
 
 /**
- * Builds and installs what a node needs.
- * @throws ClusterError where one can't run here, or runs already
+ * Installs what a node needs.
+ * @throws ClusterError where one can't run here, runs already, or lacks a program
  */
-export const prepareNode = async (signal: AbortSignal | undefined): Promise<void> => {
+export const prepareNode = async (): Promise<void> => {
   await prepareMachine();
   for (const name of ['pause', ...Object.values(programOf)] as const) {
-    if (name) await ensureBinary(name, { signal });
+    if (name) await locateBinary(name);
   }
 };
 
@@ -53,18 +53,18 @@ export const startNode = async (start: Start): Promise<void> => {
     await startPart(part, start);
     if (part !== 'containerd') continue;
     await untilListening(file.socket, start);
-    await importPause(dir, await ensureBinary('pause', start));
+    await importPause(dir, await locateBinary('pause'));
   }
   await waitForNode(start.api, start.signal);
   for (const part of nodeParts) await assertRunning(part, dir);
 };
 
-const startPart = async (part: NodePart, { dir, ports, signal }: Start): Promise<void> => {
+const startPart = async (part: NodePart, { dir, ports }: Start): Promise<void> => {
   const file = nodePaths(dir);
   const known = await readPid(file.pid(part));
   if (known && (await isProcess(known, `${dir}/`))) return;
   const name = programOf[part];
-  const path = name ? await ensureBinary(name, { signal }) : part;
+  const path = name ? await locateBinary(name) : part;
   const args = nodeArguments(part, dir, ports);
   const pid = await startDetached({ path, args, env: { PATH: SEARCH_PATH } }, file.log(part));
   await writePid(file.pid(part), pid);

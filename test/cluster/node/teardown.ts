@@ -1,6 +1,6 @@
 import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ensureBinary } from '../binaries.ts';
+import { locateBinary } from '../binaries.ts';
 import { isProcess, killAndWait, readPid } from '../processes.ts';
 import { command } from './command.ts';
 import { NODE, nodeParts, nodePaths } from './layout.ts';
@@ -19,7 +19,7 @@ export const stopNode = async (dir: string): Promise<void> => {
   await killContainers(dir);
   await forgetContainers(dir);
   await unmountBelow(dir);
-  await command(await ensureBinary('kube-proxy'), ['--cleanup']).catch(() => undefined);
+  await command(await locateBinary('kube-proxy'), ['--cleanup']).catch(() => undefined);
   for (const chain of ['INPUT', 'OUTPUT']) {
     await command('iptables', ['--delete', chain, '--jump', 'KUBE-FIREWALL']).catch(() => undefined);
   }

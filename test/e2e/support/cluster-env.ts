@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { ensureBinary } from '../../cluster/binaries.ts';
+import { locateBinary } from '../../cluster/binaries.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
 import { BUILDAH_ENV, importFromBuildah } from '../../cluster/node/images.ts';
 import { nodePaths } from '../../cluster/node/layout.ts';
@@ -26,7 +26,7 @@ export interface ClusterEnv {
 
 /** The tools, pointed at a cluster. */
 export const envOf = async ({ kubeconfigPath, dir }: Cluster): Promise<ClusterEnv> => {
-  const tools = { kubectl: await ensureBinary('kubectl'), helm: await ensureBinary('helm') };
+  const tools = { kubectl: await locateBinary('kubectl'), helm: await locateBinary('helm') };
   const env = {
     KUBECONFIG: kubeconfigPath,
     HELM_CACHE_HOME: join(dir, 'helm/cache'),

@@ -3,7 +3,6 @@ import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { projectCache } from '../../cluster/binaries.ts';
-import { goIsInstalled } from '../../cluster/build.ts';
 import { digestOf, formatVersion, pinnedIn } from '../../cluster/versions.ts';
 import { readObjects } from '../../support/apply.ts';
 
@@ -39,9 +38,11 @@ const download = async (module: string, env: NodeJS.ProcessEnv): Promise<string>
   return (JSON.parse(stdout) as { Dir: string }).Dir;
 };
 
-/** Whether {@link ensureForeignCrds} has something to go by. */
-export const foreignCrdsAreWithinReach = async (env = process.env): Promise<boolean> =>
-  (await isThere(folderOf(env))) || goIsInstalled(env);
+/** Why tests can't use the CRDs, or undefined where {@link ensureForeignCrds} has downloaded them before. */
+export const whyNoForeignCrds = async (env = process.env): Promise<string | undefined> =>
+  (await isThere(folderOf(env)))
+    ? undefined
+    : "other projects' CRDs not found; `make programs` downloads them with Go";
 
 /**
  * A folder with the CRDs, kept in the project's cache; downloaded once, a few megabytes.

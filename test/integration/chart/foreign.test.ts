@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { isWithinReach } from '../../cluster/binaries.ts';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Cluster, startCluster } from '../../cluster/cluster.ts';
 import { type TestApi, testApi } from '../../support/api.ts';
 import { applyFiles, applyObjects } from '../../support/apply.ts';
 import { renderChart } from '../../support/helm.ts';
-import { ensureForeignCrds, foreignCrdsAreWithinReach } from './foreign-crds.ts';
+import { suiteUnless, whyMissing } from '../../support/suite-unless.ts';
+import { ensureForeignCrds, whyNoForeignCrds } from './foreign-crds.ts';
 import { isForeign, tryToApply } from './rendered.ts';
 import { VALUES } from './values-matrix.ts';
 
@@ -15,8 +15,7 @@ const ASKING = /^(gateway|prometheusRule|serviceMonitor|tls\.certManager)\./u;
 const rows = Object.entries(VALUES).filter(([, values]) =>
   Object.keys(values).some((key) => ASKING.test(key)),
 );
-const within = (await isWithinReach('helm')) && (await foreignCrdsAreWithinReach());
-const withCrds = within ? describe : describe.skip;
+const withCrds = suiteUnless((await whyMissing('helm')) ?? (await whyNoForeignCrds()));
 
 withCrds("the chart's objects of others' kinds", () => {
   const seen = new Set<string>();

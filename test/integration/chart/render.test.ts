@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
 import { parseConfig } from '../../../operator/config/load.ts';
-import { isWithinReach } from '../../cluster/binaries.ts';
 import { type KubeObject, testApi } from '../../support/api.ts';
 import { applyFiles, applyObjects, readObjects } from '../../support/apply.ts';
 import { CHART, helm, RELEASE, refusalOfHelm, renderChart } from '../../support/helm.ts';
+import { suiteUnless, whyMissing } from '../../support/suite-unless.ts';
 import { isForeign, tryToApply } from './rendered.ts';
 import { VALUES } from './values-matrix.ts';
 
@@ -16,7 +16,7 @@ const ROOT = join(import.meta.dirname, '../../..');
 const GOLDEN = join(import.meta.dirname, 'defaults.golden.yaml');
 
 const api = testApi();
-const withHelm = (await isWithinReach('helm')) ? describe : describe.skip;
+const withHelm = suiteUnless(await whyMissing('helm'));
 
 const named = (objects: readonly KubeObject[], kind: string, name = RELEASE): KubeObject => {
   const found = objects.find((object) => object.kind === kind && object.metadata.name === name);

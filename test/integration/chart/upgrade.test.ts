@@ -1,8 +1,7 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { CRD_REVISION, CRD_REVISION_ANNOTATION } from '../../../operator/api/crd-revision.ts';
-import { isWithinReach } from '../../cluster/binaries.ts';
 import { type Cluster, startCluster } from '../../cluster/cluster.ts';
 import { outputOf, run } from '../../e2e/support/command.ts';
 import { bodyOf, type KubeObject, type Ref, type TestApi, testApi } from '../../support/api.ts';
@@ -20,6 +19,7 @@ import {
 } from '../../support/installation.ts';
 import type { OperatorProcess } from '../../support/operator-process.ts';
 import { startReleasedOperator } from '../../support/release.ts';
+import { suiteUnless, whyMissing } from '../../support/suite-unless.ts';
 import { type PreviousRelease, unpackPreviousRelease } from './previous-release.ts';
 
 /**
@@ -36,7 +36,7 @@ const CLIENT_SECRET: Ref = {
 };
 const REPORTS = token('reports', SYSTEM);
 
-const withHelm = (await isWithinReach('helm')) ? describe : describe.skip;
+const withHelm = suiteUnless(await whyMissing('helm'));
 
 withHelm('helm upgrade from the previous release', () => {
   let previous: PreviousRelease;

@@ -1,18 +1,20 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Door, grpcAddress, startServer } from '../../clients/grpc-server.ts';
 import { type Outcome, run, stdoutOf } from '../../clients/programs.ts';
-import { ensureBinary, isWithinReach } from '../../cluster/binaries.ts';
+import { locateBinary } from '../../cluster/binaries.ts';
 import { createCertificates } from '../../cluster/certificates.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Installation, install } from '../../support/installation.ts';
+import { suiteUnless, whyMissing } from '../../support/suite-unless.ts';
 import { AUDIENCE, type TestClient } from '../servers/oauth-clients.ts';
 
-/** A Go program, whose client is made of proto/ by protoc-gen-go and protoc-gen-go-grpc: see test/clients/go/m2mclient. */
+/** A Go program, whose client is made of proto/ by protoc-gen-go and protoc-gen-go-grpc: see test/go/m2mclient. */
 
-const suite = (await isWithinReach('m2mclient')) ? describe : describe.skip;
+const missing = await whyMissing('m2mclient');
+const suite = suiteUnless(missing);
 
 /** What it makes for its long streams: some 450 KB, several times what service and network hold for a reader that is slow. */
 const TOKENS = 1000;
@@ -22,8 +24,8 @@ let installation: Installation;
 let grpc: Door;
 
 beforeAll(async () => {
-  if (suite === describe.skip) return;
-  program = await ensureBinary('m2mclient');
+  if (missing !== undefined) return;
+  program = await locateBinary('m2mclient');
   installation = await install();
   grpc = await startServer(installation, 2);
 }, 900_000);

@@ -1,13 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { AUDIENCE, makeOddClient, type SecretClient } from '../../clients/http-clients.ts';
 import { type HttpServerProcess, startHttpServer } from '../../clients/http-server.ts';
 import { run, stdoutOf } from '../../clients/programs.ts';
-import { ensureBinary, isWithinReach } from '../../cluster/binaries.ts';
+import { locateBinary } from '../../cluster/binaries.ts';
 import { type Installation, install } from '../../support/installation.ts';
+import { suiteUnless, whyMissing } from '../../support/suite-unless.ts';
 
-/** golang.org/x/oauth2 and go-oidc, as a Go program uses them: see test/clients/go/httpclient. */
+/** golang.org/x/oauth2 and go-oidc, as a Go program uses them: see test/go/httpclient. */
 
-const suite = (await isWithinReach('httpclient')) ? describe : describe.skip;
+const missing = await whyMissing('httpclient');
+const suite = suiteUnless(missing);
 
 let program: string;
 let installation: Installation;
@@ -15,8 +17,8 @@ let grpc: HttpServerProcess;
 let client: SecretClient;
 
 beforeAll(async () => {
-  if (suite === describe.skip) return;
-  program = await ensureBinary('httpclient');
+  if (missing !== undefined) return;
+  program = await locateBinary('httpclient');
   installation = await install();
   ({ grpc, prepared: client } = await startHttpServer(installation, {
     prepare: async () => {

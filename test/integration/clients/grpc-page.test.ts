@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { grpcAddress } from '../../clients/grpc-server.ts';
 import { type Shell, shellBlocks, startShell } from '../../clients/page.ts';
 import {
@@ -11,19 +11,20 @@ import {
   writeMutualTls,
 } from '../../clients/page-suite.ts';
 import { ROOT } from '../../clients/programs.ts';
-import { isWithinReach } from '../../cluster/binaries.ts';
 import { type Installation, install, signingKey, waitForReason } from '../../support/installation.ts';
+import { suiteUnless, whyMissing } from '../../support/suite-unless.ts';
 
 /** docs/grpc.md, command by command, with the real grpcurl and kubectl. */
 
-const suite = (await isWithinReach('grpcurl')) ? describe : describe.skip;
+const missing = await whyMissing('grpcurl', 'kubectl');
+const suite = suiteUnless(missing);
 const markdown = readFileSync(join(ROOT, 'docs/grpc.md'), 'utf8');
 
 let installation: Installation;
 let env: PageEnv;
 
 beforeAll(async () => {
-  if (suite === describe.skip) return;
+  if (missing !== undefined) return;
   env = await preparePageEnv(['kubectl', 'grpcurl'], () => installation.cluster.kubeconfigPath);
   installation = await install();
 }, 900_000);

@@ -1,14 +1,16 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { SERVICE, startServer, verifiedClaims } from '../../clients/grpc-server.ts';
 import { type Outcome, run } from '../../clients/programs.ts';
-import { ensureBinary, isWithinReach } from '../../cluster/binaries.ts';
+import { locateBinary } from '../../cluster/binaries.ts';
 import { bodyOf } from '../../support/api.ts';
 import { GROUP_VERSION, type Installation, install } from '../../support/installation.ts';
+import { suiteUnless, whyMissing } from '../../support/suite-unless.ts';
 import { AUDIENCE, type TestClient } from '../servers/oauth-clients.ts';
 
 /** grpcurl, which knows no more of the service than reflection or the .proto tells. */
 
-const suite = (await isWithinReach('grpcurl')) ? describe : describe.skip;
+const missing = await whyMissing('grpcurl');
+const suite = suiteUnless(missing);
 
 const REFLECTION: readonly string[] = [];
 const PROTO_FILES = [
@@ -27,8 +29,8 @@ let address: string;
 let clients: readonly TestClient[];
 
 beforeAll(async () => {
-  if (suite === describe.skip) return;
-  grpcurl = await ensureBinary('grpcurl');
+  if (missing !== undefined) return;
+  grpcurl = await locateBinary('grpcurl');
   installation = await install();
   ({ address, clients } = await startServer(installation, SCHEMAS.length));
 }, 900_000);

@@ -14,16 +14,15 @@ import {
   startNodeVerifier,
   type Verifier,
 } from '../../clients/verifiers.ts';
-import { goIsInstalled } from '../../cluster/build.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Installation, install } from '../../support/installation.ts';
+import { suiteUnless, whyMissing } from '../../support/suite-unless.ts';
 
 /** docs/verify.md: its commands, and its APIs with real tokens, good and bad. */
 
 const ELSEWHERE = 'https://elsewhere.example.com';
 const page = await readFile(join(ROOT, 'docs/verify.md'), 'utf8');
 const nginx = await findNginx();
-const hasGo = await goIsInstalled(process.env);
 
 let installation: Installation;
 let grpc: HttpServerProcess;
@@ -69,20 +68,21 @@ const VERIFIERS: readonly VerifierRow[] = [
   {
     name: 'Go',
     start: () => startGoVerifier({ page, place: grpc }),
-    missing: hasGo ? undefined : 'there is no go on PATH',
+    missing: await whyMissing('verifier'),
     asks: false,
   },
   {
     name: 'NGINX',
     start: () => startNginxVerifier(nginx as Nginx, introspecting, { page, place: grpc }),
-    missing: nginx ? undefined : 'there is no NGINX with its JavaScript module, and apt-get gave none',
+    missing: nginx
+      ? undefined
+      : 'there is no NGINX with its JavaScript module; `make programs` unpacks one where there is apt-get',
     asks: true,
   },
 ];
 
 for (const { name, start, missing, asks } of VERIFIERS) {
-  const suite = missing === undefined ? describe : describe.skip;
-  suite(`docs/verify.md, an API in ${name}${missing === undefined ? '' : ` (skipped: ${missing})`}`, () => {
+  suiteUnless(missing)(`docs/verify.md, an API in ${name}`, () => {
     let verifier: Verifier;
 
     beforeAll(async () => {

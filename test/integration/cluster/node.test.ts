@@ -1,19 +1,19 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Cluster, startCluster } from '../../cluster/cluster.ts';
 import { importFromBuildah } from '../../cluster/node/images.ts';
 import { NODE, PAUSE_IMAGE } from '../../cluster/node/layout.ts';
 import { whyNoNode } from '../../cluster/node/machine.ts';
 import { bodyOf, testApi } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
+import { suiteUnless } from '../../support/suite-unless.ts';
 
 /** `--node`: a kubelet that runs Pods, and nothing left of it afterwards. Asked for by NODE_TESTS=1, as make e2e does. */
 
-const reason = process.env.NODE_TESTS ? await whyNoNode() : 'NODE_TESTS is not set';
-if (reason) console.warn(`skipped: ${reason}`);
-const withNode = reason ? describe.skip : describe;
+const reason = process.env.NODE_TESTS ? await whyNoNode() : '`make e2e` runs it, with NODE_TESTS set';
+const withNode = suiteUnless(reason);
 
 withNode('a cluster with a node', () => {
   let cluster: Cluster;

@@ -1,6 +1,6 @@
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Shell, shellBlocks, startShell } from '../../clients/page.ts';
 import {
   type Expectation,
@@ -10,7 +10,6 @@ import {
   writeMutualTls,
 } from '../../clients/page-suite.ts';
 import { ROOT } from '../../clients/programs.ts';
-import { isWithinReach } from '../../cluster/binaries.ts';
 import { type Cluster, startCluster } from '../../cluster/cluster.ts';
 import { bodyOf, type TestApi, testApi } from '../../support/api.ts';
 import { applyObjects } from '../../support/apply.ts';
@@ -18,13 +17,15 @@ import { RELEASE } from '../../support/helm.ts';
 import { oauthClient, SYSTEM, signingKey, token, waitForReason } from '../../support/installation.ts';
 import type { OperatorProcess } from '../../support/operator-process.ts';
 import { startReleasedOperator } from '../../support/release.ts';
+import { suiteUnless, whyMissing } from '../../support/suite-unless.ts';
 
 /**
  * docs/install.md, command by command, where no node is needed. `make e2e` runs the blocks that wait for Pods. No Pod runs
  * here: what the manifests would start is a process with the same configuration and permissions.
  */
 
-const suite = (await isWithinReach('helm')) ? describe : describe.skip;
+const missing = await whyMissing('helm', 'kubectl');
+const suite = suiteUnless(missing);
 const markdown = readFileSync(join(ROOT, 'docs/install.md'), 'utf8');
 
 const MANIFESTS: readonly Expectation[] = [
@@ -48,7 +49,7 @@ let env: PageEnv;
 let shell: Shell;
 
 beforeAll(async () => {
-  if (suite === describe.skip) return;
+  if (missing !== undefined) return;
   env = await preparePageEnv(['kubectl', 'helm'], () => cluster.kubeconfigPath);
   // Copied: kubectl follows no link to a folder.
   for (const folder of ['crds', 'charts'])

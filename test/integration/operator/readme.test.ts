@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { ensureBinary } from '../../cluster/binaries.ts';
+import { locateBinary } from '../../cluster/binaries.ts';
 import { applyFiles } from '../../support/apply.ts';
 import { type Installation, install, token, waitForReason } from '../../support/installation.ts';
 
@@ -29,7 +29,7 @@ let installation: Installation;
 let bin: string;
 
 beforeAll(async () => {
-  const kubectl = await ensureBinary('kubectl');
+  const kubectl = await locateBinary('kubectl');
   bin = mkdtempSync(join(tmpdir(), 'm2m-kubectl-'));
   symlinkSync(kubectl, join(bin, 'kubectl'));
   installation = await install();

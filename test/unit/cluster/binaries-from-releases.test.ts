@@ -3,7 +3,13 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { type BinaryOptions, cacheDir, ensureBinary, projectCache } from '../../cluster/binaries.ts';
+import {
+  type BinaryOptions,
+  cacheDir,
+  ensureBinaries,
+  ensureBinary,
+  projectCache,
+} from '../../cluster/binaries.ts';
 import type { BinaryName } from '../../cluster/binary-sources.ts';
 import { officialSource } from '../../cluster/release-downloads.ts';
 import { formatVersion, kubernetesVersion } from '../../cluster/versions.ts';
@@ -57,8 +63,21 @@ describe('ensureBinary from a release', () => {
   /** A Go that "compiles" whatever it is asked for. */
   async function installGo(): Promise<void> {
     await install(join(env.PATH, 'go'), '1.26.0');
-    const script = 'for last; do [ "$was" = -o ] && output=$last; was=$last; done';
-    const build = `${script}\n[ "$1" = build ] && echo "from source" >"$output" && /bin/chmod +x "$output"\nexit 0\n`;
+    const build = [
+      '[ "$1" = build ] || exit 0',
+      `echo "$*" >>${join(dir, 'builds')}`,
+      'for argument; do',
+      '  if [ -n "$folder" ]; then',
+      // Go names a program after the last part of its package that is no version.
+      `    program=\${argument%/v3}`,
+      `    echo "from source" >"$folder/\${program##*/}"`,
+      `    /bin/chmod +x "$folder/\${program##*/}"`,
+      '  fi',
+      '  [ "$last" = -o ] && folder=$argument',
+      '  last=$argument',
+      'done',
+      'exit 0',
+    ].join('\n');
     await writeFile(join(env.PATH, 'go'), `#!/bin/sh\n${build}`);
   }
 
@@ -96,6 +115,17 @@ describe('ensureBinary from a release', () => {
     expect(lines).toEqual([
       `no download of release binaries (${new URL(site.url).host}: no answer within 0.05 s): building with Go instead`,
     ]);
+  });
+
+  test('builds all that are missing at once, and none that is there', async () => {
+    await installGo();
+    const names = ['kubectl', 'etcd', 'helm', 'grpcurl'] as const;
+    await install(join(cacheDir('helm', env), 'helm'), '4.0.0');
+    await ensureBinaries(names, { env: { ...env, CONTROL_PLANE: 'source' } });
+    const built = names.map((name) => readFile(join(cacheDir(name, env), name), 'utf8'));
+    const source = 'from source\n';
+    expect(await Promise.all(built)).toEqual([source, source, expect.stringContaining('4.0.0'), source]);
+    expect((await readFile(join(dir, 'builds'), 'utf8')).trim().split('\n')).toHaveLength(1);
   });
 
   test('asks the site for the next program after one is missing there', async () => {

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { cacheDir, ensureBinary, isWithinReach } from '../../cluster/binaries.ts';
+import { cacheDir, ensureBinary, isFound, isWithinReach, locateBinary } from '../../cluster/binaries.ts';
 import type { BinaryName } from '../../cluster/binary-sources.ts';
 import { formatVersion, kubernetesVersion } from '../../cluster/versions.ts';
 import { releasesAt } from './release-site.ts';
@@ -100,6 +100,24 @@ describe('ensureBinary', () => {
   });
 });
 
+describe('locateBinary', () => {
+  test('finds what is there, and obtains nothing', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'binaries-test-'));
+    try {
+      const env = { XDG_CACHE_HOME: dir, PATH: process.env.PATH };
+      expect(await isFound('httpclient', env)).toBe(false);
+      await expect(locateBinary('httpclient', { env })).rejects.toThrow('1. run `make programs`');
+      const path = join(cacheDir('httpclient', env), 'httpclient');
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, '', { mode: 0o755 });
+      expect(await isFound('httpclient', env)).toBe(true);
+      expect(await locateBinary('httpclient', { env })).toBe(path);
+    } finally {
+      await rm(dir, { recursive: true });
+    }
+  });
+});
+
 describe('cacheDir', () => {
   const folder = (name: BinaryName): string => basename(cacheDir(name, {}));
 
@@ -108,7 +126,14 @@ describe('cacheDir', () => {
     expect(folder('kubectl')).toBe(folder('etcd'));
   });
 
-  test.each(['grpcurl', 'm2mclient'] as const)('keeps %s by all that it is built from', (name) => {
-    expect(folder(name)).toMatch(new RegExp(`^${name}-[0-9a-f]{16}$`, 'u'));
+  test.each(['grpcurl', 'helm'] as const)('keeps %s by its version', (name) => {
+    expect(folder(name)).toMatch(new RegExp(`^${name}-\\d+\\.\\d+\\.\\d+$`, 'u'));
   });
+
+  test.each(['m2mclient', 'verifier', 'alertrules', 'coredns'] as const)(
+    'keeps %s by all that it is built from',
+    (name) => {
+      expect(folder(name)).toMatch(new RegExp(`^${name}-[0-9a-f]{16}$`, 'u'));
+    },
+  );
 });

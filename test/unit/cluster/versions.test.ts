@@ -38,6 +38,9 @@ describe('compareVersions', () => {
 
 describe('pinnedVersion', () => {
   const goMod = `go 1.26.0
+tool (
+	k8s.io/kubernetes
+)
 require (
 	k8s.io/kubernetes-csi v9.9.9 // indirect
 	k8s.io/kubernetes v1.37.2 // indirect

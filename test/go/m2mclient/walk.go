@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
-	"m2moauth.dev/test/clients/m2mclient/pb"
+	"m2moauth.dev/test/go/m2mclient/pb"
 )
 
 // walk is one pass through the service as one client.

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"m2moauth.dev/test/clients/m2mclient/pb"
+	"m2moauth.dev/test/go/m2mclient/pb"
 )
 
 // createMany makes the tokens that the long streams have. Long names fill the window sooner.
