@@ -23,7 +23,7 @@ interface JsonSchema {
 
 const valuesText = (): string => readFileSync(join(CHART, 'values.yaml'), 'utf8');
 
-/** The JSON Schema that helm holds values to; every description is the comment in values.yaml. */
+/** The JSON Schema by which helm validates values; every description is the comment in values.yaml. */
 const schemaText = (): string => {
   const schema = z.toJSONSchema(valuesSchema, { target: 'draft-7', io: 'input' }) as JsonSchema;
   for (const { path, description } of readComments(valuesText())) {
@@ -36,7 +36,7 @@ const schemaText = (): string => {
   return `${JSON.stringify(schema, undefined, 2)}\n`;
 };
 
-/** A default as a table shows it: one line, and nothing that would end the cell. */
+/** A default for a cell of a table: one line, with `|` escaped. */
 const shown = (value: unknown): string => `\`${JSON.stringify(value).replaceAll('|', '\\|')}\``;
 
 const at = (values: unknown, path: string): unknown =>
@@ -62,7 +62,7 @@ const readmeText = (): string => {
   return `${before}${BEGIN}\n${valuesTable()}\n${END}${after}`;
 };
 
-/** What the chart has to hold besides what is written by hand: copies, since a packaged chart can't reach out of its folder. */
+/** The generated files of the chart; copies, since a packaged chart can't read outside of its folder. */
 export const chartFiles = (): readonly ChartFile[] => [
   ...crdFiles().map(({ name, text }) => ({ path: join('files/crds', name), text })),
   { path: 'files/roles.yaml', text: readFileSync(join(ROOT, 'operator/deploy/roles.yaml'), 'utf8') },

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { dirname, join } from 'node:path';
 import { CHART, chartFiles } from './chart-files.ts';
 
-/** Writes the generated files of the chart; `--check` fails where one is out of date. */
+/** Writes the generated files of the chart; `--check` fails if one is out of date. */
 
 const current = (path: string): string | undefined => {
   try {

@@ -7,7 +7,7 @@ const annotations = z.record(z.string(), z.string());
 const count = z.int().min(0);
 const port = z.int().min(1).max(65_535);
 const duration = z.string().regex(/^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$/u);
-/** What Kubernetes itself validates, and goes on to extend. */
+/** Fields that Kubernetes validates, and extends in later versions. */
 const kubernetesObject = z.record(z.string(), z.unknown());
 const kubernetesObjects = z.array(kubernetesObject);
 
@@ -121,9 +121,9 @@ const access = {
   }),
 };
 
-/** The chart's values. Unknown keys are refused, so that a misspelt one does not pass in silence. */
+/** The chart's values. Unknown keys are rejected, so that a misspelled one is not ignored. */
 export const valuesSchema = z.strictObject({
-  /** Helm hands it to every chart. */
+  /** Helm adds it to the values of every chart. */
   global: kubernetesObject.optional(),
   replicaCount: count,
   image,

@@ -1,4 +1,4 @@
-// What `helm test` runs inside the cluster: both doors answer, with the certificate that clients are to trust.
+// Run by `helm test` inside the cluster: gRPC and HTTP respond, with the certificate that clients trust.
 import { connect } from 'node:http2';
 
 const { GRPC_URL, JWKS_URL } = process.env;

@@ -37,14 +37,14 @@ app.kubernetes.io/name: {{ include "m2m.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{- /* Not managed-by: the label app.kubernetes.io/managed-by=m2m-oauth-operator is what the operator finds its own objects by, and Helm's value says whose these are. */}}
+{{- /* The label app.kubernetes.io/managed-by=m2m-oauth-operator marks objects that the operator manages; these have Helm's value. */}}
 {{- define "m2m.labels" -}}
 {{- $labels := include "m2m.selectorLabels" . | fromYaml }}
 {{- $_ := set $labels "app.kubernetes.io/part-of" "m2m-oauth-operator" }}
 {{- $_ = set $labels "app.kubernetes.io/version" .Chart.AppVersion }}
 {{- $_ = set $labels "app.kubernetes.io/managed-by" .Release.Service }}
 {{- $_ = set $labels "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_") }}
-{{- /* The chart's own are what Services select by: they win. */}}
+{{- /* The labels of the chart take precedence: Services select by them. */}}
 {{- toYaml (merge $labels .Values.commonLabels) }}
 {{- end }}
 
