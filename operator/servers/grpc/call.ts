@@ -106,6 +106,13 @@ const levelOf = (code: status, successLevel: 'info' | 'debug'): 'debug' | 'info'
   }
 };
 
+/**
+ * A client's deadline starts when it sends the request, the server's when the request arrives (gRPC over HTTP/2,
+ * Timeout), so the client's reset at its deadline arrives before the server's deadline. A cancellation within this time
+ * before the deadline counts as the deadline, in milliseconds.
+ */
+const DEADLINE_TOLERANCE_MS = 100;
+
 /** Starts tracking a call. Its signal aborts when the client cancels the call or disconnects, or the deadline passes. */
 export const openCall = (
   call: ServerCall,
@@ -114,7 +121,11 @@ export const openCall = (
 ): OpenCall => {
   const startedAt = clock.monotonic();
   const cancelled = new AbortController();
-  const onCancelled = (): void => cancelled.abort();
+  let isTimedOut = false;
+  const onCancelled = (): void => {
+    isTimedOut = Number(call.getDeadline()) - clock.now() <= DEADLINE_TOLERANCE_MS;
+    cancelled.abort();
+  };
   // grpc-js emits 'cancelled' after every call that has ended, too.
   if (call.cancelled) onCancelled();
   else call.once('cancelled', onCancelled);
@@ -130,10 +141,7 @@ export const openCall = (
         notes = { ...notes, ...fields };
       },
     },
-    failureOf: (error) =>
-      cancelled.signal.aborted
-        ? abandonedStatus(Number(call.getDeadline()) <= clock.now())
-        : statusOf(purpose, error),
+    failureOf: (error) => (cancelled.signal.aborted ? abandonedStatus(isTimedOut) : statusOf(purpose, error)),
     ended: (code, error) => {
       if (!isOpen) return;
       isOpen = false;

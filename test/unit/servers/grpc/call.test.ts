@@ -51,6 +51,23 @@ test('what is thrown after a cancellation is CANCELLED, or DEADLINE_EXCEEDED aft
   expect(late.opened.failureOf(new Error('aborted')).code).toBe(status.DEADLINE_EXCEEDED);
 });
 
+test.each([
+  ['DEADLINE_EXCEEDED', 'at its deadline', 0],
+  ['DEADLINE_EXCEEDED', '100 ms before its deadline, as by a client whose request took so long', 100],
+  ['CANCELLED', '101 ms before its deadline', 101],
+] as const)('%s: a call that is cancelled %s', (code, _, leftMs) => {
+  const { call, opened } = open({ deadline: Date.UTC(2026, 0, 1) + leftMs });
+  call.emit('cancelled');
+  expect(opened.failureOf(new Error('aborted')).code).toBe(status[code]);
+});
+
+test('a cancelled call stays CANCELLED if its method ends after the deadline', async () => {
+  const { call, opened, deps } = open({ deadline: Date.UTC(2026, 0, 1) + 5000 });
+  call.emit('cancelled');
+  await deps.clock.advance(6000);
+  expect(opened.failureOf(new Error('aborted')).code).toBe(status.CANCELLED);
+});
+
 test('a call counts once, with the time that it took', async () => {
   const { opened, deps } = open({});
   await deps.clock.advance(1250);

@@ -1,10 +1,11 @@
 import { constants } from 'node:http2';
 import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { M2MOAuthServiceClient } from '../../../../operator/servers/grpc/generated/m2moauthserver/pb/service.ts';
+import type { GrpcIssuer } from '../../../../operator/servers/grpc/services.ts';
 import { eventually } from '../../../support/eventually.ts';
-import { refusalOf } from '../../../support/grpc.ts';
 import { CHUNK_BYTES, endlessList, lineOf, settledChunks, startUnreadList } from './lists.ts';
+import { frame, pathOf, type RawCall, rawCall } from './raw-call.ts';
 import { openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
@@ -103,29 +104,52 @@ test('the deadline ends a stream', async () => {
   await eventually(() => expect(lineOf(env)?.fields).toMatchObject({ code: 'DEADLINE_EXCEEDED' }));
 });
 
-test('the deadline of a call with one answer aborts its use case', async () => {
-  let aborted = false;
-  await using env = await openServerEnv({
-    createToken: (_request, { signal }) =>
+describe('the deadline of a call with one answer aborts its use case', () => {
+  /** A use case that never answers, and what became of it. */
+  const endlessCreate = () => {
+    const seen = { called: false, aborted: false };
+    const createToken: GrpcIssuer['createToken'] = (_request, { signal }) =>
       new Promise((_resolve, reject) => {
+        seen.called = true;
         signal.addEventListener('abort', () => {
-          aborted = true;
+          seen.aborted = true;
           reject(signal.reason);
         });
-      }),
-  });
-  const call = new Promise((resolve, reject) => {
-    const request = { ...EMPTY_REQUEST };
-    grpcJsClient(env).createToken(
-      request,
-      new Metadata(),
-      { deadline: Date.now() + 100 },
-      (error, response) => (error ? reject(error) : resolve(response)),
+      });
+    return { seen, createToken };
+  };
+
+  const startCreate = (env: ServerEnv): RawCall => {
+    const call = rawCall(env.port, pathOf('CreateToken'), { headers: { 'grpc-timeout': '100m' } });
+    call.stream.end(frame(new Uint8Array()));
+    return call;
+  };
+
+  const expectCounted = async (env: ServerEnv): Promise<void> =>
+    eventually(() =>
+      expect(env.metrics.calls).toEqual([
+        ['grpcCall', 'CreateToken', 'DEADLINE_EXCEEDED', expect.any(Number)],
+      ]),
     );
+
+  test('where the server ends the call', async () => {
+    const { seen, createToken } = endlessCreate();
+    await using env = await openServerEnv({ createToken });
+    await using call = startCreate(env);
+    expect(await call.ended).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    await expectCounted(env);
+    expect(seen.aborted).toBe(true);
   });
-  expect(await refusalOf(call)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
-  await eventually(() => aborted);
-  expect(env.metrics.calls).toEqual([['grpcCall', 'CreateToken', 'DEADLINE_EXCEEDED', expect.any(Number)]]);
+
+  test('where the caller resets it a moment before', async () => {
+    const { seen, createToken } = endlessCreate();
+    await using env = await openServerEnv({ createToken });
+    await using call = startCreate(env);
+    await eventually(() => seen.called, { intervalMs: 1 });
+    call.stream.close(constants.NGHTTP2_CANCEL);
+    await expectCounted(env);
+    expect(seen.aborted).toBe(true);
+  });
 });
 
 test('a token that was issued for a caller that has disconnected is logged all the same', async () => {
