@@ -4,12 +4,40 @@ import type { Algorithm } from '../api/signing-key.ts';
 import type { KeyPair } from '../ports/keys.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { Signer, UnsignedJwt } from '../ports/signing.ts';
-import { joseSignature } from './ecdsa-signature.ts';
 
 export interface SignerOptions {
   /** Is told how long each signature took. */
   readonly metrics?: Pick<Metrics, 'signed'>;
 }
+
+/** DER tag of an INTEGER (X.690 §8.3). */
+const INTEGER = 0x02;
+
+/** Copies the INTEGER at `at` into `target`, right-aligned and without its sign octet. Returns the offset of the next element. */
+const copyInteger = (der: Buffer, at: number, target: Buffer): number => {
+  const length = der[at + 1] ?? 0;
+  const end = at + 2 + length;
+  if (der[at] !== INTEGER || end > der.length) throw new RangeError('not an ECDSA signature in DER');
+  const skipped = Math.max(0, length - target.length);
+  der.copy(target, target.length - (length - skipped), at + 2 + skipped, end);
+  return end;
+};
+
+/**
+ * Converts an ECDSA signature from DER (RFC 3279 §2.2.3), which OpenSSL creates, to the form of a JWS: R and S, each as long as the
+ * curve's order (RFC 7518 §3.4). The conversion by Node takes as long as the signature itself (docs/decisions/0012).
+ * @param octets length of R and of S: 32 for P-256
+ * @throws RangeError if it is not such a signature, or too long for a one-octet length (P-521)
+ */
+export const joseSignature = (der: Buffer, octets: number): Buffer => {
+  const signature = Buffer.alloc(2 * octets);
+  const middle = copyInteger(der, 2, signature.subarray(0, octets));
+  const end = copyInteger(der, middle, signature.subarray(octets));
+  if (der[0] !== 0x30 || der[1] !== der.length - 2 || end !== der.length) {
+    throw new RangeError('not an ECDSA signature in DER');
+  }
+  return signature;
+};
 
 type Sign = (key: KeyObject, bytes: Buffer) => Buffer | Promise<Buffer>;
 

@@ -15,7 +15,7 @@ type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
 /** One call to the API server. */
 export interface KubeRequest {
   readonly verb: Verb;
-  /** Below the server's URL, see resource-path.ts. */
+  /** Below the server's URL, see resource-types.ts. */
   readonly path: string;
   /** As text: encoded already, without `?`. */
   readonly query?: string | Readonly<Record<string, string | number | boolean | undefined>>;

@@ -1,6 +1,5 @@
 import { GROUP } from '../api/meta.ts';
 import type { EventNote } from '../ports/events.ts';
-import { microTime } from './micro-time.ts';
 
 /** Notes that say the same of the same object; the API server knows them as one Event with a count. */
 export interface EventSeries {
@@ -18,6 +17,9 @@ const MAX_NOTE = 1_000;
 const MAX_WORD = 128;
 /** An Event's name is a DNS subdomain of at most 253 characters; what follows the object's name takes 17. */
 const MAX_NAME = 253 - 17;
+
+/** A Kubernetes MicroTime, which Events require: RFC 3339 in UTC with six decimals. `ms`: milliseconds since the Unix epoch. */
+const microTime = (ms: number): string => new Date(ms).toISOString().replace('Z', '000Z');
 
 /** Equal for notes that belong to one series. */
 export const seriesKeyOf = ({ regarding, type, reason, action, note }: EventNote): string =>

@@ -7,8 +7,7 @@ import type { SecretMeta } from '../ports/secrets.ts';
 import type { ListOptions, ListPage, ListWatch, WatchOptions } from '../ports/watch.ts';
 import type { KubeClient } from './client.ts';
 import { withoutManagedFields } from './resource-client.ts';
-import { collectionPath } from './resource-path.ts';
-import { apiVersionOf, ISSUED_TOKENS, SECRETS, TOKEN_BATCHES } from './resource-types.ts';
+import { apiVersionOf, collectionPath, ISSUED_TOKENS, SECRETS, TOKEN_BATCHES } from './resource-types.ts';
 import { buildSecretMeta } from './secret-meta.ts';
 import { readWatchEvents } from './watch-events.ts';
 

@@ -1,8 +1,7 @@
 import { type KubeObject, MANAGER, type ObjectRef } from '../api/meta.ts';
 import type { ResourceClient, ResourceType } from '../ports/kube.ts';
 import type { KubeClient } from './client.ts';
-import { collectionPath, objectPath } from './resource-path.ts';
-import { apiVersionOf } from './resource-types.ts';
+import { apiVersionOf, collectionPath, objectPath } from './resource-types.ts';
 
 export interface ResourceClientOptions {
   /** Leaves `metadata.managedFields` in the answers; without, they are taken off. */

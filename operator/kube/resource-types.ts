@@ -1,5 +1,5 @@
 import { GROUP, VERSION } from '../api/meta.ts';
-import type { ResourceType } from '../ports/kube.ts';
+import { ApiError, type ResourceType } from '../ports/kube.ts';
 
 const namespacedIn =
   (group: string, version: string) =>
@@ -26,3 +26,25 @@ export const LEASES = namespacedIn('coordination.k8s.io', 'v1')('leases', 'Lease
 /** `apiVersion` of a type's objects. */
 export const apiVersionOf = ({ group, version }: ResourceType): string =>
   group === '' ? version : `${group}/${version}`;
+
+/** The path of a namespace's collection, `/api/v1/namespaces/<namespace>/<plural>`, or without a namespace that of all namespaces. */
+export const collectionPath = ({ group, version, plural }: ResourceType, namespace?: string): string => {
+  const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+  return namespace ? `${root}/namespaces/${segment(namespace)}/${plural}` : `${root}/${plural}`;
+};
+
+/**
+ * The path of one object; an empty namespace is omitted.
+ * @throws ApiError 404 for a name that no object can have and that would result in another path
+ */
+export const objectPath = (
+  type: ResourceType,
+  ref: { readonly namespace: string; readonly name: string },
+): string => `${collectionPath(type, ref.namespace)}/${segment(ref.name)}`;
+
+const segment = (name: string): string => {
+  if (name === '' || name === '.' || name === '..') {
+    throw new ApiError('no object can have that name', { status: 404, reason: 'NotFound' });
+  }
+  return encodeURIComponent(name);
+};

@@ -2,9 +2,7 @@ import { BoundedMap } from '../async/bounded-map.ts';
 import { Emitter } from '../async/emitter.ts';
 import type { Cacheable, CacheChange, Indexers, WritableCache } from '../ports/cache.ts';
 import type { Log } from '../ports/log.ts';
-import { freezeDeep } from './freeze.ts';
 import { KeyIndex } from './key-index.ts';
-import { compareResourceVersions, isOlder } from './resource-version.ts';
 
 export interface ObjectStoreOptions<T> {
   readonly log: Log;
@@ -20,6 +18,32 @@ const MAX_GONE = 10_000;
 /** The key of an object: `namespace/name`, or the name where it has no namespace. */
 export const cacheKeyOf = ({ metadata }: Cacheable): string =>
   metadata.namespace ? `${metadata.namespace}/${metadata.name}` : metadata.name;
+
+const DECIMAL = /^(?:0|[1-9][0-9]*)$/u;
+
+/**
+ * Compares two resourceVersions of one resource type: negative if `a` is older, 0 if they are equal, positive if `a` is newer. They are
+ * decimal numbers of any length (KEP-5504, comparable resource versions); undefined if one of them is not.
+ */
+export const compareResourceVersions = (a: string, b: string): number | undefined => {
+  if (a === b) return 0;
+  if (!DECIMAL.test(a) || !DECIMAL.test(b)) return undefined;
+  if (a.length !== b.length) return a.length - b.length;
+  return a < b ? -1 : 1;
+};
+
+const isOlder = (a: string, b: string): boolean => (compareResourceVersions(a, b) ?? 0) < 0;
+
+/** Freezes a JSON value recursively, in place, and returns it. A frozen value is taken to be frozen throughout. */
+const freezeDeep = <T>(value: T): T => {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const key in value) {
+    const inner = value[key];
+    if (typeof inner === 'object' && inner !== null) freezeDeep(inner);
+  }
+  return value;
+};
 
 /**
  * The objects of one type, as lists, watch events and our own writes tell of them. Whatever order these come in, an

@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { CacheChange } from '../../../operator/ports/cache.ts';
-import { ObjectStore } from '../../../operator/runtime/object-store.ts';
-import { compareResourceVersions } from '../../../operator/runtime/resource-version.ts';
+import { compareResourceVersions, ObjectStore } from '../../../operator/runtime/object-store.ts';
 import { recordedLog } from '../../support/quiet.ts';
 
 interface Thing {

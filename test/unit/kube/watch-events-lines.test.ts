@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { LineTooLong, readLines } from '../../../operator/kube/lines.ts';
+import { LineTooLong, readLines } from '../../../operator/kube/watch-events.ts';
 
 async function* chunksOf(parts: readonly Uint8Array[]) {
   yield* parts;

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign, verify } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { joseSignature } from '../../../operator/crypto/ecdsa-signature.ts';
+import { joseSignature } from '../../../operator/crypto/signer.ts';
 
 describe('a signature in DER', () => {
   test.each([
