@@ -7,6 +7,7 @@ import type { PublicKeys } from '../ports/signing.ts';
 import type { Component } from '../runtime/manager.ts';
 import { createGrpcServer } from '../servers/grpc/server.ts';
 import { createHttpServer } from '../servers/http/server.ts';
+import type { Lifecycle } from '../servers/listener/lifecycle.ts';
 
 /** What the doors are built from. */
 export interface ServerParts {
@@ -20,12 +21,7 @@ export interface ServerParts {
   readonly metrics: Metrics;
 }
 
-interface ServerHandle {
-  start(signal: AbortSignal): Promise<number>;
-  stop(deadlineMs: number): Promise<void>;
-}
-
-const componentOf = (name: string, server: ServerHandle): Component => ({
+const componentOf = (name: string, server: Lifecycle): Component => ({
   name,
   start: async (signal) => void (await server.start(signal)),
   stop: (deadlineMs) => server.stop(deadlineMs),

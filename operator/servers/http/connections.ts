@@ -3,8 +3,6 @@ import type { Exchange } from './exchange.ts';
 
 /** A server's connections and the exchanges in progress on each, so that a drain closes idle connections and waits for the others. */
 export class Connections {
-  /** All TCP connections. */
-  readonly #open = new Set<Socket>();
   /** Connections that are ready for HTTP, with their exchanges. */
   readonly #exchanges = new Map<Socket, Set<Exchange>>();
   #isDraining = false;
@@ -12,12 +10,6 @@ export class Connections {
   /** Whether new requests are rejected. */
   get isDraining(): boolean {
     return this.#isDraining;
-  }
-
-  /** A TCP connection was accepted. */
-  opened(socket: Socket): void {
-    this.#open.add(socket);
-    socket.once('close', () => this.#open.delete(socket));
   }
 
   /** The connection is ready for HTTP. A TLS handshake may end after the server was closed: then it is destroyed. */
@@ -60,10 +52,5 @@ export class Connections {
       if (exchanges.size === 0) socket.destroy();
       for (const exchange of exchanges) exchange.endConnection();
     }
-  }
-
-  /** Destroys all connections. */
-  cut(): void {
-    for (const socket of this.#open) socket.destroy();
   }
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect, jest, test } from '@jest/globals';
 import { systemClock } from '../../../../operator/ops/system-clock.ts';
-import { createListener } from '../../../../operator/servers/grpc/listener.ts';
+import { createGrpcListener } from '../../../../operator/servers/grpc/listener.ts';
 import { openServerCertificates } from '../../../../operator/servers/listener/server-certificates.ts';
 import { createCertificates } from '../../../cluster/certificates.ts';
 import { recordedLog } from '../../../support/quiet.ts';
@@ -19,7 +19,7 @@ test.each([
   await using folder = await makeCertificateFolder({ cert: serving.certificate, key: serving.key });
   const log = recordedLog();
   const certificates = await openServerCertificates({ files: folder.files, clock: systemClock, log });
-  const listener = createListener(
+  const listener = createGrpcListener(
     { certificates, clientCertificateRequired: false, maxConnections: 1, handshakeMs: 200, log },
     () => undefined,
   );

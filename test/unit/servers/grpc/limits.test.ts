@@ -7,7 +7,7 @@ import {
   CreateTokenRequest,
   DeleteTokensRequest,
 } from '../../../../operator/servers/grpc/generated/m2moauthserver/pb/service.ts';
-import { createListener } from '../../../../operator/servers/grpc/listener.ts';
+import { createGrpcListener } from '../../../../operator/servers/grpc/listener.ts';
 import { writeMessage } from '../../../../operator/servers/grpc/wire.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { refusalOf } from '../../../support/grpc.ts';
@@ -208,7 +208,7 @@ test.each<[string, string]>([
 
 test('a connection beyond the limit is closed at once, and one that ends makes room', async () => {
   const taken: Socket[] = [];
-  const listener = createListener(
+  const listener = createGrpcListener(
     { certificates: undefined, clientCertificateRequired: false, maxConnections: 2, log: recordedLog() },
     (socket) => taken.push(socket.resume()),
   );

@@ -1,11 +1,8 @@
 import type { CurrentRecord } from '../../../../operator/domain/record/token-record.ts';
 import { systemClock } from '../../../../operator/ops/system-clock.ts';
-import {
-  createGrpcServer,
-  type GrpcServer,
-  type GrpcServerOptions,
-} from '../../../../operator/servers/grpc/server.ts';
+import { createGrpcServer, type GrpcServerOptions } from '../../../../operator/servers/grpc/server.ts';
 import type { GrpcIssuer } from '../../../../operator/servers/grpc/services.ts';
+import type { Lifecycle } from '../../../../operator/servers/listener/lifecycle.ts';
 import { type GrpcClient, grpcClient } from '../../../support/grpc.ts';
 import {
   type RecordedLog,
@@ -16,7 +13,7 @@ import {
 
 /** A server over use cases that the test replaces, on a real socket. */
 export interface ServerEnv extends AsyncDisposable {
-  readonly grpc: GrpcServer;
+  readonly grpc: Lifecycle;
   readonly port: number;
   readonly client: GrpcClient;
   readonly log: RecordedLog;

@@ -1,11 +1,8 @@
 import type { Issuer } from '../../../../operator/issuer/use-cases.ts';
 import { systemClock } from '../../../../operator/ops/system-clock.ts';
 import type { PublicKeys } from '../../../../operator/ports/signing.ts';
-import {
-  createHttpServer,
-  type HttpServer,
-  type HttpServerOptions,
-} from '../../../../operator/servers/http/server.ts';
+import { createHttpServer, type HttpServerOptions } from '../../../../operator/servers/http/server.ts';
+import type { Lifecycle } from '../../../../operator/servers/listener/lifecycle.ts';
 import {
   type RecordedLog,
   type RecordedMetrics,
@@ -19,7 +16,7 @@ type Called = readonly [name: keyof Issuer, ...args: unknown[]];
 
 /** A server over use cases that the test replaces, on a real socket. */
 export interface ServerEnv extends AsyncDisposable {
-  readonly grpc: HttpServer;
+  readonly grpc: Lifecycle;
   readonly port: number;
   /** Where it listens; {@link BASE} is part of it. */
   readonly url: string;

@@ -1,0 +1,24 @@
+import type { SecureContextOptions, TlsOptions } from 'node:tls';
+
+/** What TLS asks of a connection, beside the certificates. */
+export interface HandshakeOptions {
+  readonly clientCertificateRequired: boolean;
+  /** The one protocol that ALPN agrees on (RFC 7301). */
+  readonly protocol: 'h2' | 'http/1.1';
+  /** From the first byte to an agreed key; 10 s unless given. */
+  readonly handshakeMs?: number;
+}
+
+const HANDSHAKE_MS = 10_000;
+
+/** What a TLS server is made with. */
+export const tlsOptionsOf = (
+  context: SecureContextOptions,
+  { clientCertificateRequired, protocol, handshakeMs = HANDSHAKE_MS }: HandshakeOptions,
+): TlsOptions => ({
+  ...context,
+  requestCert: clientCertificateRequired,
+  rejectUnauthorized: clientCertificateRequired,
+  ALPNProtocols: [protocol],
+  handshakeTimeout: handshakeMs,
+});
