@@ -13,7 +13,7 @@ const buf = (...args: string[]): void => {
   execFileSync(process.execPath, [BUF, ...args], { cwd: ROOT, stdio: 'inherit' });
 };
 
-/** What the door describes: its own service, and the standard ones as their packages bring them. What protobufjs makes of these at run time lacks dependencies and names map entries wrongly, which Go refuses. */
+/** What reflection describes: this service, and the standard ones from their packages. The descriptors that protobufjs makes of these at run time lack dependencies and name map entries wrongly, which Go rejects. */
 const DESCRIBED: readonly (readonly string[])[] = [
   ['proto'],
   ['node_modules/grpc-health-check/proto'],

@@ -77,7 +77,7 @@ const AGE: PrinterColumn = {
   name: 'Age',
   type: 'date',
   jsonPath: '.metadata.creationTimestamp',
-  description: 'Time since it was made',
+  description: 'Time since its creation',
 };
 
 const TOKEN: Kind = {
@@ -96,7 +96,7 @@ const TOKEN: Kind = {
     // No `date`: kubectl prints `<invalid>` for a time that is to come.
     column('Expires', '.status.expiration', 'When the current JWT expires'),
     AGE,
-    column('Secret', '.status.secretRef.name', 'The Secret that holds the JWT', 1),
+    column('Secret', '.status.secretRef.name', 'The Secret with the JWT', 1),
     column('ID', '.status.id', "The current JWT's jti", 1),
   ],
 };
@@ -105,7 +105,7 @@ const ISSUED_TOKEN: Kind = {
   kind: 'IssuedToken',
   plural: 'issuedtokens',
   shortName: 'm2missued',
-  description: 'The record of a token that the operator handed out; made by the operator alone.',
+  description: 'The record of an issued token; created by the operator only.',
   spec: IssuedTokenSpecSchema,
   status: IssuedTokenStatusSchema,
   rules: ISSUED_TOKEN_TRANSITIONS,
@@ -125,14 +125,14 @@ const TOKEN_BATCH: Kind = {
   plural: 'tokenbatches',
   shortName: 'm2mbatch',
   description:
-    'Records of tokens that the operator handed out together, for clients with recording: Batched; made by the operator alone.',
+    'Records of tokens that were issued together, for clients with recording: Batched; created by the operator only.',
   spec: TokenBatchSpecSchema,
   status: TokenBatchStatusSchema,
   rules: TOKEN_BATCH_TRANSITIONS,
   columns: [
     column('Client', '.spec.clientRef.name', 'The OAuthClient'),
-    { ...column('Tokens', '.spec.count', 'How many records it holds'), type: 'integer' },
-    { ...column('Blacklisted', '.status.blacklistedCount', 'How many are revoked'), type: 'integer' },
+    { ...column('Tokens', '.spec.count', 'Number of records'), type: 'integer' },
+    { ...column('Blacklisted', '.status.blacklistedCount', 'Number of revoked records'), type: 'integer' },
     column('Expires', '.spec.expiration', 'When the last of the JWTs expires'),
     AGE,
   ],
@@ -147,7 +147,7 @@ const OAUTH_CLIENT: Kind = {
   status: OAuthClientStatusSchema,
   rules: OAUTH_CLIENT_TRANSITIONS,
   columns: [
-    column('Client ID', '.status.clientID', 'The client ID that it holds'),
+    column('Client ID', '.status.clientID', 'The client ID that is assigned to it'),
     column('Owner', '.spec.owner', 'Owner of its tokens'),
     condition('Ready', 'Ready', 'status'),
     condition('Reason', 'Ready', 'reason'),

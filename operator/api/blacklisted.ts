@@ -5,7 +5,7 @@ import { time } from './time.ts';
 export const blacklisted = () =>
   z
     .object({
-      flag: z.boolean().meta({ description: 'True means revoked, for ever.' }),
+      flag: z.boolean().meta({ description: 'True means revoked, irreversibly.' }),
       timestamp: time('When it was revoked.'),
     })
     .meta({

@@ -13,21 +13,21 @@ export interface Condition {
 
 const ConditionSchema = z
   .object({
-    type: z.string().min(1).max(316).meta({ description: 'What the condition is about, such as Ready.' }),
-    status: z.enum(['True', 'False', 'Unknown']).meta({ description: 'Whether it holds.' }),
-    reason: z.string().min(1).max(1024).meta({ description: 'Why, in one word for programs.' }),
+    type: z.string().min(1).max(316).meta({ description: 'Type of the condition, such as Ready.' }),
+    status: z.enum(['True', 'False', 'Unknown']).meta({ description: 'Whether the condition is met.' }),
+    reason: z.string().min(1).max(1024).meta({ description: 'The reason, for programs.' }),
     message: z
       .string()
       .max(32_768)
-      .meta({ description: 'Why, in a sentence for people: what to change, if anything.' }),
+      .meta({ description: 'The reason, for people: what to change, if anything.' }),
     lastTransitionTime: time('When the status changed last.'),
     observedGeneration: z
       .int()
       .min(0)
-      .meta({ description: 'The metadata.generation that this was said of.', format: 'int64' })
+      .meta({ description: 'The metadata.generation for which the condition was set.', format: 'int64' })
       .optional(),
   })
-  .meta({ description: 'One condition.' });
+  .meta({ description: 'A condition.' });
 
 /** `status.conditions` of every kind, after `metav1.Condition`; `description` says which types there are. */
 export const conditionList = (description: string) =>
@@ -41,9 +41,9 @@ export const observedGeneration = () =>
   z
     .int()
     .min(0)
-    .meta({ description: 'The metadata.generation that this status was made for.', format: 'int64' });
+    .meta({ description: 'The metadata.generation for which the status was written.', format: 'int64' });
 
-/** What a plan says of a condition; {@link setCondition} adds the times. */
+/** A condition as a plan states it; {@link setCondition} adds the times. */
 export type ConditionUpdate = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
 /** Reasons of a Token's condition `Ready` (spec §2.1). */
@@ -84,9 +84,9 @@ export const findCondition = (
 ): Condition | undefined => conditions?.find((condition) => condition.type === type);
 
 /**
- * Puts a verdict among the conditions: `lastTransitionTime` moves only when `status` does
+ * Sets a condition: `lastTransitionTime` changes only when `status` does
  * (Kubernetes API conventions, "Typical status properties"). Returns a new list, sorted by type,
- * so that an unchanged verdict gives an equal list.
+ * so that an unchanged condition yields an equal list.
  */
 export const setCondition = (
   conditions: readonly Condition[] | undefined,

@@ -6,7 +6,7 @@ import { RESERVED_CLAIMS } from './reserved-claims.ts';
 const OBJECTS: readonly string[] = ['cnf', 'act', 'may_act', 'originalTokenClaims'];
 
 const reservedProperty = (name: string) => ({
-  description: 'Set by the issuer: refused here.',
+  description: 'Set by the issuer: rejected here.',
   ...(OBJECTS.includes(name)
     ? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
     : { 'x-kubernetes-int-or-string': true }),
@@ -14,12 +14,12 @@ const reservedProperty = (name: string) => ({
 
 /**
  * `spec.insertTokenClaims`: any JSON. CEL sees only fields with a schema, so the reserved names have one, of the type that somebody
- * might try: such a value is refused by the rule, one of another type by the schema, and null is dropped. The 4 KiB of the
+ * might try: such a value is rejected by the rule, one of another type by the schema, and null is dropped. The 4 KiB of the
  * specification (spec §2.4) can't be measured here.
  */
 export const InsertTokenClaimsSchema = z.record(z.string(), z.unknown()).meta({
   description:
-    'More claims for the tokens, any JSON, at most 4 KiB and 64 names. Claims that the issuer sets are refused, whether it sets them or not.',
+    'Additional claims of the tokens, any JSON, at most 4 KiB and 64 names. Claims that the issuer may set are rejected, even if it does not set them.',
   maxProperties: 64,
   'x-kubernetes-preserve-unknown-fields': true,
   'x-kubernetes-map-type': 'atomic',

@@ -29,18 +29,15 @@ export const IssuedTokenSpecSchema = z
     originalTokenClaims: z
       .record(z.string(), z.unknown())
       .meta({
-        description: 'Claims of the assertion that the token was asked for with.',
+        description: 'Claims of the assertion with which the token was requested.',
         'x-kubernetes-preserve-unknown-fields': true,
         'x-kubernetes-map-type': 'atomic',
         maxProperties: 256,
       })
       .optional(),
-    revoked: z
-      .boolean()
-      .meta({ description: "True revokes the token for ever. It can't be taken back." })
-      .optional(),
+    revoked: z.boolean().meta({ description: 'True revokes the token irreversibly.' }).optional(),
   })
-  .meta({ description: 'What the JWT says. Immutable but for revoked.' });
+  .meta({ description: 'What the JWT states. Immutable except for revoked.' });
 
 /** `status` of an IssuedToken; there is none before it is blacklisted. */
 export const IssuedTokenStatusSchema = z
@@ -66,5 +63,5 @@ export const ISSUED_TOKEN_TRANSITIONS: readonly CelRule[] = [
 
 type IssuedTokenSpec = Immutable<z.output<typeof IssuedTokenSpecSchema>>;
 type IssuedTokenStatus = Immutable<z.output<typeof IssuedTokenStatusSchema>>;
-/** The record of a token that a door handed out; `metadata.name` is its `jti`. */
+/** The record of a token issued in response to a request; `metadata.name` is its `jti`. */
 export type IssuedToken = Resource<'IssuedToken', IssuedTokenSpec, IssuedTokenStatus>;

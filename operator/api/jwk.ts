@@ -6,7 +6,7 @@ import type { TextField } from './names.ts';
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k'] as const;
 
 const member = (description: string) => z.string().max(2048).meta({ description }).optional();
-const refused = () => member('Private: refused.');
+const rejected = () => member('Private: rejected.');
 
 const publicRules = (path: string): readonly CelRule[] => [
   {
@@ -16,7 +16,7 @@ const publicRules = (path: string): readonly CelRule[] => [
   },
   {
     rule: "self.kty in ['EC', 'RSA', 'OKP']",
-    message: `${path} must hold keys of kty EC, RSA or OKP: symmetric ones (oct) are refused`,
+    message: `${path} must hold keys of kty EC, RSA or OKP: symmetric ones (oct) are rejected`,
     fieldPath: '.kty',
   },
 ];
@@ -33,21 +33,21 @@ const PublicJwkSchema = (path: string) =>
       y: member('Y coordinate of an EC key.'),
       n: member('Modulus of an RSA key.'),
       e: member('Exponent of an RSA key.'),
-      d: refused(),
-      p: refused(),
-      q: refused(),
-      dp: refused(),
-      dq: refused(),
-      qi: refused(),
-      k: refused(),
+      d: rejected(),
+      p: rejected(),
+      q: rejected(),
+      dp: rejected(),
+      dq: rejected(),
+      qi: rejected(),
+      k: rejected(),
       oth: z
         .array(
           z
             .record(z.string(), z.unknown())
-            .meta({ description: 'Private: refused.', 'x-kubernetes-preserve-unknown-fields': true }),
+            .meta({ description: 'Private: rejected.', 'x-kubernetes-preserve-unknown-fields': true }),
         )
         .max(16)
-        .meta({ description: 'Private: refused.', 'x-kubernetes-list-type': 'atomic' })
+        .meta({ description: 'Private: rejected.', 'x-kubernetes-list-type': 'atomic' })
         .optional(),
     })
     .meta({
@@ -56,7 +56,7 @@ const PublicJwkSchema = (path: string) =>
       ...validations(...publicRules(path)),
     });
 
-/** A set of public keys (RFC 7517 §5); private and symmetric ones are refused. */
+/** A set of public keys (RFC 7517 §5); private and symmetric ones are rejected. */
 export const publicJwks = ({ path, description }: TextField) =>
   z
     .object({

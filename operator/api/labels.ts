@@ -33,7 +33,7 @@ const ownKeyRule = (path: string) => ({
   reason: 'FieldValueForbidden' as const,
 });
 
-/** Labels that a user puts on an object of the operator's; ours are refused. */
+/** Labels that a user adds to an object of the operator; those of the operator are rejected. */
 export const userLabels = ({ path, description }: TextField) =>
   z.record(z.string(), labelValue(path)).meta({
     description,
@@ -41,7 +41,7 @@ export const userLabels = ({ path, description }: TextField) =>
     ...validations(keyRule(path), ownKeyRule(path)),
   });
 
-/** Annotations that a user puts on an object of the operator's; ours are refused. */
+/** Annotations that a user adds to an object of the operator; those of the operator are rejected. */
 export const userAnnotations = ({ path, description }: TextField) =>
   z.record(z.string(), z.string().max(4096).meta({ description: 'The value of an annotation.' })).meta({
     description,
@@ -63,16 +63,16 @@ const matchExpression = (path: string) =>
         .min(1)
         .max(MAX_KEY)
         .meta({
-          description: 'The label that is looked at.',
+          description: 'Key of the label.',
           ...validations(matches(KEY, `${path}.key must be a label key such as name or example.com/name`)),
         }),
       operator: z
         .enum(['In', 'NotIn', 'Exists', 'DoesNotExist'])
-        .meta({ description: 'How it is compared.' }),
+        .meta({ description: 'Operator of the comparison.' }),
       values: selectorValues(`${path}.values`).optional(),
     })
     .meta({
-      description: 'One condition on labels.',
+      description: 'A requirement on labels.',
       ...validations({
         rule: "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
         message: `${path}.values must be given with the operators In and NotIn, and only with them`,
@@ -86,7 +86,7 @@ export const labelSelector = ({ path, description }: TextField) =>
       matchLabels: z
         .record(z.string(), labelValue(`${path}.matchLabels`))
         .meta({
-          description: 'Labels that must be there with these values.',
+          description: 'Labels that must be present with these values.',
           maxProperties: MAX_ENTRIES,
           ...validations(keyRule(`${path}.matchLabels`)),
         })
@@ -95,7 +95,7 @@ export const labelSelector = ({ path, description }: TextField) =>
         .array(matchExpression(`${path}.matchExpressions`))
         .max(MAX_ENTRIES)
         .meta({
-          description: 'Conditions that must all hold.',
+          description: 'Requirements that must all be met.',
           'x-kubernetes-list-type': 'atomic',
         })
         .optional(),

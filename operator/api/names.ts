@@ -3,7 +3,7 @@ import { type CelRule, celText, validations } from './cel-rule.ts';
 
 const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 
-/** A text field: where it stands in the object, for messages, and what it means. */
+/** A text field: its path in the object, for messages, and its description. */
 export interface TextField {
   readonly path: string;
   readonly description: string;

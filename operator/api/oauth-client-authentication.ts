@@ -25,17 +25,17 @@ const ClientSecretSchema = z
           MAX_SECRET_KEY,
         ).default('client_secret'),
       })
-      .meta({ description: "The Secret, in the client's namespace, that holds the client secret." }),
+      .meta({ description: "The Secret with the client secret, in the client's namespace." }),
     generate: z
       .boolean()
       .meta({
         description:
-          'True makes the Secret where it is missing: the client ID under client_id, and a random client secret of 43 characters.',
+          'True creates the Secret if it is missing: the client ID as client_id, and a random client secret of 43 characters.',
       })
       .optional(),
   })
   .meta({
-    description: 'A shared secret. It counts only where no other method is configured.',
+    description: 'A shared secret. It is accepted only if no other method is configured.',
     ...validations({
       rule: "!(has(self.generate) && self.generate && has(self.secretRef.key) && self.secretRef.key == 'client_id')",
       message: `${PATH}.clientSecret.secretRef.key must not be client_id where generate is true: the client ID goes there`,
@@ -62,7 +62,7 @@ const PrivateKeyJwtSchema = z
       .optional(),
   })
   .meta({
-    description: 'The client signs an assertion with a key of its own (RFC 7523).',
+    description: 'The client signs an assertion with its own key (RFC 7523).',
     ...validations({
       rule: 'has(self.jwks) != has(self.jwksURI)',
       message: `${PATH}.privateKeyJWT must have either jwks or jwksURI`,
@@ -82,13 +82,13 @@ const TrustedIssuerSchema = z
     audience: audience({
       path: `${TRUSTED}.audience`,
       description:
-        'What the aud of its tokens must have; * accepts any, which lets tokens that were made for others in.',
+        'What the aud of its tokens must contain. * accepts any audience, also tokens issued for other services.',
     }),
     ownerPrefix: printable(
       {
         path: `${TRUSTED}.ownerPrefix`,
         description:
-          'Put before the owner and subject that come from this issuer, to tell them from those of others.',
+          "Prepended to owner and subject from this issuer, so that they can't collide with those of other issuers.",
       },
       128,
     ).optional(),
@@ -101,7 +101,7 @@ const TrustedIssuerSchema = z
       .max(64)
       .meta({
         description:
-          'Which of its claims become originalTokenClaims; absent means all. At most 4 KiB in all.',
+          'Which of its claims become originalTokenClaims; absent means all. At most 4 KiB in total.',
         'x-kubernetes-list-type': 'set',
       })
       .optional(),
@@ -158,5 +158,5 @@ export const AuthenticationSchema = z
   })
   .meta({
     description:
-      'How the client proves itself at a door. privateKeyJWT, trustedIssuers and serviceAccounts are alternatives; with none of all it is for declared Tokens only.',
+      'How the client authenticates over gRPC and HTTP. privateKeyJWT, trustedIssuers and serviceAccounts are alternatives. A client without any method is for declared Tokens only.',
   });

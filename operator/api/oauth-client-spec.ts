@@ -19,11 +19,12 @@ const AllowedNamespacesSchema = z
     }),
     selector: labelSelector({
       path: 'spec.allowedNamespaces.selector',
-      description: 'Labels of the namespaces that are allowed; with from: Selector, and only then.',
+      description: 'Labels of the allowed namespaces; with from: Selector, and only then.',
     }).optional(),
   })
   .meta({
-    description: 'From which namespaces a Token may refer to this client; absent means its own.',
+    description:
+      "From which namespaces a Token may refer to this client; absent means the client's namespace.",
     ...validations({
       rule: "(self.from == 'Selector') == has(self.selector)",
       message: 'spec.allowedNamespaces.selector must be given with from: Selector, and only then',
@@ -40,13 +41,13 @@ const IntrospectionSchema = z
     audiences: audiences(
       {
         path: 'spec.introspection.audiences',
-        description: 'With policy: Audience, and only then: the audiences that this client answers for.',
+        description: 'The audiences of the client; with policy: Audience, and only then.',
       },
       64,
     ).optional(),
   })
   .meta({
-    description: 'Which tokens the client may introspect (RFC 7662); absent means its own.',
+    description: 'Which tokens the client may introspect (RFC 7662); absent means those issued to it.',
     ...validations({
       rule: "(self.policy == 'Audience') == (has(self.audiences) && size(self.audiences) > 0)",
       message: 'spec.introspection.audiences must be given with policy: Audience, and only then',
@@ -63,7 +64,7 @@ export const OAuthClientSpecSchema = z
       .max(253)
       .meta({
         description:
-          'What client_id says; absent means metadata.name. Immutable, and unique among the watched namespaces: the oldest holds it.',
+          'The client_id; absent means metadata.name. Immutable, and unique among the watched namespaces: the oldest OAuthClient gets it.',
         ...validations(matches('^[\\x21-\\x7E]+$', 'spec.clientID must be printable ASCII without spaces')),
       })
       .optional(),
@@ -77,7 +78,7 @@ export const OAuthClientSpecSchema = z
     ).optional(),
     accessTokenLifetime: duration({
       path: 'spec.accessTokenLifetime',
-      description: 'The longest lifetime of a token; 0s means unbounded, on purpose.',
+      description: 'The maximum lifetime of a token; 0s means unbounded.',
       rules: [zeroOrAtLeast('spec.accessTokenLifetime', '1s')],
     }).default('1h'),
     allowedGrantTypes: z
@@ -85,31 +86,33 @@ export const OAuthClientSpecSchema = z
       .max(1)
       .default(['client_credentials'])
       .meta({
-        description: 'How tokens may be had. An explicit empty list gets no tokens, but may introspect.',
+        description:
+          'Allowed grant types. With an explicit empty list the client gets no tokens, but may introspect.',
         'x-kubernetes-list-type': 'set',
       }),
     allowedAudiences: audiences(
       {
         path: 'spec.allowedAudiences',
-        description: 'Audiences that may be asked for. Empty: none may be. Otherwise one must be.',
+        description:
+          'Audiences that may be requested. Empty: none. Otherwise a request must name at least one.',
       },
       MAX_CLIENT_AUDIENCES,
     ).optional(),
     allowedScopes: scopes({
       path: 'spec.allowedScopes',
-      description: 'Scopes that may be asked for; a token that asks for none gets all. Empty: none may be.',
+      description: 'Scopes that may be requested; a request without scope gets all. Empty: none.',
     }).optional(),
     allowedNamespaces: AllowedNamespacesSchema.optional(),
     suspended: z
       .boolean()
       .meta({
         description:
-          'True: gets no tokens, and those it has are not good while it lasts. Reversible; absent means false.',
+          'True: the client gets no tokens, and its existing tokens are invalid meanwhile. Reversible; absent means false.',
       })
       .optional(),
     recording: z.enum(['PerToken', 'Batched']).default('PerToken').meta({
       description:
-        'How tokens that a door hands out are recorded: an IssuedToken each, or many in a TokenBatch, for thousands a second.',
+        'How tokens issued over gRPC and HTTP are recorded: PerToken in an IssuedToken each, Batched together in a TokenBatch, for thousands per second.',
     }),
     insertTokenClaims: InsertTokenClaimsSchema.optional(),
     introspection: IntrospectionSchema.optional(),

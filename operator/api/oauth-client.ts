@@ -10,11 +10,13 @@ export const OAuthClientStatusSchema = z
     clientID: z
       .string()
       .max(253)
-      .meta({ description: 'The client ID that this client holds; absent where another one holds it.' })
+      .meta({
+        description: 'The client ID that is assigned to this client; absent if another client has it.',
+      })
       .optional(),
     observedGeneration: observedGeneration().optional(),
     conditions: conditionList(
-      'Ready (registered: all that declared Tokens need), CredentialsReady (can prove itself at a door).',
+      'Ready (registered, sufficient for declared Tokens), CredentialsReady (can authenticate over gRPC and HTTP).',
     ).optional(),
   })
   .meta({ description: 'Whether the client is registered. Written by the operator.' });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** A text in a record of handed-out tokens: never empty. */
+/** A string in a record of an issued token; never empty. */
 export const recordText = (max: number, description: string) =>
   z.string().min(1).max(max).meta({ description });
 

@@ -24,12 +24,12 @@ const RotationSchema = z
     publishBefore: duration({
       path: 'spec.rotation.publishBefore',
       description:
-        'How long a key is published before it may sign, so that verifiers know it by then; at least 300s, for which they may cache the key set, and shorter than interval.',
+        'How long a key is published before it may sign, so that verifiers know it by then; at least 300s, the time for which they may cache the key set, and shorter than interval.',
       rules: [atLeast('spec.rotation.publishBefore', '300s')],
     }).default('24h'),
   })
   .meta({
-    description: 'When keys change. Not for a private key of your own: it changes when its Secret does.',
+    description: 'When keys are rotated. Not for a provided private key, which changes with its Secret.',
     ...validations({
       rule: celWithDurations(
         ['self.interval', 'self.publishBefore'],
@@ -46,7 +46,7 @@ const PrivateKeyRefSchema = z
     name: objectName({ path: 'spec.privateKeyRef.name', description: 'Name of the Secret.' }),
     key: secretKey({
       path: 'spec.privateKeyRef.key',
-      description: 'Key of the PEM in its data, such as tls.key.',
+      description: 'Key of the PEM in the data of the Secret, such as tls.key.',
     }),
   })
   .meta({
@@ -73,7 +73,7 @@ const compromised = () =>
     .max(256)
     .meta({
       description:
-        'kids of keys that are known to others: they are refused at once, and declared Tokens issued anew. It only grows.',
+        'kids of compromised keys: they are rejected at once, and declared Tokens are reissued. Only grows.',
       'x-kubernetes-list-type': 'set',
     });
 
@@ -82,7 +82,7 @@ export const SigningKeySpecSchema = z
   .object({
     algorithm: z.enum(ALGORITHMS).default('ES256').meta({
       description:
-        'Signature algorithm of the keys that are made from now on, or that your own key must fit.',
+        'Signature algorithm of keys that are generated from now on, or that the provided key must fit.',
     }),
     rotation: RotationSchema.optional(),
     privateKeyRef: PrivateKeyRefSchema.optional(),
@@ -94,9 +94,9 @@ const KeyEntrySchema = z
   .object({
     kid: z.string().min(1).max(64).meta({ description: 'Key ID: the RFC 7638 thumbprint.' }),
     algorithm: z.enum(ALGORITHMS).meta({ description: 'Signature algorithm.' }),
-    phase: z
-      .enum(KEY_PHASES)
-      .meta({ description: 'Published (known, not yet in use), Active (signs) or Retired (only verifies).' }),
+    phase: z.enum(KEY_PHASES).meta({
+      description: 'Published (in the JWKS, does not sign yet), Active (signs) or Retired (verifies only).',
+    }),
     publishedAt: time('When it was published.'),
     activatedAt: time('When it began to sign.').optional(),
     retiredAt: time('When it ceased to sign.').optional(),
@@ -106,7 +106,7 @@ const KeyEntrySchema = z
         name: z.string().max(253).meta({ description: 'Name of the Secret.' }),
         key: z.string().max(253).meta({ description: 'Key of the PEM in its data.' }).optional(),
       })
-      .meta({ description: 'The Secret with the private half; absent once that is deleted.' })
+      .meta({ description: 'The Secret with the private half; absent after that was deleted.' })
       .optional(),
     publicJWK: z.record(z.string(), z.unknown()).meta({
       description: 'The public half (RFC 7517).',
@@ -115,7 +115,7 @@ const KeyEntrySchema = z
       'x-kubernetes-map-type': 'atomic',
     }),
   })
-  .meta({ description: 'One key.' });
+  .meta({ description: 'A key.' });
 
 /** `status` of a SigningKey. */
 export const SigningKeyStatusSchema = z
@@ -125,7 +125,7 @@ export const SigningKeyStatusSchema = z
       .max(256)
       .meta({
         description:
-          'The keys: one Active, one Published that stands by, and the Retired ones whose tokens are still good.',
+          'The keys: one Active, one Published that signs next, and the Retired ones whose tokens have not expired.',
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['kid'],
       })
@@ -135,7 +135,7 @@ export const SigningKeyStatusSchema = z
       .max(1024)
       .meta({
         description:
-          'Value of the annotation m2moauth.dev/rotate that was acted upon last; another value rotates now.',
+          'The last handled value of the annotation m2moauth.dev/rotate; another value rotates now.',
       })
       .optional(),
     observedGeneration: observedGeneration().optional(),

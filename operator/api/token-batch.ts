@@ -20,7 +20,7 @@ const TokenProfileSchema = z
     subject: recordText(512, "The JWT's sub."),
     keyID: recordText(64, 'kid of the key that signed the JWT.'),
   })
-  .meta({ description: 'What the records that name this profile say alike.' });
+  .meta({ description: 'What the records with this profile have in common.' });
 
 /** `spec` of a TokenBatch (spec §2.3): whole after one write. */
 export const TokenBatchSpecSchema = z
@@ -28,14 +28,10 @@ export const TokenBatchSpecSchema = z
     clientRef: recordClientRef('The OAuthClient whose tokens these are.'),
     clientID: recordText(253, "The JWTs' client_id."),
     clientUID: recordText(64, 'metadata.uid of the OAuthClient.'),
-    count: z
-      .int()
-      .min(1)
-      .max(MAX_BATCH_RECORDS)
-      .meta({ description: 'How many records this holds.', format: 'int32' }),
+    count: z.int().min(1).max(MAX_BATCH_RECORDS).meta({ description: 'Number of records.', format: 'int32' }),
     expiration: time('When the last of the JWTs expires; absent where one never does.').optional(),
     profiles: z.array(TokenProfileSchema).min(1).max(MAX_BATCH_RECORDS).meta({
-      description: 'What records say alike, each distinct one once.',
+      description: 'What several records have in common; each distinct combination once.',
       'x-kubernetes-list-type': 'atomic',
     }),
     tokens: z
@@ -46,7 +42,7 @@ export const TokenBatchSpecSchema = z
           .regex(/^[0-9]{1,3} [0-9]{1,12} [0-9]{1,12}( .{1,253})?$/u)
           .meta({
             description:
-              'Number of the profile, iat and exp in Unix seconds (0: never expires), and the name where it has one, each after a space.',
+              'Index of the profile, iat and exp in Unix seconds (0: never expires), and the name if there is one, separated by spaces.',
           }),
       )
       .min(1)
@@ -66,13 +62,13 @@ export const TokenBatchSpecSchema = z
         }),
       )
       .meta({
-        description: "By a record's position: the claims of the assertion that its token was asked for with.",
+        description: 'Claims of the assertions with which tokens were requested, by position of the record.',
         'x-kubernetes-map-type': 'atomic',
         maxProperties: MAX_BATCH_RECORDS,
       })
       .optional(),
   })
-  .meta({ description: 'What the JWTs say. Immutable.' });
+  .meta({ description: 'What the JWTs state. Immutable.' });
 
 /** `status` of a TokenBatch; there is none before one of its tokens is revoked or deleted. */
 export const TokenBatchStatusSchema = z
@@ -82,7 +78,7 @@ export const TokenBatchStatusSchema = z
       .record(z.string(), time('When that token was revoked.'))
       .meta({
         description:
-          "By a record's position: when its token was revoked. It only grows; a patch of the status that adds a position revokes that token for ever.",
+          'Times of revocation, by position of the record. Only grows; a patch of the status that adds a position revokes that token irreversibly.',
         maxProperties: MAX_BATCH_RECORDS,
       })
       .optional(),
@@ -90,7 +86,7 @@ export const TokenBatchStatusSchema = z
       .int()
       .min(0)
       .max(MAX_BATCH_RECORDS)
-      .meta({ description: 'How many tokens are revoked, as the operator wrote it last.', format: 'int32' })
+      .meta({ description: 'Number of revoked tokens, as the operator last wrote it.', format: 'int32' })
       .optional(),
     deleted: z
       .array(
@@ -102,7 +98,7 @@ export const TokenBatchStatusSchema = z
       )
       .max(MAX_BATCH_RECORDS)
       .meta({
-        description: 'Positions of records that are gone from every door. It only grows.',
+        description: 'Positions of records that no longer exist for any endpoint. Only grows.',
         'x-kubernetes-list-type': 'set',
       })
       .optional(),
@@ -140,5 +136,5 @@ export const TOKEN_BATCH_TRANSITIONS: readonly CelRule[] = [
 export type TokenProfile = Immutable<z.output<typeof TokenProfileSchema>>;
 export type TokenBatchSpec = Immutable<z.output<typeof TokenBatchSpecSchema>>;
 export type TokenBatchStatus = Immutable<z.output<typeof TokenBatchStatusSchema>>;
-/** Records of tokens that were handed out together (spec §2.3). */
+/** Records of tokens that were issued together (spec §2.3). */
 export type TokenBatch = Resource<'TokenBatch', TokenBatchSpec, TokenBatchStatus>;

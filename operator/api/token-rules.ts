@@ -34,7 +34,7 @@ export const TOKEN_SPEC_RULES: readonly CelRule[] = [
 
 const ANOTHER = 'make another Token';
 
-/** Transition rules of a Token, for every writer and verb: at the root, where the removal of a parent is met too. */
+/** Transition rules of a Token, for every writer and verb: at the root, where they also apply when a parent is removed. */
 export const TOKEN_TRANSITIONS: readonly CelRule[] = [
   immutable('spec.clientRef.name', ANOTHER),
   immutable('spec.clientRef.namespace', ANOTHER),

@@ -37,15 +37,15 @@ const RenewalSchema = z
     renewBefore: duration({
       path: 'spec.renewal.renewBefore',
       description:
-        'How long before its expiry a token is renewed; absent means a third of its lifetime. Never much sooner than half of its lifetime.',
+        'How long before its expiry the token is renewed; absent means a third of its lifetime. It is not renewed much before half of its lifetime.',
     }).optional(),
     overlap: duration({
       path: 'spec.renewal.overlap',
       description:
-        'How long the old JWT stays good after a renewal; absent means until it expires (1h where it never does). At most 10m where claims changed, not at all where its key or its client is no longer trusted.',
+        'How long the previous JWT stays valid after a renewal; absent means until it expires (1h if it never does). At most 10m if claims changed, not at all if its key or its client is no longer trusted.',
     }).optional(),
   })
-  .meta({ description: 'Whether, when and how gently the token is renewed.' });
+  .meta({ description: 'Whether and when the token is renewed, and how long the previous JWT stays valid.' });
 
 const SecretSchema = z
   .object({
@@ -65,8 +65,7 @@ const SecretSchema = z
     }).optional(),
   })
   .meta({
-    description:
-      'The Secret that the JWT is delivered in. A change moves the JWT and removes the old Secret.',
+    description: 'The Secret with the JWT. A change moves the JWT and removes the previous Secret.',
   });
 
 /** `spec` of a Token (spec §2.1). */
@@ -97,7 +96,7 @@ export const TokenSpecSchema = z
     lifetime: duration({
       path: 'spec.lifetime',
       description:
-        "How long each JWT is good; not with spec.expiration. At most the client's spec.accessTokenLifetime, which is also what absent means.",
+        "How long each JWT is valid; not with spec.expiration. At most the client's spec.accessTokenLifetime, which is the default.",
       rules: [atLeast('spec.lifetime', '1s')],
     }).optional(),
     renewal: RenewalSchema.optional(),
@@ -105,8 +104,7 @@ export const TokenSpecSchema = z
     revoked: z
       .boolean()
       .meta({
-        description:
-          "True revokes the token for ever: it is blacklisted and its Secret removed. It can't be taken back.",
+        description: 'True revokes the token irreversibly: it is blacklisted and its Secret is removed.',
       })
       .optional(),
     ttlSecondsAfterExpired: z
@@ -116,8 +114,11 @@ export const TokenSpecSchema = z
       .meta({
         format: 'int32',
         description:
-          'Deletes the Token so many seconds after it has expired; absent means never. Only with spec.expiration or renewal policy Never. A GitOps tool would make the Token again.',
+          'Seconds after the expiry until the Token is deleted; absent means never. Only with spec.expiration or renewal policy Never. A GitOps tool would create the Token again.',
       })
       .optional(),
   })
-  .meta({ description: 'What token is wanted, and where it goes.', ...validations(...TOKEN_SPEC_RULES) });
+  .meta({
+    description: 'The requested token, and where it is delivered.',
+    ...validations(...TOKEN_SPEC_RULES),
+  });

@@ -6,7 +6,7 @@ import { grantedScopes } from './scope.ts';
 import { time } from './time.ts';
 import { MAX_TOKEN_AUDIENCES } from './token-spec.ts';
 
-/** The most earlier JWTs of a Token that may still be good (spec §2.1). */
+/** The maximum number of previous JWTs of a Token that may still be valid (spec §2.1). */
 const MAX_PREVIOUS = 8;
 
 const text = (max: number, description: string) => z.string().max(max).meta({ description });
@@ -16,10 +16,10 @@ const PreviousSchema = z
   .object({
     id: text(64, 'Its jti.'),
     issuedAt: time('Its iat.'),
-    expiration: time('Until when it is still good.'),
+    expiration: time('Until when it is still valid.'),
     keyID: text(64, 'kid of the key that signed it.'),
   })
-  .meta({ description: 'An earlier JWT.' });
+  .meta({ description: 'A previous JWT.' });
 
 /** `status` of a Token (spec §2.1). Times are RFC 3339 in whole seconds. */
 export const TokenStatusSchema = z
@@ -43,36 +43,33 @@ export const TokenStatusSchema = z
     originalTokenClaims: z
       .record(z.string(), z.unknown())
       .meta({
-        description: 'Claims of the assertion that the token was asked for with; none for declared Tokens.',
+        description: 'Claims of the assertion with which the token was requested; none for declared Tokens.',
         'x-kubernetes-preserve-unknown-fields': true,
         'x-kubernetes-map-type': 'atomic',
         maxProperties: 256,
       })
       .optional(),
-    claimsDigest: text(
-      64,
-      'SHA-256 of the claims other than iat, exp and jti: whether they would change.',
-    ).optional(),
+    claimsDigest: text(64, 'SHA-256 of typ and the claims other than iat, exp and jti.').optional(),
     previous: z
       .array(PreviousSchema)
       .max(MAX_PREVIOUS)
       .meta({
-        description: 'Earlier JWTs that are still good, at most 8.',
+        description: 'Previous JWTs that are still valid, at most 8.',
         'x-kubernetes-list-type': 'atomic',
       })
       .optional(),
     blacklisted: blacklisted().optional(),
     secretRef: z
       .object({ name: text(253, 'Name of the Secret.') })
-      .meta({ description: "The Secret that holds the JWT, in the Token's namespace." })
+      .meta({ description: "The Secret with the JWT, in the Token's namespace." })
       .optional(),
     observedGeneration: observedGeneration().optional(),
     lastHandledRenew: text(
       1024,
-      'Value of the annotation m2moauth.dev/renew that was acted upon last; another value renews the token now.',
+      'The last handled value of the annotation m2moauth.dev/renew; another value renews the token now.',
     ).optional(),
     conditions: conditionList(
-      'Ready (the current JWT is good and matches the spec), Renewing (False while a renewal fails), Stalled (True where only a person can help).',
+      'Ready (the current JWT is valid and matches the spec), Renewing (False while a renewal fails), Stalled (True if only a person can help).',
     ).optional(),
   })
-  .meta({ description: 'What the current JWT says, and how the Token is. Written by the operator.' });
+  .meta({ description: 'The current JWT and the state of the Token. Written by the operator.' });

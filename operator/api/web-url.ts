@@ -6,7 +6,7 @@ const HOST = '([A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?|\\[[0-9A-Fa-f:.]+\\])(:[0
 const CHARACTER = '([-._~!$&()*+,;=:@/A-Za-z0-9]|%[0-9A-Fa-f]{2})';
 const QUERY = '([-._~!$&()*+,;=:@/?A-Za-z0-9]|%[0-9A-Fa-f]{2})';
 
-/** The URL of an OpenID provider (OpenID Connect Discovery 1.0 §3: https, no query, no fragment); a user name is refused too. */
+/** The URL of an OpenID provider (OpenID Connect Discovery 1.0 §3: https, no query, no fragment); a user name is rejected too. */
 export const issuerURL = ({ path, description }: TextField) =>
   z
     .string()

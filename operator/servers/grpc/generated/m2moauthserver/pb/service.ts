@@ -84,7 +84,7 @@ export interface Token {
   /** Unix seconds; 0 means that it never expires. */
   expiration: bigint;
   clientId: string;
-  /** Claims of the assertion that the token was asked for with. */
+  /** Claims of the assertion with which the token was requested. */
   originalTokenClaims?: any | undefined;
   blacklisted?: Token_BlackListed | undefined;
   subject: string;
@@ -839,10 +839,10 @@ export const Token_BlackListed: MessageFns<Token_BlackListed> = {
   },
 };
 
-/** Machine-to-machine tokens of an owner: handed out, listed, revoked. */
+/** Issues, lists and revokes machine-to-machine tokens. */
 export type M2MOAuthServiceService = typeof M2MOAuthServiceService;
 export const M2MOAuthServiceService = {
-  /** Hands out a token to a client that proves itself. */
+  /** Issues a token to a client that authenticates. */
   createToken: {
     path: "/m2moauthserver.pb.M2MOAuthService/CreateToken" as const,
     requestStream: false as const,
@@ -876,7 +876,7 @@ export const M2MOAuthServiceService = {
 } as const;
 
 export interface M2MOAuthServiceServer extends UntypedServiceImplementation {
-  /** Hands out a token to a client that proves itself. */
+  /** Issues a token to a client that authenticates. */
   createToken: handleUnaryCall<CreateTokenRequest, CreateTokenResponse>;
   /** Lists the tokens of the bearer's owner. */
   getTokens: handleServerStreamingCall<GetTokensRequest, Token>;
@@ -885,7 +885,7 @@ export interface M2MOAuthServiceServer extends UntypedServiceImplementation {
 }
 
 export interface M2MOAuthServiceClient extends Client {
-  /** Hands out a token to a client that proves itself. */
+  /** Issues a token to a client that authenticates. */
   createToken(
     request: CreateTokenRequest,
     callback: (error: ServiceError | null, response: CreateTokenResponse) => void,
