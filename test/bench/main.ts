@@ -31,7 +31,7 @@ interface Measured {
 
 type Scenario = (env: BenchEnv) => Promise<Measured>;
 
-/** A scenario of what measures, and what tells rows and plots from that. */
+/** A scenario of a function that measures, and functions that make rows and plots of that. */
 const scenario =
   <R extends object>(
     measure: (env: BenchEnv) => Promise<R>,
@@ -83,7 +83,7 @@ const TOKENS: Group = {
   renewal: scenario(measureRenewal, renewalFigures),
 };
 
-/** Each group has a world of its own: what the first leaves behind would weigh on the second. */
+/** Each group has its own control plane: objects that one leaves behind would slow down the next. */
 const GROUPS = [API_CALLS, RECORDS, TOKENS];
 
 /** The names that `ONLY` says, or all. @throws Error for a name that is none */

@@ -18,7 +18,7 @@ export const grpcAddress = async (operator: OperatorProcess): Promise<string> =>
 };
 
 /** A replica's server, and who may ask there. */
-export interface Door {
+export interface GrpcServer {
   readonly replica: OperatorProcess;
   readonly address: string;
   readonly clients: readonly TestClient[];
@@ -28,7 +28,7 @@ export interface Door {
  * Opens the server of a replica that knows a signing key and `count` clients from its start: programs that are run once
  * can't be made to try again. Another one leads.
  */
-export const startServer = async (installation: Installation, count: number): Promise<Door> => {
+export const startServer = async (installation: Installation, count: number): Promise<GrpcServer> => {
   const leader = await installation.operator();
   await leader.ready();
   const namespace = await installation.api.createNamespace('clients');

@@ -24,7 +24,7 @@ export interface KeyClient {
   readonly privateKey: webcrypto.CryptoKey;
 }
 
-/** A client that sends a JWT of somebody else. */
+/** A client that sends a JWT of another issuer. */
 export interface AssertionClient {
   readonly id: string;
   readonly owner: string;
@@ -104,7 +104,7 @@ export const makeKeyClient = async (place: Place): Promise<KeyClient> => {
   return { id, owner: `owner-of-${name}`, kid: name, privateKey };
 };
 
-/** It trusts an OpenID provider, which says whose its tokens are. */
+/** It trusts an OpenID provider, whose claims name the owner of its tokens. */
 export const makeTrustingClient = async (place: Place, provider: HttpsIssuer): Promise<AssertionClient> => {
   const name = newName('trusting');
   const owner = `ci:${name}`;

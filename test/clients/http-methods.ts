@@ -46,7 +46,7 @@ interface Clients {
 
 /** An HTTP server, and a client for each method. */
 export interface MethodServer {
-  readonly grpc: HttpServerProcess;
+  readonly server: HttpServerProcess;
   readonly callers: Readonly<Record<Method, Caller>>;
   close(): Promise<void>;
 }
@@ -92,15 +92,15 @@ export const startMethodServer = async (
   library: Library,
 ): Promise<MethodServer> => {
   const provider = await startHttpsIssuer();
-  const { grpc, prepared } = await startHttpServer(installation, {
+  const { server, prepared } = await startHttpServer(installation, {
     config: { outbound: { caFile: provider.caFile, allowedCIDRs: ['127.0.0.0/8'] } },
     prepare: ({ issuer }) => makeClients(installation, { issuer, provider }),
   });
   return {
-    grpc,
+    server,
     callers: await callersOf(library, prepared),
     close: async () => {
-      await grpc.close();
+      await server.close();
       await provider[Symbol.asyncDispose]();
     },
   };

@@ -12,7 +12,7 @@ import type { OperatorProcess } from '../support/operator-process.ts';
 export interface HttpPlace {
   /** `issuer.url`, whose port is the server's own. */
   readonly issuer: string;
-  /** The same server under another name, for which its certificate is good too. */
+  /** The same server under another name of its certificate. */
   readonly otherURL: string;
   /** Authority of the server's certificate: a file, and its content. */
   readonly caFile: string;
@@ -60,10 +60,10 @@ const listens = (operator: OperatorProcess): Promise<unknown> =>
 export const startHttpServer = async <Prepared>(
   installation: Installation,
   { prepare, config = {} }: Preparation<Prepared>,
-): Promise<{ grpc: HttpServerProcess; prepared: Prepared }> => {
+): Promise<{ server: HttpServerProcess; prepared: Prepared }> => {
   const [port] = await findFreePorts(1);
   const { ca, serving } = await createCertificates(['localhost', '127.0.0.1']);
-  const dir = await mkdtemp(join(tmpdir(), 'm2m-http-door-'));
+  const dir = await mkdtemp(join(tmpdir(), 'm2m-http-server-'));
   const file = { ca: join(dir, 'ca.crt'), cert: join(dir, 'tls.crt'), key: join(dir, 'tls.key') };
   await writeFile(file.ca, ca);
   await writeFile(file.cert, serving.certificate);
@@ -94,5 +94,5 @@ export const startHttpServer = async <Prepared>(
     await agent.destroy();
     await rm(dir, { recursive: true, force: true });
   };
-  return { grpc: { ...place, replica, close }, prepared };
+  return { server: { ...place, replica, close }, prepared };
 };

@@ -13,8 +13,8 @@ export const install = async (walk: Walk, env: ClusterEnv): Promise<void> => {
   await walk.step('docs/install.md: helm install and helm test, under restricted Pod Security', async () => {
     await kubectl('create', 'namespace', SYSTEM);
     await kubectl('label', 'namespace', SYSTEM, 'pod-security.kubernetes.io/enforce=restricted');
-    const told = await bash(await pages.helmInstall());
-    expect(told.includes('Phase:          Succeeded'), `helm test tells ${told}`);
+    const output = await bash(await pages.helmInstall());
+    expect(output.includes('Phase:          Succeeded'), `helm test printed ${output}`);
   });
   await walk.step('what helm printed can be pasted into a shell', async () => {
     const [, script = ''] = (await helm('get', 'notes', RELEASE, ...inSystem())).split('NOTES:\n');
@@ -22,7 +22,7 @@ export const install = async (walk: Walk, env: ClusterEnv): Promise<void> => {
   });
 };
 
-/** Metrics that the alerts or the dashboard name and a scrape lacks. */
+/** Metrics that the alerts or the dashboard name and a scrape does not have. */
 const metricsMissingIn = async (figures: string): Promise<string[]> => {
   const files = ['alerts.yaml', 'dashboard.json'].map((name) => join(ROOT, CHART, 'files', name));
   const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
@@ -42,7 +42,7 @@ export const quiet = async (walk: Walk, env: ClusterEnv): Promise<void> => {
         const forbidden = figures.match(/^m2moauth_api_requests_total\{.*code="403".*/gmu);
         expect(!forbidden, `${pod}: ${forbidden}`);
         const log = await env.kubectl(...inSystem('logs', pod));
-        expect(!/EROFS|read-only file system|forbidden/iu.test(log), `${pod} tells of a refusal`);
+        expect(!/EROFS|read-only file system|forbidden/iu.test(log), `${pod} logged a rejection`);
         const bad = log.split('\n').filter((line) => /"level":"(error|fatal)"/u.test(line));
         expect(bad.length === 0, `${pod}: ${bad[0]}`);
       }
@@ -75,7 +75,7 @@ export const uninstalled = async (walk: Walk, env: ClusterEnv): Promise<void> =>
   );
 };
 
-/** `watchNamespaces`: Roles in place of the ClusterRole, and a namespace that nobody looks at. */
+/** `watchNamespaces`: Roles in place of the ClusterRole, and a namespace that is not watched. */
 export const narrowed = async (walk: Walk, env: ClusterEnv): Promise<void> => {
   const { kubectl, apply } = env;
   await walk.step('with watchNamespaces it issues there, with Roles alone', async () => {

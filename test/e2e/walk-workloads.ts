@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
 import { type ClusterEnv, RELEASE } from './support/cluster-env.ts';
 import { expect, inSystem, inTeam, TEAM, tokenManifest, upgradeWith } from './support/ground.ts';
-import { callerTells, leaderPod, operatorPods, workerFigures, workerGoesOn } from './support/observations.ts';
+import {
+  leaderPod,
+  operatorPods,
+  waitForCallerLine,
+  waitForWorkerProgress,
+  workerFigures,
+} from './support/observations.ts';
 import type { Walk } from './support/steps.ts';
 
 const tokenID = ({ kubectl }: ClusterEnv): Promise<string> =>
@@ -38,31 +44,31 @@ export const declared = async (walk: Walk, env: ClusterEnv): Promise<void> => {
     await kubectl(...inTeam('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=2m'));
   });
   await walk.step(
-    'the mounted token is good at the verifier: signature by JWKS, then introspection',
+    'the verifier accepts the mounted token: signature by JWKS, then introspection',
     async () => {
-      const { jti, sub } = await callerTells(env, ({ status }) => status === 200);
+      const { jti, sub } = await waitForCallerLine(env, ({ status }) => status === 200);
       expect(jti === (await tokenID(env)), `another token than the declared one: ${jti}`);
       walk.note(`jti ${jti}, subject ${sub}`);
     },
   );
-  await walk.step('a renewal reaches the mounted file, and is good', async () => {
+  await walk.step('a renewal reaches the mounted file, and the verifier accepts it', async () => {
     const before = await tokenID(env);
     await kubectl(...inTeam('annotate', 'm2mtoken', 'caller', 'm2moauth.dev/renew=1'));
-    const { jti } = await callerTells(env, (line) => line.status === 200 && line.jti !== before);
+    const { jti } = await waitForCallerLine(env, (line) => line.status === 200 && line.jti !== before);
     expect(jti === (await tokenID(env)), `another token than the renewed one: ${jti}`);
   });
 };
 
-/** A blacklisted token is rejected by the verifier, while its signature is as good as ever. */
+/** A blacklisted token is rejected by the verifier, while its signature is valid. */
 export const blacklisted = async (walk: Walk, env: ClusterEnv): Promise<void> => {
   const { kubectl } = env;
-  await walk.step('a blacklisted token is refused by the verifier', async () => {
+  await walk.step('a blacklisted token is rejected by the verifier', async () => {
     await kubectl(
       ...inTeam('patch', 'm2mtoken', 'caller', '--type=merge', '--patch={"spec":{"revoked":true}}'),
     );
     const startedAt = performance.now();
-    const { reason } = await callerTells(env, ({ status }) => status === 401);
-    expect(reason === 'not active', `refused for another reason: ${reason}`);
+    const { reason } = await waitForCallerLine(env, ({ status }) => status === 401);
+    expect(reason === 'not active', `rejected for another reason: ${reason}`);
     walk.note(`seen by the workload ${Math.round(performance.now() - startedAt)} ms after kubectl patch`);
   });
 };
@@ -71,10 +77,10 @@ export const blacklisted = async (walk: Walk, env: ClusterEnv): Promise<void> =>
 export const recordObjects = async (walk: Walk, env: ClusterEnv): Promise<void> => {
   const { kubectl } = env;
   await walk.step('a Pod with only a projected ServiceAccount token gets tokens over gRPC', async () => {
-    const { sub } = await workerGoesOn(env, 0);
+    const { sub } = await waitForWorkerProgress(env, 0);
     expect(sub === 'worker', `another subject: ${sub}`);
     const records = await kubectl(...inTeam('get', 'm2missued', '--output', 'name'));
-    expect(records.includes('issuedtoken'), 'no record of a handed-out token');
+    expect(records.includes('issuedtoken'), 'no record of an issued token');
   });
   await walk.step("the leader's Pod is deleted: another leads, and issues", async () => {
     const before = await leaderPod(env);
@@ -98,7 +104,7 @@ export const recordObjects = async (walk: Walk, env: ClusterEnv): Promise<void> 
     await eventually(async () => !(await operatorPods(env)).some((pod) => pods.includes(pod)), {
       timeoutMs: 60_000,
     });
-    await workerGoesOn(env, (await workerFigures(env)).created);
+    await waitForWorkerProgress(env, (await workerFigures(env)).created);
     const after = await workerFigures(env);
     walk.note(
       `${after.created - before.created} tokens meanwhile, ${after.failed} calls failed since the start`,

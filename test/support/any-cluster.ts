@@ -14,7 +14,7 @@ export interface AnyCluster {
   /** `kubectl apply --server-side --force-conflicts -f PATH` for a file or a folder's own files. */
   apply(path: string): Promise<KubeObject[]>;
   get(ref: Ref): Promise<KubeObject>;
-  /** A kubeconfig that acts as that ServiceAccount and as nobody else, for `hours`. */
+  /** A kubeconfig that acts as that ServiceAccount alone, for `hours`. */
   kubeconfigOf(account: { namespace: string; name: string }, hours: number): Promise<string>;
   close(): Promise<void>;
 }

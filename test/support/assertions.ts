@@ -34,7 +34,7 @@ export const testSigner = async (algorithm = 'ES256'): Promise<TestSigner> => {
 
 const nowSeconds = (): number => Math.floor(Date.now() / 1000);
 
-/** The claims of a good private_key_jwt assertion (RFC 7523 §3), `changes` over them; undefined removes one. */
+/** The claims of a valid private_key_jwt assertion (RFC 7523 §3), `changes` over them; undefined removes one. */
 export const assertionClaims = (clientID: string, audience: string, changes: Claims = {}): Claims => {
   const claims = {
     iss: clientID,
@@ -54,7 +54,7 @@ export const unsignedJwt = (claims: Claims, header: Claims = {}): string =>
     .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
     .join('.')}.`;
 
-/** An OpenID provider on loopback: discovery, JWKS, and JWTs of its own. */
+/** An OpenID provider on loopback: discovery, JWKS, and JWTs. */
 export interface OpenIDProvider extends AsyncDisposable {
   readonly https: HttpsIssuer;
   readonly authority: string;

@@ -7,7 +7,7 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** A clock that stands still until it is told to move; `2026-01-01T00:00:00Z` unless given. */
+/** A clock that stands still until the test moves it; `2026-01-01T00:00:00Z` unless given. */
 export class FakeClock implements MonotonicClock {
   readonly #timers = new Set<Timer>();
   readonly #start: number;

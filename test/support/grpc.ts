@@ -29,7 +29,7 @@ export interface GrpcClient {
 }
 
 /** How a call was rejected. */
-export interface Refusal {
+export interface Rejection {
   /** The status code by name. */
   readonly code: string;
   readonly message: string;
@@ -117,14 +117,14 @@ const reasonOf = (error: ServiceError): string | undefined => {
 };
 
 /** How a call was rejected. @throws Error where it was not, or where it failed otherwise than by a status */
-export const refusalOf = async (call: Promise<unknown>): Promise<Refusal> => {
+export const rejectionOf = async (call: Promise<unknown>): Promise<Rejection> => {
   let error: unknown;
   try {
     await call;
   } catch (caught) {
     error = caught;
   }
-  if (error === undefined) throw new Error('the call was not refused');
+  if (error === undefined) throw new Error('the call was not rejected');
   if (!isServiceError(error)) throw error;
   const reason = reasonOf(error);
   return {

@@ -10,7 +10,7 @@ import { createCertificates } from '../cluster/certificates.ts';
 /** What an issuer answers to a path. */
 type Answer = (response: ServerResponse) => void;
 
-/** An HTTPS server on loopback with a certificate of its own authority, for what the operator fetches. */
+/** An HTTPS server on loopback with a certificate of a separate authority, for what the operator fetches. */
 export interface HttpsIssuer extends AsyncDisposable {
   /** `https://127.0.0.1:<port>` */
   readonly url: string;

@@ -23,7 +23,7 @@ export const GROUP_VERSION = 'm2moauth.dev/v1alpha1';
 export interface Installation {
   readonly cluster: Cluster;
   readonly api: TestApi;
-  /** Acts as the operator's ServiceAccount and nobody else. */
+  /** Acts as the operator's ServiceAccount alone. */
   readonly kubeconfigPath: string;
   /** Starts one more replica; ended by {@link Installation.close} if it still runs. */
   operator(options?: Partial<OperatorOptions>): Promise<OperatorProcess>;
@@ -131,7 +131,7 @@ export const install = async (): Promise<Installation> => {
   const { cluster, isNew, release } = await takeCluster();
   const api = testApi(cluster.kubeconfigPath);
   if (!isNew) await removeLeftovers(api);
-  // As kubectl, so that the commands of the README meet what they would have made themselves.
+  // As kubectl, so that the commands of the README find what they would have made themselves.
   await applyFiles(api, [join(ROOT, 'crds'), join(ROOT, 'operator/deploy')], { fieldManager: 'kubectl' });
   if (isNew) {
     // The garbage collector looks for new kinds every 30 s, but at its start at once.

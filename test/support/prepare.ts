@@ -3,7 +3,7 @@ import { ensureBinaries, isWithinReach } from '../cluster/binaries.ts';
 import { type BinaryName, binarySets } from '../cluster/binary-sources.ts';
 import { ClusterError } from '../cluster/cluster-error.ts';
 import { whyNoNode } from '../cluster/node/machine.ts';
-import { ensureForeignCrds } from '../integration/chart/foreign-crds.ts';
+import { ensureThirdPartyCrds } from '../integration/chart/third-party-crds.ts';
 import { needsUnitTestsOnly } from './jest-arguments.ts';
 
 /**
@@ -22,7 +22,7 @@ const isPossible = async (name: BinaryName): Promise<boolean> => {
 
 /** What is not built: other projects' CRDs, and NGINX. Tests say why they are skipped without them. */
 const fetchFiles = async (): Promise<void> => {
-  await ensureForeignCrds().catch((error) => console.error(`no CRDs of other projects: ${error.message}`));
+  await ensureThirdPartyCrds().catch((error) => console.error(`no CRDs of other projects: ${error.message}`));
   await ensureNginx();
 };
 

@@ -7,7 +7,7 @@ export interface LoggedLine {
   readonly fields: LogFields;
 }
 
-/** A log that keeps its lines for the test to look at. */
+/** A log that keeps its lines for the test. */
 export interface RecordedLog extends Log {
   readonly lines: LoggedLine[];
 }

@@ -6,7 +6,7 @@ import { connect } from './any-cluster.ts';
 import { bodyOf, type TestApi } from './api.ts';
 import { LOOPBACK_CONFIG, type OperatorProcess, startOperator } from './operator-process.ts';
 
-/** A release of the chart in a cluster whose Pods nobody runs. */
+/** A release of the chart in a cluster that runs no Pods. */
 export interface Release {
   readonly api: TestApi;
   readonly kubeconfigPath: string;

@@ -72,7 +72,7 @@ const resources: Readonly<Record<string, Readonly<Record<string, Resource>>>> = 
 
 /**
  * The URL path of an object's collection: of its namespace, or of all namespaces where it names none.
- * @throws Error for a kind that the table lacks.
+ * @throws Error for a kind that is not in the table.
  */
 export function collectionPath({ apiVersion, kind, metadata }: ObjectRef): string {
   const [version, group = ''] = apiVersion.split('/').reverse();

@@ -5,12 +5,12 @@ import type { ListWatch } from '../../operator/ports/watch.ts';
 import { Informer } from '../../operator/runtime/informer.ts';
 import type { TestKube } from './kube.ts';
 
-/** An informer that runs, and every change that it told of. */
+/** A running informer, and every change that it reported. */
 export interface Watched<T extends KubeObject> extends AsyncDisposable {
   readonly informer: Informer<T>;
   readonly changes: CacheChange<T>[];
   /** Each change as `set <name>` or `delete <name>`. */
-  told(): string[];
+  reported(): string[];
   /** Why watches were started again, so far. */
   restarts(): unknown[];
 }
@@ -41,7 +41,7 @@ export const watch = async <T extends KubeObject>(
   return {
     informer,
     changes,
-    told: () => changes.map(({ type, key }) => `${type} ${key.split('/').at(-1)}`),
+    reported: () => changes.map(({ type, key }) => `${type} ${key.split('/').at(-1)}`),
     restarts: () => metrics.calls.filter(([name]) => name === 'watchRestarted').map((call) => call[2]),
     [Symbol.asyncDispose]: async () => {
       stop.abort();

@@ -34,7 +34,7 @@ function lowerBound(range: string | undefined): readonly number[] | undefined {
 const compareVersions = (a: readonly number[], b: readonly number[]): number =>
   a.map((part, index) => part - (b[index] ?? 0)).find((difference) => difference !== 0) ?? 0;
 
-// npm leaves out optional packages that the registry at hand lacks, or that another platform's node_modules
+// npm leaves out optional packages that the configured registry does not have, or that another platform's node_modules
 // did not hold; `npm ci` then fails. Where there is no node_modules, `npm install --package-lock-only` adds them.
 test('the lockfile holds every dependency, those of other platforms too', () => {
   const missing = entries.flatMap(([path, { dependencies, optionalDependencies }]) =>

@@ -5,7 +5,7 @@ import { type BenchEnv, CLIENT } from './bench-env.ts';
 import { EXPIRED_SECONDS, issuedTokensPath, writeIssuedTokens } from './records.ts';
 
 /**
- * Many IssuedTokens that nobody asks about, in a namespace of their own, for all scenarios of a world: a hundred thousand take minutes
+ * Many IssuedTokens that no call is about, in a separate namespace, for all scenarios of a group: a hundred thousand take minutes
  * to make. They have expired, but not so long ago that an operator with its defaults would collect them.
  */
 

@@ -19,7 +19,7 @@ export interface BenchEnv {
   readonly api: TestApi;
   readonly server: ApiServer;
   operator(options?: Partial<OperatorOptions>): Promise<OperatorProcess>;
-  /** Makes `count` Tokens, {@link IN_FLIGHT} at a time; in a namespace of their own unless one is given, which is made where it is not there. */
+  /** Makes `count` Tokens, {@link IN_FLIGHT} at a time; in a new namespace unless one is given, which is created where it does not exist. */
   createTokens(
     count: number,
     given?: string,
@@ -85,7 +85,7 @@ export const isReady = (object: StoredObject): boolean =>
  */
 const API_SERVER_FLAGS = ['--feature-gates=DetectCacheInconsistency=false', '--delete-collection-workers=16'];
 
-/** Brings the world up: CRDs, client, key; both are registered when it returns, and no operator runs. */
+/** Starts a control plane with CRDs, client and key; client and key are Ready when it returns, and no operator runs. */
 export const createBenchEnv = async (): Promise<BenchEnv> => {
   const cluster = await startCluster({ apiserverFlags: API_SERVER_FLAGS });
   const api = testApi(cluster.kubeconfigPath);

@@ -42,7 +42,7 @@ const runOf = async (side: Side, calls: number): Promise<Run> => {
 
 const SIDES = ['limit', 'own'] as const;
 
-/** One run of each side, the other one first each time: whoever comes later meets what the first left behind. Both figures on stderr. */
+/** One run of each side, the other one first each time: the second has more objects in storage. Both figures on stderr. */
 export const compare = async (into: Comparison, compared: ComparedRun): Promise<void> => {
   const order = into.own.length % 2 === 0 ? SIDES : SIDES.toReversed();
   for (const side of order) into[side].push(await runOf(compared[side], compared.calls));

@@ -15,7 +15,7 @@ export interface FreshTokens {
 
 const PATIENCE_MS = 60_000;
 
-/** Opens the watch, in a namespace of their own unless one is given. */
+/** Opens the watch, in a new namespace unless one is given. */
 export const openFreshTokens = async (env: BenchEnv, given?: string): Promise<FreshTokens> => {
   const namespace = given ?? (await env.api.createNamespace('fresh'));
   const path = tokensPath(namespace);

@@ -13,7 +13,7 @@ import { REQUEST } from './token-calls.ts';
 export type Recording = 'PerToken' | 'Batched';
 export const RECORDINGS: readonly Recording[] = ['PerToken', 'Batched'];
 
-/** A client of the bench besides the one that the world has. */
+/** A client of the bench besides that of {@link BenchEnv}. */
 export interface ClientSettings {
   readonly name: string;
   readonly owner: string;
@@ -51,7 +51,7 @@ const contentOf = (jwt: string): RecordFields => {
   };
 };
 
-/** An owner with tokens of its own. One was issued, to ask with; the others are records like its own. */
+/** An owner with tokens. One was issued, as its bearer; the others are copies of its record. */
 export interface Owner {
   /** Its token, as a call carries it. */
   readonly authorization: string;
@@ -66,7 +66,7 @@ export const makeOwner = async (
   { name, recording }: Pick<ClientSettings, 'name' | 'recording'>,
 ): Promise<Owner> => {
   const client = await registerClient(env, { name, owner: name, recording });
-  // A client is Ready a moment before its server knows.
+  // A client is Ready a moment before the operator's cache has it.
   const { accessToken: jwt } = await eventually(() => grpc.createToken({ ...REQUEST, clientId: name }));
   const fillIssued = async (count: number): Promise<readonly StoredObject[]> => {
     const sample = await env.server.get(`${ISSUED_TOKENS}/${decodeJwt(jwt).jti}`);

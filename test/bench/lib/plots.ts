@@ -16,7 +16,7 @@ export interface Plot {
 
 const SIZE = { width: 720, height: 400 };
 
-/** For those who hear it instead of seeing it: the picture's name in words. */
+/** For screen readers: the picture's title. */
 const titled = (svg: string, title: string): string => {
   const text = title.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
   return svg.replace('>', `><title>${text}</title>`);

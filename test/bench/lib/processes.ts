@@ -25,7 +25,7 @@ const AT_REST = 0.2;
 const MOST_LOOKS = 50;
 
 /**
- * Waits until API server and etcd have done with what came before, so that nobody is measured with it: five seconds at most, since
+ * Waits until API server and etcd have finished earlier work, so that it is not measured: five seconds at most, since
  * they are never wholly still.
  */
 export const storageAtRest = async (cluster: Cluster): Promise<void> => {
@@ -48,7 +48,7 @@ const statusMiB = async (pid: number, field: 'VmRSS' | 'VmHWM'): Promise<number>
 const RESET_PEAK = '5';
 
 /**
- * Runs `work` and tells by how much the resident memory of a process rose above what it was before, at its highest: the kernel
+ * Runs `work` and returns by how much the resident memory of a process rose above what it was before, at its highest: the kernel
  * keeps that (proc(5): clear_refs, VmHWM), so that no moment is missed. MiB.
  */
 export const risenMiB = async (pid: number, work: () => Promise<unknown>): Promise<number> => {

@@ -1,7 +1,7 @@
 import { eventually } from '../../support/eventually.ts';
 import { type BenchEnv, isReady, tokensPath } from './bench-env.ts';
 
-/** Declared Tokens that an operator has made Ready, for all scenarios of a world: ten thousand take a minute. */
+/** Declared Tokens that an operator has made Ready, for all scenarios of a group: ten thousand take a minute. */
 
 /** The namespace of those that several scenarios use: made Ready, started over, renewed. */
 export const DUE = 'bench-ready';

@@ -11,7 +11,7 @@ import {
 import { type StoredObject, timedLoop } from '../limits/api-server.ts';
 import { AUDIENCE, type BenchEnv, CLIENT, KEY, SYSTEM } from './bench-env.ts';
 
-/** Records of tokens that nobody was handed, made by a bare loop as the operator would have made them: batched, by the hundred thousand in seconds. */
+/** Records of tokens that were never issued, made by a bare loop as the operator would have made them: batched, by the hundred thousand in seconds. */
 
 const recordsPath = (namespace: string, plural: string): string =>
   `/apis/m2moauth.dev/v1alpha1/namespaces/${namespace}/${plural}`;

@@ -45,7 +45,7 @@ const sumOf = (text: string, name: string, labels: string): number =>
  */
 export const scrapesOf = ({ opsUrl, log }: OperatorProcess): Scrapes => {
   let longest = 0;
-  // The first turn loads the program: nobody can wait yet.
+  // The first turn loads the program: no request can wait yet.
   let from = log.findIndex(({ message }) => message === 'turn') + 1;
   const scrape = async (): Promise<string> => {
     const text = await (await fetch(`${opsUrl}/metrics`)).text();

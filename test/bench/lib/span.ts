@@ -3,7 +3,7 @@ export interface Span {
   readonly count: number;
   /** Happenings a second after the first one; NaN before the second. */
   readonly perSecond: number;
-  /** Happenings a second among the first `share` of them, after as many for whoever made them to warm up, and among the last. */
+  /** Events a second among the first `share` of them, after as many for warming up, and among the last. */
   atBothEnds(share: number): { readonly first: number; readonly last: number };
   /** Takes note of one more, now. */
   mark(): void;

@@ -35,7 +35,7 @@ export const VERIFIER_REQUESTS = {
 export type VerifierRequest = keyof typeof VERIFIER_REQUESTS;
 export const VERIFIER_REQUEST_NAMES = Object.keys(VERIFIER_REQUESTS) as readonly VerifierRequest[];
 
-/** Issues distinct tokens, to be asked about in turn as a gateway meets them. */
+/** Issues distinct tokens, to be introspected in turn, as by a gateway. */
 export const issueToken = async (grpc: GrpcClient, count: number): Promise<string[]> => {
   const jwts: string[] = [];
   await timedCalls({ count, inFlight: IN_FLIGHT }, async () => void jwts.push(await createToken(grpc)));

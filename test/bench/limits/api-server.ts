@@ -119,7 +119,7 @@ export const connectApiServer = (kubeconfigPath: string): ApiServer => {
         const response = await request(url, { dispatcher: watches, signal: abort.signal });
         const lines = createInterface({ input: response.body });
         lines.on('line', take);
-        // After an error too, of which the lines tell nothing.
+        // After an error too, which the lines do not show.
         response.body.once('close', () => {
           if (!abort.signal.aborted) void eventually(follow, { timeoutMs: 30_000 });
         });

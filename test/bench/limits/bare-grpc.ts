@@ -3,7 +3,7 @@ import { type GrpcClient, grpcClient } from '../../support/grpc.ts';
 import type { StoredObject } from './api-server.ts';
 import { startBareServer } from './bare-server.ts';
 
-/** A bare grpc-js server in a process of its own. */
+/** A bare grpc-js server in a separate process. */
 export interface BareGrpc {
   readonly client: GrpcClient;
   readonly pid: number;
@@ -30,7 +30,7 @@ export const startBareUnary = (): Promise<BareGrpc> => connectBare('bare-unary.t
 export const startBareRecording = (kubeconfigPath: string, sample: StoredObject): Promise<BareGrpc> =>
   connectBare('bare-unary.ts', { kubeconfigPath, sample });
 
-/** Starts one that gives these messages to whoever calls GetTokens. */
+/** Starts one that streams these messages to each caller of GetTokens. */
 export const startBareStream = async (messages: readonly Token[]): Promise<BareGrpc> => {
   const encoded = messages.map((message) => Buffer.from(Token.encode(message).finish()).toString('base64'));
   return connectBare('bare-stream.ts', encoded);

@@ -2,7 +2,7 @@ import { Pool } from 'undici';
 import type { BareListing } from './bare-lists.ts';
 
 /**
- * A process of its own: the least that a client on undici can do to hold what the operator's caches hold. It reads which
+ * A separate process: the least that a client on undici can do to hold what the operator's caches hold. It reads which
  * collections there are from stdin, asks for a watch-list (KEP-3157) of each, all at a time, parses every line, and prints how
  * many objects came when the last list was whole.
  */

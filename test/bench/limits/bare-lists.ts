@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { readKubeconfig } from '../../cluster/kubeconfig.ts';
 import { type BenchEnv, SYSTEM } from '../lib/bench-env.ts';
 
-/** What the bare process is told. */
+/** What the bare process reads from stdin. */
 export interface BareListing {
   readonly server: string;
   readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };

@@ -2,8 +2,8 @@ import type { AddressInfo } from 'node:net';
 import fastify from 'fastify';
 
 /**
- * A process of its own: the least that fastify can do to answer with given bytes. It reads its routes as one JSON array from
- * stdin, prints its port, and gives each caller of a route the same headers and body, having read what it was sent. `GET /cpu` tells
+ * A separate process: the least that fastify can do to answer with given bytes. It reads its routes as one JSON array from
+ * stdin, prints its port, and answers each request of a route with the same headers and body, after reading the request body. `GET /cpu` returns
  * what that cost so far.
  */
 

@@ -2,7 +2,7 @@ import { type HttpClient, type HttpRequest, httpClient, ownHeaders } from '../li
 import type { BareRoute } from './bare-route.ts';
 import { startBareServer } from './bare-server.ts';
 
-/** Bare fastify routes in a process of their own. */
+/** Bare fastify routes in a separate process. */
 export interface BareRoutes {
   readonly client: HttpClient;
   /** CPU time that they have used so far. */
@@ -10,14 +10,14 @@ export interface BareRoutes {
   stop(): Promise<void>;
 }
 
-/** Starts routes that answer as the server answered to these. */
+/** Starts routes that answer as the operator answered these requests. */
 export const startBareRoutes = async (
-  grpc: HttpClient,
+  operator: HttpClient,
   samples: readonly HttpRequest[],
 ): Promise<BareRoutes> => {
   const routes: BareRoute[] = [];
   for (const sample of samples) {
-    const answer = await grpc.ask(sample);
+    const answer = await operator.ask(sample);
     const path = sample.path.split('?')[0] ?? sample.path;
     routes.push({ method: sample.method, path, headers: ownHeaders(answer), body: answer.body });
   }

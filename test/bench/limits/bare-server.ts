@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-/** A server in a process of its own, which says on its first line where it listens: a limit that shares no event loop with the load. */
+/** A server in a separate process, which prints its port on the first line: a limit that shares no event loop with the load. */
 export interface BareServer {
   readonly port: number;
   readonly pid: number;

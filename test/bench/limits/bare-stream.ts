@@ -6,8 +6,8 @@ import {
 } from '../../../operator/servers/grpc/generated/m2moauthserver/pb/service.ts';
 
 /**
- * A process of its own: the least that a grpc-js server can do to stream messages. It reads them as one JSON array of base64
- * from stdin, prints its port, and streams them to whoever calls GetTokens, with backpressure.
+ * A separate process: the least that a grpc-js server can do to stream messages. It reads them as one JSON array of base64
+ * from stdin, prints its port, and streams them to each caller of GetTokens, with backpressure.
  */
 
 const readMessages = async (): Promise<Token[]> => {

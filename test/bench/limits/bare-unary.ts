@@ -10,9 +10,9 @@ import { connectApiServer, type StoredObject } from './api-server.ts';
 import { createCopy } from './copies.ts';
 
 /**
- * A process of its own: the least that a grpc-js server can do to answer CreateToken with a JWT, for a client that it does not
+ * A separate process: the least that a grpc-js server can do to answer CreateToken with a JWT, for a client that it does not
  * look at. It signs as the operator does, and prints its port. Where stdin gives it an object, as JSON, it makes a copy of that for
- * each call before it answers, over a bare undici pool; else nobody records the JWT.
+ * each call before it answers, over a bare undici pool; without it the JWT is not recorded.
  */
 
 /** What stdin says. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ApiServer, StoredObject } from './api-server.ts';
 
-/** An IssuedToken like another, under a name of its own, as a create takes it. */
+/** A copy of an IssuedToken under another name, as a create takes it. */
 const copyOf = ({ apiVersion, kind, metadata, spec }: StoredObject): object => {
   const { namespace, labels } = metadata as StoredObject['metadata'] & { readonly labels?: object };
   return { apiVersion, kind, metadata: { name: randomUUID(), namespace, ...(labels && { labels }) }, spec };

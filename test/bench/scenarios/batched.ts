@@ -26,14 +26,14 @@ interface Run extends CallRound {
   readonly storageMs: number;
 }
 
-interface Contestant {
+interface Candidate {
   readonly name: 'bare' | 'PerToken' | 'Batched';
   readonly grpc: GrpcClient;
   readonly pid: number;
   readonly clientId: string;
 }
 
-type Runs = Record<Contestant['name'], Run[]>;
+type Runs = Record<Candidate['name'], Run[]>;
 
 /** What was measured, by calls in flight. */
 export interface BatchedRounds {
@@ -53,7 +53,7 @@ const callsAt = (inFlight: number): number => {
 };
 const lapsAt = (inFlight: number): number => (inFlight === 1 ? LAPS_ALONE : 1);
 
-const run = async (env: BenchEnv, { grpc, pid, clientId }: Contestant, inFlight: number): Promise<Run> => {
+const run = async (env: BenchEnv, { grpc, pid, clientId }: Candidate, inFlight: number): Promise<Run> => {
   const count = callsAt(inFlight);
   const request = { ...REQUEST, clientId };
   // One call at a time leaves nothing behind that others would notice, and takes many laps.
@@ -76,7 +76,7 @@ const lastRates = (runs: Runs): string =>
     .map(([name, all]) => `${name} ${all.at(-1)?.perSecond.toFixed(0)}/s`)
     .join(', ');
 
-/** Measures every level in turn, each round all contestants one after the other. */
+/** Measures every level in turn, each round all candidates one after the other. */
 export const measureBatched = async (env: BenchEnv): Promise<BatchedRounds> => {
   const { operator, grpc } = await startServer(env);
   const bare = await startBareUnary();
@@ -84,20 +84,20 @@ export const measureBatched = async (env: BenchEnv): Promise<BatchedRounds> => {
   let stored = { bytes: Number.NaN, records: Number.NaN };
   try {
     await registerClient(env, { name: 'batched', owner: 'bench', recording: 'Batched' });
-    const contestants: Contestant[] = [
+    const candidates: Candidate[] = [
       { name: 'bare', grpc: bare.client, pid: bare.pid, clientId: 'bench' },
       { name: 'PerToken', grpc, pid: operator.pid, clientId: 'bench' },
       { name: 'Batched', grpc, pid: operator.pid, clientId: 'batched' },
     ];
-    for (const contestant of contestants) await run(env, contestant, IN_FLIGHT);
+    for (const candidate of candidates) await run(env, candidate, IN_FLIGHT);
     for (let round = 1; round <= ROUNDS; round += 1) {
       for (const level of LEVELS) {
         byLevel[level] ??= { bare: [], PerToken: [], Batched: [] };
         const runs = byLevel[level];
         for (let lap = 1; lap <= lapsAt(level); lap += 1) {
-          // Whoever comes later meets what the others left behind.
-          for (const contestant of lap % 2 === round % 2 ? contestants : contestants.toReversed()) {
-            runs[contestant.name].push(await run(env, contestant, level));
+          // The order alternates: a later run has more objects in storage.
+          for (const candidate of lap % 2 === round % 2 ? candidates : candidates.toReversed()) {
+            runs[candidate.name].push(await run(env, candidate, level));
           }
         }
         if (level === MANY) stored = await storedBytes(env);
@@ -182,7 +182,7 @@ export const batchedFigures = ({ byLevel, stored }: BatchedRounds): Figure[] => 
 
 /** How rate and cost go with the calls in flight. */
 export const batchedPlots = ({ byLevel }: BatchedRounds): Plot[] => {
-  const line = (name: Contestant['name'], value: (run: Run) => number) => ({
+  const line = (name: Candidate['name'], value: (run: Run) => number) => ({
     name,
     points: LEVELS.map((level) => [level, median((byLevel[level]?.[name] ?? []).map(value))] as const),
   });

@@ -13,7 +13,7 @@ import { createCopy } from '../limits/copies.ts';
 
 /**
  * CreateToken, beside a bare loop that creates the same objects, and beside a bare grpc-js unary that signs and creates them: the
- * first has no call that asks for the token, which takes from the same cores; the second tells how much of the distance that is.
+ * first serves no gRPC call, which takes CPU of the same cores; the second shows how much of the difference that is.
  */
 
 const CALLS = QUICK ? 500 : 3000;
@@ -27,7 +27,7 @@ const sampleRecord = async (env: BenchEnv, grpc: GrpcClient): Promise<StoredObje
   return env.server.get(`${ISSUED_TOKENS}/${jti}`);
 };
 
-/** The limit: a bare loop that creates the same objects on the same API server, while the same replica looks on. */
+/** The limit: a bare loop that creates the same objects on the same API server, while the same replica watches. */
 const bareCreates = (env: BenchEnv, count: number, sample: StoredObject): Promise<CallRound> =>
   timedCalls({ count, inFlight: IN_FLIGHT }, () => createCopy(env.server, sample));
 
@@ -49,7 +49,7 @@ const served = async (grpc: GrpcClient, pid: number): Promise<ServedRound> => {
   return { ...round, cpuMs: (((await cpuSecondsOf(pid)) - before) * 1000) / CALLS };
 };
 
-/** Measures; the same replica runs, and the same watch looks on, in all of them. */
+/** Measures; the same replica runs, and the same watch is open, in all of them. */
 export const measureCreateToken = async (env: BenchEnv): Promise<CreateTokenRounds> => {
   const { operator, grpc } = await startServer(env);
   const rounds: CreateTokenRounds = { bare: [], unary: [], grpc: [] };
@@ -64,7 +64,7 @@ export const measureCreateToken = async (env: BenchEnv): Promise<CreateTokenRoun
       async () => rounds.grpc.push(await served(grpc, operator.pid)),
     ];
     for (let round = 1; round <= ROUNDS; round += 1) {
-      // Whoever comes later meets what the others left behind.
+      // The order alternates: a later run has more objects in storage.
       for (const run of round % 2 === 1 ? runs : runs.toReversed()) {
         await storageAtRest(env.cluster);
         await run();

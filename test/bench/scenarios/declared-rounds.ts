@@ -35,7 +35,7 @@ const countWrites = async (env: BenchEnv, namespace: string) => {
 
 /**
  * The limit: for each Token that exists, a bare loop creates a Secret and puts a status, both of the operator's own
- * size and shape (copied from a Token that it has made Ready). The same watches look on as in the operator's rounds.
+ * size and shape (copied from a Token that it has made Ready). The same watches are open as in the operator's rounds.
  */
 export const bareTwoWrites = async (
   env: BenchEnv,
@@ -68,12 +68,12 @@ export const bareTwoWrites = async (
   });
   await eventually(() => seen.ready.size === count, { timeoutMs: 120_000 });
   stop();
-  // Their status is a copy: an operator that found them would issue them anew, in the time of its own round.
+  // Their status is a copy: an operator that found them would reissue them, in the time of its own round.
   await emptyTokens(env, namespace);
   return count / seconds;
 };
 
-/** Waits for the last Token to be Ready, ends the operator, and tells the rate since `start`. */
+/** Waits for the last Token to be Ready, stops the operator, and returns the rate since `start`. */
 const endRound = async (round: {
   readonly operator: OperatorProcess;
   readonly count: number;

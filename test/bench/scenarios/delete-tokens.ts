@@ -14,12 +14,12 @@ import type { StoredObject } from '../limits/api-server.ts';
 /** DeleteTokens of all of an owner's tokens, in both kinds of record, beside bare writes of the status that it writes to IssuedTokens. */
 
 const TOKENS = QUICK ? 500 : 10_000;
-/** Of the limit, in each of the two halves of its run: before the server's, and after it. */
+/** Of the limit, in each of the two halves of its run: before the operator's, and after it. */
 const BARE_WRITES = Math.ceil(TOKENS / 8);
 const PER_TOKEN_TARGET = 0.75;
 const BATCHED_TARGET = 10;
 
-/** Tokens that became blacklisted in a second: the limit before the server's call and after it, and one call of each kind. */
+/** Tokens that became blacklisted in a second: the limit before the operator's call and after it, and one call of each kind. */
 export interface DeletedRounds {
   readonly bare: readonly number[];
   readonly PerToken: number;
@@ -54,7 +54,7 @@ interface Ending {
   readonly grpc: GrpcClient;
 }
 
-/** An owner of that many tokens, the one that it asks with among them, all of which the server knows. */
+/** An owner of that many tokens, its bearer among them, all of which the operator knows. */
 const ownerWith = async (
   { env, grpc }: Ending,
   { recording, tokens }: { readonly recording: Recording; readonly tokens: number },
@@ -80,7 +80,7 @@ const rateOfCall = async ({ grpc }: Ending, { authorization }: Owner): Promise<n
   return TOKENS / seconds;
 };
 
-/** The limit has half of its run before the server's call and half after it, among as many records; nobody owns them whose call it is. */
+/** The limit has half of its run before the operator's call and half after it, among as many records, which another owner has. */
 const measureEnding = async (ending: Ending): Promise<DeletedRounds> => {
   const { env, grpc } = ending;
   const others = await makeOwner(env, grpc, { name: 'bare', recording: 'PerToken' });

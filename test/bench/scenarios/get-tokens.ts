@@ -65,16 +65,16 @@ const runOf = async ({ client, pid }: Server, authorization: string, tokens: num
   };
 };
 
-interface Asked {
+interface ListedOwner {
   readonly operator: OperatorProcess;
   readonly grpc: GrpcClient;
   readonly owner: Owner;
   readonly recording: Recording;
 }
 
-const measureSize = async (asked: Asked, tokens: number): Promise<ListedRounds> => {
-  const { operator, grpc, recording } = asked;
-  const { authorization } = asked.owner;
+const measureSize = async (listed: ListedOwner, tokens: number): Promise<ListedRounds> => {
+  const { operator, grpc, recording } = listed;
+  const { authorization } = listed.owner;
   const bare = await startBareStream(await grpc.getTokens(authorization));
   const rounds: ListedRounds = { recording, tokens, bare: [], own: [], risenMiB: [] };
   try {
@@ -96,9 +96,9 @@ const measureSize = async (asked: Asked, tokens: number): Promise<ListedRounds> 
   return rounds;
 };
 
-/** Each owner's tokens grow from one size to the next; the one that it was handed is among them. */
-const measureOwner = async (env: BenchEnv, asked: Asked): Promise<ListedRounds[]> => {
-  const { grpc, owner, recording } = asked;
+/** Each owner's tokens grow from one size to the next; the issued one is among them. */
+const measureOwner = async (env: BenchEnv, listed: ListedOwner): Promise<ListedRounds[]> => {
+  const { grpc, owner, recording } = listed;
   const all: ListedRounds[] = [];
   let there = 1;
   for (const tokens of SIZES[recording]) {
@@ -107,13 +107,13 @@ const measureOwner = async (env: BenchEnv, asked: Asked): Promise<ListedRounds[]
     await eventually(async () => (await grpc.countTokens(owner.authorization)) === tokens, {
       timeoutMs: 60_000,
     });
-    all.push(await measureSize(asked, tokens));
+    all.push(await measureSize(listed, tokens));
   }
   await env.server.empty(recording === 'PerToken' ? ISSUED_TOKENS : TOKEN_BATCHES);
   return all;
 };
 
-/** Measures both ways of recording, each with an owner of its own; its records are gone when the next begins. */
+/** Measures both ways of recording, each with another owner; its records are deleted when the next begins. */
 export const measureListed = async (env: BenchEnv): Promise<ListedRounds[]> => {
   const { operator, grpc } = await startServer(env);
   const all: ListedRounds[] = [];

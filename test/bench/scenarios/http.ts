@@ -24,10 +24,10 @@ import { startBareRoutes } from '../limits/bare-routes.ts';
 
 /** Introspection and the verifier's GET beside bare fastify routes with the same answers; the token endpoint beside CreateToken. */
 
-const ASKS = QUICK ? 2000 : 8000;
+const REQUESTS = QUICK ? 2000 : 8000;
 const LAPS = ROUNDS * 3;
 const CREATES = QUICK ? 500 : 3000;
-/** Distinct tokens that are asked about in turn, as a gateway meets them. */
+/** Distinct tokens that are introspected in turn, as by a gateway. */
 const TOKENS = QUICK ? 100 : 1000;
 const ROUTE_TARGET = 0.6;
 const TOKEN_TARGET = 0.9;
@@ -53,7 +53,7 @@ interface Servers {
 }
 
 /** Each run begins without records: with them the API server is slower. */
-const tokenContest = ({ operator, http, grpc }: Servers, { server }: BenchEnv): ComparedRun => {
+const comparedToken = ({ operator, http, grpc }: Servers, { server }: BenchEnv): ComparedRun => {
   const cpuSeconds = cpuSecondsOf(operator);
   const prepare = (): Promise<void> => server.empty(ISSUED_TOKENS);
   const askForTokens = (): Promise<CallRound> =>
@@ -67,19 +67,19 @@ const tokenContest = ({ operator, http, grpc }: Servers, { server }: BenchEnv): 
 };
 
 /** The first lap is for all to warm up. */
-const measureAsked = async (doors: Servers, rounds: HttpRounds): Promise<void> => {
-  const jwts = await issueToken(doors.grpc, TOKENS);
+const measureAsked = async (servers: Servers, rounds: HttpRounds): Promise<void> => {
+  const jwts = await issueToken(servers.grpc, TOKENS);
   const samples = VERIFIER_REQUEST_NAMES.map((name) => VERIFIER_REQUESTS[name](jwts[0] ?? ''));
-  const bare = await startBareRoutes(doors.http, samples);
+  const bare = await startBareRoutes(servers.http, samples);
   try {
-    const cpuSeconds = cpuSecondsOf(doors.operator);
+    const cpuSeconds = cpuSecondsOf(servers.operator);
     for (const name of VERIFIER_REQUEST_NAMES) {
       const requests = jwts.map(VERIFIER_REQUESTS[name]);
       const compared = {
         name,
-        calls: ASKS,
-        limit: { ...requestInTurn(bare.client, requests, ASKS), cpuSeconds: bare.cpuSeconds },
-        own: { ...requestInTurn(doors.http, requests, ASKS), cpuSeconds },
+        calls: REQUESTS,
+        limit: { ...requestInTurn(bare.client, requests, REQUESTS), cpuSeconds: bare.cpuSeconds },
+        own: { ...requestInTurn(servers.http, requests, REQUESTS), cpuSeconds },
       };
       await compare(noRuns(), compared);
       for (let lap = 1; lap <= LAPS; lap += 1) await compare(rounds[name], compared);
@@ -92,15 +92,15 @@ const measureAsked = async (doors: Servers, rounds: HttpRounds): Promise<void> =
 /** The same replica runs in all of them. */
 export const measureHttp = async (env: BenchEnv): Promise<HttpRounds> => {
   const { operator, grpc } = await startServer(env);
-  const doors = { operator, grpc, http: await connectHttp(operator) };
+  const servers = { operator, grpc, http: await connectHttp(operator) };
   const rounds = { introspection: noRuns(), "the verifier's GET": noRuns(), token: noRuns() };
   try {
-    await measureAsked(doors, rounds);
+    await measureAsked(servers, rounds);
     for (let round = 1; round <= ROUNDS; round += 1) {
-      await compare(rounds.token, tokenContest(doors, env));
+      await compare(rounds.token, comparedToken(servers, env));
     }
   } finally {
-    await doors.http.close();
+    await servers.http.close();
     grpc.close();
     await operator.stop();
     await env.server.empty(ISSUED_TOKENS);

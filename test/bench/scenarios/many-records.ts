@@ -34,7 +34,7 @@ import { IN_FLIGHT } from '../limits/api-server.ts';
 
 const FEW = QUICK ? 100 : 1000;
 const MANY = QUICK ? 2000 : 100_000;
-const ASKS = QUICK ? 1000 : 8000;
+const REQUESTS = QUICK ? 1000 : 8000;
 const LISTS = QUICK ? 5 : 100;
 /** Reads are to be within 10 % of each other; nothing is to take more than 1.2 times as long. */
 const READ_TARGET = 0.9;
@@ -104,15 +104,15 @@ const measureTask = async ({ few, many }: Both, task: Task): Promise<Grown> => {
   return { scenario, target, runs };
 };
 
-const asking = (jwts: readonly string[]): Task[] =>
+const readTasks = (jwts: readonly string[]): Task[] =>
   VERIFIER_REQUEST_NAMES.map((name) => {
     const requests = jwts.map(VERIFIER_REQUESTS[name]);
     return {
       scenario: name,
       target: READ_TARGET,
-      calls: ASKS,
+      calls: REQUESTS,
       laps: ROUNDS * 3,
-      sideOf: ({ http }) => requestInTurn(http, requests, ASKS),
+      sideOf: ({ http }) => requestInTurn(http, requests, REQUESTS),
     };
   });
 
@@ -143,7 +143,7 @@ const listing = ({ authorization }: Owner): Task => ({
   }),
 });
 
-/** Each run ends the tokens of an owner of its own. */
+/** Each run revokes the tokens of another owner. */
 const deleting = (env: BenchEnv): Task => {
   let owners = 0;
   return {
@@ -177,7 +177,7 @@ const measureBoth = async (env: BenchEnv, both: Both): Promise<GrownRounds> => {
   const owner = await makeOwner(env, grpc, { name: 'grown-listed', recording: 'PerToken' });
   await owner.fill(FEW - 1);
   const tasks = [
-    ...asking(await issueToken(grpc, FEW)),
+    ...readTasks(await issueToken(grpc, FEW)),
     listing(owner),
     ...RECORDINGS.map(creating),
     deleting(env),
@@ -187,7 +187,7 @@ const measureBoth = async (env: BenchEnv, both: Both): Promise<GrownRounds> => {
   return found;
 };
 
-/** Measures; of what it made the crowd stays. */
+/** Measures; the background records stay. */
 export const measureGrown = async (env: BenchEnv): Promise<GrownRounds> => {
   await writeBackgroundRecords(env, MANY);
   const few = await startReplica(env, [SYSTEM]);

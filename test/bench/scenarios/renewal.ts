@@ -153,7 +153,7 @@ const operatorRenews = async (env: BenchEnv, namespace: string): Promise<Omit<Re
   }
 };
 
-/** Measures. Those that the operator renewed stay: they are Ready, as other scenarios of their world have them. */
+/** Measures. Those that the operator renewed stay: they are Ready, as other scenarios of their group need them. */
 export const measureRenewal = async (env: BenchEnv): Promise<RenewalRounds> => {
   await readyTokens(env, { namespace: DUE, count: COUNT });
   await readyTokens(env, { namespace: COPIED, count: 2 * BARE });

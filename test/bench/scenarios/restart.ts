@@ -6,7 +6,7 @@ import type { Figure } from '../lib/report.ts';
 /** What a restart over Ready Tokens did. */
 export interface RestartRound {
   readonly tokens: number;
-  /** From the process's start until /readyz says yes. */
+  /** From the process's start until /readyz answers 200. */
   readonly secondsToReady: number;
   /** Writes to Tokens and Secrets that a watch saw after the restart. */
   readonly writes: number;

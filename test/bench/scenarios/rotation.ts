@@ -69,7 +69,7 @@ interface Rotating {
   readonly operator: OperatorProcess;
   /** Of the Tokens that are Ready before. */
   readonly namespace: string;
-  /** Where fresh Tokens are made; in a namespace of their own unless given. */
+  /** Where fresh Tokens are made; a new namespace unless given. */
   readonly freshIn?: string;
 }
 

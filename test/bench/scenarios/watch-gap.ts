@@ -13,13 +13,13 @@ import { createToken } from '../lib/token-calls.ts';
 
 /** A gap in every watch, after which the API server answers 410: what changed meanwhile shows only in a new list. */
 
-/** What a gap brought. */
+/** The result of a gap. */
 export interface GapRound {
   /** From the first connection that the API server takes again until all that changed is known and done. */
   readonly seconds: number;
-  /** Watches that met a 410. */
+  /** Watches that got a 410. */
   readonly expired: number;
-  /** Records that a list of the servers lacks, or has too many. */
+  /** Records that a list of the operator misses, or has in excess. */
   readonly lost: number;
   /** From the end of the gap. */
   readonly blocked: Block;

@@ -38,6 +38,6 @@ export const outputOf = async (...command: Parameters<typeof run>): Promise<stri
   const { exitCode, stdout, stderr } = await run(...command);
   if (exitCode === 0) return stdout;
   const [program, args] = command;
-  const told = `${stdout}${stderr}`.trimEnd().split('\n').slice(-30).join('\n');
-  throw new Error(`${program} ${args.join(' ')} ended with ${exitCode}:\n${told}`);
+  const output = `${stdout}${stderr}`.trimEnd().split('\n').slice(-30).join('\n');
+  throw new Error(`${program} ${args.join(' ')} ended with ${exitCode}:\n${output}`);
 };

@@ -3,7 +3,7 @@ import { type ClusterEnv, RELEASE, SYSTEM } from './cluster-env.ts';
 
 const TEAM = 'team-a';
 
-/** What the caller's Pod tells of its last call. */
+/** What the caller's Pod logs of its last call. */
 export interface CallerLine {
   readonly jti?: string;
   readonly status?: number;
@@ -11,7 +11,7 @@ export interface CallerLine {
   readonly sub?: string;
 }
 
-/** What the worker's Pod tells each second, and of each failure. */
+/** What the worker's Pod logs each second, and of each failure. */
 export interface WorkerFigures {
   readonly created: number;
   readonly failed: number;
@@ -28,11 +28,14 @@ const linesOf = async ({ kubectl }: ClusterEnv, pod: string): Promise<Record<str
 };
 
 /** Waits until the caller's last line is as wanted. @throws Error that shows the last one */
-export const callerTells = (env: ClusterEnv, wanted: (line: CallerLine) => boolean): Promise<CallerLine> =>
+export const waitForCallerLine = (
+  env: ClusterEnv,
+  wanted: (line: CallerLine) => boolean,
+): Promise<CallerLine> =>
   eventually(
     async () => {
       const line = ((await linesOf(env, 'caller')).at(-1) ?? {}) as CallerLine;
-      if (!wanted(line)) throw new Error(`the caller tells ${JSON.stringify(line)}`);
+      if (!wanted(line)) throw new Error(`the caller logged ${JSON.stringify(line)}`);
       return line;
     },
     { timeoutMs: 120_000, intervalMs: 300 },
@@ -47,17 +50,17 @@ export const workerFigures = async (env: ClusterEnv): Promise<WorkerFigures> => 
 };
 
 /** Waits until the worker has created more tokens than `before`. */
-export const workerGoesOn = (env: ClusterEnv, before: number): Promise<WorkerFigures> =>
+export const waitForWorkerProgress = (env: ClusterEnv, before: number): Promise<WorkerFigures> =>
   eventually(
     async () => {
       const figures = await workerFigures(env);
-      if (figures.created <= before) throw new Error(`the worker tells ${JSON.stringify(figures)}`);
+      if (figures.created <= before) throw new Error(`the worker logged ${JSON.stringify(figures)}`);
       return figures;
     },
     { timeoutMs: 60_000, intervalMs: 500 },
   );
 
-/** The Pod that holds the Lease; undefined while nobody does. */
+/** The Pod that holds the Lease; undefined while none does. */
 export const leaderPod = async ({ kubectl }: ClusterEnv): Promise<string | undefined> => {
   const path = 'jsonpath={.spec.holderIdentity}';
   const holder = await kubectl('--namespace', SYSTEM, 'get', 'lease', RELEASE, '--output', path);

@@ -1,4 +1,4 @@
-/** A walk of steps, each told with its time as it ends; the first that fails ends the walk. */
+/** A walk of steps, each output with its time as it ends; the first that fails ends the walk. */
 export interface Walk {
   step<T>(title: string, act: () => Promise<T>): Promise<T>;
   /** A figure or fact that a step has seen, shown below it. */
@@ -6,7 +6,7 @@ export interface Walk {
   readonly passed: number;
 }
 
-/** Tells on stdout. */
+/** Prints to stdout. */
 export const startWalk = (): Walk => {
   let passed = 0;
   let notes: string[] = [];

@@ -1,7 +1,7 @@
 import { afterAll, describe, test } from '@jest/globals';
 import { testApi } from '../../support/api.ts';
 import { client, clientTrusting, clientWith, clientWithKey, many } from './objects.ts';
-import { expectAcceptance } from './refusal.ts';
+import { expectAcceptance } from './rejection.ts';
 
 const api = testApi();
 afterAll(api.close);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Answer, bodyOf, type KubeObject, type Ref, testApi } from '../../support/api.ts';
 import { token } from './objects.ts';
-import { expectInvalid } from './refusal.ts';
+import { expectInvalid } from './rejection.ts';
 import { status, store } from './stored.ts';
 
 const api = testApi();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Answer, bodyOf, type KubeObject, type Ref, testApi } from '../../support/api.ts';
 import { issuedToken, many } from './objects.ts';
-import { expectAcceptance, expectInvalid, expectRefusal, type Refusal } from './refusal.ts';
+import { expectAcceptance, expectInvalid, expectRejection, type Rejection } from './rejection.ts';
 import { status, store } from './stored.ts';
 
 const api = testApi();
@@ -40,13 +40,13 @@ describe('the API server takes', () => {
 });
 
 describe('the API server rejects', () => {
-  const without = (field: string): Refusal => [
+  const without = (field: string): Rejection => [
     `no ${field}`,
     issuedToken({ [field]: undefined }),
     `spec.${field}`,
     'Required',
   ];
-  test.each<Refusal>([
+  test.each<Rejection>([
     ...['clientRef', 'clientID', 'clientUID', 'owner', 'subject', 'issuedAt', 'keyID'].map(without),
     ['an empty owner', issuedToken({ owner: '' }), 'spec.owner', 'at least 1'],
     ['an empty subject', issuedToken({ subject: '' }), 'spec.subject', 'at least 1'],
@@ -66,7 +66,7 @@ describe('the API server rejects', () => {
       'spec.originalTokenClaims',
       'object',
     ],
-  ])('%s', async (...refusal) => expectRefusal(api, refusal));
+  ])('%s', async (...rejection) => expectRejection(api, rejection));
 });
 
 /** Another value of each field that is there, and what else may be tried on it. */
@@ -118,7 +118,7 @@ const VERBS: readonly Attempt[] = [
   ],
 ];
 
-describe.each(VERBS)('through %s a record lets nobody change', (_, attempt) => {
+describe.each(VERBS)('through %s no client may change a record’s', (_, attempt) => {
   test.each(CHANGES)('%s to %j', async (field, value) => {
     const object = await stored(issuedToken(FULL));
     expectInvalid(await attempt(object, field, value), 'spec', "can't be changed");
@@ -126,7 +126,7 @@ describe.each(VERBS)('through %s a record lets nobody change', (_, attempt) => {
   });
 });
 
-describe('a record lets nobody', () => {
+describe('no client may', () => {
   test.each(OPTIONAL)('take away %s, by any verb', async (field) => {
     const object = await stored(issuedToken(FULL));
     const { [field]: _, ...rest } = object.spec;

@@ -38,11 +38,11 @@ export const tokenBatch = builder('TokenBatch', {
 /** A client with one method of authentication. */
 export const clientWith = (authentication: object): Ref => client({ authentication });
 
-/** A client that trusts one issuer, with `fields` of its own. */
+/** A client that trusts one issuer, with additional `fields`. */
 export const clientTrusting = (fields: object): Ref =>
   clientWith({ trustedIssuers: [{ authority: 'https://idp.example.com', audience: 'us', ...fields }] });
 
-/** A client with one public key, with `members` of its own. */
+/** A client with one public key, with additional `members`. */
 export const clientWithKey = (members: object): Ref =>
   clientWith({ privateKeyJWT: { jwks: { keys: [{ kty: 'OKP', crv: 'Ed25519', x: 'AA', ...members }] } } });
 

@@ -3,7 +3,7 @@ import { bodyOf, type KubeObject, type Ref, type TestApi } from '../../support/a
 /** Options of a write to the status. */
 export const status = { subresource: 'status' } as const;
 
-/** Creates an object under a name of its own, and writes its status if there is one to write; the object as stored. */
+/** Creates an object under a new name, and writes its status if there is one to write; the object as stored. */
 export const store = async (api: TestApi, object: Ref, value?: object): Promise<KubeObject> => {
   const { name: _, ...metadata } = object.metadata ?? {};
   const created = bodyOf(

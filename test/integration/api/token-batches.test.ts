@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { bodyOf, type KubeObject, type Ref, testApi } from '../../support/api.ts';
 import { many, tokenBatch } from './objects.ts';
-import { expectAcceptance, expectInvalid, expectRefusal, type Refusal } from './refusal.ts';
+import { expectAcceptance, expectInvalid, expectRejection, type Rejection } from './rejection.ts';
 import { status, store } from './stored.ts';
 
 const api = testApi();
@@ -38,13 +38,13 @@ describe('the API server takes', () => {
 });
 
 describe('the API server rejects', () => {
-  const without = (field: string): Refusal => [
+  const without = (field: string): Rejection => [
     `no ${field}`,
     tokenBatch({ [field]: undefined }),
     `spec.${field}`,
     'Required',
   ];
-  test.each<Refusal>([
+  test.each<Rejection>([
     ...['clientRef', 'clientID', 'clientUID', 'count', 'profiles', 'tokens'].map(without),
     ['no record', tokenBatch({ tokens: [] }), 'spec.tokens', 'at least 1'],
     ['too many records', tokenBatch({ tokens: many(257) }), 'spec.tokens', '256'],
@@ -55,10 +55,10 @@ describe('the API server rejects', () => {
       'spec.profiles',
       'at least 1',
     ],
-  ])('%s', async (...refusal) => expectRefusal(api, refusal));
+  ])('%s', async (...rejection) => expectRejection(api, rejection));
 });
 
-describe('what a batch says lets nobody change', () => {
+describe('no client may change a batch’s', () => {
   test.each<readonly [string, unknown]>([
     ['clientUID', 'other'],
     ['count', 1],

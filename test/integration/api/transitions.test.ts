@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { bodyOf, type KubeObject, type Ref, testApi } from '../../support/api.ts';
 import { client, key, kid, token } from './objects.ts';
-import { expectInvalid } from './refusal.ts';
+import { expectInvalid } from './rejection.ts';
 import { store } from './stored.ts';
 
 const api = testApi();
@@ -17,7 +17,7 @@ const stored = (object: Ref, value?: object): Promise<KubeObject> =>
 
 type SpecCase = readonly [sentence: string, before: Ref, patch: object | null, field: string, words: string];
 
-const refused: readonly SpecCase[] = [
+const rejected: readonly SpecCase[] = [
   [
     'un-revoking a Token',
     token({ revoked: true }),
@@ -102,7 +102,7 @@ const refused: readonly SpecCase[] = [
 ];
 
 describe('the API server rejects', () => {
-  test.each(refused)('%s', async (_, before, patch, field, words) => {
+  test.each(rejected)('%s', async (_, before, patch, field, words) => {
     const object = await stored(before);
     expectInvalid(await api.patch(object, 'merge', { spec: patch }), field, words);
   });

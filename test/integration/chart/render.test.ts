@@ -7,7 +7,7 @@ import { type KubeObject, testApi } from '../../support/api.ts';
 import { applyFiles, applyObjects, readObjects } from '../../support/apply.ts';
 import { CHART, helm, RELEASE, refusalOfHelm, renderChart } from '../../support/helm.ts';
 import { suiteUnless, whyMissing } from '../../support/suite-unless.ts';
-import { isForeign, tryToApply } from './rendered.ts';
+import { isThirdParty, tryToApply } from './rendered.ts';
 import { VALUES } from './values-matrix.ts';
 
 /** The chart as helm renders it, before the API server that would take it. */
@@ -52,7 +52,7 @@ withHelm('the chart', () => {
 
   test.each(Object.entries(VALUES))('the API server takes every object: %s', async (_, values) => {
     for (const object of await renderChart(values)) {
-      if (!isForeign(object)) await tryToApply(api, object);
+      if (!isThirdParty(object)) await tryToApply(api, object);
     }
   });
 

@@ -2,12 +2,12 @@ import type { KubeObject, TestApi } from '../../support/api.ts';
 
 /** Objects that the chart has rendered. */
 
-const FOREIGN = /^(monitoring\.coreos\.com|cert-manager\.io|gateway\.networking\.k8s\.io)\//u;
+const THIRD_PARTY = /^(monitoring\.coreos\.com|cert-manager\.io|gateway\.networking\.k8s\.io)\//u;
 
 /** Whether it is of a kind of others, which a bare API server does not know. */
-export const isForeign = ({ apiVersion }: KubeObject): boolean => FOREIGN.test(apiVersion);
+export const isThirdParty = ({ apiVersion }: KubeObject): boolean => THIRD_PARTY.test(apiVersion);
 
-/** Asks the API server for a verdict, and for nothing else. @throws Error with its words where it rejects */
+/** Sends an object to the API server as a dry run. @throws Error with its message where it rejects */
 export const tryToApply = async (api: TestApi, object: KubeObject): Promise<void> => {
   const query = { dryRun: 'All', fieldManager: 'helm', fieldValidation: 'Strict', force: true };
   const { status, body } = await api.apply(object, { query });

@@ -115,7 +115,7 @@ withHelm('helm upgrade from the previous release', () => {
     });
   };
 
-  test('before CRDs of an older revision, an operator of this release is not ready, and says so', async () => {
+  test('before CRDs of an older revision, an operator of this release is not ready, and reports why', async () => {
     const [crd] = (await readObjects([join(previous.chart, 'files/crds')])) as KubeObject[];
     const revision = crd?.metadata.annotations?.[CRD_REVISION_ANNOTATION];
     expect(Number(revision)).toBeLessThan(CRD_REVISION);
@@ -149,7 +149,7 @@ withHelm('helm upgrade from the previous release', () => {
     expect(JSON.parse(await toCluster('history', RELEASE, '--output', 'json'))).toHaveLength(2);
   }, 60_000);
 
-  test('the Token is Ready with the same JWT, and nobody has touched its Secret', async () => {
+  test('the Token is Ready with the same JWT, and its Secret is unchanged', async () => {
     const reports = await waitForReason(api, REPORTS, 'Issued');
     expect(reports.status.id).toBe(before.reports.status.id);
     expect(reports.metadata.uid).toBe(before.reports.metadata.uid);

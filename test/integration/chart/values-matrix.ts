@@ -3,7 +3,7 @@ export const VALUES: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   'the defaults': {},
   'two namespaces alone': { watchNamespaces: ['team-a', 'team-b'] },
   'its own namespace alone': { watchNamespaces: ['m2m-oauth-system'] },
-  'nobody may make cluster roles': {
+  'without rights to create cluster roles': {
     watchNamespaces: ['team-a'],
     'rbac.tokenReviews': false,
     'rbac.namespaces': false,
@@ -13,9 +13,9 @@ export const VALUES: Readonly<Record<string, Readonly<Record<string, unknown>>>>
     'crds.install': false,
   },
   'plain text behind a mesh': { 'tls.mode': 'None' },
-  'a certificate of its own and client certificates': {
+  'a user-provided certificate and client certificates': {
     'tls.mode': 'Secret',
-    'tls.secretName': 'doors',
+    'tls.secretName': 'servers',
     'tls.clientCertificates.caSecretName': 'clients',
     'tls.clientCertificates.required': true,
   },
@@ -36,14 +36,14 @@ export const VALUES: Readonly<Record<string, Readonly<Record<string, unknown>>>>
     'networkPolicy.metricsFrom': [{ namespaceSelector: {} }],
     'networkPolicy.extraEgress': [{ to: [{ ipBlock: { cidr: '10.0.0.0/8' } }] }],
   },
-  'open to the world by an Ingress': {
+  'exposed by an Ingress': {
     'ingress.enabled': true,
     'ingress.host': 'tokens.example.com',
     'ingress.className': 'nginx',
     'ingress.tlsSecretName': 'tokens',
     'ingress.annotations': { 'nginx.ingress.kubernetes.io/backend-protocol': 'HTTPS' },
   },
-  'open to the world by a Gateway': {
+  'exposed by a Gateway': {
     'gateway.enabled': true,
     'gateway.host': 'tokens.example.com',
     'gateway.parentRefs': [{ name: 'public', namespace: 'gateways' }],

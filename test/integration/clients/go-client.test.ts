@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type Door, grpcAddress, startServer } from '../../clients/grpc-server.ts';
+import { type GrpcServer, grpcAddress, startServer } from '../../clients/grpc-server.ts';
 import { type Outcome, run, stdoutOf } from '../../clients/programs.ts';
 import { locateBinary } from '../../cluster/binaries.ts';
 import { createCertificates } from '../../cluster/certificates.ts';
@@ -21,7 +21,7 @@ const TOKENS = 1000;
 
 let program: string;
 let installation: Installation;
-let grpc: Door;
+let grpc: GrpcServer;
 
 beforeAll(async () => {
   if (missing !== undefined) return;
@@ -66,7 +66,7 @@ suite('a Go client, without TLS', () => {
     expect(seen('health')).toEqual([{ step: 'health', status: 'SERVING' }]);
   });
 
-  test('is handed tokens', () => {
+  test('gets tokens', () => {
     const answer = { step: 'create', token_type: 'Bearer', scope: ['read', 'write'] };
     expect(seen('create')).toEqual(
       Array.from({ length: 2 }, () => ({

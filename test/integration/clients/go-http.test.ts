@@ -13,14 +13,14 @@ const suite = suiteUnless(missing);
 
 let program: string;
 let installation: Installation;
-let grpc: HttpServerProcess;
+let server: HttpServerProcess;
 let client: SecretClient;
 
 beforeAll(async () => {
   if (missing !== undefined) return;
   program = await locateBinary('httpclient');
   installation = await install();
-  ({ grpc, prepared: client } = await startHttpServer(installation, {
+  ({ server, prepared: client } = await startHttpServer(installation, {
     prepare: async () => {
       const { api } = installation;
       return makeOddClient({ api, namespace: await api.createNamespace('go') });
@@ -28,7 +28,7 @@ beforeAll(async () => {
   }));
 }, 900_000);
 afterAll(async () => {
-  await grpc?.close();
+  await server?.close();
   await installation?.close();
 });
 
@@ -38,19 +38,19 @@ const command = (issuer: string): Parameters<typeof run> => [
   program,
   [
     ...['-issuer', issuer],
-    ...['-other-url', grpc.otherURL],
-    ...['-cacert', grpc.caFile],
+    ...['-other-url', server.otherURL],
+    ...['-cacert', server.caFile],
     ...['-client-id', client.id],
     ...['-audience', AUDIENCE],
   ],
   { env: { M2M_CLIENT_SECRET: client.secret } },
 ];
 
-suite('a Go client of the HTTP door', () => {
+suite('a Go client of the HTTP server', () => {
   let lines: Line[];
 
   beforeAll(async () => {
-    const stdout = await stdoutOf(...command(grpc.issuer));
+    const stdout = await stdoutOf(...command(server.issuer));
     lines = stdout
       .trim()
       .split('\n')
@@ -83,7 +83,7 @@ suite('a Go client of the HTTP door', () => {
   });
 
   test('finds the token endpoint by discovery', () => {
-    expect(seen('discovery')).toMatchObject({ token_endpoint: `${grpc.issuer}/oauth/token` });
+    expect(seen('discovery')).toMatchObject({ token_endpoint: `${server.issuer}/oauth/token` });
   });
 
   test('does not believe the issuer under another name', () => {
@@ -93,7 +93,7 @@ suite('a Go client of the HTTP door', () => {
     });
   });
 
-  test.each(['basic', 'post', 'auto'])('is handed a token, by %s', (style) => {
+  test.each(['basic', 'post', 'auto'])('gets a token, by %s', (style) => {
     const { expires_in: expiresIn, ...answer } = seen(style);
     expect(answer).toEqual({ step: style, token_type: 'Bearer', scope: 'read', valid: true });
     expect(expiresIn).toBeGreaterThan(3500);
@@ -111,7 +111,7 @@ suite('a Go client of the HTTP door', () => {
   test('verifies the token by the published keys', () => {
     expect(seen('verify')).toEqual({
       step: 'verify',
-      issuer: grpc.issuer,
+      issuer: server.issuer,
       subject: client.owner,
       audience: [AUDIENCE],
       jti: expect.stringMatching(/^[0-9a-f-]{36}$/u),
@@ -135,7 +135,7 @@ suite('a Go client of the HTTP door', () => {
   });
 
   test('goes no further where discovery is rejected', async () => {
-    const { exitCode, stdout, stderr } = await run(...command(grpc.otherURL));
+    const { exitCode, stdout, stderr } = await run(...command(server.otherURL));
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
     expect(stderr).toContain('httpclient: discovery: ');
   });

@@ -7,7 +7,7 @@ import { GROUP_VERSION, type Installation, install } from '../../support/install
 import { suiteUnless, whyMissing } from '../../support/suite-unless.ts';
 import { AUDIENCE, type TestClient } from '../servers/oauth-clients.ts';
 
-/** grpcurl, which knows no more of the service than reflection or the .proto tells. */
+/** grpcurl, which knows the service by reflection or the .proto alone. */
 
 const missing = await whyMissing('grpcurl');
 const suite = suiteUnless(missing);
@@ -61,7 +61,7 @@ const firstOf = (outcome: Outcome): Record<string, unknown> => {
   return first;
 };
 
-const tell = async (...args: string[]): Promise<string> => {
+const outputOf = async (...args: string[]): Promise<string> => {
   const { stdout, stderr } = await run(grpcurl, ['-plaintext', ...args]);
   return stdout + stderr;
 };
@@ -103,13 +103,13 @@ suite.each(SCHEMAS)('grpcurl, $how', ({ schema }) => {
     firstOf(await call(`${SERVICE}/DeleteTokens`, { schema, bearer, request }));
 
   test('the service and its messages are described', async () => {
-    expect((await tell(...schema, address, 'list', SERVICE)).trim().split('\n')).toEqual(
+    expect((await outputOf(...schema, address, 'list', SERVICE)).trim().split('\n')).toEqual(
       ['CreateToken', 'DeleteTokens', 'GetTokens'].map((method) => `${SERVICE}.${method}`),
     );
-    expect(await tell(...schema, address, 'describe', `${SERVICE}.GetTokens`)).toContain(
+    expect(await outputOf(...schema, address, 'describe', `${SERVICE}.GetTokens`)).toContain(
       'returns ( stream .m2moauthserver.pb.Token )',
     );
-    expect(await tell(...schema, address, 'describe', 'm2moauthserver.pb.Token')).toContain(
+    expect(await outputOf(...schema, address, 'describe', 'm2moauthserver.pb.Token')).toContain(
       '.google.protobuf.Value original_token_claims = 10;',
     );
   });
@@ -153,8 +153,8 @@ suite.each(SCHEMAS)('grpcurl, $how', ({ schema }) => {
     expect(await list(bearer, { id_filter: [id], include_blacklisted: true })).toMatchObject([
       { id, version: '1', blacklisted: { flag: true, timestamp: expect.stringMatching(/^\d{10}$/u) } },
     ]);
-    const refused = await call(`${SERVICE}/GetTokens`, { schema, bearer: jwt });
-    expect(JSON.parse(refused.stderr)).toEqual({
+    const rejection = await call(`${SERVICE}/GetTokens`, { schema, bearer: jwt });
+    expect(JSON.parse(rejection.stderr)).toEqual({
       code: 16,
       message: expect.stringMatching(/^cannot get tokens: /u),
     });
@@ -162,9 +162,9 @@ suite.each(SCHEMAS)('grpcurl, $how', ({ schema }) => {
 
   test('a rejection carries the OAuth code as google.rpc.ErrorInfo', async () => {
     const request = { client_id: client.id, client_secret: 'guessed', grant_type: 'client_credentials' };
-    const refused = await call(`${SERVICE}/CreateToken`, { schema, request });
-    expect(refused.exitCode).toBe(64 + 16);
-    expect(JSON.parse(refused.stderr)).toEqual({
+    const rejection = await call(`${SERVICE}/CreateToken`, { schema, request });
+    expect(rejection.exitCode).toBe(64 + 16);
+    expect(JSON.parse(rejection.stderr)).toEqual({
       code: 16,
       message: 'cannot create token: client authentication failed',
       details: [
@@ -180,7 +180,7 @@ suite.each(SCHEMAS)('grpcurl, $how', ({ schema }) => {
 
 suite('grpcurl, beside the calls', () => {
   test('reflection lists every service, in both of its versions', async () => {
-    expect((await tell(address, 'list')).trim().split('\n')).toEqual([
+    expect((await outputOf(address, 'list')).trim().split('\n')).toEqual([
       'grpc.health.v1.Health',
       'grpc.reflection.v1.ServerReflection',
       'grpc.reflection.v1alpha.ServerReflection',

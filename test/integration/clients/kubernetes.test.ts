@@ -20,9 +20,9 @@ import { type Installation, install } from '../../support/installation.ts';
 const CLUSTER = 'https://kubernetes.example.com';
 
 let installation: Installation;
-let grpc: HttpServerProcess;
+let server: HttpServerProcess;
 let deployer: SecretClient;
-let stranger: SecretClient;
+let otherClient: SecretClient;
 let dir: string;
 let cluster: Cluster;
 let agent: Agent;
@@ -37,21 +37,21 @@ const configurationFor = async ({ issuer, ca }: HttpServerProcess): Promise<stri
 
 beforeAll(async () => {
   installation = await install();
-  const { grpc: opened, prepared } = await startHttpServer(installation, {
+  const { server: opened, prepared } = await startHttpServer(installation, {
     prepare: async () => {
       const place = { api: installation.api, namespace: await installation.api.createNamespace('users') };
       const spec = { allowedAudiences: [CLUSTER, AUDIENCE] };
       return Promise.all([
         makeSecretClient(place, 'deployer', { spec }),
-        makeSecretClient(place, 'stranger', { spec }),
+        makeSecretClient(place, 'other', { spec }),
       ]);
     },
   });
-  grpc = opened;
-  [deployer, stranger] = prepared;
+  server = opened;
+  [deployer, otherClient] = prepared;
   dir = await mkdtemp(join(tmpdir(), 'm2m-authentication-'));
   const path = join(dir, 'authentication.yaml');
-  await writeFile(path, await configurationFor(grpc));
+  await writeFile(path, await configurationFor(server));
   cluster = await startCluster({ apiserverFlags: [`--authentication-config=${path}`] });
   agent = new Agent({ connect: { ca: readKubeconfig(cluster.kubeconfigPath).ca } });
 }, 240_000);
@@ -59,7 +59,7 @@ afterAll(async () => {
   await agent?.destroy();
   await cluster?.stop();
   if (dir) await rm(dir, { recursive: true });
-  await grpc?.close();
+  await server?.close();
   await installation?.close();
 });
 
@@ -84,7 +84,7 @@ const whoAmI = async (jwt: string): Promise<WhoAmI> => {
 /** Right after its start the API server may not have the issuer's keys yet: it tries again every 10 s. */
 const isReady = (): Promise<unknown> =>
   eventually(
-    async () => (await whoAmI(await obtainToken(grpc, deployer, { audience: CLUSTER }))).status === 201,
+    async () => (await whoAmI(await obtainToken(server, deployer, { audience: CLUSTER }))).status === 201,
     { timeoutMs: 30_000, intervalMs: 500 },
   );
 
@@ -93,7 +93,7 @@ describe('kube-apiserver as a verifier', () => {
 
   test('takes an issued token for its subject, and its scope for groups', async () => {
     const { status, user } = await whoAmI(
-      await obtainToken(grpc, deployer, { audience: CLUSTER, scope: 'read' }),
+      await obtainToken(server, deployer, { audience: CLUSTER, scope: 'read' }),
     );
     expect(status).toBe(201);
     expect(user.username).toBe(`m2m:${deployer.owner}`);
@@ -101,33 +101,33 @@ describe('kube-apiserver as a verifier', () => {
   });
 
   test('takes none for another audience', async () => {
-    expect(await whoAmI(await obtainToken(grpc, deployer, { audience: AUDIENCE }))).toEqual({
+    expect(await whoAmI(await obtainToken(server, deployer, { audience: AUDIENCE }))).toEqual({
       status: 401,
       user: {},
     });
   });
 
   test('takes none of a client that its rule does not name', async () => {
-    expect((await whoAmI(await obtainToken(grpc, stranger, { audience: CLUSTER }))).status).toBe(401);
+    expect((await whoAmI(await obtainToken(server, otherClient, { audience: CLUSTER }))).status).toBe(401);
   });
 
-  test('takes none that somebody has changed', async () => {
-    expect((await whoAmI(tampered(await obtainToken(grpc, deployer, { audience: CLUSTER })))).status).toBe(
+  test('rejects a changed token', async () => {
+    expect((await whoAmI(tampered(await obtainToken(server, deployer, { audience: CLUSTER })))).status).toBe(
       401,
     );
   });
 
-  test('takes none that has expired, and remembers a yes for no longer than 10 s', async () => {
+  test('rejects an expired token, and caches a positive review for no longer than 10 s', async () => {
     const expiration = Math.ceil(Date.now() / 1000) + 4;
-    const jwt = await obtainToken(grpc, deployer, { audience: CLUSTER, expiration: String(expiration) });
+    const jwt = await obtainToken(server, deployer, { audience: CLUSTER, expiration: String(expiration) });
     expect((await whoAmI(jwt)).status).toBe(201);
     await eventually(async () => (await whoAmI(jwt)).status === 401, { timeoutMs: 20_000, intervalMs: 200 });
     expect(Date.now() / 1000).toBeLessThan(expiration + 12);
   }, 40_000);
 
   test('does not ask, and so takes a revoked one until it expires', async () => {
-    const jwt = await obtainToken(grpc, deployer, { audience: CLUSTER });
-    await revokeToken(grpc, deployer, jwt);
+    const jwt = await obtainToken(server, deployer, { audience: CLUSTER });
+    await revokeToken(server, deployer, jwt);
     expect((await whoAmI(jwt)).status).toBe(201);
   });
 });

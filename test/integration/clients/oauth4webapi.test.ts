@@ -13,7 +13,7 @@ let server: oauth.AuthorizationServer;
 let transport: { [oauth.customFetch]: TrustingFetch };
 
 const discover = async (algorithm: 'oidc' | 'oauth2'): Promise<oauth.AuthorizationServer> => {
-  const issuer = new URL(env.grpc.issuer);
+  const issuer = new URL(env.server.issuer);
   return oauth.processDiscoveryResponse(
     issuer,
     await oauth.discoveryRequest(issuer, { algorithm, ...transport }),
@@ -23,7 +23,7 @@ const discover = async (algorithm: 'oidc' | 'oauth2'): Promise<oauth.Authorizati
 beforeAll(async () => {
   installation = await install();
   env = await startMethodServer(installation, oauth);
-  transport = { [oauth.customFetch]: env.grpc.fetch };
+  transport = { [oauth.customFetch]: env.server.fetch };
   server = await discover('oauth2');
 }, 180_000);
 afterAll(async () => {
@@ -63,11 +63,11 @@ describe('oauth4webapi, discovery', () => {
   test('the documents of OpenID Connect and of RFC 8414 name the same endpoints', async () => {
     const { token_endpoint, introspection_endpoint, revocation_endpoint, jwks_uri } = await discover('oidc');
     expect(server).toMatchObject({ token_endpoint, introspection_endpoint, revocation_endpoint, jwks_uri });
-    expect(token_endpoint).toBe(`${env.grpc.issuer}/oauth/token`);
+    expect(token_endpoint).toBe(`${env.server.issuer}/oauth/token`);
   });
 
   test('the document is rejected under another name of the same server', async () => {
-    const other = new URL(env.grpc.otherURL);
+    const other = new URL(env.server.otherURL);
     const answer = await oauth.discoveryRequest(other, transport);
     await expect(oauth.processDiscoveryResponse(other, answer)).rejects.toMatchObject({
       code: oauth.JSON_ATTRIBUTE_COMPARISON,
@@ -76,7 +76,7 @@ describe('oauth4webapi, discovery', () => {
 });
 
 describe.each(METHODS)('oauth4webapi, by %s', (method) => {
-  test('is handed a token that its own verifier believes', async () => {
+  test('gets a token that its own verifier accepts', async () => {
     const { access_token: jwt, ...answer } = await grant(method, { audience: AUDIENCE });
     expect(answer).toEqual({ token_type: 'bearer', expires_in: expect.any(Number), scope: 'read write' });
     const claims = await verify(jwt);
@@ -123,7 +123,7 @@ describe('oauth4webapi, resource indicators (RFC 8707)', () => {
 });
 
 describe('oauth4webapi, private_key_jwt', () => {
-  test('an assertion is good for one token', async () => {
+  test('an assertion is accepted for one token', async () => {
     const { id, auth } = env.callers.private_key_jwt;
     const parameters = new URLSearchParams();
     await auth(server, { client_id: id }, parameters, new Headers());

@@ -25,7 +25,7 @@ const discover = (
   auth: openid.ClientAuth,
   algorithm: Algorithm = 'oidc',
 ): Promise<openid.Configuration> => {
-  const { issuer, fetch } = env.grpc;
+  const { issuer, fetch } = env.server;
   const options = { algorithm, [openid.customFetch]: fetch };
   return openid.discovery(new URL(issuer), id, undefined, auth, options);
 };
@@ -36,9 +36,9 @@ const configurationOf = (method: Method): Promise<openid.Configuration> => {
 };
 
 /** How a call was rejected. @throws Error where it was not */
-const refusalOf = async (call: Promise<unknown>): Promise<unknown> => {
+const rejectionOf = async (call: Promise<unknown>): Promise<unknown> => {
   const answer = await call.then(
-    () => 'it was not refused',
+    () => 'it was not rejected',
     (error: unknown) => error,
   );
   if (!(answer instanceof Error)) throw new Error(String(answer));
@@ -48,7 +48,7 @@ const refusalOf = async (call: Promise<unknown>): Promise<unknown> => {
 describe.each<Algorithm>(['oidc', 'oauth2'])('openid-client, discovery as %s', (algorithm) => {
   test('finds every endpoint under the issuer', async () => {
     const config = await discover('anyone', openid.None(), algorithm);
-    const { issuer } = env.grpc;
+    const { issuer } = env.server;
     expect(config.serverMetadata()).toMatchObject({
       issuer,
       jwks_uri: `${issuer}/.well-known/jwks.json`,
@@ -74,17 +74,17 @@ describe.each(METHODS)('openid-client, by %s', (method) => {
     token = await openid.clientCredentialsGrant(config, { scope: 'read', audience: AUDIENCE });
   });
 
-  test('is handed a token', () => {
+  test('gets a token', () => {
     expect(token).toMatchObject({ token_type: 'bearer', scope: 'read' });
     expect(token.expiresIn()).toBeGreaterThan(3500);
     expect(token.refresh_token).toBeUndefined();
   });
 
-  test('learns by introspection what the token says', async () => {
+  test('introspects the token', async () => {
     const { id, owner } = env.callers[method];
     expect(await openid.tokenIntrospection(config, token.access_token)).toMatchObject({
       active: true,
-      iss: env.grpc.issuer,
+      iss: env.server.issuer,
       client_id: id,
       scope: 'read',
       aud: [AUDIENCE],
@@ -93,7 +93,7 @@ describe.each(METHODS)('openid-client, by %s', (method) => {
   });
 
   test('reaches the gateway with the token', async () => {
-    const url = new URL(`${env.grpc.issuer}/api/v1/tokens`);
+    const url = new URL(`${env.server.issuer}/api/v1/tokens`);
     const answer = await openid.fetchProtectedResource(config, token.access_token, url, 'GET');
     expect(answer.status).toBe(200);
     expect(JSON.parse((await answer.text()).split('\n')[0] ?? '')).toMatchObject({
@@ -101,7 +101,7 @@ describe.each(METHODS)('openid-client, by %s', (method) => {
     });
   });
 
-  test('revokes the token, and learns no more of it than that', async () => {
+  test('revokes the token, and gets no more in response than that', async () => {
     await openid.tokenRevocation(config, token.access_token, { token_type_hint: 'access_token' });
     expect(await openid.tokenIntrospection(config, token.access_token)).toEqual({ active: false });
   });
@@ -118,11 +118,11 @@ describe('openid-client, rejected', () => {
   test.each([
     ['a wrong secret by Basic', openid.ClientSecretBasic('guessed')],
     ['no secret at all', openid.None()],
-    ['an HMAC of the secret, which nobody offered', openid.ClientSecretJwt('guessed')],
+    ['an HMAC of the secret, which the metadata does not list', openid.ClientSecretJwt('guessed')],
   ])('%s is a challenge', async (_, auth) => {
     const config = await discover(env.callers.client_secret_basic.id, auth);
-    const refused = await refusalOf(openid.clientCredentialsGrant(config, { audience: AUDIENCE }));
-    expect(refused).toMatchObject({ code: CHALLENGE, status: 401, cause: [{ scheme: 'basic' }] });
+    const rejection = await rejectionOf(openid.clientCredentialsGrant(config, { audience: AUDIENCE }));
+    expect(rejection).toMatchObject({ code: CHALLENGE, status: 401, cause: [{ scheme: 'basic' }] });
   });
 
   test.each([
@@ -131,29 +131,29 @@ describe('openid-client, rejected', () => {
     ['a resource (RFC 8707)', { resource: 'https://elsewhere.example.com' }, 'invalid_target'],
   ])('%s that the client does not allow', async (_, parameters, error) => {
     const config = await configurationOf('client_secret_basic');
-    const refused = await refusalOf(openid.clientCredentialsGrant(config, parameters));
-    expect(refused).toMatchObject({ code: 'OAUTH_RESPONSE_BODY_ERROR', status: 400, error });
+    const rejection = await rejectionOf(openid.clientCredentialsGrant(config, parameters));
+    expect(rejection).toMatchObject({ code: 'OAUTH_RESPONSE_BODY_ERROR', status: 400, error });
   });
 
   test('a grant that is not offered', async () => {
     const config = await configurationOf('client_secret_basic');
-    const refused = await refusalOf(openid.refreshTokenGrant(config, 'refresh'));
-    expect(refused).toMatchObject({ status: 400, error: 'unsupported_grant_type' });
+    const rejection = await rejectionOf(openid.refreshTokenGrant(config, 'refresh'));
+    expect(rejection).toMatchObject({ status: 400, error: 'unsupported_grant_type' });
   });
 
-  test('introspection by somebody who does not prove who it is', async () => {
+  test('introspection without client authentication', async () => {
     const config = await discover(env.callers.client_secret_basic.id, openid.ClientSecretPost('guessed'));
-    expect(await refusalOf(openid.tokenIntrospection(config, 'token'))).toMatchObject({ status: 401 });
+    expect(await rejectionOf(openid.tokenIntrospection(config, 'token'))).toMatchObject({ status: 401 });
   });
 
   test("the gateway, to a token that isn't one", async () => {
     const config = await configurationOf('client_secret_basic');
-    const url = new URL(`${env.grpc.issuer}/api/v1/tokens`);
-    const refused = await refusalOf(openid.fetchProtectedResource(config, 'guessed', url, 'GET'));
-    expect(refused).toMatchObject({ code: CHALLENGE, status: 401, cause: [{ scheme: 'bearer' }] });
+    const url = new URL(`${env.server.issuer}/api/v1/tokens`);
+    const rejection = await rejectionOf(openid.fetchProtectedResource(config, 'guessed', url, 'GET'));
+    expect(rejection).toMatchObject({ code: CHALLENGE, status: 401, cause: [{ scheme: 'bearer' }] });
   });
 
-  test('to revoke a token of another client, which stays good', async () => {
+  test('to revoke a token of another client, which stays valid', async () => {
     const owner = await configurationOf('private_key_jwt');
     const other = await configurationOf('client_secret_basic');
     const { access_token: jwt } = await openid.clientCredentialsGrant(owner, { audience: AUDIENCE });

@@ -18,20 +18,20 @@ import { eventually } from '../../support/eventually.ts';
 import { type Installation, install } from '../../support/installation.ts';
 import { suiteUnless, whyMissing } from '../../support/suite-unless.ts';
 
-/** docs/verify.md: its commands, and its APIs with real tokens, good and bad. */
+/** docs/verify.md: its commands, and its APIs with real tokens, valid and invalid. */
 
 const ELSEWHERE = 'https://elsewhere.example.com';
 const page = await readFile(join(ROOT, 'docs/verify.md'), 'utf8');
 const nginx = await findNginx();
 
 let installation: Installation;
-let grpc: HttpServerProcess;
+let server: HttpServerProcess;
 let client: SecretClient;
 let introspecting: SecretClient;
 
 beforeAll(async () => {
   installation = await install();
-  const { grpc: opened, prepared } = await startHttpServer(installation, {
+  const { server: opened, prepared } = await startHttpServer(installation, {
     prepare: async () => {
       const place = { api: installation.api, namespace: await installation.api.createNamespace('verify') };
       const introspection = { policy: 'Audience', audiences: [AUDIENCE] };
@@ -41,11 +41,11 @@ beforeAll(async () => {
       ]);
     },
   });
-  grpc = opened;
+  server = opened;
   [client, introspecting] = prepared;
 }, 240_000);
 afterAll(async () => {
-  await grpc?.close();
+  await server?.close();
   await installation?.close();
 });
 
@@ -54,26 +54,26 @@ interface VerifierRow {
   readonly start: () => Promise<Verifier>;
   /** Why it can't be run here. */
   readonly missing: string | undefined;
-  /** Whether it learns of a revocation. */
+  /** Whether it observes a revocation. */
   readonly asks: boolean;
 }
 
 const VERIFIERS: readonly VerifierRow[] = [
   {
     name: 'Node',
-    start: () => startNodeVerifier({ page, place: grpc }),
+    start: () => startNodeVerifier({ page, place: server }),
     missing: undefined,
     asks: false,
   },
   {
     name: 'Go',
-    start: () => startGoVerifier({ page, place: grpc }),
+    start: () => startGoVerifier({ page, place: server }),
     missing: await whyMissing('verifier'),
     asks: false,
   },
   {
     name: 'NGINX',
-    start: () => startNginxVerifier(nginx as Nginx, introspecting, { page, place: grpc }),
+    start: () => startNginxVerifier(nginx as Nginx, introspecting, { page, place: server }),
     missing: nginx
       ? undefined
       : 'there is no NGINX with its JavaScript module; `make programs` unpacks one where there is apt-get',
@@ -91,14 +91,14 @@ for (const { name, start, missing, asks } of VERIFIERS) {
     afterAll(() => verifier?.stop());
 
     const obtain = (parameters: Readonly<Record<string, string>> = {}): Promise<string> =>
-      obtainToken(grpc, client, { audience: AUDIENCE, ...parameters });
+      obtainToken(server, client, { audience: AUDIENCE, ...parameters });
     const statusFor = async (jwt?: string): Promise<number> => (await verifier.ask(jwt)).status;
 
-    test('lets a good token in, and knows whose it is', async () => {
+    test('accepts a valid token, and knows whose it is', async () => {
       expect(await verifier.ask(await obtain())).toEqual({ status: 200, text: `hello, ${client.id}\n` });
     });
 
-    test('rejects no token, no JWT, and one that somebody has changed', async () => {
+    test('rejects a request without a token, a text that is no JWT, and a changed JWT', async () => {
       expect(await statusFor()).toBe(401);
       expect(await statusFor('guessed')).toBe(401);
       expect(await statusFor(tampered(await obtain()))).toBe(401);
@@ -114,9 +114,9 @@ for (const { name, start, missing, asks } of VERIFIERS) {
       await eventually(async () => (await statusFor(jwt)) === 401, { intervalMs: 100 });
     });
 
-    test(asks ? 'refuses a revoked one' : 'lets a revoked one in until it expires', async () => {
+    test(asks ? 'rejects a revoked token' : 'accepts a revoked token until it expires', async () => {
       const jwt = await obtain();
-      await revokeToken(grpc, client, jwt);
+      await revokeToken(server, client, jwt);
       expect(await statusFor(jwt)).toBe(asks ? 401 : 200);
     });
   });
@@ -135,8 +135,8 @@ describe('docs/verify.md, command by command', () => {
 
   beforeAll(async () => {
     env = await preparePageEnv(['kubectl'], () => installation.cluster.kubeconfigPath);
-    const ACCESS_TOKEN = await obtainToken(grpc, client, { audience: AUDIENCE });
-    shell = startShell(env.dir, env.env({ M2M_ISSUER: grpc.issuer, M2M_CA: grpc.caFile, ACCESS_TOKEN }));
+    const ACCESS_TOKEN = await obtainToken(server, client, { audience: AUDIENCE });
+    shell = startShell(env.dir, env.env({ M2M_ISSUER: server.issuer, M2M_CA: server.caFile, ACCESS_TOKEN }));
   }, 600_000);
   afterAll(async () => {
     await shell?.end();

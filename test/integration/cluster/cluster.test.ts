@@ -10,7 +10,7 @@ const configMap = (name: string) => ({
   metadata: { name, namespace: 'default' },
 });
 
-describe('a cluster of its own', () => {
+describe('a separate cluster', () => {
   let cluster: Cluster;
   let api: TestApi;
 
@@ -71,7 +71,7 @@ describe('a cluster of its own', () => {
     });
   }, 60_000);
 
-  test('runs beside another, with objects of its own, which stop() leaves nothing of', async () => {
+  test('runs beside another, with separate objects, and stop() leaves nothing behind', async () => {
     const other = await startCluster();
     const otherApi = testApi(other.kubeconfigPath);
     try {
@@ -88,7 +88,7 @@ describe('a cluster of its own', () => {
     expect((await api.get(configMap('mine'))).status).toBe(200);
   }, 60_000);
 
-  test('tells the end of the log of a part that does not start', async () => {
+  test('shows the end of the log of a part that does not start', async () => {
     const failure = startCluster({ apiserverFlags: ['--no-such-flag'] });
 
     await expect(failure).rejects.toThrow(

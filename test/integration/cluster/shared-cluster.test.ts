@@ -6,7 +6,7 @@ const api = testApi();
 afterAll(api.close);
 
 describe('the cluster that integration tests share', () => {
-  test('stores an object in a namespace of its own', async () => {
+  test('stores an object in a new namespace', async () => {
     const namespace = await api.createNamespace();
     const config = {
       apiVersion: 'v1',

@@ -10,7 +10,7 @@ import { bodyOf } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Installation, install, SYSTEM, signingKey } from '../../support/installation.ts';
 
-/** docs/migrate.md, command by command, in a checkout of its own; `make e2e` runs the block with the image. */
+/** docs/migrate.md, command by command, in a separate checkout; `make e2e` runs the block with the image. */
 
 const markdown = readFileSync(join(ROOT, 'docs/migrate.md'), 'utf8');
 
@@ -69,7 +69,7 @@ test('the key that it brings is in use under its thumbprint', async () => {
     const { data } = bodyOf(await installation.api.get(jwks));
     return JSON.parse(data['jwks.json']).keys.some(({ kid }: { kid: string }) => kid === thumbprint);
   });
-  // The key set is published before the status tells of it.
+  // The key set is published before the status has it.
   await eventually(async () => {
     const { status = {} } = bodyOf(await installation.api.get(signingKey('old')));
     expect(JSON.stringify(status)).toContain(thumbprint);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { bodyOf } from '../../support/api.ts';
 import { assertionClaims, JWT_BEARER, type TestSigner, testSigner } from '../../support/assertions.ts';
 import { eventually } from '../../support/eventually.ts';
-import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
+import { connectGrpc, type GrpcClient, rejectionOf } from '../../support/grpc.ts';
 import { basic, httpUrl, postForm } from '../../support/http.ts';
 import {
   GROUP_VERSION,
@@ -182,7 +182,7 @@ describe('a client that signs its own assertions', () => {
     const jwt = await assertion();
     await eventually(async () => expect(await overHttp(jwt, first)).toMatchObject({ status: 200 }));
     for (const at of [first, second]) expect(await overHttp(jwt, at)).toMatchObject(INVALID_CLIENT);
-    expect(await refusalOf(overGrpc(jwt))).toMatchObject(REPLAYED);
+    expect(await rejectionOf(overGrpc(jwt))).toMatchObject(REPLAYED);
   });
 
   test('may use each once, over gRPC and HTTP', async () => {

@@ -34,7 +34,7 @@ const writesOf = ({ kube }: Replica): unknown[] =>
   kube.metrics.calls.filter(
     ([name, verb]) => name === 'apiRequest' && !['get', 'list', 'watch'].includes(String(verb)),
   );
-const refusalOf = (creating: Promise<unknown>) =>
+const rejectionOf = (creating: Promise<unknown>) =>
   creating.then(
     () => 'created',
     ({ code, oauthCode }: { code: string; oauthCode?: string }) => oauthCode ?? code,
@@ -93,13 +93,13 @@ describe('a client secret', () => {
     await asApp('first');
     await env.secret('credentials', { client_secret: 'second\n', client_secret_previous: 'first' });
     await eventually(() => asApp('second'), { intervalMs: 300 });
-    expect(await refusalOf(asApp('first'))).toBe('created');
+    expect(await rejectionOf(asApp('first'))).toBe('created');
     await env.secret('credentials', { client_secret: 'second', client_secret_previous: '' });
-    await eventually(async () => expect(await refusalOf(asApp('first'))).toBe('invalid_client'), {
+    await eventually(async () => expect(await rejectionOf(asApp('first'))).toBe('invalid_client'), {
       timeoutMs: 20_000,
       intervalMs: 2000,
     });
-    expect(await refusalOf(asApp('second'))).toBe('created');
+    expect(await rejectionOf(asApp('second'))).toBe('created');
   });
 });
 
@@ -107,15 +107,15 @@ describe('a client’s own assertion', () => {
   test('is accepted for one token, on whatever replica it is replayed', async () => {
     const assertion = await signer.sign(assertionClaims('keyed', ISSUER));
     await asKeyed(assertion, first);
-    expect(await refusalOf(asKeyed(assertion, first))).toBe('invalid_client');
-    expect(await refusalOf(asKeyed(assertion, second))).toBe('invalid_client');
+    expect(await rejectionOf(asKeyed(assertion, first))).toBe('invalid_client');
+    expect(await rejectionOf(asKeyed(assertion, second))).toBe('invalid_client');
   });
 
   test('that both replicas get at the same time makes one token', async () => {
     for (let round = 0; round < 10; round++) {
       const assertion = await signer.sign(assertionClaims('keyed', ISSUER));
       const outcomes = await Promise.all(
-        [first, second].map((replica) => refusalOf(asKeyed(assertion, replica))),
+        [first, second].map((replica) => rejectionOf(asKeyed(assertion, replica))),
       );
       expect(outcomes.filter((outcome) => outcome === 'created')).toHaveLength(1);
     }
@@ -140,7 +140,9 @@ describe('the API server’s rejection of a record', () => {
       await eventually(async () => bodyOf(await crowded.api.get(quota)).status?.used !== undefined);
       const create = () => replica.createToken(requestOf('app', { clientSecret: 'first' }), call);
       // Its cache may take one or two more before it knows of the first.
-      await eventually(async () => expect(await refusalOf(create())).toBe('Exhausted'), { intervalMs: 200 });
+      await eventually(async () => expect(await rejectionOf(create())).toBe('Exhausted'), {
+        intervalMs: 200,
+      });
     } finally {
       await crowded[Symbol.asyncDispose]();
     }

@@ -73,7 +73,7 @@ describe('calls on a resource', () => {
     expect((await failureOf(configMaps.create(typo))).status).toBe(400);
   });
 
-  test('tell an object that exists from one that changed', async () => {
+  test('distinguish an object that exists from one that changed', async () => {
     const namespace = await api.createNamespace();
     const created = await configMaps.create(newConfigMap(namespace));
     expect(isAlreadyExists(await failureOf(configMaps.create(newConfigMap(namespace))))).toBe(true);
@@ -105,7 +105,7 @@ describe('calls on a resource', () => {
   );
 });
 
-describe('what a failure tells', () => {
+describe('a failure', () => {
   test('verb, path, reason and the API server’s words', async () => {
     const failure = await failureOf(configMaps.create({ ...newConfigMap('default', 'Not Valid') }));
     expect(isRefused(failure)).toBe(true);
@@ -139,7 +139,7 @@ describe('what a failure tells', () => {
     await proxy.close();
   });
 
-  test('a call that was called off says so, also while it waits for a connection', async () => {
+  test('an aborted call fails as such, also while it waits for a connection', async () => {
     const proxy = await startTcpProxy(api.server);
     const stalled = openKube({ server: proxy.url });
     proxy.stall();

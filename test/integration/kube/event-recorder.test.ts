@@ -65,10 +65,10 @@ const setUp = async (clock = systemClock as typeof systemClock | FakeClock) => {
 
 describe('an event recorder', () => {
   test('writes what kubectl describe shows', async () => {
-    await using world = await setUp();
-    world.recorder.record(note(world.namespace));
-    await eventually(async () => expect(await world.events()).toHaveLength(1));
-    const [event] = await world.events();
+    await using env = await setUp();
+    env.recorder.record(note(env.namespace));
+    await eventually(async () => expect(await env.events()).toHaveLength(1));
+    const [event] = await env.events();
     expect(event).toMatchObject({
       reason: 'Issued',
       action: 'Issue',
@@ -76,18 +76,18 @@ describe('an event recorder', () => {
       note: 'JWT issued',
       reportingController: 'm2moauth.dev/operator',
       reportingInstance: 'pod-1',
-      regarding: { kind: 'ConfigMap', name: 'thing', namespace: world.namespace },
+      regarding: { kind: 'ConfigMap', name: 'thing', namespace: env.namespace },
     });
   });
 
   test('counts repeats on one Event, and keeps another note apart', async () => {
-    await using world = await setUp();
-    world.recorder.record(note(world.namespace));
-    await eventually(async () => expect(await world.events()).toHaveLength(1));
-    for (let i = 0; i < 9; i++) world.recorder.record(note(world.namespace));
-    world.recorder.record(note(world.namespace, 'something else'));
+    await using env = await setUp();
+    env.recorder.record(note(env.namespace));
+    await eventually(async () => expect(await env.events()).toHaveLength(1));
+    for (let i = 0; i < 9; i++) env.recorder.record(note(env.namespace));
+    env.recorder.record(note(env.namespace, 'something else'));
     await eventually(async () => {
-      const counts = (await world.events()).map((event) => [event.note, event.series?.count]);
+      const counts = (await env.events()).map((event) => [event.note, event.series?.count]);
       expect(counts.sort()).toEqual([
         ['JWT issued', 10],
         ['something else', undefined],
@@ -96,19 +96,19 @@ describe('an event recorder', () => {
   });
 
   test('writes a new Event where the old one is gone', async () => {
-    await using world = await setUp();
-    world.recorder.record(note(world.namespace));
-    await eventually(async () => expect(await world.events()).toHaveLength(1));
-    const [first] = await world.events();
+    await using env = await setUp();
+    env.recorder.record(note(env.namespace));
+    await eventually(async () => expect(await env.events()).toHaveLength(1));
+    const [first] = await env.events();
     bodyOf(
       await api.delete({
         ...EVENT,
-        metadata: { name: first?.metadata.name ?? '', namespace: world.namespace },
+        metadata: { name: first?.metadata.name ?? '', namespace: env.namespace },
       }),
     );
-    world.recorder.record(note(world.namespace));
+    env.recorder.record(note(env.namespace));
     await eventually(async () => {
-      const [second] = await world.events();
+      const [second] = await env.events();
       expect(second?.metadata.uid).not.toBe(first?.metadata.uid);
       expect(second?.series?.count).toBe(2);
     });
@@ -116,51 +116,51 @@ describe('an event recorder', () => {
 
   test('drops beyond a thousand that wait, counts what it dropped, and never throws', async () => {
     const clock = new FakeClock();
-    await using world = await setUp(clock);
-    world.proxy.refuse();
-    for (let i = 0; i < 1_500; i++) world.recorder.record(note(world.namespace, `note ${i}`));
+    await using env = await setUp(clock);
+    env.proxy.refuse();
+    for (let i = 0; i < 1_500; i++) env.recorder.record(note(env.namespace, `note ${i}`));
     await settle();
-    expect(world.dropped()).toBeGreaterThanOrEqual(499);
-    expect(world.dropped()).toBeLessThanOrEqual(500);
-    world.recorder.record(note(world.namespace, 'note 7'));
+    expect(env.dropped()).toBeGreaterThanOrEqual(499);
+    expect(env.dropped()).toBeLessThanOrEqual(500);
+    env.recorder.record(note(env.namespace, 'note 7'));
   });
 
   test('writes a hundred at once and then ten a second', async () => {
     const clock = new FakeClock();
-    await using world = await setUp(clock);
-    for (let i = 0; i < 130; i++) world.recorder.record(note(world.namespace, `note ${i}`));
-    await eventually(async () => expect(await world.events()).toHaveLength(100));
+    await using env = await setUp(clock);
+    for (let i = 0; i < 130; i++) env.recorder.record(note(env.namespace, `note ${i}`));
+    await eventually(async () => expect(await env.events()).toHaveLength(100));
     for (const count of [101, 102]) {
       await clock.advance(100);
-      await eventually(async () => expect(await world.events()).toHaveLength(count));
+      await eventually(async () => expect(await env.events()).toHaveLength(count));
     }
   });
 
   test('gets over an API server that is away for a moment', async () => {
     const clock = new FakeClock();
-    await using world = await setUp(clock);
-    world.proxy.refuse();
-    world.recorder.record(note(world.namespace));
+    await using env = await setUp(clock);
+    env.proxy.refuse();
+    env.recorder.record(note(env.namespace));
     await eventually(() => expect(clock.pending).toBe(1));
-    world.proxy.accept();
+    env.proxy.accept();
     await clock.advance(1_000);
-    await eventually(async () => expect(await world.events()).toHaveLength(1));
-    expect(world.dropped()).toBe(0);
+    await eventually(async () => expect(await env.events()).toHaveLength(1));
+    expect(env.dropped()).toBe(0);
   });
 
   test('writes what waits before it stops, and nothing after', async () => {
     const clock = new FakeClock();
-    await using world = await setUp(clock);
-    for (let i = 0; i < 120; i++) world.recorder.record(note(world.namespace, `note ${i}`));
-    await world.recorder.stop(5_000);
-    world.recorder.record(note(world.namespace, 'too late'));
-    expect(await world.events()).toHaveLength(120);
-    expect(world.dropped()).toBe(1);
+    await using env = await setUp(clock);
+    for (let i = 0; i < 120; i++) env.recorder.record(note(env.namespace, `note ${i}`));
+    await env.recorder.stop(5_000);
+    env.recorder.record(note(env.namespace, 'too late'));
+    expect(await env.events()).toHaveLength(120);
+    expect(env.dropped()).toBe(1);
   });
 
   test('cuts a name that would be too long for an Event', async () => {
-    await using world = await setUp();
-    world.recorder.record(note(world.namespace, 'long', 'x'.repeat(253)));
-    await eventually(async () => expect(await world.events()).toHaveLength(1));
+    await using env = await setUp();
+    env.recorder.record(note(env.namespace, 'long', 'x'.repeat(253)));
+    await eventually(async () => expect(await env.events()).toHaveLength(1));
   });
 });

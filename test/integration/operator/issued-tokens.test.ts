@@ -71,7 +71,7 @@ test('records are blacklisted and collected, with no permission more than the ro
   const { api } = installation;
   const [staying, going] = [await client('staying'), await client('going')];
   const keyID = await activeKid();
-  const good = await record(staying, { keyID: 'z'.repeat(43) });
+  const valid = await record(staying, { keyID: 'z'.repeat(43) });
   const revoked = await record(staying);
   const expiring = await record(staying, { seconds: 1 });
   const orphan = await record(going);
@@ -83,7 +83,7 @@ test('records are blacklisted and collected, with no permission more than the ro
   const signed = await record(staying, { keyID });
   bodyOf(await api.patch(signingKey(), 'merge', { spec: { compromised: [keyID] } }));
   await isBlacklisted(signed);
-  expect(bodyOf(await api.get(good)).status).toBeUndefined();
+  expect(bodyOf(await api.get(valid)).status).toBeUndefined();
   const collected = (why: string) => operator.sum('m2moauth_issued_tokens_collected_total', `why="${why}"`);
   await eventually(async () => {
     expect(await Promise.all(['Expired', 'ClientGone', 'Blacklisted'].map(collected))).toEqual([1, 1, 0]);

@@ -82,7 +82,7 @@ const liveThrough = async (): Promise<void> => {
   await eventually(async () => (await api.get(token('c', namespace))).status === 404, { timeoutMs: 30_000 });
 };
 
-test('the operator needs no permission that its role lacks', async () => {
+test('the operator needs no permission that its role does not have', async () => {
   await liveThrough();
   expect(await operator.sum('m2moauth_api_requests_total', 'code="403"')).toBe(0);
   expect(await operator.sum('m2moauth_api_requests_total', 'code="401"')).toBe(0);
@@ -166,7 +166,7 @@ test('SIGTERM ends with 0 and gives the lease up', async () => {
   expect(bodyOf(await installation.api.get(lease)).spec.holderIdentity).toBe('');
 }, 60_000);
 
-test('SIGTERM ends it where nobody reads its log any more', async () => {
+test('SIGTERM ends it where its log is no longer read', async () => {
   operator.stopReading();
   expect(await operator.stop()).toBe(0);
 }, 30_000);

@@ -55,7 +55,7 @@ const run = async (command: string): Promise<string> => {
   return stdout;
 };
 
-test('the README tells how to install, and has a tour', () => {
+test('the README says how to install, and has a tour', () => {
   expect(installing.length).toBeGreaterThan(1);
   expect(commands.length).toBeGreaterThan(6);
 });

@@ -132,7 +132,7 @@ describe('the record of an issued token', () => {
     record = bodyOf(await api.create({ ...rest, metadata } as typeof rest & { metadata: never }));
   });
 
-  /** What the API server says to somebody who has a role: `ok`, or the status of its rejection. */
+  /** What the API server answers to a user with a role: `ok`, or the status of its rejection. */
   const tryAs = async (role: string, request: KubeRequest): Promise<'ok' | number> => {
     const [log, metrics, clock] = [recordedLog(), recordedMetrics(), systemClock];
     const source = loadCredentialSource(process.env.M2M_TEST_KUBECONFIG);
@@ -191,7 +191,7 @@ describe('the record of an issued token', () => {
     }
   });
 
-  test('is made by nobody: not by a create, a replacement or an apply', async () => {
+  test('is not made by any client: not by a create, a replacement or an apply', async () => {
     const made = { ...issuedToken({}, { namespace, name: randomUUID() }) };
     for (const role of BOUND) {
       expect(await tryAs(role, { verb: 'create', path: collectionPath(made), body: made })).toBe(403);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { batchNameOf, positionOf } from '../../../operator/domain/record/batch-id.ts';
 import { bodyOf, type KubeObject, type Ref } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
-import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
+import { connectGrpc, type GrpcClient, rejectionOf } from '../../support/grpc.ts';
 import {
   GROUP_VERSION,
   type Installation,
@@ -54,7 +54,7 @@ const isGone = (jwt: string): Promise<void> =>
     timeoutMs: 30_000,
   });
 const isRefused = async (jwt: string): Promise<boolean> =>
-  (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED';
+  (await rejectionOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED';
 
 test('a revocation by a patch of the status is known at the server, and revokes that token alone', async () => {
   const jwts = await many(await batchedClient(), 8);
@@ -73,7 +73,7 @@ test('a revocation by a patch of the status is known at the server, and revokes 
   for (const jwt of others) expect((await grpc.getTokens(`Bearer ${jwt}`)).length).toBe(7);
 });
 
-test('DeleteTokens writes once a batch, whoever else revokes records of it at the same time', async () => {
+test('DeleteTokens writes once a batch, also while others revoke records of it', async () => {
   const client = await batchedClient();
   const bearer = `Bearer ${await create(client)}`;
   const jwts = await many(client, 40);

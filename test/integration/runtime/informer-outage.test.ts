@@ -56,51 +56,51 @@ describe.each([
   });
 
   test('that is killed and started again costs no event, and no new list where it knows our place', async () => {
-    await using world = await setUp(cluster, api);
-    const lists = world.answered('list');
+    await using env = await setUp(cluster, api);
+    const lists = env.answered('list');
     expect(lists).toBe(apiserverFlags.length === 0 ? 0 : 1);
     await cluster.kill('apiserver');
     await cluster.start('apiserver');
     bodyOf(await api.create(configMap('new')));
     bodyOf(await api.delete(configMap('goes')));
     await eventually(
-      () => expect(world.watched.told()).toEqual(['set goes', 'set stays', 'set new', 'delete goes']),
+      () => expect(env.watched.reported()).toEqual(['set goes', 'set stays', 'set new', 'delete goes']),
       {
         timeoutMs: 20_000,
       },
     );
     // Its watch cache begins with its start: where something else was written meanwhile, it may call our place too old.
-    const isForgotten = world.watched.restarts().includes('expired');
-    if (!isForgotten) expect(world.answered('list')).toBe(lists);
+    const isForgotten = env.watched.restarts().includes('expired');
+    if (!isForgotten) expect(env.answered('list')).toBe(lists);
   }, 60_000);
 
   test('that forgot the gap (410) is listed again: missed deletions and new lives show', async () => {
-    await using world = await setUp(cluster, api);
-    world.proxy.refuse();
+    await using env = await setUp(cluster, api);
+    env.proxy.refuse();
     bodyOf(await api.delete(configMap('goes')));
     bodyOf(await api.delete(configMap('stays')));
     bodyOf(await api.create(configMap('stays')));
     await cluster.compact();
-    world.proxy.accept();
+    env.proxy.accept();
     await eventually(
       () => {
-        expect(world.watched.told()).toHaveLength(5);
-        expect(world.watched.told()).toEqual(
+        expect(env.watched.reported()).toHaveLength(5);
+        expect(env.watched.reported()).toEqual(
           expect.arrayContaining(['set goes', 'set stays', 'delete goes', 'delete stays']),
         );
       },
       { timeoutMs: 20_000 },
     );
-    const stays = world.watched.told().filter((line) => line.endsWith('stays'));
+    const stays = env.watched.reported().filter((line) => line.endsWith('stays'));
     expect(stays).toEqual(['set stays', 'delete stays', 'set stays']);
-    expect(world.watched.restarts()).toContain('expired');
+    expect(env.watched.restarts()).toContain('expired');
   }, 60_000);
 
   test('whose etcd dies is followed on when it is back', async () => {
-    await using world = await setUp(cluster, api);
+    await using env = await setUp(cluster, api);
     await cluster.kill('etcd');
     await cluster.start('etcd');
     await eventually(async () => bodyOf(await api.create(configMap('new'))), { timeoutMs: 20_000 });
-    await eventually(() => expect(world.watched.told()).toContain('set new'), { timeoutMs: 20_000 });
+    await eventually(() => expect(env.watched.reported()).toContain('set new'), { timeoutMs: 20_000 });
   }, 60_000);
 });

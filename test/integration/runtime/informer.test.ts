@@ -63,31 +63,31 @@ describe.each([
   ['with paged lists', withoutWatchList],
 ])('an informer %s', (_name, wrap) => {
   test('has what was there before, and follows what is created, changed and deleted', async () => {
-    await using world = await setUp(wrap);
-    const { namespace } = world;
+    await using env = await setUp(wrap);
+    const { namespace } = env;
     await createMany(namespace, ['before']);
-    await using watched = await world.start();
-    expect(watched.told()).toEqual(['set before']);
+    await using watched = await env.start();
+    expect(watched.reported()).toEqual(['set before']);
     await createMany(namespace, ['later']);
     bodyOf(await api.replace(configMap(namespace, 'before', { k: 'v' })));
     bodyOf(await api.delete(configMap(namespace, 'later')));
     await eventually(() =>
-      expect(watched.told()).toEqual(['set before', 'set later', 'set before', 'delete later']),
+      expect(watched.reported()).toEqual(['set before', 'set later', 'set before', 'delete later']),
     );
     expect(watched.informer.cache.get(`${namespace}/before`)?.data).toEqual({ k: 'v' });
   });
 
   test('loses nothing when the connection is cut, and lists nothing twice', async () => {
-    await using world = await setUp(wrap);
-    const { namespace, proxy } = world;
+    await using env = await setUp(wrap);
+    const { namespace, proxy } = env;
     await createMany(namespace, ['a', 'b']);
-    await using watched = await world.start();
+    await using watched = await env.start();
     proxy.refuse();
     await createMany(namespace, ['c']);
     bodyOf(await api.delete(configMap(namespace, 'a')));
     proxy.accept();
-    await eventually(() => expect(watched.told()).toEqual(['set a', 'set b', 'set c', 'delete a']));
-    const lists = world.kube.metrics.calls.filter((call) => call[0] === 'apiRequest' && call[1] === 'list');
+    await eventually(() => expect(watched.reported()).toEqual(['set a', 'set b', 'set c', 'delete a']));
+    const lists = env.kube.metrics.calls.filter((call) => call[0] === 'apiRequest' && call[1] === 'list');
     expect(lists).toHaveLength(wrap ? 1 : 0);
     expect(watched.restarts()).not.toContain('expired');
   });
@@ -95,43 +95,43 @@ describe.each([
 
 describe('an informer', () => {
   test('sees one deleted and made anew while it was cut off as a deletion and an addition', async () => {
-    await using world = await setUp();
-    const { namespace, proxy } = world;
+    await using env = await setUp();
+    const { namespace, proxy } = env;
     await createMany(namespace, ['a']);
-    await using watched = await world.start();
+    await using watched = await env.start();
     proxy.refuse();
     bodyOf(await api.delete(configMap(namespace, 'a')));
     await createMany(namespace, ['a']);
     proxy.accept();
-    await eventually(() => expect(watched.told()).toEqual(['set a', 'delete a', 'set a']));
+    await eventually(() => expect(watched.reported()).toEqual(['set a', 'delete a', 'set a']));
   });
 
   test('goes on when a handler throws', async () => {
-    await using world = await setUp();
-    await using watched = await world.start(() => {
+    await using env = await setUp();
+    await using watched = await env.start(() => {
       throw new Error('bad handler');
     });
-    await createMany(world.namespace, ['a', 'b']);
-    await eventually(() => expect(watched.told()).toEqual(['set a', 'set b']));
-    expect(world.kube.log.lines.filter(({ level }) => level === 'error')).toHaveLength(2);
+    await createMany(env.namespace, ['a', 'b']);
+    await eventually(() => expect(watched.reported()).toEqual(['set a', 'set b']));
+    expect(env.kube.log.lines.filter(({ level }) => level === 'error')).toHaveLength(2);
   });
 
   test('takes what a write answered before its event comes, and the echo changes nothing', async () => {
-    await using world = await setUp();
-    const { namespace, proxy } = world;
-    await using watched = await world.start();
+    await using env = await setUp();
+    const { namespace, proxy } = env;
+    await using watched = await env.start();
     proxy.stall();
     const written = bodyOf(await api.create(configMap(namespace, 'a'))) as unknown as ConfigMap;
     watched.informer.cache.observe(written);
-    expect(watched.told()).toEqual(['set a']);
+    expect(watched.reported()).toEqual(['set a']);
     proxy.resume();
     await createMany(namespace, ['b']);
-    await eventually(() => expect(watched.told()).toEqual(['set a', 'set b']));
+    await eventually(() => expect(watched.reported()).toEqual(['set a', 'set b']));
   });
 
   test('pages through a long list with the continue token', async () => {
-    await using world = await setUp();
-    const { namespace, kube } = world;
+    await using env = await setUp();
+    const { namespace, kube } = env;
     const names = Array.from({ length: 25 }, (_, i) => `c${i}`);
     await createMany(namespace, names);
     const source = listWatchObjects<ConfigMap>(kube.client, CONFIG_MAPS, { namespace, ...selectNew });
@@ -143,9 +143,9 @@ describe('an informer', () => {
   });
 
   test('notices a connection that is silent without being closed, and gets another', async () => {
-    await using world = await setUp();
-    const { namespace, proxy } = world;
-    await using watched = await world.start();
+    await using env = await setUp();
+    const { namespace, proxy } = env;
+    await using watched = await env.start();
     const before = watched.informer.health.lastContact;
     await eventually(() => expect(watched.informer.health.lastContact).toBeGreaterThan(before), {
       timeoutMs: 8_000,
@@ -155,7 +155,7 @@ describe('an informer', () => {
     await eventually(() => expect(watched.restarts()).toContain('error'), { timeoutMs: 25_000 });
     proxy.resume();
     await createMany(namespace, ['a']);
-    await eventually(() => expect(watched.told()).toEqual(['set a']));
+    await eventually(() => expect(watched.reported()).toEqual(['set a']));
     expect(proxy.accepted).toBeGreaterThan(accepted);
   }, 45_000);
 });

@@ -24,7 +24,7 @@ jest.setTimeout(30_000);
 /** As the API server stores what client-go sends: six digits, always. */
 const MICRO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/u;
 
-/** One candidate over a wire of its own; `crash` is what kill -9 looks like from outside. */
+/** One candidate with a separate connection; `crash` ends it as kill -9 does. */
 const candidate = async (namespace: string, identity: string, clock: MonotonicClock = systemClock) => {
   const proxy = await startTcpProxy(api.server);
   const kube = openKube({ server: proxy.url });
@@ -84,7 +84,7 @@ describe('a lease', () => {
     expect(a.election.isLeader()).toBe(true);
   });
 
-  test('has one holder when two stand for it at once', async () => {
+  test('has one holder when two candidates try at once', async () => {
     const namespace = await api.createNamespace();
     await using a = await candidate(namespace, 'a');
     await using b = await candidate(namespace, 'b');
@@ -178,7 +178,7 @@ describe('a lease', () => {
     expect(await held).toBe('aborted');
   });
 
-  test('that somebody else took by force is lost at the next renewal', async () => {
+  test('that another candidate overwrote is lost at the next renewal', async () => {
     const namespace = await api.createNamespace();
     await using a = await candidate(namespace, 'a');
     await a.election.acquire(a.signal);

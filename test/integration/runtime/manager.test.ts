@@ -61,7 +61,7 @@ const replica = async (
   const manager = new Manager({
     base: [component('probes')],
     caches: [informer],
-    servers: [component('door')],
+    servers: [component('server')],
     gates: [async () => void diary.push(`gate passed${informer.cache.synced ? ' synced' : ''}`)],
     controllers: [controller],
     election,
@@ -99,9 +99,9 @@ describe('a manager', () => {
     const steps = one.diary.filter((step) => step !== 'reconcile');
     expect(steps).toEqual([
       'probes starts',
-      'door starts',
+      'server starts',
       'gate passed synced',
-      'door stops',
+      'server stops',
       'probes stops',
     ]);
   });
@@ -144,7 +144,7 @@ describe('a manager', () => {
     one.proxy.stall();
     expect(await one.ended).toBe('lost-lease');
     expect(reason).toEqual(new Error('the lease is lost'));
-    expect(one.diary.slice(-2)).toEqual(['door stops', 'probes stops']);
+    expect(one.diary.slice(-2)).toEqual(['server stops', 'probes stops']);
   });
 
   test('serves without leading: a second replica has its caches and its server, and does not reconcile', async () => {
@@ -157,7 +157,7 @@ describe('a manager', () => {
     await eventually(() =>
       expect(one.diary.filter((step) => step === 'reconcile').length).toBeGreaterThan(1),
     );
-    expect(two.diary).toEqual(['probes starts', 'door starts', 'gate passed synced']);
+    expect(two.diary).toEqual(['probes starts', 'server starts', 'gate passed synced']);
   });
 
   test('ends well when it is stopped before its caches could sync', async () => {

@@ -32,12 +32,12 @@ const setUp = async (limitOfKind = 250) => {
     metrics: kube.metrics,
     limitOfKind,
   });
-  const told: string[] = [];
-  named.onChange((owner) => told.push(owner));
+  const reported: string[] = [];
+  named.onChange((owner) => reported.push(owner));
   return {
     namespace,
     named,
-    told,
+    reported,
     [Symbol.asyncDispose]: async () => {
       await named.stop();
       await kube.close();
@@ -47,22 +47,22 @@ const setUp = async (limitOfKind = 250) => {
 
 describe('Secrets that are followed by name', () => {
   test('show to each owner that they appeared, changed and went', async () => {
-    await using world = await setUp();
-    const { namespace, named, told } = world;
+    await using env = await setUp();
+    const { namespace, named, reported } = env;
     const key = `${namespace}/s`;
     expect(named.follow('one', [key])).toBe(true);
     expect(named.follow('two', [key])).toBe(true);
     expect(named.size).toBe(1);
     bodyOf(await api.create(secret(namespace, 's')));
-    await eventually(() => expect(told.toSorted()).toEqual(['one', 'two']));
+    await eventually(() => expect(reported.toSorted()).toEqual(['one', 'two']));
     bodyOf(await api.delete(secret(namespace, 's')));
-    await eventually(() => expect(told.toSorted()).toEqual(['one', 'one', 'two', 'two']));
+    await eventually(() => expect(reported.toSorted()).toEqual(['one', 'one', 'two', 'two']));
     expect(named.get(key)).toBeUndefined();
   });
 
   test('bring no content into memory', async () => {
-    await using world = await setUp();
-    const { namespace, named } = world;
+    await using env = await setUp();
+    const { namespace, named } = env;
     bodyOf(await api.create(secret(namespace, 's')));
     named.follow('one', [`${namespace}/s`]);
     await eventually(() => named.get(`${namespace}/s`) !== undefined);
@@ -72,8 +72,8 @@ describe('Secrets that are followed by name', () => {
   });
 
   test('are no longer watched when the last owner has lost interest', async () => {
-    await using world = await setUp();
-    const { namespace, named, told } = world;
+    await using env = await setUp();
+    const { namespace, named, reported } = env;
     bodyOf(await api.create(secret(namespace, 's')));
     named.follow('one', [`${namespace}/s`]);
     named.follow('two', [`${namespace}/s`]);
@@ -82,15 +82,15 @@ describe('Secrets that are followed by name', () => {
     expect(named.size).toBe(1);
     named.follow('two', [`${namespace}/other`]);
     expect(named.get(`${namespace}/s`)).toBeUndefined();
-    told.length = 0;
+    reported.length = 0;
     bodyOf(await api.delete(secret(namespace, 's')));
     bodyOf(await api.create(secret(namespace, 'other')));
-    await eventually(() => expect(told).toEqual(['two']));
+    await eventually(() => expect(reported).toEqual(['two']));
   });
 
-  test('beyond the bound are not watched, and the owner is told so', async () => {
-    await using world = await setUp(2);
-    const { named } = world;
+  test('beyond the limit are not watched, and the owner is notified', async () => {
+    await using env = await setUp(2);
+    const { named } = env;
     expect(named.follow('token:one', ['n/a', 'n/b'])).toBe(true);
     expect(named.follow('token:two', ['n/b', 'n/c'])).toBe(false);
     named.follow('token:one', []);
@@ -98,12 +98,12 @@ describe('Secrets that are followed by name', () => {
   });
 
   test('share connections, hundreds of them', async () => {
-    await using world = await setUp();
-    const { namespace, named, told } = world;
+    await using env = await setUp();
+    const { namespace, named, reported } = env;
     const keys = Array.from({ length: 250 }, (_, i) => `${namespace}/s${i}`);
     expect(named.follow('one', keys)).toBe(true);
     bodyOf(await api.create(secret(namespace, 's0')));
     bodyOf(await api.create(secret(namespace, 's249')));
-    await eventually(() => expect(told).toHaveLength(2));
+    await eventually(() => expect(reported).toHaveLength(2));
   }, 20_000);
 });

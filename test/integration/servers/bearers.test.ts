@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { bodyOf } from '../../support/api.ts';
 import { assertionClaims, startOpenIDProvider, testSigner } from '../../support/assertions.ts';
 import { eventually } from '../../support/eventually.ts';
-import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
+import { connectGrpc, type GrpcClient, rejectionOf } from '../../support/grpc.ts';
 import {
   GROUP_VERSION,
   type Installation,
@@ -44,8 +44,8 @@ const accepts = async (jwt: string): Promise<void> => {
 };
 /** Both calls that need a bearer reject it, and nothing becomes of the token. */
 const expectRejected = async (authorization: string | undefined): Promise<void> => {
-  expect(await refusalOf(grpc.getTokens(authorization))).toMatchObject(REJECTED);
-  expect(await refusalOf(grpc.deleteTokens(authorization, []))).toMatchObject(REJECTED);
+  expect(await rejectionOf(grpc.getTokens(authorization))).toMatchObject(REJECTED);
+  expect(await rejectionOf(grpc.deleteTokens(authorization, []))).toMatchObject(REJECTED);
 };
 
 test.each<[string, string | undefined]>([
@@ -94,7 +94,9 @@ test('an expired one is rejected', async () => {
   const client = await makeClient(installation, namespace);
   const jwt = await tokenOf(client, { expiration: BigInt(Math.floor(Date.now() / 1000) + 2) });
   await accepts(jwt);
-  await eventually(async () => (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
+  await eventually(
+    async () => (await rejectionOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED',
+  );
   expect(Math.floor(Date.now() / 1000)).toBeGreaterThanOrEqual(Number(payloadOf(jwt).exp));
   await expectRejected(`Bearer ${jwt}`);
 });
@@ -119,7 +121,9 @@ test.each([
   const jwt = await tokenOf(await makeClient(installation, namespace));
   await accepts(jwt);
   await revoke(jwt);
-  await eventually(async () => (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
+  await eventually(
+    async () => (await rejectionOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED',
+  );
   await expectRejected(`Bearer ${jwt}`);
 });
 
@@ -137,7 +141,9 @@ test('one of a suspended client is rejected while that lasts', async () => {
       await installation.api.patch(oauthClient(client.name, namespace), 'merge', { spec: { suspended } }),
     );
   await suspend(true);
-  await eventually(async () => (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
+  await eventually(
+    async () => (await rejectionOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED',
+  );
   await expectRejected(`Bearer ${jwt}`);
   await suspend(false);
   await eventually(() => accepts(jwt));
@@ -194,7 +200,9 @@ test('one of a retired key is accepted, and rejected once the key is compromised
   const { spec } = bodyOf(await installation.api.get(signingKey()));
   const compromised = [...(spec.compromised ?? []), kid];
   bodyOf(await installation.api.patch(signingKey(), 'merge', { spec: { compromised } }));
-  await eventually(async () => (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
+  await eventually(
+    async () => (await rejectionOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED',
+  );
   await expectRejected(`Bearer ${jwt}`);
   await accepts(later);
   const record = await eventually(
@@ -228,7 +236,9 @@ test('one of a key that is gone is rejected, though its record is there', async 
     { timeoutMs: 60_000 },
   );
   expect(await phaseOf(kid)).toBeUndefined();
-  await eventually(async () => (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED');
+  await eventually(
+    async () => (await rejectionOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED',
+  );
   await expectRejected(`Bearer ${jwt}`);
   expect((await api.get(issued(jwt))).status).toBe(200);
 }, 120_000);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { bodyOf } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
-import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
+import { connectGrpc, type GrpcClient, rejectionOf } from '../../support/grpc.ts';
 import { type Installation, install } from '../../support/installation.ts';
 import type { OperatorProcess } from '../../support/operator-process.ts';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
@@ -52,7 +52,7 @@ const bearer = (jwt: string): string => `Bearer ${jwt}`;
 const answerOf = async (call: Promise<unknown>): Promise<string> =>
   call.then(
     () => 'OK',
-    async () => (await refusalOf(call)).code,
+    async () => (await rejectionOf(call)).code,
   );
 
 test('a quota on records is RESOURCE_EXHAUSTED, with its reason', async () => {
@@ -69,7 +69,7 @@ test('a quota on records is RESOURCE_EXHAUSTED, with its reason', async () => {
   // It may take a moment until there is a key, and until the quota knows its usage.
   await eventually(
     async () =>
-      expect(await refusalOf(createToken(replicas[0], client))).toMatchObject({
+      expect(await rejectionOf(createToken(replicas[0], client))).toMatchObject({
         code: 'RESOURCE_EXHAUSTED',
         message: expect.stringMatching(/^cannot create token: a quota /u),
       }),

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { bodyOf } from '../../support/api.ts';
 import { type OpenIDProvider, startOpenIDProvider } from '../../support/assertions.ts';
 import { eventually } from '../../support/eventually.ts';
-import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
+import { connectGrpc, type GrpcClient, rejectionOf } from '../../support/grpc.ts';
 import { type Installation, install, token, waitForReason } from '../../support/installation.ts';
 import { AUDIENCE, createToken, idOf, makeClient, payloadOf, type TestClient } from './oauth-clients.ts';
 import { TokenModel } from './token-model.ts';
@@ -194,13 +194,13 @@ test('an issued bearer sees its owner’s tokens of every client, and no other o
   expect(await grpc.getTokens(bearer, { idFilter: [otherOwners], includeBlacklisted: true })).toEqual([]);
   expect(await grpc.deleteTokens(bearer, [otherOwners])).toEqual({ blacklistedCount: 0n, deletedCount: 0n });
   expect(await grpc.deleteTokens(bearer, [])).toEqual({ blacklistedCount: 4n, deletedCount: 0n });
-  expect(await refusalOf(grpc.getTokens(bearer))).toMatchObject({ code: 'UNAUTHENTICATED' });
+  expect(await rejectionOf(grpc.getTokens(bearer))).toMatchObject({ code: 'UNAUTHENTICATED' });
   expect(await grpc.getTokens(await bearerOf(other.name))).toHaveLength(1);
 });
 
 test('a trusted bearer without the owner claim is UNAUTHENTICATED; one for another audience is rejected', async () => {
   const ownerless = `Bearer ${await provider.issue('m2m', { sub: '', exp: nowSeconds() + 60 })}`;
-  expect(await refusalOf(grpc.getTokens(ownerless))).toMatchObject({ code: 'UNAUTHENTICATED' });
+  expect(await rejectionOf(grpc.getTokens(ownerless))).toMatchObject({ code: 'UNAUTHENTICATED' });
   const elsewhere = `Bearer ${await provider.issue('other', { sub: 'x', exp: nowSeconds() + 60 })}`;
-  expect(await refusalOf(grpc.deleteTokens(elsewhere, []))).toMatchObject({ code: 'UNAUTHENTICATED' });
+  expect(await rejectionOf(grpc.deleteTokens(elsewhere, []))).toMatchObject({ code: 'UNAUTHENTICATED' });
 });

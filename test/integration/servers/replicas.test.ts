@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually } from '../../support/eventually.ts';
-import { type GrpcClient, refusalOf } from '../../support/grpc.ts';
+import { type GrpcClient, rejectionOf } from '../../support/grpc.ts';
 import { actOutInterleavings, type Replicas, startReplicas } from './interleavings.ts';
 import { createToken, idOf, makeClient } from './oauth-clients.ts';
 
@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => replicas?.close());
 
 const isRejected = async (grpc: GrpcClient, jwt: string): Promise<boolean> =>
-  (await refusalOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED';
+  (await rejectionOf(grpc.getTokens(`Bearer ${jwt}`))).code === 'UNAUTHENTICATED';
 
 describe.each(['PerToken', 'Batched'])('with recording %s', (recording) => {
   const theClient = () => makeClient(replicas.installation, replicas.namespace, { spec: { recording } });

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { celHas, celName, celText, immutable } from '../../../operator/api/cel-rule.ts';
 
 describe('CEL', () => {
-  test('looks at every step to a field', () => {
+  test('checks every step of the path to a field', () => {
     expect(celHas('self.a.b')).toBe('has(self.a) && has(self.a.b)');
   });
 
@@ -17,7 +17,7 @@ describe('CEL', () => {
     expect(() => celText("'")).toThrow(RangeError);
   });
 
-  test('meets adding, removing and changing what is immutable, and names it as users do', () => {
+  test('rejects adding, removing and changing what is immutable, and names it as users do', () => {
     const { rule, message, fieldPath } = immutable('spec.namespace', 'make another');
     expect(rule).toContain('self.spec.__namespace__ == oldSelf.spec.__namespace__');
     expect(message).toBe("spec.namespace can't be changed, added or removed: make another");

@@ -6,7 +6,7 @@ import {
   setCondition,
 } from '../../../operator/api/conditions.ts';
 
-const result = { type: 'Ready', status: 'True', reason: 'Issued', message: 'is good' } as const;
+const result = { type: 'Ready', status: 'True', reason: 'Issued', message: 'is valid' } as const;
 const at = (now: string) => ({ now, observedGeneration: 2 });
 const before: Condition = { ...result, lastTransitionTime: 'then', observedGeneration: 1 };
 
@@ -30,7 +30,7 @@ describe('setting a condition', () => {
     );
   });
 
-  test('sorts by type, so that the same verdict gives an equal list', () => {
+  test('sorts by type, so that the same conditions give an equal list', () => {
     const once = setCondition([before], { ...result, type: 'Stalled' }, at('now'));
     const twice = setCondition(
       setCondition([], { ...result, type: 'Stalled' }, at('now')),

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { keyOf, refOf } from '../../../operator/api/meta.ts';
 
-test('a key tells namespace and name apart', () => {
+test('a key distinguishes namespace and name', () => {
   expect(keyOf({ namespace: 'a', name: 'b.c' })).toBe('a/b.c');
   const name = fc.stringMatching(/^[a-z0-9.-]+$/u);
   fc.assert(

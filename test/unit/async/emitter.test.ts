@@ -14,7 +14,7 @@ test('handlers are called in the order of subscription, until they unsubscribe',
   expect(seen).toEqual(['first 1', 'first 1', 'second 1', 'first 2', 'second 2']);
 });
 
-test('what a handler throws is reported, and keeps the event from nobody', () => {
+test('what a handler throws is reported, and the other handlers still get the event', () => {
   const errors: unknown[] = [];
   const seen: string[] = [];
   const emitter = new Emitter<string>((error, event) => errors.push([error, event]));

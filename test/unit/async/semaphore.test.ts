@@ -5,8 +5,8 @@ import { settle } from '../../support/fake-clock.ts';
 const errors = { full: () => new Error('full'), aborted: () => new Error('aborted') };
 const never = new AbortController().signal;
 
-/** Work that is done when the test says so. */
-const stage = (atOnce: number, waiting: number) => {
+/** Work that ends when the test releases it. */
+const setUp = (atOnce: number, waiting: number) => {
   const semaphore = createSemaphore({ atOnce, waiting, errors });
   const running = new Map<number, () => void>();
   const order: number[] = [];
@@ -26,8 +26,8 @@ const stage = (atOnce: number, waiting: number) => {
 };
 
 describe('a semaphore', () => {
-  test('runs so much at once, the rest in the order of arrival', async () => {
-    const { run, running, order } = stage(2, 10);
+  test('runs as many as allowed at once, the rest in the order of arrival', async () => {
+    const { run, running, order } = setUp(2, 10);
     const all = [1, 2, 3, 4].map((id) => run(id));
     await settle();
     expect([...running.keys()]).toEqual([1, 2]);
@@ -41,8 +41,8 @@ describe('a semaphore', () => {
     expect(order).toEqual([1, 2, 3, 4]);
   });
 
-  test('rejects what would wait beyond its bound', async () => {
-    const { run, running } = stage(1, 1);
+  test('rejects work beyond the queue’s limit', async () => {
+    const { run, running } = setUp(1, 1);
     const all = [run(1), run(2)];
     await expect(run(3)).rejects.toThrow('full');
     running.get(1)?.();
@@ -52,7 +52,7 @@ describe('a semaphore', () => {
   });
 
   test('frees the place of a waiting caller that gives up, and never starts its work', async () => {
-    const { run, running, order } = stage(1, 1);
+    const { run, running, order } = setUp(1, 1);
     const gone = new AbortController();
     const first = run(1);
     const second = run(2, gone.signal);
@@ -67,7 +67,7 @@ describe('a semaphore', () => {
   });
 
   test('is released by work that fails', async () => {
-    const { semaphore, run, running } = stage(1, 1);
+    const { semaphore, run, running } = setUp(1, 1);
     await expect(semaphore.run(() => Promise.reject(new Error('no')), never)).rejects.toThrow('no');
     const next = run(1);
     await settle();

@@ -23,7 +23,7 @@ test('a run that has ended is not shared: by the time that its callers know, the
   expect(await flights.run('a', async () => 2)).toBe(2);
 });
 
-test('a failure goes to all who share it, and to nobody after', async () => {
+test('a failure goes to all callers that share it, and to none after', async () => {
   const flights = new SingleFlight<string, number>();
   const failing = () => Promise.reject(new Error('no'));
   const both = await Promise.allSettled([flights.run('a', failing), flights.run('a', async () => 1)]);

@@ -12,7 +12,7 @@ test('the defaults fit the schema', () => {
   expect(valuesSchema.safeParse(parse(text)).error?.issues ?? []).toEqual([]);
 });
 
-/** Every key of the schema that has no keys of its own, by path. */
+/** Every leaf key of the schema, by path. */
 const leavesOf = (shape: Record<string, unknown>, path = ''): string[] =>
   Object.entries(shape).flatMap(([key, inner]) => {
     const nested = (inner as { shape?: Record<string, unknown> }).shape;

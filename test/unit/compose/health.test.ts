@@ -10,9 +10,9 @@ const problemOf = (health: object) =>
 describe('liveness', () => {
   test.each([
     ['a watch with recent events is well', {}, undefined],
-    ['a reflector that ended is dead', { alive: false }, 'tokens: the watch gave up'],
+    ['a reflector that ended is not alive', { alive: false }, 'tokens: the watch gave up'],
     [
-      'silence on a connection that answers is dead',
+      'silence on a connection that answers is not alive',
       { lastProgress: NOW - 400_000 },
       'tokens: the watch gave up',
     ],
@@ -27,7 +27,7 @@ describe('liveness', () => {
   });
 });
 
-describe('a yes from the cache', () => {
+describe('a positive answer from the cache', () => {
   test.each([
     ['a watch with recent signs gives it', {}, true],
     ['the bounds are within', { lastContact: NOW - 10_000, lastProgress: NOW - 90_000 }, true],
@@ -49,7 +49,7 @@ describe('readiness', () => {
   });
 
   test.each([
-    ['watches with recent signs are in step', {}, undefined],
+    ['watches with recent signs of life are fresh', {}, undefined],
     ['no event or bookmark for 90 s', { lastProgress: NOW - 91_000 }, 'tokens: '],
     ['pings that stopped', { lastContact: NOW - 11_000 }, 'tokens: '],
   ])('%s', (_name, health, expected) => {

@@ -65,11 +65,15 @@ describe('a problem names its field and says what was expected', () => {
     ['a registered owner claim', 'issuer: {ownerClaim: iss}', 'issuer.ownerClaim: must not be a registered'],
     ['an empty owner claim', 'issuer: {ownerClaim: ""}', 'issuer.ownerClaim: '],
     ['the same claim twice', 'issuer: {deviceIDClaim: sub}', 'issuer.deviceIDClaim: must differ'],
-    ['a duration that is none', 'issuer: {backdate: soon}', 'issuer.backdate: must be a duration'],
+    ['a duration that is none', 'issuer: {backdate: later}', 'issuer.backdate: must be a duration'],
     ['too long a backdate', 'issuer: {backdate: 1h}', 'issuer.backdate: must be at most 10m'],
     ['an address without a port', 'ops: {address: localhost}', 'ops.address: must be HOST:PORT'],
     ['a port that is none', 'ops: {address: "0.0.0.0:70000"}', 'ops.address: must be HOST:PORT'],
-    ['plain text to the world', 'grpc: {address: "0.0.0.0:1"}', 'grpc.tls: an address that is not loopback'],
+    [
+      'plain text on all addresses',
+      'grpc: {address: "0.0.0.0:1"}',
+      'grpc.tls: an address that is not loopback',
+    ],
     [
       'half a certificate',
       'grpc: {address: "127.0.0.1:1", tls: {certFile: x}}',

@@ -27,12 +27,12 @@ describe('a generated key', () => {
     expect(a?.kid).not.toBe(b?.kid);
   });
 
-  test('tells how long its signatures took', async () => {
-    const told: unknown[] = [];
-    const timed = joseKeyPairs({ metrics: { signed: (...call) => told.push(call) } });
+  test('reports how long its signatures took', async () => {
+    const reported: unknown[] = [];
+    const timed = joseKeyPairs({ metrics: { signed: (...call) => reported.push(call) } });
     const signer = await timed.signer(await timed.generate('ES256'));
     await signer.sign({ typ: 'JWT', claims: {} });
-    expect(told).toEqual([['ES256', expect.any(Number)]]);
+    expect(reported).toEqual([['ES256', expect.any(Number)]]);
   });
 });
 
@@ -47,7 +47,7 @@ describe('a PEM', () => {
   });
 
   test.each(refusedPems())(
-    '$name is refused, and nothing of it is told',
+    '$name is rejected, and the error contains none of it',
     async ({ pem, algorithm, reason }) => {
       const reading = await keyPairs.read(pem, algorithm);
       if (!('problem' in reading)) throw new Error('it was read');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { shellBlocks } from '../../clients/page.ts';
 
-/** No command stands on these pages that nobody runs. */
+/** Every command on these pages is run by a test. */
 
 const ROOT = join(import.meta.dirname, '../../..');
 const CHART_PAGE = 'charts/m2m-oauth-operator/README.md';

@@ -39,7 +39,7 @@ test('every marked block is known to a test, which runs it or parses it', () => 
   expect(marks).toHaveLength(page.split('<!-- ').length - 1);
 });
 
-test('Spring is told of endpoints that the issuer has', () => {
+test('Spring is configured with endpoints that the issuer has', () => {
   const resourceServer = (entry: object) => ({
     spring: { security: { oauth2: { resourceserver: entry } } },
   });
@@ -55,7 +55,7 @@ test('Spring is told of endpoints that the issuer has', () => {
   ]);
 });
 
-test('Envoy is told of the issuer, of its keys, and of a cluster where to fetch them', () => {
+test('Envoy is configured with the issuer, its keys, and a cluster to fetch them from', () => {
   expect(yamlOf('verify-envoy')).toMatchObject([
     {
       http_filters: [
@@ -78,7 +78,7 @@ test('Envoy is told of the issuer, of its keys, and of a cluster where to fetch 
   ]);
 });
 
-test('the page names algorithm and type as they are unless somebody has chosen others', () => {
+test('the page names the default algorithm and type', () => {
   const { algorithm } = SigningKeySpecSchema.parse({});
   const node = codeBlock(page, 'verify-node', 'js');
   expect(node).toContain(`algorithms: ['${algorithm}']`);

@@ -12,7 +12,7 @@ const status = (reason: string, message: string, code: number) => ({
 describe('a Status as an error', () => {
   test.each([
     [
-      'a ConfigMap’s message is told',
+      'a ConfigMap’s message is reported',
       '/api/v1/namespaces/n/configmaps/c',
       'update /api/v1/namespaces/n/configmaps/c: 409 Conflict: it says hunter2',
     ],

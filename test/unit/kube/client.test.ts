@@ -43,9 +43,9 @@ const failureOf = async (call: Promise<unknown>): Promise<ApiError> => {
 describe('a gated client', () => {
   test.each<[string, Answer]>([
     ['the API server asked to come again', { statusCode: 429, headers: { 'retry-after': '1' } }],
-    ['the credentials were refused', { statusCode: 401 }],
-  ])('does not send a write again, once the lease is lost, because %s', async (_name, refusal) => {
-    const { clock, client, sent } = setUp(refusal, { statusCode: 200 });
+    ['the credentials were rejected', { statusCode: 401 }],
+  ])('does not send a write again, once the lease is lost, because %s', async (_name, failure) => {
+    const { clock, client, sent } = setUp(failure, { statusCode: 200 });
     let looks = 0;
     const call = failureOf(client.gated(() => looks++ === 0).request(write));
     await clock.advance(1_000);
@@ -76,7 +76,7 @@ describe('a gated client', () => {
   });
 });
 
-test('an answer that is no JSON is told by its status alone, without a word of it', async () => {
+test('a response that is not JSON is reported by its status alone, without its content', async () => {
   const { client } = setUp({ statusCode: 200, text: 'hunter2' });
   const failure = await failureOf(client.request(write));
   expect(failure).toMatchObject({ status: 200, reason: 'NotJSON' });

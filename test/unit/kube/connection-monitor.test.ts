@@ -28,7 +28,7 @@ const track = (monitor: ConnectionMonitor, protocol = 'h2'): Wire => {
 };
 
 describe('contacts', () => {
-  test('tell when the most silent connection last answered, never too late a time', async () => {
+  test('report when the connection that is silent for longest last answered, never too late a time', async () => {
     const clock = new FakeClock();
     const monitor = new ConnectionMonitor(clock);
     expect(monitor.oldest()).toBe(0);

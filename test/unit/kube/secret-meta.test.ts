@@ -24,7 +24,7 @@ const entry = (manager: string, keys: readonly string[], more: object = {}): Man
 });
 
 describe('the metadata of a Secret', () => {
-  test('tells the keys that we wrote from those of others', () => {
+  test('distinguishes the keys that we wrote from those of other managers', () => {
     const meta = buildSecretMeta(secret([entry(MANAGER, ['token']), entry('kubectl', ['extra'])]));
     expect(meta.fields).toMatchObject({ ownData: ['token'], dataOfOtherManagers: ['extra'] });
   });
@@ -34,7 +34,7 @@ describe('the metadata of a Secret', () => {
     expect(meta.fields).toMatchObject({ ownData: ['token'], dataOfOtherManagers: [] });
   });
 
-  test('counts a key that somebody applies as stringData as theirs, though ours stays on the record', () => {
+  test('counts a key that another manager applies as stringData as theirs, although our entry for it remains', () => {
     const applied = {
       manager: 'kubectl',
       operation: 'Apply',
@@ -90,13 +90,13 @@ describe('the metadata of a Secret', () => {
     );
   });
 
-  test('gives every data key that somebody owns to exactly one side', () => {
+  test('assigns every owned data key to exactly one side', () => {
     const keys = fc.uniqueArray(fc.stringMatching(/^[-._a-zA-Z0-9]{1,20}$/u), { maxLength: 8 });
     fc.assert(
-      fc.property(keys, keys, (own, foreign) => {
-        const { fields } = buildSecretMeta(secret([entry(MANAGER, own), entry('other', foreign)]));
+      fc.property(keys, keys, (own, others) => {
+        const { fields } = buildSecretMeta(secret([entry(MANAGER, own), entry('other', others)]));
         expect([...fields.ownData, ...fields.dataOfOtherManagers].sort()).toEqual(
-          [...new Set([...own, ...foreign])].sort(),
+          [...new Set([...own, ...others])].sort(),
         );
         expect(fields.ownData).toEqual([...own].sort());
       }),

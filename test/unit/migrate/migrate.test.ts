@@ -70,11 +70,11 @@ test('a client of other issuers becomes one with trustedIssuers, whose secret co
   expect(text).toContain('# its secretFile is left out');
 });
 
-describe('what a person has to look at stands above the manifest', () => {
+describe('what a person has to check is listed above the manifest', () => {
   test.each([
     ['tokens that never expire', { accessTokenLifetime: 0 }, 'never expire'],
     [
-      'an audience that nobody checks',
+      'an audience that is not checked',
       { jwtPrivateKey: { enabled: true, authorization: { authority: 'https://a.example' } } },
       'replace * by the audience',
     ],

@@ -26,7 +26,7 @@ const resolveTo =
       addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
     );
 
-const refusal = async (fetching: Promise<unknown>): Promise<string> => {
+const failureOf = async (fetching: Promise<unknown>): Promise<string> => {
   const error = await fetching.then(
     () => new Error('it was fetched'),
     (reason: unknown) => reason,
@@ -41,14 +41,14 @@ test('a document is fetched over TLS that the caFile vouches for', async () => {
   expect(await own(`${issuer.url}/document`, { caFile: issuer.caFile })).toEqual({ hello: 'world' });
 });
 
-test('a certificate that nobody vouches for is rejected', async () => {
-  const message = await refusal(fetcher({ caFile: '' })(`${issuer.url}/document`));
+test('a certificate of an unknown authority is rejected', async () => {
+  const message = await failureOf(fetcher({ caFile: '' })(`${issuer.url}/document`));
   expect(message).toMatch(/can not be reached \(.*(?:SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET).*\)/u);
 });
 
 test("one caFile does not vouch for another's certificate", async () => {
   await using other = await startHttpsIssuer();
-  const message = await refusal(fetcher()(`${issuer.url}/document`, { caFile: other.caFile }));
+  const message = await failureOf(fetcher()(`${issuer.url}/document`, { caFile: other.caFile }));
   expect(message).toContain('can not be reached');
 });
 
@@ -65,7 +65,7 @@ describe('an address that requests may not go to', () => {
       '0x7f.1',
       '0',
     ]) {
-      expect(await refusal(fetch(`https://${host}:${issuer.port}/document`))).toContain('may not go to');
+      expect(await failureOf(fetch(`https://${host}:${issuer.port}/document`))).toContain('may not go to');
     }
     expect(issuer.asked).toHaveLength(before);
   });
@@ -73,9 +73,9 @@ describe('an address that requests may not go to', () => {
   test('is rejected where a name leads to it, at the time of connecting', async () => {
     const url = `https://issuer.test:${issuer.port}/document`;
     const fetch = fetcher({ allowedCIDRs: [], resolve: resolveTo('127.0.0.1', '169.254.169.254', '::1') });
-    expect(await refusal(fetch(url))).toContain('(loopback)');
+    expect(await failureOf(fetch(url))).toContain('(loopback)');
     expect(
-      await refusal(fetcher({ allowedCIDRs: [] })(`https://localhost:${issuer.port}/document`)),
+      await failureOf(fetcher({ allowedCIDRs: [] })(`https://localhost:${issuer.port}/document`)),
     ).toContain('loopback');
   });
 
@@ -92,7 +92,7 @@ test.each([
   ['no URL', 'issuer'],
   ['a user name', 'https://user:secret@127.0.0.1/document'],
 ])('%s is rejected before anything is sent', async (_, url) => {
-  const message = await refusal(fetcher()(url));
+  const message = await failureOf(fetcher()(url));
   expect(message).toMatch(/no https URL|user name/u);
   if (url.includes('@')) expect(message).not.toContain('secret');
 });
@@ -100,7 +100,7 @@ test.each([
 test('a redirect is not followed', async () => {
   issuer.on('/redirect', (response) => response.writeHead(302, { location: '/document' }).end());
   const before = issuer.asked.length;
-  expect(await refusal(fetcher()(`${issuer.url}/redirect`))).toContain('redirect');
+  expect(await failureOf(fetcher()(`${issuer.url}/redirect`))).toContain('redirect');
   expect(issuer.asked.slice(before)).toEqual(['/redirect']);
 });
 
@@ -112,7 +112,7 @@ test.each([
     response.writeHead(200, headers);
     response.end(`"${'a'.repeat(299_998)}"`);
   });
-  expect(await refusal(fetcher()(`${issuer.url}/large`))).toContain('262144');
+  expect(await failureOf(fetcher()(`${issuer.url}/large`))).toContain('262144');
   issuer.serve('/just', 'a'.repeat(262_142));
   expect(await fetcher()(`${issuer.url}/just`)).toHaveLength(262_142);
 });
@@ -128,37 +128,39 @@ test.each([
   ],
 ])('a server that %s is left after the time for the whole', async (_, answer) => {
   issuer.on('/slow', answer);
-  expect(await refusal(fetcher({ timeoutMs: 200 })(`${issuer.url}/slow`))).toContain('in time');
+  expect(await failureOf(fetcher({ timeoutMs: 200 })(`${issuer.url}/slow`))).toContain('in time');
 });
 
-test('a host that speaks no TLS, or is not there, is unreachable', async () => {
+test('a host without TLS, or one that does not exist, is unreachable', async () => {
   const plain = createServer((_, response) => response.end('{}'));
   await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve));
   const { port } = plain.address() as AddressInfo;
-  expect(await refusal(fetcher()(`https://127.0.0.1:${port}/`))).toContain('can not be reached');
+  expect(await failureOf(fetcher()(`https://127.0.0.1:${port}/`))).toContain('can not be reached');
   plain.closeAllConnections();
   await new Promise((resolve) => plain.close(resolve));
-  expect(await refusal(fetcher()(`https://127.0.0.1:${port}/`))).toBe(
+  expect(await failureOf(fetcher()(`https://127.0.0.1:${port}/`))).toBe(
     `127.0.0.1:${port} can not be reached (ECONNREFUSED)`,
   );
 });
 
 test('what is no JSON, and any other status, is no document', async () => {
   issuer.on('/html', (response) => response.writeHead(200).end('<html>secret</html>'));
-  const message = await refusal(fetcher()(`${issuer.url}/html`));
+  const message = await failureOf(fetcher()(`${issuer.url}/html`));
   expect(message).toContain('no JSON');
   expect(message).not.toContain('secret');
-  expect(await refusal(fetcher()(`${issuer.url}/missing`))).toContain('404');
+  expect(await failureOf(fetcher()(`${issuer.url}/missing`))).toContain('404');
 });
 
 test('a caFile that can not be read is named', async () => {
-  expect(await refusal(fetcher()(`${issuer.url}/document`, { caFile: '/nowhere/ca.crt' }))).toContain(
+  expect(await failureOf(fetcher()(`${issuer.url}/document`, { caFile: '/nowhere/ca.crt' }))).toContain(
     '/nowhere/ca.crt',
   );
-  expect(await refusal(fetcher()(`${issuer.url}/document`, { caFile: '/dev/zero' }))).toContain('/dev/zero');
+  expect(await failureOf(fetcher()(`${issuer.url}/document`, { caFile: '/dev/zero' }))).toContain(
+    '/dev/zero',
+  );
   await writeFile(`${issuer.caFile}.broken`, 'no PEM');
   expect(
-    await refusal(fetcher()(`${issuer.url}/document`, { caFile: `${issuer.caFile}.broken` })),
+    await failureOf(fetcher()(`${issuer.url}/document`, { caFile: `${issuer.caFile}.broken` })),
   ).toBeDefined();
 });
 

@@ -130,7 +130,7 @@ describe('a controller', () => {
     expect(drawn).toHaveLength(500);
   });
 
-  test('looks again when the verdict says so', async () => {
+  test('reconciles again when the result asks for it', async () => {
     const { calls, reconcile } = failing();
     const { controller, clock, outcomes } = run(async (key) => {
       await reconcile(key);

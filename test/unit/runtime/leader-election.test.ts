@@ -9,10 +9,10 @@ import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
 
 /** An API server that has one Lease; `rejections` is how many creations it answers with a 503. */
 const setUp = () => {
-  const server: { spec: LeaseSpec | undefined; version: number; refusals: number } = {
+  const server: { spec: LeaseSpec | undefined; version: number; rejections: number } = {
     spec: undefined,
     version: 0,
-    refusals: 0,
+    rejections: 0,
   };
   const answer = (): Lease => {
     if (server.spec === undefined) throw new ApiError('404', { status: 404, reason: 'NotFound' });
@@ -27,7 +27,7 @@ const setUp = () => {
   const leases: Pick<ResourceClient<Lease>, 'get' | 'create' | 'update'> = {
     get: async () => answer(),
     create: async ({ spec }) => {
-      if (server.refusals-- > 0) throw new ApiError('503', { status: 503 });
+      if (server.rejections-- > 0) throw new ApiError('503', { status: 503 });
       return store(spec);
     },
     update: async ({ spec }) => {
@@ -51,13 +51,13 @@ const setUp = () => {
   return { server, clock, election };
 };
 
-test('a Lease that was deleted, and can not be made anew at once, is made anew by its holder', async () => {
+test('a Lease that was deleted, and can’t be recreated at once, is recreated by its holder', async () => {
   const { server, clock, election } = setUp();
   const stop = new AbortController();
   await election.acquire(stop.signal);
   const held = election.hold(stop.signal);
   server.spec = undefined;
-  server.refusals = 1;
+  server.rejections = 1;
   await clock.advance(2_000);
   expect([server.spec, election.isLeader()]).toEqual([undefined, true]);
   await clock.advance(2_000);
@@ -72,7 +72,7 @@ test('a Lease that was deleted, and can not be made anew in time, is lost', asyn
   await election.acquire(stop.signal);
   const held = election.hold(stop.signal);
   server.spec = undefined;
-  server.refusals = 100;
+  server.rejections = 100;
   await clock.advance(10_000);
   expect(await held).toBe('lost');
 });

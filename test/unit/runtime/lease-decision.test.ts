@@ -15,7 +15,7 @@ const seen = (spec: LeaseSpec, since = 1_000) => ({ resourceVersion: '1', spec, 
 
 describe('what to do about a lease', () => {
   test.each([
-    ['somebody else renewed it just now: wait', seen(held), 1_000, 'held'],
+    ['another candidate renewed it just now: wait', seen(held), 1_000, 'held'],
     ['its renewTime is years ago, but we saw it only now: wait all the same', seen(held), 15_999, 'held'],
     ['to the last millisecond it is theirs', seen(held), 16_000, 'held'],
     ['it did not change for its whole duration by our clock: take it', seen(held), 16_001, 'acquire'],

@@ -10,7 +10,7 @@ const run = (base: readonly Component[], signal: AbortSignal) =>
 test.each([
   ['which goes on', async () => undefined],
   ['which gives up for it', async () => Promise.reject(new Error('called off'))],
-])('told to end while its base starts, %s, it has stopped what it started', async (_name, how) => {
+])('stopped while its base starts, %s, it has stopped what it started', async (_name, how) => {
   const stop = new AbortController();
   const diary: string[] = [];
   const probes: Component = {
@@ -27,7 +27,7 @@ test.each([
   expect(diary).toEqual(['probes start', 'probes stop']);
 });
 
-test('tells of a base that does not start', async () => {
+test('reports a base that does not start', async () => {
   const failing: Component = {
     name: 'probes',
     start: async () => Promise.reject(new Error('port in use')),

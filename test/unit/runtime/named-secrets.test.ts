@@ -50,7 +50,7 @@ describe('the budget of Secrets that are followed by name', () => {
     expect(named.follow('token:n/a', ['n/t'])).toBe(true);
   });
 
-  test('is charged to each kind that follows a Secret, whoever began', () => {
+  test('counts for each kind that follows a Secret, whichever came first', () => {
     const named = setUp(1);
     named.follow('OAuthClient/n/a', ['n/s']);
     expect(named.follow('token:n/a', ['n/s'])).toBe(true);

@@ -36,19 +36,19 @@ const build = () => {
   const store = new ObjectStore<Thing>({ log, indexers: { color: ({ color }) => [color] } });
   const changes: CacheChange<Thing>[] = [];
   store.onChange((change) => changes.push(change));
-  const told = () => changes.map(({ type, key }) => `${type} ${key}`);
-  return { log, store, changes, told };
+  const reported = () => changes.map(({ type, key }) => `${type} ${key}`);
+  return { log, store, changes, reported };
 };
 
 const everything = { inScope: () => true };
 const names = (things: Iterable<Thing>) => [...things].map(({ metadata }) => metadata.name);
 
 describe('an object store', () => {
-  test('tells of an object once, however often the same version of it comes', () => {
-    const { store, told } = build();
+  test('reports an object once, however often the same version of it comes', () => {
+    const { store, reported } = build();
     store.apply(thing('a', 5));
     store.observe(thing('a', 5));
-    expect(told()).toEqual(['set n/a']);
+    expect(reported()).toEqual(['set n/a']);
   });
 
   test('does not go back to an older version, with resourceVersions compared as numbers', () => {
@@ -58,14 +58,14 @@ describe('an object store', () => {
     expect(store.get('n/a')?.color).toBe('new');
   });
 
-  test('takes the last one told where resourceVersions are no numbers', () => {
+  test('takes the last one reported where resourceVersions are no numbers', () => {
     const { store } = build();
     store.observe(thing('a', 'x', { color: 'first' }));
     store.apply(thing('a', 'b', { color: 'second' }));
     expect(store.get('n/a')?.color).toBe('second');
   });
 
-  test('tells of one deleted and made anew between two looks as a deletion and an addition', () => {
+  test('reports an object that was deleted and recreated between two reads as a deletion and an addition', () => {
     const { store, changes } = build();
     store.apply(thing('a', 1, { uid: 'first' }));
     store.apply(thing('a', 9, { uid: 'second' }));
@@ -101,13 +101,13 @@ describe('an object store', () => {
   });
 
   test('does not bring back what we deleted when an older event comes late', () => {
-    const { store, told } = build();
+    const { store, reported } = build();
     store.apply(thing('a', 1));
     store.forget('n/a', 'uid-a');
     store.apply(thing('a', 2));
     expect(store.size).toBe(0);
     store.remove(thing('a', 3));
-    expect(told()).toEqual(['set n/a', 'delete n/a']);
+    expect(reported()).toEqual(['set n/a', 'delete n/a']);
   });
 
   test('shows what we deleted as long as a finalizer keeps it', () => {
@@ -129,12 +129,12 @@ describe('an object store', () => {
       (store: ObjectStore<Thing>) => store.prune({ ...everything, seen: new Set(), resourceVersion: '6' }),
     ],
   ])('does not bring back what %s removed when the answer of an earlier write comes late', (_name, go) => {
-    const { store, told } = build();
+    const { store, reported } = build();
     store.apply(thing('a', 5));
     go(store);
     store.observe(thing('a', 5));
     store.observe(thing('a', 6));
-    expect(told()).toEqual(['set n/a', 'delete n/a']);
+    expect(reported()).toEqual(['set n/a', 'delete n/a']);
   });
 
   test('does not take in what was deleted before the answer of its creation came', () => {
@@ -177,7 +177,7 @@ describe('an object store', () => {
     expect(store.countByIndex('color', 'green')).toBe(0);
   });
 
-  test('rejects an index that nobody declared', () => {
+  test('rejects an index that is not declared', () => {
     const { store } = build();
     expect(() => store.countByIndex('colour', 'red')).toThrow(RangeError);
   });
@@ -200,7 +200,7 @@ describe('an object store', () => {
     expect(log.lines).toMatchObject([{ level: 'error', fields: { key: 'n/a' } }]);
   });
 
-  test('stops telling whoever unsubscribed', () => {
+  test('stops notifying a handler that unsubscribed', () => {
     const { store } = build();
     const seen: string[] = [];
     const unsubscribe = store.onChange(({ key }) => seen.push(key));
@@ -240,15 +240,15 @@ test('write-through in any place of the history, and events in order, end in the
         if (answered?.type === 'SET') store.observe(structuredClone(answered.object));
       });
       // A write that was answered but deleted since is corrected by its DELETED event, which came.
-      const told = new Map<string, string>();
+      const reported = new Map<string, string>();
       for (const change of changes) {
-        if (change.type === 'delete') told.delete(change.key);
-        else told.set(change.key, change.object.color);
+        if (change.type === 'delete') reported.delete(change.key);
+        else reported.set(change.key, change.object.color);
       }
       expect(new Map([...store.values()].map((one) => [one.metadata.name, one.color]))).toEqual(
         new Map([...live].map(([name, one]) => [name, one.color])),
       );
-      expect([...told.keys()].sort()).toEqual([...store.keys()].sort());
+      expect([...reported.keys()].sort()).toEqual([...store.keys()].sort());
     }),
     { numRuns: 500 },
   );

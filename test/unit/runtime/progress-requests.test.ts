@@ -20,7 +20,7 @@ const run = (requestProgress: () => Promise<void>) => {
   return { clock, progress, stop: () => stop.abort(), progressRequests: () => progressRequests };
 };
 
-test('nudges after a silence, and again while it lasts', async () => {
+test('requests progress after a silence, and again while it lasts', async () => {
   const { clock, progressRequests } = run(async () => undefined);
   await clock.advance(29_999);
   expect(progressRequests()).toBe(0);
@@ -45,7 +45,7 @@ test('has one under way at a time, and goes on after one that failed', async () 
   const { clock, progressRequests } = run(() => answer.promise);
   await clock.advance(300_000);
   expect(progressRequests()).toBe(1);
-  answer.reject(new Error('refused'));
+  answer.reject(new Error('rejected'));
   await settle();
   await clock.advance(30_000);
   expect(progressRequests()).toBe(2);

@@ -43,7 +43,7 @@ interface Stream {
   readonly ends?: 'end' | 'silence' | ApiError;
 }
 
-const refused = new ApiError('forbidden', { status: 422, reason: 'Invalid' });
+const rejected = new ApiError('forbidden', { status: 422, reason: 'Invalid' });
 const gone = new ApiError('too old', { status: 410, reason: 'Expired' });
 const broken = new ApiError('cut', { status: 0, reason: 'Unreachable' });
 
@@ -151,7 +151,7 @@ describe('a reflector', () => {
       items: [thing(name, 1)],
     });
     const { clock, store, lists, watches } = run(
-      [refused, { ends: gone }, {}],
+      [rejected, { ends: gone }, {}],
       [page('a', '5', 'next'), page('b', '5'), page('c', '8')],
     );
     await clock.advance(1_000);
@@ -179,7 +179,7 @@ describe('a reflector', () => {
     expect(lists.length).toBeGreaterThan(0);
   });
 
-  test('backs off from failure to failure, up to ten seconds, and starts afresh after a good stream', async () => {
+  test('backs off from failure to failure, up to ten seconds, and starts anew after a successful stream', async () => {
     const { clock, watches } = run(
       [first, ...Array.from({ length: 12 }, () => broken)].map((one, at) =>
         at === 0 ? { ...first, ends: broken } : one,
@@ -255,21 +255,21 @@ describe('a reflector', () => {
     expect(log.lines).toEqual([]);
   });
 
-  test('takes in no page that comes in the turn in which it is told to end', async () => {
+  test('applies no page that comes in the turn in which it is stopped', async () => {
     const pages = {
       get 0(): ListPage<Thing> {
         stop.current.abort();
         return { resourceVersion: '5', continueToken: undefined, items: [thing('a', 1)] };
       },
     };
-    const { clock, store, reflector, ended } = run([refused], pages as never);
+    const { clock, store, reflector, ended } = run([rejected], pages as never);
     await clock.advance(1_000);
     await ended;
     expect([...store.keys()]).toEqual([]);
     expect(reflector.synced).toBe(false);
   });
 
-  test('ends when it is told to, and takes nothing in afterwards', async () => {
+  test('ends when it is stopped, and applies nothing afterwards', async () => {
     const { reflector, ended, clock } = run([first]);
     await settle();
     stop.current.abort();

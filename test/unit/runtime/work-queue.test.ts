@@ -42,7 +42,7 @@ describe('a work queue', () => {
     expect(await takeAll(queue)).toEqual(['a']);
   });
 
-  test('does not bring a key back that nobody added again', async () => {
+  test('does not bring back a key that was not added again', async () => {
     const { queue } = build();
     queue.add('a');
     await take(queue);
@@ -179,7 +179,7 @@ describe('a work queue', () => {
     expect(queue.retry('a')).toBe(37.5);
   });
 
-  test('ends the wait for a key when its signal aborts, and gives that key to nobody else twice', async () => {
+  test('ends the wait for a key when its signal aborts, and delivers that key to no one twice', async () => {
     const { queue } = build();
     const stop = new AbortController();
     const waiting = queue.get(stop.signal);

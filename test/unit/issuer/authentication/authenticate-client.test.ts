@@ -47,7 +47,7 @@ type Authenticate = (...asked: Parameters<AuthenticateClient>) => Promise<Authen
 
 const replicaOf = (...clients: OAuthClient[]): Authenticate => {
   const limit = createFailureLimit({ clock });
-  const grpc = createAuthenticateClient({
+  const authenticate = createAuthenticateClient({
     clients: cacheOf(...clients),
     freshness: { clients: () => isSynced },
     readClient: async () => {
@@ -69,7 +69,7 @@ const replicaOf = (...clients: OAuthClient[]): Authenticate => {
     limit,
     failures: createAuthenticationFailures({ limit, log, metrics }),
   });
-  return async (...asked) => grpc(...asked);
+  return async (...asked) => authenticate(...asked);
 };
 
 const credentials = (changes: Partial<ClientCredentials> = {}): ClientCredentials => ({
@@ -144,8 +144,8 @@ describe('a client is not let in', () => {
       'AssertionInvalid',
     ],
   ])('%s', async (_name, authentication, make, cause) => {
-    const grpc = replicaOf(clientWith(authentication));
-    await expect(grpc(make(), call)).rejects.toMatchObject(INVALID_CLIENT);
+    const authenticate = replicaOf(clientWith(authentication));
+    await expect(authenticate(make(), call)).rejects.toMatchObject(INVALID_CLIENT);
     expect(causes()).toEqual([cause]);
   });
 
@@ -159,8 +159,8 @@ describe('a client is not let in', () => {
 
   test('by an assertion without client_id that names no client', async () => {
     const jwt = await signer.sign({ iss: 'https://idp.example', sub: 'app' });
-    const grpc = replicaOf(clientWith(ACCOUNTS));
-    await expect(grpc({ ...asserted(), clientID: '', assertion: jwt }, call)).rejects.toMatchObject(
+    const authenticate = replicaOf(clientWith(ACCOUNTS));
+    await expect(authenticate({ ...asserted(), clientID: '', assertion: jwt }, call)).rejects.toMatchObject(
       INVALID_CLIENT,
     );
   });
@@ -178,13 +178,13 @@ describe('a client is not let in', () => {
   });
 
   test('and an unknown one is worked on as a wrong secret is', async () => {
-    const grpc = replicaOf(clientWith(SECRET), {
+    const authenticate = replicaOf(clientWith(SECRET), {
       ...clientWith({}),
       metadata: { ...clientWith({}).metadata, name: 'bare', uid: 'b' },
       status: { clientID: 'bare' },
     });
     for (const clientID of ['app', 'unknown', 'bare']) {
-      await expect(grpc({ ...wrong, clientID }, call)).rejects.toMatchObject(INVALID_CLIENT);
+      await expect(authenticate({ ...wrong, clientID }, call)).rejects.toMatchObject(INVALID_CLIENT);
     }
     expect(compared).toEqual(['wrong', 'wrong', 'wrong']);
   });
@@ -215,11 +215,11 @@ describe('while the cache is stale', () => {
   });
 
   test('one that is gone, or made anew, is unknown', async () => {
-    const grpc = replicaOf(clientWith(SECRET));
-    await expect(grpc(right, call)).rejects.toMatchObject(INVALID_CLIENT);
+    const authenticate = replicaOf(clientWith(SECRET));
+    await expect(authenticate(right, call)).rejects.toMatchObject(INVALID_CLIENT);
     const anew = clientWith(SECRET);
     live = { ...anew, metadata: { ...anew.metadata, uid: 'another' } };
-    await expect(grpc(right, call)).rejects.toMatchObject(INVALID_CLIENT);
+    await expect(authenticate(right, call)).rejects.toMatchObject(INVALID_CLIENT);
   });
 
   test('no client can authenticate while the API server is unreachable', async () => {
@@ -230,10 +230,10 @@ describe('while the cache is stale', () => {
 });
 
 describe('beyond the limit of failures', () => {
-  const fail = async (grpc: Authenticate, times: number): Promise<unknown[]> => {
+  const fail = async (authenticate: Authenticate, times: number): Promise<unknown[]> => {
     const messages: unknown[] = [];
     for (let at = 0; at < times; at++) {
-      const failure = await grpc(wrong, call).catch((error: IssuerFailure) => error);
+      const failure = await authenticate(wrong, call).catch((error: IssuerFailure) => error);
       expect(failure).toMatchObject({ code: 'Refused', oauthCode: 'invalid_client' });
       messages.push('message' in failure && failure.message);
     }
@@ -241,28 +241,30 @@ describe('beyond the limit of failures', () => {
   };
 
   test('wrong secrets are rejected as such, and the right one is accepted', async () => {
-    const grpc = replicaOf(clientWith(SECRET));
+    const authenticate = replicaOf(clientWith(SECRET));
     const [failed, tooMany] = [
       'client authentication failed',
       'too many failed client authentications, try again later',
     ];
-    expect(await fail(grpc, 12)).toEqual([...Array(10).fill(failed), tooMany, tooMany]);
-    expect(await grpc(right, call)).toMatchObject({ method: 'clientSecret' });
-    expect(await grpc(wrong, { ...call, address: '192.0.2.2' }).catch(({ code }) => code)).toBe('Refused');
+    expect(await fail(authenticate, 12)).toEqual([...Array(10).fill(failed), tooMany, tooMany]);
+    expect(await authenticate(right, call)).toMatchObject({ method: 'clientSecret' });
+    expect(await authenticate(wrong, { ...call, address: '192.0.2.2' }).catch(({ code }) => code)).toBe(
+      'Refused',
+    );
   });
 
   test('assertions are checked two at a time, and a right one still gets its turn', async () => {
-    const grpc = replicaOf(clientWith(ACCOUNTS));
-    await fail(grpc, 11);
+    const authenticate = replicaOf(clientWith(ACCOUNTS));
+    await fail(authenticate, 11);
     const open: (() => void)[] = [];
     checks[0] = ({ client }) =>
       new Promise((resolve) => {
         open.push(() => resolve({ proved: { client, method: 'serviceAccount' } }));
       });
-    const all = [1, 2, 3].map(() => grpc(asserted(), call));
+    const all = [1, 2, 3].map(() => authenticate(asserted(), call));
     await settle();
     expect(open).toHaveLength(2);
-    const elsewhere = grpc(asserted(), { ...call, address: '192.0.2.2' });
+    const elsewhere = authenticate(asserted(), { ...call, address: '192.0.2.2' });
     await settle();
     expect(open).toHaveLength(3);
     for (const go of open) go();
@@ -278,9 +280,9 @@ describe('beyond the limit of failures', () => {
 });
 
 test('the log and the failure hold nothing that was sent but the client ID, in quotes and cut', async () => {
-  const grpc = replicaOf(clientWith(SECRET));
+  const authenticate = replicaOf(clientWith(SECRET));
   const sent = credentials({ clientID: `evil\n${'x'.repeat(200)}`, clientSecret: 'hunter2', assertion });
-  const failure = await grpc(sent, call).catch((error: unknown) => error);
+  const failure = await authenticate(sent, call).catch((error: unknown) => error);
   const written = JSON.stringify([log.lines, failure, String(failure)]);
   expect(written).not.toContain('hunter2');
   expect(written).not.toContain(assertion);
@@ -288,7 +290,7 @@ test('the log and the failure hold nothing that was sent but the client ID, in q
 });
 
 test('before the clients are known, no client is called unknown', async () => {
-  const grpc = createAuthenticateClient({
+  const authenticate = createAuthenticateClient({
     clients: { synced: false, byIndex: () => [].values() },
     freshness: { clients: () => false },
     readClient: async () => undefined,
@@ -297,5 +299,5 @@ test('before the clients are known, no client is called unknown', async () => {
     limit: createFailureLimit({ clock }),
     failures: createAuthenticationFailures({ limit: createFailureLimit({ clock }), log, metrics }),
   });
-  expect(() => grpc(right, call)).toThrow(expect.objectContaining({ code: 'Unavailable' }));
+  expect(() => authenticate(right, call)).toThrow(expect.objectContaining({ code: 'Unavailable' }));
 });

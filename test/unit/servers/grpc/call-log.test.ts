@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { IssuerFailure, refused } from '../../../../operator/issuer/failure.ts';
-import { refusalOf } from '../../../support/grpc.ts';
+import { rejectionOf } from '../../../support/grpc.ts';
 import { openServerEnv, type ServerEnv } from './server-env.ts';
 
 /** What the log and the metrics get of a call. */
@@ -84,7 +84,7 @@ test.each<[string, unknown, object]>([
       throw error;
     },
   });
-  await refusalOf(env.client.createToken({}));
+  await rejectionOf(env.client.createToken({}));
   expect(callLines(env)).toEqual([
     { method: 'CreateToken', ms: expect.any(Number), address: '127.0.0.1', ...expected },
   ]);

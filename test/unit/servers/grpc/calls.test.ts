@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import type { TokenRequest } from '../../../../operator/domain/client/token-request.ts';
 import { IssuerFailure } from '../../../../operator/issuer/failure.ts';
 import type { Call } from '../../../../operator/issuer/use-cases.ts';
-import { refusalOf } from '../../../support/grpc.ts';
+import { rejectionOf } from '../../../support/grpc.ts';
 import { openServerEnv, tokenRecord } from './server-env.ts';
 
 const BEARER = 'Bearer token';
@@ -134,8 +134,8 @@ test('without a bearer the use case gets undefined', async () => {
       throw new IssuerFailure('BearerInvalid', 'no bearer');
     },
   });
-  expect(await refusalOf(env.client.getTokens(undefined))).toMatchObject({ code: 'UNAUTHENTICATED' });
-  expect(await refusalOf(env.client.deleteTokens(undefined, []))).toMatchObject({
+  expect(await rejectionOf(env.client.getTokens(undefined))).toMatchObject({ code: 'UNAUTHENTICATED' });
+  expect(await rejectionOf(env.client.deleteTokens(undefined, []))).toMatchObject({
     code: 'UNAUTHENTICATED',
   });
   expect(seen).toEqual([undefined, undefined]);

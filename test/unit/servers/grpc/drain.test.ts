@@ -4,7 +4,7 @@ import { expect, jest, test } from '@jest/globals';
 import { systemClock } from '../../../../operator/ops/system-clock.ts';
 import { createGrpcServer } from '../../../../operator/servers/grpc/server.ts';
 import { eventually } from '../../../support/eventually.ts';
-import { refusalOf } from '../../../support/grpc.ts';
+import { rejectionOf } from '../../../support/grpc.ts';
 import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
 import { openServerEnv, PLAIN, tokenRecord } from './server-env.ts';
 
@@ -56,7 +56,7 @@ test('a running stream is served to its end, and new calls are rejected meanwhil
   const stopping = env.grpc.stop(60_000).then(() => {
     isStopped = true;
   });
-  expect(await refusalOf(env.client.createToken({}))).toMatchObject({ code: 'UNAVAILABLE' });
+  expect(await rejectionOf(env.client.createToken({}))).toMatchObject({ code: 'UNAVAILABLE' });
   expect(isStopped).toBe(false);
   list.goOn();
   expect((await tokens).map(({ id }) => id)).toEqual(['one', 'two']);
@@ -66,7 +66,7 @@ test('a running stream is served to its end, and new calls are rejected meanwhil
 test('what still runs at the deadline is cut off, and its use case aborted', async () => {
   const list = haltingList();
   await using env = await openServerEnv({ listTokens: list.listTokens });
-  const tokens = refusalOf(env.client.getTokens('Bearer b'));
+  const tokens = rejectionOf(env.client.getTokens('Bearer b'));
   await eventually(() => list.seen.started);
   await env.grpc.stop(300);
   expect(await tokens).toMatchObject({ code: expect.stringMatching(/^(UNAVAILABLE|CANCELLED)$/u) });

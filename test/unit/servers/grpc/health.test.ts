@@ -10,7 +10,7 @@ import { service } from 'grpc-health-check';
 import { createHealth } from '../../../../operator/servers/grpc/health.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { FakeClock, settle } from '../../../support/fake-clock.ts';
-import { refusalOf } from '../../../support/grpc.ts';
+import { rejectionOf } from '../../../support/grpc.ts';
 import { openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
@@ -87,7 +87,7 @@ test('calls are answered while the server is NOT_SERVING: each reports itself wh
 test('another service is unknown', async () => {
   await using env = await openServerEnv();
   const client = healthClient(env);
-  expect(await refusalOf(check(client, 'other'))).toEqual({
+  expect(await rejectionOf(check(client, 'other'))).toEqual({
     code: 'NOT_FOUND',
     message: 'cannot tell health: no such service',
   });

@@ -10,7 +10,7 @@ import {
 import { createGrpcListener } from '../../../../operator/servers/grpc/listener.ts';
 import { writeMessage } from '../../../../operator/servers/grpc/wire.ts';
 import { eventually } from '../../../support/eventually.ts';
-import { refusalOf } from '../../../support/grpc.ts';
+import { rejectionOf } from '../../../support/grpc.ts';
 import { recordedLog } from '../../../support/quiet.ts';
 import { frame, pathOf, rawCall } from './raw-call.ts';
 import { openServerEnv, type ServerEnv } from './server-env.ts';
@@ -97,11 +97,11 @@ describe('id_filter', () => {
     ['an id that is not ASCII', ['ü'], 'id_filter has an id that is not 1 to 64 ASCII characters'],
   ])('%s are rejected', async (_name, idFilter, message) => {
     await using env = await openServerEnv();
-    expect(await refusalOf(env.client.getTokens('Bearer b', { idFilter }))).toEqual({
+    expect(await rejectionOf(env.client.getTokens('Bearer b', { idFilter }))).toEqual({
       code: 'INVALID_ARGUMENT',
       message: `cannot get tokens: ${message}`,
     });
-    expect(await refusalOf(env.client.deleteTokens('Bearer b', idFilter))).toEqual({
+    expect(await rejectionOf(env.client.deleteTokens('Bearer b', idFilter))).toEqual({
       code: 'INVALID_ARGUMENT',
       message: `cannot delete tokens: ${message}`,
     });

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { IssuerFailure, type OAuthErrorCode, refused } from '../../../../operator/issuer/failure.ts';
-import { refusalOf } from '../../../support/grpc.ts';
+import { rejectionOf } from '../../../support/grpc.ts';
 import { openServerEnv, tokenRecord } from './server-env.ts';
 
 /** The status of each way to fail, as a client sees it. */
@@ -20,7 +20,7 @@ test.each<OAuthErrorCode>([
       throw refused(oauthCode, 'not this time', 'a detail for the log');
     },
   });
-  expect(await refusalOf(env.client.createToken({}))).toEqual({
+  expect(await rejectionOf(env.client.createToken({}))).toEqual({
     code: 'UNAUTHENTICATED',
     message: 'cannot create token: not this time',
     reason: oauthCode,
@@ -51,9 +51,9 @@ test.each(FAILURES)('%s has its status from every method', async (_name, error, 
   });
   const { client } = env;
   const refusals = [
-    await refusalOf(client.createToken({})),
-    await refusalOf(client.getTokens(BEARER)),
-    await refusalOf(client.deleteTokens(BEARER, [])),
+    await rejectionOf(client.createToken({})),
+    await rejectionOf(client.getTokens(BEARER)),
+    await rejectionOf(client.deleteTokens(BEARER, [])),
   ];
   expect(refusals).toEqual([
     { code, message: `cannot create token: ${message}` },
@@ -69,7 +69,7 @@ test('a list that fails after some tokens ends with the status, behind the token
       throw new IssuerFailure('Unavailable', 'the rest is out of reach');
     },
   });
-  expect(await refusalOf(env.client.getTokens(BEARER))).toEqual({
+  expect(await rejectionOf(env.client.getTokens(BEARER))).toEqual({
     code: 'UNAVAILABLE',
     message: 'cannot get tokens: the rest is out of reach',
   });

@@ -6,7 +6,7 @@ import { beforeAll, expect, jest, test } from '@jest/globals';
 import { M2MOAuthServiceClient } from '../../../../operator/servers/grpc/generated/m2moauthserver/pb/service.ts';
 import { type ClusterCertificates, createCertificates } from '../../../cluster/certificates.ts';
 import { eventually } from '../../../support/eventually.ts';
-import { refusalOf } from '../../../support/grpc.ts';
+import { rejectionOf } from '../../../support/grpc.ts';
 import { makeCertificateFolder } from '../listener/certificate-folder.ts';
 import { openServerEnv, type ServerEnv } from './server-env.ts';
 
@@ -120,7 +120,7 @@ test.each<[string, () => Credentials]>([
 ])('with mutual TLS a client %s is rejected', async (_name, security) => {
   await using folder = await makeCertificateFolder({ ...pairOf(ours), ca: ours.ca });
   await using env = await openServerEnv({}, { tls: { ...folder.files, clientCertificateRequired: true } });
-  expect(await refusalOf(callOnce(env, security()))).toMatchObject({ code: 'UNAVAILABLE' });
+  expect(await rejectionOf(callOnce(env, security()))).toMatchObject({ code: 'UNAVAILABLE' });
   expect(env.metrics.calls).toEqual([]);
 });
 
@@ -137,7 +137,7 @@ test('with mutual TLS a change of the authorities counts for new connections', a
   await using env = await openServerEnv({}, { tls: { ...folder.files, clientCertificateRequired: true } });
   await folder.swap({ ...pairOf(ours), ca: others.ca });
   await eventually(async () => expect(await callOnce(env, presenting(ours, others))).toEqual(ANSWER));
-  expect(await refusalOf(callOnce(env, presenting(ours, ours)))).toMatchObject({ code: 'UNAVAILABLE' });
+  expect(await rejectionOf(callOnce(env, presenting(ours, ours)))).toMatchObject({ code: 'UNAVAILABLE' });
 });
 
 test('nothing older than TLS 1.2 is spoken', async () => {

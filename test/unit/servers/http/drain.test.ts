@@ -59,7 +59,7 @@ describe('while it stops', () => {
     await using connection = new RawConnection(env.port);
     connection.write(CREATE);
     await eventually(token.isCalled);
-    const stopping = env.grpc.stop(60_000);
+    const stopping = env.server.stop(60_000);
     await refusesConnections(env);
     token.issueToken();
     const answer = await connection.answer();
@@ -74,7 +74,7 @@ describe('while it stops', () => {
     await using connection = new RawConnection(env.port);
     connection.write(LIST);
     await eventually(() => connection.received.includes('one'));
-    const stopping = env.grpc.stop(60_000);
+    const stopping = env.server.stop(60_000);
     list.goOn();
     const answer = await connection.answer();
     expect(answer?.body.trimEnd().split('\n')).toHaveLength(3);
@@ -87,7 +87,7 @@ describe('while it stops', () => {
     await using env = await openServerEnv({ listTokens });
     await using connection = startUnreadList(env);
     await eventually(() => seen.chunks > 10);
-    const stopping = env.grpc.stop(60_000);
+    const stopping = env.server.stop(60_000);
     connection.socket.resume();
     const answer = await connection.answer();
     expect(answer?.body.trimEnd().split('\n')).toHaveLength(8000);
@@ -102,7 +102,7 @@ describe('while it stops', () => {
     await using env = await openServerEnv({ listTokens });
     await using connection = startUnreadList(env);
     await eventually(() => seen.ended);
-    const stopping = env.grpc.stop(60_000);
+    const stopping = env.server.stop(60_000);
     connection.socket.resume();
     expect((await connection.answer())?.body).toHaveLength(40_000 * lineOf(tokenRecord('one')).length);
     await stopping;
@@ -120,7 +120,7 @@ describe('while it stops', () => {
     await using connection = new RawConnection(env.port);
     connection.write(LIST);
     await eventually(() => connection.received.includes('one'));
-    const stopping = env.grpc.stop(60_000);
+    const stopping = env.server.stop(60_000);
     connection.write(rawRequest(`GET ${BASE}${path}`));
     await eventually(() => begun === 2);
     list.goOn();
@@ -141,7 +141,7 @@ describe('while it stops', () => {
     await used.answer();
     await fresh.connected;
     const before = performance.now();
-    await env.grpc.stop(60_000);
+    await env.server.stop(60_000);
     expect(performance.now() - before).toBeLessThan(10_000);
     await Promise.all([fresh.closed, used.closed]);
   });
@@ -152,7 +152,7 @@ describe('while it stops', () => {
     await using connection = new RawConnection(env.port);
     connection.write(LIST);
     await eventually(() => connection.received.includes('one'));
-    await env.grpc.stop(300);
+    await env.server.stop(300);
     expect(await connection.answer()).toBeUndefined();
     await eventually(() => list.seen.aborted && list.seen.ended);
   });
@@ -181,14 +181,14 @@ test('an address that is taken fails the start', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   const { port } = other.address() as { port: number };
-  const grpc = plainServer(port);
-  await expect(grpc.start(new AbortController().signal)).rejects.toMatchObject({ code: 'EADDRINUSE' });
-  await grpc.stop(1000);
+  const server = plainServer(port);
+  await expect(server.start(new AbortController().signal)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  await server.stop(1000);
   other.close();
 });
 
 test('a start that is called off does not listen', async () => {
-  const grpc = plainServer(0);
-  await expect(grpc.start(AbortSignal.abort())).rejects.toThrow();
-  await grpc.stop(1000);
+  const server = plainServer(0);
+  await expect(server.start(AbortSignal.abort())).rejects.toThrow();
+  await server.stop(1000);
 });

@@ -16,7 +16,7 @@ type Called = readonly [name: keyof Issuer, ...args: unknown[]];
 
 /** A server over use cases that the test replaces, on a real socket. */
 export interface ServerEnv extends AsyncDisposable {
-  readonly grpc: Lifecycle;
+  readonly server: Lifecycle;
   readonly port: number;
   /** Where it listens; {@link BASE} is part of it. */
   readonly url: string;
@@ -98,7 +98,7 @@ export const openServerEnv = async (
   more: Partial<HttpServerOptions> = {},
 ): Promise<ServerEnv> => {
   const [log, metrics, calls] = [recordedLog(), recordedMetrics(), [] as Called[]];
-  const grpc = createHttpServer({
+  const server = createHttpServer({
     address: { host: '127.0.0.1', port: 0 },
     tls: PLAIN,
     corsOrigins: [],
@@ -112,9 +112,9 @@ export const openServerEnv = async (
     metrics,
     ...more,
   });
-  const port = await grpc.start(new AbortController().signal);
+  const port = await server.start(new AbortController().signal);
   return {
-    grpc,
+    server,
     port,
     url: `http://127.0.0.1:${port}${BASE}`,
     log,
@@ -124,7 +124,7 @@ export const openServerEnv = async (
       log.lines
         .filter(({ message }) => message === 'HTTP request')
         .map(({ level, fields }) => ({ level, ...fields })),
-    [Symbol.asyncDispose]: () => grpc.stop(0),
+    [Symbol.asyncDispose]: () => server.stop(0),
   };
 };
 

@@ -185,7 +185,7 @@ test('a stop lets idle connections go, and a stream end', async () => {
   });
   busy.write(TOKENS);
   await eventually(() => received.includes('one'));
-  const stopping = env.grpc.stop(60_000);
+  const stopping = env.server.stop(60_000);
   await once(idle, 'close');
   list.goOn();
   await once(busy, 'close');
@@ -201,7 +201,7 @@ test('a handshake that is under way when the server stops is cut off within the 
   socket.on('error', () => undefined);
   await once(socket, 'connect');
   const closed = once(socket, 'close');
-  await env.grpc.stop(500);
+  await env.server.stop(500);
   await closed;
 });
 

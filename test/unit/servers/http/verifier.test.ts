@@ -253,7 +253,7 @@ test('a request while the server stops', async () => {
   await using connection = new RawConnection(env.port);
   connection.write(rawRequest(`GET ${TOKENS}`));
   await eventually(() => connection.received.includes('one'));
-  const stopping = env.grpc.stop(60_000);
+  const stopping = env.server.stop(60_000);
   connection.write(rawRequest(`GET ${TOKENS}?idFilter=x&includeBlacklisted=true`));
   await eventually(() => begun === 2);
   list.goOn();

@@ -1,12 +1,12 @@
 import { afterAll, describe, test } from '@jest/globals';
 import { testApi } from '../../support/api.ts';
 import { many, token } from './objects.ts';
-import { expectRefusal, type Refusal } from './refusal.ts';
+import { expectRejection, type Rejection } from './rejection.ts';
 
 const api = testApi();
 afterAll(api.close);
 
-const refusals: readonly Refusal[] = [
+const rejections: readonly Rejection[] = [
   ['without a spec', { ...token(), spec: undefined }, 'spec', 'Required'],
   ['without a clientRef', token({ clientRef: undefined }), 'spec.clientRef', 'Required'],
   ['whose client has no name', token({ clientRef: {} }), 'spec.clientRef.name', 'Required'],
@@ -105,5 +105,5 @@ const refusals: readonly Refusal[] = [
 ];
 
 describe('the API server rejects a Token', () => {
-  test.each(refusals)('%s', (...refusal) => expectRefusal(api, refusal));
+  test.each(rejections)('%s', (...rejection) => expectRejection(api, rejection));
 });

@@ -38,8 +38,8 @@ const download = async (module: string, env: NodeJS.ProcessEnv): Promise<string>
   return (JSON.parse(stdout) as { Dir: string }).Dir;
 };
 
-/** Why tests can't use the CRDs, or undefined where {@link ensureForeignCrds} has downloaded them before. */
-export const whyNoForeignCrds = async (env = process.env): Promise<string | undefined> =>
+/** Why tests can't use the CRDs, or undefined where {@link ensureThirdPartyCrds} has downloaded them before. */
+export const whyNoThirdPartyCrds = async (env = process.env): Promise<string | undefined> =>
   (await isThere(folderOf(env)))
     ? undefined
     : "other projects' CRDs not found; `make programs` downloads them with Go";
@@ -48,7 +48,7 @@ export const whyNoForeignCrds = async (env = process.env): Promise<string | unde
  * A folder with the CRDs, kept in the project's cache; downloaded once, a few megabytes.
  * @throws Error where they are not kept yet and can't be had, or are not what go.sum says
  */
-export const ensureForeignCrds = async (env = process.env): Promise<string> => {
+export const ensureThirdPartyCrds = async (env = process.env): Promise<string> => {
   const target = folderOf(env);
   if (await isThere(target)) return target;
   await mkdir(dirname(target), { recursive: true });

@@ -1,7 +1,7 @@
 import { afterAll, describe, test } from '@jest/globals';
 import { testApi } from '../../support/api.ts';
 import { client, many } from './objects.ts';
-import { expectRefusal, type Refusal } from './refusal.ts';
+import { expectRejection, type Rejection } from './rejection.ts';
 
 const api = testApi();
 afterAll(api.close);
@@ -13,7 +13,7 @@ const expression = (fields: object) =>
 const introspection = (fields: object) => client({ introspection: fields });
 const labels = (n: number) => Object.fromEntries(many(n).map((name) => [name, 'x']));
 
-const policies: readonly Refusal[] = [
+const policies: readonly Rejection[] = [
   [
     'allowing other namespaces than there are ways to say',
     namespaces({ from: 'Some' }),
@@ -137,5 +137,5 @@ const policies: readonly Refusal[] = [
 ];
 
 describe('the API server rejects an OAuthClient', () => {
-  test.each(policies)('%s', (...refusal) => expectRefusal(api, refusal));
+  test.each(policies)('%s', (...rejection) => expectRejection(api, rejection));
 });

@@ -1,7 +1,7 @@
 import { afterAll, describe, test } from '@jest/globals';
 import { testApi } from '../../support/api.ts';
 import { client, many } from './objects.ts';
-import { expectRefusal, type Refusal } from './refusal.ts';
+import { expectRejection, type Rejection } from './rejection.ts';
 
 const api = testApi();
 afterAll(api.close);
@@ -14,7 +14,7 @@ const RESERVED =
   );
 const OBJECTS = ['cnf', 'act', 'may_act', 'originalTokenClaims'];
 
-const shape: readonly Refusal[] = [
+const shape: readonly Rejection[] = [
   ['without a spec', { ...client(), spec: undefined }, 'spec', 'Required'],
   ['with an empty clientID', client({ clientID: '' }), 'spec.clientID', '1 chars'],
   ['with a space in its clientID', client({ clientID: 'a b' }), 'spec.clientID', 'without spaces'],
@@ -80,7 +80,7 @@ const shape: readonly Refusal[] = [
   ['whose claims are a list', claims([]), 'spec.insertTokenClaims', 'object'],
 ];
 
-const reserved: readonly Refusal[] = RESERVED.flatMap((name) => [
+const reserved: readonly Rejection[] = RESERVED.flatMap((name) => [
   [
     `that sets the claim ${name}`,
     claims({ [name]: OBJECTS.includes(name) ? { a: 1 } : 'a' }),
@@ -96,5 +96,5 @@ const reserved: readonly Refusal[] = RESERVED.flatMap((name) => [
 ]);
 
 describe('the API server rejects an OAuthClient', () => {
-  test.each([...shape, ...reserved])('%s', (...refusal) => expectRefusal(api, refusal));
+  test.each([...shape, ...reserved])('%s', (...rejection) => expectRejection(api, rejection));
 });

@@ -9,7 +9,7 @@ import {
   testSigner,
   unsignedJwt,
 } from '../../support/assertions.ts';
-import { connectGrpc, type GrpcClient, refusalOf } from '../../support/grpc.ts';
+import { connectGrpc, type GrpcClient, rejectionOf } from '../../support/grpc.ts';
 import { type Installation, install } from '../../support/installation.ts';
 import { AUDIENCE, makeClient, payloadOf, type TestClient } from './oauth-clients.ts';
 
@@ -108,7 +108,7 @@ const byAssertion = (name: string, assertion: string, more: Request = {}): Reque
   ...more,
 });
 
-const failureOf = async (request: Request) => refusalOf(grpc.createToken(request));
+const failureOf = async (request: Request) => rejectionOf(grpc.createToken(request));
 
 const INVALID_CLIENT = {
   code: 'UNAUTHENTICATED',

@@ -2,13 +2,13 @@ import { expect } from '@jest/globals';
 import type { Ref, TestApi } from '../../support/api.ts';
 
 /** What is rejected, in the words of a sentence, the object, the field that has to be named, and what has to be said of it. */
-export type Refusal = readonly [sentence: string, object: Ref, field: string, words: string];
+export type Rejection = readonly [sentence: string, object: Ref, field: string, words: string];
 
-/** A rule that fails in itself says one of these, which nobody can act upon. */
+/** A rule that fails itself gives one of these messages, which no user can act upon. */
 const BROKEN_RULE = /no such (?:key|overload|field)|rule evaluation|conversion error|failed rule|cost/i;
 
 /** Tries to create an object: 422, one cause for the field, the words in the message, and no rule that failed in itself. */
-export const expectRefusal = async (api: TestApi, [, object, field, words]: Refusal): Promise<void> => {
+export const expectRejection = async (api: TestApi, [, object, field, words]: Rejection): Promise<void> => {
   const { status, body } = await api.create(object, { query: { dryRun: 'All', fieldValidation: 'Strict' } });
   expectInvalid({ status, body }, field, words);
 };

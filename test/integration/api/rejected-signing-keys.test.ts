@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { testApi } from '../../support/api.ts';
 import { key, kid, many } from './objects.ts';
-import { expectAcceptance, expectRefusal, type Refusal } from './refusal.ts';
+import { expectAcceptance, expectRejection, type Rejection } from './rejection.ts';
 
 const api = testApi();
 afterAll(api.close);
@@ -9,7 +9,7 @@ afterAll(api.close);
 const rotation = (fields: object) => key({ rotation: fields });
 const own = (fields: object) => key({ privateKeyRef: { name: 'a', key: 'tls.key', ...fields } });
 
-const refusals: readonly Refusal[] = [
+const rejections: readonly Rejection[] = [
   ['without a spec', { ...key(), spec: undefined }, 'spec', 'Required'],
   ['with a symmetric algorithm', key({ algorithm: 'HS256' }), 'spec.algorithm', 'ES256'],
   ['with no algorithm', key({ algorithm: 'none' }), 'spec.algorithm', 'ES256'],
@@ -49,10 +49,15 @@ const refusals: readonly Refusal[] = [
     'spec.rotation.publishBefore',
     'set publishBefore too',
   ],
-  ['of its own without a name', own({ name: undefined }), 'spec.privateKeyRef.name', 'Required'],
-  ['of its own with a name that is none', own({ name: 'A' }), 'spec.privateKeyRef.name', 'name of an object'],
-  ['of its own without a key', own({ key: undefined }), 'spec.privateKeyRef.key', 'Required'],
-  ['of its own with a key that is none', own({ key: 'a/b' }), 'spec.privateKeyRef.key', 'key of a Secret'],
+  ['a provided key without a name', own({ name: undefined }), 'spec.privateKeyRef.name', 'Required'],
+  ['a provided key with an invalid name', own({ name: 'A' }), 'spec.privateKeyRef.name', 'name of an object'],
+  ['a provided key without a key name', own({ key: undefined }), 'spec.privateKeyRef.key', 'Required'],
+  [
+    'a provided key with an invalid key name',
+    own({ key: 'a/b' }),
+    'spec.privateKeyRef.key',
+    'key of a Secret',
+  ],
   [
     'with a compromised kid that is too short',
     key({ compromised: ['a'.repeat(42)] }),
@@ -86,7 +91,7 @@ const refusals: readonly Refusal[] = [
 ];
 
 describe('the API server rejects a SigningKey', () => {
-  test.each(refusals)('%s', (...refusal) => expectRefusal(api, refusal));
+  test.each(rejections)('%s', (...rejection) => expectRejection(api, rejection));
 
   test('with a name that no label can hold', async () => {
     const { status, body } = await api.create(key({}, { name: 'a'.repeat(64) }), {
@@ -108,7 +113,7 @@ describe('the API server accepts a SigningKey', () => {
     ),
     ['that changes as often as can be', rotation({ interval: '10m', publishBefore: '300s' })],
     ['with rotation said as nothing', rotation({})],
-    ['of its own', own({})],
+    ['with a provided key', own({})],
     ['with 256 compromised kids', key({ compromised: many(256).map((text) => text.padEnd(43, 'x')) })],
   ])('%s', (_, object) => expectAcceptance(api, object));
 });

@@ -1,14 +1,14 @@
 import { afterAll, describe, test } from '@jest/globals';
 import { testApi } from '../../support/api.ts';
 import { token } from './objects.ts';
-import { expectRefusal, type Refusal } from './refusal.ts';
+import { expectRejection, type Rejection } from './rejection.ts';
 
 const api = testApi();
 afterAll(api.close);
 
 const renewal = (fields: object, spec: object = {}) => token({ renewal: fields, ...spec });
 
-const refusals: readonly Refusal[] = [
+const rejections: readonly Rejection[] = [
   [
     'with expiration and lifetime',
     token({ expiration: '2030-01-01T00:00:00Z', lifetime: '1h' }),
@@ -116,5 +116,5 @@ const refusals: readonly Refusal[] = [
 ];
 
 describe('the API server rejects a Token', () => {
-  test.each(refusals)('%s', (...refusal) => expectRefusal(api, refusal));
+  test.each(rejections)('%s', (...rejection) => expectRejection(api, rejection));
 });

@@ -4,8 +4,8 @@ import { type TestApi, testApi } from '../../support/api.ts';
 import { applyFiles, applyObjects } from '../../support/apply.ts';
 import { renderChart } from '../../support/helm.ts';
 import { suiteUnless, whyMissing } from '../../support/suite-unless.ts';
-import { ensureForeignCrds, whyNoForeignCrds } from './foreign-crds.ts';
-import { isForeign, tryToApply } from './rendered.ts';
+import { isThirdParty, tryToApply } from './rendered.ts';
+import { ensureThirdPartyCrds, whyNoThirdPartyCrds } from './third-party-crds.ts';
 import { VALUES } from './values-matrix.ts';
 
 /** What the chart makes for the Prometheus operator, cert-manager and Gateway API, before an API server with their CRDs. */
@@ -15,15 +15,15 @@ const ASKING = /^(gateway|prometheusRule|serviceMonitor|tls\.certManager)\./u;
 const rows = Object.entries(VALUES).filter(([, values]) =>
   Object.keys(values).some((key) => ASKING.test(key)),
 );
-const withCrds = suiteUnless((await whyMissing('helm')) ?? (await whyNoForeignCrds()));
+const withCrds = suiteUnless((await whyMissing('helm')) ?? (await whyNoThirdPartyCrds()));
 
 withCrds("the chart's objects of others' kinds", () => {
   const seen = new Set<string>();
   let cluster: Cluster;
   let api: TestApi;
   beforeAll(async () => {
-    const crds = await ensureForeignCrds();
-    // Its own: the shared one may be somebody's, with other releases of these CRDs.
+    const crds = await ensureThirdPartyCrds();
+    // A separate cluster: the shared one may be a user's, with other releases of these CRDs.
     cluster = await startCluster();
     api = testApi(cluster.kubeconfigPath);
     await applyFiles(api, [crds]);
@@ -37,7 +37,7 @@ withCrds("the chart's objects of others' kinds", () => {
   });
 
   test.each(rows)('are what their CRDs ask for: %s', async (_, values) => {
-    for (const object of (await renderChart(values)).filter(isForeign)) {
+    for (const object of (await renderChart(values)).filter(isThirdParty)) {
       await tryToApply(api, object);
       seen.add(object.kind);
     }

@@ -1,14 +1,14 @@
 import { afterAll, describe, test } from '@jest/globals';
 import { testApi } from '../../support/api.ts';
 import { many, token } from './objects.ts';
-import { expectRefusal, type Refusal } from './refusal.ts';
+import { expectRejection, type Rejection } from './rejection.ts';
 
 const api = testApi();
 afterAll(api.close);
 
 const secret = (fields: object) => token({ secret: fields });
 
-const refusals: readonly Refusal[] = [
+const rejections: readonly Rejection[] = [
   ['whose Secret has a name in capitals', secret({ name: 'Jwt' }), 'spec.secret.name', 'name of an object'],
   [
     'whose Secret has a name with an underscore',
@@ -91,5 +91,5 @@ const refusals: readonly Refusal[] = [
 ];
 
 describe('the API server rejects a Token', () => {
-  test.each(refusals)('%s', (...refusal) => expectRefusal(api, refusal));
+  test.each(rejections)('%s', (...rejection) => expectRejection(api, rejection));
 });

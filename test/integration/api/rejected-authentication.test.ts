@@ -1,7 +1,7 @@
 import { afterAll, describe, test } from '@jest/globals';
 import { testApi } from '../../support/api.ts';
 import { clientTrusting, clientWith, clientWithKey, many } from './objects.ts';
-import { expectRefusal, type Refusal } from './refusal.ts';
+import { expectRejection, type Rejection } from './rejection.ts';
 
 const api = testApi();
 afterAll(api.close);
@@ -17,7 +17,7 @@ const KEYS = 'spec.authentication.privateKeyJWT.jwks.keys';
 const TRUSTED = 'spec.authentication.trustedIssuers';
 const SECRET = 'spec.authentication.clientSecret.secretRef';
 
-const authentication: readonly Refusal[] = [
+const authentication: readonly Rejection[] = [
   ['whose secret has no reference', clientWith({ clientSecret: {} }), SECRET, 'Required'],
   ['whose secret has no name', clientWith({ clientSecret: { secretRef: {} } }), `${SECRET}.name`, 'Required'],
   ['whose secret has a name that is none', secret({ name: 'A' }), `${SECRET}.name`, 'name of an object'],
@@ -99,7 +99,12 @@ const authentication: readonly Refusal[] = [
     `${TRUSTED}[0].authority`,
     'https URL',
   ],
-  ['that trusts nobody', clientTrusting({ authority: undefined }), `${TRUSTED}[0].authority`, 'Required'],
+  [
+    'that trusts no authority',
+    clientTrusting({ authority: undefined }),
+    `${TRUSTED}[0].authority`,
+    'Required',
+  ],
   [
     'that trusts tokens for no audience',
     clientTrusting({ audience: undefined }),
@@ -196,5 +201,5 @@ const authentication: readonly Refusal[] = [
 ];
 
 describe('the API server rejects an OAuthClient', () => {
-  test.each(authentication)('%s', (...refusal) => expectRefusal(api, refusal));
+  test.each(authentication)('%s', (...rejection) => expectRejection(api, rejection));
 });
