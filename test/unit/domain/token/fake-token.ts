@@ -1,20 +1,25 @@
-import { API_VERSION, MANAGED_BY_LABEL, MANAGER } from '../../../../operator/api/meta.ts';
+import {
+  API_VERSION,
+  MANAGED_BY_LABEL,
+  MANAGER,
+  type ObjectRef,
+  type OwnerReference,
+} from '../../../../operator/api/meta.ts';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import type { KeyPhase } from '../../../../operator/api/signing-key.ts';
 import type { Token, TokenSpec, TokenStatus } from '../../../../operator/api/token.ts';
 import type { IssuerSettings } from '../../../../operator/domain/jwt/claims.ts';
-import {
-  needsContent,
-  type SecretRemoval,
-  secretNameOf,
-} from '../../../../operator/domain/token/secret-content.ts';
-import type {
-  ObservedSecret,
-  SecretFailure,
-  TokenObservation,
-} from '../../../../operator/domain/token/token-observation.ts';
 import { planToken } from '../../../../operator/domain/token/token-plan.ts';
 import type { TokenPlan } from '../../../../operator/domain/token/token-status.ts';
+import { ApiError, type ChangedObject, type NewObject } from '../../../../operator/ports/kube.ts';
+import type { Secret, SecretMeta } from '../../../../operator/ports/secrets.ts';
+import type { UnsignedJwt } from '../../../../operator/ports/signing.ts';
+import { observeToken } from '../../../../operator/reconcilers/token/token-observer.ts';
+import {
+  TokenReconciler,
+  type TokenReconcilerOptions,
+} from '../../../../operator/reconcilers/token/token-reconciler.ts';
+import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
 
 /** 2026-01-01T00:00:00Z. */
 export const START = Date.UTC(2026, 0, 1);
@@ -27,11 +32,11 @@ export const settings: IssuerSettings = {
   backdateMs: 0,
 };
 
-type Claims = Readonly<Record<string, unknown>>;
 interface StoredJwt {
   readonly kid: string;
-  readonly claims: Claims;
+  readonly claims: UnsignedJwt['claims'];
 }
+
 interface StoredSecret {
   uid: string;
   resourceVersion: string;
@@ -40,7 +45,7 @@ interface StoredSecret {
   terminating: boolean;
   labels: Record<string, string>;
   annotations: Record<string, string>;
-  /** A JWT, or a text that is none. */
+  /** A JWT, or any other text; `own`: the operator wrote it last. */
   data: Record<string, { jwt?: StoredJwt; own: boolean }>;
   ownLabels: string[];
   ownAnnotations: string[];
@@ -88,7 +93,25 @@ export const makeClient = (spec: Partial<OAuthClient['spec']> = {}, uid = 'clien
   status: { clientID: spec.clientID ?? 'app' },
 });
 
-/** A model of the API server with one Token in it, and what the reconciler does there, one write at a time. */
+const never = new AbortController().signal;
+const notFound = () => new ApiError('not found', { status: 404, reason: 'NotFound' });
+const conflict = () => new ApiError('conflict', { status: 409, reason: 'Conflict' });
+
+const encode = (name: string, { jwt }: StoredSecret['data'][string]): string =>
+  Buffer.from(jwt ? JSON.stringify(jwt) : `other ${name}`).toString('base64');
+const decode = (base64: string): StoredJwt | undefined => {
+  const text = Buffer.from(base64, 'base64').toString();
+  return text.startsWith('{') ? (JSON.parse(text) as StoredJwt) : undefined;
+};
+
+/** What the operator owns by `managedFields` after it wrote `after` over `before`. */
+const ownedAfter = (
+  after: Readonly<Record<string, string>>,
+  before: Readonly<Record<string, string>>,
+  own: readonly string[],
+): string[] => Object.keys(after).filter((name) => after[name] !== before[name] || own.includes(name));
+
+/** An API server in memory with one Token, and the operator's {@link TokenReconciler}, restarted before each reconcile. */
 export class FakeToken {
   token: Token | undefined;
   client: OAuthClient | undefined = makeClient();
@@ -100,26 +123,29 @@ export class FakeToken {
   now = START;
   /** Every write, in order. */
   writes: string[] = [];
-  /** Every JWT that was ever put into a Secret. */
+  /** Every JWT that was ever written to a Secret. */
   issued: StoredJwt[] = [];
-  /** Why each issuance was made whose status is written. */
-  causes: (TokenPlan & { kind: 'deliver' })['cause'][] = [];
-  /** Writes still allowed before the pass crashes. */
+  /** The cause of each delivery that was completed. */
+  causes: string[] = [];
+  /** How many writes are possible before the operator crashes. */
   budget = Number.POSITIVE_INFINITY;
-  refuse: SecretFailure | undefined;
+  /** A quota rejects every Secret. */
+  isOverQuota = false;
+  #followed: readonly string[] = [];
   #counter = 1;
 
   constructor(token: Token = makeToken()) {
     this.token = token;
   }
 
-  /** A copy of this state. */
+  /** Another one in the same state. */
   fork(): FakeToken {
     const other = new FakeToken();
     const { token, client, namespaceLabels, secrets, phases, issued, writes } = structuredClone(this);
     Object.assign(other, { token, client, namespaceLabels, secrets, phases, issued, writes });
-    Object.assign(other, { activeKid: this.activeKid, now: this.now, refuse: this.refuse });
+    Object.assign(other, { activeKid: this.activeKid, now: this.now, isOverQuota: this.isOverQuota });
     other.#counter = this.#counter;
+    other.#followed = this.#followed;
     return other;
   }
 
@@ -155,66 +181,35 @@ export class FakeToken {
     });
   }
 
+  /** Runs the operator's reconciler once. */
+  async reconcile(): Promise<void> {
+    const { namespace, name } = makeToken().metadata;
+    await new TokenReconciler(this.#options()).reconcile(`${namespace}/${name}`, never);
+  }
+
+  /** What the next reconcile would do first. */
+  async plan(): Promise<TokenPlan> {
+    const input = { now: this.now, signal: never };
+    const { observation } = await observeToken(this.token ?? makeToken(), this.#options(), input);
+    return planToken(observation);
+  }
+
+  /** Advances the clock, and reconciles whenever the plan asks for it. */
+  async advance(ms: number): Promise<void> {
+    const end = this.now + ms;
+    for (let count = 0; count < 10_000; count += 1) {
+      await this.reconcile();
+      const at = this.token ? (await this.plan()).requeueAt : undefined;
+      if (at === undefined || at > end) break;
+      this.now = Math.max(at, this.now + 1000);
+    }
+    this.now = end;
+    await this.reconcile();
+  }
+
   #identity() {
     this.#counter += 1;
     return { uid: `secret-${this.#counter}`, resourceVersion: String(this.#counter) };
-  }
-
-  #observeSecret(name: string, secret: StoredSecret, isContentRead: boolean): ObservedSecret {
-    const keys = Object.keys(secret.data);
-    return {
-      name,
-      uid: secret.uid,
-      resourceVersion: secret.resourceVersion,
-      owned: secret.owned,
-      ofPredecessor: secret.ofPredecessor,
-      terminating: secret.terminating,
-      labels: secret.labels,
-      annotations: secret.annotations,
-      fields: {
-        ownData: keys.filter((key) => secret.data[key]?.own),
-        dataOfOtherManagers: keys.filter((key) => !secret.data[key]?.own),
-        ownLabels: secret.ownLabels,
-        ownAnnotations: secret.ownAnnotations,
-      },
-      jwts: isContentRead
-        ? Object.entries(secret.data).flatMap(([dataKey, { jwt }]) => {
-            const phase = jwt && this.phases.get(jwt.kid);
-            return jwt && phase !== undefined && phase !== 'Compromised' ? [{ dataKey, ...jwt }] : [];
-          })
-        : undefined,
-    };
-  }
-
-  /** What the caches hold, and a Secret that a create found under its name. */
-  observe(found?: string): TokenObservation {
-    const token = this.token ?? makeToken();
-    const secrets = [...this.secrets].flatMap(([name, secret]) => {
-      const isInCache = secret.owned && secret.labels[MANAGED_BY_LABEL] === MANAGER;
-      if (!isInCache && name !== found) return [];
-      const metadata = this.#observeSecret(name, secret, false);
-      const isRead = name === found || needsContent(token, metadata);
-      return [this.#observeSecret(name, secret, isRead)];
-    });
-    return {
-      token,
-      client: this.client,
-      namespaceLabels: this.namespaceLabels,
-      secrets,
-      keys: { activeKid: this.activeKid, phase: (kid) => this.phases.get(kid) },
-      settings: this.settings,
-      now: this.now,
-    };
-  }
-
-  plan(): TokenPlan {
-    return planToken(
-      this.observe(
-        this.status.conditions?.some(({ reason }) => reason === 'SecretConflict' || reason === 'Issuing')
-          ? secretNameOf(this.token ?? makeToken())
-          : undefined,
-      ),
-    );
   }
 
   #write(what: string): void {
@@ -223,107 +218,189 @@ export class FakeToken {
     this.writes.push(what);
   }
 
-  #remove(removals: readonly SecretRemoval[]): void {
-    for (const { name, observed } of removals) {
-      const secret = this.secrets.get(name);
-      if (!secret?.owned) continue;
-      if (observed && observed.resourceVersion !== secret.resourceVersion) throw new Error('conflict');
-      this.#write(`delete ${name}`);
-      this.secrets.delete(name);
-    }
+  #options(): TokenReconcilerOptions {
+    const log = recordedLog();
+    const forgetNothing = { observe: () => undefined, forget: () => undefined };
+    return {
+      tokens: { get: () => this.token, ...forgetNothing },
+      clients: { get: () => this.client },
+      namespaces: { get: () => ({ metadata: { labels: this.namespaceLabels } }) },
+      secrets: {
+        ...forgetNothing,
+        get: (key: string) => this.#cached(key),
+        byIndex: () => this.#ownCached(),
+      },
+      named: {
+        get: (key: string) => (this.#followed.includes(key) ? this.#metaAt(key) : undefined),
+        follow: (_owner: string, keys: readonly string[]) => {
+          this.#followed = keys;
+          return true;
+        },
+      },
+      keyring: this.#keyring(),
+      settings: this.settings,
+      secretMetaOf: ({ metadata }: Secret) => this.#metaAt(`${metadata.namespace}/${metadata.name}`),
+      secretClient: this.#secretClient(),
+      tokenClient: this.#tokenClient(),
+      clock: { now: () => this.now },
+      events: { record: () => undefined },
+      metrics: recordedMetrics(),
+      log: {
+        ...log,
+        child: () => ({
+          ...log,
+          info: (_message: string, { cause }: { cause?: string }) => this.#delivered(cause),
+        }),
+      },
+    } as unknown as TokenReconcilerOptions;
   }
 
-  #putStatus(status: TokenStatus | undefined): void {
-    if (!status || !this.token) return;
-    if ((this.status.version ?? 0) + 1 !== status.version) throw new Error('version has to grow by one');
-    this.#write('status');
-    this.setStatus(status);
+  #delivered(cause: string | undefined): void {
+    if (cause !== undefined) this.causes.push(cause);
   }
 
-  #putSecret(plan: TokenPlan & { kind: 'deliver' }): void {
-    const { write, jwt } = plan;
-    const before = this.secrets.get(write.name);
-    if (
-      before?.uid !== write.precondition?.uid ||
-      before?.resourceVersion !== write.precondition?.resourceVersion
-    ) {
-      throw new Error('the write is not conditional on what is there');
-    }
-    this.#write(jwt ? `secret ${write.name} ${jwt.claims.jti}` : `dress ${write.name}`);
-    const data = write.keepsData ? { ...before?.data } : {};
-    for (const key of write.drop.data) delete data[key];
-    if (jwt) {
-      data[write.dataKeys.jwt] = { jwt: { kid: jwt.kid, claims: jwt.claims }, own: true };
-      this.issued.push({ kid: jwt.kid, claims: jwt.claims });
-    }
-    const keep = (have: Record<string, string>, drop: readonly string[]) =>
-      Object.fromEntries(Object.entries(have).filter(([name]) => !drop.includes(name)));
-    this.secrets.set(write.name, {
-      ...this.#identity(),
-      ...(before && { uid: before.uid }),
-      owned: true,
-      ofPredecessor: false,
-      terminating: false,
-      labels: { ...keep(before?.labels ?? {}, write.drop.labels), ...write.labels },
-      annotations: { ...keep(before?.annotations ?? {}, write.drop.annotations), ...write.annotations },
-      data,
-      ownLabels: Object.keys(write.labels),
-      ownAnnotations: Object.keys(write.annotations),
+  #keyring() {
+    const kid = this.activeKid;
+    const sign = async ({ claims }: UnsignedJwt) => JSON.stringify({ kid, claims });
+    return {
+      active: () => (kid === undefined ? undefined : { kid, sign }),
+      phase: (other: string) => this.phases.get(other),
+      verify: (text: string) => {
+        const jwt = decode(Buffer.from(text).toString('base64'));
+        const phase = jwt && this.phases.get(jwt.kid);
+        return phase === undefined || phase === 'Compromised' ? undefined : jwt;
+      },
+    };
+  }
+
+  #references({ owned, ofPredecessor }: StoredSecret): OwnerReference[] {
+    const { name, uid } = makeToken().metadata;
+    if (!owned && !ofPredecessor) return [];
+    const reference = { apiVersion: API_VERSION, kind: 'Token', name, controller: true };
+    return [{ ...reference, uid: owned ? uid : 'predecessor' }];
+  }
+
+  #metaAt(key: string): SecretMeta | undefined {
+    const { namespace } = makeToken().metadata;
+    const name = key.slice(namespace.length + 1);
+    const secret = this.secrets.get(name);
+    if (secret === undefined) return undefined;
+    const { uid, resourceVersion, labels, annotations, data, ownLabels, ownAnnotations } = secret;
+    const keys = Object.keys(data);
+    return {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: {
+        ...{ name, namespace, uid, resourceVersion, labels, annotations },
+        creationTimestamp: '',
+        ownerReferences: this.#references(secret),
+        ...(secret.terminating && { deletionTimestamp: '2026-01-01T00:00:00Z' }),
+      },
+      fields: {
+        ownData: keys.filter((dataKey) => data[dataKey]?.own),
+        dataOfOtherManagers: keys.filter((dataKey) => !data[dataKey]?.own),
+        ownLabels,
+        ownAnnotations,
+      },
+    };
+  }
+
+  /** The operator's informer selects Secrets by label. */
+  #cached(key: string): SecretMeta | undefined {
+    const meta = this.#metaAt(key);
+    return meta?.metadata.labels?.[MANAGED_BY_LABEL] === MANAGER ? meta : undefined;
+  }
+
+  #ownCached(): SecretMeta[] {
+    const { namespace } = makeToken().metadata;
+    return [...this.secrets].flatMap(([name, { owned }]) => {
+      const meta = owned ? this.#cached(`${namespace}/${name}`) : undefined;
+      return meta ? [meta] : [];
     });
   }
 
-  apply(plan: TokenPlan): void {
-    switch (plan.kind) {
-      case 'wait':
-        return;
-      case 'adopt':
-        this.#putStatus(plan.status);
-        this.reconcile();
-        return;
-      case 'collect':
+  #secretAt({ namespace, name }: ObjectRef): Secret {
+    const meta = this.#metaAt(`${namespace}/${name}`);
+    if (meta === undefined) throw notFound();
+    const data = this.secrets.get(name)?.data ?? {};
+    const encoded = Object.entries(data).map(([key, value]) => [key, encode(key, value)]);
+    return { ...meta, kind: 'Secret', type: 'Opaque', data: Object.fromEntries(encoded) };
+  }
+
+  #secretClient() {
+    return {
+      get: async (ref: ObjectRef) => this.#secretAt(ref),
+      create: async (object: NewObject<Secret>) => {
+        this.#rejectOverQuota();
+        if (this.secrets.has(object.metadata.name)) {
+          throw new ApiError('exists', { status: 409, reason: 'AlreadyExists' });
+        }
+        return this.#putSecret(object, undefined);
+      },
+      update: async (object: ChangedObject<Secret>) => {
+        this.#rejectOverQuota();
+        return this.#putSecret(object, this.#matching(object.metadata.name, object.metadata));
+      },
+      delete: async ({ name }: ObjectRef, preconditions: { uid: string; resourceVersion: string }) => {
+        this.#matching(name, preconditions);
+        this.#write(`delete ${name}`);
+        this.secrets.delete(name);
+      },
+    };
+  }
+
+  #rejectOverQuota(): void {
+    if (this.isOverQuota) throw new ApiError('quota', { status: 403, reason: 'Forbidden' });
+  }
+
+  #matching(name: string, { uid, resourceVersion }: { uid: string; resourceVersion: string }): StoredSecret {
+    const secret = this.secrets.get(name);
+    if (secret === undefined) throw notFound();
+    if (secret.uid !== uid || secret.resourceVersion !== resourceVersion) throw conflict();
+    return secret;
+  }
+
+  #putSecret({ metadata, data = {} }: NewObject<Secret>, before: StoredSecret | undefined): Secret {
+    const { name, namespace, labels = {}, annotations = {}, ownerReferences = [] } = metadata;
+    const entries = Object.entries(data).map(([key, base64]) => {
+      const old = before?.data[key];
+      const isSame = old !== undefined && encode(key, old) === base64;
+      const jwt = decode(base64);
+      return { key, jwt, isSame, value: isSame ? old : { ...(jwt && { jwt }), own: true } };
+    });
+    const written = entries.flatMap(({ jwt, isSame }) => (jwt && !isSame ? [jwt] : []));
+    this.#write(
+      written.length > 0 ? `secret ${name} ${written.map(({ claims }) => claims.jti)}` : `metadata ${name}`,
+    );
+    this.issued.push(...written);
+    this.secrets.set(name, {
+      ...this.#identity(),
+      ...(before && { uid: before.uid }),
+      owned: ownerReferences.some(({ uid }) => uid === makeToken().metadata.uid),
+      ofPredecessor: false,
+      terminating: before?.terminating ?? false,
+      labels,
+      annotations,
+      data: Object.fromEntries(entries.map(({ key, value }) => [key, value])),
+      ownLabels: ownedAfter(labels, before?.labels ?? {}, before?.ownLabels ?? []),
+      ownAnnotations: ownedAfter(annotations, before?.annotations ?? {}, before?.ownAnnotations ?? []),
+    });
+    return this.#secretAt({ namespace, name });
+  }
+
+  #tokenClient() {
+    return {
+      updateStatus: async ({ status }: { readonly status: TokenStatus }) => {
+        if ((this.status.version ?? 0) + 1 !== status.version) throw new Error('version has to grow by one');
+        this.#write('status');
+        this.setStatus(status);
+        return this.token;
+      },
+      delete: async () => {
         this.#write('delete Token');
         this.token = undefined;
         this.secrets.clear();
-        return;
-      case 'record':
-        if (plan.order === 'StatusFirst') this.#putStatus(plan.status);
-        this.#remove(plan.remove);
-        if (plan.order === 'SecretsFirst') this.#putStatus(plan.status);
-        return;
-      case 'deliver':
-        if (this.refuse) {
-          const observation = { ...this.observe(), failure: this.refuse };
-          this.apply(planToken(observation));
-          return;
-        }
-        if (plan.write.precondition === undefined && this.secrets.has(plan.write.name)) {
-          this.apply(planToken(this.observe(plan.write.name)));
-          return;
-        }
-        this.#putSecret(plan);
-        this.#remove(plan.remove);
-        this.#putStatus(plan.status);
-        this.causes.push(plan.cause);
-    }
-  }
-
-  /** One pass; the plan that it began with. */
-  reconcile(): TokenPlan {
-    const plan = this.plan();
-    if (this.token) this.apply(plan);
-    return plan;
-  }
-
-  /** Lets time pass, reconciling whenever the last plan asked for it. */
-  advance(ms: number): void {
-    const end = this.now + ms;
-    for (let turns = 0; turns < 10_000; turns += 1) {
-      this.reconcile();
-      const at = this.token ? this.plan().requeueAt : undefined;
-      if (at === undefined || at > end) break;
-      this.now = Math.max(at, this.now + 1000);
-    }
-    this.now = end;
-    this.reconcile();
+      },
+    };
   }
 }

@@ -4,13 +4,13 @@ import { FakeToken, makeClient, makeToken } from './fake-token.ts';
 const MINUTE = 60_000;
 
 /** A Token with two JWTs of 24 h: the first is an earlier one since a renewal. */
-const renewedOnce = (overlap?: string): FakeToken => {
+const renewedOnce = async (overlap?: string): Promise<FakeToken> => {
   const fake = new FakeToken(makeToken({ renewal: { ...(overlap !== undefined && { overlap }) } }));
   fake.client = makeClient({ accessTokenLifetime: '24h', allowedScopes: ['admin', 'read'] });
-  fake.reconcile();
+  await fake.reconcile();
   fake.now += 5 * MINUTE;
   fake.annotate({ 'm2moauth.dev/renew': '1' });
-  fake.reconcile();
+  await fake.reconcile();
   expect(fake.status.previous).toMatchObject([{ expiration: expect.stringMatching(/^2026-01-0[12]T/u) }]);
   fake.now += 5 * MINUTE;
   return fake;
@@ -29,32 +29,32 @@ describe('every earlier JWT ends within ten minutes', () => {
     ],
     ['when the Token asks for less', (w) => w.edit({ scope: ['read'] })],
   ];
-  test.each(rows)('%s', (_, change) => {
-    const fake = renewedOnce();
+  test.each(rows)('%s', async (_, change) => {
+    const fake = await renewedOnce();
     change(fake);
-    fake.reconcile();
+    await fake.reconcile();
     expect(expirations(fake)).toEqual(['2026-01-01T00:20:00Z', '2026-01-01T00:20:00Z']);
   });
 
-  test.each(rows)('%s, though a crash comes before the status', (_, change) => {
-    const fake = renewedOnce();
+  test.each(rows)('%s, though a crash comes before the status', async (_, change) => {
+    const fake = await renewedOnce();
     change(fake);
     fake.budget = 1;
-    expect(() => fake.reconcile()).toThrow();
+    await expect(fake.reconcile()).rejects.toThrow();
     fake.budget = Number.POSITIVE_INFINITY;
-    fake.reconcile();
+    await fake.reconcile();
     expect(expirations(fake)).toEqual(['2026-01-01T00:20:00Z', '2026-01-01T00:20:00Z']);
   });
 
-  test('when the key of the current one is compromised and a scope is taken away together', () => {
-    const fake = renewedOnce();
+  test('when the key of the current one is compromised and a scope is taken away together', async () => {
+    const fake = await renewedOnce();
     fake.phases = new Map([
       ['key-1', 'Retired'],
       ['key-2', 'Active'],
     ]);
     fake.activeKid = 'key-2';
     fake.annotate({ 'm2moauth.dev/renew': '2' });
-    fake.reconcile();
+    await fake.reconcile();
     fake.phases = new Map([
       ['key-1', 'Retired'],
       ['key-2', 'Compromised'],
@@ -62,25 +62,25 @@ describe('every earlier JWT ends within ten minutes', () => {
     ]);
     fake.activeKid = 'key-3';
     fake.client = makeClient({ accessTokenLifetime: '24h', allowedScopes: ['read'] });
-    fake.reconcile();
+    await fake.reconcile();
     expect(expirations(fake)).toEqual(['2026-01-01T00:20:00Z', '2026-01-01T00:20:00Z']);
   });
 });
 
-test('a shorter overlap holds for the earlier ones too when claims change', () => {
-  const fake = renewedOnce();
+test('a shorter overlap holds for the earlier ones too when claims change', async () => {
+  const fake = await renewedOnce();
   fake.edit({ tokenName: 'other', renewal: { overlap: '2m' } });
-  fake.reconcile();
+  await fake.reconcile();
   expect(expirations(fake)).toEqual(['2026-01-01T00:12:00Z', '2026-01-01T00:12:00Z']);
 });
 
-test('an earlier JWT keeps its own end where that is sooner, and at a mere renewal', () => {
-  const fake = renewedOnce('12m');
+test('an earlier JWT keeps its own end where that is sooner, and at a mere renewal', async () => {
+  const fake = await renewedOnce('12m');
   expect(expirations(fake)).toEqual(['2026-01-01T00:17:00Z']);
   fake.annotate({ 'm2moauth.dev/renew': '2' });
-  fake.reconcile();
+  await fake.reconcile();
   expect(expirations(fake)).toEqual(['2026-01-01T00:17:00Z', '2026-01-01T00:22:00Z']);
   fake.edit({ tokenName: 'other' });
-  fake.reconcile();
+  await fake.reconcile();
   expect(expirations(fake)).toEqual(['2026-01-01T00:17:00Z', '2026-01-01T00:20:00Z', '2026-01-01T00:20:00Z']);
 });

@@ -82,7 +82,7 @@ const hostile = fc.oneof(
     for (const secret of fake.secrets.values()) if (secret.owned) secret.data = { token: { own: false } };
   }),
   constant('write refused', (fake) => {
-    fake.refuse = fake.refuse ? undefined : { reason: 'SecretRefused', message: 'quota' };
+    fake.isOverQuota = !fake.isOverQuota;
   }),
 );
 const revoke = constant('revoke', (fake) => fake.edit({ revoked: true }));
@@ -103,19 +103,19 @@ const outcome = ({ version: _v, conditions, ...status }: TokenStatus) => ({
 });
 
 /** Passes until nothing is written, at most a few. */
-const settle = (fake: FakeToken): void => {
+const settle = async (fake: FakeToken): Promise<void> => {
   for (let passes = 0; passes < 4; passes += 1) {
     const before = fake.writes.length;
-    fake.reconcile();
+    await fake.reconcile();
     if (fake.writes.length === before) return;
   }
   throw new Error(`does not settle: ${fake.writes.slice(-12).join(', ')}`);
 };
 
-const crashAt = (fake: FakeToken, budget: number): void => {
+const crashAt = async (fake: FakeToken, budget: number): Promise<void> => {
   fake.budget = budget;
   try {
-    settle(fake);
+    await settle(fake);
   } catch (error) {
     if (!(error instanceof Crash)) throw error;
   }
@@ -133,15 +133,15 @@ const claimSets = (fake: FakeToken): Map<string, Set<string>> => {
 };
 
 describe('whatever happens to a Token, its client and its keys', () => {
-  test('passes settle, issuance and version never fall, blacklisted stays, limits hold', () => {
-    fc.assert(
-      fc.property(history, (steps) => {
+  test('passes settle, issuance and version never fall, blacklisted stays, limits hold', async () => {
+    await fc.assert(
+      fc.asyncProperty(history, async (steps) => {
         const fake = new FakeToken(makeToken());
         for (const step of steps) {
           const { issuance = 0, version = 0, blacklisted } = fake.status;
           const known = fake.issued.length;
           step(fake);
-          settle(fake);
+          await settle(fake);
           expect(fake.status.issuance ?? 0).toBeGreaterThanOrEqual(issuance);
           expect(fake.status.version ?? 0).toBeGreaterThanOrEqual(version);
           if (blacklisted) {
@@ -161,14 +161,14 @@ describe('whatever happens to a Token, its client and its keys', () => {
     );
   });
 
-  test('no earlier JWT outlives a change of claims or a limit that fell by more than ten minutes', () => {
-    fc.assert(
-      fc.property(history, (steps) => {
+  test('no earlier JWT outlives a change of claims or a limit that fell by more than ten minutes', async () => {
+    await fc.assert(
+      fc.asyncProperty(history, async (steps) => {
         const fake = new FakeToken(makeToken());
         for (const step of steps) {
           const known = fake.causes.length;
           step(fake);
-          settle(fake);
+          await settle(fake);
           const causes = fake.causes.slice(known);
           if (!causes.includes('ClaimsChanged') && !causes.includes('BeyondLimit')) continue;
           for (const { expiration } of fake.status.previous ?? []) {
@@ -180,16 +180,16 @@ describe('whatever happens to a Token, its client and its keys', () => {
     );
   });
 
-  test('a crash after any write leads to where no crash would have led', () => {
-    fc.assert(
-      fc.property(history, fc.nat(3), (steps, budget) => {
+  test('a crash after any write leads to where no crash would have led', async () => {
+    await fc.assert(
+      fc.asyncProperty(history, fc.nat(3), async (steps, budget) => {
         const fake = new FakeToken(makeToken());
         for (const step of steps) {
           step(fake);
           const crashed = fake.fork();
-          settle(fake);
-          crashAt(crashed, budget);
-          settle(crashed);
+          await settle(fake);
+          await crashAt(crashed, budget);
+          await settle(crashed);
           expect(outcome(crashed.status)).toEqual(outcome(fake.status));
           expect([...crashed.secrets.keys()]).toEqual([...fake.secrets.keys()]);
         }
@@ -198,15 +198,15 @@ describe('whatever happens to a Token, its client and its keys', () => {
     );
   });
 
-  test('a crash, a change and another pass never make two JWTs of one number that differ', () => {
-    fc.assert(
-      fc.property(fc.array(fc.tuple(benign, fc.nat(4)), { maxLength: 12 }), (steps) => {
+  test('a crash, a change and another pass never make two JWTs of one number that differ', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(benign, fc.nat(4)), { maxLength: 12 }), async (steps) => {
         const fake = new FakeToken(makeToken());
         for (const [step, budget] of steps) {
           step(fake);
-          crashAt(fake, budget);
+          await crashAt(fake, budget);
         }
-        settle(fake);
+        await settle(fake);
         expect([...claimSets(fake).values()].filter((sets) => sets.size > 1)).toEqual([]);
       }),
       { numRuns: 600 },
