@@ -16,6 +16,7 @@ const project = (name: string) => ({
 });
 
 const config: Config = {
+  testSequencer: '<rootDir>/test/support/sequencer.ts',
   reporters: ['default', '<rootDir>/test/support/skip-reporter.ts'],
   projects: [
     project('unit'),
