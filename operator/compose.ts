@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { MANAGER } from './api/meta.ts';
 import { informersSynced, isSkewAcceptable, watchedTypes } from './compose/health.ts';
 import { buildInformers, type Informers } from './compose/informers.ts';
 import { buildIssuer } from './compose/issuer.ts';
@@ -42,8 +43,6 @@ export interface Operator {
   run(signal: AbortSignal): Promise<number>;
 }
 
-/** Name of the Lease, and of the field manager and label of all that the operator makes. */
-const LEASE_NAME = 'm2m-oauth-operator';
 const LEASE_CONNECTIONS = 2;
 /** The doors' own: a token that is asked for does not wait behind the work of reconcilers. */
 const REQUEST_CONNECTIONS = 32;
@@ -70,7 +69,7 @@ const createElection = (
   return new LeaderElection({
     ...around,
     leases: createResourceClient<Lease>(client, LEASES),
-    lease: { namespace: config.kubernetes.namespace, name: LEASE_NAME },
+    lease: { namespace: config.kubernetes.namespace, name: MANAGER },
     leaseDurationMs: leaseDuration,
     renewDeadlineMs: renewDeadline,
     retryPeriodMs: retryPeriod,

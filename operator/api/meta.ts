@@ -4,7 +4,10 @@ export const GROUP = 'm2moauth.dev';
 export const VERSION = 'v1alpha1';
 /** `apiVersion` of every resource of this product. */
 export const API_VERSION = `${GROUP}/${VERSION}`;
-/** The field manager of every write, and the value of the managed-by label. */
+/**
+ * The operator's name in the cluster: the field manager of every write, the value of the managed-by label, and the name of the Lease
+ * of its leader election, which the roles grant by that name.
+ */
 export const MANAGER = 'm2m-oauth-operator';
 /** Label on every Secret and ConfigMap that the operator makes; its Secret watch selects by it. */
 export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
