@@ -7,6 +7,7 @@ import { buildIssuer } from './compose/issuer.ts';
 import { operationsComponent } from './compose/operations.ts';
 import { populationOf } from './compose/population.ts';
 import { buildReconcilers } from './compose/reconcilers.ts';
+import { resourceClients } from './compose/resources.ts';
 import { buildServers } from './compose/servers.ts';
 import { signingKeyGate } from './compose/signing-key-gate.ts';
 import type { Config } from './config/schema.ts';
@@ -16,14 +17,10 @@ import { createKubeClient, type KubeClient } from './kube/client.ts';
 import { type Connection, loadConnection } from './kube/connection.ts';
 import { ApiEventRecorder } from './kube/event-recorder.ts';
 import { listWatchSecretMeta } from './kube/list-watch.ts';
-import { createResourceClient } from './kube/resource-client.ts';
-import { LEASES, SECRETS } from './kube/resource-types.ts';
 import { createMetrics, type PrometheusMetrics } from './ops/metrics.ts';
 import { systemClock } from './ops/system-clock.ts';
 import { getIfThere } from './ports/kube.ts';
-import type { Lease } from './ports/lease.ts';
 import type { Log } from './ports/log.ts';
-import type { Secret } from './ports/secrets.ts';
 import { CLIENT_INDEXERS } from './reconcilers/oauth-client/client-indexes.ts';
 import { SECRET_INDEXERS, TOKEN_INDEXERS } from './reconcilers/token/token-indexes.ts';
 import type { ReflectorSurroundings } from './runtime/informer.ts';
@@ -68,7 +65,7 @@ const createElection = (
   const client = createKubeClient({ ...around, connection });
   return new LeaderElection({
     ...around,
-    leases: createResourceClient<Lease>(client, LEASES),
+    leases: resourceClients(client).leases,
     lease: { namespace: config.kubernetes.namespace, name: MANAGER },
     leaseDurationMs: leaseDuration,
     renewDeadlineMs: renewDeadline,
@@ -82,7 +79,7 @@ const createKeyring = (
   around: ReturnType<typeof tools> & { readonly informers: Informers },
 ): IssuerKeyring => {
   const { namespace } = config.kubernetes;
-  const secrets = createResourceClient<Secret>(client, SECRETS);
+  const secrets = resourceClients(client).secrets;
   return new IssuerKeyring({
     ...around,
     signingKeys: around.informers.signingKeys.cache,

@@ -35,7 +35,8 @@ import type { Secret } from '../ports/secrets.ts';
 import type { Keyring } from '../ports/signing.ts';
 import { isSynced } from './health.ts';
 import type { Informers } from './informers.ts';
-import { listOwnedIn, objectsOf, readsOf, resourceClients } from './objects.ts';
+import { listOwnedIn, objectsOf, readsOf } from './objects.ts';
+import { type ResourceClients, resourceClients } from './resources.ts';
 import { issuerSettingsOf } from './settings.ts';
 
 /** What the use cases are built from. */
@@ -89,7 +90,7 @@ const buildAuthentication = (
 
 const buildRecording = (
   { informers, clock, defer }: IssuerParts,
-  { issued, batches }: ReturnType<typeof resourceClients>,
+  { issued, batches }: ResourceClients,
 ): RecordToken => {
   const writeBatch = createWriteBatch({
     batches,

@@ -1,10 +1,4 @@
-import type { IssuedToken } from '../api/issued-token.ts';
-import type { OAuthClient } from '../api/oauth-client.ts';
-import type { Token } from '../api/token.ts';
-import type { TokenBatch } from '../api/token-batch.ts';
 import { createSemaphore } from '../async/semaphore.ts';
-import { cachedIssuedTokenOf } from '../domain/record/cached-issued-token.ts';
-import { cachedTokenBatchOf } from '../domain/record/cached-token-batch.ts';
 import { OWNER_LABEL, ownerLabel } from '../domain/record/issued-token.ts';
 import { batchOwnerLabel } from '../domain/record/token-batch.ts';
 import { SEMAPHORE_ERRORS } from '../issuer/failure.ts';
@@ -18,33 +12,22 @@ import {
 } from '../issuer/registry/live-reads.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { listWatchIssuedTokens, listWatchTokenBatches, type Selection } from '../kube/list-watch.ts';
-import { createResourceClient } from '../kube/resource-client.ts';
-import { ISSUED_TOKENS, OAUTH_CLIENTS, SECRETS, TOKEN_BATCHES, TOKENS } from '../kube/resource-types.ts';
 import type { Cacheable } from '../ports/cache.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
-import { decodedClient } from '../ports/decoded-client.ts';
-import type { Secret } from '../ports/secrets.ts';
 import type { ListWatch } from '../ports/watch.ts';
 import type { Informers } from './informers.ts';
-
-/** The calls that the issuer makes, by resource type. */
-export const resourceClients = (client: KubeClient) => ({
-  tokens: createResourceClient<Token>(client, TOKENS),
-  issued: createResourceClient<IssuedToken>(client, ISSUED_TOKENS),
-  batches: createResourceClient<TokenBatch>(client, TOKEN_BATCHES),
-  clients: createResourceClient<OAuthClient>(client, OAUTH_CLIENTS),
-  secrets: createResourceClient<Secret>(client, SECRETS),
-});
-
-const same = <T>(object: T): T => object;
+import { decodedClients, type ResourceClients } from './resources.ts';
 
 /** What holds records, and clients: as caches hold them, and as the API server has them. */
-export const objectsOf = (informers: Informers, clients: ReturnType<typeof resourceClients>) => ({
-  tokens: { cache: informers.tokens.cache, client: decodedClient(clients.tokens, same) },
-  issued: { cache: informers.issued.cache, client: decodedClient(clients.issued, cachedIssuedTokenOf) },
-  batches: { cache: informers.batches.cache, client: decodedClient(clients.batches, cachedTokenBatchOf) },
-  clients: { cache: informers.clients.cache, client: decodedClient(clients.clients, same) },
-});
+export const objectsOf = (informers: Informers, resources: ResourceClients) => {
+  const clients = decodedClients(resources);
+  return {
+    tokens: { cache: informers.tokens.cache, client: clients.tokens },
+    issued: { cache: informers.issued.cache, client: clients.issued },
+    batches: { cache: informers.batches.cache, client: clients.batches },
+    clients: { cache: informers.clients.cache, client: clients.clients },
+  };
+};
 
 /** Reads that go into the caches, within one bound for all types. */
 export const readsOf = (objects: ReturnType<typeof objectsOf>, clock: MonotonicClock): RegistryReads => {

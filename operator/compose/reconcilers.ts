@@ -1,18 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import type { OAuthClient } from '../api/oauth-client.ts';
-import type { SigningKey } from '../api/signing-key.ts';
-import type { Token } from '../api/token.ts';
 import type { Config } from '../config/schema.ts';
 import { newClientSecret } from '../crypto/client-secret.ts';
 import { joseKeyPairs } from '../crypto/key-pairs.ts';
 import { findJwkProblem } from '../crypto/public-jwk.ts';
 import { SIGNING_KEY_LABEL } from '../domain/key/key-secrets.ts';
 import { listWatchObjects } from '../kube/list-watch.ts';
-import { createResourceClient } from '../kube/resource-client.ts';
-import { CONFIG_MAPS, OAUTH_CLIENTS, SECRETS, SIGNING_KEYS, TOKENS } from '../kube/resource-types.ts';
+import { SECRETS } from '../kube/resource-types.ts';
 import { buildSecretMeta } from '../kube/secret-meta.ts';
 import { jsonFetcher } from '../outbound/fetch-json.ts';
-import type { ConfigMap } from '../ports/config-maps.ts';
 import type { Secret } from '../ports/secrets.ts';
 import { OAuthClientReconciler } from '../reconcilers/oauth-client/client-reconciler.ts';
 import {
@@ -34,6 +29,7 @@ import { tokenTriggers } from '../reconcilers/token/token-triggers.ts';
 import { Controller } from '../runtime/controller.ts';
 import { type ReconcilerParts, type Wired, whileClockUsable } from './reconciler-parts.ts';
 import { wireIssuedTokens, wireTokenBatches } from './record-reconcilers.ts';
+import { resourceClients } from './resources.ts';
 import { issuerSettingsOf } from './settings.ts';
 
 /** The controllers, and what puts keys into their queues. */
@@ -53,6 +49,7 @@ const CREDENTIALS_AT_A_TIME = 4;
 
 const wireTokens = (config: Config, parts: ReconcilerParts): Wired => {
   const { informers, writer } = parts;
+  const resources = resourceClients(writer);
   const caches = {
     tokens: informers.tokens.cache,
     clients: informers.clients.cache,
@@ -63,8 +60,8 @@ const wireTokens = (config: Config, parts: ReconcilerParts): Wired => {
     ...parts,
     ...caches,
     settings: issuerSettingsOf(config),
-    tokenClient: createResourceClient<Token>(writer, TOKENS),
-    secretClient: createResourceClient<Secret>(writer, SECRETS, { keepManagedFields: true }),
+    tokenClient: resources.tokens,
+    secretClient: resources.secretsWithFields,
     secretMetaOf: buildSecretMeta,
   });
   const controller = new Controller({
@@ -81,17 +78,18 @@ const wireTokens = (config: Config, parts: ReconcilerParts): Wired => {
 
 const wireClients = (config: Config, parts: ReconcilerParts): Wired => {
   const { informers, writer, named } = parts;
+  const resources = resourceClients(writer);
   const clients = informers.clients.cache;
   const sinks = {
     ...parts,
     clients,
-    oauthClients: createResourceClient<OAuthClient>(writer, OAUTH_CLIENTS),
+    oauthClients: resources.clients,
     settings: issuerSettingsOf(config),
   };
   const registration = new OAuthClientReconciler(sinks);
   const credentials = new ClientCredentialsReconciler({
     ...sinks,
-    secretClient: createResourceClient<Secret>(writer, SECRETS),
+    secretClient: resources.secrets,
     newClientSecret: () => newClientSecret(randomBytes),
     fetchJson: jsonFetcher(config.outbound),
     findJwkProblem,
@@ -135,6 +133,7 @@ const wireClients = (config: Config, parts: ReconcilerParts): Wired => {
 const wireSigningKeys = ({ kubernetes }: Config, parts: ReconcilerParts): Wired => {
   const { informers, writer, named } = parts;
   const { namespace } = kubernetes;
+  const resources = resourceClients(writer);
   const signingKeys = informers.signingKeys.cache;
   const recordObjects = new RecordExpirations({
     issued: informers.issued.cache,
@@ -149,9 +148,9 @@ const wireSigningKeys = ({ kubernetes }: Config, parts: ReconcilerParts): Wired 
     configMaps: informers.configMaps.cache,
     keySecrets: listWatchObjects<Secret>(writer, SECRETS, { namespace, labelSelector: SIGNING_KEY_LABEL }),
     keyPairs: joseKeyPairs(),
-    signingKeyClient: createResourceClient<SigningKey>(writer, SIGNING_KEYS),
-    secretClient: createResourceClient<Secret>(writer, SECRETS),
-    configMapClient: createResourceClient<ConfigMap>(writer, CONFIG_MAPS),
+    signingKeyClient: resources.signingKeys,
+    secretClient: resources.secrets,
+    configMapClient: resources.configMaps,
   });
   const controller = new Controller({
     ...parts,

@@ -1,14 +1,7 @@
-import type { IssuedToken } from '../api/issued-token.ts';
-import type { OAuthClient } from '../api/oauth-client.ts';
-import type { TokenBatch } from '../api/token-batch.ts';
 import type { Config } from '../config/schema.ts';
-import { cachedIssuedTokenOf } from '../domain/record/cached-issued-token.ts';
-import { cachedTokenBatchOf } from '../domain/record/cached-token-batch.ts';
 import type { RecordObject } from '../domain/record/record-object.ts';
-import { createResourceClient } from '../kube/resource-client.ts';
-import { ISSUED_TOKENS, OAUTH_CLIENTS, TOKEN_BATCHES } from '../kube/resource-types.ts';
 import type { WritableCache } from '../ports/cache.ts';
-import { type DecodedClient, decodedClient } from '../ports/decoded-client.ts';
+import type { DecodedClient } from '../ports/decoded-client.ts';
 import { ClientPresenceReader } from '../reconcilers/record/client-presence.ts';
 import {
   ISSUED_TOKEN_KIND,
@@ -20,6 +13,7 @@ import { RecordSchedule } from '../reconcilers/record/record-schedule.ts';
 import { RecordTriggers } from '../reconcilers/record/record-triggers.ts';
 import { Controller } from '../runtime/controller.ts';
 import { type ReconcilerParts, type Wired, whileClockUsable } from './reconciler-parts.ts';
+import { decodedClients, resourceClients } from './resources.ts';
 
 type Settings = Pick<Config, 'garbageCollection'>;
 
@@ -52,7 +46,7 @@ const wireKind = <T extends RecordObject>(
   const clients = informers.clients.cache;
   const recordClients = new ClientPresenceReader({
     clients,
-    oauthClients: createResourceClient<OAuthClient>(writer, OAUTH_CLIENTS),
+    oauthClients: resourceClients(writer).clients,
   });
   const controller = new Controller({
     ...parts,
@@ -80,10 +74,7 @@ const wireKind = <T extends RecordObject>(
 export const wireIssuedTokens = (settings: Settings, parts: Parts<'issued'>): Wired =>
   wireKind(settings, parts, {
     kind: ISSUED_TOKEN_KIND,
-    objects: decodedClient(
-      createResourceClient<IssuedToken>(parts.writer, ISSUED_TOKENS),
-      cachedIssuedTokenOf,
-    ),
+    objects: decodedClients(resourceClients(parts.writer)).issued,
     records: parts.informers.issued.cache,
   });
 
@@ -91,6 +82,6 @@ export const wireIssuedTokens = (settings: Settings, parts: Parts<'issued'>): Wi
 export const wireTokenBatches = (settings: Settings, parts: Parts<'batches'>): Wired =>
   wireKind(settings, parts, {
     kind: TOKEN_BATCH_KIND,
-    objects: decodedClient(createResourceClient<TokenBatch>(parts.writer, TOKEN_BATCHES), cachedTokenBatchOf),
+    objects: decodedClients(resourceClients(parts.writer)).batches,
     records: parts.informers.batches.cache,
   });
