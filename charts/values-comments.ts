@@ -2,21 +2,21 @@
 export interface DocumentedValue {
   /** `config.log.level` */
   readonly path: string;
-  /** As values.yaml writes it, on one line; empty where it stands on the lines below. */
+  /** The default as written in values.yaml, on one line; empty if it continues on the next lines. */
   readonly fallback: string;
   readonly description: string;
 }
 
 /**
- * Reads the `# -- ` comments of a values.yaml: each says what the key below it is for.
- * @throws Error where such a comment has no key below it
+ * Reads the `# -- ` comments of a values.yaml: each describes the key below it.
+ * @throws Error if a comment has no key below it
  */
 export const readComments = (text: string): readonly DocumentedValue[] => {
   const found: DocumentedValue[] = [];
   const parents: { readonly indent: number; readonly key: string }[] = [];
   let description = '';
   for (const line of text.split('\n')) {
-    const comment = /^\s*# -- (?<said>.+)$/u.exec(line)?.groups?.said;
+    const comment = /^\s*# -- (?<text>.+)$/u.exec(line)?.groups?.text;
     if (comment) {
       if (description) throw new Error(`values.yaml: no key below "${description}"`);
       description = comment;
