@@ -12,8 +12,8 @@ export interface RevokeTokenOptions {
 }
 
 /**
- * Makes {@link RevokeToken} (RFC 7009, spec §5): a good token of the calling client is blacklisted, a declared one as a whole.
- * What is bad already needs nothing, and what is another client's is left alone: the caller can't tell these apart.
+ * Makes {@link RevokeToken} (RFC 7009, spec §5): blacklists a valid token of the calling client, a declared token with all its JWTs.
+ * Invalid tokens and those of other clients are ignored; the caller can't tell them apart.
  */
 export const createRevokeToken =
   ({ authenticateClient, validateJwt, endToken }: RevokeTokenOptions): RevokeToken =>

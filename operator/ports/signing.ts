@@ -6,7 +6,7 @@ export interface UnsignedJwt {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-/** One private key, ready to sign. */
+/** A private key that signs. */
 export interface Signer {
   /** RFC 7638 thumbprint. */
   readonly kid: string;
@@ -15,28 +15,31 @@ export interface Signer {
   sign(jwt: UnsignedJwt): Promise<string>;
 }
 
-/** A JWT whose signature one of our keys has made. Nothing is said of time, record or client. */
+/** A JWT that a key of this issuer has signed; its times, record and client are not checked. */
 export interface VerifiedJwt {
   readonly kid: string;
   readonly algorithm: Algorithm;
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-/** Every key of the issuer, as the SigningKeys' status says, and the private halves that sign. */
+/** The keys of the issuer, by the status of the SigningKeys, and the private keys that sign. */
 export interface Keyring {
-  /** The Active key of the configured SigningKey, once its private half is loaded. */
+  /** The signer of the Active key of the configured SigningKey, once its private key is loaded. */
   active(): Signer | undefined;
-  /** `Compromised` as soon as a SigningKey lists the kid; undefined where no key is known by it. */
+  /** `Compromised` as soon as a SigningKey lists the kid; undefined for an unknown kid. */
   phase(kid: string): KeyPhase | 'Compromised' | undefined;
-  /** The JWT if one of our keys (not compromised ones) signed it with the algorithm that the key is for, and `iss` is ours; otherwise undefined. At once where the signature has been checked before. */
+  /**
+   * The JWT if a key of this issuer that is not compromised has signed it with the algorithm of that key, and `iss` is the issuer URL; else
+   * undefined. Returned without a promise if the signature is cached as verified.
+   */
   verify(jwt: string): Promise<VerifiedJwt | undefined> | VerifiedJwt | undefined;
   /** Called when {@link Keyring.active} or any phase changed. */
   onChange(handler: () => void): () => void;
 }
 
-/** The public halves, as documents show them. */
+/** The public keys, for the JWKS and the discovery document. */
 export interface PublicKeys {
-  /** There are keys, and they are known: before that the set is empty, which says nothing. */
+  /** Whether the keys are known; before that the set is empty. */
   readonly known: boolean;
   /** RFC 7517 §5, without compromised keys. */
   jwks(): { readonly keys: readonly Readonly<Record<string, unknown>>[] };

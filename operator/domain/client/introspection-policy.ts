@@ -3,15 +3,15 @@ import type { SignedClaims } from '../jwt/jwt-checks.ts';
 import type { FoundRecord } from '../record/token-record.ts';
 import { claimOf } from './client-id-claim.ts';
 
-/** Whether a token is the client's own: of its client ID, and of the very object that it is (a re-created one has another UID). */
+/** Whether a token was issued to this client: by client ID, and by UID, since a client that was created again is another one. */
 export const isOwnToken = (caller: OAuthClient, record: FoundRecord, claims: SignedClaims): boolean => {
   if (claims.client_id !== claimOf(caller)) return false;
   const { namespace, name, uid } = caller.metadata;
-  // The record of a JWT whose status is still to be written knows the client by name alone.
+  // The record of a JWT whose status is not written yet has no UID.
   return record.state === 'Next' ? record.client === `${namespace}/${name}` : record.clientUID === uid;
 };
 
-/** Whether a client may be told of a token (spec §2.4, `spec.introspection`): its own ones always. */
+/** Whether a client may introspect a token (spec §2.4, `spec.introspection`). It always may its own ones. */
 export const mayIntrospect = (caller: OAuthClient, record: FoundRecord, claims: SignedClaims): boolean => {
   const { policy = 'Own', audiences = [] } = caller.spec.introspection ?? {};
   if (policy === 'All' || isOwnToken(caller, record, claims)) return true;
@@ -20,10 +20,13 @@ export const mayIntrospect = (caller: OAuthClient, record: FoundRecord, claims: 
 };
 
 /**
- * What a caller is told of a good token: all that the JWT says but the claims of somebody else that it carries. An earlier JWT of a
- * declared Token is good for its overlap alone: `exp` says so, since callers may keep an answer until then (RFC 7662 §4).
+ * The claims that introspection of a valid token returns: those of the JWT, without `originalTokenClaims`. A previous JWT of a Token is
+ * valid for its overlap only, which `exp` has to say, since callers may cache an answer until then (RFC 7662 §4). If nothing differs, it
+ * is the same object, whose text the endpoint has cached.
  */
-export const introspectionOf = (
-  { expiration }: FoundRecord,
-  { originalTokenClaims: _original, ...claims }: SignedClaims,
-): SignedClaims => (expiration === undefined ? claims : { ...claims, exp: expiration });
+export const introspectionOf = ({ expiration }: FoundRecord, signed: SignedClaims): SignedClaims => {
+  const exp = expiration ?? signed.exp;
+  if (exp === signed.exp && signed.originalTokenClaims === undefined) return signed;
+  const { originalTokenClaims: _original, ...claims } = signed;
+  return exp === undefined ? claims : { ...claims, exp };
+};

@@ -3,10 +3,10 @@ import { TOKEN_CLAIM } from '../../api/reserved-claims.ts';
 import { claimOf, isRegistered } from '../client/client-id-claim.ts';
 import type { FoundRecord, PreviousRecord } from '../record/token-record.ts';
 
-/** Claims of a JWT that one of our keys has signed. */
+/** Claims of a JWT that a key of this issuer has signed. */
 export type SignedClaims = Readonly<Record<string, unknown>>;
 
-/** Why a JWT of ours is bad; fixed words for log and metric, a stranger learns none of them. */
+/** Why a JWT of this issuer is invalid; for the log and metrics only. */
 export type JwtFault =
   | 'NotOurs'
   | 'Expired'
@@ -16,7 +16,7 @@ export type JwtFault =
   | 'ClientSuspended'
   | 'Blacklisted';
 
-/** Where the record of a JWT is to be found (spec §3: by one GET): in its Token, or in its client's namespace. */
+/** The Token of a declared token, by the claims of its JWT; undefined for an issued token. */
 export const declaredIn = (claims: SignedClaims): { namespace: string; name: string } | undefined => {
   const claim = claims[TOKEN_CLAIM];
   if (typeof claim !== 'string') return undefined;
@@ -53,13 +53,13 @@ const isSameOrigin = ({ origin }: FoundRecord, claims: SignedClaims): boolean =>
 };
 
 /**
- * An earlier JWT of a declared Token is good for the overlap, which may end before its own `exp` does; what it says of its
- * owner may be what has been changed since (spec §2.1, `renewal.overlap`).
+ * A previous JWT of a Token is valid for the overlap, which may end before its own `exp`; its owner may be one that has changed since
+ * (spec §2.1, `renewal.overlap`).
  */
 const agreesAsPrevious = ({ expiration }: PreviousRecord, { exp }: SignedClaims): boolean =>
   exp === undefined || (typeof exp === 'number' && expiration !== undefined && expiration <= exp);
 
-/** Whether a record and a JWT say the same (spec §3). Of one whose record is still to be written, origin and key tell enough. */
+/** Whether a record agrees with a JWT (spec §3, step 4). Of the next JWT of a Token only the origin is recorded. */
 const agrees = (
   record: FoundRecord,
   claims: SignedClaims,
@@ -72,7 +72,7 @@ const agrees = (
   return claims[jwt.ownerClaim] === record.owner && claims.exp === record.expiration;
 };
 
-/** What the record says against a JWT whose signature and own times are good; blacklisting aside. `now` in milliseconds. */
+/** What the record says against a JWT, blacklisting aside (spec §3, step 4). `now` in milliseconds. */
 export const findRecordFault = (
   record: FoundRecord,
   claims: SignedClaims,
@@ -82,7 +82,7 @@ export const findRecordFault = (
   return record.expiration !== undefined && record.expiration <= jwt.now / 1000 ? 'Expired' : undefined;
 };
 
-/** What the client says against a JWT: it has to be there as the holder, with the UID that the record names, and not suspended. */
+/** What the client says against a JWT (spec §3, step 5): it must be the registered client, with the UID in the record, and not be suspended. */
 export const findClientFault = (
   client: OAuthClient | undefined,
   record: FoundRecord,

@@ -4,6 +4,7 @@ import type { JwtFault, SignedClaims } from '../../domain/jwt/jwt-checks.ts';
 import { recordOfClaims } from '../../domain/record/claimed-record.ts';
 import type { TokenRecord } from '../../domain/record/token-record.ts';
 import { IssuerFailure } from '../failure.ts';
+import { MAX_JWT_CHARACTERS } from '../keys/keyring.ts';
 import type { JwtValidation, ValidateJwt, ValidJwt } from '../registry/validate-jwt.ts';
 import type { AuthenticateBearer, AuthenticateSelf, Bearer, BearerSelf } from '../use-cases.ts';
 import type { ExternalIssuer, ExternalIssuers } from './external-issuers.ts';
@@ -32,8 +33,6 @@ export interface AuthenticateBearerOptions {
 
 /** RFC 6750 §2.1, the scheme in any case (RFC 9110 §11.1); one b64token and nothing else. */
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/iu;
-/** Our own JWTs are the longest that are taken (issuer/keys/verification-keys.ts). */
-const MAX_CHARACTERS = 262_144;
 
 /** One text for every cause: who brings a bad bearer learns nothing of it. */
 const invalid = (detail: string): IssuerFailure =>
@@ -42,7 +41,7 @@ const invalid = (detail: string): IssuerFailure =>
 /** The JWT in an Authorization header. @throws IssuerFailure `BearerInvalid` where there is none */
 const bearerOf = (authorization: string | undefined): string => {
   if (authorization === undefined || authorization === '') throw invalid('no bearer');
-  if (authorization.length > MAX_CHARACTERS) throw invalid('too long');
+  if (authorization.length > MAX_JWT_CHARACTERS) throw invalid('too long');
   const jwt = BEARER.exec(authorization)?.[1];
   if (jwt === undefined) throw invalid('no bearer scheme');
   return jwt;

@@ -10,14 +10,14 @@ import type { Signer } from '../../ports/signing.ts';
 const BACKOFF: BackoffBounds = { baseMs: 1000, capMs: 30_000 };
 
 export interface KeyLoaderOptions {
-  /** The Secret of that name in the operator's namespace; undefined where there is none. */
+  /** Reads a Secret in the operator's namespace; undefined if it does not exist. */
   readonly readSecret: (name: string, signal: AbortSignal) => Promise<Secret | undefined>;
   readonly keyPairs: Pick<KeyPairs, 'read' | 'signer'>;
   readonly clock: Clock;
   /** [0, 1). */
   readonly random: () => number;
   readonly log: Log;
-  /** Called when a signer is there that was not before. */
+  /** Called when a signer has been loaded. */
   readonly onLoaded: () => void;
 }
 
@@ -29,7 +29,7 @@ interface Loading {
   cancelTimer: () => void;
 }
 
-/** The private halves that may have to sign, held while they are wanted; what can't be read is tried again, with backoff. */
+/** Loads the private keys that may have to sign, and keeps them while they are wanted. A failed read is retried with backoff. */
 export class KeyLoader {
   readonly #options: KeyLoaderOptions;
   readonly #signers = new Map<string, Signer>();
@@ -39,17 +39,17 @@ export class KeyLoader {
     this.#options = options;
   }
 
-  /** The signer of a kid that is wanted, once its private half is here. */
+  /** The signer of a wanted kid, once its private key is loaded. */
   signer(kid: string): Signer | undefined {
     return this.#signers.get(kid);
   }
 
-  /** True once a wanted key has been read, or could not be. */
+  /** Whether the first read of a wanted key has ended, successfully or not. */
   tried(kid: string): boolean {
     return this.#signers.has(kid) || (this.#loading.get(kid)?.failures ?? 0) > 0;
   }
 
-  /** Replaces what is wanted: forgets the rest at once, and looks again now for what is missing. */
+  /** Replaces the set of wanted keys: drops the others at once, and reads missing ones now. */
   want(entries: readonly KeyEntry[]): void {
     const wanted = new Map(entries.map((entry) => [entry.kid, entry]));
     for (const kid of this.#signers.keys()) if (!wanted.has(kid)) this.#signers.delete(kid);
@@ -79,7 +79,7 @@ export class KeyLoader {
     this.#loading.delete(kid);
   }
 
-  /** Never rejects: an error is a reason to try again. */
+  /** Never rejects: errors are logged and retried. */
   async #load(loading: Loading): Promise<void> {
     const { entry, stop } = loading;
     const { kid } = entry;
@@ -93,7 +93,7 @@ export class KeyLoader {
       this.#options.onLoaded();
       return;
     }
-    this.#options.log.warn('a private key is not at hand; trying again', { kid, ...outcome });
+    this.#options.log.warn('a private key could not be loaded; trying again', { kid, ...outcome });
     loading.failures++;
     const waitMs = equalJitterMs(loading.failures - 1, BACKOFF, this.#options.random);
     loading.cancelTimer = this.#options.clock.after(waitMs, () => void this.#load(loading));

@@ -1,28 +1,110 @@
-import type { KeyEntry, KeyPhase, SigningKey } from '../../api/signing-key.ts';
+import { hash } from 'node:crypto';
+import { type CryptoKey, compactVerify, decodeProtectedHeader, importJWK } from 'jose';
+import type { Algorithm, KeyEntry, KeyPhase, SigningKey } from '../../api/signing-key.ts';
+import { BoundedMap } from '../../async/bounded-map.ts';
 import { Emitter } from '../../async/emitter.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
-import { buildJwks, compromisedKids, type Jwks } from '../../domain/key/jwks.ts';
+import { canonicalJson } from '../../domain/canonical-json.ts';
+import { buildJwks, compromisedKids, type Jwks, publicJwkOf } from '../../domain/key/jwks.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Keyring, PublicKeys, Signer, VerifiedJwt } from '../../ports/signing.ts';
 import { KeyLoader, type KeyLoaderOptions } from './key-loader.ts';
-import { VerificationKeys } from './verification-keys.ts';
+
+/** The longest JWT of this issuer, in characters: far above the limits of claims, scopes and audiences together. */
+export const MAX_JWT_CHARACTERS = 262_144;
+
+/**
+ * JWTs whose verified signature is cached: verifiers ask about the same token repeatedly, and checking its signature costs more than
+ * the rest of the answer. Times, record and client are checked every time.
+ */
+const MAX_CACHED = 8192;
+/** Longer JWTs are rare and not cached, which bounds the size of the cache. */
+const MAX_CACHED_CHARACTERS = 8192;
+
+interface VerificationKey {
+  readonly algorithm: Algorithm;
+  /** Canonical JSON of the public JWK. */
+  readonly text: string;
+  /** Undefined for a JWK that can't be imported. */
+  readonly key: Promise<CryptoKey | Uint8Array | undefined>;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** The public keys by kid, each imported once. */
+export class VerificationKeys {
+  #keys = new Map<string, VerificationKey>();
+  /** By the SHA-256 of the JWT, so that no JWT is kept in memory. */
+  readonly #verified = new BoundedMap<string, VerifiedJwt>(MAX_CACHED);
+
+  /** Replaces the set of keys; unchanged ones are not imported again. */
+  replace(entries: readonly KeyEntry[]): void {
+    const next = new Map<string, VerificationKey>();
+    for (const entry of entries) {
+      const jwk = publicJwkOf(entry);
+      const text = canonicalJson(jwk);
+      const known = this.#keys.get(entry.kid);
+      const { algorithm } = entry;
+      const imported = () => importJWK({ ...jwk }, algorithm).catch(() => undefined);
+      next.set(entry.kid, known?.text === text ? known : { algorithm, text, key: imported() });
+    }
+    const isKept = (known: VerificationKey, kid: string): boolean => next.get(kid) === known;
+    if (![...this.#keys].every(([kid, known]) => isKept(known, kid))) this.#verified.clear();
+    this.#keys = next;
+  }
+
+  /** The JWT if the key of its `kid` has signed it with the algorithm of that key (RFC 8725 §3.1); else undefined. */
+  verify(jwt: string): Awaitable<VerifiedJwt | undefined> {
+    if (jwt.length > MAX_JWT_CHARACTERS) return undefined;
+    if (jwt.length > MAX_CACHED_CHARACTERS) return this.#check(jwt);
+    const digest = hash('sha256', jwt, 'base64');
+    return this.#verified.get(digest) ?? this.#checkAndCache(jwt, digest);
+  }
+
+  async #checkAndCache(jwt: string, digest: string): Promise<VerifiedJwt | undefined> {
+    const keys = this.#keys;
+    const verified = await this.#check(jwt);
+    // The key may have been removed during the check: then nothing is cached.
+    if (verified && keys === this.#keys) this.#verified.set(digest, verified);
+    return verified;
+  }
+
+  async #check(jwt: string): Promise<VerifiedJwt | undefined> {
+    try {
+      const { kid, alg } = decodeProtectedHeader(jwt);
+      const known = typeof kid === 'string' ? this.#keys.get(kid) : undefined;
+      if (kid === undefined || known === undefined || alg !== known.algorithm) return undefined;
+      const key = await known.key;
+      if (key === undefined) return undefined;
+      const { payload } = await compactVerify(jwt, key, { algorithms: [known.algorithm] });
+      const claims: unknown = JSON.parse(utf8.decode(payload));
+      if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return undefined;
+      return { kid, algorithm: known.algorithm, claims: Object.freeze(claims as Record<string, unknown>) };
+    } catch {
+      return undefined;
+    }
+  }
+}
 
 export interface IssuerKeyringOptions extends Omit<KeyLoaderOptions, 'onLoaded'> {
   readonly signingKeys: Cache<SigningKey>;
-  /** The operator's namespace; a SigningKey elsewhere counts for nothing. */
+  /** The operator's namespace; SigningKeys elsewhere are ignored. */
   readonly namespace: string;
   /** Name of the SigningKey whose Active key signs (spec §6, `issuer.signingKey`). */
   readonly signingKey: string;
-  /** `iss` of every JWT of ours. */
+  /** `iss` of every JWT of this issuer. */
   readonly issuerUrl: string;
 }
 
 type Phase = KeyPhase | 'Compromised';
 
-/** Where SigningKeys share a key, the phase that says most counts. */
-const WEIGHT: Readonly<Record<Phase, number>> = { Retired: 0, Published: 1, Active: 2, Compromised: 3 };
+/** If several SigningKeys have the same key, its phase is the one with the highest rank. */
+const RANK: Readonly<Record<Phase, number>> = { Retired: 0, Published: 1, Active: 2, Compromised: 3 };
 
-/** The issuer's keys as the cache of SigningKeys tells of them, on every replica alike. Private halves are held for the configured SigningKey alone, while they are Active or Published. */
+/**
+ * The issuer's keys, from the cache of SigningKeys, the same on every replica. Private keys are held for the configured SigningKey only,
+ * while they are Active or Published.
+ */
 export class IssuerKeyring implements Keyring, PublicKeys {
   readonly name = 'keyring';
   readonly #options: IssuerKeyringOptions;
@@ -31,7 +113,8 @@ export class IssuerKeyring implements Keyring, PublicKeys {
   readonly #changes: Emitter<void>;
   #phases: ReadonlyMap<string, Phase> = new Map();
   #active: KeyEntry | undefined;
-  #told = '';
+  #signer: Signer | undefined;
+  #lastState = '';
   #unsubscribe: () => void = () => {};
 
   constructor(options: IssuerKeyringOptions) {
@@ -39,53 +122,54 @@ export class IssuerKeyring implements Keyring, PublicKeys {
     this.#changes = new Emitter((error) =>
       options.log.error('a handler of keyring changes threw', { error }),
     );
-    this.#loader = new KeyLoader({ ...options, onLoaded: () => this.#tell() });
+    this.#loader = new KeyLoader({ ...options, onLoaded: () => this.#update() });
   }
 
-  /** Follows the cache from now on. */
+  /** Starts following the cache. */
   start(): void {
     this.#unsubscribe();
     this.#unsubscribe = this.#options.signingKeys.onChange(() => this.#refresh());
     this.#refresh();
   }
 
-  /** Follows the cache no more, and holds no private half. */
+  /** Stops following the cache, and drops all private keys. */
   stop(): void {
     this.#unsubscribe();
     this.#active = undefined;
+    this.#signer = undefined;
     this.#loader.want([]);
   }
 
-  /** The SigningKeys are known, and the private half that signs has been read or could not be: what readiness asks. */
+  /** For readiness: the SigningKeys are known, and reading the active private key has succeeded or failed once. */
   get loaded(): boolean {
     return this.#options.signingKeys.synced && (!this.#active || this.#loader.tried(this.#active.kid));
   }
 
-  /** Where all keys are compromised the set is empty, and that is known. */
+  /** Whether the public keys are known. If all of them are compromised, the set is empty, and known. */
   get known(): boolean {
     return this.#options.signingKeys.synced && this.#phases.size > 0;
   }
 
   active(): Signer | undefined {
-    return this.#active && this.#loader.signer(this.#active.kid);
+    return this.#signer;
   }
 
   phase(kid: string): Phase | undefined {
     return this.#phases.get(kid);
   }
 
-  /** The public set of all SigningKeys but compromised keys (RFC 7517 §5), in a stable order. */
+  /** The public keys of all SigningKeys, without compromised ones (RFC 7517 §5), in a stable order. */
   jwks(): Jwks {
     return buildJwks(this.#signingKeys());
   }
 
   verify(jwt: string): Awaitable<VerifiedJwt | undefined> {
-    return mapAwaitable(this.#verification.verify(jwt), (verified) => this.#own(verified));
+    return mapAwaitable(this.#verification.verify(jwt), (verified) => this.#ifOwn(verified));
   }
 
-  #own(verified: VerifiedJwt | undefined): VerifiedJwt | undefined {
+  #ifOwn(verified: VerifiedJwt | undefined): VerifiedJwt | undefined {
     if (verified?.claims.iss !== this.#options.issuerUrl) return undefined;
-    // It may have been compromised while the signature was being checked.
+    // The key may have become compromised while the signature was checked.
     const phase = this.#phases.get(verified.kid);
     return phase === undefined || phase === 'Compromised' ? undefined : verified;
   }
@@ -99,6 +183,7 @@ export class IssuerKeyring implements Keyring, PublicKeys {
     return [...signingKeys.values()].filter(({ metadata }) => metadata.namespace === namespace);
   }
 
+  /** Takes over the phases and keys of all SigningKeys from the cache. */
   #refresh(): void {
     const { namespace, signingKey } = this.#options;
     const signingKeys = this.#signingKeys();
@@ -107,7 +192,7 @@ export class IssuerKeyring implements Keyring, PublicKeys {
     const phases = new Map<string, Phase>();
     for (const { kid, phase } of entries) {
       const known = phases.get(kid);
-      if (known === undefined || WEIGHT[phase] > WEIGHT[known]) phases.set(kid, phase);
+      if (known === undefined || RANK[phase] > RANK[known]) phases.set(kid, phase);
     }
     for (const kid of compromised) phases.set(kid, 'Compromised');
     const own = this.#options.signingKeys.get(`${namespace}/${signingKey}`)?.status?.keys ?? [];
@@ -116,13 +201,15 @@ export class IssuerKeyring implements Keyring, PublicKeys {
     this.#active = wanted.find(({ phase }) => phase === 'Active');
     this.#verification.replace(entries.filter(({ kid }) => !compromised.has(kid)));
     this.#loader.want(wanted);
-    this.#tell();
+    this.#update();
   }
 
-  #tell(): void {
-    const state = JSON.stringify([this.active()?.kid, [...this.#phases].sort()]);
-    if (state === this.#told) return;
-    this.#told = state;
+  /** Takes over the signer, and notifies subscribers if it or a phase has changed. */
+  #update(): void {
+    this.#signer = this.#active && this.#loader.signer(this.#active.kid);
+    const state = JSON.stringify([this.#signer?.kid, [...this.#phases].sort()]);
+    if (state === this.#lastState) return;
+    this.#lastState = state;
     this.#changes.emit();
   }
 }

@@ -11,11 +11,11 @@ import type { EndCounts } from '../../domain/record/revocation-plan.ts';
 import { RECORD_INDEX, type RecordOrigin } from '../../domain/record/token-record.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import { calledOff, IssuerFailure, SEMAPHORE_ERRORS } from '../failure.ts';
-import { checkIdFilter } from '../id-filter.ts';
 import type { Bearer, Call, DeletedTokens, DeleteTokens } from '../use-cases.ts';
 import type { EndTarget, EndToken } from './end-token.ts';
 import { visibleIds } from './list-tokens.ts';
 import type { Lookups } from './lookups.ts';
+import { checkIdFilter } from './records.ts';
 
 /** What holds handed-out records of an owner, as the API server has it now, a page at a time (consistent reads). @throws ApiError */
 export interface ListOwned {

@@ -1,10 +1,9 @@
 import { type FoundRecord, ownerOf, type TokenRecord } from '../../domain/record/token-record.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { calledOff } from '../failure.ts';
-import { checkIdFilter } from '../id-filter.ts';
 import type { Bearer, ListTokens, TokenQuery } from '../use-cases.ts';
 import { insistOnFresh, type Lookups } from './lookups.ts';
-import type { Records } from './records.ts';
+import { checkIdFilter, type Records } from './records.ts';
 
 export interface ListTokensOptions {
   readonly records: Records;

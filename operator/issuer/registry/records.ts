@@ -13,8 +13,26 @@ import { type FoundRecord, RECORD_INDEX } from '../../domain/record/token-record
 import { clientKeyOf, recordedIdsOf } from '../../domain/token/declared-token.ts';
 import type { Cache, Cacheable } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
+import { IssuerFailure } from '../failure.ts';
 
-/** The caches that hold records, whatever kind of resource these stand in. */
+/** The most ids in a filter (spec §4). */
+export const MAX_IDS = 1000;
+
+/** What an id in a filter may be: a `jti` is a UUID, and any other short text an unknown id. */
+const ID = /^[\x21-\x7e]{1,64}$/u;
+
+/** Checks a filter (spec §4). An empty id is rejected: ignoring it could turn the filter into "all". @throws IssuerFailure `Malformed` */
+export const checkIdFilter = (ids: readonly string[]): readonly string[] => {
+  if (ids.length > MAX_IDS) {
+    throw new IssuerFailure('Malformed', `id_filter has more than ${MAX_IDS} ids`);
+  }
+  if (!ids.every((id) => ID.test(id))) {
+    throw new IssuerFailure('Malformed', 'id_filter has an id that is not 1 to 64 ASCII characters');
+  }
+  return ids;
+};
+
+/** The caches that hold records, of every kind of resource. */
 export interface RecordCaches {
   /** Indexed by `RECORD_INDEX`. */
   readonly tokens: Pick<Cache<Token>, 'byIndex'>;
@@ -25,13 +43,13 @@ export interface RecordCaches {
   readonly clients: Pick<Cache<OAuthClient>, 'get'>;
 }
 
-/** The index behind every door (spec §2.3): records by `jti` and by owner. */
+/** The records of all kinds in the caches, by `jti` and by owner (spec §2.3). */
 export interface Records {
-  /** The record of that id as the caches have it; an object that is being deleted has none. */
+  /** The cached record of an id; an object that is being deleted has none. */
   find(id: string): FoundRecord | undefined;
-  /** Runs of ids of an owner's records, in no order: those that a list shows. A run is an id, or the name of a TokenBatch, whose ids come one after another in the order of all. */
+  /** The ids of an owner's records that lists show, as runs in no order. A run is an id, or the name of a TokenBatch, whose ids are adjacent in the order of all ids. */
   runsOf(owner: string): Generator<string>;
-  /** The ids that an owner's run stands for now, in their order. */
+  /** The ids in an owner's run as of now, in their order. */
   idsIn(run: string, owner: string): Iterable<string>;
   /** The record in a declared Token. */
   ofToken(token: Token, id: string): FoundRecord | undefined;
@@ -39,7 +57,7 @@ export interface Records {
   ofBatch(batch: CachedTokenBatch, id: string): FoundRecord | undefined;
 }
 
-/** Whether a yes about that kind of record may come from its cache. */
+/** Whether a positive answer may come from the cache of this kind of record (spec §3, Freshness). */
 export const isFresh = ({ origin }: Pick<FoundRecord, 'origin'>, freshness: Freshness): boolean => {
   switch (origin.kind) {
     case 'Token':
@@ -53,7 +71,7 @@ export const isFresh = ({ origin }: Pick<FoundRecord, 'origin'>, freshness: Fres
 
 const isThere = ({ metadata }: Cacheable): boolean => metadata.deletionTimestamp === undefined;
 
-/** What the first of some objects that are there gives. */
+/** The record of the first object that has one and is not being deleted. */
 const first = <T extends Cacheable>(
   objects: Iterable<T>,
   recordOf: (object: T) => FoundRecord | undefined,
@@ -65,12 +83,12 @@ const first = <T extends Cacheable>(
   return undefined;
 };
 
-/** Others have their turn between two of these, so they are of the objects as they are at the first: an index may change under its iterator. */
+/** The ids in TokenBatches. The objects are copied first: the index may change while a list is paused between two ids. */
 function* batchedIds(named: Iterable<CachedTokenBatch>, owner: string): Generator<string> {
   for (const batch of [...named]) if (isThere(batch)) yield* batchedIdsOf(batch, owner);
 }
 
-/** {@link Records} over the caches: nothing is kept here. */
+/** Makes {@link Records} over the caches; it holds no state. */
 export const createRecords = ({ tokens, issued, batches, clients }: RecordCaches): Records => {
   const inToken = (token: Token, id: string): FoundRecord | undefined =>
     declaredRecordOf(token, id, clients.get(clientKeyOf(token))?.spec.owner);

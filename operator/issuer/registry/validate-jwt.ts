@@ -24,14 +24,14 @@ import type { Call } from '../use-cases.ts';
 import type { RegistryReads } from './live-reads.ts';
 import { isFresh, type Records } from './records.ts';
 
-/** A JWT of ours that is good now, and what stands behind it. */
+/** A valid JWT of this issuer, with its record. */
 export interface ValidJwt {
   readonly kind: 'valid';
   readonly claims: SignedClaims;
   readonly record: FoundRecord;
 }
 
-/** A JWT that is not good; with its record where it is `Blacklisted` and otherwise good. */
+/** A JWT that is not valid; with claims and record if it is `Blacklisted` and otherwise valid. */
 interface InvalidJwt {
   readonly kind: 'invalid';
   readonly fault: JwtFault;
@@ -41,10 +41,10 @@ interface InvalidJwt {
 
 export type JwtValidation = ValidJwt | InvalidJwt;
 
-/** Somebody who waits, until the signal aborts. Who can be answered at once is never asked for it: signals cost something. */
+/** The call that waits for a read of the API server. Its signal, which is made on demand, is not touched if nothing has to be read. */
 type Waiting = Pick<Call, 'signal'>;
 
-/** The one judge of a JWT for every door (spec §3). @throws IssuerFailure `Unavailable` where it can't know */
+/** Validates a JWT, for every endpoint (spec §3). @throws IssuerFailure `Unavailable` if the answer can't be known now */
 export type ValidateJwt = (jwt: string, call: Waiting) => Awaitable<JwtValidation>;
 
 export interface ValidateJwtOptions {
@@ -55,7 +55,7 @@ export interface ValidateJwtOptions {
   readonly reads: RegistryReads;
   readonly freshness: Freshness;
   readonly settings: Pick<IssuerSettings, 'ownerClaim'>;
-  /** False while this clock is too far off the API server's to judge times by it. */
+  /** False while this replica's clock is too far off the API server's to check times by it (spec §3, Clock). */
   readonly isClockUsable: () => boolean;
   readonly clock: Clock;
   readonly metrics: Pick<Metrics, 'jwtValidated'>;
@@ -64,9 +64,9 @@ export interface ValidateJwtOptions {
 const invalid = (fault: JwtFault): InvalidJwt => ({ kind: 'invalid', fault });
 
 const unavailable = (detail: string): IssuerFailure =>
-  new IssuerFailure('Unavailable', 'the token can not be judged now, try again later', { detail });
+  new IssuerFailure('Unavailable', 'the token can not be validated now, try again later', { detail });
 
-/** The namespace of handed-out tokens of a client ID: that of its holder. */
+/** The namespace of the registered client of a client ID, which is that of its issued tokens. */
 const namespaceOf = ({ clients }: ValidateJwtOptions, clientID: unknown): string | undefined => {
   if (typeof clientID !== 'string') return undefined;
   for (const client of clients.byIndex(CLAIM_INDEX, clientID)) {
@@ -75,7 +75,7 @@ const namespaceOf = ({ clients }: ValidateJwtOptions, clientID: unknown): string
   return undefined;
 };
 
-/** The record of a JWT from the API server, by one GET. */
+/** Reads the record of a JWT from the API server, with one GET (spec §3, Lookups). */
 const readRecord = async (
   options: ValidateJwtOptions,
   claims: SignedClaims,
@@ -99,7 +99,7 @@ const readRecord = async (
   return record?.metadata.deletionTimestamp === undefined ? record : undefined;
 };
 
-/** The cached record where that is enough for an answer: it says no for ever, or its watch is in step. */
+/** The cached record if it is blacklisted, which is final, or its cache is fresh; else the record that the API server has. */
 const findRecord = (
   options: ValidateJwtOptions,
   claims: SignedClaims,
@@ -107,62 +107,63 @@ const findRecord = (
 ): Awaitable<FoundRecord | undefined> => {
   const { jti } = claims;
   const cached = typeof jti === 'string' ? options.records.find(jti) : undefined;
-  const isEnough = cached && (cached.blacklistedAt !== undefined || isFresh(cached, options.freshness));
-  return isEnough ? cached : readRecord(options, claims, call);
+  const isUsable = cached && (cached.blacklistedAt !== undefined || isFresh(cached, options.freshness));
+  return isUsable ? cached : readRecord(options, claims, call);
 };
 
-/** Likewise the client; one that the cache does not know is asked for. */
+/** The cached client if its cache is fresh, or the token is invalid anyway; else the client that the API server has. */
 const findClient = (
   { clients, freshness, reads }: ValidateJwtOptions,
   record: FoundRecord,
   call: Waiting,
 ): Awaitable<OAuthClient | undefined> => {
   const cached = clients.get(record.client);
-  // Of a blacklisted token a cache in whatever state says enough: it is good no more.
   if (cached && (record.blacklistedAt !== undefined || freshness.clients())) return cached;
   return reads.clients.read(refOf(record.client), call.signal);
 };
 
-/** The last of it, once record and client are known. */
-const validateAgainstRecord = (
-  { clock }: ValidateJwtOptions,
-  { claims, record }: Pick<ValidJwt, 'claims' | 'record'>,
-  client: OAuthClient | undefined,
-): JwtValidation => {
-  const clientFault = findClientFault(client, record, claims);
-  if (clientFault) return invalid(clientFault);
-  if (record.blacklistedAt !== undefined) return { kind: 'invalid', fault: 'Blacklisted', claims, record };
-  return findTimeFault(claims, clock.now()) ? invalid('Expired') : { kind: 'valid', claims, record };
-};
-
-/** It went on while the client was asked for: a revocation that this replica took meanwhile counts. */
-const latestOf = ({ records }: ValidateJwtOptions, record: FoundRecord): FoundRecord => {
+/** The record as it is after a wait, during which this replica may have blacklisted it. */
+const afterWait = ({ records }: ValidateJwtOptions, record: FoundRecord): FoundRecord => {
   const latest = records.find(record.id);
   return latest?.blacklistedAt === undefined ? record : latest;
 };
 
+/** Steps 3 to 6 of spec §3; the keyring has checked 1 and 2: the signature, the key and `iss`. */
 const validateVerified = (
   options: ValidateJwtOptions,
   { claims, kid }: VerifiedJwt,
   call: Waiting,
 ): Awaitable<JwtValidation> => {
   const { clock, settings } = options;
+
+  // 3. `exp` and `nbf`.
   const timeFault = findTimeFault(claims, clock.now());
   if (timeFault) return invalid(timeFault);
+
+  const validateAgainst = (record: FoundRecord, client: OAuthClient | undefined): JwtValidation => {
+    // 5. The client exists as the registered one, and is not suspended.
+    const clientFault = findClientFault(client, record, claims);
+    if (clientFault) return invalid(clientFault);
+    // 6. Not blacklisted.
+    if (record.blacklistedAt !== undefined) return { kind: 'invalid', fault: 'Blacklisted', claims, record };
+    // The JWT may have expired while record or client were read.
+    return findTimeFault(claims, clock.now()) ? invalid('Expired') : { kind: 'valid', claims, record };
+  };
+
   return mapAwaitable(findRecord(options, claims, call), (record) => {
+    // 4. A record that agrees.
     if (record === undefined) return invalid('Unknown');
-    const now = clock.now();
-    const recordFault = findRecordFault(record, claims, { kid, ownerClaim: settings.ownerClaim, now });
+    const expected = { kid, ownerClaim: settings.ownerClaim, now: clock.now() };
+    const recordFault = findRecordFault(record, claims, expected);
     if (recordFault) return invalid(recordFault);
     const client = findClient(options, record, call);
-    if (!(client instanceof Promise)) return validateAgainstRecord(options, { claims, record }, client);
-    return client.then((found) =>
-      validateAgainstRecord(options, { claims, record: latestOf(options, record) }, found),
-    );
+    return client instanceof Promise
+      ? client.then((read) => validateAgainst(afterWait(options, record), read))
+      : validateAgainst(record, client);
   });
 };
 
-/** What was blacklisted is bad whatever else is not known. */
+/** The validation of a JWT whose record is cached as blacklisted, whatever else is unknown now; undefined for every other. */
 const findKnownRevocation = (
   { records, clock, settings }: ValidateJwtOptions,
   { claims, kid }: VerifiedJwt,
@@ -174,14 +175,14 @@ const findKnownRevocation = (
 };
 
 /**
- * Makes the {@link ValidateJwt}: pinned algorithm and signature, key phase, issuer → time → a record that agrees → the client →
- * not blacklisted. A yes comes from caches that are in step, or from the API server; a no needs neither.
+ * Makes {@link ValidateJwt}. A positive answer comes from fresh caches or from the API server; a negative one because of blacklisting
+ * needs neither (spec §3, Freshness).
  */
 export const createJwtValidator = (options: ValidateJwtOptions): ValidateJwt => {
   const { keyring, freshness, isClockUsable, metrics } = options;
 
   const validate = (verified: VerifiedJwt | undefined, call: Waiting): Awaitable<JwtValidation> => {
-    // A key that was made or given up since is not known while the watch of keys is out of step.
+    // With a stale cache of SigningKeys, a key that was added or compromised since is unknown.
     const areKeysKnown = freshness.signingKeys();
     if (verified === undefined) {
       if (areKeysKnown) return invalid('NotOurs');

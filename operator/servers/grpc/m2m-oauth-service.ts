@@ -1,6 +1,6 @@
 import type { TokenRequest } from '../../domain/client/token-request.ts';
 import type { TokenRecord } from '../../domain/record/token-record.ts';
-import { checkIdFilter } from '../../issuer/id-filter.ts';
+import { checkIdFilter } from '../../issuer/registry/records.ts';
 import type { Issuer } from '../../issuer/use-cases.ts';
 import type { Log } from '../../ports/log.ts';
 import type { StreamMethod, UnaryMethod } from './call.ts';

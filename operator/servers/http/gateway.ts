@@ -2,14 +2,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { mapAwaitable } from '../../async/map-awaitable.ts';
 import type { TokenRecord } from '../../domain/record/token-record.ts';
 import { IssuerFailure } from '../../issuer/failure.ts';
-import { checkIdFilter } from '../../issuer/id-filter.ts';
+import { checkIdFilter } from '../../issuer/registry/records.ts';
 import type { Issuer, TokenQuery } from '../../issuer/use-cases.ts';
 import { mediaTypeOf, textOf } from './body.ts';
 import type { HttpCall } from './exchange.ts';
 import { CREATE_TOKEN, DELETE_TOKENS, GET_TOKENS } from './gateway-operations.ts';
 import { HttpFailure } from './http-failure.ts';
+import { memoizeFrozen } from './memoize-frozen.ts';
 import { createdJson, deletedJson, readCreateRequest, tokenJson } from './protojson.ts';
-import { remembered } from './remembered.ts';
 import type { Route } from './route.ts';
 import { rpcErrors } from './rpc-errors.ts';
 import { streamLines } from './stream-lines.ts';
@@ -101,7 +101,7 @@ const lineOf = (record: TokenRecord, empty: boolean): string =>
   `${JSON.stringify({ result: tokenJson(record, empty) })}\n`;
 
 /** Verifiers ask for the same token repeatedly. */
-const ownLineOf = remembered((record: TokenRecord) => lineOf(record, false));
+const ownLineOf = memoizeFrozen((record: TokenRecord) => lineOf(record, false));
 
 /** Streams the tokens, as fast as the client reads. @throws IssuerFailure */
 const sendList = async (

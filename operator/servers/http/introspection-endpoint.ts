@@ -3,9 +3,9 @@ import { IssuerFailure } from '../../issuer/failure.ts';
 import type { IntrospectToken } from '../../issuer/use-cases.ts';
 import { type Parameters, parametersOf, single } from './body.ts';
 import { credentialsOf, withCredentials } from './client-credentials.ts';
+import { memoizeFrozen } from './memoize-frozen.ts';
 import { oauthErrors } from './oauth-errors.ts';
 import { formBody, jsonAnswer, OAUTH_ERRORS } from './openapi-parts.ts';
-import { remembered } from './remembered.ts';
 import type { Route } from './route.ts';
 
 const INACTIVE = '{"active":false}';
@@ -38,7 +38,7 @@ const OPERATION = {
 };
 
 /** Resource servers ask about the same token repeatedly. */
-const activeOf = remembered((claims: Readonly<Record<string, unknown>>) =>
+const activeOf = memoizeFrozen((claims: Readonly<Record<string, unknown>>) =>
   JSON.stringify({ ...claims, active: true, token_type: 'Bearer' }),
 );
 

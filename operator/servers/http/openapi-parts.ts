@@ -1,4 +1,4 @@
-import { MAX_IDS } from '../../issuer/id-filter.ts';
+import { MAX_IDS } from '../../issuer/registry/records.ts';
 
 /** Properties of a JSON schema (JSON Schema 2020-12, as OpenAPI 3.1 uses it). */
 type Properties = Readonly<Record<string, object>>;

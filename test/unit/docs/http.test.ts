@@ -8,7 +8,7 @@ import {
   type OAuthErrorCode,
   refused,
 } from '../../../operator/issuer/failure.ts';
-import { MAX_IDS } from '../../../operator/issuer/id-filter.ts';
+import { MAX_IDS } from '../../../operator/issuer/registry/records.ts';
 import { HttpFailure } from '../../../operator/servers/http/http-failure.ts';
 import { LISTENER_LIMITS, MAX_BODY_BYTES, MAX_HEADER_FIELDS } from '../../../operator/servers/http/limits.ts';
 import { oauthErrors } from '../../../operator/servers/http/oauth-errors.ts';

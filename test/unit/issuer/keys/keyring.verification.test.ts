@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { KeyEntry } from '../../../../operator/api/signing-key.ts';
 import { joseKeyPairs } from '../../../../operator/crypto/key-pairs.ts';
-import { VerificationKeys } from '../../../../operator/issuer/keys/verification-keys.ts';
+import { VerificationKeys } from '../../../../operator/issuer/keys/keyring.ts';
 import type { KeyPair } from '../../../../operator/ports/keys.ts';
 
 const keyPairs = joseKeyPairs();

@@ -1,10 +1,10 @@
 import { expect, test } from '@jest/globals';
-import { remembered } from '../../../../operator/servers/http/remembered.ts';
+import { memoizeFrozen } from '../../../../operator/servers/http/memoize-frozen.ts';
 
 /** Returns the value, and how often it was computed. */
 const counting = () => {
   let calls = 0;
-  return remembered(({ id }: { id: number }) => {
+  return memoizeFrozen(({ id }: { id: number }) => {
     calls += 1;
     return `${id} by call ${calls}`;
   });
