@@ -8,8 +8,11 @@ const DERIVED = /^(checksum\/|m2moauth\.dev\/crd-revision$)/u;
 const isText = (key: string, value: unknown): boolean =>
   (TEXTS.has(key) && typeof value === 'string') || DERIVED.test(key);
 
+/** A script, such as that of `helm test`, without lines that are comments. */
+const withoutComments = (text: string): string => text.replaceAll(/^\s*\/\/.*\n/gmu, '');
+
 /**
- * Removes human-readable text from a parsed document, and sorts the keys of its objects.
+ * Removes human-readable text, and the comments of scripts, from a parsed document, and sorts the keys of its objects.
  * @param parseText parses a string that is itself a document, such as a file in a ConfigMap; undefined for any other
  */
 export const withoutTexts = (
@@ -17,6 +20,7 @@ export const withoutTexts = (
   parseText: (key: string, text: string) => unknown = () => undefined,
 ): unknown => {
   if (Array.isArray(value)) return value.map((item) => withoutTexts(item, parseText));
+  if (typeof value === 'string') return withoutComments(value);
   if (typeof value !== 'object' || value === null) return value;
   const members = Object.entries(value).filter(([key, inner]) => !isText(key, inner));
   return Object.fromEntries(

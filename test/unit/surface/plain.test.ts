@@ -30,3 +30,8 @@ test('strings that are documents are parsed', () => {
     data: { 'panel.json': { id: 1 }, 'script.mjs': '{"title": "Tokens"}' },
   });
 });
+
+test('comments of scripts are removed, and no addresses', () => {
+  const script = "// What it does.\nfetch('https://a'); // kept\n";
+  expect(withoutTexts({ args: [script] })).toEqual({ args: ["fetch('https://a'); // kept\n"] });
+});
