@@ -19,7 +19,7 @@ export const celText = (text: string): string => {
   return `r'${text}'`;
 };
 
-/** How CEL spells a property that is a reserved word of its own, or no identifier (Kubernetes: property name escaping). */
+/** The CEL name of a property whose name is a reserved word of CEL or not an identifier (Kubernetes: property name escaping). */
 export const celName = (name: string): string =>
   name === 'namespace' ? '__namespace__' : name.replaceAll('.', '__dot__').replaceAll('/', '__slash__');
 
@@ -41,8 +41,8 @@ const isUnchanged = (path: string): string => {
 };
 
 /**
- * A transition rule for the root of a schema: what `path` holds can neither be changed, nor be added or removed later. Below the
- * root it would miss the removal of its own parent.
+ * A transition rule for the root of a schema: the value at `path` can't be changed, added or removed later. Below the root it
+ * would not apply to a removal of its parent.
  */
 export const immutable = (path: string, advice: string): CelRule => ({
   rule: isUnchanged(path),

@@ -13,8 +13,8 @@ const reservedProperty = (name: string) => ({
 });
 
 /**
- * `spec.insertTokenClaims`: any JSON. CEL sees only fields with a schema, so the reserved names have one, of the type that somebody
- * might try: such a value is rejected by the rule, one of another type by the schema, and null is dropped. The 4 KiB of the
+ * `spec.insertTokenClaims`: any JSON. CEL sees only fields with a schema, so the reserved names have one, of the type that users
+ * are likely to set: such a value is rejected by the rule, one of another type by the schema, and null is dropped. The 4 KiB of the
  * specification (spec §2.4) can't be measured here.
  */
 export const InsertTokenClaimsSchema = z.record(z.string(), z.unknown()).meta({

@@ -74,7 +74,7 @@ export type FindRefusedAddress = (address: string) => AddressClass | 'unreadable
 /**
  * Which addresses requests that a resource asks for may go to (spec §6, `outbound`): everywhere but to loopback,
  * link-local and metadata addresses and those that are no single host's, unless `allowedCIDRs` (validated CIDR
- * blocks or addresses) lists them. An IPv4 address is judged alike in every form that IPv6 has for it.
+ * blocks or addresses) lists them. An IPv4 address has the same result in every form that IPv6 has for it.
  */
 export const addressPolicy = (allowedCIDRs: readonly string[]): FindRefusedAddress => {
   const allowed = new BlockList();

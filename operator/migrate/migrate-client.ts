@@ -45,7 +45,7 @@ const secretAuthentication = (client: ServerClient, name: string, namespace: str
     authentication: { clientSecret: { secretRef: { name: secretName, key: 'client_secret' } } },
     notes: client.secretFile
       ? [note]
-      : ['it has no secretFile and no jwtPrivateKey: it can get no tokens at a door'],
+      : ['it has no secretFile and no jwtPrivateKey: it can get no tokens over gRPC and HTTP'],
   };
 };
 

@@ -8,9 +8,9 @@ export const KEY_SECRET_TYPE = `${GROUP}/signing-key`;
 export const SIGNING_KEY_LABEL = `${GROUP}/signing-key`;
 /** Data key of the private half, PKCS#8 in PEM. */
 export const PRIVATE_PEM = 'private.pem';
-/** Data key, in the Active key's Secret, of the retired entries: their private halves are gone, and a lost status could not be rebuilt without. */
+/** Data key of the retired entries, in the Secret of the Active key: their private halves are deleted, so a lost status is rebuilt from these. */
 export const RETIRED_KEYS = 'retired.json';
-/** Data key, in the Secret of every key that signs or stands by, of the compromised kids: whoever deletes a SigningKey and makes it again does not bring them back. */
+/** Data key of the compromised kids, in the Secret of the Active and the Published key: a SigningKey that is created again does not bring them back. */
 export const COMPROMISED_KIDS = 'compromised.json';
 /** What a Secret keeps of compromised kids at most. */
 export const MAX_COMPROMISED = 2048;
@@ -79,7 +79,7 @@ const timeIn = (secret: KeySecret, annotation: string): string | undefined => {
   return time !== undefined && !Number.isNaN(Date.parse(time)) ? time : undefined;
 };
 
-/** The status entry that a Secret's annotations tell of; undefined where its key was never published or can't be read. */
+/** The status entry according to a Secret's annotations; undefined if its key was never published or can't be read. */
 export const rebuildEntry = (secret: KeySecret): KeyEntry | undefined => {
   const publishedAt = timeIn(secret, PUBLISHED_AT_ANNOTATION);
   if (secret.key === undefined || publishedAt === undefined) return undefined;

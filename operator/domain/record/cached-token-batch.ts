@@ -14,7 +14,7 @@ export interface CachedTokenBatch extends RecordObject {
   readonly version: number;
   /** By position: when it was blacklisted, RFC 3339. */
   readonly blacklisted: Readonly<Record<string, string>>;
-  /** Positions that are gone from every door. */
+  /** Positions of records that no longer exist for any endpoint. */
   readonly deleted: ReadonlySet<number>;
 }
 

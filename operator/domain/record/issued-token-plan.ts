@@ -67,13 +67,13 @@ export const blacklistedStatus = (version: number, nowSeconds: number): Blacklis
 });
 
 /**
- * Decides over the record of a handed-out token (spec §2.2): collect what is past its time, write down a revocation
- * that was asked for, and that of every token whose key is compromised (spec §2.5). Pure. A kid that is merely unknown is refused by
- * the doors while it is, and may come back with its SigningKey's status: nothing is written for it.
+ * Plans the record of an issued token (spec §2.2): collect it after its time to live, record a requested revocation, and that of
+ * every token whose key is compromised (spec §2.5). Pure. The endpoints reject a kid that is merely unknown; it may come back with
+ * the status of its SigningKey, so nothing is written for it.
  */
 export const planIssuedToken = (observation: IssuedTokenObservation): RecordPlan<BlacklistedStatus> => {
   const { record, client, now } = observation;
-  // Somebody's finalizer holds what is deleted already; doors refuse it.
+  // A finalizer keeps the deleted object; endpoints reject its token.
   if (record.metadata.deletionTimestamp !== undefined) return { kind: 'wait', requeueAt: undefined };
   const end = endOf(observation);
   if (end && end.at <= now) return { kind: 'collect', why: end.why, records: 1 };

@@ -36,7 +36,7 @@ export type RecordPlan<Status extends object = object> =
   /** To delete it, with as many records as were still in it. */
   | { readonly kind: 'collect'; readonly why: CollectReason; readonly records: number };
 
-/** How soon to look again at a record whose client the cache does not know yet: it may go before its watch ever tells of it. */
+/** Delay until the next look at a record whose client is not in the cache yet, in milliseconds: the client may be deleted before its watch reports it. */
 const AHEAD_WAIT_MS = 60_000;
 
 /** Waits for the end of an object's use, where there is one, and for its client, where that is to be looked for. */

@@ -17,7 +17,7 @@ export interface AuthenticateClientOptions {
   /** Indexed by {@link CLAIM_INDEX}. */
   readonly clients: Pick<Cache<OAuthClient>, 'byIndex' | 'synced'>;
   readonly freshness: Pick<Freshness, 'clients'>;
-  /** The client as it is now, for when the cache is not in step; undefined where there is none. */
+  /** Reads the client from the API server, while the cache is stale; undefined if it does not exist. */
   readonly readClient: (ref: ObjectRef, signal: AbortSignal) => Promise<OAuthClient | undefined>;
   readonly secrets: ClientSecrets;
   /** The ways of proving oneself by a JWT: one suffices. */
@@ -41,7 +41,7 @@ interface Failed {
 }
 type Outcome = { readonly proved: AuthenticatedClient } | Failed;
 
-/** Those beyond their limit of failures share so little work, so that guessing can't occupy the door; a right assertion still has its turn. */
+/** Concurrency for callers beyond their limit of failures, so that guessing can't occupy the endpoint; a correct assertion is still accepted. */
 const BEYOND_LIMIT = { atOnce: 2, waiting: 64 };
 
 const unavailable = (cause?: unknown): IssuerFailure =>
@@ -73,7 +73,7 @@ const findHolder = ({ clients }: AuthenticateClientOptions, clientID: string): O
   return found;
 };
 
-/** The holder, as the cache has it while that is in step, or else as the API server has it now. */
+/** The registered client, from the cache while that is fresh, otherwise from the API server. */
 const findClient = (
   options: AuthenticateClientOptions,
   clientID: string,

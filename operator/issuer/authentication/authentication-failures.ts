@@ -41,7 +41,7 @@ export const createAuthenticationFailures = ({
     metrics.authenticationFailed(cause);
     const isWithin = limit.note(attempt);
     const fields = { client: shown(attempt.clientID), address: attempt.address, cause, detail };
-    // Who floods the door must not flood the log.
+    // Callers that flood the endpoint must not flood the log.
     if (isWithin) log.info('a client failed to authenticate', fields);
     else log.debug('a client failed to authenticate, beyond its limit', fields);
     const message = isWithin

@@ -25,9 +25,9 @@ export interface FailureLimitOptions {
   readonly pairs?: number;
 }
 
-/** Somebody who mistypes a secret, or a rotation that reaches a workload late, stays below; 600 guesses an hour find nothing. */
+/** A mistyped secret, or a rotation that reaches a workload late, stays below it; 600 guesses per hour find nothing. */
 const PAIR: Rate = { burst: 10, refillMs: 6000 };
-/** Beyond what honest failures add up to; it bounds what guessing from many addresses, or at many client IDs, is told. */
+/** More than legitimate failures add up to; it limits guessing from many addresses or for many client IDs. */
 const TOTAL: Rate = { burst: 1000, refillMs: 10 };
 /** Some 200 bytes each. */
 const PAIRS = 10_000;

@@ -1,6 +1,6 @@
 import { type CryptoKey, compactVerify, importJWK, type JWK } from 'jose';
 import type { PublicJwk } from '../../ports/keys.ts';
-import { type Claims, FOREIGN_ALGORITHMS, readClaims, type UnverifiedJwt } from './unverified-jwt.ts';
+import { ASSERTION_ALGORITHMS, type Claims, readClaims, type UnverifiedJwt } from './unverified-jwt.ts';
 
 /** What a set of keys says of a JWT. `unknownKey`: none of them may have made it; a newer set might have one that has. */
 type Verification =
@@ -8,7 +8,7 @@ type Verification =
   | { readonly kind: 'invalid' }
   | { readonly kind: 'unknownKey' };
 
-/** Public keys of somebody else. */
+/** Public keys of a client or of an external issuer. */
 export interface KeySet {
   verify(jwt: UnverifiedJwt): Promise<Verification>;
 }
@@ -22,13 +22,13 @@ interface Member {
 /** Of a JWT without `kid`, and of keys that share one: each try is a signature check. */
 const MAX_TRIES = 8;
 
-/** RFC 9864 §2.2 gives EdDSA on Ed25519 a name of its own. */
+/** RFC 9864 §2.2 has a separate name for EdDSA on Ed25519. */
 const sameAlgorithm = (a: unknown, b: string): boolean =>
   a === b || (typeof a === 'string' && [a, b].every((name) => name === 'EdDSA' || name === 'Ed25519'));
 
 /** RFC 8725 §3.1: a key is used with what it is for, whatever the header says. */
 const fits = ({ kty, crv, alg }: PublicJwk, algorithm: string): boolean => {
-  const wanted = FOREIGN_ALGORITHMS[algorithm];
+  const wanted = ASSERTION_ALGORITHMS[algorithm];
   if (wanted === undefined || kty !== wanted.kty) return false;
   if (wanted.crv !== undefined && crv !== wanted.crv) return false;
   return alg === undefined || sameAlgorithm(alg, algorithm);

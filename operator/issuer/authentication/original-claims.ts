@@ -13,7 +13,7 @@ const isDeeperThan = (value: unknown, depth: number): boolean => {
   return depth === 0 || Object.values(value).some((inner) => isDeeperThan(inner, depth - 1));
 };
 
-/** Who asks has proved itself by now, so it may be told what to change. */
+/** The caller is authenticated at this point, so the error may say what to change. */
 const tooMuch = (what: string) => {
   const remedy = "name the needed ones in the client's trustedIssuers[].claims";
   return refused('invalid_client', `the claims of the assertion ${what}: ${remedy}`, 'originalTokenClaims');

@@ -37,7 +37,7 @@ const findAssertionProblem = (
   return isTooLong ? 'exp is more than 5 min ahead' : undefined;
 };
 
-/** The client has signed the assertion with a key of its own (RFC 7523 §2.2, `private_key_jwt`). */
+/** Checks an assertion that the client signed with its own key (RFC 7523 §2.2, `private_key_jwt`). */
 export const createPrivateKeyJwt = (options: PrivateKeyJwtOptions): CheckAssertion => {
   const { issuerUrl, findJwkProblem, keys, clock } = options;
   /** Of keys in a spec, which is frozen: imported once, and gone with it. */

@@ -1,7 +1,7 @@
-/** Claims of a JWT, whoever made it. */
+/** Claims of a JWT of any issuer. */
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** A JWT of somebody else, as it says of itself: nothing of it is verified. */
+/** A parsed JWT of a client or an external issuer, of which nothing is verified. */
 export interface UnverifiedJwt {
   readonly jwt: string;
   readonly algorithm: string;
@@ -9,20 +9,21 @@ export interface UnverifiedJwt {
   readonly claims: Claims;
 }
 
-/** Signatures of somebody else that are looked at: asymmetric ones (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2), and what key each needs. */
-export const FOREIGN_ALGORITHMS: Readonly<Record<string, { readonly kty: string; readonly crv?: string }>> = {
-  ES256: { kty: 'EC', crv: 'P-256' },
-  ES384: { kty: 'EC', crv: 'P-384' },
-  ES512: { kty: 'EC', crv: 'P-521' },
-  RS256: { kty: 'RSA' },
-  RS384: { kty: 'RSA' },
-  RS512: { kty: 'RSA' },
-  PS256: { kty: 'RSA' },
-  PS384: { kty: 'RSA' },
-  PS512: { kty: 'RSA' },
-  EdDSA: { kty: 'OKP', crv: 'Ed25519' },
-  Ed25519: { kty: 'OKP', crv: 'Ed25519' },
-};
+/** Algorithms accepted in assertions and bearers of other issuers, asymmetric only (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2), with the key that each needs. */
+export const ASSERTION_ALGORITHMS: Readonly<Record<string, { readonly kty: string; readonly crv?: string }>> =
+  {
+    ES256: { kty: 'EC', crv: 'P-256' },
+    ES384: { kty: 'EC', crv: 'P-384' },
+    ES512: { kty: 'EC', crv: 'P-521' },
+    RS256: { kty: 'RSA' },
+    RS384: { kty: 'RSA' },
+    RS512: { kty: 'RSA' },
+    PS256: { kty: 'RSA' },
+    PS384: { kty: 'RSA' },
+    PS512: { kty: 'RSA' },
+    EdDSA: { kty: 'OKP', crv: 'Ed25519' },
+    Ed25519: { kty: 'OKP', crv: 'Ed25519' },
+  };
 
 /** Spec §4; as much as a request may hold (domain/token-request.ts). */
 const MAX_CHARACTERS = 16_384;
@@ -59,7 +60,7 @@ export const readUnverifiedJwt = (jwt: string): UnverifiedJwt | undefined => {
   const claims = readObject(Buffer.from(payload, 'base64url'));
   if (header === undefined || claims === undefined || header.crit !== undefined) return undefined;
   const { alg, kid } = header;
-  if (typeof alg !== 'string' || !Object.hasOwn(FOREIGN_ALGORITHMS, alg)) return undefined;
+  if (typeof alg !== 'string' || !Object.hasOwn(ASSERTION_ALGORITHMS, alg)) return undefined;
   if (kid !== undefined && typeof kid !== 'string') return undefined;
   return { jwt, algorithm: alg, kid, claims };
 };

@@ -30,7 +30,7 @@ export interface LookupsOptions {
 
 const notKnown = (): IssuerFailure =>
   new IssuerFailure('Unavailable', 'the tokens are not known now, try again later', {
-    detail: 'a watch is out of step',
+    detail: 'a watch is stale',
   });
 
 /** Where records of the owner may be: its client's namespace first. An owner that assertions name may be anywhere that these are taken. */
@@ -44,7 +44,7 @@ const namespacesOf = ({ clients }: LookupsOptions, { owner, client }: Bearer): s
   return [...namespaces];
 };
 
-/** @throws IssuerFailure `Unavailable` where a cache of records is out of step: a list from it might call good what is not */
+/** @throws IssuerFailure `Unavailable` if a cache of records is stale: a list from it might contain revoked tokens as live ones */
 export const insistOnFresh = ({ tokens, issuedTokens, tokenBatches }: Freshness): void => {
   if (!tokens() || !issuedTokens() || !tokenBatches()) throw notKnown();
 };

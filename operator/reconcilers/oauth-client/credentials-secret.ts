@@ -88,8 +88,8 @@ const refused = (name: string, error: unknown): CredentialsFinding => {
 };
 
 /**
- * Looks at the Secret that holds a client's secret and, where the client asks for it and holds its client ID, makes it
- * or puts it back. A Secret of somebody else is read and never written.
+ * Reads the Secret with the client secret. If the client requests it and is registered, creates or restores it. A Secret that
+ * the operator did not create is read and never written.
  * @throws ApiError on a conflict and on what the API server could not do
  */
 export const findClientSecret = async (

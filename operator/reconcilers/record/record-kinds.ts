@@ -16,11 +16,11 @@ interface PlanSurroundings {
   readonly now: number;
 }
 
-/** One kind of object that holds records of handed-out tokens. */
+/** A kind of object with records of issued tokens. */
 export interface RecordObjectKind<T extends RecordObject> {
   readonly name: 'IssuedToken' | 'TokenBatch';
   plan(object: T, around: PlanSurroundings): RecordPlan;
-  /** A revocation that somebody asks for does not wait behind what is collected. */
+  /** A requested revocation does not wait behind collection. */
   isUrgent(object: T): boolean;
   /** Of its records that were not deleted. */
   expiries(object: T): readonly RecordExpiry[];

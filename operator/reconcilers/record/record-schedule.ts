@@ -5,7 +5,7 @@ import { DelayedKeys } from '../../runtime/queued-keys.ts';
 export interface RecordScheduleOptions {
   readonly queue: KeySink;
   readonly clock: Clock;
-  /** False while nothing may be judged by this clock. */
+  /** False while the clock of the replica is not usable (spec §3). */
   readonly isClockUsable: () => boolean;
 }
 

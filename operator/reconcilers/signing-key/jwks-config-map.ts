@@ -73,7 +73,7 @@ const create = async (
     return undefined;
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
-    // Its label is gone, and with it our watch's knowledge; or it is somebody else's.
+    // The label was removed, so that the watch does not see it; or it is not the operator's.
     return sinks.configMapClient.get(metadata, { signal });
   }
 };
@@ -88,13 +88,13 @@ const putBack = async (sinks: JwksSinks, found: ConfigMap, wanted: Wanted): Prom
     await create(sinks, wanted);
     return;
   }
-  const foreign = (metadata.ownerReferences ?? []).filter(({ controller }) => controller !== true);
+  const others = (metadata.ownerReferences ?? []).filter(({ controller }) => controller !== true);
   const changed: ConfigMap = {
     ...found,
     metadata: {
       ...metadata,
       labels: { ...metadata.labels, [MANAGED_BY_LABEL]: MANAGER },
-      ownerReferences: [...foreign, ownerOf(signingKey)],
+      ownerReferences: [...others, ownerOf(signingKey)],
     },
     data: { ...found.data, [JWKS_KEY]: text },
   };
@@ -102,8 +102,8 @@ const putBack = async (sinks: JwksSinks, found: ConfigMap, wanted: Wanted): Prom
 };
 
 /**
- * Sees that ConfigMap `<name>-jwks` holds the key set, as one line of JSON in a stable order; what others added to it
- * stays. False where a ConfigMap of that name is somebody else's: it is not touched.
+ * Writes the key set to the ConfigMap `<name>-jwks`, as one line of JSON in a stable order; what others added to it stays.
+ * False if the operator does not own a ConfigMap of that name: it is left alone.
  * @throws ApiError on a conflict and on what the API server could not do
  */
 export const applyJwks = async (

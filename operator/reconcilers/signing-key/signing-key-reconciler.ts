@@ -39,7 +39,7 @@ export type SigningKeyReconcilerOptions = SigningKeySources &
 
 /** Generate, status, annotate, remove, forget the removed: no pass needs more rounds. */
 const MAX_ROUNDS = 8;
-/** For a Secret that could not be followed, and a ConfigMap that is somebody else's. */
+/** For a Secret that could not be followed, and a ConfigMap that is not the operator's, in milliseconds. */
 const LOOK_AGAIN_MS = 300_000;
 
 /** How often in a row the key set may fail to be written before a key signs that it does not hold: nobody's quota stops the issuer for ever. */
@@ -160,7 +160,7 @@ export class SigningKeyReconciler {
     return !status && plan.change.length === 0 && plan.remove.length === 0;
   }
 
-  /** Puts the key set as it is to be into the ConfigMap; not kept where its name is somebody else's. */
+  /** Writes the planned key set to the ConfigMap; `isKept` is false if the operator does not own the ConfigMap. */
   async #publish(
     signingKey: SigningKey,
     { status = signingKey.status }: SigningKeyPlan,
@@ -169,7 +169,8 @@ export class SigningKeyReconciler {
     const { name } = signingKey.metadata;
     const jwks = buildJwks([...this.#others(signingKey), { ...signingKey, ...(status && { status }) }]);
     const isKept = await applyJwks(this.#options, { signingKey, jwks, signal });
-    if (!isKept) this.#log.warn("the ConfigMap for the key set is somebody else's", { name: `${name}-jwks` });
+    if (!isKept)
+      this.#log.warn("the ConfigMap for the key set is not the operator's", { name: `${name}-jwks` });
     return { isKept };
   }
 

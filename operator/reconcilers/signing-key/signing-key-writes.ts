@@ -99,7 +99,7 @@ export const writeSigningKeyStatus = async (
   if (!ready) return;
   const isRotated = activeKid(status.keys) !== activeKid(signingKey.status?.keys);
   const { reason, message: note } = ready;
-  // The key that signs next is published first: that is no trouble to tell of.
+  // The first key is published before it signs: no Event is needed for that.
   const isBeginning = reason === 'NoActiveKey' && status.keys?.some(({ phase }) => phase === 'Published');
   if (ready.status === 'True' && isRotated) {
     events.record({ regarding: signingKey, type: 'Normal', reason, action: 'Rotate', note });

@@ -3,7 +3,7 @@ import { type FailureCode, IssuerFailure } from '../../issuer/failure.ts';
 import { ErrorInfo } from './generated/google/rpc/error_details.ts';
 import { Status } from './generated/google/rpc/status.ts';
 
-/** A failure with a gRPC status of its own. Its message is fixed text. */
+/** A failure with a specific gRPC status. Its message is fixed text. */
 export class StatusFailure extends Error {
   override readonly name = 'StatusFailure';
   readonly code: status;

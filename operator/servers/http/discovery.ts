@@ -1,4 +1,4 @@
-import { FOREIGN_ALGORITHMS } from '../../issuer/authentication/unverified-jwt.ts';
+import { ASSERTION_ALGORITHMS } from '../../issuer/authentication/unverified-jwt.ts';
 import type { PublicKeys } from '../../ports/signing.ts';
 import { type Cacheable, cacheable, memoized, sendCacheable } from './cacheable.ts';
 import { HttpFailure } from './http-failure.ts';
@@ -18,7 +18,7 @@ export interface DiscoveryOptions {
 
 const methods = (endpoint: 'token' | 'introspection' | 'revocation') => ({
   [`${endpoint}_endpoint_auth_methods_supported`]: METHODS,
-  [`${endpoint}_endpoint_auth_signing_alg_values_supported`]: Object.keys(FOREIGN_ALGORITHMS),
+  [`${endpoint}_endpoint_auth_signing_alg_values_supported`]: Object.keys(ASSERTION_ALGORITHMS),
 });
 
 const documentOf = ({ issuerUrl, keys }: DiscoveryOptions) => ({
