@@ -37,7 +37,7 @@ export const informersAlive = (informers: readonly WatchedType[], clock: Clock):
 });
 
 /**
- * Readiness: the first whole list of every type is in, and every watch is in step (spec §3): an event or bookmark
+ * Readiness: the first whole list of every type is in, and every watch is fresh (spec §3): an event or bookmark
  * 90 s ago at most, and, where connections are pinged (HTTP/2), a sign of life 10 s ago at most.
  */
 export const informersSynced = (informers: readonly WatchedType[], clock: Clock): Check => {
@@ -66,7 +66,7 @@ export const isSynced = ({ health }: WatchedType, clock: Clock): boolean => {
   return synced && now - lastContact <= CONTACT_FRESH_MS && now - lastProgress <= PROGRESS_FRESH_MS;
 };
 
-/** Readiness: this clock and the API server's agree well enough to judge expiry. */
+/** Readiness: this clock and the API server's agree well enough to decide on expiry. */
 export const clockAgrees = (skewSeconds: () => number): Check => ({
   name: 'clock',
   problem: () => {

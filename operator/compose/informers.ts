@@ -24,9 +24,9 @@ import { Informer, type InformerSource, type ReflectorSurroundings } from '../ru
 /** What the operator watches. */
 export interface Informers {
   readonly tokens: Informer<Token>;
-  /** Of handed-out tokens. */
+  /** Of issued tokens. */
   readonly issued: Informer<CachedIssuedToken>;
-  /** Of tokens that were handed out together. */
+  /** Of tokens that were issued together. */
   readonly batches: Informer<CachedTokenBatch>;
   readonly clients: Informer<OAuthClient>;
   readonly signingKeys: Informer<SigningKey>;

@@ -54,7 +54,7 @@ export interface IssuerParts {
   readonly metrics: Metrics;
 }
 
-/** The use cases behind every door, and what ends with them. */
+/** The use cases behind the servers, and what ends with them. */
 export interface WiredIssuer {
   readonly issuer: Issuer;
   stop(): void;

@@ -12,7 +12,7 @@ export interface ReconcilerParts extends ReflectorSurroundings {
   readonly metrics: Metrics;
   /** See {@link ControllerOptions}. */
   readonly defer: ControllerOptions['defer'];
-  /** Refuses writes while this replica does not lead. */
+  /** Rejects writes while this replica does not lead. */
   readonly writer: KubeClient;
   readonly informers: Informers;
   readonly named: NamedSecrets;

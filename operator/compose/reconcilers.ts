@@ -42,7 +42,7 @@ export interface Reconcilers {
 
 /** Tokens worked on at a time: enough to keep an API server of many cores busy, few enough for one of two. */
 const TOKENS_AT_A_TIME = 32;
-/** Of those, Tokens that are due by their time or were there at the start: half, so that one that somebody has just made does not wait for its writes behind twice as many. */
+/** Of those, Tokens that are due by their time or existed at the start: half, so that the writes of a new Token do not wait behind twice as many. */
 const LOW_AT_A_TIME = 16;
 /** Clients whose Secrets and issuers are looked at at a time; an issuer may take its 5 s. */
 const CREDENTIALS_AT_A_TIME = 4;

@@ -17,7 +17,7 @@ import { decodedClients, resourceClients } from './resources.ts';
 
 type Settings = Pick<Config, 'garbageCollection'>;
 
-/** What the records of handed-out tokens need of the parts. */
+/** What the records of issued tokens need of the parts. */
 type Parts<Records extends 'issued' | 'batches' = never> = Omit<
   ReconcilerParts,
   'informers' | 'named' | 'events'
@@ -31,7 +31,7 @@ interface Kept<T extends RecordObject> {
   readonly records: WritableCache<T>;
 }
 
-/** Objects worked on at a time: enough to collect as fast as tokens are handed out, few enough to leave Tokens their share. */
+/** Objects worked on at a time: enough to collect as fast as tokens are issued, few enough to leave Tokens their share. */
 const RECORDS_AT_A_TIME = 16;
 
 const NONE: readonly string[] = [];

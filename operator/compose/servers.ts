@@ -14,7 +14,7 @@ export interface ServerParts {
   readonly issuer: Issuer;
   readonly keys: PublicKeys;
   readonly version: string;
-  /** Whether calls can be answered: this replica is ready, and its caches are in step. */
+  /** Whether calls can be answered: this replica is ready, and its caches are fresh. */
   readonly isServing: () => boolean;
   readonly clock: MonotonicClock;
   readonly log: Log;

@@ -15,7 +15,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** More than any real configuration; a wrong file is refused before it is parsed. */
+/** More than any real configuration; a wrong file is rejected before it is parsed. */
 const MAX_BYTES = 1024 * 1024;
 
 const deepFreeze = <T>(value: T): T => {

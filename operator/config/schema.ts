@@ -25,7 +25,7 @@ const tls = z
 
 type Tls = z.output<typeof tls>;
 
-/** Plain text leaves the machine only where somebody has written that it may. */
+/** Plain text leaves the machine only if the configuration allows it explicitly. */
 const checkListener = (listener: { address: Address; tls: Tls }, context: z.RefinementCtx): void => {
   const { certFile, keyFile, caFile, clientCertificateRequired, plaintext } = listener.tls;
   const problem = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
@@ -107,7 +107,7 @@ const leaderElection = z
     message: 'times 1.2 must be shorter than renewDeadline',
   });
 
-/** The whole configuration (spec §6). Unknown keys are refused, so that a misspelt one is seen; durations become milliseconds, addresses are split. */
+/** The whole configuration (spec §6). Unknown keys are rejected, so that a misspelled one is noticed; durations become milliseconds, addresses are split. */
 export const configSchema = (podNamespace: string | undefined) =>
   z.strictObject({
     log: z

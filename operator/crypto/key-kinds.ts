@@ -27,7 +27,7 @@ const CURVE_NAMES: Readonly<Record<string, string>> = {
   secp521r1: 'P-521',
 };
 
-/** A key in a few words, e.g. `an EC key on P-384`; nothing that tells one from another of its kind. */
+/** A key in a few words, e.g. `an EC key on P-384`; nothing that identifies the key. */
 export const describeKey = (key: KeyObject): string => {
   const { namedCurve, modulusLength } = key.asymmetricKeyDetails ?? {};
   switch (key.asymmetricKeyType) {

@@ -6,7 +6,7 @@ import type { Metrics } from '../ports/metrics.ts';
 import type { Signer, UnsignedJwt } from '../ports/signing.ts';
 
 export interface SignerOptions {
-  /** Is told how long each signature took. */
+  /** Gets the duration of each signature. */
   readonly metrics?: Pick<Metrics, 'signed'>;
 }
 

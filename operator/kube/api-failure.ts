@@ -1,6 +1,6 @@
 import { ApiError, EXCEEDED_QUOTA } from '../ports/kube.ts';
 
-/** What of a failed call may be told: nothing of its bodies. */
+/** The parts of a failed call that may stand in an error: nothing of its bodies. */
 export interface CallName {
   readonly verb: string;
   readonly path: string;
@@ -15,12 +15,12 @@ interface Status {
 
 const MAX_MESSAGE = 1_000;
 
-/** Validation messages quote the values they refuse; those of a Secret and of a TokenReview are secret. */
+/** Validation messages quote the values they reject; those of a Secret and of a TokenReview are secret. */
 const isSecretPath = (path: string): boolean => /\/(?:secrets|tokenreviews)(?:\/|$)/u.test(path);
 
 /**
  * Kubernetes says no to what a ResourceQuota has no room for with the same 403 `Forbidden` as to anything that RBAC or
- * a policy forbids: only the message of its quota admission tells them apart, and a caller has to be told (spec §4).
+ * a policy forbids: only the message of its quota admission tells them apart, and a caller gets another answer (spec §4).
  */
 const OVER_QUOTA = /is forbidden: (?:exceeded|insufficient) quota/u;
 
@@ -37,11 +37,11 @@ export const statusFailure = (
   const body = (typeof answer.body === 'object' && answer.body !== null ? answer.body : {}) as Status;
   const message = textOf(body.message).slice(0, MAX_MESSAGE);
   const reason = reasonOf(answer.status, textOf(body.reason), message);
-  const told = isSecretPath(call.path) ? '' : message;
+  const shown = isSecretPath(call.path) ? '' : message;
   const seconds = body.details?.retryAfterSeconds;
   const detailsMs = typeof seconds === 'number' && seconds > 0 ? seconds * 1000 : undefined;
   const head = `${call.verb} ${call.path}: ${answer.status}${reason && ` ${reason}`}`;
-  return new ApiError(told ? `${head}: ${told}` : head, {
+  return new ApiError(shown ? `${head}: ${shown}` : head, {
     status: answer.status,
     reason,
     retryAfterMs: answer.retryAfterMs ?? detailsMs,

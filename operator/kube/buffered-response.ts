@@ -13,7 +13,7 @@ interface Settle {
   reject(error: unknown): void;
 }
 
-/** Collects what undici tells of one request. */
+/** Collects the response to one request. */
 class Collector implements Dispatcher.DispatchHandler {
   readonly #settle: Settle;
   readonly #chunks: Buffer[] = [];

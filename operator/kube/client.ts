@@ -89,7 +89,7 @@ type Try<T> =
   | { readonly failure: ApiError; readonly again: false }
   | { readonly failure: ApiError; readonly again: true; readonly waitMs: number };
 
-/** The state that calls share: credentials that were refused, clock skew. */
+/** The state that calls share: credentials that were rejected, clock skew. */
 class Exchange {
   readonly skew: ClockSkew;
   readonly #options: KubeClientOptions;
@@ -118,7 +118,7 @@ class Exchange {
     if (statusCode < 300) return body;
     // Where the connection breaks the status says enough.
     const text = await body.text().catch(() => '');
-    throw this.#refusal(request, { statusCode, headers, text });
+    throw this.#rejection(request, { statusCode, headers, text });
   }
 
   async #try<T>(request: KubeRequest): Promise<Try<T>> {
@@ -126,7 +126,7 @@ class Exchange {
     try {
       const response = await this.#exchange(request, (out) => this.#options.connection.request(out));
       if (response.statusCode < 300) return { answer: answerOf<T>(request, response) };
-      return classifyResponse(this.#refusal(request, response), isRead);
+      return classifyResponse(this.#rejection(request, response), isRead);
     } catch (error) {
       const failure = transportFailure(request, error, request.signal);
       // The API server, or something before it, closed a connection that was kept for later.
@@ -155,7 +155,7 @@ class Exchange {
     }
   }
 
-  #refusal(request: KubeRequest, { statusCode: status, headers, text }: BufferedResponse): ApiError {
+  #rejection(request: KubeRequest, { statusCode: status, headers, text }: BufferedResponse): ApiError {
     if (status === 401) this.#options.connection.distrust();
     let body: unknown;
     try {

@@ -119,7 +119,7 @@ export class Connection {
       this.#use(await this.#source());
     } catch (error) {
       if (!this.#pools) throw error;
-      this.#options.log.warn('the credentials could not be read again; the old ones are used', { error });
+      this.#options.log.warn('credentials could not be reloaded; the previous ones stay in use', { error });
     }
     if (this.#closed || !this.#pools) throw new Error('the connection is closed');
     return this.#pools;

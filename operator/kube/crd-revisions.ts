@@ -25,7 +25,7 @@ export interface CrdRevisions {
   start(signal: AbortSignal): void;
 }
 
-/** Looks at the CRDs by name, metadata alone. A look that fails leaves the last verdict as it is. */
+/** Looks at the CRDs by name, metadata alone. A look that fails leaves the last result as it is. */
 export const createCrdRevisions = (options: CrdRevisionsOptions): CrdRevisions => {
   const { client, clock, types, wanted } = options;
   let result: string | undefined = 'not looked at yet';

@@ -125,7 +125,10 @@ export class ApiEventRecorder implements EventRecorder {
         if (this.#abort.signal.aborted) return;
         if (tries >= MAX_TRIES || this.#flush.signal.aborted || !mayPass(error)) {
           this.#options.metrics.eventDropped();
-          this.#options.log.debug('an Event could not be written', { reason: series.note.reason, error });
+          this.#options.log.debug('Event dropped: it could not be written', {
+            reason: series.note.reason,
+            error,
+          });
           return;
         }
         await this.#pause(RETRY_MS * tries);

@@ -63,7 +63,7 @@ export const buildEvent = (
   };
 };
 
-/** The merge patch that tells an Event of its repeats. */
+/** The merge patch that writes the count of repeats into an Event. */
 export const buildSeriesPatch = ({ count, lastAt }: EventSeries) => ({
   series: { count, lastObservedTime: microTime(lastAt) },
 });

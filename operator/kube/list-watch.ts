@@ -82,11 +82,11 @@ const acceptOf = (metadataOnly: boolean, kind: string): string =>
 /** Objects decoded before others get their turn. */
 const CHUNK = 100;
 const WATCH_HEADERS_TIMEOUT_MS = 60_000;
-/** A nudge's answer comes at once, or never. */
-const NUDGE_SECONDS = 10;
-/** Where a nudge looks that is about all of them: with a namespace and a name the API server goes through no list. */
+/** The answer to a progress request comes at once, or never. */
+const PROGRESS_REQUEST_SECONDS = 10;
+/** The namespace of a progress request of a watch of all namespaces: with a namespace and a name the API server scans no list. */
 const ANY_NAMESPACE = 'default';
-const NOBODY = { fieldSelector: 'metadata.name=nobody.m2moauth.dev' };
+const NO_OBJECT = { fieldSelector: 'metadata.name=nobody.m2moauth.dev' };
 
 /** What a watch is of. */
 interface Watched<T> extends Pick<Source<T>, 'metadataOnly' | 'decode'> {
@@ -131,9 +131,9 @@ const createListWatch = <T>(client: KubeClient, source: Source<T>): ListWatch<T>
   const requestProgress = async (signal: AbortSignal): Promise<void> => {
     const found = collectionPath(type, type.namespaced ? (namespace ?? ANY_NAMESPACE) : undefined);
     // Over the watches' connection: where there are several API servers, each has a cache of its own.
-    const nobody = { path: found, selectors: NOBODY, metadataOnly: true, decode: () => undefined };
-    const now = { resourceVersion: '', initialEvents: true, timeoutSeconds: NUDGE_SECONDS };
-    for await (const events of await openWatch(client, nobody, { ...now, signal })) {
+    const noObject = { path: found, selectors: NO_OBJECT, metadataOnly: true, decode: () => undefined };
+    const now = { resourceVersion: '', initialEvents: true, timeoutSeconds: PROGRESS_REQUEST_SECONDS };
+    for await (const events of await openWatch(client, noObject, { ...now, signal })) {
       if (events.some((event) => event.type === 'BOOKMARK')) return;
     }
   };

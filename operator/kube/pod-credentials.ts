@@ -9,7 +9,7 @@ export const POD_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
 /**
  * The credentials of the pod's ServiceAccount: the kubelet replaces its token before it expires, so both files are read each time.
  * Read here and not by client-node, which costs a process 40 MB and a third of a second of CPU.
- * @throws Error where the kubelet has not told where the API server is
+ * @throws Error if the kubelet has not set the address of the API server
  */
 export const podCredentialSource = (env: NodeJS.ProcessEnv, folder = POD_FOLDER): CredentialSource => {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env;

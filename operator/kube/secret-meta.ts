@@ -15,16 +15,16 @@ const PATHS = {
  * What is kept of a Secret, from its PartialObjectMetadata. Who wrote which data key, label and annotation comes from
  * `managedFields` (server-side apply's FieldsV1), which name keys and never values. A key that we and others own
  * alike (server-side apply of an equal value) counts as ours; but one that others apply as `stringData` counts as theirs,
- * since that changes `data` without a trace in the ownership of `data`. A key that nobody owns shows nowhere, so a Secret
+ * since that changes `data` without a trace in the ownership of `data`. A key without an owner shows nowhere, so a Secret
  * whose managedFields were emptied looks like one that we have not written.
  */
 export const buildSecretMeta = (object: KubeObject): SecretMeta => {
   const { managedFields = [], ...metadata } = object.metadata;
   const own = managedFields.filter(({ manager }) => manager === MANAGER);
-  const foreign = managedFields.filter(({ manager }) => manager !== MANAGER);
-  const applied = ownedKeys(foreign, PATHS.stringData);
+  const others = managedFields.filter(({ manager }) => manager !== MANAGER);
+  const applied = ownedKeys(others, PATHS.stringData);
   const ownData = ownedKeys(own, PATHS.data).filter((key) => !applied.includes(key));
-  const dataOfOtherManagers = [...new Set([...applied, ...ownedKeys(foreign, PATHS.data)])].sort();
+  const dataOfOtherManagers = [...new Set([...applied, ...ownedKeys(others, PATHS.data)])].sort();
   return {
     apiVersion: 'v1',
     kind: 'Secret',

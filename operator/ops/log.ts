@@ -5,7 +5,7 @@ import { redactText, redactValue } from './redact.ts';
 /** A log that writes some lines at a time. */
 export interface BufferedLog extends Log {
   /**
-   * Resolves when every line is written or nobody reads them any more, after a second at the latest. To be awaited before the process
+   * Resolves when every line is written or the reader is gone, after a second at the latest. To be awaited before the process
    * ends: what is left then is written by sonic-boom's hook, which tries a broken pipe again for ever.
    */
   flush(): Promise<void>;
@@ -15,7 +15,7 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
 /**
  * Lines are written some at a time, at the latest after 50 ms and at the exit of the process: a write for each line costs as much as
- * the signature of a token. Where nobody reads them, what is beyond the bound is dropped.
+ * the signature of a token. If they are not read, lines beyond the bound are dropped.
  */
 const STDOUT = { fd: 1, sync: false, minLength: 8192, maxLength: 4 * 1024 * 1024, periodicFlush: 50 };
 

@@ -63,7 +63,7 @@ const tokenMetrics = (registers: Registry[]) => ({
   }),
   blacklisted: new Counter({
     name: 'm2moauth_tokens_blacklisted_total',
-    help: 'Declared and handed-out tokens that became blacklisted while this replica led, whoever wrote that.',
+    help: 'Declared and issued tokens that became blacklisted while this replica led, whoever requested it.',
     registers,
   }),
   collected: new Counter({
@@ -102,7 +102,7 @@ const apiMetrics = (registers: Registry[]) => ({
   }),
   events: new Counter({
     name: 'm2moauth_events_dropped_total',
-    help: 'Kubernetes Events not written because too many waited.',
+    help: 'Kubernetes Events dropped by rate limiting or after failed writes.',
     registers,
   }),
   leader: new Gauge({ name: 'm2moauth_leader', help: '1 while this replica holds the lease.', registers }),

@@ -31,7 +31,7 @@ export const requestMetrics = (registers: Registry[]) => ({
   }),
   recordObjects: new Counter({
     name: 'm2moauth_tokens_handed_out_total',
-    help: 'JWTs handed out at a door, by how the client authenticated.',
+    help: 'JWTs issued on request, by how the client authenticated.',
     labelNames: ['method'],
     registers,
   }),
@@ -43,19 +43,19 @@ export const requestMetrics = (registers: Registry[]) => ({
   }),
   jwtValidated: new Counter({
     name: 'm2moauth_jwt_judgements_total',
-    help: 'Judgements of JWTs of this issuer at a door, by outcome (good, bad, unavailable).',
+    help: 'Validations of JWTs of this issuer, by outcome.',
     labelNames: ['outcome'],
     registers,
   }),
   revocations: new Histogram({
     name: 'm2moauth_revocation_seen_seconds',
-    help: 'Time from a blacklisting, whichever replica took it, until this replica knew; both times are in whole seconds.',
+    help: 'Time from a blacklisting, whichever replica recorded it, until this replica observed it; both times are in whole seconds.',
     buckets: [1, 2, 3, 5, 10, 20, 60, 300],
     registers,
   }),
   collected: new Counter({
     name: 'm2moauth_issued_tokens_collected_total',
-    help: 'Records of handed-out tokens deleted after their time, by why.',
+    help: 'Records of issued tokens deleted after their retention time, by why.',
     labelNames: ['why'],
     registers,
   }),

@@ -9,7 +9,7 @@ import { guardedConnector } from './guarded-connector.ts';
 export interface JsonFetcherOptions {
   /** PEM authorities that are trusted beside Node's own; '' for none. */
   readonly caFile: string;
-  /** Validated CIDR blocks that may be reached though they would be refused. */
+  /** Validated CIDR blocks that may be reached though they would be rejected. */
   readonly allowedCIDRs: readonly string[];
   /** For the whole of a fetch, connecting and reading; 5 s unless given. */
   readonly timeoutMs?: number;

@@ -6,7 +6,7 @@ export interface Clock {
   after(ms: number, callback: () => void): () => void;
 }
 
-/** A clock that also counts time which nobody can set back or forward: what leases are judged by. */
+/** A clock that also counts time which can't be set back or forward: leases depend on it. */
 export interface MonotonicClock extends Clock {
   /** Milliseconds since an arbitrary start; never falls, whatever happens to {@link Clock.now}. */
   monotonic(): number;

@@ -28,5 +28,5 @@ export interface KeyPairs {
   signer(key: KeyPair): Promise<Signer>;
 }
 
-/** Says what keeps a JWK from verifying somebody else's signatures (private or symmetric, weak, not for signatures, unreadable); undefined where nothing does. */
+/** Says what keeps a JWK from verifying the signatures of an external issuer (private or symmetric, weak, not for signatures, unreadable); undefined where nothing does. */
 export type FindJwkProblem = (jwk: unknown) => string | undefined;

@@ -18,11 +18,11 @@ export interface Metrics {
   leading(isLeader: boolean): void;
   /** Seconds that this clock is ahead of the API server's `Date` (negative: behind). */
   clockSkew(seconds: number): void;
-  /** One call at the gRPC door; `method` is one that is served, or `unknown`; `code` the status by name. */
+  /** One call at the gRPC server; `method` is one that is served, or `unknown`; `code` the status by name. */
   grpcCall(method: string, code: string, seconds: number): void;
-  /** One request at the HTTP door; `route` is a pattern or `unknown`, `method` one that HTTP knows or `other`. */
+  /** One request at the HTTP server; `route` is a pattern or `unknown`, `method` one that HTTP knows or `other`. */
   httpRequest(labels: { route: string; method: string; code: string }, seconds: number): void;
-  /** A token left by a door; `method` is how its client authenticated. */
+  /** A token was issued on request; `method` is how its client authenticated. */
   tokenIssuedOnDemand(method: string): void;
   /** A client failed to authenticate; `why` is of a closed set. */
   authenticationFailed(why: string): void;
@@ -30,6 +30,6 @@ export interface Metrics {
   jwtValidated(outcome: 'valid' | 'invalid' | 'unavailable'): void;
   /** Seconds (by their whole-second times) from a blacklisting until this replica's cache showed it. */
   revocationSeen(seconds: number): void;
-  /** How many handed-out records the leader deleted after their time. */
+  /** How many records of issued tokens the leader deleted after their retention time. */
   recordsCollected(why: string, count: number): void;
 }

@@ -23,7 +23,7 @@ export interface SecretMeta extends KubeObject {
   };
 }
 
-/** The Secrets that somebody has named: each is watched by name while anybody is interested. */
+/** Secrets that resources name: each is watched by name while it has a follower. */
 export interface NamedSecrets {
   /** Metadata of that Secret; undefined while absent or not yet known. */
   get(key: string): SecretMeta | undefined;

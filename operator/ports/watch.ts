@@ -38,8 +38,8 @@ export interface ListWatch<T> {
   /** Resolves once the API server has accepted the watch. Each batch is what arrived together; the iterator throws an ApiError for an `ERROR` event or a broken connection, and ends where the server ends the stream. */
   watch(options: WatchOptions): Promise<AsyncIterable<readonly WatchEvent<T>[]>>;
   /**
-   * Has the API server bring its own cache of the type up to date. A bookmark tells of progress alone, and where no object of the type
-   * changes and nobody asks for it, the API server sees none and sends none. Costs it one look for an object that there is not.
+   * Makes the API server bring its own cache of the type up to date. A bookmark reports progress only, and while no object of the type
+   * changes, the API server observes none and sends none. Costs it one look-up of an object that does not exist.
    */
   requestProgress(signal: AbortSignal): Promise<void>;
   /** When the connection that carries this watch last answered anything at all (an HTTP/2 ping among it), in epoch milliseconds; 0 where it can't tell. */

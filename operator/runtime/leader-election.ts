@@ -29,9 +29,9 @@ export interface LeaderElectionOptions {
 const JITTER = 1.2;
 
 /**
- * Holds a Lease as client-go's leaderelection does: the two can stand for the same one. Every write is conditional on
- * the resourceVersion that was read; time is this process's own, monotonic. Use once: a lease that was lost is not
- * stood for again by the same object.
+ * Holds a Lease as client-go's leaderelection does: both can compete for the same one. Every write is conditional on
+ * the resourceVersion that was read; time is this process's own, monotonic. Use once: an object
+ * whose lease was lost does not compete again.
  */
 export class LeaderElection {
   readonly #options: LeaderElectionOptions;
@@ -46,7 +46,7 @@ export class LeaderElection {
     this.#options = options;
   }
 
-  /** False as soon as somebody else could hold the lease by local monotonic time, even where the event loop hung and no callback has run: the gate of every write. */
+  /** False as soon as another replica could hold the lease by local monotonic time, even if the event loop hung and no callback has run: the gate of every write. */
   isLeader(): boolean {
     return this.#leading && this.#options.clock.monotonic() < this.#ledUntil;
   }
@@ -81,7 +81,7 @@ export class LeaderElection {
       if (leftMs <= 0) return this.#lose('no renewal within the deadline');
       // Half of the deadline at most: a call that hangs leaves time for another, over another connection.
       const renewed = await this.#tryOnce(signal, Math.min(leftMs, renewDeadlineMs / 2));
-      if (!renewed && this.#isTakenOver()) return this.#lose('somebody else holds the lease');
+      if (!renewed && this.#isTakenOver()) return this.#lose('another replica holds the lease');
     }
     return 'aborted';
   }
@@ -99,7 +99,7 @@ export class LeaderElection {
       );
       log.info('released the lease');
     } catch (error) {
-      log.warn('the lease could not be released; it runs out by itself', { error });
+      log.warn('the lease could not be released; it expires by itself', { error });
     }
   }
 
@@ -115,7 +115,7 @@ export class LeaderElection {
     this.#options.metrics.leading(false);
   }
 
-  /** A Lease that is gone, or has no holder, is nobody else's: there is time to write it again. */
+  /** A Lease that is gone, or has no holder, is not taken over: there is time to write it again. */
   #isTakenOver(): boolean {
     return this.holder !== '' && this.holder !== this.#options.identity;
   }
@@ -196,5 +196,5 @@ export class LeaderElection {
   }
 }
 
-/** MicroTime: client-go refuses a Lease whose times have not six digits. */
+/** MicroTime: client-go rejects a Lease whose times do not have six digits. */
 const microTime = (ms: number): string => new Date(ms).toISOString().replace('Z', '000Z');

@@ -8,12 +8,12 @@ export interface LeaseObservation {
   readonly since: number;
 }
 
-export type LeaseVerdict =
-  /** Somebody holds it, at least until then by our clock. */
+export type LeaseDecision =
+  /** Another replica holds it, at least until then by our clock. */
   | { readonly kind: 'held'; readonly by: string; readonly untilMonotonic: number }
   /** Ours: renew it. */
   | { readonly kind: 'renew' }
-  /** Nobody's, or not renewed for its whole duration: try for it. */
+  /** It has no holder, or was not renewed for its whole duration: try to acquire it. */
   | { readonly kind: 'acquire' };
 
 /**
@@ -24,7 +24,7 @@ export const planLease = (
   { spec, since }: LeaseObservation,
   identity: string,
   nowMonotonic: number,
-): LeaseVerdict => {
+): LeaseDecision => {
   const by = spec.holderIdentity ?? '';
   if (by === identity) return { kind: 'renew' };
   const untilMonotonic = since + (spec.leaseDurationSeconds ?? 0) * 1000;

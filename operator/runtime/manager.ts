@@ -6,12 +6,12 @@ import type { Controller } from './controller.ts';
 import type { Informer } from './informer.ts';
 import type { LeaderElection } from './leader-election.ts';
 
-/** Something that runs between start and stop: a door, a probe server, the event recorder. */
+/** Something that runs between start and stop: a server, the probes, the event recorder. */
 export interface Component {
   readonly name: string;
-  /** Resolves when it serves; `signal` aborts where the start is called off. */
+  /** Resolves when it serves; `signal` aborts if the operator stops before that. */
   start(signal: AbortSignal): Promise<void> | void;
-  /** Takes nothing new, ends what is under way within `deadlineMs`, and resolves. */
+  /** Accepts no new work, ends the work in progress within `deadlineMs`, and resolves. */
   stop(deadlineMs: number): Promise<void> | void;
 }
 
@@ -25,7 +25,7 @@ export interface ManagerOptions {
   /** Started first, on every replica, and stopped last (probes, metrics, the event recorder). */
   readonly base?: readonly Component[];
   readonly caches: readonly ManagedCache[];
-  /** Started on every replica while the caches load (they say so to whoever asks); drained after the lease is given up. */
+  /** Started on every replica while the caches load (until then they answer "unavailable"); drained after the lease is given up. */
   readonly servers?: readonly Component[];
   /** Waited for once the caches are synced, before this replica is ready. */
   readonly gates?: readonly Gate[];
@@ -39,14 +39,14 @@ export interface ManagerOptions {
   readonly drainMs?: number;
 }
 
-/** Why the manager ended: it was told to, or it lost the lease and the process must restart. */
+/** Why the manager ended: its signal aborted, or it lost the lease and the process must restart. */
 export type ManagerOutcome = 'stopped' | 'lost-lease';
 
 const DRAIN_MS = 10_000;
 
 /**
- * Starts and stops everything in order: base → caches → doors → synced → elected → controllers; and back: controllers
- * → lease → doors → caches → base. A lost lease aborts the controllers at once, and what they still write is refused
+ * Starts and stops everything in order: base → caches → servers → synced → elected → controllers; and back: controllers
+ * → lease → servers → caches → base. A lost lease aborts the controllers at once, and their writes are rejected
  * by the gate ({@link LeaderElection.isLeader}).
  */
 export class Manager {
@@ -137,7 +137,7 @@ export class Manager {
       cut.abort(new Error('the lease is lost'));
     });
     for (const controller of controllers) controller.start(cut.signal);
-    log.info('controllers run', { controllers: controllers.map(({ name }) => name) });
+    log.info('controllers started', { controllers: controllers.map(({ name }) => name) });
     await Promise.race([cutShort, whenAborted(signal)]);
     await Promise.all(controllers.map((controller) => controller.stop(this.#drainMs)));
     return outcome;
@@ -155,7 +155,7 @@ export class Manager {
     for (const component of started.toReversed()) {
       const stopping = (async () => component.stop(this.#drainMs))();
       stopping.catch((error: unknown) =>
-        this.#options.log.error('a component did not stop well', { component: component.name, error }),
+        this.#options.log.error('a component failed to stop', { component: component.name, error }),
       );
       const ended = await settlesWithin(this.#options.clock, this.#drainMs, stopping);
       if (!ended) this.#options.log.warn('a component is still stopping', { component: component.name });

@@ -25,7 +25,7 @@ const LIMIT_OF_KIND = 250;
 /** `token:<key>`, `OAuthClient/<key>`: what comes before the key. */
 const kindOf = (owner: string): string => /^[^:/]*/u.exec(owner)?.[0] ?? '';
 
-/** One single-name watch for each Secret that somebody follows, shared between those who follow it, ended with the last. */
+/** One single-name watch for each followed Secret, shared by its followers and ended with the last one. */
 export class NamedSecretWatches implements NamedSecrets {
   readonly #options: NamedSecretWatchesOptions;
   readonly #store: ObjectStore<SecretMeta>;

@@ -48,7 +48,7 @@ const freezeDeep = <T>(value: T): T => {
 /**
  * The objects of one type, as lists, watch events and our own writes tell of them. Whatever order these come in, an
  * older one never replaces a newer one: resourceVersions are compared as numbers (KEP-5504); where they are none,
- * the last one told wins, and the watch puts right what that gets wrong. It takes objects over and freezes them.
+ * the last one wins, and the watch corrects what that gets wrong. It takes objects over and freezes them.
  */
 export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
   readonly #objects = new Map<string, T>();
@@ -89,7 +89,7 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
   byIndex(index: string, value: string): IterableIterator<T> {
     const keys = this.#index.keys(index, value);
     if (typeof keys === 'object') return this.#each(keys);
-    // Most values lead to one object or none, and every request at a door asks for several: a generator costs more than the rest.
+    // Most values lead to one object or none, and every request looks up several: a generator costs more than the rest.
     const object = keys === undefined ? undefined : this.#objects.get(keys);
     return (object === undefined ? [] : [object]).values();
   }

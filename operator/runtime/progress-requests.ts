@@ -2,16 +2,16 @@ import type { Clock } from '../ports/clock.ts';
 
 export interface ProgressRequestOptions {
   readonly clock: Clock;
-  /** So long nothing has come before a nudge, and so long lies between two of them at least. */
+  /** The time without an event before a request, and the least time between two requests. */
   readonly silentMs: number;
-  /** When something last came, in epoch milliseconds. */
+  /** When an event or bookmark last came, in epoch milliseconds. */
   readonly lastProgress: () => number;
-  /** One is under way at a time; one that fails says nothing: the stream itself tells what is wrong. */
+  /** One runs at a time. A failure is ignored: the watch itself reports what is wrong. */
   readonly requestProgress: () => Promise<void>;
   readonly signal: AbortSignal;
 }
 
-/** Nudges whenever nothing has come for a while, until `signal` aborts. */
+/** Requests progress whenever the watch has been silent, until `signal` aborts (etcd's term: progress notification). */
 export const requestProgressWhenSilent = ({
   clock,
   silentMs,

@@ -10,6 +10,8 @@ import { cacheKeyOf, type ObjectStore } from './object-store.ts';
 import { requestProgressWhenSilent } from './progress-requests.ts';
 import { StallTimer } from './stall-timer.ts';
 
+type Bookmark = Extract<WatchEvent<never>, { type: 'BOOKMARK' }>;
+
 export interface ReflectorOptions<T extends Cacheable> {
   readonly source: ListWatch<T>;
   readonly store: ObjectStore<T>;
@@ -20,32 +22,34 @@ export interface ReflectorOptions<T extends Cacheable> {
   readonly random: () => number;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'watchRestarted'>;
-  /** A stream without an event or bookmark for so long is given up; the API server sends a bookmark about every minute. */
+  /** A stream without an event or bookmark for so long is ended and restarted; the API server sends a bookmark about every minute. */
   readonly stallAfterMs?: number;
   readonly pageSize?: number;
-  /** After so long without an event or bookmark the API server is nudged; never unless given. */
+  /** After so long without an event or bookmark the API server is asked to report progress; never unless given. */
   readonly progressRequestAfterMs?: number;
 }
 
 const BACKOFF: BackoffBounds = { baseMs: 100, capMs: 10_000 };
 const STALL_AFTER_MS = 90_000;
 const PAGE_SIZE = 500;
-/** A stream that lived so long was well, however it ended. */
-const GOOD_STREAM_MS = 5_000;
+/** A stream that lived so long was healthy, however it ended: the backoff starts anew. */
+const HEALTHY_STREAM_MS = 5_000;
 
 /**
- * Keeps a store in step with the API server, after client-go's Reflector: the first state by watch-list, or by paged
- * lists where the server has none; then events, resumed at the last resourceVersion after anything but a 410, which
- * alone makes it list again. No event is lost: what a gap hid shows as differences (by UID) when the list comes.
+ * Keeps a store synced with the API server, after client-go's Reflector: the first state by watch-list (KEP-3157), or by paged
+ * lists if the server does not support it; then events, resumed at the last resourceVersion after anything but a 410, which
+ * alone makes it list again. No change is lost: the list shows what happened in a gap as differences by UID.
  */
 export class Reflector<T extends Cacheable> {
   readonly #options: ReflectorOptions<T>;
   #resourceVersion: string | undefined;
-  #watchListRefused = false;
+  #watchListUnsupported = false;
   #failures = 0;
   #synced = false;
   #alive = false;
   #lastProgress = 0;
+  /** Keys of the list that a watch-list is sending; undefined once it is complete. */
+  #listedKeys: Set<string> | undefined;
   readonly #onSynced: (() => void)[] = [];
 
   constructor(options: ReflectorOptions<T>) {
@@ -57,7 +61,7 @@ export class Reflector<T extends Cacheable> {
     return this.#synced;
   }
 
-  /** {@link Reflector.run} is at it. */
+  /** {@link Reflector.run} is running. */
   get alive(): boolean {
     return this.#alive;
   }
@@ -94,7 +98,7 @@ export class Reflector<T extends Cacheable> {
     const stall = new StallTimer(clock, this.#options.stallAfterMs ?? STALL_AFTER_MS, signal);
     let failure: unknown;
     try {
-      if (this.#resourceVersion === undefined && this.#watchListRefused) await this.#listAll(stall);
+      if (this.#resourceVersion === undefined && this.#watchListUnsupported) await this.#listAll(stall);
       await this.#follow(stall);
     } catch (error) {
       failure = error;
@@ -105,8 +109,8 @@ export class Reflector<T extends Cacheable> {
     const why = stall.stalled ? 'stalled' : this.#classify(failure);
     metrics.watchRestarted(source.resource, why);
     if (why !== 'closed') this.#logRestart(why, failure);
-    if (why === 'stalled' && this.#resourceVersion === undefined) this.#watchListRefused = true;
-    if (clock.now() - startedAt >= GOOD_STREAM_MS) this.#failures = 0;
+    if (why === 'stalled' && this.#resourceVersion === undefined) this.#watchListUnsupported = true;
+    if (clock.now() - startedAt >= HEALTHY_STREAM_MS) this.#failures = 0;
     const askedMs = failure instanceof ApiError ? (failure.retryAfterMs ?? 0) : 0;
     const jitterMs =
       why === 'closed' && this.#failures === 0 ? 0 : fullJitterMs(this.#failures, BACKOFF, random);
@@ -114,24 +118,24 @@ export class Reflector<T extends Cacheable> {
     await sleep(clock, Math.max(askedMs, jitterMs), signal);
   }
 
-  /** What ended the stream; a 410, and a refused watch-list, also change how the next one begins. */
+  /** What ended the stream. A 410, and a rejected watch-list, also change how the next one begins. */
   #classify(failure: unknown): 'closed' | 'error' | 'expired' {
     if (failure === undefined) return 'closed';
     if (isExpired(failure)) {
-      // The API server is there again: the list need not wait as long as it was away. A list that ends so is a failure like any other.
+      // The API server answers again, so that the list starts without backoff; a list that itself expires is a failure like any other.
       if (this.#resourceVersion !== undefined) this.#failures = 0;
       this.#resourceVersion = undefined;
       return 'expired';
     }
-    const refused = failure instanceof ApiError && (failure.status === 400 || failure.status === 422);
-    if (refused && this.#resourceVersion === undefined) this.#watchListRefused = true;
+    const isRejected = failure instanceof ApiError && (failure.status === 400 || failure.status === 422);
+    if (isRejected && this.#resourceVersion === undefined) this.#watchListUnsupported = true;
     return 'error';
   }
 
   #logRestart(why: string, error: unknown): void {
     const { log, source } = this.#options;
     const level = this.#failures >= 3 ? 'warn' : 'debug';
-    log[level]('watch starts again', { resource: source.resource, why, failures: this.#failures, error });
+    log[level]('watch restarts', { resource: source.resource, why, failures: this.#failures, error });
   }
 
   /** The whole list, page by page, each in the store before the next is asked for. */
@@ -141,7 +145,7 @@ export class Reflector<T extends Cacheable> {
     let continueToken: string | undefined;
     do {
       const page = await source.list({ limit: pageSize, continueToken, signal: stall.signal });
-      // It may have come in the turn of the abort, after what it shows was dropped.
+      // The page may arrive in the turn of the abort, after its objects were dropped.
       stall.signal.throwIfAborted();
       stall.touch();
       for (const item of page.items) {
@@ -164,10 +168,10 @@ export class Reflector<T extends Cacheable> {
   /** One watch, to its end. Without a resourceVersion it begins with the whole list (KEP-3157). */
   async #follow(stall: StallTimer): Promise<void> {
     const { source, random, clock } = this.#options;
-    let seen = this.#resourceVersion === undefined ? new Set<string>() : undefined;
+    this.#listedKeys = this.#resourceVersion === undefined ? new Set() : undefined;
     const batches = await source.watch({
       resourceVersion: this.#resourceVersion ?? '',
-      initialEvents: seen !== undefined,
+      initialEvents: this.#listedKeys !== undefined,
       // 5 to 10 minutes, as client-go: not all watches of a fleet end together.
       timeoutSeconds: Math.round(300 * (1 + random())),
       signal: stall.signal,
@@ -178,9 +182,9 @@ export class Reflector<T extends Cacheable> {
       if (stall.signal.aborted) return;
       this.#lastProgress = clock.now();
       stall.touch();
-      for (const event of batch) seen = this.#take(event, seen);
-      // Half a list is no success: it costs the API server a whole one, and begins at its start again.
-      if (seen === undefined) this.#failures = 0;
+      for (const event of batch) this.#take(event);
+      // Half a list is not a success: the next try costs the API server a whole one.
+      if (this.#listedKeys === undefined) this.#failures = 0;
     }
   }
 
@@ -196,24 +200,32 @@ export class Reflector<T extends Cacheable> {
     });
   }
 
-  /** Returns what is still to be seen: undefined once the list is whole. */
-  #take(event: WatchEvent<T>, seen: Set<string> | undefined): Set<string> | undefined {
-    const { store } = this.#options;
-    if (event.type === 'BOOKMARK') {
-      if (seen !== undefined && !event.initialEventsEnd) return seen;
-      if (seen !== undefined) this.#finishList(seen, event.resourceVersion);
-      this.#resourceVersion = event.resourceVersion;
-      return undefined;
+  /** Applies one event. The resourceVersion of an event is where the watch resumes, but not before the list is complete: initial events have no order. */
+  #take(event: WatchEvent<T>): void {
+    switch (event.type) {
+      case 'BOOKMARK':
+        this.#takeBookmark(event);
+        return;
+      case 'DELETED':
+        this.#listedKeys?.delete(cacheKeyOf(event.object));
+        this.#options.store.remove(event.object);
+        break;
+      case 'ADDED':
+      case 'MODIFIED':
+        this.#listedKeys?.add(cacheKeyOf(event.object));
+        this.#options.store.apply(event.object);
+        break;
     }
-    const key = cacheKeyOf(event.object);
-    if (event.type === 'DELETED') {
-      seen?.delete(key);
-      store.remove(event.object);
-    } else {
-      seen?.add(key);
-      store.apply(event.object);
+    if (this.#listedKeys === undefined) this.#resourceVersion = event.resourceVersion;
+  }
+
+  /** A bookmark says that every event up to its resourceVersion has been sent; the one annotated `k8s.io/initial-events-end` completes the list. */
+  #takeBookmark({ initialEventsEnd, resourceVersion }: Bookmark): void {
+    if (this.#listedKeys === undefined) {
+      this.#resourceVersion = resourceVersion;
+    } else if (initialEventsEnd) {
+      this.#finishList(this.#listedKeys, resourceVersion);
+      this.#listedKeys = undefined;
     }
-    if (seen === undefined) this.#resourceVersion = event.resourceVersion;
-    return seen;
   }
 }

@@ -21,7 +21,7 @@ export interface Certificates {
 
 const MIN_VERSION = 'TLSv1.2';
 
-/** What TLS servers are made with, and what `setSecureContext` takes: it forgets all that it is not told again. */
+/** What TLS servers are made with, and what `setSecureContext` takes: it forgets every option that is not given again. */
 export const contextOptionsOf = ({ cert, key, ca }: Certificates): SecureContextOptions => ({
   cert,
   key,
@@ -32,7 +32,7 @@ export const contextOptionsOf = ({ cert, key, ca }: Certificates): SecureContext
 const BEGIN = /-----BEGIN CERTIFICATE-----/gu;
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/gu;
 
-/** OpenSSL passes over authorities that it can't read, and every client would be refused. */
+/** OpenSSL skips authorities that it can't read, and every client would be rejected. */
 const checkAuthorities = (pem: string): void => {
   const found = pem.match(CERTIFICATE) ?? [];
   const begun = pem.match(BEGIN)?.length ?? 0;

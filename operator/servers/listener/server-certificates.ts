@@ -38,14 +38,14 @@ const isSame = (one: Certificates, other: Certificates): boolean =>
   one.key.equals(other.key) &&
   (one.ca === undefined || other.ca === undefined ? one.ca === other.ca : one.ca.equals(other.ca));
 
-/** Reads the files whenever it is told to, one reading at a time, and calls back when they have changed for something usable. */
+/** Reads the files on {@link Reader.look}, one reading at a time, and calls back when they have changed to usable content. */
 class Reader {
   readonly #options: ServerCertificatesOptions;
   readonly #onChange: (certificates: Certificates) => void;
   #current: Certificates;
   #cancelSecondLook = (): void => undefined;
   #failures = 0;
-  #told: string | undefined;
+  #reported: string | undefined;
   #reading = false;
   #again = false;
   #stopped = false;
@@ -67,7 +67,7 @@ class Reader {
     try {
       this.#take(await readCertificates(this.#options.files));
     } catch (error) {
-      this.#refuse(error);
+      this.#reject(error);
     } finally {
       this.#reading = false;
     }
@@ -81,14 +81,14 @@ class Reader {
 
   #take(certificates: Certificates): void {
     this.#failures = 0;
-    this.#told = undefined;
+    this.#reported = undefined;
     if (this.#stopped || isSame(certificates, this.#current)) return;
     this.#current = certificates;
     this.#onChange(certificates);
   }
 
-  /** A pair is broken for a moment while it is being replaced: only what stays so is told, and once. */
-  #refuse(error: unknown): void {
+  /** A pair is broken for a moment while it is being replaced: only a lasting problem is logged, and once. */
+  #reject(error: unknown): void {
     if (this.#stopped) return;
     this.#failures += 1;
     if (this.#failures === 1) {
@@ -96,10 +96,10 @@ class Reader {
       return;
     }
     const message = String(error);
-    if (message === this.#told) return;
-    this.#told = message;
+    if (message === this.#reported) return;
+    this.#reported = message;
     const { certFile } = this.#options.files;
-    this.#options.log.warn('changed certificate files can not be used; what was read before stays', {
+    this.#options.log.warn('changed certificate files can not be used; the previous certificate stays', {
       certFile,
       error,
     });
@@ -116,18 +116,18 @@ export const openServerCertificates = async (
   const { files, clock, log } = options;
   let current = await readCertificates(files);
   const servers = new Set<SecureServer>();
-  const tell = (): void => {
+  const report = (): void => {
     const { certFile } = files;
     log.info('certificate read', { certFile, validUntil: current.notAfter.toISOString() });
   };
   const reader = new Reader(options, current, (changed) => {
     current = changed;
     for (const server of servers) server.setSecureContext(contextOptionsOf(changed));
-    tell();
+    report();
   });
   const paths = [files.certFile, files.keyFile, files.caFile].filter((path) => path !== '');
   const unwatch = watchFolders({ files: paths, clock, log }, () => void reader.look());
-  tell();
+  report();
   return {
     get context() {
       return contextOptionsOf(current);

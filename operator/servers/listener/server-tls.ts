@@ -5,7 +5,7 @@ export interface ServerTls extends CertificateFiles {
   readonly clientCertificateRequired: boolean;
 }
 
-/** What protects a door's connections, in a word for the log. */
+/** How a server's connections are protected, in a word for the log. */
 export const protectionOf = ({
   certFile,
   clientCertificateRequired,

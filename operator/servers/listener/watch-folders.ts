@@ -11,12 +11,12 @@ export interface WatchOptions {
 
 /** Changes come in bursts: a link is made, moved, and an old folder removed. */
 const DEBOUNCE_MS = 100;
-/** For what no event tells of: a link that leads elsewhere, a file system without notification. */
+/** For changes without an event: a link that leads elsewhere, a file system without notification. */
 const POLL_MS = 30_000;
 
 const watchFolder = (folder: string, onEvent: () => void, log: Log): FSWatcher | undefined => {
   const onError = (error: unknown): void =>
-    log.warn('a folder can not be watched; its files are looked at now and then', { folder, error });
+    log.warn('a folder can not be watched; its files are polled', { folder, error });
   try {
     return watch(folder, { persistent: false }, onEvent).on('error', onError);
   } catch (error) {

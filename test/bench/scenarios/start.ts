@@ -113,7 +113,7 @@ const startOnce = async (env: BenchEnv, { options }: Pod): Promise<Start> => {
     const seconds = (performance.now() - start) / 1000;
     const scrapes = scrapesOf(operator);
     const blocked = await scrapes.longestBlock();
-    await eventually(() => operator.log.some(({ message }) => message === 'controllers run'), {
+    await eventually(() => operator.log.some(({ message }) => message === 'controllers started'), {
       timeoutMs: 60_000,
     });
     const fresh = await openFreshTokens(env);
