@@ -53,7 +53,7 @@ export interface ResourceClient<T extends KubeObject> {
 /** {@link ApiError.reason} where a ResourceQuota has no room left; the API server itself says `Forbidden`. */
 export const EXCEEDED_QUOTA = 'ExceededQuota';
 
-/** A refusal of the API server, or no answer (`status` 0). Never carries a request or response body. */
+/** A rejection by the API server, or no answer (`status` 0). Never carries a request or response body. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   /** HTTP status; 0 where the API server did not answer. */
@@ -92,7 +92,23 @@ export const getIfThere = async <T extends KubeObject>(
     throw error;
   }
 };
-/** A create met an object of that name. */
+/** Waits for a conditional delete: true if it deleted the object, false if there was none. @throws ApiError for any other failure */
+export const deleteIfPresent = async (deletion: Promise<void>): Promise<boolean> => {
+  try {
+    await deletion;
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+};
+/** Status and reason, e.g. `403 Forbidden`. */
+export const answerOf = ({ status, reason }: ApiError): string =>
+  reason === '' ? `${status}` : `${status} ${reason}`;
+/** For a condition: the API server rejects a Secret, and what a user can do about it. */
+export const secretRejection = (error: ApiError, secret: string): string =>
+  `the API server rejects ${secret} (${answerOf(error)}): check the quotas and admission policies of the namespace`;
+/** A create found an object of that name. */
 export const isAlreadyExists = (error: unknown): error is ApiError =>
   hasStatus(error, 409) && error.reason === 'AlreadyExists';
 /** The object is not what the plan was made from: plan again. */
@@ -100,10 +116,10 @@ export const isConflict = (error: unknown): error is ApiError =>
   hasStatus(error, 409) && error.reason !== 'AlreadyExists';
 /** The resourceVersion asked for is compacted: list again. */
 export const isExpired = (error: unknown): error is ApiError => hasStatus(error, 410);
-/** RBAC, admission or a quota is against it. */
+/** RBAC, an admission policy or a quota forbids it. */
 export const isForbidden = (error: unknown): error is ApiError => hasStatus(error, 403);
-/** Quota, admission or validation said no to the object itself (403 or 422): only another object or another policy helps. */
-export const isRefused = (error: unknown): error is ApiError =>
+/** A quota, an admission policy or validation rejected the object itself (400, 403 or 422): only another object or another policy helps. */
+export const isRejected = (error: unknown): error is ApiError =>
   hasStatus(error, 403) || hasStatus(error, 422) || hasStatus(error, 400);
 /** A ResourceQuota has no room for the object. */
 export const isOverQuota = (error: unknown): error is ApiError =>

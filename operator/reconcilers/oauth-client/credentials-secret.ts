@@ -8,9 +8,10 @@ import {
   type ChangedObject,
   getIfThere,
   isAlreadyExists,
-  isRefused,
+  isRejected,
   type NewObject,
   type ResourceClient,
+  secretRejection,
 } from '../../ports/kube.ts';
 import type { Secret } from '../../ports/secrets.ts';
 
@@ -80,11 +81,8 @@ const repairedSecret = (
 };
 
 const refused = (name: string, error: unknown): CredentialsFinding => {
-  if (!(error instanceof ApiError && isRefused(error))) throw error;
-  const answer = error.reason === '' ? `${error.status}` : `${error.status} ${error.reason}`;
-  return invalid(
-    `the API server refuses Secret "${name}" (${answer}): a quota or an admission policy stands in its way`,
-  );
+  if (!(error instanceof ApiError && isRejected(error))) throw error;
+  return invalid(secretRejection(error, `Secret "${name}"`));
 };
 
 /**

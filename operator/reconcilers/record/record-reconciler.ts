@@ -4,7 +4,7 @@ import type { ClientPresence, CollectionSettings, RecordPlan } from '../../domai
 import type { WritableCache } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { DecodedClient } from '../../ports/decoded-client.ts';
-import { isNotFound } from '../../ports/kube.ts';
+import { deleteIfPresent, isNotFound } from '../../ports/kube.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import type { Keyring } from '../../ports/signing.ts';
@@ -111,13 +111,7 @@ export class RecordReconciler<T extends RecordObject> {
     signal: AbortSignal,
   ): Promise<void> {
     const { records, objects, metrics } = this.#options;
-    let isOurs = true;
-    try {
-      await objects.delete(record, signal);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-      isOurs = false;
-    }
+    const isOurs = await deleteIfPresent(objects.delete(record, signal));
     records.forget(keyOf(record.metadata), record.metadata.uid);
     if (!isOurs) return;
     metrics.recordsCollected(why, collected);

@@ -3,7 +3,7 @@ import type { KeyEntry, SigningKey } from '../../api/signing-key.ts';
 import { buildJwks, compromisedKids } from '../../domain/key/jwks.ts';
 import { planSigningKey, type SigningKeyPlan } from '../../domain/key/rotation-plan.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { ApiError, getIfThere, isConflict, isRefused } from '../../ports/kube.ts';
+import { ApiError, answerOf, getIfThere, isConflict, isRejected, secretRejection } from '../../ports/kube.ts';
 import type { Log } from '../../ports/log.ts';
 import type { NamedSecrets, Secret } from '../../ports/secrets.ts';
 import { DONE, type ReconcileResult } from '../../runtime/controller.ts';
@@ -215,11 +215,9 @@ export class SigningKeyReconciler {
   }
 }
 
-const describeFailure = (error: ApiError): string => {
-  const answer = error.reason === '' ? `${error.status}` : `${error.status} ${error.reason}`;
-  return isRefused(error)
-    ? `the API server refuses its Secret (${answer}): a quota or an admission policy stands in its way`
-    : `its Secret could not be written (${answer})`;
-};
+const describeFailure = (error: ApiError): string =>
+  isRejected(error)
+    ? secretRejection(error, 'its Secret')
+    : `its Secret could not be written (${answerOf(error)})`;
 
 const summary = (keys: readonly KeyEntry[] = []): string[] => keys.map(({ kid, phase }) => `${phase} ${kid}`);

@@ -14,7 +14,7 @@ import {
 import type { WritableCache } from '../../ports/cache.ts';
 import type { EventRecorder } from '../../ports/events.ts';
 import type { KeyPairs } from '../../ports/keys.ts';
-import { isNotFound, type ResourceClient } from '../../ports/kube.ts';
+import { deleteIfPresent, type ResourceClient } from '../../ports/kube.ts';
 import type { Secret } from '../../ports/secrets.ts';
 
 /** Where a SigningKey's plan is written to. */
@@ -75,11 +75,7 @@ export const removeKeySecret = async (
   { name, uid, resourceVersion }: KeySecret,
   { namespace, signal }: { namespace: string; signal: AbortSignal },
 ): Promise<void> => {
-  try {
-    await secretClient.delete({ namespace, name }, { uid, resourceVersion }, { signal });
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
+  await deleteIfPresent(secretClient.delete({ namespace, name }, { uid, resourceVersion }, { signal }));
 };
 
 const activeKid = (keys: readonly KeyEntry[] | undefined): string | undefined =>

@@ -12,13 +12,16 @@ import type { TokenPlan } from '../../domain/token/token-status.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import {
   ApiError,
+  answerOf,
   type ChangedObject,
+  deleteIfPresent,
   getIfThere,
   isAlreadyExists,
   isNotFound,
-  isRefused,
+  isRejected,
   type NewObject,
   type ResourceClient,
+  secretRejection,
 } from '../../ports/kube.ts';
 import type { Secret, SecretMeta } from '../../ports/secrets.ts';
 import type { Keyring, Signer } from '../../ports/signing.ts';
@@ -100,18 +103,16 @@ export type SecretWritten =
   | { readonly kind: 'failed'; readonly failure: SecretFailure; readonly error: ApiError | undefined };
 
 /** Rejected by a quota, an admission policy or validation, or too large (413). */
-const isRefusal = (error: ApiError): boolean => error.status === 413 || isRefused(error);
+const isRefusal = (error: ApiError): boolean => error.status === 413 || isRejected(error);
 
 const classifyWriteFailure = (error: unknown, name: string): SecretWritten => {
   if (!(error instanceof ApiError)) throw error;
-  const { status, reason } = error;
-  const response = reason === '' ? `${status}` : `${status} ${reason}`;
   if (isRefusal(error)) {
-    const message = `the API server rejects Secret "${name}" (${response}): check the quotas and admission policies of the namespace, and spec.secret`;
+    const message = `${secretRejection(error, `Secret "${name}"`)}, and spec.secret`;
     return { kind: 'failed', failure: { reason: 'SecretRefused', message }, error: undefined };
   }
-  if (status < 500) throw error;
-  const message = `Secret "${name}" could not be written (${response}): the operator tries again`;
+  if (error.status < 500) throw error;
+  const message = `Secret "${name}" could not be written (${answerOf(error)}): the operator tries again`;
   return { kind: 'failed', failure: { reason: 'Issuing', message }, error };
 };
 
@@ -205,11 +206,7 @@ export const removeSecrets = async (
     if (target === undefined) continue;
     const ref = { namespace: token.metadata.namespace, name: removal.name };
     const { uid, resourceVersion } = target;
-    try {
-      await sinks.secretClient.delete(ref, { uid, resourceVersion }, { signal });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
+    await deleteIfPresent(sinks.secretClient.delete(ref, { uid, resourceVersion }, { signal }));
     sinks.secrets.forget(keyOf(ref), uid);
   }
 };
@@ -244,10 +241,6 @@ export const writeStatus = async (
  */
 export const deleteToken = async (sinks: TokenSinks, token: Token, signal: AbortSignal): Promise<void> => {
   const { uid, resourceVersion } = token.metadata;
-  try {
-    await sinks.tokenClient.delete(token.metadata, { uid, resourceVersion }, { signal });
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
+  await deleteIfPresent(sinks.tokenClient.delete(token.metadata, { uid, resourceVersion }, { signal }));
   sinks.tokens.forget(keyOf(token.metadata), uid);
 };

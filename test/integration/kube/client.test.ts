@@ -11,7 +11,7 @@ import {
   isAlreadyExists,
   isConflict,
   isNotFound,
-  isRefused,
+  isRejected,
 } from '../../../operator/ports/kube.ts';
 import type { Secret } from '../../../operator/ports/secrets.ts';
 import { bodyOf, testApi } from '../../support/api.ts';
@@ -108,7 +108,7 @@ describe('calls on a resource', () => {
 describe('a failure', () => {
   test('verb, path, reason and the API server’s words', async () => {
     const failure = await failureOf(configMaps.create({ ...newConfigMap('default', 'Not Valid') }));
-    expect(isRefused(failure)).toBe(true);
+    expect(isRejected(failure)).toBe(true);
     expect(failure.message).toMatch(
       /^create \/api\/v1\/namespaces\/default\/configmaps: 422 Invalid: .*metadata\.name/u,
     );
