@@ -1,7 +1,7 @@
 import type { BinaryName } from './binary-sources.ts';
 
 /** Packages that several programs share, and that are compiled once. */
-type SharedPackages = 'base' | 'client' | 'server' | 'kubectl' | 'node';
+type SharedPackages = 'base' | 'client' | 'server' | 'controlPlane' | 'node' | 'kubectl';
 
 interface BuildCost {
   /** CPU seconds of the packages that no other program has, and of the linker. */
@@ -10,40 +10,45 @@ interface BuildCost {
 }
 
 /**
- * CPU seconds, measured with empty caches (docs/decisions/0018-one-go-module.md): Go's library, gRPC and protobuf are
- * the base; client has client-go and the API types, server what Kubernetes' servers share.
+ * CPU seconds, measured with empty caches. The base is Go's library, gRPC and protobuf, the client client-go and the API
+ * types; the others are Kubernetes' own packages.
  */
 const SHARED: Readonly<Record<SharedPackages, number>> = {
-  base: 60,
-  client: 170,
-  server: 260,
-  kubectl: 40,
-  node: 30,
+  base: 30,
+  client: 60,
+  server: 125,
+  controlPlane: 115,
+  node: 65,
+  kubectl: 7,
 };
 
+const SERVER = ['base', 'client', 'server'] as const;
+
 const COSTS: Readonly<Record<BinaryName, BuildCost>> = {
-  etcd: { own: 25, shares: ['base'] },
-  'kube-apiserver': { own: 80, shares: ['base', 'client', 'server'] },
-  'kube-controller-manager': { own: 60, shares: ['base', 'client', 'server', 'node'] },
-  'kube-proxy': { own: 20, shares: ['base', 'client', 'server'] },
-  'kube-scheduler': { own: 10, shares: ['base', 'client', 'server', 'node'] },
-  kubectl: { own: 10, shares: ['base', 'client', 'kubectl'] },
-  kubelet: { own: 30, shares: ['base', 'client', 'server', 'node'] },
-  coredns: { own: 30, shares: ['base', 'client'] },
-  pause: { own: 2, shares: [] },
-  alertrules: { own: 70, shares: ['base', 'client'] },
-  helm: { own: 60, shares: ['base', 'client', 'kubectl'] },
-  grpcurl: { own: 70, shares: ['base'] },
+  etcd: { own: 10, shares: ['base'] },
+  'kube-apiserver': { own: 10, shares: [...SERVER, 'controlPlane'] },
+  'kube-controller-manager': { own: 40, shares: [...SERVER, 'controlPlane', 'node'] },
+  'kube-proxy': { own: 12, shares: SERVER },
+  'kube-scheduler': { own: 10, shares: [...SERVER, 'node'] },
+  kubectl: { own: 20, shares: ['base', 'client', 'kubectl'] },
+  kubelet: { own: 28, shares: [...SERVER, 'node'] },
+  coredns: { own: 12, shares: ['base', 'client'] },
+  pause: { own: 1, shares: [] },
+  alertrules: { own: 24, shares: ['base'] },
+  helm: { own: 25, shares: ['base', 'client', 'kubectl'] },
+  grpcurl: { own: 22, shares: ['base'] },
   m2mclient: { own: 10, shares: ['base'] },
-  httpclient: { own: 5, shares: ['base'] },
+  httpclient: { own: 3, shares: ['base'] },
   verifier: { own: 2, shares: ['base'] },
 };
 
-/** CPU seconds to build `names` together, if nothing that they need is compiled yet. */
-export function estimateCpuSeconds(names: readonly BinaryName[]): number {
-  const shared = new Set(names.flatMap((name) => COSTS[name].shares));
+/** CPU seconds to build `names` together. What they share with `built` counts as compiled. */
+export function estimateCpuSeconds(names: readonly BinaryName[], built: readonly BinaryName[] = []): number {
+  const sharesOf = (list: readonly BinaryName[]) => new Set(list.flatMap((name) => COSTS[name].shares));
+  const compiled = sharesOf(built);
+  const shared = [...sharesOf(names)].filter((packages) => !compiled.has(packages));
   const own = names.reduce((sum, name) => sum + COSTS[name].own, 0);
-  return [...shared].reduce((sum, packages) => sum + SHARED[packages], own);
+  return shared.reduce((sum, packages) => sum + SHARED[packages], own);
 }
 
 /** How far a build is. */

@@ -15,6 +15,7 @@ import { reportProgress } from './progress.ts';
 import { GO_MODULE } from './versions.ts';
 
 const run = promisify(execFile);
+const BINARY_NAMES = Object.keys(binarySources) as BinaryName[];
 
 interface Build {
   readonly names: readonly BinaryName[];
@@ -44,25 +45,29 @@ export async function goIsInstalled(env: NodeJS.ProcessEnv): Promise<boolean> {
 export function buildBinaries(build: Build): Promise<void> {
   const lock = join(build.cache, 'build.lock');
   return withLock(lock, { name: build.names.join(', '), signal: build.signal }, async () => {
-    const missing: BinaryName[] = [];
-    for (const name of build.names) if (!(await exists(build.target(name)))) missing.push(name);
+    const built: BinaryName[] = [];
+    for (const name of BINARY_NAMES) if (await exists(build.target(name))) built.push(name);
+    const missing = build.names.filter((name) => !built.includes(name));
     if (missing.length === 0) return;
     const folder = await mkdtemp(join(build.cache, 'build-'));
     try {
-      await compile({ ...build, names: missing }, folder);
+      await compile({ ...build, names: missing }, { folder, built });
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
   });
 }
 
-async function compile({ names, target, env, signal }: Build, folder: string): Promise<void> {
+async function compile(
+  { names, target, env, signal }: Build,
+  { folder, built }: { readonly folder: string; readonly built: readonly BinaryName[] },
+): Promise<void> {
   const goEnv = { ...goMemory(), ...env, CGO_ENABLED: '0' };
   const sources = names.map((name): BinarySource => binarySources[name]);
   const packages = sources.map((source) => source.package);
   let compiled = 0;
   let total: number | undefined;
-  const expectedSeconds = estimateCpuSeconds(names) / availableParallelism();
+  const expectedSeconds = estimateCpuSeconds(names, built) / availableParallelism();
   const describe = describeBuild(() => ({ compiled, total, expectedSeconds }));
   const endProgress = reportProgress(`building ${names.join(', ')} from source (once)`, { describe });
   try {
@@ -94,7 +99,7 @@ async function compile({ names, target, env, signal }: Build, folder: string): P
 }
 
 /**
- * The compiler is short-lived: without garbage collection it takes a quarter less time. A limit makes it collect before
+ * The compiler is short-lived: without garbage collection it takes a fifth less time. A limit makes it collect before
  * the processes that run at once fill the machine's memory.
  */
 function goMemory(): NodeJS.ProcessEnv {

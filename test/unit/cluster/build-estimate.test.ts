@@ -13,6 +13,12 @@ describe('estimateCpuSeconds', () => {
     expect(estimateCpuSeconds(['kubectl', 'helm'])).toBeLessThan(apart);
   });
 
+  test('leaves out what was compiled for a program that is built', () => {
+    const after = estimateCpuSeconds(['helm'], ['kube-apiserver', 'kubectl']);
+    expect(after).toBeLessThan(estimateCpuSeconds(['helm'], ['etcd']));
+    expect(estimateCpuSeconds(['helm'], ['etcd'])).toBeLessThan(estimateCpuSeconds(['helm']));
+  });
+
   test('is nothing for nothing, and grows with each program', () => {
     const names = Object.keys(binarySources) as (keyof typeof binarySources)[];
     const sums = names.map((_, count) => estimateCpuSeconds(names.slice(0, count)));
