@@ -5,7 +5,6 @@ import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
 import type { TokenBatch } from '../../../operator/api/token-batch.ts';
 import { findJwkProblem } from '../../../operator/crypto/public-jwk.ts';
 import type { TokenRequest } from '../../../operator/domain/client/token-request.ts';
-import type { IssuerSettings } from '../../../operator/domain/jwt/claims.ts';
 import { createClientAuthentication } from '../../../operator/issuer/authentication/client-authentication.ts';
 import { buildCreateToken } from '../../../operator/issuer/create-token.ts';
 import { createGroupCommit, createWriteBatch } from '../../../operator/issuer/recording/group-commit.ts';
@@ -27,16 +26,11 @@ import { CLIENT_INDEXERS } from '../../../operator/reconcilers/oauth-client/clie
 import { Informer } from '../../../operator/runtime/informer.ts';
 import { bodyOf, type KubeObject, type TestApi, testApi } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
+import { issuerSettings } from '../../support/issuer-settings.ts';
 import { openKube, type TestKube } from '../../support/kube.ts';
 import { ISSUER, TestKeyring } from '../reconcilers/test-keyring.ts';
 
-const settings: IssuerSettings = {
-  url: ISSUER,
-  ownerClaim: 'sub',
-  deviceIDClaim: '',
-  tokenType: 'at+jwt',
-  backdateMs: 0,
-};
+const settings = issuerSettings({ url: ISSUER });
 
 /** The part of a replica that issues tokens, with its caches and connections. */
 export interface Replica {

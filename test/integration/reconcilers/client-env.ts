@@ -4,7 +4,6 @@ import { API_VERSION, MANAGED_BY_LABEL, MANAGER } from '../../../operator/api/me
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
 import { newClientSecret } from '../../../operator/crypto/client-secret.ts';
 import { findJwkProblem } from '../../../operator/crypto/public-jwk.ts';
-import type { IssuerSettings } from '../../../operator/domain/jwt/claims.ts';
 import { listWatchObjects, listWatchSecretMeta } from '../../../operator/kube/list-watch.ts';
 import { createResourceClient } from '../../../operator/kube/resource-client.ts';
 import { OAUTH_CLIENTS, SECRETS } from '../../../operator/kube/resource-types.ts';
@@ -27,16 +26,14 @@ import { NamedSecretWatches } from '../../../operator/runtime/named-secrets.ts';
 import { bodyOf, type KubeObject, type TestApi, testApi } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { issuerSettings } from '../../support/issuer-settings.ts';
 import { openKube } from '../../support/kube.ts';
 import { type Fault, guardClient } from './guarded-client.ts';
 
-const settings: IssuerSettings = {
+const settings = issuerSettings({
   url: 'https://issuer.example.com/m2m',
   ownerClaim: 'https://example.com/owner',
-  deviceIDClaim: '',
-  tokenType: 'at+jwt',
-  backdateMs: 0,
-};
+});
 
 type Kind = 'OAuthClient' | 'Secret';
 

@@ -2,7 +2,6 @@ import { expect } from '@jest/globals';
 import { type KubeObject, MANAGED_BY_LABEL, MANAGER } from '../../../operator/api/meta.ts';
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
 import type { Token } from '../../../operator/api/token.ts';
-import type { IssuerSettings } from '../../../operator/domain/jwt/claims.ts';
 import {
   listWatchMetadata,
   listWatchObjects,
@@ -23,17 +22,12 @@ import { Controller } from '../../../operator/runtime/controller.ts';
 import { Informer } from '../../../operator/runtime/informer.ts';
 import { NamedSecretWatches } from '../../../operator/runtime/named-secrets.ts';
 import { eventually } from '../../support/eventually.ts';
+import { issuerSettings } from '../../support/issuer-settings.ts';
 import type { TestKube } from '../../support/kube.ts';
 import { guardClient, type Ledger } from './guarded-client.ts';
 import { ISSUER } from './test-keyring.ts';
 
-const settings: IssuerSettings = {
-  url: ISSUER,
-  ownerClaim: 'sub',
-  deviceIDClaim: '',
-  tokenType: 'at+jwt',
-  backdateMs: 0,
-};
+const settings = issuerSettings({ url: ISSUER });
 
 export interface TokenOperatorOptions extends Ledger {
   readonly namespace: string;

@@ -4,15 +4,13 @@ import { findCondition, setCondition } from '../../../../operator/api/conditions
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import { claimOf, isRegistered } from '../../../../operator/domain/client/client-id-claim.ts';
 import { type ClientPlan, planClient } from '../../../../operator/domain/client/client-plan.ts';
-import type { IssuerSettings } from '../../../../operator/domain/jwt/claims.ts';
+import { issuerSettings } from '../../../support/issuer-settings.ts';
 
-const settings: IssuerSettings = {
+const settings = issuerSettings({
   url: 'https://issuer.example.com',
   ownerClaim: 'https://example.com/owner',
   deviceIDClaim: 'https://example.com/device',
-  tokenType: 'at+jwt',
-  backdateMs: 0,
-};
+});
 const NOW = Date.UTC(2026, 0, 1);
 
 const clientOf = (name: string, spec: object = {}, at = 0): OAuthClient => ({

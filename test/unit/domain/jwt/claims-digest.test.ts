@@ -8,14 +8,9 @@ import {
   claimsDigest,
   type IssuerSettings,
 } from '../../../../operator/domain/jwt/claims.ts';
+import { issuerSettings } from '../../../support/issuer-settings.ts';
 
-const settings: IssuerSettings = {
-  url: 'https://issuer.example',
-  ownerClaim: 'sub',
-  deviceIDClaim: '',
-  tokenType: 'at+jwt',
-  backdateMs: 0,
-};
+const settings = issuerSettings();
 const configured: IssuerSettings = { ...settings, ownerClaim: 'owner', deviceIDClaim: 'device' };
 const times = { id: 'f', issuedAt: 1_767_225_600, expiresAt: 1_767_229_200 };
 const minimal: ClaimsGrant = {

@@ -6,17 +6,11 @@ import {
   type ClaimsGrant,
   claimsDigest,
   findReservedClaims,
-  type IssuerSettings,
   issuedAtFor,
 } from '../../../../operator/domain/jwt/claims.ts';
+import { issuerSettings } from '../../../support/issuer-settings.ts';
 
-const settings: IssuerSettings = {
-  url: 'https://issuer.example/base',
-  ownerClaim: 'sub',
-  deviceIDClaim: '',
-  tokenType: 'at+jwt',
-  backdateMs: 0,
-};
+const settings = issuerSettings({ url: 'https://issuer.example/base' });
 const grant: ClaimsGrant = {
   clientID: 'app',
   owner: 'alice',

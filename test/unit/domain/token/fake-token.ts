@@ -8,7 +8,6 @@ import {
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import type { KeyPhase } from '../../../../operator/api/signing-key.ts';
 import type { Token, TokenSpec, TokenStatus } from '../../../../operator/api/token.ts';
-import type { IssuerSettings } from '../../../../operator/domain/jwt/claims.ts';
 import { planToken } from '../../../../operator/domain/token/token-plan.ts';
 import type { TokenPlan } from '../../../../operator/domain/token/token-status.ts';
 import { ApiError, type ChangedObject, type NewObject } from '../../../../operator/ports/kube.ts';
@@ -19,18 +18,13 @@ import {
   TokenReconciler,
   type TokenReconcilerOptions,
 } from '../../../../operator/reconcilers/token/token-reconciler.ts';
+import { issuerSettings } from '../../../support/issuer-settings.ts';
 import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
 
 /** 2026-01-01T00:00:00Z. */
 export const START = Date.UTC(2026, 0, 1);
 
-export const settings: IssuerSettings = {
-  url: 'https://issuer.example',
-  ownerClaim: 'sub',
-  deviceIDClaim: '',
-  tokenType: 'at+jwt',
-  backdateMs: 0,
-};
+export const settings = issuerSettings();
 
 interface StoredJwt {
   readonly kid: string;
