@@ -1,6 +1,12 @@
+import type { TokenReason } from '../../api/conditions.ts';
 import { keyOf } from '../../api/meta.ts';
 import type { Token } from '../../api/token.ts';
+import { BoundedMap } from '../../async/bounded-map.ts';
+import { type Rate, TokenBucket } from '../../async/token-bucket.ts';
+import { floorSeconds } from '../../domain/timestamps.ts';
 import { CAUSE_TRAITS } from '../../domain/token/issue-cause.ts';
+import { retriedReasonOf } from '../../domain/token/token-delivery.ts';
+import type { KnownBlocker } from '../../domain/token/token-observation.ts';
 import { planToken } from '../../domain/token/token-plan.ts';
 import { statusDespiteSecret, type TokenPlan } from '../../domain/token/token-status.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -9,7 +15,6 @@ import { ApiError, isConflict } from '../../ports/kube.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import { DONE, type ReconcileResult } from '../../runtime/controller.ts';
-import { BlockerTimes, RepairLimiter } from './retry-state.ts';
 import { type Findings, type Observed, observeToken, type TokenSources } from './token-observer.ts';
 import { followerOf } from './token-triggers.ts';
 import { deleteToken, removeSecrets, type TokenSinks, writeSecret, writeStatus } from './token-writes.ts';
@@ -35,6 +40,45 @@ const SHORTEST_REQUEUE_MS = 1000;
 /** When to reconcile again while the watch of an awaited Secret has not shown it yet, and if it can't be watched, in milliseconds. */
 const UNSEEN_REQUEUE_MS = 1000;
 const UNWATCHED_REQUEUE_MS = 60_000;
+
+/** The number of Tokens that each map holds; beyond it the oldest entry is evicted. */
+const MAX_TOKENS = 10_000;
+/** Repairs of one Token (spec §2.1). */
+const REPAIRS: Rate = { burst: 3, refillMs: 20_000 };
+
+/** Since when each Token has been blocked by the same reason; the `lastTransitionTime` of a condition changes with its status only. */
+export class BlockerTimes {
+  readonly #blockers = new BoundedMap<string, KnownBlocker>(MAX_TOKENS);
+
+  /** The blocker of the Token with that uid; undefined if there is none, and after a restart or an eviction. */
+  of(uid: string): KnownBlocker | undefined {
+    return this.#blockers.get(uid);
+  }
+
+  /** Records the reason in a Token's status after a reconcile; `now` in milliseconds since the Unix epoch. */
+  note({ metadata, status }: Token, now: number): void {
+    const reason: TokenReason | undefined = retriedReasonOf(status);
+    if (reason === undefined) this.#blockers.delete(metadata.uid);
+    else if (this.#blockers.get(metadata.uid)?.reason !== reason)
+      this.#blockers.set(metadata.uid, { reason, since: floorSeconds(now) });
+  }
+}
+
+/**
+ * Limits repairs of a Secret, so that one that is undone at once (by an admission webhook or another controller) does not become a
+ * hot loop: three in a row, then one every 20 s for each Token (spec §2.1).
+ */
+export class RepairLimiter {
+  readonly #buckets = new BoundedMap<string, TokenBucket>(MAX_TOKENS);
+
+  /** Takes one repair from a Token's allowance and returns 0, or returns how long to wait for the next one, in milliseconds. */
+  take(uid: string, now: number): number {
+    const bucket = this.#buckets.get(uid) ?? new TokenBucket(REPAIRS);
+    const waitMs = bucket.take(now);
+    if (waitMs === 0) this.#buckets.set(uid, bucket);
+    return waitMs;
+  }
+}
 
 /**
  * Reconciles Tokens (spec §2.1): observes one, plans, applies the plan. RBAC: get, list, watch and delete tokens; update

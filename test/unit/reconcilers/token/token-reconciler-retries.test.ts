@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { Token } from '../../../../operator/api/token.ts';
-import { BlockerTimes, RepairLimiter } from '../../../../operator/reconcilers/token/retry-state.ts';
+import { BlockerTimes, RepairLimiter } from '../../../../operator/reconcilers/token/token-reconciler.ts';
 import { makeToken } from '../../domain/token/fake-token.ts';
 
 const token = (reason: string, uid = 'u'): Token => ({
