@@ -1,17 +1,17 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { IssuerSettings } from '../jwt/claims.ts';
 import { floorSeconds, LAST_SECOND } from '../timestamps.ts';
+import { CLIENT_CREDENTIALS, clientMaximum, grantedScope, quote } from './client-allowances.ts';
 import {
-  CLIENT_CREDENTIALS,
-  clientMaximum,
-  disallowedAudiences,
-  disallowedScopes,
-  findInsertedClaimsProblem,
-  grantedScope,
-  hasGrant,
-  isAudienceMissing,
-  quote,
-} from './client-allowances.ts';
+  AudienceNotAllowed,
+  ClientClaimsInvalid,
+  ClientSuspended,
+  type ClientViolation,
+  ClientWithoutGrant,
+  ClientWithoutOwner,
+  findClientViolation,
+  ScopeNotAllowed,
+} from './client-checks.ts';
 
 /** A token request over gRPC or HTTP; '' for an absent text. */
 export interface TokenRequest {
@@ -138,28 +138,31 @@ export interface Grant {
   readonly expiration: number | undefined;
 }
 
-type Check = (input: GrantInput) => RequestProblem | undefined;
-
 const unauthorized = (message: string): RequestProblem => problem('unauthorized_client', message);
-
-const ClientWithoutGrant: Check = ({ client }) =>
-  hasGrant(client) ? undefined : unauthorized('this client gets no tokens: its allowedGrantTypes are empty');
-
-const ClientSuspended: Check = ({ client }) =>
-  client.spec.suspended === true ? unauthorized('this client is suspended') : undefined;
-
-const ClientClaimsInvalid: Check = ({ client, settings }) => {
-  const invalid = findInsertedClaimsProblem(client.spec, settings);
-  return invalid === undefined ? undefined : unauthorized(`this client gets no tokens: its ${invalid}`);
-};
-
-const ClientWithoutOwner: Check = ({ client, owner }) =>
-  (owner ?? client.spec.owner) ? undefined : unauthorized('this client has no owner: it needs a spec.owner');
 
 /** Requested values, short enough for a gRPC trailer. */
 const show = (values: readonly string[]): string => quote(values.map((value) => value.slice(0, 64)));
 
-const ExpirationNotAllowed: Check = ({ request, client, now }) => {
+const problemOf = (violation: ClientViolation): RequestProblem => {
+  switch (violation.kind) {
+    case 'NoGrant':
+      return unauthorized('this client gets no tokens: its allowedGrantTypes are empty');
+    case 'Suspended':
+      return unauthorized('this client is suspended');
+    case 'ClaimsInvalid':
+      return unauthorized(`this client gets no tokens: its ${violation.problem}`);
+    case 'NoOwner':
+      return unauthorized('this client has no owner: it needs a spec.owner');
+    case 'AudienceNotAllowed':
+      return problem('invalid_target', `audience ${show(violation.values)} is not allowed for this client`);
+    case 'AudienceMissing':
+      return problem('invalid_target', 'an audience has to be asked for: one that this client allows');
+    case 'ScopeNotAllowed':
+      return problem('invalid_scope', `scope ${show(violation.values)} is not allowed for this client`);
+  }
+};
+
+const findExpirationProblem = ({ request, client, now }: GrantInput): RequestProblem | undefined => {
   const { expiration } = request;
   if (expiration <= 0) return undefined;
   const invalid = (message: string): RequestProblem => problem('invalid_request', message);
@@ -172,39 +175,20 @@ const ExpirationNotAllowed: Check = ({ request, client, now }) => {
   );
 };
 
-const AudienceNotAllowed: Check = ({ request, client }) => {
-  const disallowed = disallowedAudiences(client, request.audience);
-  if (disallowed.length > 0) {
-    return problem('invalid_target', `audience ${show(disallowed)} is not allowed for this client`);
-  }
-  if (!isAudienceMissing(client, request.audience)) return undefined;
-  return problem('invalid_target', 'an audience has to be asked for: one that this client allows');
-};
+const OF_CLIENT = [ClientWithoutGrant, ClientSuspended, ClientClaimsInvalid, ClientWithoutOwner];
+const OF_REQUEST = [AudienceNotAllowed, ScopeNotAllowed];
 
-const ScopeNotAllowed: Check = ({ request, client }) => {
-  const disallowed = disallowedScopes(client, request.scope);
-  if (disallowed.length === 0) return undefined;
-  return problem('invalid_scope', `scope ${show(disallowed)} is not allowed for this client`);
-};
-
-/** In the order of spec §4. */
-const CHECKS: readonly Check[] = [
-  ClientWithoutGrant,
-  ClientSuspended,
-  ClientClaimsInvalid,
-  ClientWithoutOwner,
-  ExpirationNotAllowed,
-  AudienceNotAllowed,
-  ScopeNotAllowed,
-];
-
-/** The first reason not to grant a request to its authenticated client (spec §4). */
+/** The first reason not to grant a request to its authenticated client, in the order of spec §4. */
 export const findGrantDenial = (input: GrantInput): RequestProblem | undefined => {
-  for (const check of CHECKS) {
-    const found = check(input);
-    if (found) return found;
-  }
-  return undefined;
+  const { request, client, settings } = input;
+  const { audience, scope } = request;
+  const checked = { client, owner: input.owner ?? client.spec.owner, audience, scope, settings };
+  const ofClient = findClientViolation(OF_CLIENT, checked);
+  if (ofClient) return problemOf(ofClient);
+  const ofExpiration = findExpirationProblem(input);
+  if (ofExpiration) return ofExpiration;
+  const ofRequest = findClientViolation(OF_REQUEST, checked);
+  return ofRequest && problemOf(ofRequest);
 };
 
 const distinct = (list: readonly string[]): readonly string[] =>

@@ -1,14 +1,16 @@
 import { findCondition, type TokenReason } from '../../api/conditions.ts';
 import { durationMs } from '../../api/duration.ts';
+import { clientMaximum, quote } from '../client/client-allowances.ts';
 import {
-  clientMaximum,
-  disallowedAudiences,
-  disallowedScopes,
-  findInsertedClaimsProblem,
-  hasGrant,
-  isAudienceMissing,
-  quote,
-} from '../client/client-allowances.ts';
+  AudienceNotAllowed,
+  ClientClaimsInvalid,
+  ClientSuspended,
+  type ClientViolation,
+  ClientWithoutGrant,
+  ClientWithoutOwner,
+  findClientViolation,
+  ScopeNotAllowed,
+} from '../client/client-checks.ts';
 import { selects } from '../client/label-selector.ts';
 import { floorSeconds, LAST_SECOND, secondsOf } from '../timestamps.ts';
 import { clientKeyOf } from './declared-token.ts';
@@ -58,61 +60,51 @@ const ClientNotRegistered: Check = ({ token, client }) => {
   return { reason: 'ClientNotReady', message };
 };
 
-const ClientWithoutGrant: Check = ({ token, client }) =>
-  hasGrant(client)
-    ? undefined
-    : {
-        reason: 'ClientNotReady',
-        message: `OAuthClient ${clientKeyOf(token)} may not have tokens: its spec.allowedGrantTypes does not include client_credentials`,
-      };
+const clientNotReady = (message: string): Refusal => ({ reason: 'ClientNotReady', message });
 
-const ClientWithoutOwner: Check = ({ token, client }) =>
-  client.spec.owner
-    ? undefined
-    : {
-        reason: 'ClientNotReady',
-        message: `OAuthClient ${clientKeyOf(token)} has no spec.owner, which a Token requires`,
+const refusalOf = (violation: ClientViolation, key: string): Refusal => {
+  switch (violation.kind) {
+    case 'NoGrant':
+      return clientNotReady(
+        `OAuthClient ${key} may not have tokens: its spec.allowedGrantTypes does not include client_credentials`,
+      );
+    case 'NoOwner':
+      return clientNotReady(`OAuthClient ${key} has no spec.owner, which a Token requires`);
+    case 'ClaimsInvalid':
+      return clientNotReady(`OAuthClient ${key} may not have tokens: its ${violation.problem}`);
+    case 'Suspended':
+      return { reason: 'ClientSuspended', message: `OAuthClient ${key} is suspended` };
+    case 'AudienceNotAllowed': {
+      const message = `the client's allowedAudiences do not include ${quote(violation.values)} of spec.audience`;
+      return { reason: 'InvalidAudience', message };
+    }
+    case 'AudienceMissing':
+      return {
+        reason: 'InvalidAudience',
+        message: "spec.audience must name at least one of the client's allowedAudiences",
       };
-
-const ClientClaimsInvalid: Check = ({ token, client, settings }) => {
-  const problem = findInsertedClaimsProblem(client.spec, settings);
-  if (problem === undefined) return undefined;
-  return {
-    reason: 'ClientNotReady',
-    message: `OAuthClient ${clientKeyOf(token)} may not have tokens: its ${problem}`,
-  };
+    case 'ScopeNotAllowed': {
+      const message = `the client's allowedScopes do not include ${quote(violation.values)} of spec.scope`;
+      return { reason: 'InvalidScope', message };
+    }
+  }
 };
 
-const ClientSuspended: Check = ({ token, client }) =>
-  client.spec.suspended === true
-    ? { reason: 'ClientSuspended', message: `OAuthClient ${clientKeyOf(token)} is suspended` }
-    : undefined;
+/** In the order in which the first violation is the condition's reason. */
+const CLIENT_CHECKS = [
+  ClientWithoutGrant,
+  ClientWithoutOwner,
+  ClientClaimsInvalid,
+  ClientSuspended,
+  AudienceNotAllowed,
+  ScopeNotAllowed,
+];
 
-const AudienceNotAllowed: Check = ({ token, client }) => {
-  const requested = token.spec.audience ?? [];
-  const disallowed = disallowedAudiences(client, requested);
-  if (disallowed.length > 0) {
-    return {
-      reason: 'InvalidAudience',
-      message: `the client's allowedAudiences do not include ${quote(disallowed)} of spec.audience`,
-    };
-  }
-  if (isAudienceMissing(client, requested)) {
-    return {
-      reason: 'InvalidAudience',
-      message: "spec.audience must name at least one of the client's allowedAudiences",
-    };
-  }
-  return undefined;
-};
-
-const ScopeNotAllowed: Check = ({ token, client }) => {
-  const disallowed = disallowedScopes(client, token.spec.scope ?? []);
-  if (disallowed.length === 0) return undefined;
-  return {
-    reason: 'InvalidScope',
-    message: `the client's allowedScopes do not include ${quote(disallowed)} of spec.scope`,
-  };
+const ClientDisallows: Check = ({ token, client, settings }) => {
+  const { audience = [], scope = [] } = token.spec;
+  const input = { client, owner: client.spec.owner, audience, scope, settings };
+  const violation = findClientViolation(CLIENT_CHECKS, input);
+  return violation && refusalOf(violation, clientKeyOf(token));
 };
 
 /** The limit counts from signing if the clock has gone back since (spec §2.1): the JWT was within the limit then. */
@@ -195,12 +187,7 @@ const ExpirationNotAllowed: Check = (observation) => {
 const CHECKS: readonly Check[] = [
   NamespaceNotAllowed,
   ClientNotRegistered,
-  ClientWithoutGrant,
-  ClientWithoutOwner,
-  ClientClaimsInvalid,
-  ClientSuspended,
-  AudienceNotAllowed,
-  ScopeNotAllowed,
+  ClientDisallows,
   ExpirationNotAllowed,
 ];
 
