@@ -4,7 +4,7 @@ import { conditionList, observedGeneration } from './conditions.ts';
 import type { Immutable, Resource } from './meta.ts';
 import type { OAuthClientSpecSchema } from './oauth-client-spec.ts';
 
-/** `status` of an OAuthClient. `clientID` is set on the holder of that client ID alone. */
+/** `status` of an OAuthClient. `clientID` is set only on the client that is registered with it. */
 export const OAuthClientStatusSchema = z
   .object({
     clientID: z

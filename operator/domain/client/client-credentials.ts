@@ -3,15 +3,15 @@ import type { OAuthClient, OAuthClientStatus } from '../../api/oauth-client.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import { floorSeconds, formatTime } from '../timestamps.ts';
 
-/** What came of looking at one way in which a client may authenticate. */
+/** The result of checking one authentication method of a client. */
 export interface CredentialsFinding {
   readonly method: 'clientSecret' | 'privateKeyJWT' | 'trustedIssuer' | 'serviceAccounts';
-  /** Absent where it works. */
+  /** Absent if it works. */
   readonly problem?: {
     readonly reason: Exclude<CredentialsReason, 'Verified' | 'NoMethod'>;
     readonly message: string;
   };
-  /** What an admin should know though it works, e.g. that a check is turned off. */
+  /** What an administrator should know although it works, e.g. that a check is off. */
   readonly remark?: string;
 }
 

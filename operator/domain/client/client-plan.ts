@@ -19,7 +19,7 @@ export interface ClientObservation {
 /** What to do about a client's registration. */
 export type ClientPlan =
   | { readonly kind: 'nothing' }
-  /** Another claimant comes first: its registration will tell. */
+  /** Another claimant comes first: its registration triggers another plan. */
   | { readonly kind: 'wait'; readonly for: OAuthClient }
   | { readonly kind: 'write'; readonly status: OAuthClientStatus };
 
@@ -37,23 +37,23 @@ const readyCondition = (
   const { client, settings } = observation;
   const id = JSON.stringify(claimOf(client));
   if (claim.kind === 'lost') {
-    // Whose it is, is not for everyone who may read this client: the ID is all that is said.
-    const message = `another OAuthClient holds, or held, the client ID ${id}: re-create this one to ask for it again, or give it another spec.clientID`;
+    // Not every reader of this client may know the other one: the message names the ID only.
+    const message = `another OAuthClient is, or was, registered with the client ID ${id}: delete this one and create it again to ask for that ID or another`;
     return ready('False', 'ClientIDConflict', message);
   }
   if (client.spec.suspended === true) {
     return ready(
       'False',
       'Suspended',
-      `it holds the client ID ${id}, and spec.suspended keeps it from tokens`,
+      `registered with the client ID ${id}; spec.suspended is true: it gets no tokens`,
     );
   }
   const problem = findInsertedClaimsProblem(client.spec, settings);
   if (problem !== undefined) return ready('False', 'Suspended', `it gets no tokens: ${problem}`);
-  return ready('True', 'Registered', `it holds the client ID ${id}`);
+  return ready('True', 'Registered', `registered with the client ID ${id}`);
 };
 
-/** Decides over a client's registration (spec §2.4): `status.clientID`, which the holder alone has, and condition `Ready`. Pure; what it made plans to nothing. */
+/** Plans a client's registration (spec §2.4): `status.clientID`, which only a registered client has, and condition `Ready`. Pure; the plan of its own result is `nothing`. */
 export const planClient = (observation: ClientObservation): ClientPlan => {
   const { client, claimants, now } = observation;
   const claim = decideClaim(client, claimants);

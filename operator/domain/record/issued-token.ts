@@ -13,15 +13,15 @@ const LABEL_LENGTH = 40;
 export const ownerLabel = (owner: string): string => hash('sha256', owner, 'hex').slice(0, LABEL_LENGTH);
 
 /**
- * For so long after its `iat` a record keeps a client's own assertion from being used again (spec §4): 5 min that
- * an assertion may be good ahead, 30 s of leeway, and some more for clocks.
+ * For so long after its `iat` a record keeps a client's own assertion from being used again (spec §4): the 5 min that
+ * an assertion may be valid, 30 s of leeway, and a margin for clocks.
  */
 export const REPLAY_WINDOW_SECONDS = 360;
 
 /** Whether a `jti` was derived from a client's own assertion: a UUID of version 5 (RFC 9562 §5.5). */
 export const isDerivedId = (id: string): boolean => id.charAt(14) === '5';
 
-/** What a handed-out token says; times in seconds since the Unix epoch. */
+/** What a issued token says; times in seconds since the Unix epoch. */
 export interface IssuedTokenContent {
   readonly id: string;
   readonly client: OAuthClient;
@@ -46,7 +46,7 @@ export type NewIssuedToken = Omit<IssuedToken, 'metadata' | 'status'> & {
   };
 };
 
-/** The record of a handed-out token (spec §2.2), in its client's namespace; what is empty is left out. */
+/** The record of a issued token (spec §2.2), in its client's namespace; what is empty is left out. */
 export const buildIssuedToken = (content: IssuedTokenContent): NewIssuedToken => {
   const { id, client, clientID, tokenName, audience, scope, owner, subject, issuedAt, expiration } = content;
   const { keyID, originalTokenClaims } = content;

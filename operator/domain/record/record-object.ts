@@ -1,7 +1,7 @@
 import type { ObjectMeta } from '../../api/meta.ts';
 import { sharedText } from './shared-texts.ts';
 
-/** What caches hold of an object with one or more records of handed-out tokens, whatever its kind. */
+/** What caches hold of an object with one or more records of issued tokens, whatever its kind. */
 export interface RecordObject {
   readonly metadata: ObjectMeta;
   /** `<namespace>/<name>` of the OAuthClient. */

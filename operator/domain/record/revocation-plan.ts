@@ -33,7 +33,7 @@ const blacklistWith = (status: object): TokenEnd => ({
 const isPast = (expiration: number | 'never' | undefined, nowSeconds: number): boolean =>
   typeof expiration === 'number' && expiration <= nowSeconds;
 
-/** The end of a declared Token: it is live while any of its JWTs may still be good. Seconds since the Unix epoch. */
+/** The end of a declared Token: it is live while any of its JWTs may still be valid. Seconds since the Unix epoch. */
 export const planTokenEnd = (token: Token, nowSeconds: number): TokenEnd => {
   if (token.metadata.deletionTimestamp !== undefined) return NOTHING;
   if (isPast(lastExpirationOf(token), nowSeconds)) return DELETE;
@@ -43,7 +43,7 @@ export const planTokenEnd = (token: Token, nowSeconds: number): TokenEnd => {
 };
 
 /**
- * The end of a handed-out token's record. One that keeps an assertion from being used again stays for as long as that
+ * The end of a issued token's record. One that keeps an assertion from being used again stays for as long as that
  * might be tried, though it has expired (spec §4): the leader collects it later.
  */
 export const planIssuedTokenEnd = (record: CachedIssuedToken, nowSeconds: number): TokenEnd => {

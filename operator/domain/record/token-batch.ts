@@ -34,8 +34,7 @@ const OWNER_PREFIX = `owner.${GROUP}`;
 export const batchOwnerLabel = (owner: string): string => `${OWNER_PREFIX}/${ownerLabel(owner)}`;
 
 /**
- * Names what records may share a TokenBatch (spec §2.3): those that are good for a time between the same two powers of two
- * of seconds, so that no object stays for long after most of its records, and those that never expire.
+ * Names what records may share a TokenBatch (spec §2.3): those whose lifetimes in seconds are between the same two powers of two, so that no object stays for long after most of its records, and those that never expire.
  */
 export const batchWindowOf = ({ issuedAt, expiration }: Pick<RecordFields, 'issuedAt' | 'expiration'>) =>
   expiration === undefined ? 'never' : String(Math.floor(Math.log2(Math.max(1, expiration - issuedAt))));

@@ -49,8 +49,8 @@ export const writeClientStatus = async (
 };
 
 /**
- * Registers clients (spec §2.4): who holds which client ID. To be run by ONE worker, so that of two claimants the
- * second sees what the first was given. Needs get, list, watch of oauthclients; update of oauthclients/status.
+ * Registers clients (spec §2.4). To be run by one worker, so that the second of two claimants sees the registration of the
+ * first. Needs get, list, watch of oauthclients; update of oauthclients/status.
  */
 export class OAuthClientReconciler {
   readonly #options: ClientReconcilerOptions;
@@ -59,7 +59,7 @@ export class OAuthClientReconciler {
     this.#options = options;
   }
 
-  /** @throws ApiError on a conflict (plan again soon) and on what the API server could not do */
+  /** @throws ApiError on a conflict (plan again) and on any other failure of the API server */
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
     const { clients, settings, clock, log } = this.#options;
     const client = clients.get(key);
@@ -70,7 +70,10 @@ export class OAuthClientReconciler {
       case 'nothing':
         return DONE;
       case 'wait':
-        log.debug('another claimant comes first', { client: key, first: keyOf(plan.for.metadata) });
+        log.debug('another OAuthClient that asks for the client ID comes first', {
+          client: key,
+          first: keyOf(plan.for.metadata),
+        });
         return DONE;
       case 'write':
         await writeClientStatus(this.#options, client, { status: plan.status, about: 'Ready', signal });

@@ -22,7 +22,7 @@ export interface ClientCredentialsOptions extends ClientSinks, CredentialsSecret
 
 type Authentication = NonNullable<OAuthClientSpec['authentication']>;
 
-/** What was found outside, for which spec, and until when it is believed. */
+/** Findings about external issuers, for which spec, and when they are due again. */
 interface Probe {
   readonly digest: string;
   readonly findings: readonly CredentialsFinding[];
@@ -31,13 +31,13 @@ interface Probe {
 }
 
 const HOUR_MS = 3_600_000;
-/** For the Secret that could not be followed or written. */
+/** For a Secret that could not be watched or written. */
 const LOOK_AGAIN_MS = 60_000;
 const PROBE_BACKOFF = { baseMs: 5000, capMs: 600_000 };
 
 /**
- * Keeps condition `CredentialsReady` of clients (spec §2.4), and makes the Secrets that they ask for. Apart from
- * registration, since an issuer that answers slowly must not keep others from their client IDs; several workers may
+ * Keeps condition `CredentialsReady` of clients (spec §2.4), and makes the Secrets that they ask for. Separate from
+ * registration, since a slow external issuer must not delay the registration of other clients; several workers may
  * run it. Needs what registration needs, and get, create, update of secrets.
  */
 export class ClientCredentialsReconciler {
@@ -49,8 +49,8 @@ export class ClientCredentialsReconciler {
   }
 
   /**
-   * One pass for the client of that key; to be called for one key at a time.
-   * @throws ApiError on a conflict (plan again soon) and on what the API server could not do
+   * Reconciles the client of that key; not reentrant for a key.
+   * @throws ApiError on a conflict (plan again) and on any other failure of the API server
    */
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
     const { clients, named, clock } = this.#options;
@@ -60,7 +60,7 @@ export class ClientCredentialsReconciler {
       this.#probes.delete(key);
       return DONE;
     }
-    // Its registration comes first: who generates a Secret has to hold the client ID.
+    // Registration comes first: only a registered client gets a generated Secret.
     if (!isRegistered(client) && !isInConflict(client)) return DONE;
     const isFollowed = this.#follow(client);
     const found = await this.#find(client, signal);
@@ -113,7 +113,7 @@ export class ClientCredentialsReconciler {
     return [{ method, problem: { reason: 'SecretInvalid', message } }];
   }
 
-  /** Asks outside when it is time to, or when the spec asks for something else; otherwise gives what was found the last time. */
+  /** Probes external issuers if it is due or the spec has changed; otherwise returns the last findings. */
   async #probe(
     { metadata }: OAuthClient,
     authentication: Authentication,

@@ -35,7 +35,7 @@ export const probeIssuers = (
       ? []
       : [outcomeOf({ method: 'privateKeyJWT' }, `jwksURI ${uri}`, fetchJwks(options, uri, { signal }))];
   const byIssuer = trustedIssuers.map(({ authority, audience, caFile }) => {
-    const remark = `trusted issuer ${authority} is believed for any audience (audience "*")`;
+    const remark = `trusted issuer ${authority} is accepted with any audience (audience "*")`;
     const found = { method: 'trustedIssuer' as const, ...(audience === '*' && { remark }) };
     const check = fetchIssuerKeys(options, authority, { caFile, signal });
     return outcomeOf(found, `trusted issuer ${authority}`, check);

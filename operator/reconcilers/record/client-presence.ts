@@ -18,9 +18,9 @@ type Named = Pick<CachedIssuedToken, 'client' | 'clientUID'>;
 const MAX_GONE = 1000;
 
 /**
- * Tells whether the client that a record names by its UID is there. Only the API server can say that it is gone: it is asked
- * once for all records of a client. A UID that is gone stays so, which is why that answer holds for records that are seen
- * later too; that it is there holds for nobody but those who waited for the answer.
+ * Whether the client that a record names by its UID exists. Only the API server can say that it is gone: it is asked
+ * once for all records of a client. A UID that is gone stays so, so that answer is valid for records that are seen
+ * later too; that it exists is only an answer for those who waited for it.
  */
 export class ClientPresenceReader {
   readonly #options: ClientPresenceReaderOptions;

@@ -7,7 +7,7 @@ import { ISSUED_TOKEN_KIND, type RecordObjectKind, TOKEN_BATCH_KIND } from './re
 
 type Followed<T> = Pick<Cache<T>, 'onChange' | 'values'>;
 
-/** The caches of handed-out records. */
+/** The caches of records of issued tokens. */
 export interface RecordCaches {
   readonly issued: Followed<CachedIssuedToken>;
   readonly batches: Followed<CachedTokenBatch>;
@@ -22,7 +22,7 @@ interface Tally {
 }
 
 /**
- * When the last handed-out token of a key expires. It is counted as records come and go, on every replica: looking at every
+ * When the last issued token of a key expires. It is counted as records come and go, on every replica: looking at every
  * record of a key when a SigningKey is planned would hold up the event loop for a third of a microsecond each.
  */
 export class RecordExpirations {

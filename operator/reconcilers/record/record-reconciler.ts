@@ -22,7 +22,7 @@ export interface RecordSources<T extends RecordObject> {
   readonly clock: Clock;
 }
 
-/** All that a reconciler of handed-out records works with. */
+/** All that a reconciler of records of issued tokens works with. */
 export type RecordReconcilerOptions<T extends RecordObject> = RecordSources<T> & {
   readonly records: WritableCache<T>;
   readonly recordClients: ClientPresenceReader;
@@ -32,7 +32,7 @@ export type RecordReconcilerOptions<T extends RecordObject> = RecordSources<T> &
   readonly log: Log;
 };
 
-/** Plans a record from what is known without asking anybody, unless the API server has said something of its client. */
+/** Plans an object from the caches, or from what the API server said of its client. */
 export const planRecordObject = <T extends RecordObject>(
   { kind, recordClients, keyring, settings, clock }: RecordSources<T>,
   record: T,
@@ -47,7 +47,7 @@ const fieldsOf = ({ client, metadata }: RecordObject) => ({
 });
 
 /**
- * Keeps the records of handed-out tokens of one kind (spec §2.2, §2.3): writes down revocations, collects what is past its
+ * Keeps the records of issued tokens of one kind (spec §2.2, §2.3): writes down revocations, collects what is past its
  * time. Needs get, list, watch, delete of the kind; update of its status; get of oauthclients. No Events: at thousands of
  * records a second each would be one write more (docs/decisions/0006).
  */
@@ -61,8 +61,8 @@ export class RecordReconciler<T extends RecordObject> {
   }
 
   /**
-   * One pass for the record of that key; to be called for one key at a time.
-   * @throws ApiError on a conflict (plan again soon) and on what the API server could not do
+   * Reconciles the object of that key; not reentrant for a key.
+   * @throws ApiError on a conflict (plan again) and on any other failure of the API server
    */
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
     const { records, recordClients, schedule } = this.#options;
@@ -88,7 +88,7 @@ export class RecordReconciler<T extends RecordObject> {
     return DONE;
   }
 
-  /** What comes next, the change of the cache tells. */
+  /** The next plan follows from the change of the cache. */
   async #blacklist(
     record: T,
     { cause, kids, status }: Extract<RecordPlan, { kind: 'blacklist' }>,

@@ -7,7 +7,7 @@ import { BulkQueue, type KeySink } from '../../runtime/bulk-queue.ts';
 import { planRecordObject, type RecordSources } from './record-reconciler.ts';
 import type { RecordSchedule } from './record-schedule.ts';
 
-/** What tells that records have to be looked at again. */
+/** The sources of events after which records are planned again. */
 export type RecordTriggerOptions<T extends RecordObject> = RecordSources<T> & {
   readonly records: Cache<T>;
   readonly clients: Pick<Cache<OAuthClient>, 'onChange'>;
@@ -25,7 +25,7 @@ function* keysOf(records: Iterable<RecordObject>): Generator<string> {
 /**
  * Looks at each record as it changes, and lets into the queue only those with which something is to be done: of the thousands
  * that are made in a second nearly all just wait for their time, which costs an entry in the schedule. Before this replica
- * leads nothing is looked at.
+ * leads nothing is planned.
  */
 export class RecordTriggers<T extends RecordObject> {
   readonly #options: RecordTriggerOptions<T>;

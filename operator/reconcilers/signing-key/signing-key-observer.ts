@@ -100,7 +100,7 @@ const readerOf = (sources: SigningKeySources, namespace: string, signal: AbortSi
   };
 };
 
-const observeBrought = async (
+const observeProvided = async (
   sources: SigningKeySources,
   { spec }: SigningKey,
   read: ReadByName,
@@ -116,7 +116,7 @@ const observeBrought = async (
   return { key: found, secretRef: { name, key } };
 };
 
-/** Brought keys in the status whose private half stands where the status says. */
+/** Provided keys in the status whose private key is where the status says. */
 const observeReadable = async (
   sources: SigningKeySources,
   entries: readonly KeyEntry[],
@@ -150,7 +150,7 @@ export const observeSigningKey = async (
   const described = await Promise.all(
     [...secrets.values()].map((secret) => describeKeySecret(sources, secret, signingKey)),
   );
-  const provided = await observeBrought(sources, signingKey, read);
+  const provided = await observeProvided(sources, signingKey, read);
   const readableKids = await observeReadable(sources, entries, read);
   return { observation: { signingKey, secrets: described, provided, readableKids }, secrets };
 };
