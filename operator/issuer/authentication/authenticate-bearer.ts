@@ -7,16 +7,15 @@ import { IssuerFailure } from '../failure.ts';
 import { MAX_JWT_CHARACTERS } from '../keys/keyring.ts';
 import type { JwtValidation, ValidateJwt, ValidJwt } from '../registry/validate-jwt.ts';
 import type { AuthenticateBearer, AuthenticateSelf, Bearer, BearerSelf } from '../use-cases.ts';
-import type { ExternalIssuer, ExternalIssuers } from './external-issuers.ts';
-import { ownClaim, prefixedName } from './external-name.ts';
+import { type ExternalIssuer, type ExternalIssuers, ownClaim, prefixedName } from './external-issuers.ts';
 import { readUnverifiedJwt } from './unverified-jwt.ts';
 
-/** Another issuer whose bearers are trusted (spec §6, `authorization.endpoints`). */
+/** An external issuer whose bearers are trusted (spec §6, `authorization.endpoints`). */
 interface TrustedEndpoint extends ExternalIssuer {
   readonly ownerPrefix: string;
 }
 
-/** What a token of ours may do as a bearer (spec §6, `authorization.issuedTokens`); '' asks for nothing. */
+/** What a token of this issuer may do as a bearer (spec §6, `authorization.issuedTokens`); '' requires nothing. */
 export interface BearerPolicy {
   readonly access: 'Owner' | 'Self';
   readonly scope: string;
@@ -31,14 +30,14 @@ export interface AuthenticateBearerOptions {
   readonly endpoints: readonly TrustedEndpoint[];
 }
 
-/** RFC 6750 §2.1, the scheme in any case (RFC 9110 §11.1); one b64token and nothing else. */
+/** RFC 6750 §2.1: the scheme in any case (RFC 9110 §11.1), and one b64token. */
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/iu;
 
-/** One text for every cause: who brings a bad bearer learns nothing of it. */
+/** The same text for every cause; `detail` is for the log. */
 const invalid = (detail: string): IssuerFailure =>
   new IssuerFailure('BearerInvalid', 'the bearer is missing or not good', { detail });
 
-/** The JWT in an Authorization header. @throws IssuerFailure `BearerInvalid` where there is none */
+/** The JWT in an Authorization header. @throws IssuerFailure `BearerInvalid` if there is none */
 const bearerOf = (authorization: string | undefined): string => {
   if (authorization === undefined || authorization === '') throw invalid('no bearer');
   if (authorization.length > MAX_JWT_CHARACTERS) throw invalid('too long');
@@ -53,16 +52,16 @@ const hasAll = (claims: SignedClaims, { scope, audience }: BearerPolicy): boolea
   return (scope === '' || scopes.includes(scope)) && (audience === '' || audiences.includes(audience));
 };
 
-/** Whose tokens a good token of ours may see and revoke. @throws IssuerFailure */
+/** What a valid token of this issuer may see and revoke. @throws IssuerFailure */
 const ownBearer = ({ claims, record }: ValidJwt, { policy, settings }: AuthenticateBearerOptions): Bearer => {
   if (!hasAll(claims, policy))
-    throw invalid('the scope or audience that the configuration asks for is missing');
+    throw invalid('the scope or audience that the configuration requires is missing');
   const owner = claims[settings.ownerClaim];
   if (typeof owner !== 'string' || owner === '') throw ownerMissing();
   return { owner, onlyID: policy.access === 'Self' ? record.id : undefined, client: record.client };
 };
 
-/** What the record says; of a JWT whose status is still to be written, what the JWT says itself. */
+/** The record of a JWT; if its status is not written yet, the one that its claims make. */
 const ownRecord = (
   { claims, record }: Pick<ValidJwt, 'claims' | 'record'>,
   { ownerClaim }: AuthenticateBearerOptions['settings'],
@@ -71,7 +70,7 @@ const ownRecord = (
 const ownerMissing = (): IssuerFailure =>
   new IssuerFailure('OwnerMissing', 'the bearer token does not name an owner');
 
-/** Judged by the endpoints that name its issuer; undefined where none does. @throws IssuerFailure */
+/** Validates a JWT of a trusted external issuer; undefined if no endpoint names its issuer. @throws IssuerFailure */
 const byEndpoint = async (
   options: AuthenticateBearerOptions,
   jwt: string,
@@ -88,13 +87,13 @@ const byEndpoint = async (
     if (owner === undefined) throw ownerMissing();
     return { owner, onlyID: undefined, client: undefined };
   }
-  throw invalid('of a trusted issuer, and not good');
+  throw invalid('of a trusted issuer, but not valid');
 };
 
-/** Why our judge refused it, for the log. */
+/** Why a token of this issuer is rejected, for the log. */
 const detailOf = (fault: JwtFault): string => `refused: ${fault}`;
 
-/** Who a JWT of ours is. @throws IssuerFailure */
+/** The bearer that a validated JWT of this issuer is. @throws IssuerFailure */
 const selfOf = (options: AuthenticateBearerOptions, validation: JwtValidation): BearerSelf => {
   if (validation.kind === 'valid') {
     return { bearer: ownBearer(validation, options), own: ownRecord(validation, options.settings) };
@@ -105,15 +104,15 @@ const selfOf = (options: AuthenticateBearerOptions, validation: JwtValidation): 
 };
 
 /**
- * Makes {@link AuthenticateSelf} (spec §4, §5): a JWT of this issuer that the one judge calls good, or of a trusted endpoint of
- * the configuration. The owner is read from the verified claims.
+ * Makes {@link AuthenticateSelf} (spec §4, §5): accepts valid JWTs of this issuer, and of the trusted endpoints of the configuration. The
+ * owner is read from the verified claims.
  */
 export const createAuthenticateSelf = (options: AuthenticateBearerOptions): AuthenticateSelf => {
   const { endpoints, validateJwt } = options;
   return (authorization, call) => {
     const jwt = bearerOf(authorization);
-    const foreign = endpoints.length === 0 ? undefined : byEndpoint(options, jwt, call.signal);
-    return mapAwaitable(foreign, (bearer) =>
+    const external = endpoints.length === 0 ? undefined : byEndpoint(options, jwt, call.signal);
+    return mapAwaitable(external, (bearer) =>
       bearer
         ? { bearer, own: undefined }
         : mapAwaitable(validateJwt(jwt, call), (validation) => selfOf(options, validation)),
@@ -121,7 +120,7 @@ export const createAuthenticateSelf = (options: AuthenticateBearerOptions): Auth
   };
 };
 
-/** Makes {@link AuthenticateBearer}: what is blacklisted opens nothing. */
+/** Makes {@link AuthenticateBearer}: a blacklisted bearer is rejected. */
 export const createAuthenticateBearer = (options: AuthenticateBearerOptions): AuthenticateBearer => {
   const authenticateSelf = createAuthenticateSelf(options);
   return async (authorization, call) => {

@@ -7,41 +7,61 @@ import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { IssuerFailure, SEMAPHORE_ERRORS } from '../failure.ts';
 import type { AuthenticateClient, AuthenticatedClient, Call, ClientCredentials } from '../use-cases.ts';
-import { type AssertionInput, type AssertionOutcome, type CheckAssertion, JWT_BEARER } from './assertion.ts';
 import type { AuthenticationFailures, FailureCause } from './authentication-failures.ts';
 import type { ClientSecrets } from './client-secrets.ts';
 import type { FailureLimit } from './failure-limit.ts';
-import { readUnverifiedJwt } from './unverified-jwt.ts';
+import { readUnverifiedJwt, type UnverifiedJwt } from './unverified-jwt.ts';
+
+/** The only `client_assertion_type` (RFC 7523 §2.2). */
+export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+
+/** An assertion, and the client that it is to authenticate. */
+export interface AssertionInput {
+  readonly client: OAuthClient;
+  /** The client ID of that client. */
+  readonly clientID: string;
+  readonly jwt: UnverifiedJwt;
+  readonly signal: AbortSignal;
+}
+
+/** The result of checking an assertion; `problem` is fixed text for the log. */
+export type AssertionOutcome = { readonly authenticated: AuthenticatedClient } | { readonly problem: string };
+
+/**
+ * Checks an assertion by one method (spec §4). Undefined if the client has not configured the method, or the JWT does not claim to be
+ * of its kind. @throws IssuerFailure
+ */
+export type CheckAssertion = (input: AssertionInput) => Promise<AssertionOutcome | undefined>;
 
 export interface AuthenticateClientOptions {
   /** Indexed by {@link CLAIM_INDEX}. */
   readonly clients: Pick<Cache<OAuthClient>, 'byIndex' | 'synced'>;
   readonly freshness: Pick<Freshness, 'clients'>;
-  /** Reads the client from the API server, while the cache is stale; undefined if it does not exist. */
+  /** Reads the client from the API server, for when the cache is stale; undefined if it does not exist. */
   readonly readClient: (ref: ObjectRef, signal: AbortSignal) => Promise<OAuthClient | undefined>;
   readonly secrets: ClientSecrets;
-  /** The ways of proving oneself by a JWT: one suffices. */
+  /** The assertion methods; one of them suffices. */
   readonly assertions: readonly CheckAssertion[];
   readonly limit: FailureLimit;
   readonly failures: AuthenticationFailures;
 }
 
-/** Who is to be found out. */
-interface Asked {
-  /** What the request or its assertion says. */
+/** One authentication attempt. */
+interface AuthenticationInput {
+  /** From the request or its assertion. */
   readonly clientID: string;
   readonly credentials: ClientCredentials;
   readonly call: Call;
 }
 
-/** A check that failed. */
+/** A failed authentication. */
 interface Failed {
   readonly cause: FailureCause;
   readonly detail?: string;
 }
-type Outcome = { readonly proved: AuthenticatedClient } | Failed;
+type Outcome = { readonly authenticated: AuthenticatedClient } | Failed;
 
-/** Concurrency for callers beyond their limit of failures, so that guessing can't occupy the endpoint; a correct assertion is still accepted. */
+/** Attempts beyond their failure limit share these slots, so that guessing can't occupy the server; a valid assertion still gets its turn. */
 const BEYOND_LIMIT = { atOnce: 2, waiting: 64 };
 
 const unavailable = (cause?: unknown): IssuerFailure =>
@@ -55,15 +75,18 @@ const hasAssertionMethod = ({ spec }: OAuthClient): boolean => {
   return privateKeyJWT !== undefined || trustedIssuers.length > 0 || serviceAccounts.length > 0;
 };
 
-/** RFC 7521 §4.2: `client_id` may be left out where the assertion names the client, which RFC 7523 §3 has in `iss` and `sub`. */
+/** RFC 7521 §4.2: `client_id` is optional if the assertion names the client, which it does in `iss` and `sub` (RFC 7523 §3). */
 const clientIDOf = ({ clientID, assertion }: ClientCredentials): string => {
   if (clientID !== '' || assertion === '') return clientID;
   const { iss, sub } = readUnverifiedJwt(assertion)?.claims ?? {};
   return typeof sub === 'string' && sub === iss ? sub : '';
 };
 
-/** The holder of a client ID (spec §2.4): of several, in a restored backup say, the oldest. */
-const findHolder = ({ clients }: AuthenticateClientOptions, clientID: string): OAuthClient | undefined => {
+/** The registered client of a client ID (spec §2.4). If there are several, from a restored backup for instance, the oldest. */
+const findCachedClient = (
+  { clients }: AuthenticateClientOptions,
+  clientID: string,
+): OAuthClient | undefined => {
   if (!clients.synced) throw unavailable();
   let found: OAuthClient | undefined;
   for (const client of clients.byIndex(CLAIM_INDEX, clientID)) {
@@ -73,19 +96,19 @@ const findHolder = ({ clients }: AuthenticateClientOptions, clientID: string): O
   return found;
 };
 
-/** The registered client, from the cache while that is fresh, otherwise from the API server. */
+/** The registered client, from the cache if that is fresh, else from the API server. */
 const findClient = (
   options: AuthenticateClientOptions,
   clientID: string,
   call: Call,
 ): Awaitable<OAuthClient | undefined> => {
-  const cached = findHolder(options, clientID);
+  const cached = findCachedClient(options, clientID);
   return cached === undefined || options.freshness.clients()
     ? cached
-    : readHolder(options, cached, call.signal);
+    : readRegistered(options, cached, call.signal);
 };
 
-const readHolder = async (
+const readRegistered = async (
   options: AuthenticateClientOptions,
   cached: OAuthClient,
   signal: AbortSignal,
@@ -102,11 +125,11 @@ const checkAssertions = async (
   assertions: readonly CheckAssertion[],
   input: AssertionInput,
 ): Promise<AssertionOutcome> => {
-  let problem = 'it is of no kind that the client has configured';
+  let problem = 'it is of no method that the client has configured';
   for (const check of assertions) {
     const outcome = await check(input);
     if (outcome === undefined) continue;
-    if ('proved' in outcome) return outcome;
+    if ('authenticated' in outcome) return outcome;
     problem = outcome.problem;
   }
   return { problem };
@@ -115,46 +138,46 @@ const checkAssertions = async (
 const bySecret = (
   { secrets }: AuthenticateClientOptions,
   client: OAuthClient,
-  { credentials, call }: Asked,
+  { credentials, call }: AuthenticationInput,
 ): Awaitable<Outcome> => {
   const { assertion, clientSecret } = credentials;
-  // RFC 6749 §2.3: no more than one method in a request.
+  // RFC 6749 §2.3: a client must not use more than one method in a request.
   if (assertion !== '') return { cause: 'AssertionUnexpected' };
-  return mapAwaitable(secrets.isRight(client, clientSecret, call), (isRight) =>
-    isRight ? { proved: { client, method: 'clientSecret' } } : { cause: 'WrongSecret' },
+  return mapAwaitable(secrets.verify(client, clientSecret, call), (isCorrect) =>
+    isCorrect ? { authenticated: { client, method: 'clientSecret' } } : { cause: 'WrongSecret' },
   );
 };
 
 const byAssertion = async (
   { assertions, limit }: AuthenticateClientOptions,
   client: OAuthClient,
-  { credentials, clientID, call, semaphore }: Asked & { readonly semaphore: Semaphore },
+  { credentials, clientID, call, semaphore }: AuthenticationInput & { readonly semaphore: Semaphore },
 ): Promise<Outcome> => {
   const { assertion, assertionType } = credentials;
   if (assertion === '') return { cause: 'AssertionMissing' };
   if (assertionType !== JWT_BEARER) return { cause: 'AssertionInvalid', detail: 'another assertion type' };
   const jwt = readUnverifiedJwt(assertion);
-  if (jwt === undefined) return { cause: 'AssertionInvalid', detail: 'no JWT that is accepted' };
+  if (jwt === undefined) return { cause: 'AssertionInvalid', detail: 'not an acceptable JWT' };
   const { address, signal } = call;
   const check = () => checkAssertions(assertions, { client, clientID, jwt, signal });
   const isOver = limit.isOver({ clientID, address });
   const outcome = await (isOver ? semaphore.run(check, signal) : check());
-  return 'proved' in outcome ? outcome : { cause: 'AssertionInvalid', detail: outcome.problem };
+  return 'authenticated' in outcome ? outcome : { cause: 'AssertionInvalid', detail: outcome.problem };
 };
 
 /**
- * Makes {@link AuthenticateClient} (spec §2.4, §4). A client that has an assertion method gets in by an assertion
- * alone; a client secret counts where there is none; without any method nobody gets in. An unknown client costs what a
- * wrong secret costs, but for a look at the Secret once a second, and gets the same answer.
+ * Makes {@link AuthenticateClient} (spec §2.4, §4). A client with an assertion method authenticates by assertions only, another one by
+ * its client secret; without any method nobody does. An unknown client takes the same work as a wrong secret, but for a read of the
+ * Secret at most once a second, and gets the same answer.
  */
 export const createAuthenticateClient = (options: AuthenticateClientOptions): AuthenticateClient => {
   const { secrets, failures } = options;
   const semaphore = createSemaphore({ ...BEYOND_LIMIT, errors: SEMAPHORE_ERRORS });
 
-  const authenticate = (client: OAuthClient | undefined, asked: Asked): Awaitable<Outcome> => {
-    if (client && hasAssertionMethod(client)) return byAssertion(options, client, { ...asked, semaphore });
-    if (client?.spec.authentication?.clientSecret) return bySecret(options, client, asked);
-    secrets.verifyAgainstDummy(asked.credentials.clientSecret);
+  const authenticate = (client: OAuthClient | undefined, input: AuthenticationInput): Awaitable<Outcome> => {
+    if (client && hasAssertionMethod(client)) return byAssertion(options, client, { ...input, semaphore });
+    if (client?.spec.authentication?.clientSecret) return bySecret(options, client, input);
+    secrets.verifyAgainstDummy(input.credentials.clientSecret);
     return { cause: client ? 'NoMethod' : 'UnknownClient' };
   };
 
@@ -163,7 +186,7 @@ export const createAuthenticateClient = (options: AuthenticateClientOptions): Au
     const client = clientID === '' ? undefined : findClient(options, clientID, call);
     const outcome = mapAwaitable(client, (found) => authenticate(found, { clientID, credentials, call }));
     return mapAwaitable(outcome, (reached) => {
-      if ('proved' in reached) return reached.proved;
+      if ('authenticated' in reached) return reached.authenticated;
       throw failures.fail({ clientID, address: call.address }, reached.cause, reached.detail);
     });
   };

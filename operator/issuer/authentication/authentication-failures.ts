@@ -3,7 +3,7 @@ import type { Metrics } from '../../ports/metrics.ts';
 import { type IssuerFailure, refused } from '../failure.ts';
 import type { Attempt, FailureLimit } from './failure-limit.ts';
 
-/** Why a client did not authenticate: for log and metric alone, the caller learns none of it. */
+/** Why a client failed to authenticate; for the log and metrics only. */
 export type FailureCause =
   | 'UnknownClient'
   | 'NoMethod'
@@ -13,9 +13,9 @@ export type FailureCause =
   | 'AssertionInvalid'
   | 'AssertionReplayed';
 
-/** Makes the one answer to every failed client authentication, and counts and logs it. */
+/** Counts and logs failed client authentications, and makes the failure, which is the same for every cause. */
 export interface AuthenticationFailures {
-  /** `detail` is fixed text, without anything that was sent. */
+  /** `detail` is fixed text without any part of the request. */
   fail(attempt: Attempt, cause: FailureCause, detail?: string): IssuerFailure;
 }
 
@@ -27,7 +27,7 @@ export interface AuthenticationFailuresOptions {
 
 const MAX_SHOWN = 64;
 
-/** In quotes, so that what was sent can not pass for anything else in the log. */
+/** Quoted and shortened, so that a made-up client ID can't pass for something else in the log. */
 const shown = (clientID: string): string =>
   JSON.stringify(clientID.length > MAX_SHOWN ? `${clientID.slice(0, MAX_SHOWN)}…` : clientID);
 
@@ -41,7 +41,7 @@ export const createAuthenticationFailures = ({
     metrics.authenticationFailed(cause);
     const isWithin = limit.note(attempt);
     const fields = { client: shown(attempt.clientID), address: attempt.address, cause, detail };
-    // Callers that flood the endpoint must not flood the log.
+    // A flood of attempts must not flood the log.
     if (isWithin) log.info('a client failed to authenticate', fields);
     else log.debug('a client failed to authenticate, beyond its limit', fields);
     const message = isWithin

@@ -33,30 +33,33 @@ export interface ClientAuthenticationOptions extends DocumentReader {
   readonly metrics: Pick<Metrics, 'authenticationFailed'>;
 }
 
-/** Client authentication, and what of it others share: one limit of failures, one cache of other issuers' keys. */
+/** Client authentication, with the parts that other use cases share: the failure limit, and the keys of external issuers. */
 export interface ClientAuthentication {
   readonly authenticateClient: AuthenticateClient;
   readonly failures: AuthenticationFailures;
   readonly externalIssuers: ExternalIssuers;
-  /** Follows the clients no more, and forgets what was read of their secrets. */
+  /** Stops following the clients, and drops the cached digests of their secrets. */
   stop(): void;
 }
 
-/** Puts every way in which a client may prove itself together. Nothing is read or fetched before it is asked for. */
+/** Wires all methods of client authentication. Nothing is read or fetched before the first request. */
 export const createClientAuthentication = (options: ClientAuthenticationOptions): ClientAuthentication => {
-  const { clock, findJwkProblem, settings } = options;
+  const { clients, clock, fetchJson, findJwkProblem, freshness, log, metrics, settings } = options;
+  const { readClient, readSecret, reviewToken } = options;
   const limit = createFailureLimit({ clock });
-  const failures = createAuthenticationFailures({ ...options, limit });
-  const secrets = createClientSecrets(options);
-  const keys = createRemoteKeys(options);
+  const failures = createAuthenticationFailures({ limit, log, metrics });
+  const secrets = createClientSecrets({ clients, readSecret, clock });
+  const keys = createRemoteKeys({ fetchJson, findJwkProblem, clock, log });
   const externalIssuers = createExternalIssuers({ keys, clock });
   const authenticateClient = createAuthenticateClient({
-    ...options,
+    clients,
+    freshness,
+    readClient,
     secrets,
     assertions: [
       createPrivateKeyJwt({ issuerUrl: settings.url, findJwkProblem, keys, clock }),
       createTrustedIssuers({ issuers: externalIssuers, ownerClaim: settings.ownerClaim }),
-      createServiceAccounts({ ...options, issuerUrl: settings.url }),
+      createServiceAccounts({ issuerUrl: settings.url, reviewToken, clock }),
     ],
     limit,
     failures,

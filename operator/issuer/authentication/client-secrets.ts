@@ -13,19 +13,19 @@ import type { Secret } from '../../ports/secrets.ts';
 import { calledOff, IssuerFailure } from '../failure.ts';
 import type { Call } from '../use-cases.ts';
 
-/** Says whether a client secret is right. What is kept in memory of one is its SHA-256 (spec §4). */
+/** Verifies client secrets. In memory a secret is its SHA-256 only (spec §4). */
 export interface ClientSecrets {
-  /** @throws IssuerFailure `Unavailable` where the Secret can't be read and nothing that is kept says yes */
-  isRight(client: OAuthClient, clientSecret: string, call: Pick<Call, 'signal'>): Awaitable<boolean>;
-  /** The same work where there is nothing to compare with; always false. */
+  /** Whether the client secret is correct. @throws IssuerFailure `Unavailable` if the Secret can't be read and no cached digest matches */
+  verify(client: OAuthClient, clientSecret: string, call: Pick<Call, 'signal'>): Awaitable<boolean>;
+  /** The same work for a client without a secret; always false. */
   verifyAgainstDummy(clientSecret: string): false;
-  /** Forgets everything, and follows the clients no more. */
+  /** Drops all digests, and stops following the clients. */
   stop(): void;
 }
 
 export interface ClientSecretsOptions {
   readonly clients: Pick<Cache<OAuthClient>, 'onChange'>;
-  /** The Secret as it is now; undefined where there is none. */
+  /** Reads the Secret from the API server; undefined if it does not exist. */
   readonly readSecret: (ref: ObjectRef, signal: AbortSignal) => Promise<Secret | undefined>;
   readonly clock: MonotonicClock;
 }
@@ -35,29 +35,29 @@ interface Digests {
   readonly previous: Buffer | undefined;
 }
 
-/** What is known of one client. */
+/** The digests of one client's secrets. */
 interface Entry {
-  /** Where it was read. */
+  /** Secret and key from which they were read. */
   readonly place: string;
   digests: Digests | undefined;
-  /** When the last reading began, and the last one that succeeded; monotonic milliseconds. */
+  /** When the last read began, and the last one that succeeded; monotonic milliseconds. */
   triedAt: number;
   readAt: number;
 }
 
-/** A secret that was taken away is refused everywhere after this. */
-const KEPT_MS = 10_000;
-/** How often a wrong secret may make us look whether there is a new one. */
+/** A removed secret is rejected by every replica after this time. */
+const FRESH_MS = 10_000;
+/** The shortest time between two reads of a Secret that a wrong secret causes. */
 const RETRY_MS = 1000;
 const DEADLINE_MS = 5000;
 const MAX_CLIENTS = 4096;
 
-/** Compared with where there is nothing: not the digest of any text that anybody knows. */
+/** Stands for a missing digest in comparisons; no known text has it. */
 const NOTHING = Buffer.alloc(32);
 
 const digestOf = (text: string): Buffer => hash('sha256', text, 'buffer');
 
-/** Both are always compared, each in constant time: how long it takes tells nothing of either. */
+/** Compares with both digests in constant time, so that the duration says nothing about either. */
 const matches = (digest: Buffer, { current, previous }: Digests): boolean => {
   const isCurrent = timingSafeEqual(digest, current ?? NOTHING) && current !== undefined;
   const isPrevious = timingSafeEqual(digest, previous ?? NOTHING) && previous !== undefined;
@@ -74,7 +74,7 @@ const digestsOf = (secret: Secret | undefined, key: string): Digests => {
   };
 };
 
-/** {@link ClientSecrets} over Secrets that are read when they are asked for, one reading for all that wait. */
+/** Makes {@link ClientSecrets}. Secrets are read on demand; concurrent callers share a read. */
 export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecretsOptions): ClientSecrets => {
   const entries = new BoundedMap<string, Entry>(MAX_CLIENTS);
   const readings = new SingleFlight<Entry, Digests>();
@@ -109,7 +109,7 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
   };
 
   return {
-    isRight: (client, clientSecret, call) => {
+    verify: (client, clientSecret, call) => {
       const digest = digestOf(clientSecret);
       const { secretRef } = client.spec.authentication?.clientSecret ?? {};
       if (secretRef === undefined) return matches(digest, NO_DIGESTS);
@@ -117,7 +117,7 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
       const ref = { namespace: client.metadata.namespace, name };
       const entry = entryOf(client, `${keyOf(ref)}/${key}`);
       const now = clock.monotonic();
-      if (entry.digests && now - entry.readAt <= KEPT_MS) {
+      if (entry.digests && now - entry.readAt <= FRESH_MS) {
         if (matches(digest, entry.digests)) return true;
         if (!readings.has(entry) && now - entry.triedAt < RETRY_MS) return false;
       }

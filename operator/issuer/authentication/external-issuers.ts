@@ -2,18 +2,35 @@ import type { Clock } from '../../ports/clock.ts';
 import type { RemoteKeys } from './remote-keys.ts';
 import { type Claims, findTimeProblem, hasAudience, readUnverifiedJwt } from './unverified-jwt.ts';
 
-/** An issuer whose JWTs are believed, as a resource or the configuration names it. */
+/** The longest owner or subject of a record (api/issued-token.ts). */
+const MAX_NAME = 512;
+
+/** A claim that the JWT itself has: names like `constructor` lead to no inherited property. */
+export const ownClaim = (claims: Claims, name: string): unknown =>
+  Object.hasOwn(claims, name) ? claims[name] : undefined;
+
+/**
+ * The name of an owner or subject from a claim of an external issuer. Undefined if the claim has none that records can hold; names appear
+ * in lists, logs and labels, so they have no control characters.
+ */
+export const prefixedName = (prefix: string, value: unknown): string | undefined => {
+  if (typeof value !== 'string' || value === '') return undefined;
+  const name = prefix + value;
+  return name.length <= MAX_NAME && name.isWellFormed() && !/\p{Cc}/u.test(name) ? name : undefined;
+};
+
+/** An external issuer that a resource or the configuration trusts. */
 export interface ExternalIssuer {
   /** Equal to `iss` and to the discovery document's `issuer`. */
   readonly authority: string;
-  /** `*` = any, on purpose. */
+  /** `*` accepts any audience. */
   readonly audience: string;
   readonly caFile?: string | undefined;
 }
 
-/** Verifies JWTs of other issuers by OpenID Connect Discovery and their JWKS, within the limits of spec §4. */
+/** Verifies JWTs of external issuers by OpenID Connect Discovery and their JWKS, within the limits of spec §4. */
 export interface ExternalIssuers {
-  /** The claims, signature, `iss`, `aud`, times, `sub` checked; undefined where it is bad. @throws IssuerFailure `Unavailable` where no usable keys can be had */
+  /** The claims, if signature, `iss`, `aud`, times and `sub` are valid; else undefined. @throws IssuerFailure `Unavailable` if no usable keys can be fetched */
   verify(
     jwt: string,
     issuer: ExternalIssuer,
@@ -26,22 +43,22 @@ export interface ExternalIssuersOptions {
   readonly clock: Clock;
 }
 
-/** What is wrong with the claims of a JWT of that issuer (spec §4); fixed words. */
+/** What is wrong with the claims of a JWT of that issuer (spec §4), as fixed text. */
 const findExternalJwtProblem = (claims: Claims, issuer: ExternalIssuer, now: number): string | undefined => {
-  if (claims.iss !== issuer.authority) return 'iss is another';
+  if (claims.iss !== issuer.authority) return 'iss is not the authority';
   if (issuer.audience !== '*' && !hasAudience(claims, issuer.audience)) return 'aud lacks the audience';
   if (typeof claims.sub !== 'string' || claims.sub === '') return 'sub is missing';
   return findTimeProblem(claims, now);
 };
 
-/** {@link ExternalIssuers} over keys that are fetched by discovery. What can't be good by its own words costs no fetch. */
+/** Makes {@link ExternalIssuers}. A JWT with invalid claims causes no fetch of keys. */
 export const createExternalIssuers = ({ keys, clock }: ExternalIssuersOptions): ExternalIssuers => ({
   verify: async (jwt, issuer, signal) => {
     const parsed = readUnverifiedJwt(jwt);
     if (!parsed || findExternalJwtProblem(parsed.claims, issuer, clock.now()) !== undefined) return undefined;
     const { authority: url, caFile } = issuer;
     const claims = await keys.verify(parsed, { kind: 'authority', url, caFile }, signal);
-    // The clock went on while keys were fetched, and these claims are the signed ones.
+    // Checked again: these claims are the signed ones, and fetching keys takes time.
     return claims && findExternalJwtProblem(claims, issuer, clock.now()) === undefined ? claims : undefined;
   },
 });

@@ -3,17 +3,17 @@ import { BoundedMap } from '../../async/bounded-map.ts';
 import { type Rate, TokenBucket } from '../../async/token-bucket.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 
-/** Who tried to authenticate: what was given as client ID, and from where. */
+/** The origin of an authentication attempt: the claimed client ID, and the address. */
 export interface Attempt {
   readonly clientID: string;
   readonly address: string;
 }
 
-/** Counts failed client authentications (spec §4), and never looks at those that succeed: a right secret is accepted whatever else was tried. */
+/** Limits failed client authentications per client ID and address, and in total (spec §4). Correct credentials are accepted even beyond the limit. */
 export interface FailureLimit {
-  /** Whether this pair has used up its failures. */
+  /** Whether this client ID and address have exceeded their limit. */
   isOver(attempt: Attempt): boolean;
-  /** Takes note of a failure; false where the pair, or everybody together, had used theirs up before. */
+  /** Counts a failure; false if it exceeds the limit of the pair, or the total one. */
   note(attempt: Attempt): boolean;
 }
 
@@ -21,18 +21,18 @@ export interface FailureLimitOptions {
   readonly clock: MonotonicClock;
   readonly pair?: Rate;
   readonly total?: Rate;
-  /** Pairs that are remembered; the one whose failure lies back furthest is forgotten first. */
+  /** Pairs that are tracked; the one whose last failure is oldest is dropped first. */
   readonly pairs?: number;
 }
 
-/** A mistyped secret, or a rotation that reaches a workload late, stays below it; 600 guesses per hour find nothing. */
+/** Enough for mistyped secrets, and for workloads that a rotation reaches late; too little for guessing. */
 const PAIR: Rate = { burst: 10, refillMs: 6000 };
-/** More than legitimate failures add up to; it limits guessing from many addresses or for many client IDs. */
+/** More than legitimate failures add up to; limits guessing from many addresses or for many client IDs. */
 const TOTAL: Rate = { burst: 1000, refillMs: 10 };
-/** Some 200 bytes each. */
+/** About 200 bytes each. */
 const PAIRS = 10_000;
 
-/** Of one length, however long what was given. */
+/** A key of constant length. */
 const keyOf = ({ clientID, address }: Attempt): string =>
   createHash('sha256').update(clientID).update('\0').update(address).digest('base64');
 
@@ -50,7 +50,7 @@ export const createFailureLimit = (options: FailureLimitOptions): FailureLimit =
       const bucket = bucketOf(key);
       const now = clock.monotonic();
       buckets.set(key, bucket);
-      // One pair alone can't use up what all have together.
+      // A single pair can't exhaust the total limit.
       return bucket.take(now) === 0 && all.take(now) === 0;
     },
   };

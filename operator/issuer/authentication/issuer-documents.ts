@@ -6,7 +6,7 @@ export interface DocumentReader {
   readonly findJwkProblem: FindJwkProblem;
 }
 
-/** Keys of one set that are looked at; issuers publish a handful, and each one is imported. */
+/** Keys of one set that are used. Issuers publish a few, and each is imported. */
 const MAX_KEYS = 64;
 
 const membersOf = (document: unknown, what: string): Record<string, unknown> => {
@@ -17,8 +17,8 @@ const membersOf = (document: unknown, what: string): Record<string, unknown> => 
 };
 
 /**
- * The keys behind a JWKS URL that can verify (RFC 7517 §5: the others are passed over).
- * @throws OutboundError where there is none
+ * Fetches the usable keys of a JWKS; others are ignored (RFC 7517 §5).
+ * @throws OutboundError if there is none
  */
 export const fetchJwks = async (
   { fetchJson, findJwkProblem }: DocumentReader,
@@ -33,8 +33,8 @@ export const fetchJwks = async (
 };
 
 /**
- * The keys of an OpenID provider. OpenID Connect Discovery 1.0 §4.1 and §4.3: the issuer in the document is the same
- * string as the authority.
+ * Fetches the keys of an OpenID provider. The issuer in its discovery document must be the same string as the authority (OpenID Connect
+ * Discovery 1.0 §4.3).
  * @throws OutboundError
  */
 export const fetchIssuerKeys = async (

@@ -2,31 +2,31 @@ import { type CryptoKey, compactVerify, importJWK, type JWK } from 'jose';
 import type { PublicJwk } from '../../ports/keys.ts';
 import { ASSERTION_ALGORITHMS, type Claims, readClaims, type UnverifiedJwt } from './unverified-jwt.ts';
 
-/** What a set of keys says of a JWT. `unknownKey`: none of them may have made it; a newer set might have one that has. */
+/** The result of verifying a JWT with a key set. `unknownKey`: no key of the set fits it, but one of a newer set might. */
 type Verification =
   | { readonly kind: 'valid'; readonly claims: Claims }
   | { readonly kind: 'invalid' }
   | { readonly kind: 'unknownKey' };
 
-/** Public keys of a client or of an external issuer. */
+/** Public keys of a client or an external issuer. */
 export interface KeySet {
   verify(jwt: UnverifiedJwt): Promise<Verification>;
 }
 
 interface Member {
   readonly jwk: PublicJwk;
-  /** Imported once for each algorithm that it is used with. */
+  /** The imported key, by algorithm. */
   readonly imported: Map<string, Promise<CryptoKey | Uint8Array | undefined>>;
 }
 
-/** Of a JWT without `kid`, and of keys that share one: each try is a signature check. */
+/** Signature checks for one JWT, if its `kid` is missing or several keys share it. */
 const MAX_TRIES = 8;
 
-/** RFC 9864 §2.2 has a separate name for EdDSA on Ed25519. */
+/** `Ed25519` (RFC 9864 §2.2) is another name of EdDSA with Ed25519. */
 const sameAlgorithm = (a: unknown, b: string): boolean =>
   a === b || (typeof a === 'string' && [a, b].every((name) => name === 'EdDSA' || name === 'Ed25519'));
 
-/** RFC 8725 §3.1: a key is used with what it is for, whatever the header says. */
+/** RFC 8725 §3.1: a key is used with the algorithm that it is for, whatever the header says. */
 const fits = ({ kty, crv, alg }: PublicJwk, algorithm: string): boolean => {
   const wanted = ASSERTION_ALGORITHMS[algorithm];
   if (wanted === undefined || kty !== wanted.kty) return false;
@@ -34,7 +34,7 @@ const fits = ({ kty, crv, alg }: PublicJwk, algorithm: string): boolean => {
   return alg === undefined || sameAlgorithm(alg, algorithm);
 };
 
-/** The members that make the public key: nothing else of the JWK may have a say in how it is imported. */
+/** Imports a key from its public members alone: no other member may influence the import. */
 const importMember = ({ jwk, imported }: Member, algorithm: string) => {
   const known = imported.get(algorithm);
   if (known) return known;
@@ -44,10 +44,10 @@ const importMember = ({ jwk, imported }: Member, algorithm: string) => {
   return key;
 };
 
-/** Makes a {@link KeySet} of keys in which {@link FindJwkProblem} finds no fault. */
+/** Makes a {@link KeySet} of keys without a problem (see FindJwkProblem). */
 export const createKeySet = (jwks: readonly PublicJwk[]): KeySet => {
   const members: readonly Member[] = jwks.map((jwk) => ({ jwk, imported: new Map() }));
-  /** A `kid` in the header picks (RFC 7515 §4.1.4); keys that have none may be meant by any. */
+  /** The keys with the `kid` of the header (RFC 7515 §4.1.4); if there are none, those without a kid. */
   const candidatesFor = (kid: string | undefined): readonly Member[] => {
     if (kid === undefined) return members;
     const named = members.filter(({ jwk }) => jwk.kid === kid);

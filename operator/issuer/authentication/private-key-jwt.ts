@@ -1,7 +1,7 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { FindJwkProblem } from '../../ports/keys.ts';
-import type { AssertionInput, CheckAssertion } from './assertion.ts';
+import type { AssertionInput, CheckAssertion } from './authenticate-client.ts';
 import { createKeySet, type KeySet } from './key-set.ts';
 import type { RemoteKeys } from './remote-keys.ts';
 import { type Claims, findTimeProblem, LEEWAY_SECONDS } from './unverified-jwt.ts';
@@ -17,11 +17,11 @@ export interface PrivateKeyJwtOptions {
 type PrivateKeyJwt = NonNullable<NonNullable<OAuthClient['spec']['authentication']>['privateKeyJWT']>;
 type Jwks = NonNullable<PrivateKeyJwt['jwks']>;
 
-/** Spec §4: such a token's record, which refuses a replay, has to outlive the assertion. */
+/** The longest time until `exp` (spec §4): the record that prevents a replay must outlive the assertion. */
 const LONGEST_SECONDS = 300;
 const MAX_ID = 256;
 
-/** RFC 7523 §3, and spec §4 for what it leaves open. Fixed words; `now` in milliseconds. */
+/** What is wrong with the claims of an assertion (RFC 7523 §3, spec §4), as fixed text; `now` in milliseconds. */
 const findAssertionProblem = (
   claims: Claims,
   { clientID, audiences, now }: { clientID: string; audiences: readonly string[]; now: number },
@@ -37,10 +37,10 @@ const findAssertionProblem = (
   return isTooLong ? 'exp is more than 5 min ahead' : undefined;
 };
 
-/** Checks an assertion that the client signed with its own key (RFC 7523 §2.2, `private_key_jwt`). */
+/** Checks assertions that the client signed with its own key (RFC 7523 §2.2, `private_key_jwt`). */
 export const createPrivateKeyJwt = (options: PrivateKeyJwtOptions): CheckAssertion => {
   const { issuerUrl, findJwkProblem, keys, clock } = options;
-  /** Of keys in a spec, which is frozen: imported once, and gone with it. */
+  /** Key sets of `spec.authentication.privateKeyJWT.jwks`, which is frozen; collected together with it. */
   const inline = new WeakMap<Jwks, KeySet>();
 
   const keySetOf = (jwks: Jwks): KeySet => {
@@ -74,9 +74,9 @@ export const createPrivateKeyJwt = (options: PrivateKeyJwtOptions): CheckAsserti
     const problem = findAssertionProblem(jwt.claims, expected());
     if (problem !== undefined) return { problem };
     const claims = await verify(method, input);
-    if (claims === undefined) return { problem: 'no key of the client has signed it' };
+    if (claims === undefined) return { problem: 'it is not signed by a key of the client' };
     const late = findAssertionProblem(claims, expected());
     if (late !== undefined) return { problem: late };
-    return { proved: { client, method: 'privateKeyJWT', assertionID: String(claims.jti) } };
+    return { authenticated: { client, method: 'privateKeyJWT', assertionID: String(claims.jti) } };
   };
 };

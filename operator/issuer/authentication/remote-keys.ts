@@ -9,16 +9,16 @@ import { type DocumentReader, fetchIssuerKeys, fetchJwks } from './issuer-docume
 import { createKeySet, type KeySet } from './key-set.ts';
 import type { Claims, UnverifiedJwt } from './unverified-jwt.ts';
 
-/** Where keys are had: a JWKS by its URL, or that of an OpenID provider by discovery. */
+/** A source of keys: the URL of a JWKS, or the authority of an OpenID provider, whose JWKS discovery finds. */
 interface KeySource {
   readonly kind: 'jwks' | 'authority';
   readonly url: string;
   readonly caFile?: string | undefined;
 }
 
-/** Keys that are fetched from elsewhere, kept, and fetched again when they get old. */
+/** Verifies JWTs with keys that are fetched, cached, and refreshed. */
 export interface RemoteKeys {
-  /** The claims, once a key from there has proved to have made the JWT; undefined where none has. @throws IssuerFailure `Unavailable` where no usable keys can be had */
+  /** The claims, if a key of the source has signed the JWT; else undefined. @throws IssuerFailure `Unavailable` if no usable keys can be fetched */
   verify(jwt: UnverifiedJwt, source: KeySource, signal: AbortSignal): Promise<Claims | undefined>;
 }
 
@@ -27,7 +27,7 @@ export interface RemoteKeysOptions extends DocumentReader {
   readonly log: Log;
 }
 
-/** What is known of one source; times are monotonic milliseconds. */
+/** The cached keys of one source; times are monotonic milliseconds. */
 interface Entry {
   keys: KeySet | undefined;
   fetchedAt: number;
@@ -39,21 +39,21 @@ interface Entry {
 const REFRESH_MS = 30 * 60_000;
 /** Spec §4: keys older than this are not used. */
 const LONGEST_MS = 60 * 60_000;
-/** A made-up `kid` must not make us ask an issuer more often than this. */
+/** The shortest time between two fetches that a JWT with an unknown `kid` causes. */
 const UNKNOWN_KID_MS = 30_000;
 const BACKOFF: BackoffBounds = { baseMs: 1000, capMs: 60_000 };
-/** More than a cluster's clients name; the one that was not used for longest is forgotten. */
+/** More sources than the clients of a cluster have; the least recently used one is evicted. */
 const MAX_SOURCES = 256;
 
 const unavailable = (cause?: unknown): IssuerFailure =>
-  new IssuerFailure('Unavailable', 'the keys of the issuer can not be had now, try again later', {
+  new IssuerFailure('Unavailable', 'the keys of the issuer can not be fetched now, try again later', {
     detail: 'no usable keys of an issuer',
     cause,
   });
 
 const NEVER = Number.NEGATIVE_INFINITY;
 
-/** The sources and what is known of each: fetches are shared, and failures wait before the next try. */
+/** The cached keys by source. Fetches are shared, and failures retried with backoff. */
 class Sources {
   readonly #options: RemoteKeysOptions;
   readonly #entries = new BoundedMap<string, Entry>(MAX_SOURCES);
@@ -76,13 +76,13 @@ class Sources {
     return entry;
   }
 
-  /** @throws IssuerFailure `Unavailable` */
+  /** The keys of a source, fetched if they are too old. @throws IssuerFailure `Unavailable` */
   async keys(source: KeySource, signal: AbortSignal): Promise<KeySet> {
     const entry = this.#entry(source);
     const now = this.#options.clock.monotonic();
     const age = now - entry.fetchedAt;
     if (entry.keys && age <= LONGEST_MS) {
-      // In the background: what it throws is logged, and the keys that are kept are good for a while.
+      // Refreshed in the background: a failure is logged, and the cached keys remain usable for a while.
       if (age > REFRESH_MS && now >= entry.notBefore) this.#fetch(source, entry).catch(() => undefined);
       return entry.keys;
     }
@@ -90,14 +90,14 @@ class Sources {
     return unlessAborted(this.#fetch(source, entry), signal, calledOff);
   }
 
-  /** Other keys than `known` if there are any by now; asks for them at a bounded rate. */
-  async others(source: KeySource, known: KeySet, signal: AbortSignal): Promise<KeySet | undefined> {
+  /** Newer keys than `known`, if there are any; fetched at a limited rate. */
+  async newerThan(source: KeySource, known: KeySet, signal: AbortSignal): Promise<KeySet | undefined> {
     const entry = this.#entry(source);
     if (entry.keys !== known && entry.keys) return entry.keys;
     const now = this.#options.clock.monotonic();
     const isTooSoon = now - entry.triedAt < UNKNOWN_KID_MS || now < entry.notBefore;
     if (!this.#fetches.has(entry) && isTooSoon) return undefined;
-    // The issuer may not answer: then what is known decides.
+    // If the issuer does not answer, the known keys decide.
     return unlessAborted(
       this.#fetch(source, entry).catch(() => undefined),
       signal,
@@ -132,7 +132,7 @@ class Sources {
   }
 }
 
-/** Makes {@link RemoteKeys}; `fetchJson` brings the limits of time, size and address. */
+/** Makes {@link RemoteKeys}; `fetchJson` limits time, size and address (spec §6, outbound requests). */
 export const createRemoteKeys = (options: RemoteKeysOptions): RemoteKeys => {
   const sources = new Sources(options);
   return {
@@ -140,7 +140,7 @@ export const createRemoteKeys = (options: RemoteKeysOptions): RemoteKeys => {
       const keys = await sources.keys(source, signal);
       let verification = await keys.verify(jwt);
       if (verification.kind === 'unknownKey') {
-        const others = await sources.others(source, keys, signal);
+        const others = await sources.newerThan(source, keys, signal);
         if (others && others !== keys) verification = await others.verify(jwt);
       }
       return verification.kind === 'valid' ? verification.claims : undefined;

@@ -8,27 +8,27 @@ import { SingleFlight } from '../../async/single-flight.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { ReviewToken } from '../../ports/token-reviews.ts';
 import { calledOff, IssuerFailure, SEMAPHORE_ERRORS } from '../failure.ts';
-import type { CheckAssertion } from './assertion.ts';
+import type { CheckAssertion } from './authenticate-client.ts';
 import { hasAudience } from './unverified-jwt.ts';
 
 export interface ServiceAccountsOptions {
-  /** `issuer.url` of the configuration: the audience that the token has to be for. */
+  /** `issuer.url`: the audience that the token must have. */
   readonly issuerUrl: string;
   readonly reviewToken: ReviewToken;
   readonly clock: MonotonicClock;
 }
 
-/** A TokenReview that said yes, believed until then: monotonic milliseconds. */
-interface Yes {
+/** A positive TokenReview, cached until a time in monotonic milliseconds. */
+interface PositiveReview {
   readonly username: string;
   readonly until: number;
 }
 
-/** Spec §4: a token that is revoked (its Pod or ServiceAccount deleted) is refused after this at the latest. */
+/** The longest time for which a positive review is cached (spec §4): a token of a deleted Pod or ServiceAccount is rejected after it. */
 const KEPT_MS = 30_000;
 const MAX_KEPT = 4096;
 const DEADLINE_MS = 5000;
-/** TokenReviews are work for the API server that nobody has been authenticated for. */
+/** Limits what unauthenticated callers can make the API server do. */
 const REVIEWS = { atOnce: 16, waiting: 256 };
 
 const usernamesOf = ({ spec }: OAuthClient): string[] =>
@@ -42,29 +42,29 @@ const unavailable = (cause: unknown): IssuerFailure =>
     cause,
   });
 
-/** Asks for TokenReviews: of one token once at a time, and not again while a yes is believed. A no is not kept. */
+/** Requests TokenReviews, one at a time for each token. Positive ones are cached, negative ones are not. */
 class Reviews {
   readonly #options: ServiceAccountsOptions;
   readonly #semaphore = createSemaphore({ ...REVIEWS, errors: SEMAPHORE_ERRORS });
-  readonly #yes = new BoundedMap<string, Yes>(MAX_KEPT);
+  readonly #positive = new BoundedMap<string, PositiveReview>(MAX_KEPT);
   readonly #flights = new SingleFlight<string, string | undefined>();
 
   constructor(options: ServiceAccountsOptions) {
     this.#options = options;
   }
 
-  /** The user name, where the token is good for our audience. @throws IssuerFailure */
+  /** The user name if the token is valid for the issuer's audience; else undefined. @throws IssuerFailure */
   async usernameOf(token: string, expiresAtMs: number, signal: AbortSignal): Promise<string | undefined> {
     const { clock } = this.#options;
     const hash = createHash('sha256').update(token).digest('base64');
-    const known = this.#yes.get(hash);
+    const known = this.#positive.get(hash);
     if (known && clock.monotonic() < known.until) return known.username;
     const review = this.#flights.run(hash, () => this.#review(token));
     const askedAt = clock.monotonic();
     const username = await unlessAborted(review, signal, calledOff);
     if (username !== undefined) {
       const until = askedAt + Math.min(KEPT_MS, expiresAtMs - clock.now());
-      this.#yes.set(hash, { username, until });
+      this.#positive.set(hash, { username, until });
     }
     return username;
   }
@@ -76,7 +76,7 @@ class Reviews {
         const review = await reviewToken(token, [issuerUrl], { signal }).catch((error: unknown) => {
           throw unavailable(error);
         });
-        // An API server that knows nothing of audiences leaves them out: then it has not checked ours.
+        // An API server that does not support audiences returns none, and has not checked the one requested.
         const isForUs = review.authenticated && review.audiences.includes(issuerUrl);
         return isForUs ? review.username : undefined;
       }, signal),
@@ -84,7 +84,7 @@ class Reviews {
   }
 }
 
-/** The assertion is a projected token of a ServiceAccount (spec §4): the API server is asked, once the token itself says that it may be one. */
+/** Checks assertions that are projected ServiceAccount tokens (spec §4): by a TokenReview, if the unverified payload may be accepted. */
 export const createServiceAccounts = (options: ServiceAccountsOptions): CheckAssertion => {
   const { issuerUrl, clock } = options;
   const reviews = new Reviews(options);
@@ -99,6 +99,6 @@ export const createServiceAccounts = (options: ServiceAccountsOptions): CheckAss
     if (typeof exp !== 'number' || exp * 1000 <= clock.now()) return { problem: 'exp is missing or past' };
     const username = await reviews.usernameOf(jwt.jwt, exp * 1000, signal);
     if (username !== sub) return { problem: 'the API server does not know the token' };
-    return { proved: { client, method: 'serviceAccount', subject: username } };
+    return { authenticated: { client, method: 'serviceAccount', subject: username } };
   };
 };

@@ -1,8 +1,7 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import type { AssertionOutcome, CheckAssertion } from './assertion.ts';
-import type { ExternalIssuers } from './external-issuers.ts';
-import { ownClaim, prefixedName } from './external-name.ts';
-import { originalClaimsOf } from './original-claims.ts';
+import { refused } from '../failure.ts';
+import type { AssertionOutcome, CheckAssertion } from './authenticate-client.ts';
+import { type ExternalIssuers, ownClaim, prefixedName } from './external-issuers.ts';
 import { type Claims, hasAudience } from './unverified-jwt.ts';
 
 export interface TrustedIssuersOptions {
@@ -15,25 +14,57 @@ type TrustedIssuer = NonNullable<
   NonNullable<OAuthClient['spec']['authentication']>['trustedIssuers']
 >[number];
 
+/** The most bytes of JSON that `originalTokenClaims` may have (spec §2.4). */
+const MAX_BYTES = 4096;
+/** The deepest nesting; a google.protobuf.Value can't be decoded much deeper. */
+const MAX_DEPTH = 16;
+/** The limit of the CRD of IssuedToken. */
+const MAX_CLAIMS = 256;
+
+const isDeeperThan = (value: unknown, depth: number): boolean => {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth === 0 || Object.values(value).some((inner) => isDeeperThan(inner, depth - 1));
+};
+
+/** The assertion has been verified, so that the caller may learn what to change. */
+const tooMuch = (what: string) => {
+  const remedy = "name the needed ones in the client's trustedIssuers[].claims";
+  return refused('invalid_client', `the claims of the assertion ${what}: ${remedy}`, 'originalTokenClaims');
+};
+
+/**
+ * `originalTokenClaims`: all claims of the assertion, or those that are named.
+ * @throws IssuerFailure `invalid_client` if they exceed a limit
+ */
+const originalClaimsOf = (claims: Claims, names: readonly string[] | undefined): Claims => {
+  const entries = Object.entries(claims).filter(([name]) => names?.includes(name) ?? true);
+  const chosen = Object.fromEntries(entries);
+  if (entries.length > MAX_CLAIMS) throw tooMuch(`are more than ${MAX_CLAIMS}`);
+  if (isDeeperThan(chosen, MAX_DEPTH)) throw tooMuch(`are nested more than ${MAX_DEPTH} deep`);
+  const bytes = Buffer.byteLength(JSON.stringify(chosen));
+  if (bytes > MAX_BYTES) throw tooMuch(`take ${bytes} bytes as JSON, at most ${MAX_BYTES} are kept`);
+  return chosen;
+};
+
 const hasClaims = (claims: Claims, required: Readonly<Record<string, string>> = {}): boolean =>
   Object.entries(required).every(([name, value]) => Object.hasOwn(claims, name) && claims[name] === value);
 
-/** Whether the JWT would be accepted if it is what it says. */
+/** Whether an issuer's entry accepts these claims, apart from signature and times. */
 const accepts = (issuer: TrustedIssuer, claims: Claims): boolean =>
   claims.iss === issuer.authority &&
   (issuer.audience === '*' || hasAudience(claims, issuer.audience)) &&
   hasClaims(claims, issuer.requiredClaims);
 
-/** The assertion is a JWT of an OpenID provider that the client trusts; owner and subject come from it (spec §2.4). */
+/** Checks assertions of OpenID providers that the client trusts; they determine owner and subject (spec §2.4). */
 export const createTrustedIssuers = ({ issuers, ownerClaim }: TrustedIssuersOptions): CheckAssertion => {
-  const prove = (client: OAuthClient, issuer: TrustedIssuer, claims: Claims): AssertionOutcome => {
+  const authenticatedBy = (client: OAuthClient, issuer: TrustedIssuer, claims: Claims): AssertionOutcome => {
     const prefix = issuer.ownerPrefix ?? '';
     const owner = prefixedName(prefix, ownClaim(claims, ownerClaim));
     const subject = prefixedName(prefix, claims.sub);
     if (owner === undefined) return { problem: 'the owner claim is missing, or can not name an owner' };
     if (subject === undefined) return { problem: 'sub can not name a subject' };
     const originalTokenClaims = originalClaimsOf(claims, issuer.claims);
-    return { proved: { client, method: 'trustedIssuer', owner, subject, originalTokenClaims } };
+    return { authenticated: { client, method: 'trustedIssuer', owner, subject, originalTokenClaims } };
   };
 
   return async ({ client, jwt, signal }) => {
@@ -41,10 +72,10 @@ export const createTrustedIssuers = ({ issuers, ownerClaim }: TrustedIssuersOpti
     const named = trusted.filter(({ authority }) => authority === jwt.claims.iss);
     if (named.length === 0) return undefined;
     const accepting = named.filter((issuer) => accepts(issuer, jwt.claims));
-    if (accepting.length === 0) return { problem: 'aud or a required claim is not what the client asks for' };
+    if (accepting.length === 0) return { problem: 'aud or a required claim is not the configured one' };
     for (const issuer of accepting) {
       const claims = await issuers.verify(jwt.jwt, issuer, signal);
-      if (claims && accepts(issuer, claims)) return prove(client, issuer, claims);
+      if (claims && accepts(issuer, claims)) return authenticatedBy(client, issuer, claims);
     }
     return { problem: 'it is expired, incomplete, or not signed by the issuer' };
   };

@@ -1,7 +1,7 @@
 /** Claims of a JWT of any issuer. */
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** A parsed JWT of a client or an external issuer, of which nothing is verified. */
+/** A parsed JWT; nothing in it is verified. */
 export interface UnverifiedJwt {
   readonly jwt: string;
   readonly algorithm: string;
@@ -9,7 +9,7 @@ export interface UnverifiedJwt {
   readonly claims: Claims;
 }
 
-/** Algorithms accepted in assertions and bearers of other issuers, asymmetric only (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2), with the key that each needs. */
+/** The accepted algorithms of assertions and external issuers, all asymmetric (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2), with the key that each needs. */
 export const ASSERTION_ALGORITHMS: Readonly<Record<string, { readonly kty: string; readonly crv?: string }>> =
   {
     ES256: { kty: 'EC', crv: 'P-256' },
@@ -25,9 +25,9 @@ export const ASSERTION_ALGORITHMS: Readonly<Record<string, { readonly kty: strin
     Ed25519: { kty: 'OKP', crv: 'Ed25519' },
   };
 
-/** Spec §4; as much as a request may hold (domain/token-request.ts). */
+/** The longest assertion of a request (domain/client/token-request.ts). */
 const MAX_CHARACTERS = 16_384;
-/** How far clocks may be apart (RFC 7519 §4.1.4: "usually no more than a few minutes"). */
+/** Allowed clock difference to clients and external issuers (RFC 7519 §4.1.4, spec §4). */
 export const LEEWAY_SECONDS = 30;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -43,13 +43,12 @@ const readObject = (bytes: Uint8Array): Claims | undefined => {
   }
 };
 
-/** The claims in a payload; undefined where it is no JSON object in UTF-8. */
+/** The claims in a payload; undefined if it is not a JSON object in UTF-8. */
 export const readClaims = readObject;
 
 /**
- * Reads a JWS in compact serialisation (RFC 7515 §7.1). Undefined where it is none, or too long, or by an algorithm that
- * is not accepted, or with `crit` (RFC 7515 §4.1.11: no extension is understood here). `jku`, `x5u` and `jwk` are not
- * looked at: a key comes from the client's or the issuer's own set alone.
+ * Parses a JWS in compact serialization (RFC 7515 §7.1). Undefined if it is none, is too long, has another algorithm, or has `crit`
+ * (RFC 7515 §4.1.11: no extension is supported). `jku`, `x5u` and `jwk` are ignored: keys come from the configured set only.
  */
 export const readUnverifiedJwt = (jwt: string): UnverifiedJwt | undefined => {
   if (jwt.length > MAX_CHARACTERS) return undefined;
@@ -72,8 +71,8 @@ export const hasAudience = ({ aud }: Claims, audience: string): boolean =>
 const isPresent = (value: unknown): boolean => value !== undefined && value !== null;
 
 /**
- * What is wrong with the times (RFC 7519 §4.1.4-4.1.6), within {@link LEEWAY_SECONDS}: `exp` is required, and neither
- * `nbf` nor `iat` may lie ahead. Fixed words; `now` in milliseconds.
+ * What is wrong with the times (RFC 7519 §4.1.4 to §4.1.6), with {@link LEEWAY_SECONDS}, as fixed text: `exp` is required, and `nbf` and
+ * `iat` must not be in the future. `now` in milliseconds.
  */
 export const findTimeProblem = ({ exp, nbf, iat }: Claims, now: number): string | undefined => {
   const seconds = now / 1000;

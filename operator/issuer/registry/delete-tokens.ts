@@ -17,7 +17,7 @@ import { visibleIds } from './list-tokens.ts';
 import type { Lookups } from './lookups.ts';
 import { checkIdFilter } from './records.ts';
 
-/** What holds handed-out records of an owner, as the API server has it now, a page at a time (consistent reads). @throws ApiError */
+/** Lists the objects with records of an owner by consistent reads, a page at a time. @throws ApiError */
 export interface ListOwned {
   issued(owner: string, signal: AbortSignal): AsyncIterable<readonly CachedIssuedToken[]>;
   batches(owner: string, signal: AbortSignal): AsyncIterable<readonly CachedTokenBatch[]>;
@@ -32,11 +32,11 @@ export interface DeleteTokensOptions {
   readonly endToken: EndToken;
 }
 
-/** Writes of one call at once, and of all calls: they leave the API server room for tokens that are asked for meanwhile. */
+/** Concurrent writes of one call, and of all calls: they leave the API server capacity to record new tokens. */
 export const WORKERS = 16;
 const WRITES = { atOnce: 48, waiting: 4096 };
 
-/** Each object once, with all that is to be ended of it. */
+/** The objects to write, each once, with the ids of all records to end. */
 class Targets {
   readonly #byUid = new Map<string, EndTarget & { readonly ids: Set<string> }>();
 
@@ -51,7 +51,7 @@ class Targets {
   }
 }
 
-/** Works on all of them, a few at a time; what fails does not keep the others from being done. */
+/** Ends all targets, a few at a time. A failure does not stop the others; the first one is thrown at the end. */
 const endAll = async (
   targets: readonly EndTarget[],
   end: (target: EndTarget) => Promise<EndCounts>,
@@ -81,15 +81,14 @@ const endAll = async (
 };
 
 /**
- * Makes {@link DeleteTokens} (spec §4): live tokens of the owner are blacklisted, expired ones deleted; ids that are unknown or
- * somebody else's are passed over in silence. All of an owner's are found by a consistent read, so that those made a moment ago
- * through another replica are among them.
+ * Makes {@link DeleteTokens} (spec §4): blacklists live tokens of the owner and deletes expired ones; unknown ids and those of other owners
+ * are ignored. "All" is found by a consistent read, so that it includes tokens that another replica has just issued.
  */
 export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens => {
   const { tokens, issued, batches, lookups, listOwned, endToken } = options;
   const semaphore = createSemaphore({ ...WRITES, errors: SEMAPHORE_ERRORS });
 
-  const learn = async (owner: string, signal: AbortSignal): Promise<void> => {
+  const refresh = async (owner: string, signal: AbortSignal): Promise<void> => {
     try {
       for await (const page of listOwned.issued(owner, signal))
         for (const record of page) issued.observe(record);
@@ -101,7 +100,7 @@ export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens =
   };
 
   const allOf = async (owner: string, signal: AbortSignal): Promise<Targets> => {
-    await learn(owner, signal);
+    await refresh(owner, signal);
     const targets = new Targets();
     for (const { id, origin } of issued.byIndex(ISSUED_INDEX.owner, owner)) targets.add(origin, [id]);
     for (const batch of batches.byIndex(BATCH_INDEX.owner, owner)) {

@@ -18,19 +18,19 @@ import type { DecodedClient } from '../../ports/decoded-client.ts';
 import { isConflict, isNotFound } from '../../ports/kube.ts';
 import { IssuerFailure } from '../failure.ts';
 
-/** The object that holds records, of whatever kind; one that was made anew under its name is another. */
+/** An object with records to end. An object that was created again under the same name is another one. */
 export interface EndTarget extends RecordOrigin {
-  /** The records to be ended. Those of a Token end together; a TokenBatch holds others besides, which stay. */
+  /** The `jti`s of the records to end. The records of a Token end together; other records of a TokenBatch stay. */
   readonly ids: ReadonlySet<string>;
 }
 
 /**
- * Blacklists what is live and deletes what is expired. What another ended before is not counted.
- * @throws IssuerFailure `Unavailable` where that can't be done now
+ * Blacklists live records and deletes expired ones. Records that another caller ended are not counted.
+ * @throws IssuerFailure `Unavailable` if that is not possible now
  */
 export type EndToken = (target: EndTarget, signal: AbortSignal) => Promise<EndCounts>;
 
-/** The target that ends one record. */
+/** The target of a single record. */
 export const endTargetOf = ({ id, origin }: Pick<FoundRecord, 'id' | 'origin'>): EndTarget => ({
   ...origin,
   ids: new Set([id]),
@@ -43,18 +43,18 @@ export interface EndTokenOptions {
   readonly clock: Clock;
 }
 
-/** The objects of one kind: as its cache holds them, and as they are. */
+/** The cache and the API client of one kind of object. */
 export interface Objects<T> {
   readonly cache: WritableCache<T>;
   readonly client: DecodedClient<T>;
 }
 
-/** How objects of one kind are ended. */
+/** The same, with the plan that ends records of an object. */
 interface Kind<T> extends Objects<T> {
   plan(object: T, ids: ReadonlySet<string>, nowSeconds: number): TokenEnd;
 }
 
-/** Others who write the same object at the same time: each try starts from what is there now. */
+/** Conflicts with concurrent writers that are tolerated; each try starts from the current object. */
 const MAX_TRIES = 8;
 
 const NONE: EndCounts = { blacklisted: 0, deleted: 0 };
@@ -62,7 +62,7 @@ const NONE: EndCounts = { blacklisted: 0, deleted: 0 };
 const unavailable = (cause?: unknown): IssuerFailure =>
   new IssuerFailure('Unavailable', 'the token can not be revoked now, try again later', { cause });
 
-/** One conditional write, as planned; the cache learns of it before anybody is answered. @throws ApiError */
+/** Makes the planned write, which is conditional, and updates the cache before the caller is answered. @throws ApiError */
 const apply = async <T extends Cacheable>(
   kind: Kind<T>,
   object: T,
@@ -82,8 +82,8 @@ const apply = async <T extends Cacheable>(
 };
 
 /**
- * Plans and writes until one write holds: a conflict is planned again from what the API server has, so that of two callers
- * one counts the object.
+ * Plans and writes until a write succeeds. After a conflict it plans again from the object that the API server has, so that only one of
+ * two callers counts a record.
  */
 const endObject = async <T extends Cacheable>(
   kind: Kind<T>,
@@ -114,8 +114,8 @@ const endObject = async <T extends Cacheable>(
 };
 
 /**
- * Makes {@link EndToken}: every write is on the uid and resourceVersion that were read. Callers that end records of the same
- * TokenBatch take turns, since each write of one would be a conflict for the others.
+ * Makes {@link EndToken}. Every write is conditional on the uid and resourceVersion that were read. Callers that end records of the same
+ * TokenBatch take turns, since each write would be a conflict for the others.
  */
 export const createEndToken = (options: EndTokenOptions): EndToken => {
   const { clock, tokens, issued, batches } = options;

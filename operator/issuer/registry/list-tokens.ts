@@ -2,25 +2,25 @@ import { type FoundRecord, ownerOf, type TokenRecord } from '../../domain/record
 import type { Freshness } from '../../ports/freshness.ts';
 import { calledOff } from '../failure.ts';
 import type { Bearer, ListTokens, TokenQuery } from '../use-cases.ts';
-import { insistOnFresh, type Lookups } from './lookups.ts';
+import { type Lookups, requireFresh } from './lookups.ts';
 import { checkIdFilter, type Records } from './records.ts';
 
 export interface ListTokensOptions {
   readonly records: Records;
   readonly lookups: Lookups;
   readonly freshness: Freshness;
-  /** Resolves in a later turn of the event loop, so that others get theirs. */
+  /** Resolves in a later turn of the event loop, so that other work can run. */
   readonly turn: () => Promise<void>;
 }
 
-/** Records that are looked up before others get their turn. */
+/** Records that are looked up before the event loop can run other work. */
 const CHUNK = 128;
-/** Characters of an id that a group shares: random ones, so groups are alike in size. */
+/** Characters of an id that make its group. They are random, so that groups are about equal in size. */
 const PREFIX = 2;
 
 /**
- * Ids in their order, a group at a time: only the group that is about to be shown is sorted, so that the first message does not
- * wait for the order of the last.
+ * The ids in order, in groups by prefix. A group is sorted when it is needed, so that the first message does not wait until all ids are
+ * sorted.
  */
 export function* inOrder(ids: Iterable<string>): Generator<readonly string[]> {
   const groups = new Map<string, string[]>();
@@ -36,7 +36,7 @@ export function* inOrder(ids: Iterable<string>): Generator<readonly string[]> {
   }
 }
 
-/** The ids that a bearer may ask about: all that it names, or its own where that is all it may see. */
+/** The ids of a query that the bearer may see; undefined for all ids of its owner. */
 export const visibleIds = ({ onlyID }: Bearer, ids: readonly string[]): readonly string[] | undefined => {
   if (onlyID === undefined) return ids.length === 0 ? undefined : ids;
   return ids.length === 0 || ids.includes(onlyID) ? [onlyID] : [];
@@ -52,8 +52,8 @@ const isShown = (
   (includeBlacklisted || record.blacklistedAt === undefined);
 
 /**
- * Makes {@link ListTokens} (spec §4): from the caches by owner, in the order of ids. What is held of the answer is ids,
- * and names of TokenBatches; each record is looked up when its turn comes, as it is then.
+ * Makes {@link ListTokens} (spec §4): from the caches, in the order of ids. Only ids and names of TokenBatches are held in memory; each
+ * record is looked up when it is sent, as it is then.
  */
 export const createListTokens = ({ records, lookups, freshness, turn }: ListTokensOptions): ListTokens => {
   function* idsIn(runs: readonly string[], owner: string): Generator<string> {
@@ -65,7 +65,7 @@ export const createListTokens = ({ records, lookups, freshness, turn }: ListToke
     query: TokenQuery,
     signal: AbortSignal,
   ): AsyncGenerator<readonly TokenRecord[]> {
-    insistOnFresh(freshness);
+    requireFresh(freshness);
     let chunk: TokenRecord[] = [];
     for (const group of inOrder(records.runsOf(bearer.owner))) {
       for (const id of idsIn(group, bearer.owner)) {

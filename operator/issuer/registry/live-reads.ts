@@ -13,16 +13,16 @@ import type { WritableCache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import { calledOff, IssuerFailure } from '../failure.ts';
 
-/** Reads one object from the API server; undefined where there is none. @throws ApiError */
+/** Reads an object from the API server; undefined if it does not exist. @throws ApiError */
 type ReadObject<T> = (ref: ObjectRef, signal: AbortSignal) => Promise<T | undefined>;
 
-/** Reads of one kind that several callers share (spec §3: a no is remembered for 1 s at most, a yes not at all). */
+/** Reads objects of one kind from the API server. Concurrent callers share a read; that an object does not exist is cached for 1 s (spec §3, Lookups). */
 export interface LiveReads<T> {
-  /** What the API server says now, or what the cache has learnt since. @throws IssuerFailure `Unavailable` where it can't be asked */
+  /** The object that the API server has, or a newer one in the cache. @throws IssuerFailure `Unavailable` if the API server can't be reached */
   read(ref: ObjectRef, signal: AbortSignal): Promise<T | undefined>;
 }
 
-/** The live reads of each kind. */
+/** The live reads by kind. */
 export interface RegistryReads {
   readonly tokens: LiveReads<Token>;
   readonly issued: LiveReads<CachedIssuedToken>;
@@ -33,12 +33,12 @@ export interface RegistryReads {
 export interface LiveReadsOptions<T> {
   readonly cache: Pick<WritableCache<T>, 'get' | 'observe' | 'forget'>;
   readonly readObject: ReadObject<T>;
-  /** Shared by all kinds: reads at once. */
+  /** Limits concurrent reads; shared by all kinds. */
   readonly semaphore: Semaphore;
   readonly clock: MonotonicClock;
 }
 
-/** Reads at once, and those that wait for their turn: what strangers can make the API server do. */
+/** Concurrent and waiting reads: limits what callers can make the API server do. */
 export const LIVE_READS = { atOnce: 64, waiting: 2048 };
 
 const DEADLINE_MS = 5000;
@@ -52,7 +52,7 @@ const unavailable = (cause: unknown): IssuerFailure =>
     cause,
   });
 
-/** Makes {@link LiveReads}; what is read is put into the cache, which keeps it only where it knows nothing newer. */
+/** Makes {@link LiveReads}. An object that was read goes into the cache, unless that has a newer one. */
 export const createLiveReads = <T extends Pick<KubeObject, 'metadata'>>({
   cache,
   readObject,
@@ -71,7 +71,7 @@ export const createLiveReads = <T extends Pick<KubeObject, 'metadata'>>({
       );
       if (object === undefined) {
         negativeCache.set(key, clock.monotonic() + NO_MS);
-        // What was known before it was asked for is gone; what came meanwhile may be newer than the answer.
+        // The object from before the read is gone; one that arrived during the read may be newer than the answer.
         if (before) cache.forget(key, before.metadata.uid);
         return undefined;
       }

@@ -9,14 +9,14 @@ import type { Bearer, Call } from '../use-cases.ts';
 import type { RegistryReads } from './live-reads.ts';
 import { isFresh, type Records } from './records.ts';
 
-/** Most reads of the API server that one request may cause by ids that the caches do not know (spec §3). */
+/** The most reads of the API server that one request may cause (spec §3, Lookups). */
 const MAX_READS = 64;
 
-/** Finds the records that a filter names. */
+/** Finds the records of the ids in a filter. */
 export interface Lookups {
   /**
-   * The records of an owner among `ids` that the caches know or, within the bound, the API server: each id once, in the
-   * order of ids. @throws IssuerFailure `Unavailable` where that can't be known
+   * The records of the bearer's owner among `ids`, each once, in the order of ids, from the caches or, within the limit, from the API
+   * server. @throws IssuerFailure `Unavailable` if they can't be known now
    */
   find(bearer: Bearer, ids: readonly string[], call: Pick<Call, 'signal'>): Promise<FoundRecord[]>;
 }
@@ -30,10 +30,10 @@ export interface LookupsOptions {
 
 const notKnown = (): IssuerFailure =>
   new IssuerFailure('Unavailable', 'the tokens are not known now, try again later', {
-    detail: 'a watch is stale',
+    detail: 'a cache is stale',
   });
 
-/** Where records of the owner may be: its client's namespace first. An owner that assertions name may be anywhere that these are taken. */
+/** Namespaces that may have records of the owner, that of the bearer's client first. Owners from assertions may be in the namespace of every client that accepts these. */
 const namespacesOf = ({ clients }: LookupsOptions, { owner, client }: Bearer): string[] => {
   const namespaces = new Set(client === undefined ? [] : [refOf(client).namespace]);
   for (const { metadata, spec } of clients.values()) {
@@ -44,8 +44,8 @@ const namespacesOf = ({ clients }: LookupsOptions, { owner, client }: Bearer): s
   return [...namespaces];
 };
 
-/** @throws IssuerFailure `Unavailable` if a cache of records is stale: a list from it might contain revoked tokens as live ones */
-export const insistOnFresh = ({ tokens, issuedTokens, tokenBatches }: Freshness): void => {
+/** Requires fresh caches for a list without a filter: a stale one might show a revoked token as live. @throws IssuerFailure `Unavailable` */
+export const requireFresh = ({ tokens, issuedTokens, tokenBatches }: Freshness): void => {
   if (!tokens() || !issuedTokens() || !tokenBatches()) throw notKnown();
 };
 
@@ -59,8 +59,8 @@ export const createLookups = (options: LookupsOptions): Lookups => {
   const readAgain = (origin: RecordOrigin, signal: AbortSignal): Promise<unknown> =>
     origin.kind === 'Token' ? reads.tokens.read(origin, signal) : readRecordObject(origin, signal);
 
-  /** Asks for ids of handed-out tokens that no cache knows, in every place where one may be. */
-  const askFor = async (
+  /** Reads issued tokens that no cache has, from every namespace that may have them. */
+  const readUnknown = async (
     bearer: Bearer,
     ids: readonly string[],
     { most, signal }: { most: number; signal: AbortSignal },
@@ -71,8 +71,8 @@ export const createLookups = (options: LookupsOptions): Lookups => {
     await Promise.all(places.slice(0, most).map((ref) => readRecordObject(ref, signal)));
   };
 
-  /** Brings the caches to what the API server knows of these ids, as far as that is needed and the bound allows. */
-  const learn = async (bearer: Bearer, ids: readonly string[], signal: AbortSignal): Promise<void> => {
+  /** Reads unknown and stale records into the caches, within the limit. */
+  const refresh = async (bearer: Bearer, ids: readonly string[], signal: AbortSignal): Promise<void> => {
     const unknown: string[] = [];
     const stale = new Map<string, RecordOrigin>();
     for (const id of ids) {
@@ -82,13 +82,13 @@ export const createLookups = (options: LookupsOptions): Lookups => {
     }
     if (stale.size > MAX_READS) throw notKnown();
     await Promise.all([...stale.values()].map((origin) => readAgain(origin, signal)));
-    if (unknown.length > 0) await askFor(bearer, unknown, { most: MAX_READS - stale.size, signal });
+    if (unknown.length > 0) await readUnknown(bearer, unknown, { most: MAX_READS - stale.size, signal });
   };
 
   return {
     find: async (bearer, ids, { signal }) => {
       const wanted = [...new Set(ids)].sort();
-      await learn(bearer, wanted, signal);
+      await refresh(bearer, wanted, signal);
       return wanted.flatMap((id) => {
         const record = records.find(id);
         return record && ownerOf(record) === bearer.owner ? [record] : [];

@@ -11,16 +11,16 @@ export interface RevocationOptions {
   readonly tokens: Pick<Cache<Token>, 'onChange'>;
   readonly issued: Pick<Cache<CachedIssuedToken>, 'onChange'>;
   readonly batches: Pick<Cache<CachedTokenBatch>, 'onChange'>;
-  /** Each blacklisting is counted by one replica, the one that leads. */
+  /** Only the leader counts a blacklisting. */
   readonly isLeading: () => boolean;
   readonly clock: Clock;
   readonly metrics: Pick<Metrics, 'revocationSeen' | 'tokenBlacklisted'>;
 }
 
-/** Times, in seconds since the Unix epoch, of what a change shows to be blacklisted that was not before. */
+/** The times, in seconds since the Unix epoch, of blacklistings that are new in a change. */
 type NewRevocations<T> = (now: T, before: T) => readonly number[];
 
-/** `revokedAt` is what an object's status says; 0 or undefined where it says nothing. */
+/** For objects with one record; `revokedAt` is 0 or undefined without a time in the status. */
 const ofOne =
   <T>(revokedAt: (object: T) => number | undefined): NewRevocations<T> =>
   (now, before) => {
@@ -34,8 +34,8 @@ const ofBatch: NewRevocations<CachedTokenBatch> = (now, before) =>
     .map(([, time]) => secondsOf(time));
 
 /**
- * Counts what becomes blacklisted, whoever writes that, and measures how long it took to be known here (spec §3). What a
- * first list brings is old, and left out. To be called before the caches start; returns the function that ends it.
+ * Counts tokens that become blacklisted, whoever wrote that, and measures how long it took to be known here (spec §3, Revocation). What
+ * the first list brings is old and not counted. Call it before the caches start; the returned function stops it.
  */
 export const watchRevocations = (options: RevocationOptions): (() => void) => {
   const { tokens, issued, batches, isLeading, clock, metrics } = options;

@@ -1,7 +1,10 @@
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
-import { type CheckAssertion, JWT_BEARER } from '../../../../operator/issuer/authentication/assertion.ts';
-import { createAuthenticateClient } from '../../../../operator/issuer/authentication/authenticate-client.ts';
+import {
+  type CheckAssertion,
+  createAuthenticateClient,
+  JWT_BEARER,
+} from '../../../../operator/issuer/authentication/authenticate-client.ts';
 import { createAuthenticationFailures } from '../../../../operator/issuer/authentication/authentication-failures.ts';
 import { createFailureLimit } from '../../../../operator/issuer/authentication/failure-limit.ts';
 import type { IssuerFailure } from '../../../../operator/issuer/failure.ts';
@@ -38,7 +41,7 @@ beforeEach(() => {
   metrics = recordedMetrics();
   isSynced = true;
   live = undefined;
-  checks = [async ({ client }) => ({ proved: { client, method: 'serviceAccount' } })];
+  checks = [async ({ client }) => ({ authenticated: { client, method: 'serviceAccount' } })];
   compared = [];
 });
 
@@ -55,7 +58,7 @@ const replicaOf = (...clients: OAuthClient[]): Authenticate => {
       return live;
     },
     secrets: {
-      isRight: async (_client, secret) => {
+      verify: async (_client, secret) => {
         compared.push(secret);
         return secret === 'right';
       },
@@ -259,7 +262,7 @@ describe('beyond the limit of failures', () => {
     const open: (() => void)[] = [];
     checks[0] = ({ client }) =>
       new Promise((resolve) => {
-        open.push(() => resolve({ proved: { client, method: 'serviceAccount' } }));
+        open.push(() => resolve({ authenticated: { client, method: 'serviceAccount' } }));
       });
     const all = [1, 2, 3].map(() => authenticate(asserted(), call));
     await settle();
@@ -294,7 +297,7 @@ test('before the clients are known, no client is called unknown', async () => {
     clients: { synced: false, byIndex: () => [].values() },
     freshness: { clients: () => false },
     readClient: async () => undefined,
-    secrets: { isRight: async () => false, verifyAgainstDummy: () => false, stop: () => {} },
+    secrets: { verify: async () => false, verifyAgainstDummy: () => false, stop: () => {} },
     assertions: [],
     limit: createFailureLimit({ clock }),
     failures: createAuthenticationFailures({ limit: createFailureLimit({ clock }), log, metrics }),

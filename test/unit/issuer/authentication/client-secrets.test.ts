@@ -40,7 +40,7 @@ beforeEach(() => {
   });
 });
 
-const isRight = (text: string) => secrets.isRight(client, text, { signal: patient });
+const verify = (text: string) => secrets.verify(client, text, { signal: patient });
 
 describe('a client secret', () => {
   test.each<[string, string, boolean]>([
@@ -51,7 +51,7 @@ describe('a client secret', () => {
     ['an empty one', '', false],
     ['the beginning of one', 'curren', false],
   ])('%s: right is %s', async (_name, text, right) => {
-    expect(await isRight(text)).toBe(right);
+    expect(await verify(text)).toBe(right);
   });
 
   test.each<[string, Record<string, string> | undefined]>([
@@ -61,70 +61,70 @@ describe('a client secret', () => {
   ])('nothing is right where there is %s', async (_name, stored) => {
     data = stored;
     for (const text of ['', '\n', 'undefined', 'current', '\0'.repeat(32)])
-      expect(await isRight(text)).toBe(false);
+      expect(await verify(text)).toBe(false);
   });
 
   test('is read once for all that ask at the same time, and again after 10 s', async () => {
-    expect(await Promise.all([isRight('current'), isRight('wrong'), isRight('former')])).toEqual([
+    expect(await Promise.all([verify('current'), verify('wrong'), verify('former')])).toEqual([
       true,
       false,
       true,
     ]);
     await clock.advance(10_000);
-    expect(await isRight('current')).toBe(true);
+    expect(await verify('current')).toBe(true);
     expect(reads).toEqual(['team/credentials']);
     await clock.advance(1);
-    expect(await isRight('current')).toBe(true);
+    expect(await verify('current')).toBe(true);
     expect(reads).toHaveLength(2);
   });
 
   test('that was replaced is accepted at once, and wrong ones cost one look a second', async () => {
-    await isRight('current');
+    await verify('current');
     await clock.advance(1000);
     data = { client_secret: 'next', client_secret_previous: 'current' };
-    expect(await isRight('next')).toBe(true);
+    expect(await verify('next')).toBe(true);
     expect(reads).toHaveLength(2);
-    for (let at = 0; at < 50; at++) expect(await isRight(`guess-${at}`)).toBe(false);
+    for (let at = 0; at < 50; at++) expect(await verify(`guess-${at}`)).toBe(false);
     expect(reads).toHaveLength(2);
     await clock.advance(1000);
-    expect(await isRight('guess')).toBe(false);
+    expect(await verify('guess')).toBe(false);
     expect(reads).toHaveLength(3);
   });
 
   test('that was taken away is rejected after 10 s, also where the wall clock goes back', async () => {
-    await isRight('current');
+    await verify('current');
     data = {};
     clock.step(-3_600_000);
-    expect(await isRight('current')).toBe(true);
+    expect(await verify('current')).toBe(true);
     await clock.advance(10_001);
-    expect(await isRight('current')).toBe(false);
+    expect(await verify('current')).toBe(false);
   });
 
   test('can’t be validated while the API server is unreachable, but for the 10 s that it is cached', async () => {
-    await isRight('current');
+    await verify('current');
     failing = true;
     await clock.advance(5000);
-    expect(await isRight('current')).toBe(true);
-    await expect(isRight('wrong')).rejects.toMatchObject({ code: 'Unavailable' });
+    expect(await verify('current')).toBe(true);
+    await expect(verify('wrong')).rejects.toMatchObject({ code: 'Unavailable' });
     await clock.advance(5001);
-    await expect(isRight('current')).rejects.toMatchObject({ code: 'Unavailable' });
+    await expect(verify('current')).rejects.toMatchObject({ code: 'Unavailable' });
   });
 
   test('is forgotten when its client changes or goes', async () => {
-    await isRight('current');
+    await verify('current');
     clients.observe(clientWith(client.spec.authentication, { owner: 'bob' }, '2'));
-    await isRight('current');
+    await verify('current');
     expect(reads).toHaveLength(2);
     clients.forget('team/app', client.metadata.uid);
-    await isRight('current');
+    await verify('current');
     expect(reads).toHaveLength(3);
   });
 
   test('of a client that names another Secret now is not the former one’s', async () => {
-    await isRight('current');
+    await verify('current');
     data = { client_secret: 'elsewhere' };
     const moved = clientWith({ clientSecret: { secretRef: { name: 'other', key: 'client_secret' } } });
-    expect(await secrets.isRight(moved, 'current', { signal: patient })).toBe(false);
+    expect(await secrets.verify(moved, 'current', { signal: patient })).toBe(false);
     expect(reads).toEqual(['team/credentials', 'team/other']);
   });
 
@@ -134,8 +134,8 @@ describe('a client secret', () => {
       open = resolve;
     });
     const gone = new AbortController();
-    const first = secrets.isRight(client, 'current', gone);
-    const second = isRight('current');
+    const first = secrets.verify(client, 'current', gone);
+    const second = verify('current');
     gone.abort();
     await expect(first).rejects.toMatchObject({ code: 'Unavailable' });
     open();

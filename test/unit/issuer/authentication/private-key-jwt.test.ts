@@ -61,7 +61,7 @@ describe('a client’s own assertion is accepted', () => {
     ],
   ])('%s', async (_name, make) => {
     expect(await check(await make())).toMatchObject({
-      proved: { method: 'privateKeyJWT', assertionID: 'one', client: { metadata: { name: 'app' } } },
+      authenticated: { method: 'privateKeyJWT', assertionID: 'one', client: { metadata: { name: 'app' } } },
     });
   });
 
@@ -71,7 +71,7 @@ describe('a client’s own assertion is accepted', () => {
       privateKeyJWT: { jwks, acceptTokenEndpointAudience: true },
     } as unknown as Authentication;
     const jwt = await signer.sign(claims({ aud: `${ISSUER}/oauth/token` }));
-    expect(await check(jwt, accepting)).toHaveProperty('proved');
+    expect(await check(jwt, accepting)).toHaveProperty('authenticated');
     expect(await check(jwt)).toHaveProperty('problem');
   });
 });

@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { CheckAssertion } from '../../../../operator/issuer/authentication/assertion.ts';
+import type { CheckAssertion } from '../../../../operator/issuer/authentication/authenticate-client.ts';
 import { createServiceAccounts } from '../../../../operator/issuer/authentication/service-accounts.ts';
 import { readUnverifiedJwt } from '../../../../operator/issuer/authentication/unverified-jwt.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
@@ -46,7 +46,9 @@ const run = async (jwt: string, of = client) => {
 
 describe('a ServiceAccount token', () => {
   test('that the API server knows for our audience proves the client', async () => {
-    expect(await run(await token())).toEqual({ proved: { client, method: 'serviceAccount', subject: USER } });
+    expect(await run(await token())).toEqual({
+      authenticated: { client, method: 'serviceAccount', subject: USER },
+    });
     expect(asked).toEqual([[ISSUER]]);
   });
 
@@ -80,7 +82,7 @@ describe('a ServiceAccount token', () => {
     await Promise.all([run(jwt), run(jwt), run(jwt)]);
     await clock.advance(29_999);
     answer = { authenticated: false, username: '', audiences: [] };
-    expect(await run(jwt)).toHaveProperty('proved');
+    expect(await run(jwt)).toHaveProperty('authenticated');
     expect(asked).toHaveLength(1);
     await clock.advance(1);
     expect(await run(jwt)).toHaveProperty('problem');
@@ -99,7 +101,7 @@ describe('a ServiceAccount token', () => {
     answer = { authenticated: false, username: '', audiences: [] };
     expect(await run(jwt)).toHaveProperty('problem');
     answer = ACCEPTED;
-    expect(await run(jwt)).toHaveProperty('proved');
+    expect(await run(jwt)).toHaveProperty('authenticated');
   });
 
   test('that is believed for one client proves no other that does not list it', async () => {

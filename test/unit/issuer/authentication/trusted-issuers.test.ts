@@ -43,7 +43,7 @@ describe('an assertion of a trusted issuer', () => {
   test('gives owner, subject and original claims', async () => {
     const { outcome } = await check({ email: 'bob@example.com' });
     expect(outcome).toMatchObject({
-      proved: {
+      authenticated: {
         method: 'trustedIssuer',
         owner: 'bob',
         subject: 'bob',
@@ -57,7 +57,7 @@ describe('an assertion of a trusted issuer', () => {
       { tenant: 't1' },
       { trusted: { ownerPrefix: 'idp:' }, ownerClaim: 'tenant' },
     );
-    expect(outcome).toMatchObject({ proved: { owner: 'idp:t1', subject: 'idp:bob' } });
+    expect(outcome).toMatchObject({ authenticated: { owner: 'idp:t1', subject: 'idp:bob' } });
   });
 
   test('gives the named claims alone where some are named', async () => {
@@ -65,13 +65,13 @@ describe('an assertion of a trusted issuer', () => {
       { email: 'e', groups: ['a'] },
       { trusted: { claims: ['email', 'absent'] } },
     );
-    expect(outcome).toHaveProperty('proved.originalTokenClaims', { email: 'e' });
+    expect(outcome).toHaveProperty('authenticated.originalTokenClaims', { email: 'e' });
   });
 
   test('is validated by the entry that accepts it, of several for one authority', async () => {
     const trusted = [{ audience: 'x' }, { requiredClaims: { team: 'red' } }, { ownerPrefix: 'third:' }];
     const { outcome, asked } = await check({}, { trusted });
-    expect(outcome).toMatchObject({ proved: { owner: 'third:bob' } });
+    expect(outcome).toMatchObject({ authenticated: { owner: 'third:bob' } });
     expect(asked).toHaveLength(1);
   });
 
@@ -118,12 +118,12 @@ describe('an assertion of a trusted issuer', () => {
       oauthCode: 'invalid_client',
       message: expect.stringMatching(words),
     });
-    expect((await check(claims, { trusted: { claims: ['sub'] } })).outcome).toHaveProperty('proved');
+    expect((await check(claims, { trusted: { claims: ['sub'] } })).outcome).toHaveProperty('authenticated');
   });
 
   test('may have claims at the limit of depth', async () => {
     const deep = JSON.parse(`${'['.repeat(15)}${']'.repeat(15)}`);
-    expect((await check({ deep })).outcome).toHaveProperty('proved');
+    expect((await check({ deep })).outcome).toHaveProperty('authenticated');
   });
 
   test('of another issuer is of no kind that the client has', async () => {
