@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { locateBinary } from '../cluster/binaries.ts';
-import { outputOf, run } from '../e2e/support/command.ts';
 import type { KubeObject } from './api.ts';
+import { outputOf, run } from './command.ts';
 
 /** The chart, by its folder. */
 export const CHART = join(import.meta.dirname, '../../charts/m2m-oauth-operator');
@@ -20,7 +20,7 @@ export const helm = async (...args: string[]): Promise<string> =>
   outputOf(await locateBinary('helm'), args, { env: QUIET });
 
 /** What helm says where it has to reject. @throws Error where it does not */
-export const refusalOfHelm = async (...args: string[]): Promise<string> => {
+export const rejectionOfHelm = async (...args: string[]): Promise<string> => {
   const { exitCode, stderr, stdout } = await run(await locateBinary('helm'), args, { env: QUIET });
   if (exitCode === 0) throw new Error(`helm ${args.join(' ')} was accepted`);
   return stdout + stderr;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
-import { outputOf, run } from '../e2e/support/command.ts';
+import { outputOf, run } from '../support/command.ts';
 import { helmIsBuilt, readChart } from './chart.ts';
 import { withoutTexts } from './plain.ts';
 import { readSurface, type Surface } from './surface.ts';

@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { outputOf } from '../e2e/support/command.ts';
+import { outputOf } from '../support/command.ts';
 
 /** What users see of a revision, by name: parsed documents. */
 export type Surface = Map<string, unknown>;

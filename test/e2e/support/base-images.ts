@@ -2,7 +2,7 @@ import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { BUILDAH_ENV } from '../../cluster/node/images.ts';
-import { outputOf, run } from './command.ts';
+import { outputOf, run } from '../../support/command.ts';
 
 /**
  * Local images under the names that the Dockerfile's FROM lines give, made from this machine's own files: the

@@ -4,7 +4,7 @@ import type { Cluster } from '../../cluster/cluster.ts';
 import { BUILDAH_ENV, importFromBuildah } from '../../cluster/node/images.ts';
 import { nodePaths } from '../../cluster/node/layout.ts';
 import { SEARCH_PATH } from '../../cluster/node/machine.ts';
-import { outputOf } from './command.ts';
+import { outputOf } from '../../support/command.ts';
 
 export const ROOT = join(import.meta.dirname, '../../..');
 export const SYSTEM = 'm2m-oauth-system';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { locateBinary } from '../../cluster/binaries.ts';
-import { outputOf } from '../../e2e/support/command.ts';
+import { outputOf } from '../../support/command.ts';
 import { CHART } from '../../support/helm.ts';
 import { suiteUnless, whyMissing } from '../../support/suite-unless.ts';
 

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { outputOf } from '../../e2e/support/command.ts';
+import { outputOf } from '../../support/command.ts';
 
 const FOLDER = join(import.meta.dirname, 'previous');
 const ROOT = join(import.meta.dirname, '../../..');

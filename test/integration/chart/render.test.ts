@@ -5,7 +5,7 @@ import { parse, stringify } from 'yaml';
 import { parseConfig } from '../../../operator/config/load.ts';
 import { type KubeObject, testApi } from '../../support/api.ts';
 import { applyFiles, applyObjects, readObjects } from '../../support/apply.ts';
-import { CHART, helm, RELEASE, refusalOfHelm, renderChart } from '../../support/helm.ts';
+import { CHART, helm, RELEASE, rejectionOfHelm, renderChart } from '../../support/helm.ts';
 import { suiteUnless, whyMissing } from '../../support/suite-unless.ts';
 import { isThirdParty, tryToApply } from './rendered.ts';
 import { VALUES } from './values-matrix.ts';
@@ -81,7 +81,7 @@ withHelm('the chart', () => {
       '--set-json',
       `${key}=${JSON.stringify(value)}`,
     ]);
-    expect(await refusalOfHelm('template', RELEASE, CHART, ...flags)).toContain(culprit);
+    expect(await rejectionOfHelm('template', RELEASE, CHART, ...flags)).toContain(culprit);
   });
 
   test('its CRDs are those of crds/, kept when the release goes', async () => {

@@ -28,6 +28,7 @@ import { bodyOf, type KubeObject, type TestApi, testApi } from '../../support/ap
 import { eventually } from '../../support/eventually.ts';
 import { issuerSettings } from '../../support/issuer-settings.ts';
 import { openKube, type TestKube } from '../../support/kube.ts';
+import { tokenRequest } from '../../support/token-request.ts';
 import { ISSUER, TestKeyring } from '../reconcilers/test-keyring.ts';
 
 const settings = issuerSettings({ url: ISSUER });
@@ -163,15 +164,5 @@ export class CreateTokenEnv implements AsyncDisposable {
 export const call = { address: '192.0.2.1', signal: new AbortController().signal };
 
 /** A request by client_credentials; `changes` over nothing asked for. */
-export const requestOf = (clientID: string, changes: Partial<TokenRequest> = {}): TokenRequest => ({
-  clientID,
-  clientSecret: '',
-  assertionType: '',
-  assertion: '',
-  grantType: 'client_credentials',
-  audience: [],
-  scope: [],
-  expiration: 0,
-  tokenName: '',
-  ...changes,
-});
+export const requestOf = (clientID: string, changes: Partial<TokenRequest> = {}): TokenRequest =>
+  tokenRequest({ clientID, ...changes });

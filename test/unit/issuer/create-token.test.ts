@@ -15,6 +15,7 @@ import { ApiError, EXCEEDED_QUOTA, type NewObject } from '../../../operator/port
 import type { Signer } from '../../../operator/ports/signing.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
+import { tokenRequest } from '../../support/token-request.ts';
 import { settings } from '../domain/token/fake-token.ts';
 import { CLIENT_UID, clientWith, patient } from './clients.ts';
 
@@ -60,18 +61,8 @@ beforeEach(() => {
   steps = [];
 });
 
-const request = (changes: Partial<TokenRequest> = {}): TokenRequest => ({
-  clientID: 'app',
-  clientSecret: 'right',
-  assertionType: '',
-  assertion: '',
-  grantType: 'client_credentials',
-  audience: ['a'],
-  scope: [],
-  expiration: 0,
-  tokenName: '',
-  ...changes,
-});
+const request = (changes: Partial<TokenRequest> = {}): TokenRequest =>
+  tokenRequest({ clientID: 'app', clientSecret: 'right', audience: ['a'], ...changes });
 const call = { address: '192.0.2.1', signal: patient };
 
 const build = () => {

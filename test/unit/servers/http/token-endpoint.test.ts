@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { TokenRequest } from '../../../../operator/domain/client/token-request.ts';
 import { IssuerFailure, refused } from '../../../../operator/issuer/failure.ts';
 import { basic } from '../../../support/http.ts';
+import { tokenRequest } from '../../../support/token-request.ts';
 import { jsonAnswerOf, openServerEnv, type ServerEnv, TOKEN } from './server-env.ts';
 
 /** `POST /oauth/token` by RFC 6749 §2.3, §3.2, §4.4, §5; RFC 7521 §4.2; RFC 8707 §2. */
@@ -16,17 +17,7 @@ const post = ({ url }: ServerEnv, body: string, headers: Readonly<Record<string,
 /** What CreateToken was asked, if it was. */
 const asked = ({ calls }: ServerEnv): TokenRequest[] => calls.map(([, request]) => request as TokenRequest);
 
-const NOTHING: TokenRequest = {
-  clientID: '',
-  clientSecret: '',
-  assertionType: '',
-  assertion: '',
-  grantType: 'client_credentials',
-  audience: [],
-  scope: [],
-  expiration: 0,
-  tokenName: '',
-};
+const NOTHING = tokenRequest();
 
 const raw = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
 
