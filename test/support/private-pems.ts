@@ -30,7 +30,7 @@ export const acceptedPems = (): PrivatePem[] => [
 ];
 
 /** Texts that are rejected, and a word of the reason. */
-export const refusedPems = (): (PrivatePem & { readonly reason: string })[] => {
+export const rejectedPems = (): (PrivatePem & { readonly reason: string })[] => {
   const es256 = { algorithm: 'ES256' } as const;
   const encrypted = (key: KeyObject, type: 'pkcs8' | 'sec1') =>
     key.export({ format: 'pem', type, cipher: 'aes-256-cbc', passphrase: 'secret' } as never).toString();

@@ -12,7 +12,7 @@ const LONGEST = [
   'integration/servers/kills',
   'integration/operator/process',
   'integration/servers/replicas',
-  'integration/http/judged',
+  'integration/http/validated',
   'integration/servers/owners',
 ];
 

@@ -3,7 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 /** On globalThis, since jest loads global setup and teardown as modules of their own. */
 const holder = globalThis as { m2mSharedCluster?: Cluster | undefined };
 
-/** Hands the cluster from global setup to global teardown. */
+/** Passes the cluster from global setup to global teardown. */
 export function keepSharedCluster(cluster: Cluster): void {
   holder.m2mSharedCluster = cluster;
 }

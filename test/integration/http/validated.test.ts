@@ -142,7 +142,7 @@ describe('introspection says active: false and nothing else of', () => {
 });
 
 describe('a declared Token', () => {
-  test('is described by the JWT in its Secret, and revoked as a whole for good', async () => {
+  test('is described by the JWT in its Secret, and revoked as a whole, finally', async () => {
     const declared = token('reports', namespace, { clientRef: { name: client.name } });
     bodyOf(await installation.api.create(declared));
     await waitForReason(installation.api, declared, 'Issued');

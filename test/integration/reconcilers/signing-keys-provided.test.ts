@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { bodyOf } from '../../support/api.ts';
 import { DAY } from '../../support/durations.ts';
-import { acceptedPems, refusedPems } from '../../support/private-pems.ts';
+import { acceptedPems, rejectedPems } from '../../support/private-pems.ts';
 import { conditionOf, ISSUER_URL, SigningKeyEnv } from './signing-key-env.ts';
 
 jest.setTimeout(30_000);
@@ -37,7 +37,7 @@ describe('a provided key', () => {
     expect((await jwtVerify(jwt, keys)).protectedHeader.alg).toBe(algorithm);
   });
 
-  test.each(refusedPems().filter(({ pem }) => pem.length < 10_000))(
+  test.each(rejectedPems().filter(({ pem }) => pem.length < 10_000))(
     '$name is PrivateKeyInvalid, and the message contains none of it',
     async ({ pem, algorithm, reason }) => {
       await env.provide(pem);

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { calculateJwkThumbprint, importJWK, type JWK, jwtVerify } from 'jose';
 import { ALGORITHMS } from '../../../operator/api/signing-key.ts';
 import { joseKeyPairs } from '../../../operator/crypto/key-pairs.ts';
-import { acceptedPems, refusedPems } from '../../support/private-pems.ts';
+import { acceptedPems, rejectedPems } from '../../support/private-pems.ts';
 
 const keyPairs = joseKeyPairs();
 
@@ -46,7 +46,7 @@ describe('a PEM', () => {
     expect(again).toEqual(reading);
   });
 
-  test.each(refusedPems())(
+  test.each(rejectedPems())(
     '$name is rejected, and the error contains none of it',
     async ({ pem, algorithm, reason }) => {
       const reading = await keyPairs.read(pem, algorithm);

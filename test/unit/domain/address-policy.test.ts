@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { addressPolicy } from '../../../operator/domain/address-policy.ts';
 
-const refuse = addressPolicy([]);
+const addressProblem = addressPolicy([]);
 
 test.each([
   ['127.0.0.1', 'loopback'],
@@ -35,7 +35,7 @@ test.each([
   ['0x7f000001', 'unreadable'],
   ['', 'unreadable'],
 ])('%s is rejected as %s', (address, why) => {
-  expect(refuse(address)).toBe(why);
+  expect(addressProblem(address)).toBe(why);
 });
 
 test.each([
@@ -51,7 +51,7 @@ test.each([
   '::ffff:10.0.0.1',
   'fec0::1',
 ])('%s may be reached: private networks are where issuers stand', (address) => {
-  expect(refuse(address)).toBeUndefined();
+  expect(addressProblem(address)).toBeUndefined();
 });
 
 test.each([
@@ -93,8 +93,8 @@ test('an IPv4 address is treated alike in every form that IPv6 has for it', () =
 test('no text makes it throw, and no name is taken for an address', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.ipV6()), fc.domain(), (text, name) => {
-      expect(() => refuse(text)).not.toThrow();
-      expect(refuse(name)).toBe('unreadable');
+      expect(() => addressProblem(text)).not.toThrow();
+      expect(addressProblem(name)).toBe('unreadable');
     }),
   );
 });

@@ -10,7 +10,7 @@ test.each([
     { failure: 'Malformed', why: 'no' },
   ],
   [
-    'a refusal with its OAuth code and detail',
+    'a rejection with its OAuth code and detail',
     refused('invalid_scope', 'no', 'write'),
     { failure: 'Refused', why: 'no', reason: 'invalid_scope', detail: 'write' },
   ],

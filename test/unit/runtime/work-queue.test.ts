@@ -64,7 +64,7 @@ describe('a work queue', () => {
     expect([await take(queue), await take(queue)]).toContain('urgent');
   });
 
-  test('moves a waiting key up when it is added with more urgency, and hands it out once', async () => {
+  test('moves a waiting key up when it is added with a higher priority, and delivers it once', async () => {
     const { queue } = build();
     queue.add('a', 'low');
     queue.add('b', 'low');
@@ -259,7 +259,7 @@ class Model {
   }
 }
 
-test('no sequence of calls loses a key, hands one to two workers, or hands one out before its time', async () => {
+test('no sequence of calls loses a key, gives one to two workers, or delivers one before its time', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
       const { queue, clock } = build();

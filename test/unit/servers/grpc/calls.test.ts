@@ -7,7 +7,7 @@ import { openServerEnv, tokenRecord } from './server-env.ts';
 
 const BEARER = 'Bearer token';
 
-test('CreateToken hands the request on, and the token back', async () => {
+test('CreateToken passes the request on, and returns the token', async () => {
   const asked: [TokenRequest, Call][] = [];
   await using env = await openServerEnv({
     createToken: async (request, call) => {
@@ -70,7 +70,7 @@ test.each<[string, bigint, number]>([
   expect(seen).toEqual([expected]);
 });
 
-test('GetTokens hands the bearer and the query on, and gives each record as a message', async () => {
+test('GetTokens passes the bearer and the query on, and returns each record as a message', async () => {
   const asked: unknown[] = [];
   const blacklisted = {
     blacklistedAt: 1_700_000_100,
@@ -114,7 +114,7 @@ test('GetTokens hands the bearer and the query on, and gives each record as a me
   expect(asked).toEqual([BEARER, 'me', { ids: ['x', 'y'], includeBlacklisted: true }]);
 });
 
-test('DeleteTokens hands bearer and ids on, and gives the counts', async () => {
+test('DeleteTokens passes bearer and ids on, and returns the counts', async () => {
   const asked: unknown[] = [];
   await using env = await openServerEnv({
     deleteTokens: async (bearer, ids) => {

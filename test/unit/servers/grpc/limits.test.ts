@@ -140,7 +140,7 @@ test('a second authorization is ignored: Node passes on the first alone', async 
     ':scheme',
     'http',
     ':authority',
-    'door',
+    'server',
     'content-type',
     'application/grpc',
     'te',
@@ -196,7 +196,7 @@ const plainSocket = async (port: number): Promise<Socket> => {
 };
 
 test.each<[string, string]>([
-  ['HTTP/1.1', 'GET / HTTP/1.1\r\nHost: door\r\n\r\n'],
+  ['HTTP/1.1', 'GET / HTTP/1.1\r\nHost: server\r\n\r\n'],
   ['noise', '\u0000\u0001\u0002'.repeat(1000)],
 ])('a connection that uses %s is closed', async (_name, text) => {
   await using env = await openServerEnv();

@@ -50,12 +50,12 @@ test.each(FAILURES)('%s has its status from every method', async (_name, error, 
     },
   });
   const { client } = env;
-  const refusals = [
+  const rejections = [
     await rejectionOf(client.createToken({})),
     await rejectionOf(client.getTokens(BEARER)),
     await rejectionOf(client.deleteTokens(BEARER, [])),
   ];
-  expect(refusals).toEqual([
+  expect(rejections).toEqual([
     { code, message: `cannot create token: ${message}` },
     { code, message: `cannot get tokens: ${message}` },
     { code, message: `cannot delete tokens: ${message}` },

@@ -105,7 +105,7 @@ const CASES: readonly (readonly [name: string, error: unknown, oauth: Said, gate
     ...Object.entries(OAUTH_CODES).map(
       ([code, status]) =>
         [
-          `a refusal with ${code}`,
+          `a rejection with ${code}`,
           refused(code as OAuthErrorCode, 'not this time', detail),
           [status, code],
           [401, 16],
