@@ -14,11 +14,11 @@ $(INSTALLED): package-lock.json package.json
 	@touch $@
 
 .PHONY: run
-run: $(INSTALLED) ## Bring everything up, show a Token, its Secret and verified claims, stay until Ctrl-C (ONCE=1 ends; CLUSTER=current uses KUBECONFIG)
+run: $(INSTALLED) ## Start a control plane and the operator, show a Token and its verified claims, run until Ctrl-C (ONCE=1 stops; CLUSTER=current uses KUBECONFIG)
 	$(NPM) run --silent run
 
 .PHONY: programs
-programs: $(INSTALLED) ## Obtain the programs that `make test` needs, which does so itself: downloaded or built once, into the cache
+programs: $(INSTALLED) ## Obtain the programs that tests need, once, into the cache (`make test` does this too)
 	$(NPM) run --silent programs
 
 .PHONY: test-unit
@@ -34,17 +34,17 @@ test-faults: $(INSTALLED) ## Kill replicas, kube-apiserver and etcd under load, 
 	$(NPM) run --silent test-faults -- $(JEST)
 
 .PHONY: e2e
-e2e: $(INSTALLED) ## Install the chart on a real node, with two workloads that use tokens (root on Linux; skipped elsewhere)
+e2e: $(INSTALLED) ## Install the chart on a real node with two workloads that use tokens (root on Linux; skipped elsewhere)
 	$(NPM) run --silent programs e2e
 	NODE_TESTS=1 $(NPM) run --silent jest -- --selectProjects integration --runTestsByPath test/integration/cluster/node.test.ts
 	$(NPM) run --silent e2e
 
 .PHONY: bench
-bench: $(INSTALLED) ## Measure the operator beside the API server's limit in the same run (QUICK=1 for a short form)
+bench: $(INSTALLED) ## Measure the operator and its limits in the same run (QUICK=1 for a short form)
 	$(NPM) run --silent bench
 
 .PHONY: lint
-lint: $(INSTALLED) ## Check format, lint and types
+lint: $(INSTALLED) ## Check format, lint, types and unused code
 	$(NPM) run --silent lint
 
 .PHONY: format
@@ -52,11 +52,11 @@ format: $(INSTALLED) ## Format the sources and apply safe lint fixes
 	$(NPM) run --silent format
 
 .PHONY: generate
-generate: $(INSTALLED) ## Write crds/ from the schemas in operator/api, and the gRPC messages from proto/
+generate: $(INSTALLED) ## Write crds/, files of the chart and the gRPC messages
 	$(NPM) run --silent generate
 
 .PHONY: generate-check
-generate-check: $(INSTALLED) ## Fail where a generated file is out of date
+generate-check: $(INSTALLED) ## Fail if a generated file is out of date
 	$(NPM) run --silent generate -- --check
 
 .PHONY: build
@@ -74,14 +74,14 @@ SAME_podman := --timestamp $(SOURCE_DATE_EPOCH) --identity-label=false
 SAME_buildah := $(SAME_podman)
 
 .PHONY: image
-image: ## Build the operator's image, the same for the same commit (IMAGE=name:tag, BUILDER=docker|podman|buildah, IMAGE_FLAGS="..." passes options on)
+image: ## Build the operator's image, reproducibly (IMAGE=name:tag, BUILDER=docker|podman|buildah, IMAGE_FLAGS="..." passes options on)
 	@test -n "$(BUILDER)" || { echo "make image needs docker, podman or buildah"; exit 1; }
 	$(BUILDER) build --tag $(IMAGE) --build-arg VERSION=$(lastword $(subst :, ,$(IMAGE))) \
 		--build-arg REVISION=$(REVISION) --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) \
 		$(SAME_$(notdir $(BUILDER))) $(IMAGE_FLAGS) .
 
 .PHONY: clean
-clean: ## Remove what was built or installed here (the control plane's binaries stay in the cache)
+clean: ## Remove what was built or installed here (the programs in the cache stay)
 	rm -rf dist node_modules coverage bench-results
 
 .PHONY: help
