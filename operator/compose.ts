@@ -17,12 +17,11 @@ import { createKubeClient, type KubeClient } from './kube/client.ts';
 import { type Connection, loadConnection } from './kube/connection.ts';
 import { ApiEventRecorder } from './kube/event-recorder.ts';
 import { listWatchSecretMeta } from './kube/list-watch.ts';
-import { createMetrics, type PrometheusMetrics } from './ops/metrics.ts';
+import { createMetrics } from './ops/metrics.ts';
 import { systemClock } from './ops/system-clock.ts';
 import { getIfThere } from './ports/kube.ts';
 import type { Log } from './ports/log.ts';
-import { CLIENT_INDEXERS } from './reconcilers/oauth-client/client-indexes.ts';
-import { SECRET_INDEXERS, TOKEN_INDEXERS } from './reconcilers/token/token-indexes.ts';
+import type { Metrics } from './ports/metrics.ts';
 import type { ReflectorSurroundings } from './runtime/informer.ts';
 import { LeaderElection } from './runtime/leader-election.ts';
 import { type Component, Manager } from './runtime/manager.ts';
@@ -40,17 +39,21 @@ export interface Operator {
   run(signal: AbortSignal): Promise<number>;
 }
 
-const LEASE_CONNECTIONS = 2;
-/** The doors' own: a token that is asked for does not wait behind the work of reconcilers. */
-const REQUEST_CONNECTIONS = 32;
+const clock = systemClock;
+const defer = setImmediate;
+const random = Math.random;
 
-const tools = (log: Log, metrics: PrometheusMetrics) => ({
-  clock: systemClock,
-  defer: setImmediate,
-  random: Math.random,
-  log,
-  metrics,
-});
+/** What a replica takes part in the election with. */
+interface Identified {
+  /** Unique to the process. */
+  readonly identity: string;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+const LEASE_CONNECTIONS = 2;
+/** For the requests of servers, so that they do not wait behind those of reconcilers. */
+const REQUEST_CONNECTIONS = 32;
 
 /** Unique to the process, so that a restarted container in the same Pod is another candidate. */
 const identityOf = (env: NodeJS.ProcessEnv): string =>
@@ -59,12 +62,16 @@ const identityOf = (env: NodeJS.ProcessEnv): string =>
 const createElection = (
   config: Config,
   connection: Connection,
-  around: ReturnType<typeof tools> & { readonly identity: string },
+  { identity, log, metrics }: Identified,
 ): LeaderElection => {
   const { leaseDuration, renewDeadline, retryPeriod } = config.leaderElection;
-  const client = createKubeClient({ ...around, connection });
+  const client = createKubeClient({ connection, clock, log, metrics });
   return new LeaderElection({
-    ...around,
+    identity,
+    clock,
+    random,
+    log,
+    metrics,
     leases: resourceClients(client).leases,
     lease: { namespace: config.kubernetes.namespace, name: MANAGER },
     leaseDurationMs: leaseDuration,
@@ -76,34 +83,29 @@ const createElection = (
 const createKeyring = (
   config: Config,
   client: KubeClient,
-  around: ReturnType<typeof tools> & { readonly informers: Informers },
+  { informers, log, metrics }: { informers: Informers; log: Log; metrics: Metrics },
 ): IssuerKeyring => {
   const { namespace } = config.kubernetes;
   const secrets = resourceClients(client).secrets;
   return new IssuerKeyring({
-    ...around,
-    signingKeys: around.informers.signingKeys.cache,
+    clock,
+    random,
+    log,
+    signingKeys: informers.signingKeys.cache,
     namespace,
     signingKey: config.issuer.signingKey,
     issuerUrl: config.issuer.url,
-    keyPairs: joseKeyPairs({ metrics: around.metrics }),
+    keyPairs: joseKeyPairs({ metrics }),
     readSecret: (name, signal) => getIfThere(secrets, { namespace, name }, signal),
   });
 };
 
-const watchNamed = (client: KubeClient, around: ReflectorSurroundings): NamedSecretWatches =>
+const watchNamed = (client: KubeClient, watching: ReflectorSurroundings): NamedSecretWatches =>
   new NamedSecretWatches({
-    ...around,
+    ...watching,
     sourceOf: ({ namespace, name }) =>
       listWatchSecretMeta(client, { namespace, fieldSelector: `metadata.name=${name}` }),
   });
-
-const informerSurroundings = (around: ReflectorSurroundings) => ({
-  ...around,
-  tokenIndexers: TOKEN_INDEXERS,
-  clientIndexers: CLIENT_INDEXERS,
-  secretIndexers: SECRET_INDEXERS,
-});
 
 /**
  * Wires the operator: the one place that knows every adapter. Nothing is sent before {@link Operator.run}.
@@ -115,24 +117,28 @@ export const compose = async (
   { env, version }: Surroundings,
 ): Promise<Operator> => {
   const metrics = createMetrics({ processMetrics: true });
-  const around = tools(log, metrics);
+  const watching = { clock, random, log, metrics };
   const identity = identityOf(env);
-  const connection = await loadConnection(around);
+  const connection = await loadConnection({ clock, log });
   const leaseConnection = connection.separate(LEASE_CONNECTIONS);
   const requestConnection = connection.separate(REQUEST_CONNECTIONS);
-  const client = createKubeClient({ ...around, connection });
+  const client = createKubeClient({ connection, clock, log, metrics });
   const isClockUsable = (): boolean => isSkewAcceptable(client.clockSkewSeconds());
   const election = config.leaderElection.enabled
-    ? createElection(config, leaseConnection, { ...around, identity })
+    ? createElection(config, leaseConnection, { identity, log, metrics })
     : undefined;
   const isLeading = (): boolean => election?.isLeader() ?? true;
   const writer = election ? client.gated(isLeading) : client;
-  const informers = buildInformers(config, client, informerSurroundings(around));
-  const named = watchNamed(client, around);
-  const keyring = createKeyring(config, client, { ...around, informers });
-  const events = new ApiEventRecorder({ ...around, client, instance: identity });
+  const informers = buildInformers(config.kubernetes, client, watching);
+  const named = watchNamed(client, watching);
+  const keyring = createKeyring(config, client, { informers, log, metrics });
+  const events = new ApiEventRecorder({ client, instance: identity, clock, random, log, metrics });
   const reconcilers = buildReconcilers(config, {
-    ...around,
+    clock,
+    defer,
+    random,
+    log,
+    metrics,
     writer,
     informers,
     named,
@@ -141,18 +147,29 @@ export const compose = async (
     isClockUsable,
   });
   const { issuer, stop: stopIssuer } = buildIssuer(config, {
-    ...around,
-    client: createKubeClient({ ...around, connection: requestConnection }),
+    clock,
+    defer,
+    log,
+    metrics,
+    client: createKubeClient({ connection: requestConnection, clock, log, metrics }),
     informers,
     keyring,
     isClockUsable,
     isLeading,
   });
-  const isSynced = informersSynced(watchedTypes(informers), around.clock);
+  const isSynced = informersSynced(watchedTypes(informers), clock);
   metrics.watch(populationOf(informers));
 
   const base: Component[] = [
-    operationsComponent(config, { ...around, client, informers, keyring, isServing: () => manager.ready }),
+    operationsComponent(config.ops, {
+      clock,
+      log,
+      registry: metrics.registry,
+      client,
+      informers,
+      keyring,
+      isServing: () => manager.ready,
+    }),
     { name: 'events', start: () => undefined, stop: () => events.stop() },
     { name: 'named-secrets', start: () => undefined, stop: () => named.stop() },
     { name: 'keyring', start: () => keyring.start(), stop: () => keyring.stop() },
@@ -160,17 +177,20 @@ export const compose = async (
     { name: 'triggers', start: () => reconcilers.connect(), stop: () => reconcilers.disconnect() },
   ];
   const manager = new Manager({
-    ...around,
+    clock,
+    log,
     base,
     caches: Object.values(informers),
     servers: buildServers(config, {
-      ...around,
+      clock,
+      log,
+      metrics,
       issuer,
       keys: keyring,
       version,
       isServing: () => manager.ready && isSynced.problem() === undefined,
     }),
-    gates: [signingKeyGate(keyring, around.clock)],
+    gates: [signingKeyGate(keyring, clock)],
     controllers: reconcilers.controllers,
     ...(election && { election }),
   });

@@ -19,6 +19,8 @@ import type { Cacheable, Indexers } from '../ports/cache.ts';
 import type { ConfigMap } from '../ports/config-maps.ts';
 import type { SecretMeta } from '../ports/secrets.ts';
 import type { ListWatch } from '../ports/watch.ts';
+import { CLIENT_INDEXERS } from '../reconcilers/oauth-client/client-indexes.ts';
+import { SECRET_INDEXERS, TOKEN_INDEXERS } from '../reconcilers/token/token-indexes.ts';
 import { Informer, type InformerSource, type ReflectorSurroundings } from '../runtime/informer.ts';
 
 /** What the operator watches. */
@@ -50,27 +52,21 @@ const inEach = <T>(
 
 /** Builds every informer; Tokens, clients and Secrets in the watched namespaces, keys in the operator's own. */
 export const buildInformers = (
-  { kubernetes }: Config,
+  { namespace, watchNamespaces }: Pick<Config['kubernetes'], 'namespace' | 'watchNamespaces'>,
   client: KubeClient,
-  around: ReflectorSurroundings & {
-    readonly tokenIndexers: Indexers<Token>;
-    readonly clientIndexers: Indexers<OAuthClient>;
-    readonly secretIndexers: Indexers<SecretMeta>;
-  },
+  watching: ReflectorSurroundings,
 ): Informers => {
-  const { namespace, watchNamespaces } = kubernetes;
   const withOwn = watchNamespaces.length === 0 ? [] : [...new Set([...watchNamespaces, namespace])];
-  const { tokenIndexers, clientIndexers, secretIndexers, ...surroundings } = around;
   const build = <T extends Cacheable>(
     name: string,
     sources: readonly InformerSource<T>[],
     indexers: Indexers<T> = {},
-  ): Informer<T> => new Informer<T>({ ...surroundings, name, sources, indexers });
+  ): Informer<T> => new Informer<T>({ ...watching, name, sources, indexers });
   return {
     tokens: build(
       'tokens',
       inEach(watchNamespaces, (selection) => listWatchObjects<Token>(client, TOKENS, selection)),
-      tokenIndexers,
+      TOKEN_INDEXERS,
     ),
     issued: build(
       'issuedtokens',
@@ -85,7 +81,7 @@ export const buildInformers = (
     clients: build(
       'oauthclients',
       inEach(watchNamespaces, (selection) => listWatchObjects<OAuthClient>(client, OAUTH_CLIENTS, selection)),
-      clientIndexers,
+      CLIENT_INDEXERS,
     ),
     signingKeys: build('signingkeys', [
       { namespace, listWatch: listWatchObjects<SigningKey>(client, SIGNING_KEYS, { namespace }) },
@@ -93,7 +89,7 @@ export const buildInformers = (
     secrets: build(
       'secrets',
       inEach(withOwn, (selection) => listWatchSecretMeta(client, { ...OURS, ...selection })),
-      secretIndexers,
+      SECRET_INDEXERS,
     ),
     configMaps: build('configmaps', [
       { namespace, listWatch: listWatchObjects<ConfigMap>(client, CONFIG_MAPS, { ...OURS, namespace }) },

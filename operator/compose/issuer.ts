@@ -70,13 +70,17 @@ const freshnessOf = (informers: Informers, clock: MonotonicClock): Freshness => 
 
 const buildAuthentication = (
   config: Config,
-  parts: IssuerParts,
-  around: { reads: RegistryReads; freshness: Freshness; secrets: ResourceClient<Secret> },
-) => {
-  const { client, informers } = parts;
-  const { reads, freshness, secrets } = around;
-  return createClientAuthentication({
-    ...parts,
+  { client, informers, clock, log, metrics }: IssuerParts,
+  {
+    reads,
+    freshness,
+    secrets,
+  }: { reads: RegistryReads; freshness: Freshness; secrets: ResourceClient<Secret> },
+) =>
+  createClientAuthentication({
+    clock,
+    log,
+    metrics,
     settings: issuerSettingsOf(config),
     clients: informers.clients.cache,
     freshness,
@@ -86,7 +90,6 @@ const buildAuthentication = (
     fetchJson: jsonFetcher(config.outbound),
     findJwkProblem,
   });
-};
 
 const buildRecording = (
   { informers, clock, defer }: IssuerParts,
@@ -108,7 +111,7 @@ const buildRecording = (
 
 /** Wires the use cases over the caches and the API server. Nothing is sent before a call comes. */
 export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => {
-  const { client, informers, clock } = parts;
+  const { client, informers, keyring, isClockUsable, isLeading, clock, metrics } = parts;
   const tokens = informers.tokens.cache;
   const issued = informers.issued.cache;
   const batches = informers.batches.cache;
@@ -119,31 +122,51 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
   const objects = objectsOf(informers, resources);
   const reads = readsOf(objects, clock);
   const records = createRecords({ tokens, issued, batches, clients });
-  const registry = { ...parts, settings, records, clients, reads, freshness };
-  const validateJwt = createJwtValidator(registry);
-  const lookups = createLookups(registry);
-  const authentication = buildAuthentication(config, parts, { ...resources, reads, freshness });
-  const endToken = createEndToken({ ...objects, clock });
+  const validateJwt = createJwtValidator({
+    keyring,
+    records,
+    clients,
+    reads,
+    freshness,
+    settings,
+    isClockUsable,
+    clock,
+    metrics,
+  });
+  const lookups = createLookups({ records, clients, reads, freshness });
+  const { secrets } = resources;
+  const authentication = buildAuthentication(config, parts, { reads, freshness, secrets });
+  const { authenticateClient, externalIssuers, failures } = authentication;
+  const endToken = createEndToken({
+    tokens: objects.tokens,
+    issued: objects.issued,
+    batches: objects.batches,
+    clock,
+  });
   const bearers = {
-    ...authentication,
+    externalIssuers,
     validateJwt,
     settings,
     policy: config.authorization.issuedTokens,
     endpoints: config.authorization.endpoints,
   };
-  const stopWatching = watchRevocations({ ...parts, tokens, issued, batches });
+  const stopWatching = watchRevocations({ tokens, issued, batches, isLeading, clock, metrics });
   return {
     issuer: {
-      authenticateClient: authentication.authenticateClient,
+      authenticateClient,
       authenticateBearer: createAuthenticateBearer(bearers),
       authenticateSelf: createAuthenticateSelf(bearers),
       createToken: buildCreateToken({
-        ...parts,
-        ...authentication,
+        authenticateClient,
+        failures,
         settings,
+        keyring,
         recordToken: buildRecording(parts, resources),
+        isClockUsable,
+        clock,
+        metrics,
       }),
-      listTokens: createListTokens({ ...registry, lookups, turn: () => turnOfTheLoop() }),
+      listTokens: createListTokens({ records, lookups, freshness, turn: () => turnOfTheLoop() }),
       deleteTokens: createDeleteTokens({
         tokens,
         issued,
@@ -152,8 +175,8 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
         listOwned: listOwnedIn(client, config.kubernetes.watchNamespaces),
         endToken,
       }),
-      introspectToken: createIntrospectToken({ ...authentication, validateJwt }),
-      revokeToken: createRevokeToken({ ...authentication, validateJwt, endToken }),
+      introspectToken: createIntrospectToken({ authenticateClient, validateJwt }),
+      revokeToken: createRevokeToken({ authenticateClient, validateJwt, endToken }),
     },
     stop: () => {
       stopWatching();

@@ -17,7 +17,7 @@ import type { Informers } from './informers.ts';
 export interface OperationsParts {
   readonly clock: Clock;
   readonly log: Log;
-  readonly metrics: PrometheusMetrics;
+  readonly registry: PrometheusMetrics['registry'];
   readonly client: KubeClient;
   readonly informers: Informers;
   readonly isServing: () => boolean;
@@ -25,23 +25,25 @@ export interface OperationsParts {
 }
 
 /** Probes and metrics: first up, last down. */
-export const operationsComponent = (config: Config, parts: OperationsParts): Component => {
-  const { client, clock, informers, keyring, log, metrics } = parts;
+export const operationsComponent = (
+  { address }: Config['ops'],
+  { client, clock, informers, isServing, keyring, log, registry }: OperationsParts,
+): Component => {
   const watched = watchedTypes(informers);
   const loop = createLoopCheck(clock);
   const stopping = new AbortController();
   const types = [TOKENS, ISSUED_TOKENS, TOKEN_BATCHES, OAUTH_CLIENTS, SIGNING_KEYS];
   const crds = createCrdRevisions({ client, clock, types, wanted: CRD_REVISION });
   const server = createOpsServer({
-    address: config.ops.address,
-    registry: metrics.registry,
+    address,
+    registry,
     live: [loop, informersAlive(watched, clock)],
     ready: [
       informersSynced(watched, clock),
       { name: 'crds', problem: () => crds.problem() },
       clockAgrees(() => client.clockSkewSeconds()),
       { name: 'keyring', problem: () => (keyring.loaded ? undefined : 'the signing key is not read yet') },
-      { name: 'started', problem: () => (parts.isServing() ? undefined : 'starting or stopping') },
+      { name: 'started', problem: () => (isServing() ? undefined : 'starting or stopping') },
     ],
   });
   return {
@@ -49,7 +51,7 @@ export const operationsComponent = (config: Config, parts: OperationsParts): Com
     start: async () => {
       crds.start(stopping.signal);
       const port = await server.start();
-      log.info('operations listener started', { host: config.ops.address.host, port });
+      log.info('operations listener started', { host: address.host, port });
     },
     stop: async () => {
       stopping.abort();

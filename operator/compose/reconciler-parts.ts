@@ -1,17 +1,15 @@
 import type { KubeClient } from '../kube/client.ts';
 import type { EventRecorder } from '../ports/events.ts';
-import type { Metrics } from '../ports/metrics.ts';
 import type { NamedSecrets } from '../ports/secrets.ts';
 import type { Keyring } from '../ports/signing.ts';
 import type { Controller, ControllerOptions } from '../runtime/controller.ts';
-import type { ReflectorSurroundings } from '../runtime/informer.ts';
 import type { Informers } from './informers.ts';
 
-/** What every reconciler is built from. */
-export interface ReconcilerParts extends ReflectorSurroundings {
-  readonly metrics: Metrics;
-  /** See {@link ControllerOptions}. */
-  readonly defer: ControllerOptions['defer'];
+/** What every controller is built from, beside its reconciler; see {@link ControllerOptions}. */
+type ControllerParts = Pick<ControllerOptions, 'clock' | 'defer' | 'random' | 'log' | 'metrics'>;
+
+/** What the reconcilers are built from. */
+export interface ReconcilerParts extends ControllerParts {
   /** Rejects writes while this replica does not lead. */
   readonly writer: KubeClient;
   readonly informers: Informers;
@@ -31,10 +29,10 @@ export interface Wired {
 
 const ASK_CLOCK_AGAIN_MS = 15_000;
 
-/** Puts off what depends on the time while this clock can't be trusted; revocation counts at the doors without it. */
+/** Requeues a key, without a reconcile, while this clock is not usable; the servers apply revocations all the same. */
 export const whileClockUsable =
   (
-    { isClockUsable }: Pick<ReconcilerParts, 'isClockUsable'>,
+    isClockUsable: ReconcilerParts['isClockUsable'],
     reconcile: ControllerOptions['reconcile'],
   ): ControllerOptions['reconcile'] =>
   async (key, signal) =>

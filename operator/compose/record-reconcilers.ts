@@ -42,26 +42,30 @@ const wireKind = <T extends RecordObject>(
   parts: Parts,
   { kind, objects, records }: Kept<T>,
 ): Wired => {
-  const { informers, writer } = parts;
+  const { informers, writer, keyring, isClockUsable, clock, defer, random, log, metrics } = parts;
   const clients = informers.clients.cache;
   const recordClients = new ClientPresenceReader({
     clients,
     oauthClients: resourceClients(writer).clients,
   });
   const controller = new Controller({
-    ...parts,
+    clock,
+    defer,
+    random,
+    log,
+    metrics,
     name: kind.name,
     concurrency: RECORDS_AT_A_TIME,
-    reconcile: whileClockUsable(parts, (key, signal) => reconciler.reconcile(key, signal)),
+    reconcile: whileClockUsable(isClockUsable, (key, signal) => reconciler.reconcile(key, signal)),
     seed: () => {
       triggers.lead();
       return NONE;
     },
   });
   const { queue } = controller;
-  const schedule = new RecordSchedule({ ...parts, queue });
-  const sources = { ...parts, kind, settings, records, recordClients, schedule };
-  const reconciler = new RecordReconciler<T>({ ...sources, objects });
+  const schedule = new RecordSchedule({ queue, clock, isClockUsable });
+  const sources = { kind, settings, records, recordClients, schedule, keyring, clock };
+  const reconciler = new RecordReconciler<T>({ ...sources, objects, log, metrics });
   const triggers = new RecordTriggers<T>({ ...sources, clients, queue });
   const connect = (): (() => void) => {
     triggers.connect();

@@ -9,7 +9,7 @@ import { createGrpcServer } from '../servers/grpc/server.ts';
 import { createHttpServer } from '../servers/http/server.ts';
 import type { Lifecycle } from '../servers/listener/lifecycle.ts';
 
-/** What the doors are built from. */
+/** What the servers are built from. */
 export interface ServerParts {
   readonly issuer: Issuer;
   readonly keys: PublicKeys;
@@ -28,17 +28,30 @@ const componentOf = (name: string, server: Lifecycle): Component => ({
 });
 
 /** The listeners for users, the same on every replica. */
-export const buildServers = ({ grpc, http, issuer }: Config, parts: ServerParts): Component[] => [
-  componentOf('grpc', createGrpcServer({ ...parts, address: grpc.address, tls: grpc.tls })),
-  componentOf(
-    'http',
-    createHttpServer({
-      ...parts,
-      address: http.address,
-      tls: http.tls,
-      corsOrigins: http.cors.origins,
-      trustedProxies: http.trustedProxies,
-      issuerUrl: issuer.url,
-    }),
-  ),
-];
+export const buildServers = (config: Config, parts: ServerParts): Component[] => {
+  const { grpc, http } = config;
+  const { issuer, keys, version, isServing, clock, log, metrics } = parts;
+  const grpcServer = createGrpcServer({
+    issuer,
+    isServing,
+    clock,
+    log,
+    metrics,
+    address: grpc.address,
+    tls: grpc.tls,
+  });
+  const httpServer = createHttpServer({
+    issuer,
+    keys,
+    version,
+    clock,
+    log,
+    metrics,
+    address: http.address,
+    tls: http.tls,
+    corsOrigins: http.cors.origins,
+    trustedProxies: http.trustedProxies,
+    issuerUrl: config.issuer.url,
+  });
+  return [componentOf('grpc', grpcServer), componentOf('http', httpServer)];
+};

@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import { newClientSecret } from '../crypto/client-secret.ts';
+import { findJwkProblem } from '../crypto/public-jwk.ts';
+import type { IssuerSettings } from '../domain/jwt/claims.ts';
+import type { FetchJson } from '../ports/outbound.ts';
+import { OAuthClientReconciler } from '../reconcilers/oauth-client/client-reconciler.ts';
+import {
+  clientOfFollower,
+  clientOfSecret,
+  clientTriggers,
+} from '../reconcilers/oauth-client/client-triggers.ts';
+import { ClientCredentialsReconciler } from '../reconcilers/oauth-client/credentials-reconciler.ts';
+import { Controller } from '../runtime/controller.ts';
+import type { ReconcilerParts, Wired } from './reconciler-parts.ts';
+import { resourceClients } from './resources.ts';
+
+/** Clients whose Secrets and issuers are looked at at a time; an issuer may take its 5 s. */
+const CREDENTIALS_AT_A_TIME = 4;
+
+/** What the reconcilers of OAuthClients are set up with. */
+export interface ClientSettings {
+  readonly settings: IssuerSettings;
+  readonly fetchJson: FetchJson;
+}
+
+/** Wires the OAuthClients: one controller registers them, the other checks their credentials. */
+export const wireClients = (
+  { settings, fetchJson }: ClientSettings,
+  parts: Omit<ReconcilerParts, 'keyring' | 'isClockUsable'>,
+): Wired => {
+  const { informers, writer, named, events, clock, defer, random, log, metrics } = parts;
+  const resources = resourceClients(writer);
+  const clients = informers.clients.cache;
+  const sinks = { clients, oauthClients: resources.clients, events };
+  const registration = new OAuthClientReconciler({ ...sinks, settings, clock, log });
+  const credentials = new ClientCredentialsReconciler({
+    ...sinks,
+    named,
+    clock,
+    random,
+    secretClient: resources.secrets,
+    newClientSecret: () => newClientSecret(randomBytes),
+    fetchJson,
+    findJwkProblem,
+  });
+  const around = { clock, defer, random, log, metrics };
+  const registers = new Controller({
+    ...around,
+    name: 'OAuthClient',
+    concurrency: 1,
+    reconcile: (key, signal) => registration.reconcile(key, signal),
+    seed: () => clients.keys(),
+  });
+  const verifies = new Controller({
+    ...around,
+    name: 'OAuthClientCredentials',
+    concurrency: CREDENTIALS_AT_A_TIME,
+    reconcile: (key, signal) => credentials.reconcile(key, signal),
+    seed: () => clients.keys(),
+  });
+  const connect = (): (() => void) => {
+    const stops = [
+      clients.onChange((change) => {
+        for (const key of clientTriggers(change, clients)) registers.queue.add(key);
+        verifies.queue.add(change.key);
+      }),
+      informers.secrets.cache.onChange((change) => {
+        const key = clientOfSecret(change.type === 'set' ? change.object : change.old);
+        if (key !== undefined) verifies.queue.add(key);
+      }),
+      named.onChange((owner) => {
+        const key = clientOfFollower(owner);
+        if (key !== undefined) verifies.queue.add(key);
+      }),
+    ];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  };
+  return { controllers: [registers, verifies], connect };
+};

@@ -1,0 +1,73 @@
+import { joseKeyPairs } from '../crypto/key-pairs.ts';
+import { SIGNING_KEY_LABEL } from '../domain/key/key-secrets.ts';
+import { listWatchObjects } from '../kube/list-watch.ts';
+import { SECRETS } from '../kube/resource-types.ts';
+import type { Secret } from '../ports/secrets.ts';
+import { RecordExpirations } from '../reconcilers/record/record-expirations.ts';
+import { SigningKeyReconciler } from '../reconcilers/signing-key/signing-key-reconciler.ts';
+import {
+  signingKeyOfFollower,
+  signingKeyOfJwks,
+  signingKeyOfSecret,
+  signingKeyTriggers,
+} from '../reconcilers/signing-key/signing-key-triggers.ts';
+import { Controller } from '../runtime/controller.ts';
+import { type ReconcilerParts, type Wired, whileClockUsable } from './reconciler-parts.ts';
+import { resourceClients } from './resources.ts';
+
+/** Wires the SigningKeys of the operator's namespace. */
+export const wireSigningKeys = (namespace: string, parts: Omit<ReconcilerParts, 'keyring'>): Wired => {
+  const { informers, writer, named, events, isClockUsable, clock, defer, random, log, metrics } = parts;
+  const resources = resourceClients(writer);
+  const signingKeys = informers.signingKeys.cache;
+  const recordObjects = new RecordExpirations({
+    issued: informers.issued.cache,
+    batches: informers.batches.cache,
+  });
+  const reconciler = new SigningKeyReconciler({
+    named,
+    events,
+    clock,
+    log,
+    namespace,
+    signingKeys,
+    tokens: informers.tokens.cache,
+    recordObjects,
+    configMaps: informers.configMaps.cache,
+    keySecrets: listWatchObjects<Secret>(writer, SECRETS, { namespace, labelSelector: SIGNING_KEY_LABEL }),
+    keyPairs: joseKeyPairs(),
+    signingKeyClient: resources.signingKeys,
+    secretClient: resources.secrets,
+    configMapClient: resources.configMaps,
+  });
+  const controller = new Controller({
+    clock,
+    defer,
+    random,
+    log,
+    metrics,
+    name: 'SigningKey',
+    concurrency: 1,
+    reconcile: whileClockUsable(isClockUsable, (key, signal) => reconciler.reconcile(key, signal)),
+    seed: () => signingKeys.keys(),
+  });
+  const addKnown = (key: string | undefined): void => {
+    if (key !== undefined && signingKeys.get(key) !== undefined) controller.queue.add(key, 'high');
+  };
+  const connect = (): (() => void) => {
+    const stops = [
+      recordObjects.connect(),
+      signingKeys.onChange(({ key }) => {
+        controller.queue.add(key, 'high');
+        for (const other of signingKeyTriggers(signingKeys)) controller.queue.add(other, 'high');
+      }),
+      informers.secrets.cache.onChange((change) => addKnown(signingKeyOfSecret(change))),
+      informers.configMaps.cache.onChange((change) => addKnown(signingKeyOfJwks(change))),
+      named.onChange((owner) => addKnown(signingKeyOfFollower(owner))),
+    ];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  };
+  return { controllers: [controller], connect };
+};
