@@ -130,7 +130,7 @@ const createListWatch = <T>(client: KubeClient, source: Source<T>): ListWatch<T>
     openWatch(client, { path, selectors, metadataOnly, decode }, options);
   const requestProgress = async (signal: AbortSignal): Promise<void> => {
     const found = collectionPath(type, type.namespaced ? (namespace ?? ANY_NAMESPACE) : undefined);
-    // Over the watches' connection: where there are several API servers, each has a cache of its own.
+    // Over the connection of the watches: with several API servers, each has a separate cache.
     const noObject = { path: found, selectors: NO_OBJECT, metadataOnly: true, decode: () => undefined };
     const now = { resourceVersion: '', initialEvents: true, timeoutSeconds: PROGRESS_REQUEST_SECONDS };
     for await (const events of await openWatch(client, noObject, { ...now, signal })) {

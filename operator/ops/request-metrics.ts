@@ -1,7 +1,7 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import { FAST } from './buckets.ts';
 
-/** What the doors tell of calls, tokens and judgements. */
+/** Metrics of calls, issued tokens and validations. */
 export const requestMetrics = (registers: Registry[]) => ({
   calls: new Counter({
     name: 'm2moauth_grpc_calls_total',

@@ -77,7 +77,7 @@ const describe = (error: unknown, host: string, timeout: AbortSignal): OutboundE
   return new OutboundError(`${host} can not be reached${what}`, { cause: error });
 };
 
-/** {@link FetchJson} over undici: a connection of its own for each fetch, ended with it. */
+/** {@link FetchJson} with undici: one connection per fetch, closed after it. */
 export const jsonFetcher = (options: JsonFetcherOptions): FetchJson => {
   const { timeoutMs = TIMEOUT_MS, resolve } = options;
   const findRefusedAddress = addressPolicy(options.allowedCIDRs);

@@ -40,7 +40,7 @@ export interface InformerHealth {
   readonly lastProgress: number;
 }
 
-/** The API server sends a bookmark each minute where there is progress to tell of: twice in that time it is made to see some. */
+/** The API server sends a bookmark each minute if its cache has advanced; progress is requested twice in that time. */
 const PROGRESS_REQUEST_AFTER_MS = 30_000;
 
 /** One store, filled by a reflector for each watched scope. */

@@ -96,7 +96,7 @@ const removeFrom = (values: Values, value: string, key: string): void => {
 };
 
 /**
- * The objects of one type, as lists, watch events and our own writes tell of them. Whatever order these come in, an
+ * The objects of one type, from lists, watch events and the operator's writes. Whatever the order of these, an
  * older one never replaces a newer one: resourceVersions are compared as numbers (KEP-5504); where they are none,
  * the last one wins, and the watch corrects what that gets wrong. It takes objects over and freezes them.
  */

@@ -53,7 +53,7 @@ const readyCondition = (
   return ready('True', 'Registered', `registered with the client ID ${id}`);
 };
 
-/** Plans a client's registration (spec §2.4): `status.clientID`, which only a registered client has, and condition `Ready`. Pure; the plan of its own result is `nothing`. */
+/** Plans a client's registration (spec §2.4): `status.clientID`, which only a registered client has, and condition `Ready`. Pure; planning again after the result is written yields `nothing`. */
 export const planClient = (observation: ClientObservation): ClientPlan => {
   const { client, claimants, now } = observation;
   const claim = decideClaim(client, claimants);
