@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { MANAGER } from './api/meta.ts';
 import { informersSynced, isSkewAcceptable, watchedTypes } from './compose/health.ts';
-import { buildInformers, type Informers } from './compose/informers.ts';
+import { buildInformers, type Informers, watchNamed } from './compose/informers.ts';
 import { buildIssuer } from './compose/issuer.ts';
 import { operationsComponent } from './compose/operations.ts';
 import { populationOf } from './compose/population.ts';
@@ -16,16 +16,13 @@ import { IssuerKeyring } from './issuer/keys/keyring.ts';
 import { createKubeClient, type KubeClient } from './kube/client.ts';
 import { type Connection, loadConnection } from './kube/connection.ts';
 import { ApiEventRecorder } from './kube/event-recorder.ts';
-import { listWatchSecretMeta } from './kube/list-watch.ts';
 import { createMetrics } from './ops/metrics.ts';
 import { systemClock } from './ops/system-clock.ts';
 import { getIfThere } from './ports/kube.ts';
 import type { Log } from './ports/log.ts';
 import type { Metrics } from './ports/metrics.ts';
-import type { ReflectorSurroundings } from './runtime/informer.ts';
 import { LeaderElection } from './runtime/leader-election.ts';
 import { type Component, Manager } from './runtime/manager.ts';
-import { NamedSecretWatches } from './runtime/named-secrets.ts';
 
 /** What a process is besides its configuration. */
 export interface Surroundings {
@@ -99,13 +96,6 @@ const createKeyring = (
     readSecret: (name, signal) => getIfThere(secrets, { namespace, name }, signal),
   });
 };
-
-const watchNamed = (client: KubeClient, watching: ReflectorSurroundings): NamedSecretWatches =>
-  new NamedSecretWatches({
-    ...watching,
-    sourceOf: ({ namespace, name }) =>
-      listWatchSecretMeta(client, { namespace, fieldSelector: `metadata.name=${name}` }),
-  });
 
 /**
  * Wires the operator: the one place that knows every adapter. Nothing is sent before {@link Operator.run}.

@@ -22,6 +22,7 @@ import type { ListWatch } from '../ports/watch.ts';
 import { CLIENT_INDEXERS } from '../reconcilers/oauth-client/client-indexes.ts';
 import { SECRET_INDEXERS, TOKEN_INDEXERS } from '../reconcilers/token/token-indexes.ts';
 import { Informer, type InformerSource, type ReflectorSurroundings } from '../runtime/informer.ts';
+import { NamedSecretWatches } from '../runtime/named-secrets.ts';
 
 /** What the operator watches. */
 export interface Informers {
@@ -97,3 +98,11 @@ export const buildInformers = (
     namespaces: build('namespaces', [{ listWatch: listWatchMetadata(client, NAMESPACES) }]),
   };
 };
+
+/** Builds the watches of Secrets that resources name. */
+export const watchNamed = (client: KubeClient, watching: ReflectorSurroundings): NamedSecretWatches =>
+  new NamedSecretWatches({
+    ...watching,
+    sourceOf: ({ namespace, name }) =>
+      listWatchSecretMeta(client, { namespace, fieldSelector: `metadata.name=${name}` }),
+  });

@@ -1,34 +1,17 @@
-import { randomBytes } from 'node:crypto';
 import { expect } from '@jest/globals';
-import { API_VERSION, MANAGED_BY_LABEL, MANAGER } from '../../../operator/api/meta.ts';
-import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
-import { newClientSecret } from '../../../operator/crypto/client-secret.ts';
-import { findJwkProblem } from '../../../operator/crypto/public-jwk.ts';
-import { listWatchObjects, listWatchSecretMeta } from '../../../operator/kube/list-watch.ts';
-import { createResourceClient } from '../../../operator/kube/resource-client.ts';
-import { OAUTH_CLIENTS, SECRETS } from '../../../operator/kube/resource-types.ts';
-import { systemClock } from '../../../operator/ops/system-clock.ts';
+import { API_VERSION } from '../../../operator/api/meta.ts';
+import { wireClients } from '../../../operator/compose/client-reconcilers.ts';
 import { jsonFetcher } from '../../../operator/outbound/fetch-json.ts';
 import type { EventNote } from '../../../operator/ports/events.ts';
 import type { FetchJson } from '../../../operator/ports/outbound.ts';
-import type { Secret, SecretMeta } from '../../../operator/ports/secrets.ts';
-import { CLIENT_INDEXERS } from '../../../operator/reconcilers/oauth-client/client-indexes.ts';
-import { OAuthClientReconciler } from '../../../operator/reconcilers/oauth-client/client-reconciler.ts';
-import {
-  clientOfFollower,
-  clientOfSecret,
-  clientTriggers,
-} from '../../../operator/reconcilers/oauth-client/client-triggers.ts';
-import { ClientCredentialsReconciler } from '../../../operator/reconcilers/oauth-client/credentials-reconciler.ts';
-import { Controller } from '../../../operator/runtime/controller.ts';
-import { Informer } from '../../../operator/runtime/informer.ts';
-import { NamedSecretWatches } from '../../../operator/runtime/named-secrets.ts';
+import type { Controller } from '../../../operator/runtime/controller.ts';
 import { bodyOf, type KubeObject, type TestApi, testApi } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { issuerSettings } from '../../support/issuer-settings.ts';
 import { openKube } from '../../support/kube.ts';
-import { type Fault, guardClient } from './guarded-client.ts';
+import type { Fault } from './guarded-client.ts';
+import { buildParts, startWired } from './wiring.ts';
 
 const settings = issuerSettings({
   url: 'https://issuer.example.com/m2m',
@@ -72,98 +55,13 @@ export class ClientEnv implements AsyncDisposable {
     return this.calls.filter((call) => !call.startsWith('get '));
   }
 
-  #informers() {
-    const { client, log, metrics } = this.kube;
-    const around = { clock: systemClock, random: Math.random, log, metrics };
-    const namespaces = [this.namespace, this.otherNamespace];
-    const labelSelector = `${MANAGED_BY_LABEL}=${MANAGER}`;
-    const clients = new Informer<OAuthClient>({
-      ...around,
-      name: 'oauthclients',
-      sources: namespaces.map((namespace) => ({
-        namespace,
-        listWatch: listWatchObjects<OAuthClient>(client, OAUTH_CLIENTS, { namespace }),
-      })),
-      indexers: CLIENT_INDEXERS,
-    });
-    const secrets = new Informer<SecretMeta>({
-      ...around,
-      name: 'secrets',
-      sources: namespaces.map((namespace) => ({
-        namespace,
-        listWatch: listWatchSecretMeta(client, { namespace, labelSelector }),
-      })),
-    });
-    const named = new NamedSecretWatches({
-      ...around,
-      sourceOf: (ref) =>
-        listWatchSecretMeta(client, { namespace: ref.namespace, fieldSelector: `metadata.name=${ref.name}` }),
-    });
-    return { clients, secrets, named };
-  }
-
-  #reconcilers({ clients, named }: { clients: Informer<OAuthClient>; named: NamedSecretWatches }) {
-    const { client, log } = this.kube;
-    const shared = {
-      clients: clients.cache,
-      oauthClients: guardClient(createResourceClient<OAuthClient>(client, OAUTH_CLIENTS), this),
-      events: { record: (note: EventNote) => void this.events.push(note) },
-      clock: this.clock,
-      log,
-    };
-    const registration = new OAuthClientReconciler({ ...shared, settings });
-    const credentials = new ClientCredentialsReconciler({
-      ...shared,
-      secretClient: guardClient(createResourceClient<Secret>(client, SECRETS), this),
-      newClientSecret: () => newClientSecret(randomBytes),
-      fetchJson: (...asked) => this.fetchJson(...asked),
-      findJwkProblem,
-      named,
-      random: () => 0.5,
-    });
-    return { registration, credentials };
-  }
-
-  /** Starts the operator's part; {@link ClientEnv.stop} and this again are a restart. */
+  /** Starts the operator's part as compose wires it; {@link ClientEnv.stop} and this again are a restart. */
   async start(): Promise<void> {
-    const { log, metrics } = this.kube;
-    const { clients, secrets, named } = this.#informers();
-    const { registration, credentials } = this.#reconcilers({ clients, named });
-    const around = { seed: () => clients.cache.keys(), clock: this.clock, random: Math.random, log, metrics };
-    const controllerOf = (
-      name: string,
-      concurrency: number,
-      {
-        reconcile,
-      }: { reconcile: (key: string, signal: AbortSignal) => ReturnType<OAuthClientReconciler['reconcile']> },
-    ) => new Controller({ name, concurrency, reconcile, defer: setImmediate, ...around });
-    const registers = controllerOf('OAuthClient', 1, {
-      reconcile: (key, signal) => registration.reconcile(key, signal),
-    });
-    const verifies = controllerOf('OAuthClientCredentials', 4, {
-      reconcile: (key, signal) => credentials.reconcile(key, signal),
-    });
-    const verify = (key: string | undefined): void => {
-      if (key !== undefined) verifies.queue.add(key);
-    };
-    clients.cache.onChange((change) => {
-      for (const key of clientTriggers(change, clients.cache)) registers.queue.add(key);
-      verify(change.key);
-    });
-    secrets.cache.onChange((change) =>
-      verify(clientOfSecret(change.type === 'set' ? change.object : change.old)),
-    );
-    named.onChange((owner) => verify(clientOfFollower(owner)));
-    const ending = new AbortController();
-    const informers = [clients, secrets];
-    for (const informer of informers) informer.start(ending.signal);
-    await Promise.all(informers.map((informer) => informer.whenSynced(ending.signal)));
-    this.#controllers = [registers, verifies];
-    for (const controller of this.#controllers) controller.start(ending.signal);
-    this.#stop = async () => {
-      ending.abort();
-      await Promise.all([named.stop(), ...informers.map((informer) => informer.stopped())]);
-    };
+    const parts = buildParts(this, [this.namespace, this.otherNamespace]);
+    const fetchJson: FetchJson = (...asked) => this.fetchJson(...asked);
+    const wired = wireClients({ settings, fetchJson }, parts);
+    this.#stop = await startWired(wired, parts, ['clients', 'secrets']);
+    this.#controllers = wired.controllers;
   }
 
   /** Resolves when no key is due and none is worked on. */

@@ -1,7 +1,13 @@
-import type { KubeObject } from '../../../operator/api/meta.ts';
-import type { ResourceClient } from '../../../operator/ports/kube.ts';
+import type { KubeClient, KubeRequest } from '../../../operator/kube/client.ts';
+import {
+  CONFIG_MAPS,
+  OAUTH_CLIENTS,
+  SECRETS,
+  SIGNING_KEYS,
+  TOKENS,
+} from '../../../operator/kube/resource-types.ts';
 
-type Verb = 'create' | 'update' | 'updateStatus' | 'delete' | 'get';
+const TYPES = [TOKENS, OAUTH_CLIENTS, SIGNING_KEYS, SECRETS, CONFIG_MAPS];
 
 /** A fault of one call: thrown in its place, or after the API server has done it. */
 export interface Fault {
@@ -17,29 +23,30 @@ export interface Ledger {
   readonly faults: Fault[];
 }
 
-/** A client whose calls are written down, and fail where a fault waits for them. */
-export const guardClient = <T extends KubeObject>(
-  client: ResourceClient<T>,
-  ledger: Ledger,
-): ResourceClient<T> => {
-  const { kind } = client.type;
-  const run = async <R>(verb: Verb, name: string, call: () => Promise<R>): Promise<R> => {
-    const at = ledger.faults.findIndex((fault) => fault.call === `${verb} ${kind}`);
-    const [fault] = at >= 0 ? ledger.faults.splice(at, 1) : [];
-    if (fault?.when === 'before') throw fault.error;
-    const answer = await call();
-    ledger.calls.push(`${verb} ${kind} ${name}`);
-    if (fault) throw fault.error;
-    return answer;
-  };
+/** `<verb> <kind>` of a request, and the name of its object. */
+const callOf = ({ verb, path, body }: KubeRequest): { call: string; name: string } => {
+  const [plural, name, subresource] = path.split('/namespaces/')[1]?.split('/').slice(1) ?? [];
+  const kind = TYPES.find((type) => type.plural === plural)?.kind;
+  if (kind === undefined) throw new Error(`no reconciler calls ${path}`);
+  const { metadata } = (body ?? {}) as { metadata?: { name: string } };
   return {
-    type: client.type,
-    get: (ref, options) => run('get', ref.name, () => client.get(ref, options)),
-    create: (object, options) => run('create', object.metadata.name, () => client.create(object, options)),
-    update: (object, options) => run('update', object.metadata.name, () => client.update(object, options)),
-    updateStatus: (object, options) =>
-      run('updateStatus', object.metadata.name, () => client.updateStatus(object, options)),
-    delete: (ref, conditions, options) =>
-      run('delete', ref.name, () => client.delete(ref, conditions, options)),
+    call: `${subresource === 'status' ? 'updateStatus' : verb} ${kind}`,
+    name: name ?? metadata?.name ?? '',
   };
 };
+
+/** A client that records its calls, and fails those for which there is a fault; lists go through unrecorded. */
+export const guardClient = (client: KubeClient, { calls, faults }: Ledger): KubeClient => ({
+  ...client,
+  request: async <T>(request: KubeRequest): Promise<T> => {
+    if (request.verb === 'list') return client.request<T>(request);
+    const { call, name } = callOf(request);
+    const at = faults.findIndex((fault) => fault.call === call);
+    const [fault] = at >= 0 ? faults.splice(at, 1) : [];
+    if (fault?.when === 'before') throw fault.error;
+    const answer = await client.request<T>(request);
+    calls.push(`${call} ${name}`);
+    if (fault) throw fault.error;
+    return answer;
+  },
+});

@@ -1,33 +1,22 @@
 import { expect } from '@jest/globals';
 import { API_VERSION } from '../../../operator/api/meta.ts';
-import type { KeyEntry, SigningKey } from '../../../operator/api/signing-key.ts';
+import type { KeyEntry } from '../../../operator/api/signing-key.ts';
+import { wireSigningKeys } from '../../../operator/compose/signing-key-reconcilers.ts';
 import { joseKeyPairs } from '../../../operator/crypto/key-pairs.ts';
-import { SIGNING_KEY_LABEL } from '../../../operator/domain/key/key-secrets.ts';
-import type { CachedTokenBatch } from '../../../operator/domain/record/cached-token-batch.ts';
 import { IssuerKeyring } from '../../../operator/issuer/keys/keyring.ts';
-import { listWatchObjects } from '../../../operator/kube/list-watch.ts';
 import { createResourceClient } from '../../../operator/kube/resource-client.ts';
-import { CONFIG_MAPS, SECRETS, SIGNING_KEYS } from '../../../operator/kube/resource-types.ts';
-import type { ConfigMap } from '../../../operator/ports/config-maps.ts';
+import { SECRETS } from '../../../operator/kube/resource-types.ts';
+import { systemClock } from '../../../operator/ops/system-clock.ts';
 import type { EventNote } from '../../../operator/ports/events.ts';
-import { isNotFound } from '../../../operator/ports/kube.ts';
+import { getIfThere } from '../../../operator/ports/kube.ts';
 import type { Secret } from '../../../operator/ports/secrets.ts';
-import { RecordExpirations } from '../../../operator/reconcilers/record/record-expirations.ts';
-import { SigningKeyReconciler } from '../../../operator/reconcilers/signing-key/signing-key-reconciler.ts';
-import {
-  signingKeyOfFollower,
-  signingKeyOfJwks,
-  signingKeyOfSecret,
-  signingKeyTriggers,
-} from '../../../operator/reconcilers/signing-key/signing-key-triggers.ts';
-import { Controller } from '../../../operator/runtime/controller.ts';
-import { ObjectStore } from '../../../operator/runtime/object-store.ts';
+import type { Controller } from '../../../operator/runtime/controller.ts';
 import { bodyOf, type KubeObject, type TestApi, testApi } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { openKube } from '../../support/kube.ts';
-import { type Fault, guardClient } from './guarded-client.ts';
-import { buildCaches } from './signing-key-caches.ts';
+import type { Fault } from './guarded-client.ts';
+import { buildParts, startWired } from './wiring.ts';
 
 export const ISSUER_URL = 'https://issuer.example.com/m2m';
 
@@ -67,78 +56,32 @@ export class SigningKeyEnv implements AsyncDisposable {
     return this.calls.filter((call) => !call.startsWith('get '));
   }
 
-  /** Starts the operator's part; {@link SigningKeyEnv.stop} and this again are a restart. */
+  /** Starts the operator's part as compose wires it; {@link SigningKeyEnv.stop} and this again are a restart. */
   async start(): Promise<void> {
-    const { client, log, metrics } = this.kube;
-    const { namespace, clock } = this;
-    const { around, named, ...informersByKind } = buildCaches(this.kube, namespace);
-    const { signingKeys, tokens, records, secrets, configMaps } = informersByKind;
-    const recordObjects = new RecordExpirations({
-      issued: records.cache,
-      batches: new ObjectStore<CachedTokenBatch>({ log }),
-    });
-    recordObjects.connect();
-    const keyPairs = joseKeyPairs();
-    const secretClient = createResourceClient<Secret>(client, SECRETS);
-    const reconciler = new SigningKeyReconciler({
-      namespace,
-      signingKeys: signingKeys.cache,
-      configMaps: configMaps.cache,
-      tokens: tokens.cache,
-      recordObjects,
-      signingKeyClient: guardClient(createResourceClient<SigningKey>(client, SIGNING_KEYS), this),
-      secretClient: guardClient(secretClient, this),
-      configMapClient: guardClient(createResourceClient<ConfigMap>(client, CONFIG_MAPS), this),
-      keySecrets: listWatchObjects<Secret>(client, SECRETS, { namespace, labelSelector: SIGNING_KEY_LABEL }),
-      keyPairs,
-      named,
-      events: { record: (note) => this.events.push(note) },
-      clock,
-      log,
-    });
-    const controller = new Controller({
-      defer: setImmediate,
-      name: 'SigningKey',
-      concurrency: 1,
-      reconcile: (key, signal) => reconciler.reconcile(key, signal),
-      seed: () => signingKeys.cache.keys(),
-      clock,
+    const { namespace } = this;
+    const { client, log } = this.kube;
+    const parts = buildParts(this, [namespace]);
+    const secrets = createResourceClient<Secret>(client, SECRETS);
+    const keyring = new IssuerKeyring({
+      clock: systemClock,
       random: Math.random,
       log,
-      metrics,
-    });
-    const add = (key: string | undefined): void => void (key !== undefined && controller.queue.add(key));
-    signingKeys.cache.onChange((change) => {
-      for (const key of [change.key, ...signingKeyTriggers(signingKeys.cache)]) add(key);
-    });
-    secrets.cache.onChange((change) => add(signingKeyOfSecret(change)));
-    configMaps.cache.onChange((change) => add(signingKeyOfJwks(change)));
-    named.onChange((owner) => add(signingKeyOfFollower(owner)));
-    const keyring = new IssuerKeyring({
-      ...around,
-      signingKeys: signingKeys.cache,
+      signingKeys: parts.informers.signingKeys.cache,
       namespace,
       signingKey: 'default',
       issuerUrl: ISSUER_URL,
-      keyPairs,
-      readSecret: (name, signal) =>
-        secretClient.get({ namespace, name }, { signal }).catch((error: unknown) => {
-          if (isNotFound(error)) return undefined;
-          throw error;
-        }),
+      keyPairs: joseKeyPairs(),
+      readSecret: (name, signal) => getIfThere(secrets, { namespace, name }, signal),
     });
-    const ending = new AbortController();
-    const informers = Object.values(informersByKind);
     keyring.start();
-    for (const informer of informers) informer.start(ending.signal);
-    await Promise.all(informers.map((informer) => informer.whenSynced(ending.signal)));
-    controller.start(ending.signal);
+    const wired = wireSigningKeys(namespace, parts);
+    const watched = ['signingKeys', 'tokens', 'issued', 'batches', 'secrets', 'configMaps'] as const;
+    const stop = await startWired(wired, parts, watched);
     this.#keyring = keyring;
-    this.#controller = controller;
+    [this.#controller] = wired.controllers;
     this.#stop = async () => {
-      ending.abort();
       keyring.stop();
-      await Promise.all([named.stop(), ...informers.map((informer) => informer.stopped())]);
+      await stop();
     };
   }
 
