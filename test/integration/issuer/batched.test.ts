@@ -80,7 +80,7 @@ describe('tokens that are issued together', () => {
         blacklistedAt: undefined,
       });
     }
-    expect(replica.recorded).toEqual([]);
+    expect(replica.recorded()).toEqual([]);
   });
 
   test('come by the hundred in a few objects', async () => {
@@ -107,7 +107,7 @@ test('a token for a client’s own assertion is an IssuedToken all the same', as
   const assertion = await signer.sign(assertionClaims('keyed', ISSUER));
   const request = requestOf('keyed', { assertion, assertionType: JWT_BEARER });
   const { id } = await replica.createToken(request, call);
-  expect(replica.recorded.map(({ metadata }) => metadata.name)).toContain(id);
+  expect(replica.recorded().map(({ metadata }) => metadata.name)).toContain(id);
   await expect(replica.createToken(request, call)).rejects.toMatchObject({ oauthCode: 'invalid_client' });
 });
 

@@ -1,44 +1,28 @@
-import { randomUUID } from 'node:crypto';
-import type { IssuedToken } from '../../../operator/api/issued-token.ts';
 import { API_VERSION } from '../../../operator/api/meta.ts';
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
-import type { TokenBatch } from '../../../operator/api/token-batch.ts';
-import { findJwkProblem } from '../../../operator/crypto/public-jwk.ts';
+import { buildInformers } from '../../../operator/compose/informers.ts';
+import { buildIssuer } from '../../../operator/compose/issuer.ts';
 import type { TokenRequest } from '../../../operator/domain/client/token-request.ts';
-import { createClientAuthentication } from '../../../operator/issuer/authentication/client-authentication.ts';
-import { buildCreateToken } from '../../../operator/issuer/create-token.ts';
-import { createGroupCommit, createWriteBatch } from '../../../operator/issuer/recording/group-commit.ts';
-import { createRecordToken } from '../../../operator/issuer/recording/record-token.ts';
+import type { CachedIssuedToken } from '../../../operator/domain/record/cached-issued-token.ts';
 import type { CreateToken } from '../../../operator/issuer/use-cases.ts';
-import { listWatchObjects } from '../../../operator/kube/list-watch.ts';
-import { createResourceClient } from '../../../operator/kube/resource-client.ts';
-import {
-  ISSUED_TOKENS,
-  OAUTH_CLIENTS,
-  SECRETS,
-  TOKEN_BATCHES,
-} from '../../../operator/kube/resource-types.ts';
-import { createReviewToken } from '../../../operator/kube/token-reviews.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
-import { getIfThere } from '../../../operator/ports/kube.ts';
-import type { Secret } from '../../../operator/ports/secrets.ts';
-import { CLIENT_INDEXERS } from '../../../operator/reconcilers/oauth-client/client-indexes.ts';
-import { Informer } from '../../../operator/runtime/informer.ts';
+import type { Informer } from '../../../operator/runtime/informer.ts';
 import { bodyOf, type KubeObject, type TestApi, testApi } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
-import { issuerSettings } from '../../support/issuer-settings.ts';
 import { openKube, type TestKube } from '../../support/kube.ts';
+import { defaultConfig } from '../../support/setting-paths.ts';
 import { tokenRequest } from '../../support/token-request.ts';
 import { ISSUER, TestKeyring } from '../reconcilers/test-keyring.ts';
 
-const settings = issuerSettings({ url: ISSUER });
+const defaults = defaultConfig();
+const config = { ...defaults, issuer: { ...defaults.issuer, url: ISSUER } };
 
 /** The part of a replica that issues tokens, with its caches and connections. */
 export interface Replica {
   readonly kube: TestKube;
   readonly createToken: CreateToken;
-  readonly recorded: IssuedToken[];
-  readonly batches: TokenBatch[];
+  /** The IssuedTokens that it has written, oldest first: without a watch its cache has no others. */
+  recorded(): readonly CachedIssuedToken[];
 }
 
 /** A namespace of a real API server, its clients, and replicas that issue tokens there. */
@@ -46,7 +30,7 @@ export class CreateTokenEnv implements AsyncDisposable {
   readonly api: TestApi = testApi();
   readonly keyring = new TestKeyring();
   readonly namespace: string;
-  readonly #informers: Informer<OAuthClient>[] = [];
+  readonly #clients: Informer<OAuthClient>[] = [];
   readonly #stops: (() => Promise<void>)[] = [];
 
   private constructor(namespace: string) {
@@ -65,63 +49,35 @@ export class CreateTokenEnv implements AsyncDisposable {
     const kube = openKube();
     const { client, log, metrics } = kube;
     const { namespace } = this;
-    const around = { clock: systemClock, random: Math.random, log, metrics };
-    const informer = new Informer<OAuthClient>({
-      ...around,
-      name: 'oauthclients',
-      sources: [
-        { namespace, listWatch: listWatchObjects<OAuthClient>(client, OAUTH_CLIENTS, { namespace }) },
-      ],
-      indexers: CLIENT_INDEXERS,
+    const informers = buildInformers({ namespace, watchNamespaces: [namespace] }, client, {
+      clock: systemClock,
+      random: Math.random,
+      log,
+      metrics,
     });
-    const secrets = createResourceClient<Secret>(client, SECRETS);
-    const clients = createResourceClient<OAuthClient>(client, OAUTH_CLIENTS);
-    const recorded: IssuedToken[] = [];
-    const batches: TokenBatch[] = [];
-    const authentication = createClientAuthentication({
-      ...around,
-      settings,
-      clients: informer.cache,
-      freshness: { clients: () => true },
-      readClient: (ref, signal) => getIfThere(clients, ref, signal),
-      readSecret: (ref, signal) => getIfThere(secrets, ref, signal),
-      reviewToken: createReviewToken(client),
-      fetchJson: () => Promise.reject(new Error('nothing is to be fetched')),
-      findJwkProblem,
-    });
-    const createToken = buildCreateToken({
-      ...around,
-      ...authentication,
-      settings,
+    const { issuer, stop } = buildIssuer(config, {
+      client,
+      informers,
       keyring: this.keyring,
-      recordToken: createRecordToken({
-        records: createResourceClient<IssuedToken>(client, ISSUED_TOKENS),
-        onRecorded: (record) => void recorded.push(record),
-        addToBatch: createGroupCommit({
-          writeBatch: createWriteBatch({
-            batches: createResourceClient<TokenBatch>(client, TOKEN_BATCHES),
-            onRecorded: (batch) => void batches.push(batch),
-            clock: systemClock,
-          }),
-          newID: randomUUID,
-          defer: setImmediate,
-        }),
-        newID: randomUUID,
-        defer: setImmediate,
-      }),
       isClockUsable: () => true,
+      isLeading: () => true,
+      clock: systemClock,
+      defer: setImmediate,
+      log,
+      metrics,
     });
+    const { clients, issued } = informers;
     const ending = new AbortController();
-    informer.start(ending.signal);
-    await informer.whenSynced(ending.signal);
-    this.#informers.push(informer);
+    clients.start(ending.signal);
+    await clients.whenSynced(ending.signal);
+    this.#clients.push(clients);
     this.#stops.unshift(async () => {
-      authentication.stop();
+      stop();
       ending.abort();
-      await informer.stopped();
+      await clients.stopped();
       await kube.close();
     });
-    return { kube, createToken, recorded, batches };
+    return { kube, createToken: issuer.createToken, recorded: () => [...issued.cache.values()] };
   }
 
   /** Makes a client that holds its client ID, and waits until every replica knows it. */
@@ -135,7 +91,7 @@ export class CreateTokenEnv implements AsyncDisposable {
       await this.api.replace({ ...made, status: { clientID: name } }, { subresource: 'status' }),
     );
     await eventually(() =>
-      this.#informers.every(({ cache }) => cache.get(`${this.namespace}/${name}`)?.status?.clientID === name),
+      this.#clients.every(({ cache }) => cache.get(`${this.namespace}/${name}`)?.status?.clientID === name),
     );
     return held;
   }

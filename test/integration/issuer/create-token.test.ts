@@ -73,7 +73,7 @@ describe('a token that is issued', () => {
     expect(Date.parse(record?.spec.issuedAt) / 1000).toBe(claims.iat);
     expect(Date.parse(record?.spec.expiration) / 1000).toBe(claims.exp);
     expect(record?.status).toBeUndefined();
-    expect(first.recorded.at(-1)?.metadata.uid).toBe(record?.metadata.uid);
+    expect(first.recorded().at(-1)?.metadata.uid).toBe(record?.metadata.uid);
   });
 
   test('of an unbounded client is a record without expiration', async () => {

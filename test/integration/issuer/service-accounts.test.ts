@@ -32,7 +32,7 @@ const reviews = () =>
 describe('a projected ServiceAccount token', () => {
   test('proves its client: the subject is its user name, the owner the client’s', async () => {
     await create(await tokenOf('worker'));
-    expect(replica.recorded.at(-1)?.spec).toMatchObject({
+    expect(replica.recorded().at(-1)).toMatchObject({
       owner: 'alice',
       subject: `system:serviceaccount:${env.namespace}:worker`,
     });
