@@ -113,7 +113,7 @@ export const compose = async (
   const leaseConnection = connection.separate(LEASE_CONNECTIONS);
   const requestConnection = connection.separate(REQUEST_CONNECTIONS);
   const client = createKubeClient({ connection, clock, log, metrics });
-  const isClockUsable = (): boolean => isSkewAcceptable(client.clockSkewSeconds());
+  const isClockUsable = (): boolean => isSkewAcceptable(client.clockSkew.seconds);
   const election = config.leaderElection.enabled
     ? createElection(config, leaseConnection, { identity, log, metrics })
     : undefined;

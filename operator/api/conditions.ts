@@ -1,16 +1,6 @@
 import { z } from 'zod';
 import { time } from './time.ts';
 
-/** A Kubernetes condition, after `metav1.Condition`. */
-export interface Condition {
-  readonly type: string;
-  readonly status: 'True' | 'False' | 'Unknown';
-  readonly reason: string;
-  readonly message: string;
-  readonly lastTransitionTime: string;
-  readonly observedGeneration?: number | undefined;
-}
-
 const ConditionSchema = z
   .object({
     type: z.string().min(1).max(316).meta({ description: 'Type of the condition, such as Ready.' }),
@@ -43,9 +33,6 @@ export const observedGeneration = () =>
     .min(0)
     .meta({ description: 'The metadata.generation for which the status was written.', format: 'int64' });
 
-/** A condition as a plan states it; {@link setCondition} adds the times. */
-export type ConditionUpdate = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
-
 /** Reasons of a Token's condition `Ready` (spec §2.1). */
 export const TOKEN_REASONS = [
   'Issued',
@@ -76,30 +63,3 @@ export type CredentialsReason = (typeof CREDENTIALS_REASONS)[number];
 /** Reasons of a SigningKey's condition `Ready` (spec §2.5). */
 export const SIGNING_KEY_REASONS = ['Active', 'NoActiveKey', 'PrivateKeyInvalid', 'KeyCompromised'] as const;
 export type SigningKeyReason = (typeof SIGNING_KEY_REASONS)[number];
-
-/** The condition of that type, if there is one. */
-export const findCondition = (
-  conditions: readonly Condition[] | undefined,
-  type: string,
-): Condition | undefined => conditions?.find((condition) => condition.type === type);
-
-/**
- * Sets a condition: `lastTransitionTime` changes only when `status` does
- * (Kubernetes API conventions, "Typical status properties"). Returns a new list, sorted by type,
- * so that an unchanged condition yields an equal list.
- */
-export const setCondition = (
-  conditions: readonly Condition[] | undefined,
-  result: ConditionUpdate,
-  at: { readonly now: string; readonly observedGeneration: number },
-): Condition[] => {
-  const before = findCondition(conditions, result.type);
-  const lastTransitionTime = before && before.status === result.status ? before.lastTransitionTime : at.now;
-  const next: Condition = { ...result, lastTransitionTime, observedGeneration: at.observedGeneration };
-  const others = (conditions ?? []).filter((condition) => condition.type !== result.type);
-  return [...others, next].sort((a, b) => (a.type < b.type ? -1 : 1));
-};
-
-/** The conditions without the one of that type. */
-export const removeCondition = (conditions: readonly Condition[] | undefined, type: string): Condition[] =>
-  (conditions ?? []).filter((condition) => condition.type !== type);

@@ -78,3 +78,43 @@ export const refOf = (key: string): ObjectRef => {
   const slash = key.indexOf('/');
   return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 };
+
+/** A Kubernetes condition, after `metav1.Condition`. */
+export interface Condition {
+  readonly type: string;
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+  readonly lastTransitionTime: string;
+  readonly observedGeneration?: number | undefined;
+}
+
+/** A condition as a plan states it; {@link setCondition} adds the times. */
+export type ConditionUpdate = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+
+/** The condition of that type, if there is one. */
+export const findCondition = (
+  conditions: readonly Condition[] | undefined,
+  type: string,
+): Condition | undefined => conditions?.find((condition) => condition.type === type);
+
+/**
+ * Sets a condition: `lastTransitionTime` changes only when `status` does
+ * (Kubernetes API conventions, "Typical status properties"). Returns a new list, sorted by type,
+ * so that an unchanged condition yields an equal list.
+ */
+export const setCondition = (
+  conditions: readonly Condition[] | undefined,
+  result: ConditionUpdate,
+  at: { readonly now: string; readonly observedGeneration: number },
+): Condition[] => {
+  const before = findCondition(conditions, result.type);
+  const lastTransitionTime = before && before.status === result.status ? before.lastTransitionTime : at.now;
+  const next: Condition = { ...result, lastTransitionTime, observedGeneration: at.observedGeneration };
+  const others = (conditions ?? []).filter((condition) => condition.type !== result.type);
+  return [...others, next].sort((a, b) => (a.type < b.type ? -1 : 1));
+};
+
+/** The conditions without the one of that type. */
+export const removeCondition = (conditions: readonly Condition[] | undefined, type: string): Condition[] =>
+  (conditions ?? []).filter((condition) => condition.type !== type);

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { audiences } from './audience.ts';
 import { validations } from './cel-rule.ts';
-import { duration, zeroOrAtLeast } from './duration.ts';
 import { InsertTokenClaimsSchema } from './insert-token-claims.ts';
 import { labelSelector } from './labels.ts';
 import { matches, printable } from './names.ts';
 import { AuthenticationSchema } from './oauth-client-authentication.ts';
 import { scopes } from './scope.ts';
+import { duration, zeroOrAtLeast } from './time.ts';
 
 /** The most audiences that a client may allow. */
 const MAX_CLIENT_AUDIENCES = 256;

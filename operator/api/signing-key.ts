@@ -1,10 +1,9 @@
 import { z } from 'zod';
 import { type CelRule, validations } from './cel-rule.ts';
 import { conditionList, observedGeneration } from './conditions.ts';
-import { atLeast, celWithDurations, duration } from './duration.ts';
 import type { Immutable, Resource } from './meta.ts';
 import { matches, objectName, secretKey } from './names.ts';
-import { time } from './time.ts';
+import { atLeast, celWithDurations, duration, time } from './time.ts';
 
 /** Signature algorithms that a SigningKey may have (spec §2.5, RFC 7518 §3.1, RFC 8037 §3.1). */
 export const ALGORITHMS = ['ES256', 'ES384', 'EdDSA', 'RS256', 'PS256'] as const;

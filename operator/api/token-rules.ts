@@ -1,5 +1,5 @@
 import { type CelRule, immutable } from './cel-rule.ts';
-import { celWithDurations } from './duration.ts';
+import { celWithDurations } from './time.ts';
 import { blacklistedForEver, irrevocable, neverFalling } from './transitions.ts';
 
 const hasPolicy = (policy: 'Auto' | 'Never'): string =>

@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { audiences } from './audience.ts';
 import { validations } from './cel-rule.ts';
-import { atLeast, duration } from './duration.ts';
 import { userAnnotations, userLabels } from './labels.ts';
 import { namespaceName, objectName, printable, secretKey } from './names.ts';
 import { scopes } from './scope.ts';
-import { givenTime } from './time.ts';
+import { atLeast, duration, givenTime } from './time.ts';
 import { TOKEN_SPEC_RULES } from './token-rules.ts';
 
 /** The most audiences of one token. */

@@ -14,13 +14,13 @@ import {
   listWatchTokenBatches,
   type Selection,
 } from '../kube/list-watch.ts';
-import { CONFIG_MAPS, NAMESPACES, OAUTH_CLIENTS, SIGNING_KEYS, TOKENS } from '../kube/resource-types.ts';
+import { CONFIG_MAPS, NAMESPACES, OAUTH_CLIENTS, SIGNING_KEYS, TOKENS } from '../kube/resource-client.ts';
 import type { Cacheable, Indexers } from '../ports/cache.ts';
 import type { ConfigMap } from '../ports/config-maps.ts';
 import type { SecretMeta } from '../ports/secrets.ts';
 import type { ListWatch } from '../ports/watch.ts';
 import { CLIENT_INDEXERS } from '../reconcilers/oauth-client/client-indexes.ts';
-import { SECRET_INDEXERS, TOKEN_INDEXERS } from '../reconcilers/token/token-indexes.ts';
+import { SECRET_INDEXERS, TOKEN_INDEXERS } from '../reconcilers/token/token-triggers.ts';
 import { Informer, type InformerSource, type ReflectorSurroundings } from '../runtime/informer.ts';
 import { NamedSecretWatches } from '../runtime/named-secrets.ts';
 

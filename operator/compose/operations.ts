@@ -3,7 +3,13 @@ import type { Config } from '../config/schema.ts';
 import type { IssuerKeyring } from '../issuer/keys/keyring.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { createCrdRevisions } from '../kube/crd-revisions.ts';
-import { ISSUED_TOKENS, OAUTH_CLIENTS, SIGNING_KEYS, TOKEN_BATCHES, TOKENS } from '../kube/resource-types.ts';
+import {
+  ISSUED_TOKENS,
+  OAUTH_CLIENTS,
+  SIGNING_KEYS,
+  TOKEN_BATCHES,
+  TOKENS,
+} from '../kube/resource-client.ts';
 import { createLoopCheck } from '../ops/health.ts';
 import type { PrometheusMetrics } from '../ops/metrics.ts';
 import { createOpsServer } from '../ops/server.ts';
@@ -41,7 +47,7 @@ export const operationsComponent = (
     ready: [
       informersSynced(watched, clock),
       { name: 'crds', problem: () => crds.problem() },
-      clockAgrees(() => client.clockSkewSeconds()),
+      clockAgrees(() => client.clockSkew.seconds),
       { name: 'keyring', problem: () => (keyring.loaded ? undefined : 'the signing key is not read yet') },
       { name: 'started', problem: () => (isServing() ? undefined : 'starting or stopping') },
     ],

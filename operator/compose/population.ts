@@ -1,7 +1,7 @@
 import { TOKEN_REASONS } from '../api/conditions.ts';
 import { KEY_PHASES } from '../api/signing-key.ts';
 import type { Population } from '../ops/metrics.ts';
-import { TOKEN_INDEX } from '../reconcilers/token/token-indexes.ts';
+import { TOKEN_INDEX } from '../reconcilers/token/token-triggers.ts';
 import type { Informers } from './informers.ts';
 
 /** What the population metrics read at a scrape: sizes of indexes, never a walk over Tokens. */

@@ -7,9 +7,9 @@ import { cachedIssuedTokenOf } from '../domain/record/cached-issued-token.ts';
 import { cachedTokenBatchOf } from '../domain/record/cached-token-batch.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { decodedClient } from '../kube/decoded-client.ts';
-import { createResourceClient } from '../kube/resource-client.ts';
 import {
   CONFIG_MAPS,
+  createResourceClient,
   ISSUED_TOKENS,
   LEASES,
   OAUTH_CLIENTS,
@@ -17,7 +17,7 @@ import {
   SIGNING_KEYS,
   TOKEN_BATCHES,
   TOKENS,
-} from '../kube/resource-types.ts';
+} from '../kube/resource-client.ts';
 import type { ConfigMap } from '../ports/config-maps.ts';
 import type { Lease } from '../ports/lease.ts';
 import type { Secret } from '../ports/secrets.ts';

@@ -1,7 +1,7 @@
 import { joseKeyPairs } from '../crypto/key-pairs.ts';
 import { SIGNING_KEY_LABEL } from '../domain/key/key-secrets.ts';
 import { listWatchObjects } from '../kube/list-watch.ts';
-import { SECRETS } from '../kube/resource-types.ts';
+import { SECRETS } from '../kube/resource-client.ts';
 import type { Secret } from '../ports/secrets.ts';
 import { RecordExpirations } from '../reconcilers/record/record-expirations.ts';
 import { SigningKeyReconciler } from '../reconcilers/signing-key/signing-key-reconciler.ts';

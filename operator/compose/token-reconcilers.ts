@@ -1,5 +1,5 @@
 import type { IssuerSettings } from '../domain/jwt/claims.ts';
-import { buildSecretMeta } from '../kube/secret-meta.ts';
+import { buildSecretMeta } from '../kube/list-watch.ts';
 import { TokenReconciler } from '../reconcilers/token/token-reconciler.ts';
 import { tokenTriggers } from '../reconcilers/token/token-triggers.ts';
 import { Controller } from '../runtime/controller.ts';

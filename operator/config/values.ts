@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
-import { parseDurationMs } from '../api/duration.ts';
 import { isReservedClaim } from '../api/reserved-claims.ts';
+import { parseDurationMs } from '../api/time.ts';
 
 /** The two reserved claims that may be named as owner or device-ID claim all the same (spec §6). */
 const NAMEABLE: readonly string[] = ['sub', 'name'];

@@ -1,4 +1,4 @@
-import { claimOf } from '../domain/client/client-id-claim.ts';
+import { claimOf } from '../domain/client/client-rules.ts';
 import {
   findFormProblem,
   findGrantDenial,

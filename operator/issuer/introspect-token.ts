@@ -1,5 +1,5 @@
 import { type Awaitable, mapAwaitable } from '../async/map-awaitable.ts';
-import { introspectionOf, mayIntrospect } from '../domain/client/introspection-policy.ts';
+import { introspectionOf, mayIntrospect } from '../domain/client/client-rules.ts';
 import { refused } from './failure.ts';
 import type { ValidateJwt } from './registry/validate-jwt.ts';
 import type {

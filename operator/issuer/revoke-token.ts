@@ -1,5 +1,4 @@
-import { claimOf } from '../domain/client/client-id-claim.ts';
-import { isOwnToken } from '../domain/client/introspection-policy.ts';
+import { claimOf, isOwnToken } from '../domain/client/client-rules.ts';
 import { authenticateCaller } from './introspect-token.ts';
 import { type EndToken, endTargetOf } from './registry/end-token.ts';
 import type { ValidateJwt } from './registry/validate-jwt.ts';

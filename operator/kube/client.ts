@@ -1,12 +1,12 @@
 import type { Dispatcher } from 'undici';
 import { sleep } from '../async/sleep.ts';
-import type { MonotonicClock } from '../ports/clock.ts';
+import type { Clock, MonotonicClock } from '../ports/clock.ts';
 import { ApiError } from '../ports/kube.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
+import type { WatchContact } from '../ports/watch.ts';
 import { codeOf, retryAfterMsOf, statusFailure, transportFailure, unreadableAnswer } from './api-failure.ts';
 import type { BufferedResponse } from './buffered-response.ts';
-import { ClockSkew } from './clock-skew.ts';
 import type { Connection, Outgoing } from './connection.ts';
 
 /** Verbs as RBAC names them; also the label of the request metric. */
@@ -15,7 +15,7 @@ type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
 /** One call to the API server. */
 export interface KubeRequest {
   readonly verb: Verb;
-  /** Below the server's URL, see resource-types.ts. */
+  /** Below the server's URL, see resource-client.ts. */
   readonly path: string;
   /** As text: encoded already, without `?`. */
   readonly query?: string | Readonly<Record<string, string | number | boolean | undefined>>;
@@ -39,10 +39,10 @@ export interface KubeClient {
   stream(request: KubeRequest): Promise<Dispatcher.ResponseData['body']>;
   /** The same client, but its writes are not sent, nor sent again, while `mayWrite` says no: they fail with status 0, reason `NotLeader`. */
   gated(mayWrite: () => boolean): KubeClient;
-  /** Seconds that this clock is ahead of the API server's; 0 before the first answer. */
-  clockSkewSeconds(): number;
-  /** When the watches' connections last answered anything; see {@link Connection.lastWatchContact}. */
-  lastWatchContact(): number;
+  /** `seconds` that this clock is ahead of the API server's; 0 before the first answer. */
+  readonly clockSkew: { readonly seconds: number };
+  /** When the watches' connections last answered anything; see {@link Connection.watchContact}. */
+  readonly watchContact: WatchContact;
 }
 
 export interface KubeClientOptions {
@@ -72,8 +72,8 @@ export const createKubeClient = (options: KubeClientOptions): KubeClient => {
   const exchange = new Exchange(options);
   const calls = {
     stream: (request: KubeRequest) => exchange.stream(request),
-    clockSkewSeconds: () => exchange.skew.seconds,
-    lastWatchContact: () => options.connection.lastWatchContact(),
+    clockSkew: exchange.skew,
+    watchContact: options.connection.watchContact,
   };
   const gatedBy = (mayWrite: () => boolean): KubeClient => ({
     ...calls,
@@ -209,3 +209,49 @@ const searchOf = (query: NonNullable<KubeRequest['query']>): string => {
   }
   return parameters.size === 0 ? '' : `?${parameters}`;
 };
+
+const SAMPLE_MS = 1_000;
+const WARN_EVERY_MS = 60_000;
+/** Spec §3: beyond this a metric and a warning. */
+const WARN_SECONDS = 30;
+
+/** How far this clock is from the API server's, by the `Date` of its answers (whole seconds), sampled at most once a second. */
+export class ClockSkew {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #metrics: Pick<Metrics, 'clockSkew'>;
+  #sampledAt = Number.NEGATIVE_INFINITY;
+  #warnedAt = Number.NEGATIVE_INFINITY;
+  #seconds = 0;
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly metrics: Pick<Metrics, 'clockSkew'>;
+  }) {
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#metrics = options.metrics;
+  }
+
+  /** Seconds that this clock is ahead of the API server (negative: behind); 0 before the first answer. */
+  get seconds(): number {
+    return this.#seconds;
+  }
+
+  /** Takes the `Date` header of an answer to a request sent at `sentAt` (epoch milliseconds). */
+  sample(date: string | undefined, sentAt: number): void {
+    const now = this.#clock.now();
+    if (date === undefined || Math.abs(now - this.#sampledAt) < SAMPLE_MS) return;
+    const server = Date.parse(date);
+    if (Number.isNaN(server)) return;
+    this.#sampledAt = now;
+    // The header is floored to the second, and was written somewhere between sending and now.
+    const seconds = ((sentAt + now) / 2 - (server + 500)) / 1000;
+    this.#seconds = Math.abs(seconds) <= 0.5 + (now - sentAt) / 2000 ? 0 : seconds;
+    this.#metrics.clockSkew(this.#seconds);
+    if (Math.abs(seconds) <= WARN_SECONDS || Math.abs(now - this.#warnedAt) < WARN_EVERY_MS) return;
+    this.#warnedAt = now;
+    this.#log.warn('this clock differs from the API server’s', { aheadSeconds: Math.round(seconds) });
+  }
+}

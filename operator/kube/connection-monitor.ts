@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../ports/clock.ts';
+import type { WatchContact } from '../ports/watch.ts';
 
 interface Contact {
   readonly socket: Socket | TLSSocket;
@@ -19,7 +20,7 @@ const DEAD_AFTER_LOOKS = 12;
  * an HTTP/2 connection that answers no ping: TCP alone would take minutes to notice. Counted in looks, so that an
  * event loop that hung does not count against the peer.
  */
-export class ConnectionMonitor {
+export class ConnectionMonitor implements WatchContact {
   readonly #clock: Clock;
   readonly #monitor = new Set<Contact>();
   #cancel: (() => void) | undefined;
@@ -47,7 +48,7 @@ export class ConnectionMonitor {
   }
 
   /** When the connection that has been silent for longest last answered; 0 where there is none. Epoch milliseconds. */
-  oldest(): number {
+  lastAnswerAt(): number {
     if (this.#monitor.size === 0) return 0;
     let oldest = Number.POSITIVE_INFINITY;
     for (const { answeredAt } of this.#monitor) oldest = Math.min(oldest, answeredAt);

@@ -4,6 +4,7 @@ import { unlessAborted } from '../async/abort.ts';
 import { SingleFlight } from '../async/single-flight.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
+import type { WatchContact } from '../ports/watch.ts';
 import { type BufferedResponse, requestWhole } from './buffered-response.ts';
 import { ConnectionMonitor } from './connection-monitor.ts';
 import type { CredentialSource, Credentials } from './credentials.ts';
@@ -50,6 +51,8 @@ export class Connection {
   readonly #source: CredentialSource;
   readonly #options: ConnectionOptions;
   readonly #monitor: ConnectionMonitor;
+  /** When the watches' connections last answered anything; read for each positive answer, so that nothing stands in between. */
+  readonly watchContact: WatchContact;
   #pools: Pools | undefined;
   #loadedAt = Number.NEGATIVE_INFINITY;
   readonly #loading = new SingleFlight<'credentials', Pools>();
@@ -59,6 +62,7 @@ export class Connection {
     this.#source = source;
     this.#options = options;
     this.#monitor = new ConnectionMonitor(options.clock);
+    this.watchContact = this.#monitor;
   }
 
   /** Sends a request; it is on its way when this returns, unless it waits for credentials or a connection. Rejects with undici's errors, or those of reading the credentials for the first time. */
@@ -77,11 +81,6 @@ export class Connection {
     const response = pools.watches.request({ ...options, signal: signal ?? null });
     // undici heeds a signal only once a request has its connection; one that waits for a handshake would hang.
     return signal ? unlessAborted(response, signal) : response;
-  }
-
-  /** When the watches' connections last answered anything (the most silent of them); 0 while there is none. Epoch milliseconds. */
-  lastWatchContact(): number {
-    return this.#monitor.oldest();
   }
 
   /** The API server did not know us: the next request reads the credentials again. */

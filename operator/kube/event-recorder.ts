@@ -9,7 +9,7 @@ import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { KubeClient } from './client.ts';
 import { buildEvent, buildSeriesPatch, type EventSeries, seriesKeyOf } from './events.ts';
-import { collectionPath, EVENTS, objectPath } from './resource-types.ts';
+import { collectionPath, EVENTS, objectPath } from './resource-client.ts';
 
 export interface ApiEventRecorderOptions {
   readonly client: KubeClient;

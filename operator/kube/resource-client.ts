@@ -1,7 +1,6 @@
-import { type KubeObject, MANAGER, type ObjectRef } from '../api/meta.ts';
-import type { ResourceClient, ResourceType } from '../ports/kube.ts';
+import { GROUP, type KubeObject, MANAGER, type ObjectRef, VERSION } from '../api/meta.ts';
+import { ApiError, type ResourceClient, type ResourceType } from '../ports/kube.ts';
 import type { KubeClient } from './client.ts';
-import { apiVersionOf, collectionPath, objectPath } from './resource-types.ts';
 
 export interface ResourceClientOptions {
   /** Leaves `metadata.managedFields` in the answers; without, they are taken off. */
@@ -73,4 +72,52 @@ export const createResourceClient = <T extends KubeObject>(
 export const withoutManagedFields = <T extends KubeObject>(object: T): T => {
   delete (object.metadata as { managedFields?: unknown }).managedFields;
   return object;
+};
+
+const namespacedIn =
+  (group: string, version: string) =>
+  (plural: string, kind: string): ResourceType => ({ group, version, plural, kind, namespaced: true });
+const own = namespacedIn(GROUP, VERSION);
+const core = namespacedIn('', 'v1');
+
+/** Declared tokens (spec §2.1). */
+export const TOKENS = own('tokens', 'Token');
+/** Handed-out tokens (spec §2.2). */
+export const ISSUED_TOKENS = own('issuedtokens', 'IssuedToken');
+/** Handed-out tokens, many an object (spec §2.3). */
+export const TOKEN_BATCHES = own('tokenbatches', 'TokenBatch');
+/** Spec §2.4. */
+export const OAUTH_CLIENTS = own('oauthclients', 'OAuthClient');
+/** Spec §2.5. */
+export const SIGNING_KEYS = own('signingkeys', 'SigningKey');
+export const SECRETS = core('secrets', 'Secret');
+export const CONFIG_MAPS = core('configmaps', 'ConfigMap');
+export const NAMESPACES: ResourceType = { ...core('namespaces', 'Namespace'), namespaced: false };
+export const EVENTS = namespacedIn('events.k8s.io', 'v1')('events', 'Event');
+export const LEASES = namespacedIn('coordination.k8s.io', 'v1')('leases', 'Lease');
+
+/** `apiVersion` of a type's objects. */
+export const apiVersionOf = ({ group, version }: ResourceType): string =>
+  group === '' ? version : `${group}/${version}`;
+
+/** The path of a namespace's collection, `/api/v1/namespaces/<namespace>/<plural>`, or without a namespace that of all namespaces. */
+export const collectionPath = ({ group, version, plural }: ResourceType, namespace?: string): string => {
+  const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+  return namespace ? `${root}/namespaces/${segment(namespace)}/${plural}` : `${root}/${plural}`;
+};
+
+/**
+ * The path of one object; an empty namespace is omitted.
+ * @throws ApiError 404 for a name that no object can have and that would result in another path
+ */
+export const objectPath = (
+  type: ResourceType,
+  ref: { readonly namespace: string; readonly name: string },
+): string => `${collectionPath(type, ref.namespace)}/${segment(ref.name)}`;
+
+const segment = (name: string): string => {
+  if (name === '' || name === '.' || name === '..') {
+    throw new ApiError('no object can have that name', { status: 404, reason: 'NotFound' });
+  }
+  return encodeURIComponent(name);
 };

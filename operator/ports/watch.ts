@@ -42,6 +42,15 @@ export interface ListWatch<T> {
    * changes, the API server observes none and sends none. Costs it one look-up of an object that does not exist.
    */
   requestProgress(signal: AbortSignal): Promise<void>;
-  /** When the connection that carries this watch last answered anything at all (an HTTP/2 ping among it), in epoch milliseconds; 0 where it can't tell. */
-  lastContact(): number;
+  /** Of the connections that carry this watch. */
+  readonly contact: WatchContact;
+}
+
+/** When connections last brought anything at all. */
+export interface WatchContact {
+  /**
+   * When the connection that has been silent for longest last answered, an HTTP/2 ping counted too, in epoch milliseconds; 0 if
+   * there is no connection.
+   */
+  lastAnswerAt(): number;
 }

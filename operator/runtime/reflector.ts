@@ -73,7 +73,7 @@ export class Reflector<T extends Cacheable> {
 
   /** When the API server last gave any sign on the connection of this watch. */
   get lastContact(): number {
-    return Math.max(this.#lastProgress, this.#options.source.lastContact());
+    return Math.max(this.#lastProgress, this.#options.source.contact.lastAnswerAt());
   }
 
   /** Calls back once, when synced. */

@@ -1,7 +1,8 @@
-import { type ConditionUpdate, type CredentialsReason, setCondition } from '../../api/conditions.ts';
+import type { CredentialsReason } from '../../api/conditions.ts';
+import { type ConditionUpdate, setCondition } from '../../api/meta.ts';
 import type { OAuthClient, OAuthClientStatus } from '../../api/oauth-client.ts';
+import { floorSeconds, formatTime } from '../../api/time.ts';
 import { canonicalJson } from '../canonical-json.ts';
-import { floorSeconds, formatTime } from '../timestamps.ts';
 
 /** The result of checking one authentication method of a client. */
 export interface CredentialsFinding {

@@ -1,10 +1,10 @@
-import { type ClientReason, type ConditionUpdate, setCondition } from '../../api/conditions.ts';
+import type { ClientReason } from '../../api/conditions.ts';
+import { type ConditionUpdate, setCondition } from '../../api/meta.ts';
 import type { OAuthClient, OAuthClientStatus } from '../../api/oauth-client.ts';
+import { floorSeconds, formatTime } from '../../api/time.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import type { IssuerSettings } from '../jwt/claims.ts';
-import { floorSeconds, formatTime } from '../timestamps.ts';
-import { findInsertedClaimsProblem } from './client-allowances.ts';
-import { type Claim, claimOf, decideClaim } from './client-id-claim.ts';
+import { type Claim, claimOf, decideClaim, findInsertedClaimsProblem } from './client-rules.ts';
 
 /** Everything that a registration is planned from. */
 export interface ClientObservation {

@@ -1,17 +1,20 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
+import { floorSeconds, LAST_SECOND } from '../../api/time.ts';
 import type { IssuerSettings } from '../jwt/claims.ts';
-import { floorSeconds, LAST_SECOND } from '../timestamps.ts';
-import { CLIENT_CREDENTIALS, clientMaximum, grantedScope, quote } from './client-allowances.ts';
 import {
   AudienceNotAllowed,
+  CLIENT_CREDENTIALS,
   ClientClaimsInvalid,
   ClientSuspended,
   type ClientViolation,
   ClientWithoutGrant,
   ClientWithoutOwner,
+  clientMaximum,
   findClientViolation,
+  grantedScope,
+  quote,
   ScopeNotAllowed,
-} from './client-checks.ts';
+} from './client-rules.ts';
 
 /** A token request over gRPC or HTTP; '' for an absent text. */
 export interface TokenRequest {

@@ -1,6 +1,6 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { TOKEN_CLAIM } from '../../api/reserved-claims.ts';
-import { claimOf, isRegistered } from '../client/client-id-claim.ts';
+import { claimOf, isRegistered } from '../client/client-rules.ts';
 import type { FoundRecord, PreviousRecord } from '../record/token-record.ts';
 
 /** Claims of a JWT that a key of this issuer has signed. */

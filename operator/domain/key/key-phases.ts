@@ -1,5 +1,5 @@
 import type { KeyEntry } from '../../api/signing-key.ts';
-import { formatTime, secondsOf } from '../timestamps.ts';
+import { formatTime, secondsOf } from '../../api/time.ts';
 import { keySecretName, rebuildEntry } from './key-secrets.ts';
 import type { RotationContext } from './signing-key-observation.ts';
 

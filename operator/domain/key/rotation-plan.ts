@@ -1,8 +1,9 @@
-import { type ConditionUpdate, type SigningKeyReason, setCondition } from '../../api/conditions.ts';
+import type { SigningKeyReason } from '../../api/conditions.ts';
+import { type ConditionUpdate, setCondition } from '../../api/meta.ts';
 import type { Algorithm, KeyEntry, SigningKeyStatus } from '../../api/signing-key.ts';
+import { secondsOf } from '../../api/time.ts';
 import { ROTATE_REQUEST, requestedValue } from '../annotation-request.ts';
 import { canonicalJson } from '../canonical-json.ts';
-import { secondsOf } from '../timestamps.ts';
 import {
   activate,
   activeOf,

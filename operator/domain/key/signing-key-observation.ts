@@ -1,6 +1,5 @@
-import { durationMs } from '../../api/duration.ts';
 import type { KeyEntry, SigningKey } from '../../api/signing-key.ts';
-import { floorSeconds, formatTime } from '../timestamps.ts';
+import { durationMs, floorSeconds, formatTime } from '../../api/time.ts';
 import { isKeySecretOf, type KeySecret, keySecretName, type PublicKey } from './key-secrets.ts';
 
 /** The key that `spec.privateKeyRef` names, or why it can't be used. */

@@ -1,7 +1,12 @@
 import type { IssuedToken } from '../../api/issued-token.ts';
-import { secondsOf } from '../timestamps.ts';
-import { heldMetadata, RECORD_OBJECT_INDEX, type RecordObject } from './record-object.ts';
-import { sharedList, sharedText } from './shared-texts.ts';
+import { secondsOf } from '../../api/time.ts';
+import {
+  heldMetadata,
+  RECORD_OBJECT_INDEX,
+  type RecordObject,
+  sharedList,
+  sharedText,
+} from './record-object.ts';
 import { blacklistedAtOf, type CurrentRecord } from './token-record.ts';
 
 /** What caches hold of an IssuedToken: the record alone, times as numbers, without what the API server adds. */

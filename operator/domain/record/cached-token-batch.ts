@@ -1,7 +1,13 @@
+import { secondsOf } from '../../api/time.ts';
 import type { TokenBatch, TokenProfile } from '../../api/token-batch.ts';
-import { secondsOf } from '../timestamps.ts';
-import { batchedId, batchNameOf, positionOf } from './batch-id.ts';
-import { heldMetadata, RECORD_OBJECT_INDEX, type RecordObject } from './record-object.ts';
+import {
+  batchedId,
+  batchNameOf,
+  heldMetadata,
+  positionOf,
+  RECORD_OBJECT_INDEX,
+  type RecordObject,
+} from './record-object.ts';
 import type { CurrentRecord, RecordExpiry, RecordOrigin } from './token-record.ts';
 
 /** What caches hold of a TokenBatch: its records as they are stored, each read when it is asked for. */

@@ -1,5 +1,5 @@
+import { secondsOf } from '../../api/time.ts';
 import type { Token } from '../../api/token.ts';
-import { secondsOf } from '../timestamps.ts';
 import { clientKeyOf, nextTokenId } from '../token/declared-token.ts';
 import { blacklistedAtOf, type FoundRecord } from './token-record.ts';
 

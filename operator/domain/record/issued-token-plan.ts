@@ -1,5 +1,5 @@
 import type { KeyPhase } from '../../api/signing-key.ts';
-import { floorSeconds, formatTime, secondsOf } from '../timestamps.ts';
+import { floorSeconds, formatTime, secondsOf } from '../../api/time.ts';
 import type { CachedIssuedToken } from './cached-issued-token.ts';
 import { isDerivedId, REPLAY_WINDOW_SECONDS } from './issued-token.ts';
 import {

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { IssuedToken } from '../../api/issued-token.ts';
 import { API_VERSION, GROUP } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { formatTime } from '../timestamps.ts';
+import { formatTime } from '../../api/time.ts';
 
 /** Label by which one list finds all of an owner's records, those made a moment ago through another replica too. */
 export const OWNER_LABEL = `${GROUP}/owner`;

@@ -1,5 +1,4 @@
 import type { ObjectMeta } from '../../api/meta.ts';
-import { sharedText } from './shared-texts.ts';
 
 /** What caches hold of an object with one or more records of issued tokens, whatever its kind. */
 export interface RecordObject {
@@ -30,3 +29,46 @@ export const RECORD_OBJECT_INDEX = {
   /** By the kid of each key that signed a JWT of it. */
   kid: 'kid',
 } as const;
+
+/** Texts that are kept; where more are in use they are kept several times over. */
+const MAX_SHARED = 8192;
+
+const shareIn = <T>(known: Map<string, T>, key: string, value: T): T => {
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  if (known.size >= MAX_SHARED) known.clear();
+  known.set(key, value);
+  return value;
+};
+
+const texts = new Map<string, string>();
+const lists = new Map<string, readonly string[]>();
+
+/** An equal text, the same for all who ask: what a hundred thousand records have in common is in memory once. */
+export const sharedText = (text: string): string => shareIn(texts, text, text);
+
+/** Likewise a list of texts, which is frozen. */
+export const sharedList = (list: readonly string[]): readonly string[] =>
+  shareIn(lists, JSON.stringify(list), Object.freeze(list.map(sharedText)));
+
+/** Where the last octet of a UUID stands in its text form. */
+const LAST_OCTET = 34;
+/** Where the version stands (RFC 9562 §4.2). */
+const VERSION = 14;
+
+/** The name of a new TokenBatch from a random UUID: one of version 8 (RFC 9562 §5.8) whose last octet is 0. */
+export const batchNameFrom = (uuid: string): string =>
+  `${uuid.slice(0, VERSION)}8${uuid.slice(VERSION + 1, LAST_OCTET)}00`;
+
+/** Whether a `jti` is that of a record in a TokenBatch. */
+export const isBatchedId = (id: string): boolean => id.charAt(VERSION) === '8';
+
+/** The name of the TokenBatch that holds the record of a `jti` (spec §2.3). */
+export const batchNameOf = (id: string): string => `${id.slice(0, LAST_OCTET)}00`;
+
+/** The position of the record of a `jti` in its TokenBatch; NaN where it is no such id. */
+export const positionOf = (id: string): number => Number.parseInt(id.slice(LAST_OCTET), 16);
+
+/** The `jti` of the record at a position, 0 to 255, of a TokenBatch. */
+export const batchedId = (batchName: string, position: number): string =>
+  batchName.slice(0, LAST_OCTET) + position.toString(16).padStart(2, '0');

@@ -1,6 +1,6 @@
 import type { KeyPhase } from '../../api/signing-key.ts';
+import { floorSeconds, formatTime } from '../../api/time.ts';
 import type { TokenBatchStatus } from '../../api/token-batch.ts';
-import { floorSeconds, formatTime } from '../timestamps.ts';
 import { type CachedTokenBatch, expiriesOf } from './cached-token-batch.ts';
 import {
   type ClientPresence,

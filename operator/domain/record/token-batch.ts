@@ -1,15 +1,15 @@
 import { API_VERSION, GROUP } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
+import { formatTime } from '../../api/time.ts';
 import {
   MAX_BATCH_RECORDS,
   type TokenBatch,
   type TokenBatchSpec,
   type TokenProfile,
 } from '../../api/token-batch.ts';
-import { formatTime } from '../timestamps.ts';
-import { batchedId } from './batch-id.ts';
 import { entryText } from './cached-token-batch.ts';
 import { type IssuedTokenContent, ownerLabel } from './issued-token.ts';
+import { batchedId } from './record-object.ts';
 
 /** What a record says, besides its id and its client. */
 export type RecordFields = Omit<IssuedTokenContent, 'id' | 'client' | 'clientID'>;

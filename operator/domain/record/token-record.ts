@@ -1,4 +1,4 @@
-import { secondsOf } from '../timestamps.ts';
+import { secondsOf } from '../../api/time.ts';
 
 /** Names of the indexes of the Token cache by which records are found. */
 export const RECORD_INDEX = {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { secondsOf } from '../../api/time.ts';
 import type { Token } from '../../api/token.ts';
-import { secondsOf } from '../timestamps.ts';
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/iu;
 

@@ -1,7 +1,7 @@
 import { API_VERSION, MANAGED_BY_LABEL, MANAGER, type OwnerReference } from '../../api/meta.ts';
+import { secondsOf } from '../../api/time.ts';
 import type { Token, TokenStatus } from '../../api/token.ts';
 import { RENEW_REQUEST } from '../annotation-request.ts';
-import { secondsOf } from '../timestamps.ts';
 import { currentExpiration, nextTokenId } from './declared-token.ts';
 import type { ObservedJwt, ObservedSecret, TokenObservation } from './token-observation.ts';
 

@@ -1,7 +1,8 @@
-import { findCondition, type TokenReason } from '../../api/conditions.ts';
+import type { TokenReason } from '../../api/conditions.ts';
+import { findCondition } from '../../api/meta.ts';
+import { floorSeconds, formatTime, secondsOf } from '../../api/time.ts';
 import type { Token, TokenStatus } from '../../api/token.ts';
 import type { JwtContent } from '../jwt/claims.ts';
-import { floorSeconds, formatTime, secondsOf } from '../timestamps.ts';
 import {
   CAUSE_TRAITS,
   currentRenewalTime,

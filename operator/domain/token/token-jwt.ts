@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { durationMs } from '../../api/duration.ts';
+import { durationMs, floorSeconds, formatTime, secondsOf } from '../../api/time.ts';
 import type { TokenSpec, TokenStatus } from '../../api/token.ts';
-import { clientMaximum, grantedScope } from '../client/client-allowances.ts';
+import { clientMaximum, grantedScope } from '../client/client-rules.ts';
 import {
   buildJwt,
   type ClaimsGrant,
@@ -10,7 +10,6 @@ import {
   issuedAtFor,
   type JwtContent,
 } from '../jwt/claims.ts';
-import { floorSeconds, formatTime, secondsOf } from '../timestamps.ts';
 import { currentExpiration, nextTokenId } from './declared-token.ts';
 import type { PermittedObservation } from './token-observation.ts';
 

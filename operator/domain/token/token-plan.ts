@@ -1,7 +1,7 @@
 import { TOKEN_CLAIM } from '../../api/reserved-claims.ts';
+import { floorSeconds, formatTime, secondsOf } from '../../api/time.ts';
 import type { TokenStatus } from '../../api/token.ts';
 import { typeOf } from '../jwt/claims.ts';
-import { floorSeconds, formatTime, secondsOf } from '../timestamps.ts';
 import { currentExpiration, isBlacklisted, nextTokenId } from './declared-token.ts';
 import {
   CAUSE_TRAITS,

@@ -1,6 +1,6 @@
-import { findCondition, type TokenReason } from '../../api/conditions.ts';
-import { durationMs } from '../../api/duration.ts';
-import { clientMaximum, quote } from '../client/client-allowances.ts';
+import type { TokenReason } from '../../api/conditions.ts';
+import { findCondition } from '../../api/meta.ts';
+import { durationMs, floorSeconds, LAST_SECOND, secondsOf } from '../../api/time.ts';
 import {
   AudienceNotAllowed,
   ClientClaimsInvalid,
@@ -8,11 +8,12 @@ import {
   type ClientViolation,
   ClientWithoutGrant,
   ClientWithoutOwner,
+  clientMaximum,
   findClientViolation,
+  quote,
   ScopeNotAllowed,
-} from '../client/client-checks.ts';
+} from '../client/client-rules.ts';
 import { selects } from '../client/label-selector.ts';
-import { floorSeconds, LAST_SECOND, secondsOf } from '../timestamps.ts';
 import { clientKeyOf } from './declared-token.ts';
 import { renewalPolicy, signedAtOf } from './token-jwt.ts';
 import type { PermittedObservation, TokenObservation } from './token-observation.ts';

@@ -1,14 +1,9 @@
-import {
-  type ConditionUpdate,
-  findCondition,
-  removeCondition,
-  setCondition,
-  type TokenReason,
-} from '../../api/conditions.ts';
+import type { TokenReason } from '../../api/conditions.ts';
+import { type ConditionUpdate, findCondition, removeCondition, setCondition } from '../../api/meta.ts';
+import { floorSeconds, formatTime } from '../../api/time.ts';
 import type { Token, TokenStatus } from '../../api/token.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import type { JwtContent } from '../jwt/claims.ts';
-import { floorSeconds, formatTime } from '../timestamps.ts';
 import { currentExpiration } from './declared-token.ts';
 import { type IssueCause, validPrevious } from './issue-cause.ts';
 import type { SecretRemoval, SecretWrite } from './secret-content.ts';

@@ -2,7 +2,7 @@ import type { ObjectRef } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { createSemaphore, type Semaphore } from '../../async/semaphore.ts';
-import { bySeniority, CLAIM_INDEX, isRegistered } from '../../domain/client/client-id-claim.ts';
+import { bySeniority, CLAIM_INDEX, isRegistered } from '../../domain/client/client-rules.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { IssuerFailure, SEMAPHORE_ERRORS } from '../failure.ts';

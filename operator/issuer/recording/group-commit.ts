@@ -3,8 +3,8 @@ import type { TokenBatch } from '../../api/token-batch.ts';
 import { withDeadline } from '../../async/deadline.ts';
 import { createSemaphore } from '../../async/semaphore.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
-import { claimOf } from '../../domain/client/client-id-claim.ts';
-import { batchNameFrom } from '../../domain/record/batch-id.ts';
+import { claimOf } from '../../domain/client/client-rules.ts';
+import { batchNameFrom } from '../../domain/record/record-object.ts';
 import {
   BatchDraft,
   batchWindowOf,

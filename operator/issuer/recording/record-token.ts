@@ -2,7 +2,7 @@ import type { IssuedToken } from '../../api/issued-token.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { unlessAborted } from '../../async/abort.ts';
 import { createSemaphore } from '../../async/semaphore.ts';
-import { claimOf } from '../../domain/client/client-id-claim.ts';
+import { claimOf } from '../../domain/client/client-rules.ts';
 import { buildIssuedToken } from '../../domain/record/issued-token.ts';
 import type { RecordFields } from '../../domain/record/token-batch.ts';
 import { uuidV5 } from '../../domain/token/declared-token.ts';

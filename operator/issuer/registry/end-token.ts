@@ -1,4 +1,5 @@
 import { keyOf } from '../../api/meta.ts';
+import { floorSeconds } from '../../api/time.ts';
 import type { Token } from '../../api/token.ts';
 import { createKeyedMutex } from '../../async/keyed-mutex.ts';
 import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
@@ -11,7 +12,6 @@ import {
   type TokenEnd,
 } from '../../domain/record/revocation-plan.ts';
 import type { FoundRecord, RecordOrigin } from '../../domain/record/token-record.ts';
-import { floorSeconds } from '../../domain/timestamps.ts';
 import type { Cacheable, WritableCache } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { DecodedClient } from '../../ports/decoded-client.ts';

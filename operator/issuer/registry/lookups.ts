@@ -1,6 +1,6 @@
 import { type ObjectRef, refOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { batchNameOf, isBatchedId } from '../../domain/record/batch-id.ts';
+import { batchNameOf, isBatchedId } from '../../domain/record/record-object.ts';
 import { type FoundRecord, ownerOf, type RecordOrigin } from '../../domain/record/token-record.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';

@@ -1,6 +1,5 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Token } from '../../api/token.ts';
-import { batchNameOf, isBatchedId } from '../../domain/record/batch-id.ts';
 import { type CachedIssuedToken, ISSUED_INDEX } from '../../domain/record/cached-issued-token.ts';
 import {
   BATCH_INDEX,
@@ -9,6 +8,7 @@ import {
   type CachedTokenBatch,
 } from '../../domain/record/cached-token-batch.ts';
 import { declaredRecordOf } from '../../domain/record/declared-records.ts';
+import { batchNameOf, isBatchedId } from '../../domain/record/record-object.ts';
 import { type FoundRecord, RECORD_INDEX } from '../../domain/record/token-record.ts';
 import { clientKeyOf, recordedIdsOf } from '../../domain/token/declared-token.ts';
 import type { Cache, Cacheable } from '../../ports/cache.ts';

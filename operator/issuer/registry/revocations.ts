@@ -1,8 +1,8 @@
+import { secondsOf } from '../../api/time.ts';
 import type { Token } from '../../api/token.ts';
 import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
 import type { CachedTokenBatch } from '../../domain/record/cached-token-batch.ts';
 import { blacklistedAtOf } from '../../domain/record/token-record.ts';
-import { secondsOf } from '../../domain/timestamps.ts';
 import type { Cache, CacheChange } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Metrics } from '../../ports/metrics.ts';

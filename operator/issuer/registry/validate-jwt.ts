@@ -1,8 +1,7 @@
-import type { ObjectRef } from '../../api/meta.ts';
-import { refOf } from '../../api/meta.ts';
+import { type ObjectRef, refOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
-import { CLAIM_INDEX, isRegistered } from '../../domain/client/client-id-claim.ts';
+import { CLAIM_INDEX, isRegistered } from '../../domain/client/client-rules.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';
 import {
   declaredIn,
@@ -12,7 +11,7 @@ import {
   type JwtFault,
   type SignedClaims,
 } from '../../domain/jwt/jwt-checks.ts';
-import { batchNameOf, isBatchedId } from '../../domain/record/batch-id.ts';
+import { batchNameOf, isBatchedId } from '../../domain/record/record-object.ts';
 import type { FoundRecord } from '../../domain/record/token-record.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';

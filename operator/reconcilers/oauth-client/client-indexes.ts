@@ -1,5 +1,5 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { CLAIM_INDEX, claimOf } from '../../domain/client/client-id-claim.ts';
+import { CLAIM_INDEX, claimOf } from '../../domain/client/client-rules.ts';
 import type { Indexers } from '../../ports/cache.ts';
 
 /** Names of the indexes of the OAuthClient cache. */

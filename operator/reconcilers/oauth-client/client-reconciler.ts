@@ -1,8 +1,7 @@
-import { findCondition } from '../../api/conditions.ts';
-import { keyOf } from '../../api/meta.ts';
+import { findCondition, keyOf } from '../../api/meta.ts';
 import type { OAuthClient, OAuthClientStatus } from '../../api/oauth-client.ts';
-import { claimOf } from '../../domain/client/client-id-claim.ts';
 import { planClient } from '../../domain/client/client-plan.ts';
+import { claimOf } from '../../domain/client/client-rules.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';

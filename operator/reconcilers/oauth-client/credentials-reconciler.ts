@@ -3,7 +3,7 @@ import type { OAuthClient, OAuthClientSpec } from '../../api/oauth-client.ts';
 import { equalJitterMs } from '../../async/backoff.ts';
 import { canonicalDigest } from '../../domain/canonical-json.ts';
 import { type CredentialsFinding, planCredentials } from '../../domain/client/client-credentials.ts';
-import { isInConflict, isRegistered } from '../../domain/client/client-id-claim.ts';
+import { isInConflict, isRegistered } from '../../domain/client/client-rules.ts';
 import type { DocumentReader } from '../../issuer/authentication/issuer-documents.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { NamedSecrets } from '../../ports/secrets.ts';

@@ -1,7 +1,7 @@
 import { API_VERSION, MANAGED_BY_LABEL, MANAGER } from '../../api/meta.ts';
 import type { OAuthClient, OAuthClientSpec } from '../../api/oauth-client.ts';
 import type { CredentialsFinding } from '../../domain/client/client-credentials.ts';
-import { claimOf, isRegistered } from '../../domain/client/client-id-claim.ts';
+import { claimOf, isRegistered } from '../../domain/client/client-rules.ts';
 import { CLIENT_ID_KEY, readClientSecrets } from '../../domain/client/client-secret.ts';
 import {
   ApiError,

@@ -1,4 +1,4 @@
-import { findCondition } from '../../api/conditions.ts';
+import { findCondition } from '../../api/meta.ts';
 import type { Algorithm, KeyEntry, SigningKey, SigningKeyStatus } from '../../api/signing-key.ts';
 import type { KeySecretChange } from '../../domain/key/key-secret-changes.ts';
 import {

@@ -1,8 +1,8 @@
+import { floorSeconds, formatTime, secondsOf } from '../../api/time.ts';
 import type { Token } from '../../api/token.ts';
-import { floorSeconds, formatTime, secondsOf } from '../../domain/timestamps.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { RecordExpirations } from '../record/record-expirations.ts';
-import { TOKEN_INDEX } from './token-indexes.ts';
+import { TOKEN_INDEX } from './token-triggers.ts';
 
 /** When the last valid JWT of a key expires, in seconds since the Unix epoch; undefined if the key has none. */
 export type LastExpirationOf = (kid: string) => number | 'never' | undefined;

@@ -15,7 +15,7 @@ import type { Cache } from '../../ports/cache.ts';
 import { type ApiError, getIfThere, type ResourceClient } from '../../ports/kube.ts';
 import type { NamedSecrets, Secret, SecretMeta } from '../../ports/secrets.ts';
 import type { Keyring } from '../../ports/signing.ts';
-import { controllingToken, SECRET_INDEX } from './token-indexes.ts';
+import { controllingToken, SECRET_INDEX } from './token-triggers.ts';
 
 /** Limits on reading a Secret, which others may write to as well. */
 const MAX_DATA_KEYS = 16;

@@ -1,9 +1,9 @@
 import type { TokenReason } from '../../api/conditions.ts';
 import { keyOf } from '../../api/meta.ts';
+import { floorSeconds } from '../../api/time.ts';
 import type { Token } from '../../api/token.ts';
 import { BoundedMap } from '../../async/bounded-map.ts';
 import { type Rate, TokenBucket } from '../../async/token-bucket.ts';
-import { floorSeconds } from '../../domain/timestamps.ts';
 import { CAUSE_TRAITS } from '../../domain/token/issue-cause.ts';
 import { retriedReasonOf } from '../../domain/token/token-delivery.ts';
 import type { KnownBlocker } from '../../domain/token/token-observation.ts';

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { memoizeFrozen } from '../../async/bounded-map.ts';
 import { mapAwaitable } from '../../async/map-awaitable.ts';
 import type { TokenRecord } from '../../domain/record/token-record.ts';
 import { IssuerFailure } from '../../issuer/failure.ts';
@@ -8,7 +9,6 @@ import { mediaTypeOf, textOf } from './body.ts';
 import type { HttpCall } from './exchange.ts';
 import { CREATE_TOKEN, DELETE_TOKENS, GET_TOKENS } from './gateway-operations.ts';
 import { HttpFailure } from './http-failure.ts';
-import { memoizeFrozen } from './memoize-frozen.ts';
 import { createdJson, deletedJson, readCreateRequest, tokenJson } from './protojson.ts';
 import type { Route } from './route.ts';
 import { rpcErrors } from './rpc-errors.ts';

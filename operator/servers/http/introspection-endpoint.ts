@@ -1,9 +1,9 @@
+import { memoizeFrozen } from '../../async/bounded-map.ts';
 import { mapAwaitable } from '../../async/map-awaitable.ts';
 import { IssuerFailure } from '../../issuer/failure.ts';
 import type { IntrospectToken } from '../../issuer/use-cases.ts';
 import { type Parameters, parametersOf, single } from './body.ts';
 import { credentialsOf, withCredentials } from './client-credentials.ts';
-import { memoizeFrozen } from './memoize-frozen.ts';
 import { oauthErrors } from './oauth-errors.ts';
 import { formBody, jsonAnswer, OAUTH_ERRORS } from './openapi-parts.ts';
 import type { Route } from './route.ts';

@@ -4,7 +4,7 @@ import type { Log } from '../../ports/log.ts';
 import { createListener, followCertificates, type Listener } from '../listener/listener.ts';
 import type { ServerCertificates } from '../listener/server-certificates.ts';
 import { tlsOptionsOf } from '../listener/tls-options.ts';
-import type { Connections } from './connections.ts';
+import type { Connections } from './fastify-app.ts';
 import type { ListenerLimits } from './limits.ts';
 
 export interface HttpListenerOptions {

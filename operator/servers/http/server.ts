@@ -5,9 +5,8 @@ import {
   type ServerHandle,
 } from '../listener/lifecycle.ts';
 import type { ServerCertificates } from '../listener/server-certificates.ts';
-import { Connections } from './connections.ts';
 import type { HttpCallDeps } from './exchange.ts';
-import { createFastifyApp } from './fastify-app.ts';
+import { Connections, createFastifyApp } from './fastify-app.ts';
 import { LISTENER_LIMITS, type ListenerLimits } from './limits.ts';
 import { createHttpListener, type HttpListener } from './listener.ts';
 import { createRouteTable } from './route.ts';

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { plainAddress } from '../../domain/caller-address.ts';
-import type { Connections } from './connections.ts';
 import { type Exchange, type HttpCallDeps, recordFinished } from './exchange.ts';
+import type { Connections } from './fastify-app.ts';
 
 /** Status lines by the error codes of Node and its HTTP parser. */
 const STATUSES: Readonly<Record<string, string>> = {

@@ -3,8 +3,7 @@ import type { KubeObject } from '../../../operator/api/meta.ts';
 import { createKubeClient } from '../../../operator/kube/client.ts';
 import { Connection } from '../../../operator/kube/connection.ts';
 import { loadCredentialSource } from '../../../operator/kube/credentials.ts';
-import { createResourceClient } from '../../../operator/kube/resource-client.ts';
-import { CONFIG_MAPS, SECRETS } from '../../../operator/kube/resource-types.ts';
+import { CONFIG_MAPS, createResourceClient, SECRETS } from '../../../operator/kube/resource-client.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import {
   ApiError,
@@ -188,7 +187,7 @@ describe('a client', () => {
       ['get', 200],
       ['get', 404],
     ]);
-    expect(Math.abs(own.client.clockSkewSeconds())).toBeLessThan(2);
+    expect(Math.abs(own.client.clockSkew.seconds)).toBeLessThan(2);
     await own.close();
   });
 
@@ -199,8 +198,8 @@ describe('a client', () => {
     const connection = new Connection(loadCredentialSource(process.env.M2M_TEST_KUBECONFIG), { clock, log });
     const client = createKubeClient({ connection, clock, log, metrics });
     await client.request({ verb: 'get', path: '/api' });
-    expect(client.clockSkewSeconds()).toBeGreaterThan(298);
-    expect(client.clockSkewSeconds()).toBeLessThan(302);
+    expect(client.clockSkew.seconds).toBeGreaterThan(298);
+    expect(client.clockSkew.seconds).toBeLessThan(302);
     expect(log.lines).toMatchObject([{ level: 'warn', fields: { aheadSeconds: expect.any(Number) } }]);
     await connection.close();
   });

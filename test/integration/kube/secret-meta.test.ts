@@ -1,7 +1,6 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { listWatchSecretMeta } from '../../../operator/kube/list-watch.ts';
-import { createResourceClient } from '../../../operator/kube/resource-client.ts';
-import { SECRETS } from '../../../operator/kube/resource-types.ts';
+import { createResourceClient, SECRETS } from '../../../operator/kube/resource-client.ts';
 import type { Secret } from '../../../operator/ports/secrets.ts';
 import { bodyOf, testApi } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';

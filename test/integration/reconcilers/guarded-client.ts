@@ -5,7 +5,7 @@ import {
   SECRETS,
   SIGNING_KEYS,
   TOKENS,
-} from '../../../operator/kube/resource-types.ts';
+} from '../../../operator/kube/resource-client.ts';
 
 const TYPES = [TOKENS, OAUTH_CLIENTS, SIGNING_KEYS, SECRETS, CONFIG_MAPS];
 

@@ -2,15 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { expect } from '@jest/globals';
 import { API_VERSION } from '../../../operator/api/meta.ts';
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
+import { floorSeconds, formatTime } from '../../../operator/api/time.ts';
 import { wireIssuedTokens } from '../../../operator/compose/record-reconcilers.ts';
 import {
   type CachedIssuedToken,
   ISSUED_INDEXERS,
 } from '../../../operator/domain/record/cached-issued-token.ts';
-import { floorSeconds, formatTime } from '../../../operator/domain/timestamps.ts';
 import type { KubeClient } from '../../../operator/kube/client.ts';
 import { listWatchIssuedTokens, listWatchObjects } from '../../../operator/kube/list-watch.ts';
-import { OAUTH_CLIENTS } from '../../../operator/kube/resource-types.ts';
+import { OAUTH_CLIENTS } from '../../../operator/kube/resource-client.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import type { Controller } from '../../../operator/runtime/controller.ts';
 import { Informer } from '../../../operator/runtime/informer.ts';

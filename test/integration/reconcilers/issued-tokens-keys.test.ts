@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, jest, test } from '@jest/globals';
-import { floorSeconds, formatTime } from '../../../operator/domain/timestamps.ts';
+import { floorSeconds, formatTime } from '../../../operator/api/time.ts';
 import { bodyOf } from '../../support/api.ts';
 import { HOUR, MINUTE, SECOND } from '../../support/durations.ts';
 import { SigningKeyEnv } from './signing-key-env.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, jest, test } from '@jest/globals';
-import { formatTime } from '../../../operator/domain/timestamps.ts';
+import { formatTime } from '../../../operator/api/time.ts';
 import { uuidV5 } from '../../../operator/domain/token/declared-token.ts';
 import { bodyOf } from '../../support/api.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../support/durations.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { KubeObject } from '../../../operator/api/meta.ts';
 import { listWatchObjects } from '../../../operator/kube/list-watch.ts';
-import { CONFIG_MAPS } from '../../../operator/kube/resource-types.ts';
+import { CONFIG_MAPS } from '../../../operator/kube/resource-client.ts';
 import { type Cluster, startCluster } from '../../cluster/cluster.ts';
 import { bodyOf, type TestApi, testApi } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import type { KubeObject } from '../../../operator/api/meta.ts';
 import { listWatchObjects } from '../../../operator/kube/list-watch.ts';
-import { CONFIG_MAPS } from '../../../operator/kube/resource-types.ts';
+import { CONFIG_MAPS } from '../../../operator/kube/resource-client.ts';
 import { ApiError } from '../../../operator/ports/kube.ts';
 import type { ListWatch } from '../../../operator/ports/watch.ts';
 import { bodyOf, testApi } from '../../support/api.ts';

@@ -1,6 +1,5 @@
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
-import { createResourceClient } from '../../../operator/kube/resource-client.ts';
-import { CONFIG_MAPS, LEASES } from '../../../operator/kube/resource-types.ts';
+import { CONFIG_MAPS, createResourceClient, LEASES } from '../../../operator/kube/resource-client.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import type { MonotonicClock } from '../../../operator/ports/clock.ts';
 import type { Lease } from '../../../operator/ports/lease.ts';

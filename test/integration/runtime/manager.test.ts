@@ -1,8 +1,7 @@
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import type { KubeObject } from '../../../operator/api/meta.ts';
 import { listWatchObjects } from '../../../operator/kube/list-watch.ts';
-import { createResourceClient } from '../../../operator/kube/resource-client.ts';
-import { CONFIG_MAPS, LEASES } from '../../../operator/kube/resource-types.ts';
+import { CONFIG_MAPS, createResourceClient, LEASES } from '../../../operator/kube/resource-client.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import type { Lease } from '../../../operator/ports/lease.ts';
 import { Controller, DONE, type ReconcileResult } from '../../../operator/runtime/controller.ts';

@@ -1,10 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import {
-  type Condition,
-  findCondition,
-  removeCondition,
-  setCondition,
-} from '../../../operator/api/conditions.ts';
+import { type Condition, findCondition, removeCondition, setCondition } from '../../../operator/api/meta.ts';
 
 const result = { type: 'Ready', status: 'True', reason: 'Issued', message: 'is valid' } as const;
 const at = (now: string) => ({ now, observedGeneration: 2 });

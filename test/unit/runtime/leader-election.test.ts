@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { ObjectMeta } from '../../../operator/api/meta.ts';
-import { LEASES } from '../../../operator/kube/resource-types.ts';
+import { LEASES } from '../../../operator/kube/resource-client.ts';
 import { ApiError, type ResourceClient } from '../../../operator/ports/kube.ts';
 import type { Lease, LeaseSpec } from '../../../operator/ports/lease.ts';
 import { LeaderElection } from '../../../operator/runtime/leader-election.ts';

@@ -7,7 +7,7 @@ import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
 
 const silent: ListWatch<SecretMeta> = {
   resource: 'secrets',
-  lastContact: () => 0,
+  contact: { lastAnswerAt: () => 0 },
   requestProgress: async () => undefined,
   list: (): Promise<ListPage<SecretMeta>> => new Promise(() => undefined),
   watch: ({ signal }) =>

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { findCondition, setCondition } from '../../../../operator/api/conditions.ts';
+import { findCondition, setCondition } from '../../../../operator/api/meta.ts';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
-import { claimOf, isRegistered } from '../../../../operator/domain/client/client-id-claim.ts';
 import { type ClientPlan, planClient } from '../../../../operator/domain/client/client-plan.ts';
+import { claimOf, isRegistered } from '../../../../operator/domain/client/client-rules.ts';
 import { issuerSettings } from '../../../support/issuer-settings.ts';
 
 const settings = issuerSettings({

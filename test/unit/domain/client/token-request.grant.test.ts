@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
+import { LAST_SECOND } from '../../../../operator/api/time.ts';
 import {
   findGrantDenial,
   type GrantInput,
   grantOf,
 } from '../../../../operator/domain/client/token-request.ts';
-import { LAST_SECOND } from '../../../../operator/domain/timestamps.ts';
 import { makeClient, settings } from '../token/fake-token.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1) + 400;

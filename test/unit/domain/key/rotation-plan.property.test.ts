@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { durationMs } from '../../../../operator/api/duration.ts';
 import type { KeyEntry } from '../../../../operator/api/signing-key.ts';
+import { durationMs } from '../../../../operator/api/time.ts';
 import { buildJwks } from '../../../../operator/domain/key/jwks.ts';
 import { RETIRED_FOR_AT_LEAST_SECONDS } from '../../../../operator/domain/key/key-phases.ts';
 import { DAY, HOUR, SECOND } from '../../../support/durations.ts';

@@ -1,11 +1,11 @@
+import { formatTime } from '../../../../operator/api/time.ts';
 import type { TokenBatch, TokenBatchStatus } from '../../../../operator/api/token-batch.ts';
-import { batchNameFrom } from '../../../../operator/domain/record/batch-id.ts';
 import {
   type CachedTokenBatch,
   cachedTokenBatchOf,
 } from '../../../../operator/domain/record/cached-token-batch.ts';
+import { batchNameFrom } from '../../../../operator/domain/record/record-object.ts';
 import { BatchDraft, type RecordFields } from '../../../../operator/domain/record/token-batch.ts';
-import { formatTime } from '../../../../operator/domain/timestamps.ts';
 import { BEGIN, CLIENT_UID, recordClient } from './issued-token-fixtures.ts';
 
 export const BATCH = batchNameFrom('5b2f0f0e-8f0a-4d53-9c1a-0d6a7f1c2b3d');

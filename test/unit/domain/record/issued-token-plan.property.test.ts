@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { secondsOf } from '../../../../operator/api/time.ts';
 import type { CachedIssuedToken } from '../../../../operator/domain/record/cached-issued-token.ts';
 import {
   type BlacklistedStatus,
@@ -8,7 +9,6 @@ import {
   replayableUntil,
 } from '../../../../operator/domain/record/issued-token-plan.ts';
 import type { RecordPlan } from '../../../../operator/domain/record/record-plan.ts';
-import { secondsOf } from '../../../../operator/domain/timestamps.ts';
 import { DERIVED_ID, makeRecord, observe, RANDOM_ID, type RecordTraits } from './issued-token-fixtures.ts';
 
 const seconds = fc.integer({ min: -1000, max: 4_000_000 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { batchedId } from '../../../../operator/domain/record/batch-id.ts';
+import { batchedId } from '../../../../operator/domain/record/record-object.ts';
 import type { ClientPresence } from '../../../../operator/domain/record/record-plan.ts';
 import { planBatchEnd } from '../../../../operator/domain/record/revocation-plan.ts';
 import { planTokenBatch } from '../../../../operator/domain/record/token-batch-plan.ts';

@@ -2,13 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
-  batchedId,
-  batchNameFrom,
-  batchNameOf,
-  isBatchedId,
-  positionOf,
-} from '../../../../operator/domain/record/batch-id.ts';
-import {
   batchedIdsOf,
   batchedRecordOf,
   cachedTokenBatchOf,
@@ -16,6 +9,13 @@ import {
   expiriesOf,
   readEntry,
 } from '../../../../operator/domain/record/cached-token-batch.ts';
+import {
+  batchedId,
+  batchNameFrom,
+  batchNameOf,
+  isBatchedId,
+  positionOf,
+} from '../../../../operator/domain/record/record-object.ts';
 import {
   BatchDraft,
   batchOwnerLabel,

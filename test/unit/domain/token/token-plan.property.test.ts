@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { TokenStatus } from '../../../../operator/api/token.ts';
-import { clientMaximum } from '../../../../operator/domain/client/client-allowances.ts';
+import { clientMaximum } from '../../../../operator/domain/client/client-rules.ts';
 import { Crash, FakeToken, makeClient, makeToken } from './fake-token.ts';
 
 type Step = (fake: FakeToken) => void;

@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { formatTime } from '../../../../operator/api/time.ts';
 import type { TokenBatchStatus } from '../../../../operator/api/token-batch.ts';
-import { batchedId } from '../../../../operator/domain/record/batch-id.ts';
 import {
   type CachedTokenBatch,
   cachedTokenBatchOf,
 } from '../../../../operator/domain/record/cached-token-batch.ts';
+import { batchedId } from '../../../../operator/domain/record/record-object.ts';
 import { BatchDraft } from '../../../../operator/domain/record/token-batch.ts';
-import { formatTime } from '../../../../operator/domain/timestamps.ts';
 import { watchRevocations } from '../../../../operator/issuer/registry/revocations.ts';
 import { clientWith, patient } from '../clients.ts';
 import { claimsOf, EXPIRES, FakeRegistry, jwtOf, KID } from './fake-registry.ts';

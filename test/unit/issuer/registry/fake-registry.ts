@@ -2,6 +2,7 @@ import type { IssuedToken } from '../../../../operator/api/issued-token.ts';
 import { API_VERSION, keyOf, type ObjectRef } from '../../../../operator/api/meta.ts';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import { TOKEN_CLAIM } from '../../../../operator/api/reserved-claims.ts';
+import { formatTime } from '../../../../operator/api/time.ts';
 import type { Token, TokenStatus } from '../../../../operator/api/token.ts';
 import { createSemaphore } from '../../../../operator/async/semaphore.ts';
 import {
@@ -13,7 +14,6 @@ import {
   BATCH_INDEXERS,
   type CachedTokenBatch,
 } from '../../../../operator/domain/record/cached-token-batch.ts';
-import { formatTime } from '../../../../operator/domain/timestamps.ts';
 import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
 import { SEMAPHORE_ERRORS } from '../../../../operator/issuer/failure.ts';
 import {
@@ -26,7 +26,7 @@ import { createRecords } from '../../../../operator/issuer/registry/records.ts';
 import { createJwtValidator } from '../../../../operator/issuer/registry/validate-jwt.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
 import { CLIENT_INDEXERS } from '../../../../operator/reconcilers/oauth-client/client-indexes.ts';
-import { TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-indexes.ts';
+import { TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-triggers.ts';
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';

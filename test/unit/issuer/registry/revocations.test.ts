@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { formatTime } from '../../../../operator/domain/timestamps.ts';
+import { formatTime } from '../../../../operator/api/time.ts';
 import { watchRevocations } from '../../../../operator/issuer/registry/revocations.ts';
 import { declaredToken, FakeRegistry, issuedToken } from './fake-registry.ts';
 

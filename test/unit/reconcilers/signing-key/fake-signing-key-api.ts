@@ -7,7 +7,7 @@ import type { ConfigMap } from '../../../../operator/ports/config-maps.ts';
 import { ApiError, type ResourceClient } from '../../../../operator/ports/kube.ts';
 import type { Secret } from '../../../../operator/ports/secrets.ts';
 import { SigningKeyReconciler } from '../../../../operator/reconcilers/signing-key/signing-key-reconciler.ts';
-import { TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-indexes.ts';
+import { TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-triggers.ts';
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { recordedLog } from '../../../support/quiet.ts';

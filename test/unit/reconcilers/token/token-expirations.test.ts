@@ -1,8 +1,8 @@
 import { expect, jest, test } from '@jest/globals';
+import { formatTime } from '../../../../operator/api/time.ts';
 import type { Token, TokenStatus } from '../../../../operator/api/token.ts';
-import { formatTime } from '../../../../operator/domain/timestamps.ts';
 import { lastExpirations } from '../../../../operator/reconcilers/token/token-expirations.ts';
-import { TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-indexes.ts';
+import { TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-triggers.ts';
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
 import { recordedLog } from '../../../support/quiet.ts';
 

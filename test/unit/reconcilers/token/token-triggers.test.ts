@@ -5,8 +5,12 @@ import type { KeyPhase } from '../../../../operator/api/signing-key.ts';
 import type { Token, TokenStatus } from '../../../../operator/api/token.ts';
 import type { SecretMeta } from '../../../../operator/ports/secrets.ts';
 import type { Keyring } from '../../../../operator/ports/signing.ts';
-import { SECRET_INDEXERS, TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-indexes.ts';
-import { followerOf, tokenTriggers } from '../../../../operator/reconcilers/token/token-triggers.ts';
+import {
+  followerOf,
+  SECRET_INDEXERS,
+  TOKEN_INDEXERS,
+  tokenTriggers,
+} from '../../../../operator/reconcilers/token/token-triggers.ts';
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { recordedLog } from '../../../support/quiet.ts';

@@ -4,7 +4,7 @@ import {
   introspectionOf,
   isOwnToken,
   mayIntrospect,
-} from '../../../../operator/domain/client/introspection-policy.ts';
+} from '../../../../operator/domain/client/client-rules.ts';
 import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
 import type {
   CurrentRecord,

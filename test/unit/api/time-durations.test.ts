@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { durationMs, parseDurationMs } from '../../../operator/api/duration.ts';
+import { durationMs, parseDurationMs } from '../../../operator/api/time.ts';
 
 const HOUR = 3_600_000;
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { ClockSkew } from '../../../operator/kube/clock-skew.ts';
+import { ClockSkew } from '../../../operator/kube/client.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
 

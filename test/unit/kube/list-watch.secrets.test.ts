@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type KubeObject, MANAGER, type ManagedFieldsEntry } from '../../../operator/api/meta.ts';
-import { buildSecretMeta } from '../../../operator/kube/secret-meta.ts';
+import { buildSecretMeta } from '../../../operator/kube/list-watch.ts';
 
 const secret = (managedFields: readonly ManagedFieldsEntry[]): KubeObject => ({
   apiVersion: 'meta.k8s.io/v1',

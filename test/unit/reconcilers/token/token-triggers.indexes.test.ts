@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
-import { SECRET_INDEXERS, TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-indexes.ts';
+import { SECRET_INDEXERS, TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-triggers.ts';
 import { makeToken } from '../../domain/token/fake-token.ts';
 
 const token = {

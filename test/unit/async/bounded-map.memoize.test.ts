@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { memoizeFrozen } from '../../../../operator/servers/http/memoize-frozen.ts';
+import { memoizeFrozen } from '../../../operator/async/bounded-map.ts';
 
 /** Returns the value, and how often it was computed. */
 const counting = () => {
