@@ -3,7 +3,7 @@ export interface KeyedMutex {
   take<T>(key: string, work: () => Promise<T>): Promise<T>;
 }
 
-/** Makes {@link KeyedMutex}; nothing is kept of a key that nobody waits for. */
+/** Makes {@link KeyedMutex}; a key without waiters takes no memory. */
 export const createKeyedMutex = (): KeyedMutex => {
   const last = new Map<string, Promise<unknown>>();
   return {

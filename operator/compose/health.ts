@@ -28,11 +28,11 @@ export const informersAlive = (informers: readonly WatchedType[], clock: Clock):
   name: 'informers',
   problem: () => {
     const now = clock.now();
-    const dead = informers.find(({ health }) => {
+    const stopped = informers.find(({ health }) => {
       const reachable = now - health.lastContact < CONTACT_FRESH_MS;
       return !health.alive || (health.synced && reachable && now - health.lastProgress > DEAD_AFTER_MS);
     });
-    return dead && `${dead.name}: the watch gave up`;
+    return stopped && `${stopped.name}: the watch gave up`;
   },
 });
 

@@ -14,12 +14,12 @@ import { createIntrospectToken } from '../issuer/introspect-token.ts';
 import { createGroupCommit, createWriteBatch } from '../issuer/recording/group-commit.ts';
 import { createRecordToken, type RecordToken } from '../issuer/recording/record-token.ts';
 import { createDeleteTokens } from '../issuer/registry/delete-tokens.ts';
-import { createEndToken } from '../issuer/registry/end-token.ts';
 import { createListTokens } from '../issuer/registry/list-tokens.ts';
 import type { RegistryReads } from '../issuer/registry/live-reads.ts';
 import { createLookups } from '../issuer/registry/lookups.ts';
 import { createRecords } from '../issuer/registry/records.ts';
 import { watchRevocations } from '../issuer/registry/revocations.ts';
+import { createRevokeRecords } from '../issuer/registry/revoke-records.ts';
 import { createJwtValidator } from '../issuer/registry/validate-jwt.ts';
 import { createRevokeToken } from '../issuer/revoke-token.ts';
 import type { Issuer } from '../issuer/use-cases.ts';
@@ -97,12 +97,12 @@ const buildRecording = (
 ): RecordToken => {
   const writeBatch = createWriteBatch({
     batches,
-    onRecorded: (batch) => informers.batches.cache.observe(cachedTokenBatchOf(batch)),
+    onRecorded: (batch) => informers.batches.cache.putIfNewer(cachedTokenBatchOf(batch)),
     clock,
   });
   return createRecordToken({
     records: issued,
-    onRecorded: (record) => informers.issued.cache.observe(cachedIssuedTokenOf(record)),
+    onRecorded: (record) => informers.issued.cache.putIfNewer(cachedIssuedTokenOf(record)),
     addToBatch: createGroupCommit({ writeBatch, newID: randomUUID, defer }),
     newID: randomUUID,
     defer,
@@ -137,7 +137,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
   const { secrets } = resources;
   const authentication = buildAuthentication(config, parts, { reads, freshness, secrets });
   const { authenticateClient, externalIssuers, failures } = authentication;
-  const endToken = createEndToken({
+  const revokeRecords = createRevokeRecords({
     tokens: objects.tokens,
     issued: objects.issued,
     batches: objects.batches,
@@ -172,11 +172,11 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
         issued,
         batches,
         lookups,
-        listOwned: listOwnedIn(client, config.kubernetes.watchNamespaces),
-        endToken,
+        listRecordsOfOwner: listOwnedIn(client, config.kubernetes.watchNamespaces),
+        revokeRecords,
       }),
       introspectToken: createIntrospectToken({ authenticateClient, validateJwt }),
-      revokeToken: createRevokeToken({ authenticateClient, validateJwt, endToken }),
+      revokeToken: createRevokeToken({ authenticateClient, validateJwt, revokeRecords }),
     },
     stop: () => {
       stopWatching();

@@ -1,15 +1,15 @@
 import { createSemaphore } from '../async/semaphore.ts';
 import { OWNER_LABEL, ownerLabel } from '../domain/record/issued-token.ts';
 import { batchOwnerLabel } from '../domain/record/token-batch.ts';
-import { SEMAPHORE_ERRORS } from '../issuer/failure.ts';
-import type { ListOwned } from '../issuer/registry/delete-tokens.ts';
-import type { Objects } from '../issuer/registry/end-token.ts';
+import { OVERLOAD_ERRORS } from '../issuer/failure.ts';
+import type { ListRecordsOfOwner } from '../issuer/registry/delete-tokens.ts';
 import {
   createLiveReads,
   LIVE_READS,
   type LiveReads,
   type RegistryReads,
 } from '../issuer/registry/live-reads.ts';
+import type { Objects } from '../issuer/registry/revoke-records.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { listWatchIssuedTokens, listWatchTokenBatches, type Selection } from '../kube/list-watch.ts';
 import type { Cacheable } from '../ports/cache.ts';
@@ -31,7 +31,7 @@ export const objectsOf = (informers: Informers, resources: ResourceClients) => {
 
 /** Reads that go into the caches, within one bound for all types. */
 export const readsOf = (objects: ReturnType<typeof objectsOf>, clock: MonotonicClock): RegistryReads => {
-  const semaphore = createSemaphore({ ...LIVE_READS, errors: SEMAPHORE_ERRORS });
+  const semaphore = createSemaphore({ ...LIVE_READS, errors: OVERLOAD_ERRORS });
   const reads = <T extends Cacheable>({ cache, client }: Objects<T>): LiveReads<T> =>
     createLiveReads({ cache, readObject: (ref, signal) => client.read(ref, signal), semaphore, clock });
   return {
@@ -63,8 +63,8 @@ async function* listAll<T>(
   }
 }
 
-/** Lists of an owner's handed-out records by the labels that they carry. */
-export const listOwnedIn = (client: KubeClient, watchNamespaces: readonly string[]): ListOwned => ({
+/** Lists the records of an owner's issued tokens by the owner label. */
+export const listOwnedIn = (client: KubeClient, watchNamespaces: readonly string[]): ListRecordsOfOwner => ({
   issued: (owner, signal) =>
     listAll(
       (selection) => listWatchIssuedTokens(client, selection),

@@ -1,4 +1,4 @@
-import { claimOf } from '../domain/client/client-rules.ts';
+import { requestedClientID } from '../domain/client/client-rules.ts';
 import {
   findFormProblem,
   findGrantDenial,
@@ -99,7 +99,7 @@ export const buildCreateToken = (options: CreateTokenOptions): CreateToken => {
     rejectIf(findGrantDenial(input));
     const signer = activeSigner(keyring);
     const fields = recordFieldsOf(input, { request, authenticated, keyID: signer.kid });
-    const clientID = claimOf(client);
+    const clientID = requestedClientID(client);
     const recorded = await recordToken({ client, fields, assertionID, signal: call.signal }, (id) =>
       signer.sign(jwtOf(id, fields, { client, clientID, settings })),
     );

@@ -67,7 +67,7 @@ export const calledOff = (): IssuerFailure =>
   new IssuerFailure('Unavailable', 'the call was ended before it was done');
 
 /** What a semaphore of the issuer rejects with. */
-export const SEMAPHORE_ERRORS = {
+export const OVERLOAD_ERRORS = {
   full: () => new IssuerFailure('Exhausted', 'too much is asked for at the moment, try again later'),
   aborted: calledOff,
 };

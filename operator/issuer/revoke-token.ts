@@ -1,13 +1,13 @@
-import { claimOf, isOwnToken } from '../domain/client/client-rules.ts';
+import { isOwnToken, requestedClientID } from '../domain/client/client-rules.ts';
 import { authenticateCaller } from './introspect-token.ts';
-import { type EndToken, endTargetOf } from './registry/end-token.ts';
+import { endTargetOf, type RevokeRecords } from './registry/revoke-records.ts';
 import type { ValidateJwt } from './registry/validate-jwt.ts';
 import type { AuthenticateClient, RevokeToken } from './use-cases.ts';
 
 export interface RevokeTokenOptions {
   readonly authenticateClient: AuthenticateClient;
   readonly validateJwt: ValidateJwt;
-  readonly endToken: EndToken;
+  readonly revokeRecords: RevokeRecords;
 }
 
 /**
@@ -15,14 +15,14 @@ export interface RevokeTokenOptions {
  * Invalid tokens and those of other clients are ignored; the caller can't tell them apart.
  */
 export const createRevokeToken =
-  ({ authenticateClient, validateJwt, endToken }: RevokeTokenOptions): RevokeToken =>
+  ({ authenticateClient, validateJwt, revokeRecords }: RevokeTokenOptions): RevokeToken =>
   async (token, credentials, call) => {
     const { client } = await authenticateCaller(authenticateClient, credentials, call);
-    const clientID = claimOf(client);
+    const clientID = requestedClientID(client);
     const validation = await validateJwt(token, call);
     if (validation.kind === 'invalid') return { clientID, id: undefined };
     const { record, claims } = validation;
     if (!isOwnToken(client, record, claims)) return { clientID, id: undefined };
-    const { blacklisted, deleted } = await endToken(endTargetOf(record), call.signal);
+    const { blacklisted, deleted } = await revokeRecords(endTargetOf(record), call.signal);
     return { clientID, id: blacklisted + deleted > 0 ? record.id : undefined };
   };

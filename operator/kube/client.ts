@@ -69,7 +69,7 @@ const USER_AGENT = 'm2m-oauth-operator';
 
 /** Wraps a connection; see {@link KubeClient}. */
 export const createKubeClient = (options: KubeClientOptions): KubeClient => {
-  const exchange = new Exchange(options);
+  const exchange = new RequestExecutor(options);
   const calls = {
     stream: (request: KubeRequest) => exchange.stream(request),
     clockSkew: exchange.skew,
@@ -90,7 +90,7 @@ type Try<T> =
   | { readonly failure: ApiError; readonly again: true; readonly waitMs: number };
 
 /** The state that calls share: credentials that were rejected, clock skew. */
-class Exchange {
+class RequestExecutor {
   readonly skew: ClockSkew;
   readonly #options: KubeClientOptions;
 

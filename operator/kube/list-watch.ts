@@ -133,7 +133,7 @@ const createListWatch = <T>(client: KubeClient, source: Source<T>): ListWatch<T>
   };
   const watch = (options: WatchOptions) =>
     openWatch(client, { path, selectors, metadataOnly, decode }, options);
-  const requestProgress = async (signal: AbortSignal): Promise<void> => {
+  const advanceWatchCache = async (signal: AbortSignal): Promise<void> => {
     const found = collectionPath(type, type.namespaced ? (namespace ?? ANY_NAMESPACE) : undefined);
     // Over the connection of the watches: with several API servers, each has a separate cache.
     const noObject = { path: found, selectors: NO_OBJECT, metadataOnly: true, decode: () => undefined };
@@ -146,7 +146,7 @@ const createListWatch = <T>(client: KubeClient, source: Source<T>): ListWatch<T>
     resource: type.plural,
     list,
     watch,
-    requestProgress,
+    advanceWatchCache,
     contact: client.watchContact,
   };
 };
@@ -199,15 +199,15 @@ export const buildSecretMeta = (object: KubeObject): SecretMeta => {
   const own = managedFields.filter(({ manager }) => manager === MANAGER);
   const others = managedFields.filter(({ manager }) => manager !== MANAGER);
   const applied = ownedKeys(others, PATHS.stringData);
-  const ownData = ownedKeys(own, PATHS.data).filter((key) => !applied.includes(key));
+  const managedDataKeys = ownedKeys(own, PATHS.data).filter((key) => !applied.includes(key));
   const dataOfOtherManagers = [...new Set([...applied, ...ownedKeys(others, PATHS.data)])].sort();
   return {
     apiVersion: 'v1',
     kind: 'Secret',
     metadata,
     fields: {
-      ownData,
-      dataOfOtherManagers: dataOfOtherManagers.filter((key) => !ownData.includes(key)),
+      managedDataKeys,
+      dataOfOtherManagers: dataOfOtherManagers.filter((key) => !managedDataKeys.includes(key)),
       ownLabels: ownedKeys(own, PATHS.labels),
       ownAnnotations: ownedKeys(own, PATHS.annotations),
     },

@@ -82,9 +82,9 @@ const core = namespacedIn('', 'v1');
 
 /** Declared tokens (spec §2.1). */
 export const TOKENS = own('tokens', 'Token');
-/** Handed-out tokens (spec §2.2). */
+/** Records of issued tokens, one per object (spec §2.2). */
 export const ISSUED_TOKENS = own('issuedtokens', 'IssuedToken');
-/** Handed-out tokens, many an object (spec §2.3). */
+/** Records of issued tokens, up to 256 per object (spec §2.3). */
 export const TOKEN_BATCHES = own('tokenbatches', 'TokenBatch');
 /** Spec §2.4. */
 export const OAUTH_CLIENTS = own('oauthclients', 'OAuthClient');

@@ -35,7 +35,7 @@ const BEAT_MS = 1000;
 
 /**
  * Notices an event loop that hangs: a heartbeat is due every second, and a probe that comes while it is more than
- * `toleranceMs` late finds the loop starved. (A loop that hangs for good answers no probe at all.)
+ * `toleranceMs` late finds the loop starved. (A loop that hangs answers no probe at all.)
  */
 export const createLoopCheck = (clock: Clock, toleranceMs = 5000): Check & { stop(): void } => {
   let last = clock.now();

@@ -6,7 +6,7 @@ import { redactText, redactValue } from './redact.ts';
 export interface BufferedLog extends Log {
   /**
    * Resolves when every line is written or the reader is gone, after a second at the latest. To be awaited before the process
-   * ends: what is left then is written by sonic-boom's hook, which tries a broken pipe again for ever.
+   * ends: what is left then is written by sonic-boom's hook, which retries a broken pipe without end.
    */
   flush(): Promise<void>;
 }

@@ -24,7 +24,7 @@ export interface Cache<T> {
 /** A cache that also takes what a write of our own returned, so that the next plan does not start from before it. */
 export interface WritableCache<T> extends Cache<T> {
   /** Puts a write's answer in unless something newer is known. */
-  observe(object: T): void;
+  putIfNewer(object: T): void;
   /** Forgets an object that a write of ours deleted (by uid). */
   forget(key: string, uid: string): void;
 }

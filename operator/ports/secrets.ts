@@ -15,7 +15,7 @@ export interface Secret extends KubeObject {
 export interface SecretMeta extends KubeObject {
   readonly fields: {
     /** Data keys last written by this operator. */
-    readonly ownData: readonly string[];
+    readonly managedDataKeys: readonly string[];
     /** Data keys last written by anybody else. */
     readonly dataOfOtherManagers: readonly string[];
     readonly ownLabels: readonly string[];

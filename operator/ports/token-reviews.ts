@@ -7,7 +7,7 @@ export interface TokenReview {
   readonly audiences: readonly string[];
 }
 
-/** Asks the API server whether a token is good for `audiences`. @throws ApiError */
+/** Asks the API server to authenticate a token for `audiences` (TokenReview). @throws ApiError */
 export type ReviewToken = (
   token: string,
   audiences: readonly string[],

@@ -41,7 +41,7 @@ export interface ListWatch<T> {
    * Makes the API server bring its own cache of the type up to date. A bookmark reports progress only, and while no object of the type
    * changes, the API server observes none and sends none. Costs it one look-up of an object that does not exist.
    */
-  requestProgress(signal: AbortSignal): Promise<void>;
+  advanceWatchCache(signal: AbortSignal): Promise<void>;
   /** Of the connections that carry this watch. */
   readonly contact: WatchContact;
 }

@@ -41,7 +41,7 @@ export interface InformerHealth {
 }
 
 /** The API server sends a bookmark each minute if its cache has advanced; progress is requested twice in that time. */
-const PROGRESS_REQUEST_AFTER_MS = 30_000;
+const ADVANCE_WATCH_CACHE_AFTER_MS = 30_000;
 
 /** One store, filled by a reflector for each watched scope. */
 export class Informer<T extends Cacheable> {
@@ -63,7 +63,7 @@ export class Informer<T extends Cacheable> {
           source: listWatch,
           store,
           inScope: scopeOf(namespace),
-          progressRequestAfterMs: PROGRESS_REQUEST_AFTER_MS,
+          advanceWatchCacheAfterMs: ADVANCE_WATCH_CACHE_AFTER_MS,
         }),
     );
     let missing = sources.length;

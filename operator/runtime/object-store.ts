@@ -169,7 +169,7 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
     return this.#changes.on(handler);
   }
 
-  observe(object: T): void {
+  putIfNewer(object: T): void {
     this.apply(object);
   }
 

@@ -7,26 +7,26 @@ import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { ListWatch, WatchEvent } from '../ports/watch.ts';
 import { cacheKeyOf, type ObjectStore } from './object-store.ts';
-import { requestProgressWhenSilent } from './progress-requests.ts';
 import { StallTimer } from './stall-timer.ts';
+import { advanceWatchCacheWhenSilent } from './watch-cache-advance.ts';
 
 type Bookmark = Extract<WatchEvent<never>, { type: 'BOOKMARK' }>;
 
 export interface ReflectorOptions<T extends Cacheable> {
   readonly source: ListWatch<T>;
   readonly store: ObjectStore<T>;
-  /** Which keys of the store this reflector answers for. */
+  /** The keys of this reflector's scope: the store is shared with reflectors of other namespaces or names, and what a list lacks is removed only within it. */
   readonly inScope: (key: string) => boolean;
   readonly clock: Clock;
   /** [0, 1). */
   readonly random: () => number;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'watchRestarted'>;
-  /** A stream without an event or bookmark for so long is ended and restarted; the API server sends a bookmark about every minute. */
+  /** A stream without an event or bookmark for so long is ended and restarted. The API server sends a bookmark each minute, but only if its watch cache has advanced. */
   readonly stallAfterMs?: number;
   readonly pageSize?: number;
-  /** After so long without an event or bookmark the API server is asked to report progress; never unless given. */
-  readonly progressRequestAfterMs?: number;
+  /** After so long without an event or bookmark the API server is made to advance its watch cache, so that it sends one (decision 0017). Absent: never. */
+  readonly advanceWatchCacheAfterMs?: number;
 }
 
 const BACKOFF: BackoffBounds = { baseMs: 100, capMs: 10_000 };
@@ -38,12 +38,14 @@ const HEALTHY_STREAM_MS = 5_000;
 /**
  * Keeps a store synced with the API server, after client-go's Reflector: the first state by watch-list (KEP-3157), or by paged
  * lists if the server does not support it; then events, resumed at the last resourceVersion after anything but a 410, which
- * alone makes it list again. No change is lost: the list shows what happened in a gap as differences by UID.
+ * alone makes it list again. After a gap the list brings the store to the current state: intermediate changes are not seen, and an
+ * object created again under its name is reported as a deletion and an addition.
  */
 export class Reflector<T extends Cacheable> {
   readonly #options: ReflectorOptions<T>;
   #resourceVersion: string | undefined;
-  #watchListUnsupported = false;
+  #usesPagedLists = false;
+  /** Restarts in a row without progress. */
   #failures = 0;
   #synced = false;
   #alive = false;
@@ -98,7 +100,7 @@ export class Reflector<T extends Cacheable> {
     const stall = new StallTimer(clock, this.#options.stallAfterMs ?? STALL_AFTER_MS, signal);
     let failure: unknown;
     try {
-      if (this.#resourceVersion === undefined && this.#watchListUnsupported) await this.#listAll(stall);
+      if (this.#resourceVersion === undefined && this.#usesPagedLists) await this.#listAll(stall);
       await this.#follow(stall);
     } catch (error) {
       failure = error;
@@ -109,7 +111,8 @@ export class Reflector<T extends Cacheable> {
     const why = stall.stalled ? 'stalled' : this.#classify(failure);
     metrics.watchRestarted(source.resource, why);
     if (why !== 'closed') this.#logRestart(why, failure);
-    if (why === 'stalled' && this.#resourceVersion === undefined) this.#watchListUnsupported = true;
+    // The end-of-list bookmark never came, or the connection stalled: paged lists make progress in either case.
+    if (why === 'stalled' && this.#resourceVersion === undefined) this.#usesPagedLists = true;
     if (clock.now() - startedAt >= HEALTHY_STREAM_MS) this.#failures = 0;
     const askedMs = failure instanceof ApiError ? (failure.retryAfterMs ?? 0) : 0;
     const jitterMs =
@@ -122,13 +125,13 @@ export class Reflector<T extends Cacheable> {
   #classify(failure: unknown): 'closed' | 'error' | 'expired' {
     if (failure === undefined) return 'closed';
     if (isExpired(failure)) {
-      // The API server answers again, so that the list starts without backoff; a list that itself expires is a failure like any other.
+      // The API server answers again, so that the list starts with the shortest backoff; a list that itself expires is a failure like any other.
       if (this.#resourceVersion !== undefined) this.#failures = 0;
       this.#resourceVersion = undefined;
       return 'expired';
     }
     const isRejected = failure instanceof ApiError && (failure.status === 400 || failure.status === 422);
-    if (isRejected && this.#resourceVersion === undefined) this.#watchListUnsupported = true;
+    if (isRejected && this.#resourceVersion === undefined) this.#usesPagedLists = true;
     return 'error';
   }
 
@@ -145,7 +148,7 @@ export class Reflector<T extends Cacheable> {
     let continueToken: string | undefined;
     do {
       const page = await source.list({ limit: pageSize, continueToken, signal: stall.signal });
-      // The page may arrive in the turn of the abort, after its objects were dropped.
+      // The owner may have stopped this reflector and dropped its objects meanwhile: do not add them again.
       stall.signal.throwIfAborted();
       stall.touch();
       for (const item of page.items) {
@@ -177,7 +180,7 @@ export class Reflector<T extends Cacheable> {
       signal: stall.signal,
     });
     stall.touch();
-    this.#requestProgress(stall.signal);
+    this.#advanceWatchCache(stall.signal);
     for await (const batch of batches) {
       if (stall.signal.aborted) return;
       this.#lastProgress = clock.now();
@@ -188,14 +191,14 @@ export class Reflector<T extends Cacheable> {
     }
   }
 
-  #requestProgress(signal: AbortSignal): void {
-    const { clock, source, progressRequestAfterMs } = this.#options;
-    if (progressRequestAfterMs === undefined) return;
-    requestProgressWhenSilent({
+  #advanceWatchCache(signal: AbortSignal): void {
+    const { clock, source, advanceWatchCacheAfterMs } = this.#options;
+    if (advanceWatchCacheAfterMs === undefined) return;
+    advanceWatchCacheWhenSilent({
       clock,
-      silentMs: progressRequestAfterMs,
+      silentMs: advanceWatchCacheAfterMs,
       lastProgress: () => this.#lastProgress,
-      requestProgress: () => source.requestProgress(signal),
+      advanceWatchCache: () => source.advanceWatchCache(signal),
       signal,
     });
   }

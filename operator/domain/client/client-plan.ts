@@ -4,7 +4,12 @@ import type { OAuthClient, OAuthClientStatus } from '../../api/oauth-client.ts';
 import { floorSeconds, formatTime } from '../../api/time.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import type { IssuerSettings } from '../jwt/claims.ts';
-import { type Claim, claimOf, decideClaim, findInsertedClaimsProblem } from './client-rules.ts';
+import {
+  type ClientIDDecision,
+  decideClientID,
+  findInsertedClaimsProblem,
+  requestedClientID,
+} from './client-rules.ts';
 
 /** Everything that a registration is planned from. */
 export interface ClientObservation {
@@ -31,11 +36,11 @@ const ready = (status: 'True' | 'False', reason: ClientReason, message: string):
 });
 
 const readyCondition = (
-  claim: Exclude<Claim, { kind: 'waits' }>,
+  claim: Exclude<ClientIDDecision, { kind: 'waits' }>,
   observation: ClientObservation,
 ): ConditionUpdate => {
   const { client, settings } = observation;
-  const id = JSON.stringify(claimOf(client));
+  const id = JSON.stringify(requestedClientID(client));
   if (claim.kind === 'lost') {
     // Not every reader of this client may know the other one: the message names the ID only.
     const message = `another OAuthClient is, or was, registered with the client ID ${id}: delete this one and create it again to ask for that ID or another`;
@@ -56,13 +61,13 @@ const readyCondition = (
 /** Plans a client's registration (spec §2.4): `status.clientID`, which only a registered client has, and condition `Ready`. Pure; planning again after the result is written yields `nothing`. */
 export const planClient = (observation: ClientObservation): ClientPlan => {
   const { client, claimants, now } = observation;
-  const claim = decideClaim(client, claimants);
+  const claim = decideClientID(client, claimants);
   if (claim.kind === 'waits') return { kind: 'wait', for: claim.for };
   const { clientID: _, ...before } = client.status ?? {};
   const generation = client.metadata.generation ?? 0;
   const status: OAuthClientStatus = {
     ...before,
-    ...(claim.kind === 'held' && { clientID: claimOf(client) }),
+    ...(claim.kind === 'held' && { clientID: requestedClientID(client) }),
     observedGeneration: generation,
     conditions: setCondition(before.conditions, readyCondition(claim, observation), {
       now: formatTime(floorSeconds(now)),

@@ -69,7 +69,7 @@ export const findInsertedClaimsProblem = (
 
 /** Whether a token was issued to this client: by client ID, and by UID, since a client that was created again is another one. */
 export const isOwnToken = (caller: OAuthClient, record: FoundRecord, claims: SignedClaims): boolean => {
-  if (claims.client_id !== claimOf(caller)) return false;
+  if (claims.client_id !== requestedClientID(caller)) return false;
   const { namespace, name, uid } = caller.metadata;
   // The record of a JWT whose status is not written yet has no UID.
   return record.state === 'Next' ? record.client === `${namespace}/${name}` : record.clientUID === uid;
@@ -95,14 +95,15 @@ export const introspectionOf = ({ expiration }: FoundRecord, signed: SignedClaim
   return exp === undefined ? claims : { ...claims, exp };
 };
 
-/** Name of the index of the OAuthClient cache by {@link claimOf}. */
-export const CLAIM_INDEX = 'claim';
+/** Name of the index of the OAuthClient cache by {@link requestedClientID}. */
+export const CLIENT_ID_INDEX = 'claim';
 
 /** The client ID that an OAuthClient asks for: its own name unless the spec says otherwise. */
-export const claimOf = ({ spec, metadata }: OAuthClient): string => spec.clientID ?? metadata.name;
+export const requestedClientID = ({ spec, metadata }: OAuthClient): string => spec.clientID ?? metadata.name;
 
 /** Whether the status registers it with the client ID that it asks for. */
-export const isRegistered = (client: OAuthClient): boolean => client.status?.clientID === claimOf(client);
+export const isRegistered = (client: OAuthClient): boolean =>
+  client.status?.clientID === requestedClientID(client);
 
 /** Whether it lost its client ID to another client. It stays so until it is created again (spec §2.4): no client takes over an ID unnoticed. */
 export const isInConflict = ({ status }: OAuthClient): boolean =>
@@ -118,7 +119,7 @@ export const bySeniority = (a: OAuthClient, b: OAuthClient): number => {
 };
 
 /** The result of a client's claim: it is registered, another is, or another comes first. */
-export type Claim =
+export type ClientIDDecision =
   | { readonly kind: 'held' }
   | { readonly kind: 'lost'; readonly to: OAuthClient | undefined }
   | { readonly kind: 'waits'; readonly for: OAuthClient };
@@ -128,7 +129,7 @@ export type Claim =
  * keeps it; of several (a restored backup) the oldest does; an unassigned ID goes to the oldest claimant that has not
  * lost it before.
  */
-export const decideClaim = (client: OAuthClient, claimants: Iterable<OAuthClient>): Claim => {
+export const decideClientID = (client: OAuthClient, claimants: Iterable<OAuthClient>): ClientIDDecision => {
   const others = [...claimants].filter(({ metadata }) => metadata.uid !== client.metadata.uid);
   const [registered] = [...others, client].filter(isRegistered).sort(bySeniority);
   if (registered === client) return { kind: 'held' };

@@ -1,6 +1,6 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { TOKEN_CLAIM } from '../../api/reserved-claims.ts';
-import { claimOf, isRegistered } from '../client/client-rules.ts';
+import { isRegistered, requestedClientID } from '../client/client-rules.ts';
 import type { FoundRecord, PreviousRecord } from '../record/token-record.ts';
 
 /** Claims of a JWT that a key of this issuer has signed. */
@@ -90,6 +90,6 @@ export const findClientFault = (
 ): JwtFault | undefined => {
   if (client === undefined || client.metadata.deletionTimestamp !== undefined) return 'ClientGone';
   const isOther = record.state !== 'Next' && client.metadata.uid !== record.clientUID;
-  if (isOther || !isRegistered(client) || claimOf(client) !== claims.client_id) return 'ClientGone';
+  if (isOther || !isRegistered(client) || requestedClientID(client) !== claims.client_id) return 'ClientGone';
   return client.spec.suspended === true ? 'ClientSuspended' : undefined;
 };

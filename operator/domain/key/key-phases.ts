@@ -93,7 +93,7 @@ const withLastExpiration = (entry: KeyEntry, context: RotationContext): KeyEntry
 };
 
 /** Removes retired keys that are no longer needed and whose Secret is deleted; drops the references of the others to deleted Secrets. */
-export const settleRetired = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry[] =>
+export const pruneRetired = (entries: readonly KeyEntry[], context: RotationContext): KeyEntry[] =>
   entries.flatMap((entry) => {
     if (entry.phase !== 'Retired') return [entry];
     const hasSecret = context.ownSecrets.has(keySecretName(context.signingKey.metadata.name, entry.kid));

@@ -43,7 +43,7 @@ export interface KeySecret {
   readonly compromised: readonly string[];
 }
 
-/** The name of a key's Secret; the same key always has the same, so that a create that was answered to nobody is met again. */
+/** The name of a key's Secret; the same key always has the same name, so that a create whose answer was lost is found again. */
 export const keySecretName = (signingKey: string, kid: string): string =>
   `${signingKey.slice(0, 236)}-${createHash('sha256').update(kid).digest('hex').slice(0, 16)}`;
 

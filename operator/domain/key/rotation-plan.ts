@@ -12,11 +12,11 @@ import {
   isUserProvided,
   knownEntries,
   MAX_KEYS,
+  pruneRetired,
   removableAt,
   retire,
   retireCompromised,
   retireDuplicateActive,
-  settleRetired,
   usableActiveOf,
 } from './key-phases.ts';
 import { findUnneededSecrets, type KeySecretChange, planSecretChanges } from './key-secret-changes.ts';
@@ -41,8 +41,11 @@ const CHECK_AGAIN_SECONDS = 600;
 /** A key that becomes Active. */
 interface Activation {
   readonly kid: string;
-  /** Whether tokens can be signed without it meanwhile, or no key of this SigningKey ever signed. */
-  readonly canWait: boolean;
+  /**
+   * The activation may wait until the JWKS ConfigMap has the key: another key still signs, or none has ever signed, so that no
+   * workload depends on it.
+   */
+  readonly mayWaitForJwks: boolean;
 }
 
 /** What to do, in this order: generate (and plan again with the result), write the status, change Secrets, remove Secrets. */
@@ -77,7 +80,10 @@ const scheduledAt = (active: KeyEntry, next: KeyEntry, context: RotationContext)
   return Math.max(knownToVerifiers, secondsOf(active.activatedAt ?? active.publishedAt) + context.interval);
 };
 
-/** When `next` takes over, in seconds since the Unix epoch: now if no key can sign or a rotation is requested, else by schedule. */
+/**
+ * When `next` takes over, in seconds since the Unix epoch: now if no key can sign or a rotation is requested, else by schedule;
+ * undefined without a next key, or without room for one more.
+ */
 const takeoverAt = (
   entries: readonly KeyEntry[],
   next: KeyEntry | undefined,
@@ -86,7 +92,7 @@ const takeoverAt = (
   if (next === undefined) return undefined;
   const active = usableActiveOf(entries, context);
   if (active === undefined) return context.seconds;
-  // A rotation adds two entries; they wait until retired ones leave.
+  // A rotation adds an entry, and one place stays free for an emergency: at the limit it waits until a retired key is removed.
   if (entries.length + 2 > MAX_KEYS) return undefined;
   return isRotationRequested(context) ? context.seconds : scheduledAt(active, next, context);
 };
@@ -96,8 +102,8 @@ interface Rotation {
   /** How many keys have to be generated. */
   readonly missing: number;
   readonly activation: Activation | undefined;
-  /** When the next key takes over, in seconds since the Unix epoch. */
-  readonly nextAt: number | undefined;
+  /** When the key that is Published after this plan takes over, in seconds since the Unix epoch. */
+  readonly nextTakeoverAt: number | undefined;
 }
 
 /**
@@ -107,23 +113,28 @@ interface Rotation {
 const rotate = (before: readonly KeyEntry[], context: RotationContext): Rotation => {
   const isEmergency = usableActiveOf(before, context) === undefined;
   const next = nextToSign(before, context);
-  const nextAt = takeoverAt(before, next, context);
-  const isDue = nextAt !== undefined && nextAt <= context.seconds;
-  const { entries: published, missing } = publish(before, context, isEmergency || isDue ? 2 : 1);
-  if (!next || !isDue) return { entries: published, missing, activation: undefined, nextAt };
+  const nextTakeoverAt = takeoverAt(before, next, context);
+  const isDue = nextTakeoverAt !== undefined && nextTakeoverAt <= context.seconds;
+  const { entries: withPublished, missing } = publish(before, context, isEmergency || isDue ? 2 : 1);
+  if (!next || !isDue) return { entries: withPublished, missing, activation: undefined, nextTakeoverAt };
 
-  const entries = published.map((entry) => {
+  const entries = withPublished.map((entry) => {
     if (entry.kid === next.kid) return activate(entry, context);
     return entry.phase === 'Active' ? retire(entry, context) : entry;
   });
   const hasEverSigned = before.some(({ activatedAt }) => activatedAt !== undefined);
-  const activation = { kid: next.kid, canWait: !isEmergency || !hasEverSigned };
-  const [after] = usablePublished(entries, context);
+  const activation = { kid: next.kid, mayWaitForJwks: !isEmergency || !hasEverSigned };
+  const [successor] = usablePublished(entries, context);
   const active = activeOf(entries);
-  return { entries, missing, activation, nextAt: active && after && scheduledAt(active, after, context) };
+  return {
+    entries,
+    missing,
+    activation,
+    nextTakeoverAt: active && successor && scheduledAt(active, successor, context),
+  };
 };
 
-/** `status.lastHandledRotate`: a request is handled by a rotation, or at once if there is nothing to rotate. */
+/** `status.lastHandledRotate`: handled by a rotation; recorded without effect if there are no keys yet, or if the key is provided. */
 const lastHandledRotate = (hasRotated: boolean, context: RotationContext): string | undefined => {
   const { status, metadata } = context.signingKey;
   const requested = requestedValue(ROTATE_REQUEST, metadata);
@@ -167,18 +178,20 @@ const readyCondition = (entries: readonly KeyEntry[], context: RotationContext):
 
 const requeueAt = (
   entries: readonly KeyEntry[],
-  nextAt: number | undefined,
+  nextTakeoverAt: number | undefined,
   context: RotationContext,
 ): number | undefined => {
   const removals = entries
     .filter(({ phase }) => phase === 'Retired')
     .map((entry) => removableAt(entry, context) ?? context.seconds + CHECK_AGAIN_SECONDS);
-  const times = [...removals, ...(nextAt === undefined ? [] : [nextAt])].filter((at) => at > context.seconds);
+  const times = [...removals, ...(nextTakeoverAt === undefined ? [] : [nextTakeoverAt])].filter(
+    (at) => at > context.seconds,
+  );
   return times.length === 0 ? undefined : Math.min(...times) * 1000;
 };
 
 /**
- * Plans the keys of a SigningKey (spec §2.5): publish before signing, one Published key at all times, retire, remove when
+ * Plans the keys of a SigningKey (spec §2.5): publish before signing, one Published key at all times unless the private key is provided, retire, remove when
  * no valid token names the key, rebuild entries that the status lost. Pure: equal observations give equal plans, and an
  * observation of a plan's result gives an empty plan.
  */
@@ -187,7 +200,7 @@ export const planSigningKey = (observation: SigningKeyObservation): SigningKeyPl
   const { metadata, spec, status: stored } = context.signingKey;
   const known = retireDuplicateActive(retireCompromised(knownEntries(context), context), context);
   const rotation = rotate(retireUnfitPublished(known, context), context);
-  const settled = settleRetired(retireSurplusPublished(rotation.entries, context), context);
+  const settled = pruneRetired(retireSurplusPublished(rotation.entries, context), context);
   const entries = dropBeyondLimit(settled).sort(byPublication);
   const observedGeneration = metadata.generation ?? 0;
   const handled = lastHandledRotate(rotation.activation !== undefined, context);
@@ -206,6 +219,6 @@ export const planSigningKey = (observation: SigningKeyObservation): SigningKeyPl
     activation: rotation.activation,
     change: planSecretChanges(entries, context),
     remove: findUnneededSecrets(entries, context),
-    requeueAt: requeueAt(entries, rotation.nextAt, context),
+    requeueAt: requeueAt(entries, rotation.nextTakeoverAt, context),
   };
 };

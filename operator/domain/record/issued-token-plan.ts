@@ -11,7 +11,7 @@ import {
 } from './record-plan.ts';
 import { isLive, isRevocationRequested } from './token-record.ts';
 
-/** Everything that a plan for a handed-out token's record is made from. */
+/** What the plan for an IssuedToken is made from. */
 export interface IssuedTokenObservation {
   readonly record: CachedIssuedToken;
   readonly client: ClientPresence;

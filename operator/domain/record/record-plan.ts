@@ -1,4 +1,4 @@
-/** How long records of handed-out tokens stay, in milliseconds (spec §6, `garbageCollection`). */
+/** How long records of issued tokens are kept, in milliseconds (spec §6, `garbageCollection`). */
 export interface CollectionSettings {
   readonly ttlAfterExpiry: number;
   /** Of those that never expire. */
@@ -19,7 +19,7 @@ export type ClientPresence = 'Known' | 'Missing' | 'Ahead' | 'Gone';
 const COLLECT_REASONS = ['Expired', 'Blacklisted', 'ClientGone'] as const;
 export type CollectReason = (typeof COLLECT_REASONS)[number];
 
-/** What to do with an object that holds records of handed-out tokens. */
+/** What to do with an object that holds records of issued tokens. */
 export type RecordPlan<Status extends object = object> =
   /** Nothing, until something or the time changes; milliseconds since the Unix epoch. */
   | { readonly kind: 'wait'; readonly requeueAt: number | undefined }

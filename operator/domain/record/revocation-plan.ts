@@ -8,23 +8,23 @@ import { changedBatchStatus } from './token-batch-plan.ts';
 import { blacklistedAtOf } from './token-record.ts';
 
 /** How many tokens a write ends, as DeleteTokens counts them. */
-export interface EndCounts {
+export interface RevocationCounts {
   readonly blacklisted: number;
   readonly deleted: number;
 }
 
 /** What DeleteTokens makes of an object (spec §4): a live token is blacklisted, an expired one deleted, whether blacklisted or not. */
-export type TokenEnd =
+export type RevocationPlan =
   /** To write its whole status. */
-  | { readonly kind: 'write'; readonly status: object; readonly counts: EndCounts }
+  | { readonly kind: 'write'; readonly status: object; readonly counts: RevocationCounts }
   /** To delete the object. */
-  | { readonly kind: 'delete'; readonly counts: EndCounts }
+  | { readonly kind: 'delete'; readonly counts: RevocationCounts }
   | { readonly kind: 'nothing' };
 
-const NOTHING: TokenEnd = { kind: 'nothing' };
-const DELETE: TokenEnd = { kind: 'delete', counts: { blacklisted: 0, deleted: 1 } };
+const NOTHING: RevocationPlan = { kind: 'nothing' };
+const DELETE: RevocationPlan = { kind: 'delete', counts: { blacklisted: 0, deleted: 1 } };
 
-const blacklistWith = (status: object): TokenEnd => ({
+const blacklistWith = (status: object): RevocationPlan => ({
   kind: 'write',
   status,
   counts: { blacklisted: 1, deleted: 0 },
@@ -34,7 +34,7 @@ const isPast = (expiration: number | 'never' | undefined, nowSeconds: number): b
   typeof expiration === 'number' && expiration <= nowSeconds;
 
 /** The end of a declared Token: it is live while any of its JWTs may still be valid. Seconds since the Unix epoch. */
-export const planTokenEnd = (token: Token, nowSeconds: number): TokenEnd => {
+export const planTokenRevocation = (token: Token, nowSeconds: number): RevocationPlan => {
   if (token.metadata.deletionTimestamp !== undefined) return NOTHING;
   if (isPast(lastExpirationOf(token), nowSeconds)) return DELETE;
   if (blacklistedAtOf(token) !== undefined) return NOTHING;
@@ -46,7 +46,7 @@ export const planTokenEnd = (token: Token, nowSeconds: number): TokenEnd => {
  * The end of a issued token's record. One that keeps an assertion from being used again stays for as long as that
  * might be tried, though it has expired (spec §4): the leader collects it later.
  */
-export const planIssuedTokenEnd = (record: CachedIssuedToken, nowSeconds: number): TokenEnd => {
+export const planIssuedTokenRevocation = (record: CachedIssuedToken, nowSeconds: number): RevocationPlan => {
   if (record.metadata.deletionTimestamp !== undefined) return NOTHING;
   if (isPast(record.expiration, nowSeconds)) {
     const isKept = replayableUntil(record) > nowSeconds;
@@ -60,11 +60,11 @@ export const planIssuedTokenEnd = (record: CachedIssuedToken, nowSeconds: number
  * The end of some records of a TokenBatch, in one write; the object goes with the last of its records. No client's own
  * assertion is held by one (spec §4).
  */
-export const planBatchEnd = (
+export const planBatchRevocation = (
   batch: CachedTokenBatch,
   ids: ReadonlySet<string>,
   nowSeconds: number,
-): TokenEnd => {
+): RevocationPlan => {
   if (batch.metadata.deletionTimestamp !== undefined) return NOTHING;
   const blacklist: number[] = [];
   const remove: number[] = [];

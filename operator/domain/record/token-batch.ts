@@ -36,7 +36,7 @@ export const batchOwnerLabel = (owner: string): string => `${OWNER_PREFIX}/${own
 /**
  * Names what records may share a TokenBatch (spec §2.3): those whose lifetimes in seconds are between the same two powers of two, so that no object stays for long after most of its records, and those that never expire.
  */
-export const batchWindowOf = ({ issuedAt, expiration }: Pick<RecordFields, 'issuedAt' | 'expiration'>) =>
+export const lifetimeClassOf = ({ issuedAt, expiration }: Pick<RecordFields, 'issuedAt' | 'expiration'>) =>
   expiration === undefined ? 'never' : String(Math.floor(Math.log2(Math.max(1, expiration - issuedAt))));
 
 const profileOf = ({ audience, scope, owner, subject, keyID }: RecordFields): TokenProfile => ({

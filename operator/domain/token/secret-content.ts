@@ -95,7 +95,7 @@ export const ownerReferenceTo = ({ metadata }: Token): OwnerReference => ({
 });
 
 /** Whether the object with that uid is the controller of an object with these owner references. */
-export const isOwnedBy = (uid: string, references: readonly OwnerReference[] | undefined): boolean =>
+export const isControlledBy = (uid: string, references: readonly OwnerReference[] | undefined): boolean =>
   (references ?? []).some((reference) => reference.uid === uid && reference.controller === true);
 
 /** The observed Secret with the name that the Token asks for, whoever owns it. */
@@ -111,7 +111,7 @@ const except = (names: readonly string[], kept: readonly string[]): string[] =>
   names.filter((name) => !kept.includes(name));
 
 const leftoversOf = ({ fields }: ObservedSecret, content: SecretContent): SecretWrite['drop'] => ({
-  data: except(fields.ownData, Object.values(content.dataKeys)),
+  data: except(fields.managedDataKeys, Object.values(content.dataKeys)),
   labels: except(fields.ownLabels, Object.keys(content.labels)),
   annotations: except(fields.ownAnnotations, Object.keys(content.annotations)),
 });
@@ -148,12 +148,13 @@ export const findSecretFault = (token: Token, secret: ObservedSecret): SecretFau
   const { jwt: dataKey } = content.dataKeys;
   const hasJwt = secret.jwts
     ? secret.jwts.some((jwt) => jwt.dataKey === dataKey && isCurrentJwt(jwt, token))
-    : secret.fields.ownData.includes(dataKey) && secret.annotations[SECRET_ANNOTATIONS.tokenId] === status.id;
+    : secret.fields.managedDataKeys.includes(dataKey) &&
+      secret.annotations[SECRET_ANNOTATIONS.tokenId] === status.id;
   if (!hasJwt) return 'Content';
   return hasMetadata(secret, content) ? undefined : 'Metadata';
 };
 
-/** Whether a Secret's data has to be read: by its metadata it may hold the next JWT, or may lack the current one. */
+/** Whether a Secret's data has to be read: its metadata names the next JWT, or differs from what the operator wrote. */
 export const needsContent = (token: Token, secret: ObservedSecret): boolean =>
   secret.owned &&
   secret.jwts === undefined &&

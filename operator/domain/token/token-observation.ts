@@ -26,7 +26,7 @@ export interface ObservedSecret {
   readonly annotations: Readonly<Record<string, string>>;
   /** By `metadata.managedFields`: which names the operator wrote last, and which other managers did. */
   readonly fields: {
-    readonly ownData: readonly string[];
+    readonly managedDataKeys: readonly string[];
     readonly dataOfOtherManagers: readonly string[];
     readonly ownLabels: readonly string[];
     readonly ownAnnotations: readonly string[];

@@ -2,10 +2,10 @@ import type { ObjectRef } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { createSemaphore, type Semaphore } from '../../async/semaphore.ts';
-import { bySeniority, CLAIM_INDEX, isRegistered } from '../../domain/client/client-rules.ts';
+import { bySeniority, CLIENT_ID_INDEX, isRegistered } from '../../domain/client/client-rules.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
-import { IssuerFailure, SEMAPHORE_ERRORS } from '../failure.ts';
+import { IssuerFailure, OVERLOAD_ERRORS } from '../failure.ts';
 import type { AuthenticateClient, AuthenticatedClient, Call, ClientCredentials } from '../use-cases.ts';
 import type { AuthenticationFailures, FailureCause } from './authentication-failures.ts';
 import type { ClientSecrets } from './client-secrets.ts';
@@ -34,7 +34,7 @@ export type AssertionOutcome = { readonly authenticated: AuthenticatedClient } |
 export type CheckAssertion = (input: AssertionInput) => Promise<AssertionOutcome | undefined>;
 
 export interface AuthenticateClientOptions {
-  /** Indexed by {@link CLAIM_INDEX}. */
+  /** Indexed by {@link CLIENT_ID_INDEX}. */
   readonly clients: Pick<Cache<OAuthClient>, 'byIndex' | 'synced'>;
   readonly freshness: Pick<Freshness, 'clients'>;
   /** Reads the client from the API server, for when the cache is stale; undefined if it does not exist. */
@@ -89,7 +89,7 @@ const findCachedClient = (
 ): OAuthClient | undefined => {
   if (!clients.synced) throw unavailable();
   let found: OAuthClient | undefined;
-  for (const client of clients.byIndex(CLAIM_INDEX, clientID)) {
+  for (const client of clients.byIndex(CLIENT_ID_INDEX, clientID)) {
     if (!isRegistered(client) || client.metadata.deletionTimestamp !== undefined) continue;
     if (found === undefined || bySeniority(client, found) < 0) found = client;
   }
@@ -172,7 +172,7 @@ const byAssertion = async (
  */
 export const createAuthenticateClient = (options: AuthenticateClientOptions): AuthenticateClient => {
   const { secrets, failures } = options;
-  const semaphore = createSemaphore({ ...BEYOND_LIMIT, errors: SEMAPHORE_ERRORS });
+  const semaphore = createSemaphore({ ...BEYOND_LIMIT, errors: OVERLOAD_ERRORS });
 
   const authenticate = (client: OAuthClient | undefined, input: AuthenticationInput): Awaitable<Outcome> => {
     if (client && hasAssertionMethod(client)) return byAssertion(options, client, { ...input, semaphore });

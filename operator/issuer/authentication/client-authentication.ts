@@ -21,7 +21,7 @@ import { createServiceAccounts } from './service-accounts.ts';
 import { createTrustedIssuers } from './trusted-issuers.ts';
 
 export interface ClientAuthenticationOptions extends DocumentReader {
-  /** Indexed by `CLAIM_INDEX`. */
+  /** Indexed by `CLIENT_ID_INDEX`. */
   readonly clients: Pick<Cache<OAuthClient>, 'byIndex' | 'synced' | 'onChange'>;
   readonly freshness: Pick<Freshness, 'clients'>;
   readonly readClient: (ref: ObjectRef, signal: AbortSignal) => Promise<OAuthClient | undefined>;

@@ -7,7 +7,7 @@ import { createSemaphore } from '../../async/semaphore.ts';
 import { SingleFlight } from '../../async/single-flight.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { ReviewToken } from '../../ports/token-reviews.ts';
-import { calledOff, IssuerFailure, SEMAPHORE_ERRORS } from '../failure.ts';
+import { calledOff, IssuerFailure, OVERLOAD_ERRORS } from '../failure.ts';
 import type { CheckAssertion } from './authenticate-client.ts';
 import { hasAudience } from './unverified-jwt.ts';
 
@@ -45,7 +45,7 @@ const unavailable = (cause: unknown): IssuerFailure =>
 /** Requests TokenReviews, one at a time for each token. Positive ones are cached, negative ones are not. */
 class Reviews {
   readonly #options: ServiceAccountsOptions;
-  readonly #semaphore = createSemaphore({ ...REVIEWS, errors: SEMAPHORE_ERRORS });
+  readonly #semaphore = createSemaphore({ ...REVIEWS, errors: OVERLOAD_ERRORS });
   readonly #positive = new BoundedMap<string, PositiveReview>(MAX_KEPT);
   readonly #flights = new SingleFlight<string, string | undefined>();
 

@@ -3,17 +3,17 @@ import type { TokenBatch } from '../../api/token-batch.ts';
 import { withDeadline } from '../../async/deadline.ts';
 import { createSemaphore } from '../../async/semaphore.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
-import { claimOf } from '../../domain/client/client-rules.ts';
+import { requestedClientID } from '../../domain/client/client-rules.ts';
 import { batchNameFrom } from '../../domain/record/record-object.ts';
 import {
   BatchDraft,
-  batchWindowOf,
+  lifetimeClassOf,
   type NewTokenBatch,
   type RecordFields,
 } from '../../domain/record/token-batch.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { ApiError, isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
-import { IssuerFailure, recordFailure, SEMAPHORE_ERRORS } from '../failure.ts';
+import { IssuerFailure, OVERLOAD_ERRORS, recordFailure } from '../failure.ts';
 
 /** A record with its position in a TokenBatch. */
 interface BatchedRecord {
@@ -33,16 +33,16 @@ export interface GroupCommitOptions {
   readonly writeBatch: WriteBatch;
   /** A random version 4 UUID. */
   readonly newID: () => string;
-  /** Runs work once all requests that arrived together have been read. */
+  /** Runs `work` after pending I/O events, as `setImmediate` does: requests read in one turn of the event loop share a batch. */
   readonly defer: (work: () => void) => void;
 }
 
-/** Concurrent writes of full objects of one lane. */
+/** Concurrent writes of full batches of one lane. */
 const WRITES_AT_ONCE = 4;
-/** Records that wait for their write to begin: a few seconds of an API server's work. */
-const MAX_WAITING = 16_384;
+/** Records in all lanes that are not passed to {@link WriteBatch} yet, which has a queue too: a few seconds of an API server's work. */
+const MAX_UNSENT_RECORDS = 16_384;
 
-/** An object that is being filled, and the promise of its write. */
+/** A batch that is being filled, and the promise of its write. */
 interface PendingBatch {
   readonly draft: BatchDraft;
   readonly recorded: Promise<void>;
@@ -56,23 +56,23 @@ const pendingBatch = (draft: BatchDraft): PendingBatch => {
   return { draft, recorded: promise, settle: resolve };
 };
 
-/** Records of one client that may share an object. A lane is removed when nothing of it waits or is being written. */
+/** One per client and lifetime class (spec §2.3), whose records may share a TokenBatch. Removed when it has no batch and no write. */
 interface Lane {
   /** In the order of their writes; the last one is being filled. */
-  readonly waiting: PendingBatch[];
+  readonly batches: PendingBatch[];
   writing: number;
   isScheduled: boolean;
 }
 
 /**
- * Makes {@link AddToBatch} (spec §2.3, decision 0016): records that arrive during a write go into the next object, and nothing waits
- * while no write is in progress. Only full objects are written concurrently.
+ * Makes {@link AddToBatch} (spec §2.3, decision 0016): records that arrive during a write of their lane go into its next batch. A batch
+ * that is not full starts only if its lane has no write in progress; full ones start while fewer than 4 are.
  */
 export const createGroupCommit = ({ writeBatch, newID, defer }: GroupCommitOptions): AddToBatch => {
   const lanes = new Map<string, Lane>();
-  let waiting = 0;
+  let unsentRecords = 0;
 
-  const isDue = ({ waiting: [first, second], writing }: Lane): boolean => {
+  const isDue = ({ batches: [first, second], writing }: Lane): boolean => {
     if (first === undefined) return false;
     return writing === 0 || (second !== undefined && writing < WRITES_AT_ONCE);
   };
@@ -80,9 +80,9 @@ export const createGroupCommit = ({ writeBatch, newID, defer }: GroupCommitOptio
   const writeDue = (key: string, lane: Lane): void => {
     lane.isScheduled = false;
     while (isDue(lane)) {
-      const pending = lane.waiting.shift();
+      const pending = lane.batches.shift();
       if (pending === undefined) break;
-      waiting -= pending.draft.size;
+      unsentRecords -= pending.draft.size;
       lane.writing += 1;
       const written = writeBatch(pending.draft.build()).finally(() => {
         lane.writing -= 1;
@@ -90,10 +90,10 @@ export const createGroupCommit = ({ writeBatch, newID, defer }: GroupCommitOptio
       });
       pending.settle(written);
     }
-    if (lane.waiting.length === 0 && lane.writing === 0) lanes.delete(key);
+    if (lane.batches.length === 0 && lane.writing === 0) lanes.delete(key);
   };
 
-  /** Deferred, so that records that arrived together share the object. */
+  /** Deferred, so that records that arrived together share the batch. */
   const schedule = (key: string, lane: Lane): void => {
     if (lane.isScheduled || !isDue(lane)) return;
     lane.isScheduled = true;
@@ -103,24 +103,24 @@ export const createGroupCommit = ({ writeBatch, newID, defer }: GroupCommitOptio
   const laneOf = (key: string): Lane => {
     const known = lanes.get(key);
     if (known) return known;
-    const lane: Lane = { waiting: [], writing: 0, isScheduled: false };
+    const lane: Lane = { batches: [], writing: 0, isScheduled: false };
     lanes.set(key, lane);
     return lane;
   };
 
   return (client, fields) => {
-    if (waiting >= MAX_WAITING) throw SEMAPHORE_ERRORS.full();
-    const key = `${client.metadata.uid} ${batchWindowOf(fields)}`;
+    if (unsentRecords >= MAX_UNSENT_RECORDS) throw OVERLOAD_ERRORS.full();
+    const key = `${client.metadata.uid} ${lifetimeClassOf(fields)}`;
     const lane = laneOf(key);
-    let pending = lane.waiting.at(-1);
+    let pending = lane.batches.at(-1);
     let id = pending?.draft.add(fields);
     if (pending === undefined || id === undefined) {
-      pending = pendingBatch(new BatchDraft(batchNameFrom(newID()), client, claimOf(client)));
-      lane.waiting.push(pending);
+      pending = pendingBatch(new BatchDraft(batchNameFrom(newID()), client, requestedClientID(client)));
+      lane.batches.push(pending);
       id = pending.draft.add(fields);
     }
     if (id === undefined) throw new Error('an empty draft has room');
-    waiting += 1;
+    unsentRecords += 1;
     schedule(key, lane);
     return { id, recorded: pending.recorded };
   };
@@ -137,7 +137,7 @@ export interface WriteBatchOptions {
 const WRITES = { atOnce: 64, waiting: 4096 };
 /** Time for one try; after it the outcome of the write is unknown. */
 const TRY_MS = 5000;
-/** Callers give up after about this many tries. */
+/** Tries of one write, without a pause and at most 15 s in all: most callers have given up by then. */
 const MAX_TRIES = 3;
 
 /** Whether the write may have succeeded nevertheless: no answer, or a server error. */
@@ -149,7 +149,7 @@ const isUnresolved = (error: unknown): boolean =>
  * succeeds, or if an object with an equal spec exists (spec §2.3).
  */
 export const createWriteBatch = ({ batches, onRecorded, clock }: WriteBatchOptions): WriteBatch => {
-  const semaphore = createSemaphore({ ...WRITES, errors: SEMAPHORE_ERRORS });
+  const semaphore = createSemaphore({ ...WRITES, errors: OVERLOAD_ERRORS });
   // No single caller may cancel the write that all of them share.
   const neverAborts = new AbortController().signal;
 

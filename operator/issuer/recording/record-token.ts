@@ -2,12 +2,12 @@ import type { IssuedToken } from '../../api/issued-token.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { unlessAborted } from '../../async/abort.ts';
 import { createSemaphore } from '../../async/semaphore.ts';
-import { claimOf } from '../../domain/client/client-rules.ts';
+import { requestedClientID } from '../../domain/client/client-rules.ts';
 import { buildIssuedToken } from '../../domain/record/issued-token.ts';
 import type { RecordFields } from '../../domain/record/token-batch.ts';
 import { uuidV5 } from '../../domain/token/declared-token.ts';
 import { isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
-import { calledOff, recordFailure, SEMAPHORE_ERRORS } from '../failure.ts';
+import { calledOff, OVERLOAD_ERRORS, recordFailure } from '../failure.ts';
 import type { AddToBatch } from './group-commit.ts';
 
 /** A token to be recorded. */
@@ -40,7 +40,7 @@ export interface RecordTokenOptions {
   readonly addToBatch: AddToBatch;
   /** A random version 4 UUID. */
   readonly newID: () => string;
-  /** Runs work after everything that was deferred before it, the write of a TokenBatch for instance. */
+  /** Runs `work` after pending I/O events, as `setImmediate` does, and after what was deferred before it. */
   readonly defer: (work: () => void) => void;
 }
 
@@ -53,11 +53,11 @@ const CREATES = { atOnce: 256, waiting: 4096 };
  */
 export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
   const { records, onRecorded, addToBatch, newID, defer } = options;
-  const semaphore = createSemaphore({ ...CREATES, errors: SEMAPHORE_ERRORS });
+  const semaphore = createSemaphore({ ...CREATES, errors: OVERLOAD_ERRORS });
 
   /** @throws ApiError, IssuerFailure */
   const recordUnder = async (id: string, { client, fields, signal }: Recordable, sign: Sign) => {
-    const record = buildIssuedToken({ ...fields, id, client, clientID: claimOf(client) });
+    const record = buildIssuedToken({ ...fields, id, client, clientID: requestedClientID(client) });
     const [created, accessToken] = await Promise.all([
       semaphore.run(() => records.create(record, { signal }), signal),
       sign(id),

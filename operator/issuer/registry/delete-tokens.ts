@@ -7,38 +7,38 @@ import {
   batchOriginOf,
   type CachedTokenBatch,
 } from '../../domain/record/cached-token-batch.ts';
-import type { EndCounts } from '../../domain/record/revocation-plan.ts';
+import type { RevocationCounts } from '../../domain/record/revocation-plan.ts';
 import { RECORD_INDEX, type RecordOrigin } from '../../domain/record/token-record.ts';
 import type { WritableCache } from '../../ports/cache.ts';
-import { calledOff, IssuerFailure, SEMAPHORE_ERRORS } from '../failure.ts';
+import { calledOff, IssuerFailure, OVERLOAD_ERRORS } from '../failure.ts';
 import type { Bearer, Call, DeletedTokens, DeleteTokens } from '../use-cases.ts';
-import type { EndTarget, EndToken } from './end-token.ts';
-import { visibleIds } from './list-tokens.ts';
+import { selectIds } from './list-tokens.ts';
 import type { Lookups } from './lookups.ts';
 import { checkIdFilter } from './records.ts';
+import type { RevocationTarget, RevokeRecords } from './revoke-records.ts';
 
-/** Lists the objects with records of an owner by consistent reads, a page at a time. @throws ApiError */
-export interface ListOwned {
+/** Lists the IssuedTokens and TokenBatches that are labelled with an owner, by consistent reads, page by page. @throws ApiError */
+export interface ListRecordsOfOwner {
   issued(owner: string, signal: AbortSignal): AsyncIterable<readonly CachedIssuedToken[]>;
   batches(owner: string, signal: AbortSignal): AsyncIterable<readonly CachedTokenBatch[]>;
 }
 
 export interface DeleteTokensOptions {
   readonly tokens: Pick<WritableCache<Token>, 'byIndex'>;
-  readonly issued: Pick<WritableCache<CachedIssuedToken>, 'byIndex' | 'observe'>;
-  readonly batches: Pick<WritableCache<CachedTokenBatch>, 'byIndex' | 'observe'>;
+  readonly issued: Pick<WritableCache<CachedIssuedToken>, 'byIndex' | 'putIfNewer'>;
+  readonly batches: Pick<WritableCache<CachedTokenBatch>, 'byIndex' | 'putIfNewer'>;
   readonly lookups: Lookups;
-  readonly listOwned: ListOwned;
-  readonly endToken: EndToken;
+  readonly listRecordsOfOwner: ListRecordsOfOwner;
+  readonly revokeRecords: RevokeRecords;
 }
 
 /** Concurrent writes of one call, and of all calls: they leave the API server capacity to record new tokens. */
 export const WORKERS = 16;
 const WRITES = { atOnce: 48, waiting: 4096 };
 
-/** The objects to write, each once, with the ids of all records to end. */
+/** The objects to write, each once. The ids select records of a TokenBatch; a Token and an IssuedToken are revoked whole. */
 class Targets {
-  readonly #byUid = new Map<string, EndTarget & { readonly ids: Set<string> }>();
+  readonly #byUid = new Map<string, RevocationTarget & { readonly ids: Set<string> }>();
 
   add(origin: RecordOrigin, ids: Iterable<string> = []): void {
     const known = this.#byUid.get(origin.uid);
@@ -46,15 +46,15 @@ class Targets {
     else for (const id of ids) known.ids.add(id);
   }
 
-  get all(): readonly EndTarget[] {
+  get all(): readonly RevocationTarget[] {
     return [...this.#byUid.values()];
   }
 }
 
-/** Ends all targets, a few at a time. A failure does not stop the others; the first one is thrown at the end. */
-const endAll = async (
-  targets: readonly EndTarget[],
-  end: (target: EndTarget) => Promise<EndCounts>,
+/** Revokes all targets, a few at a time. A failure does not stop the others; the first one is thrown after the last target. */
+const revokeAll = async (
+  targets: readonly RevocationTarget[],
+  end: (target: RevocationTarget) => Promise<RevocationCounts>,
   signal: AbortSignal,
 ): Promise<DeletedTokens> => {
   const counts = { blacklisted: 0, deleted: 0 };
@@ -82,25 +82,26 @@ const endAll = async (
 
 /**
  * Makes {@link DeleteTokens} (spec §4): blacklists live tokens of the owner and deletes expired ones; unknown ids and those of other owners
- * are ignored. "All" is found by a consistent read, so that it includes tokens that another replica has just issued.
+ * are ignored. "All" means the IssuedTokens and TokenBatches of a consistent list, so that it includes
+ * tokens that another replica has just issued, and the declared Tokens in the watch cache.
  */
 export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens => {
-  const { tokens, issued, batches, lookups, listOwned, endToken } = options;
-  const semaphore = createSemaphore({ ...WRITES, errors: SEMAPHORE_ERRORS });
+  const { tokens, issued, batches, lookups, listRecordsOfOwner, revokeRecords } = options;
+  const semaphore = createSemaphore({ ...WRITES, errors: OVERLOAD_ERRORS });
 
-  const refresh = async (owner: string, signal: AbortSignal): Promise<void> => {
+  const readRecordsOfOwner = async (owner: string, signal: AbortSignal): Promise<void> => {
     try {
-      for await (const page of listOwned.issued(owner, signal))
-        for (const record of page) issued.observe(record);
-      for await (const page of listOwned.batches(owner, signal))
-        for (const batch of page) batches.observe(batch);
+      for await (const page of listRecordsOfOwner.issued(owner, signal))
+        for (const record of page) issued.putIfNewer(record);
+      for await (const page of listRecordsOfOwner.batches(owner, signal))
+        for (const batch of page) batches.putIfNewer(batch);
     } catch (cause) {
       throw new IssuerFailure('Unavailable', 'the tokens are not known now, try again later', { cause });
     }
   };
 
   const allOf = async (owner: string, signal: AbortSignal): Promise<Targets> => {
-    await refresh(owner, signal);
+    await readRecordsOfOwner(owner, signal);
     const targets = new Targets();
     for (const { id, origin } of issued.byIndex(ISSUED_INDEX.owner, owner)) targets.add(origin, [id]);
     for (const batch of batches.byIndex(BATCH_INDEX.owner, owner)) {
@@ -118,10 +119,10 @@ export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens =
     ids: readonly string[],
     call: Pick<Call, 'signal'>,
   ): Promise<Targets> => {
-    const visible = visibleIds(bearer, ids);
-    if (visible === undefined) return allOf(bearer.owner, call.signal);
+    const selected = selectIds(bearer, ids);
+    if (selected === 'all') return allOf(bearer.owner, call.signal);
     const targets = new Targets();
-    for (const { id, origin } of await lookups.find(bearer, visible, call)) targets.add(origin, [id]);
+    for (const { id, origin } of await lookups.find(bearer, selected, call)) targets.add(origin, [id]);
     return targets;
   };
 
@@ -129,6 +130,6 @@ export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens =
     checkIdFilter(ids);
     const { signal } = call;
     const { all } = await targetsOf(bearer, ids, call);
-    return endAll(all, (target) => semaphore.run(() => endToken(target, signal), signal), signal);
+    return revokeAll(all, (target) => semaphore.run(() => revokeRecords(target, signal), signal), signal);
   };
 };

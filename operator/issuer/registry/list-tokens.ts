@@ -36,9 +36,9 @@ export function* inOrder(ids: Iterable<string>): Generator<readonly string[]> {
   }
 }
 
-/** The ids of a query that the bearer may see; undefined for all ids of its owner. */
-export const visibleIds = ({ onlyID }: Bearer, ids: readonly string[]): readonly string[] | undefined => {
-  if (onlyID === undefined) return ids.length === 0 ? undefined : ids;
+/** The ids of a query that the bearer may see and revoke; `all` of its owner if it names none. */
+export const selectIds = ({ onlyID }: Bearer, ids: readonly string[]): readonly string[] | 'all' => {
+  if (onlyID === undefined) return ids.length === 0 ? 'all' : ids;
   return ids.length === 0 || ids.includes(onlyID) ? [onlyID] : [];
 };
 
@@ -83,8 +83,8 @@ export const createListTokens = ({ records, lookups, freshness, turn }: ListToke
 
   return async function* list(bearer, query, call) {
     checkIdFilter(query.ids);
-    const ids = visibleIds(bearer, query.ids);
-    if (ids === undefined) yield* listAll(bearer, query, call.signal);
+    const ids = selectIds(bearer, query.ids);
+    if (ids === 'all') yield* listAll(bearer, query, call.signal);
     else {
       const found = await lookups.find(bearer, ids, call);
       const shown = found.filter((record) => isShown(record, bearer, query));

@@ -31,7 +31,7 @@ export interface RegistryReads {
 }
 
 export interface LiveReadsOptions<T> {
-  readonly cache: Pick<WritableCache<T>, 'get' | 'observe' | 'forget'>;
+  readonly cache: Pick<WritableCache<T>, 'get' | 'putIfNewer' | 'forget'>;
   readonly readObject: ReadObject<T>;
   /** Limits concurrent reads; shared by all kinds. */
   readonly semaphore: Semaphore;
@@ -75,7 +75,7 @@ export const createLiveReads = <T extends Pick<KubeObject, 'metadata'>>({
         if (before) cache.forget(key, before.metadata.uid);
         return undefined;
       }
-      cache.observe(object);
+      cache.putIfNewer(object);
       return cache.get(key);
     } catch (error) {
       throw error instanceof IssuerFailure ? error : unavailable(error);

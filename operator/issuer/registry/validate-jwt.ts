@@ -1,7 +1,7 @@
 import { type ObjectRef, refOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
-import { CLAIM_INDEX, isRegistered } from '../../domain/client/client-rules.ts';
+import { CLIENT_ID_INDEX, isRegistered } from '../../domain/client/client-rules.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';
 import {
   declaredIn,
@@ -49,7 +49,7 @@ export type ValidateJwt = (jwt: string, call: Waiting) => Awaitable<JwtValidatio
 export interface ValidateJwtOptions {
   readonly keyring: Pick<Keyring, 'verify'>;
   readonly records: Records;
-  /** Indexed by {@link CLAIM_INDEX}. */
+  /** Indexed by {@link CLIENT_ID_INDEX}. */
   readonly clients: Pick<Cache<OAuthClient>, 'get' | 'byIndex'>;
   readonly reads: RegistryReads;
   readonly freshness: Freshness;
@@ -68,7 +68,7 @@ const unavailable = (detail: string): IssuerFailure =>
 /** The namespace of the registered client of a client ID, which is that of its issued tokens. */
 const namespaceOf = ({ clients }: ValidateJwtOptions, clientID: unknown): string | undefined => {
   if (typeof clientID !== 'string') return undefined;
-  for (const client of clients.byIndex(CLAIM_INDEX, clientID)) {
+  for (const client of clients.byIndex(CLIENT_ID_INDEX, clientID)) {
     if (isRegistered(client)) return client.metadata.namespace;
   }
   return undefined;

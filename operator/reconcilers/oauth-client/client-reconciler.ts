@@ -1,7 +1,7 @@
 import { findCondition, keyOf } from '../../api/meta.ts';
 import type { OAuthClient, OAuthClientStatus } from '../../api/oauth-client.ts';
 import { planClient } from '../../domain/client/client-plan.ts';
-import { claimOf } from '../../domain/client/client-rules.ts';
+import { requestedClientID } from '../../domain/client/client-rules.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -35,7 +35,7 @@ export const writeClientStatus = async (
   { status, about, signal }: { status: OAuthClientStatus; about: string; signal: AbortSignal },
 ): Promise<void> => {
   try {
-    clients.observe(await oauthClients.updateStatus({ metadata: client.metadata, status }, { signal }));
+    clients.putIfNewer(await oauthClients.updateStatus({ metadata: client.metadata, status }, { signal }));
   } catch (error) {
     if (!isNotFound(error)) throw error;
     return;
@@ -63,7 +63,7 @@ export class OAuthClientReconciler {
     const { clients, settings, clock, log } = this.#options;
     const client = clients.get(key);
     if (client === undefined) return DONE;
-    const claimants = [...clients.byIndex(CLIENT_INDEX.claim, claimOf(client))];
+    const claimants = [...clients.byIndex(CLIENT_INDEX.claim, requestedClientID(client))];
     const plan = planClient({ client, claimants, settings, now: clock.now() });
     switch (plan.kind) {
       case 'nothing':

@@ -1,6 +1,6 @@
 import { API_VERSION, keyOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { claimOf } from '../../domain/client/client-rules.ts';
+import { requestedClientID } from '../../domain/client/client-rules.ts';
 import type { Cache, CacheChange } from '../../ports/cache.ts';
 import type { SecretMeta } from '../../ports/secrets.ts';
 import { CLIENT_INDEX } from './client-indexes.ts';
@@ -19,7 +19,7 @@ export const clientTriggers = (change: CacheChange<OAuthClient>, clients: Cache<
   const after = change.type === 'set' ? change.object.status?.clientID : undefined;
   const keys = new Set(change.type === 'set' ? [change.key] : []);
   if (before !== after || change.type === 'delete') {
-    for (const { metadata } of clients.byIndex(CLIENT_INDEX.claim, claimOf(client)))
+    for (const { metadata } of clients.byIndex(CLIENT_INDEX.claim, requestedClientID(client)))
       keys.add(keyOf(metadata));
   }
   return [...keys];

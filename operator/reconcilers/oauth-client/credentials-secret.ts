@@ -1,7 +1,7 @@
 import { API_VERSION, MANAGED_BY_LABEL, MANAGER } from '../../api/meta.ts';
 import type { OAuthClient, OAuthClientSpec } from '../../api/oauth-client.ts';
 import type { CredentialsFinding } from '../../domain/client/client-credentials.ts';
-import { claimOf, isRegistered } from '../../domain/client/client-rules.ts';
+import { isRegistered, requestedClientID } from '../../domain/client/client-rules.ts';
 import { CLIENT_ID_KEY, readClientSecrets } from '../../domain/client/client-secret.ts';
 import {
   ApiError,
@@ -57,7 +57,7 @@ const generatedSecret = (
       },
     ],
   },
-  data: { [CLIENT_ID_KEY]: encode(claimOf(client)), [secretRef.key]: encode(secret) },
+  data: { [CLIENT_ID_KEY]: encode(requestedClientID(client)), [secretRef.key]: encode(secret) },
 });
 
 /** The Secret that the operator made, with what is missing or wrong in it; undefined where nothing is. A secret that is there is never replaced. */
@@ -66,7 +66,7 @@ const repairedSecret = (
   found: Secret,
   { key, makeSecret }: { key: string; makeSecret: () => string },
 ): ChangedObject<Secret> | undefined => {
-  const clientID = encode(claimOf(client));
+  const clientID = encode(requestedClientID(client));
   const hasSecret = readClientSecrets(found.data, key).current !== undefined;
   const hasClientID = key === CLIENT_ID_KEY || found.data?.[CLIENT_ID_KEY] === clientID;
   const hasLabel = found.metadata.labels?.[MANAGED_BY_LABEL] === MANAGER;

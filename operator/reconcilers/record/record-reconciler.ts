@@ -96,7 +96,7 @@ export class RecordReconciler<T extends RecordObject> {
   ): Promise<void> {
     const { records, objects } = this.#options;
     try {
-      records.observe(await objects.writeStatus(record, status, signal));
+      records.putIfNewer(await objects.writeStatus(record, status, signal));
     } catch (error) {
       // Deleted meanwhile, which revokes it as well.
       if (isNotFound(error)) return;

@@ -69,7 +69,7 @@ const create = async (
   };
   try {
     const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { [JWKS_KEY]: text } } as const;
-    sinks.configMaps.observe(await sinks.configMapClient.create(object, { signal }));
+    sinks.configMaps.putIfNewer(await sinks.configMapClient.create(object, { signal }));
     return undefined;
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
@@ -98,7 +98,7 @@ const putBack = async (sinks: JwksSinks, found: ConfigMap, wanted: Wanted): Prom
     },
     data: { ...found.data, [JWKS_KEY]: text },
   };
-  sinks.configMaps.observe(await sinks.configMapClient.update(changed, { signal }));
+  sinks.configMaps.putIfNewer(await sinks.configMapClient.update(changed, { signal }));
 };
 
 /**

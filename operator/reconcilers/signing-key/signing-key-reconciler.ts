@@ -37,12 +37,12 @@ export type SigningKeyReconcilerOptions = SigningKeySources &
     readonly log: Log;
   };
 
-/** Generate, status, annotate, remove, forget the removed: no pass needs more rounds. */
+/** The most rounds of one reconcile: generate, write the status, annotate, remove, drop what was removed. */
 const MAX_ROUNDS = 8;
 /** For a Secret that could not be followed, and a ConfigMap that is not the operator's, in milliseconds. */
 const LOOK_AGAIN_MS = 300_000;
 
-/** How often in a row the key set may fail to be written before a key signs that it does not hold: nobody's quota stops the issuer for ever. */
+/** Failed writes of the JWKS ConfigMap in a row after which a key signs although the ConfigMap lacks it: a quota must not stop the issuer. */
 const MAX_UNPUBLISHED = 5;
 
 /** A plan, what it is made from, and why keys that it asked for are not there. */
@@ -69,9 +69,8 @@ export class SigningKeyReconciler {
   }
 
   /**
-   * One pass for the SigningKey of that key; to be called for one key at a time.
-   * @throws ApiError on a conflict (plan again soon) and on what the API server could not do; Error where something
-   * undoes what the pass writes
+   * Reconciles the SigningKey with that key; not to be called for one key twice at a time.
+   * @throws ApiError on a conflict (reconcile again) and if the API server fails; Error if something undoes what is written
    */
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -105,7 +104,7 @@ export class SigningKeyReconciler {
     const known = signingKeys.get(key);
     if (known?.metadata.namespace !== namespace) return undefined;
     const live = await getIfThere(signingKeyClient, known.metadata, signal);
-    if (live) signingKeys.observe(live);
+    if (live) signingKeys.putIfNewer(live);
     return live;
   }
 
@@ -177,13 +176,13 @@ export class SigningKeyReconciler {
   /** @throws the failure where a key is to begin to sign, and can wait until the key set holds it */
   #goOnUnpublished({ metadata }: SigningKey, { activation }: SigningKeyPlan, failure: unknown): void {
     const key = keyOf(metadata);
-    // What a conflict is about the watch tells soon.
+    // A conflict does not count: the watch brings the newer object.
     const failures = (this.#unpublished.get(key) ?? 0) + (isConflict(failure) ? 0 : 1);
     this.#unpublished.set(key, failures);
     const name = configMapNameOf(metadata.name);
     const configMap = this.#options.configMaps.get(`${metadata.namespace}/${name}`);
     if (!activation || holdsKid(configMap, activation.kid)) return;
-    if (activation.canWait && failures < MAX_UNPUBLISHED) throw failure;
+    if (activation.mayWaitForJwks && failures < MAX_UNPUBLISHED) throw failure;
     const { kid } = activation;
     this.#log.error('a key begins to sign that the ConfigMap does not hold', { name, kid, failures });
   }

@@ -87,7 +87,7 @@ export const writeSigningKeyStatus = async (
   signingKey: SigningKey,
   { status, signal }: { status: SigningKeyStatus; signal: AbortSignal },
 ): Promise<void> => {
-  signingKeys.observe(
+  signingKeys.putIfNewer(
     await signingKeyClient.updateStatus({ metadata: signingKey.metadata, status }, { signal }),
   );
   const before = findCondition(signingKey.status?.conditions, 'Ready');

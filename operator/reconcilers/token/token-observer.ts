@@ -3,7 +3,7 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Token } from '../../api/token.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';
 import { clientKeyOf } from '../../domain/token/declared-token.ts';
-import { dataKeysOf, isOwnedBy, needsContent, secretNameOf } from '../../domain/token/secret-content.ts';
+import { dataKeysOf, isControlledBy, needsContent, secretNameOf } from '../../domain/token/secret-content.ts';
 import type {
   KnownBlocker,
   ObservedJwt,
@@ -24,9 +24,11 @@ const MAX_BASE64_LENGTH = 128 * 1024;
 /** What a Token's observation is read from. */
 export interface TokenSources {
   readonly clients: Cache<OAuthClient>;
+  /** Metadata of the Secrets with the operator's managed-by label. */
   readonly secrets: Cache<SecretMeta>;
   /** Metadata of namespaces, by name. */
   readonly namespaces: Cache<KubeObject>;
+  /** Secrets without that label, watched by name because a resource refers to them. */
   readonly named: NamedSecrets;
   readonly keyring: Keyring;
   readonly settings: IssuerSettings;
@@ -38,17 +40,17 @@ export interface TokenSources {
 
 /** What an earlier step of the same reconcile found. */
 export interface Findings {
-  /** The Secret that a create found under its name. */
+  /** The Secret because of which a create got AlreadyExists. */
   readonly existing?: Secret | undefined;
   readonly failure?: SecretFailure | undefined;
-  /** To be thrown once the status records the failure, so that the key is retried with backoff. */
+  /** Set if a retry may help: `reconcile` throws it after the status was written, so that the Token is requeued with backoff. */
   readonly error?: ApiError | undefined;
 }
 
-/** A Secret as one reconcile knows it; `live` has the data, if it had to be read. */
+/** A Secret as one reconcile knows it; `fetched` is the whole Secret, if this reconcile got it from the API server. */
 export interface KnownSecret {
   readonly meta: SecretMeta;
-  readonly live: Secret | undefined;
+  readonly fetched: Secret | undefined;
 }
 
 /** An observation, and the Secrets from which it was made, by name. */
@@ -68,7 +70,7 @@ const describeMetadata = (token: Token, secret: SecretMeta): ObservedSecret => {
     name: metadata.name,
     uid: metadata.uid,
     resourceVersion: metadata.resourceVersion,
-    owned: isOwnedBy(token.metadata.uid, metadata.ownerReferences),
+    owned: isControlledBy(token.metadata.uid, metadata.ownerReferences),
     ofPredecessor: isOfPredecessor(token, secret),
     terminating: metadata.deletionTimestamp !== undefined,
     labels: metadata.labels ?? {},
@@ -78,14 +80,14 @@ const describeMetadata = (token: Token, secret: SecretMeta): ObservedSecret => {
 };
 
 /**
- * The JWTs in a Secret that one of the issuer's keys signed, from at most 16 data keys of at most 128 KiB: those that `likely` names
- * come first. Other values are ignored.
+ * The JWTs in a Secret that one of the issuer's keys signed, from at most 16 values of at most 128 Ki base64 characters each;
+ * those of `preferredKeys` come first. Other values are ignored.
  */
 export const readJwts = async (
   { data = {} }: Secret,
-  { likely, keyring }: { readonly likely: readonly string[]; readonly keyring: Keyring },
+  { preferredKeys, keyring }: { readonly preferredKeys: readonly string[]; readonly keyring: Keyring },
 ): Promise<ObservedJwt[]> => {
-  const keys = new Set([...likely.filter((key) => Object.hasOwn(data, key)), ...Object.keys(data)]);
+  const keys = new Set([...preferredKeys.filter((key) => Object.hasOwn(data, key)), ...Object.keys(data)]);
   const candidates = [...keys]
     .map((key) => [key, data[key] ?? ''] as const)
     .filter(([, value]) => value.length <= MAX_BASE64_LENGTH)
@@ -120,32 +122,32 @@ const readSecrets = async (
   for (const [name, meta] of cachedSecrets(token, sources)) {
     if (name === existing?.metadata.name) continue;
     if (!needsContent(token, describeMetadata(token, meta))) {
-      secrets.set(name, { meta, live: undefined });
+      secrets.set(name, { meta, fetched: undefined });
       continue;
     }
-    const live = await getIfThere(sources.secretClient, meta.metadata, signal);
-    if (live) secrets.set(name, { meta: sources.secretMetaOf(live), live });
+    const fetched = await getIfThere(sources.secretClient, meta.metadata, signal);
+    if (fetched) secrets.set(name, { meta: sources.secretMetaOf(fetched), fetched });
   }
   if (existing) {
-    secrets.set(existing.metadata.name, { meta: sources.secretMetaOf(existing), live: existing });
+    secrets.set(existing.metadata.name, { meta: sources.secretMetaOf(existing), fetched: existing });
   }
   return secrets;
 };
 
 const describeSecret = async (
   token: Token,
-  { meta, live }: KnownSecret,
+  { meta, fetched }: KnownSecret,
   keyring: Keyring,
 ): Promise<ObservedSecret> => {
   const described = describeMetadata(token, meta);
-  if (!live || !described.owned) return described;
-  const likely = [...Object.values(dataKeysOf(token)), ...meta.fields.ownData];
-  return { ...described, jwts: await readJwts(live, { likely, keyring }) };
+  if (!fetched || !described.owned) return described;
+  const preferredKeys = [...Object.values(dataKeysOf(token)), ...meta.fields.managedDataKeys];
+  return { ...described, jwts: await readJwts(fetched, { preferredKeys, keyring }) };
 };
 
 /**
- * Observes a Token from the caches. The data of a Secret is read from the API server only if its metadata suggests that the JWT is
- * missing, modified or not the recorded one (spec §2.1).
+ * Observes a Token from the caches. The data of a Secret is fetched only if the Token controls it, and its metadata differs
+ * from what the operator wrote or names the next `jti`, whose status write may be missing after a crash (spec §2.1).
  * @throws ApiError if a Secret can't be read
  */
 export const observeToken = async (

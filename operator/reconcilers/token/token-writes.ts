@@ -2,7 +2,7 @@ import { keyOf } from '../../api/meta.ts';
 import type { Token, TokenStatus } from '../../api/token.ts';
 import {
   encodeData,
-  isOwnedBy,
+  isControlledBy,
   ownerReferenceTo,
   type SecretRemoval,
   type SecretWrite,
@@ -61,21 +61,21 @@ const newSecret = (token: Token, write: SecretWrite, jwt: string | undefined): N
 });
 
 /**
- * The Secret to replace the one in place: labels, annotations, owners, finalizers and data of other managers stay. Without `live`
+ * The Secret to replace the one in place: labels, annotations, owners, finalizers and data of other managers stay. Without `fetched`
  * the data in place is dropped, all of which the operator wrote.
  */
 const changedSecret = (
   write: SecretWrite,
-  inPlace: { readonly meta: SecretMeta; readonly live: Secret | undefined },
+  inPlace: { readonly meta: SecretMeta; readonly fetched: Secret | undefined },
   jwt: string | undefined,
 ): ChangedObject<Secret> => {
-  const { meta, live } = inPlace;
+  const { meta, fetched } = inPlace;
   const { name, namespace, uid, labels, annotations, ownerReferences, finalizers } = meta.metadata;
   return {
     apiVersion: 'v1',
     kind: 'Secret',
-    type: live?.type ?? 'Opaque',
-    ...(live?.immutable !== undefined && { immutable: live.immutable }),
+    type: fetched?.type ?? 'Opaque',
+    ...(fetched?.immutable !== undefined && { immutable: fetched.immutable }),
     metadata: {
       name,
       namespace,
@@ -86,7 +86,7 @@ const changedSecret = (
       ownerReferences: ownerReferences ?? [],
       ...(finalizers && { finalizers }),
     },
-    data: { ...without(live?.data, write.drop.data), ...dataOf(write, jwt) },
+    data: { ...without(fetched?.data, write.drop.data), ...dataOf(write, jwt) },
   };
 };
 
@@ -126,7 +126,7 @@ const createSecret = async (
 ): Promise<SecretWritten> => {
   try {
     const created = await sinks.secretClient.create(newSecret(token, write, jwt), { signal });
-    sinks.secrets.observe(sinks.secretMetaOf(created));
+    sinks.secrets.putIfNewer(sinks.secretMetaOf(created));
     return { kind: 'written' };
   } catch (error) {
     if (isNotFound(error)) return { kind: 'gone' };
@@ -147,13 +147,13 @@ const updateSecret = async (
     sinks.secrets.forget(keyOf(metadata), metadata.uid);
     return { kind: 'stale' };
   };
-  const isReadFirst = known.live === undefined && write.keepsData;
-  const live = isReadFirst ? await getIfThere(sinks.secretClient, metadata, signal) : known.live;
-  if (isReadFirst && live === undefined) return forget();
+  const isReadFirst = known.fetched === undefined && write.keepsData;
+  const fetched = isReadFirst ? await getIfThere(sinks.secretClient, metadata, signal) : known.fetched;
+  if (isReadFirst && fetched === undefined) return forget();
   try {
-    const changed = changedSecret(write, { meta: known.meta, live }, jwt);
+    const changed = changedSecret(write, { meta: known.meta, fetched }, jwt);
     const updated = await sinks.secretClient.update(changed, { signal });
-    sinks.secrets.observe(sinks.secretMetaOf(updated));
+    sinks.secrets.putIfNewer(sinks.secretMetaOf(updated));
     return { kind: 'written' };
   } catch (error) {
     return isNotFound(error) ? forget() : classifyWriteFailure(error, write.name);
@@ -187,7 +187,7 @@ const findRemovable = async (
 ): Promise<SecretRemoval['observed']> => {
   if (observed) return observed;
   const secret = await getIfThere(sinks.secretClient, { namespace: token.metadata.namespace, name }, signal);
-  const isOurs = isOwnedBy(token.metadata.uid, secret?.metadata.ownerReferences);
+  const isOurs = isControlledBy(token.metadata.uid, secret?.metadata.ownerReferences);
   return isOurs && secret?.metadata.deletionTimestamp === undefined ? secret?.metadata : undefined;
 };
 
@@ -227,7 +227,7 @@ export const writeStatus = async (
       { metadata: { name, namespace, uid, resourceVersion }, status },
       { signal },
     );
-    sinks.tokens.observe(updated);
+    sinks.tokens.putIfNewer(updated);
     return true;
   } catch (error) {
     if (isNotFound(error)) return false;

@@ -24,7 +24,7 @@ const reset = (call: ServerInterceptingCallInterface): void => {
 
 /**
  * A call that accepts the next message before the previous one is on the network, so that HTTP/2 puts many into one frame (a third
- * of the CPU time for a stream), and that waits neither for a request nor for a client's reads for ever.
+ * of the CPU time for a stream), and that waits neither for a request nor for a client's reads without a limit.
  */
 class GrpcServerCall extends ServerInterceptingCall {
   readonly #next: ServerInterceptingCallInterface;

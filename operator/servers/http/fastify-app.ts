@@ -7,9 +7,9 @@ import {
   fastify,
   type RawServerDefault,
 } from 'fastify';
-import { Exchange, type HttpCallDeps } from './exchange.ts';
 import { HttpFailure } from './http-failure.ts';
 import { MAX_BODY_BYTES, MAX_HEADER_FIELDS } from './limits.ts';
+import { type HttpRequestDeps, RequestLifecycle } from './request-lifecycle.ts';
 import type { FindRoute } from './route.ts';
 import { rejectUnreadable } from './unreadable.ts';
 
@@ -21,7 +21,7 @@ export interface FastifyAppOptions {
   readonly trustedProxies: readonly string[];
   readonly connections: Connections;
   readonly serverFactory: FastifyServerFactory;
-  readonly deps: HttpCallDeps;
+  readonly deps: HttpRequestDeps;
 }
 
 /** On every answer: browsers must not guess its type, frame it, or cache it. */
@@ -78,12 +78,12 @@ class Cors {
 declare module 'fastify' {
   interface FastifyRequest {
     /** Set once the request has begun. */
-    exchange: Exchange | null | undefined;
+    exchange: RequestLifecycle | null | undefined;
   }
 }
 
 /** Leads every request through fastify, which reads bodies and writes answers; `findRoute` decides what a request is for (decision 0014). */
-class HttpExchanges {
+class RequestHandler {
   readonly #options: FastifyAppOptions;
   readonly #cors: Cors;
 
@@ -93,16 +93,16 @@ class HttpExchanges {
   }
 
   /** Begins the exchange of a request, once. Every entry point calls it, since fastify answers some requests without running its hooks. */
-  begin(request: FastifyRequest, reply: FastifyReply): Exchange {
+  begin(request: FastifyRequest, reply: FastifyReply): RequestLifecycle {
     if (request.exchange) return request.exchange;
     const { findRoute, connections, deps } = this.#options;
     const match = findRoute(pathOf(request), request.method);
-    const exchange = new Exchange(request, reply, { match, startedAt: deps.clock.monotonic() });
+    const exchange = new RequestLifecycle(request, reply, { match, startedAt: deps.clock.monotonic() });
     request.exchange = exchange;
     connections.begin(exchange);
-    exchange.onClose(() => {
+    exchange.whenClosed(() => {
       connections.end(exchange);
-      exchange.close(deps);
+      exchange.finish(deps);
     });
     reply.headers(HEADERS);
     this.#cors.mark(request, reply);
@@ -127,7 +127,8 @@ class HttpExchanges {
       exchange.run(
         () =>
           route ? route.handle(request, reply, exchange.call) : this.#answerWithoutRoute(request, reply),
-        (error) => (exchange.isAnswered ? exchange.breakOff(error) : this.fail(error, request, reply)),
+        (error) =>
+          exchange.hasStartedResponse ? exchange.breakOff(error) : this.fail(error, request, reply),
       ),
     );
   }
@@ -145,7 +146,7 @@ class HttpExchanges {
   /** Answers an error in the format of the request's path. */
   fail(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const exchange = this.begin(request, reply);
-    const { status, headers, body } = exchange.answerOf(error);
+    const { status, headers, body } = exchange.failWith(error);
     void reply.code(status).headers(headers).type('application/json').send(JSON.stringify(body));
   }
 }
@@ -153,7 +154,7 @@ class HttpExchanges {
 /** Makes the fastify instance of the HTTP server. Handlers get bodies as bytes: which content types are accepted is up to each route. */
 export const createFastifyApp = (options: FastifyAppOptions): FastifyInstance => {
   const { connections, serverFactory, deps, trustedProxies } = options;
-  const exchanges = new HttpExchanges(options);
+  const exchanges = new RequestHandler(options);
   const app = fastify<RawServerDefault>({
     bodyLimit: MAX_BODY_BYTES,
     exposeHeadRoutes: false,
@@ -182,7 +183,7 @@ export const createFastifyApp = (options: FastifyAppOptions): FastifyInstance =>
 /** A server's connections and the exchanges in progress on each, so that a drain closes idle connections and waits for the others. */
 export class Connections {
   /** Connections that are ready for HTTP, with their exchanges. */
-  readonly #exchanges = new Map<Socket, Set<Exchange>>();
+  readonly #exchanges = new Map<Socket, Set<RequestLifecycle>>();
   #isDraining = false;
 
   /** Whether new requests are rejected. */
@@ -200,12 +201,12 @@ export class Connections {
     socket.once('close', () => this.#exchanges.delete(socket));
   }
 
-  begin(exchange: Exchange): void {
+  begin(exchange: RequestLifecycle): void {
     this.#exchanges.get(exchange.socket)?.add(exchange);
-    if (this.#isDraining) exchange.endConnection();
+    if (this.#isDraining) exchange.setConnectionClose();
   }
 
-  end(exchange: Exchange): void {
+  end(exchange: RequestLifecycle): void {
     const { socket } = exchange;
     const exchanges = this.#exchanges.get(socket);
     exchanges?.delete(exchange);
@@ -213,7 +214,7 @@ export class Connections {
   }
 
   /** The exchanges in progress on a connection; undefined while its TLS handshake is not finished. */
-  exchangesOn(socket: Socket): ReadonlySet<Exchange> | undefined {
+  exchangesOn(socket: Socket): ReadonlySet<RequestLifecycle> | undefined {
     return this.#exchanges.get(socket);
   }
 
@@ -228,7 +229,7 @@ export class Connections {
     this.#isDraining = true;
     for (const [socket, exchanges] of this.#exchanges) {
       if (exchanges.size === 0) socket.destroy();
-      for (const exchange of exchanges) exchange.endConnection();
+      for (const exchange of exchanges) exchange.setConnectionClose();
     }
   }
 }

@@ -6,10 +6,10 @@ import { IssuerFailure } from '../../issuer/failure.ts';
 import { checkIdFilter } from '../../issuer/registry/records.ts';
 import type { Issuer, TokenQuery } from '../../issuer/use-cases.ts';
 import { mediaTypeOf, textOf } from './body.ts';
-import type { HttpCall } from './exchange.ts';
 import { CREATE_TOKEN, DELETE_TOKENS, GET_TOKENS } from './gateway-operations.ts';
 import { HttpFailure } from './http-failure.ts';
 import { createdJson, deletedJson, readCreateRequest, tokenJson } from './protojson.ts';
+import type { HttpRequestContext } from './request-lifecycle.ts';
 import type { Route } from './route.ts';
 import { rpcErrors } from './rpc-errors.ts';
 import { streamLines } from './stream-lines.ts';
@@ -107,7 +107,7 @@ const ownLineOf = memoizeFrozen((record: TokenRecord) => lineOf(record, false));
 const sendList = async (
   request: FastifyRequest,
   reply: FastifyReply,
-  { call, chunks }: { call: HttpCall; chunks: AsyncIterable<readonly TokenRecord[]> },
+  { call, chunks }: { call: HttpRequestContext; chunks: AsyncIterable<readonly TokenRecord[]> },
 ): Promise<void> => {
   const empty = showsEmpty(request);
   let tokens = 0;

@@ -25,7 +25,7 @@ export class HttpFailure extends Error {
 const isStatus = (status: unknown): status is HttpStatus => typeof status === 'number' && status in TEXTS;
 
 /** An error that fastify threw before a handler ran, as an HttpFailure; every other error unchanged. */
-export const ownFailureOf = (error: unknown): unknown => {
+export const fromFastifyError = (error: unknown): unknown => {
   if (!(error instanceof Error) || !('code' in error) || !('statusCode' in error)) return error;
   const { code, statusCode } = error;
   if (typeof code !== 'string' || !code.startsWith('FST_ERR_')) return error;

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Awaitable } from '../../async/map-awaitable.ts';
-import type { HttpCall } from './exchange.ts';
+import type { HttpRequestContext } from './request-lifecycle.ts';
 
 type Method = 'GET' | 'POST' | 'DELETE';
 
@@ -30,7 +30,11 @@ export interface Route {
   readonly successLevel: 'info' | 'debug';
   readonly operation: Operation;
   /** Answers; what it throws is answered by `errors`. */
-  readonly handle: (request: FastifyRequest, reply: FastifyReply, call: HttpCall) => Awaitable<void>;
+  readonly handle: (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    call: HttpRequestContext,
+  ) => Awaitable<void>;
 }
 
 /** What a request's path and method lead to. */

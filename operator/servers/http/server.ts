@@ -5,15 +5,15 @@ import {
   type ServerHandle,
 } from '../listener/lifecycle.ts';
 import type { ServerCertificates } from '../listener/server-certificates.ts';
-import type { HttpCallDeps } from './exchange.ts';
 import { Connections, createFastifyApp } from './fastify-app.ts';
 import { LISTENER_LIMITS, type ListenerLimits } from './limits.ts';
 import { createHttpListener, type HttpListener } from './listener.ts';
+import type { HttpRequestDeps } from './request-lifecycle.ts';
 import { createRouteTable } from './route.ts';
 import { errorsElsewhere, type RouteOptions, routesOf } from './routes.ts';
 
 export interface HttpServerOptions
-  extends HttpCallDeps,
+  extends HttpRequestDeps,
     RouteOptions,
     Pick<LifecycleOptions, 'address' | 'tls'> {
   readonly corsOrigins: readonly string[];

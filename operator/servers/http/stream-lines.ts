@@ -1,13 +1,13 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyReply } from 'fastify';
-import type { HttpCall } from './exchange.ts';
+import type { HttpRequestContext } from './request-lifecycle.ts';
 
 /** An answer in chunks, each requested when the client has read the ones before. */
 export interface Lines<T> {
   readonly type: string;
   readonly chunks: AsyncIterable<T>;
   readonly lines: (chunk: T) => string;
-  readonly call: Pick<HttpCall, 'signal'>;
+  readonly call: Pick<HttpRequestContext, 'signal'>;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { plainAddress } from '../../domain/caller-address.ts';
-import { type Exchange, type HttpCallDeps, recordFinished } from './exchange.ts';
 import type { Connections } from './fastify-app.ts';
+import { type HttpRequestDeps, type RequestLifecycle, recordFinished } from './request-lifecycle.ts';
 
 /** Status lines by the error codes of Node and its HTTP parser. */
 const STATUSES: Readonly<Record<string, string>> = {
@@ -11,8 +11,8 @@ const STATUSES: Readonly<Record<string, string>> = {
 };
 const BAD_REQUEST = '400 Bad Request';
 
-const isAnyAnswered = (exchanges: ReadonlySet<Exchange>): boolean =>
-  [...exchanges].some((exchange) => exchange.isAnswered);
+const isAnyAnswered = (exchanges: ReadonlySet<RequestLifecycle>): boolean =>
+  [...exchanges].some((exchange) => exchange.hasStartedResponse);
 
 /**
  * Closes a connection with input that is not HTTP, too large or too slow. The client gets a status without a body, since the path that
@@ -21,7 +21,7 @@ const isAnyAnswered = (exchanges: ReadonlySet<Exchange>): boolean =>
 export const rejectUnreadable = (
   { code = '' }: NodeJS.ErrnoException,
   socket: Socket,
-  { connections, deps }: { readonly connections: Connections; readonly deps: HttpCallDeps },
+  { connections, deps }: { readonly connections: Connections; readonly deps: HttpRequestDeps },
 ): void => {
   const exchanges = connections.exchangesOn(socket);
   // Node also calls this for a failed TLS handshake.
@@ -31,7 +31,7 @@ export const rejectUnreadable = (
   }
   const line = STATUSES[code] ?? BAD_REQUEST;
   const status = Number(line.slice(0, 3));
-  for (const exchange of exchanges) exchange.replacedBy(status);
+  for (const exchange of exchanges) exchange.rejectedOnSocket(status);
   if (exchanges.size === 0) {
     const address = socket.remoteAddress === undefined ? undefined : plainAddress(socket.remoteAddress);
     recordFinished(deps, {

@@ -33,7 +33,7 @@ test('who wrote which key of a Secret shows without its content, as it changes h
   await using watched = await watch(kube, listWatchSecretMeta(kube.client, selector), { namespace });
   const fields = () => watched.informer.cache.get(`${namespace}/s`)?.fields;
   expect(fields()).toEqual({
-    ownData: ['token'],
+    managedDataKeys: ['token'],
     dataOfOtherManagers: [],
     ownLabels: ['app.kubernetes.io/managed-by'],
     ownAnnotations: ['m2moauth.dev/token-id'],
@@ -41,23 +41,23 @@ test('who wrote which key of a Secret shows without its content, as it changes h
 
   bodyOf(await api.patch(ref, 'merge', { data: { extra: value('theirs') } }));
   await eventually(() =>
-    expect(fields()).toMatchObject({ ownData: ['token'], dataOfOtherManagers: ['extra'] }),
+    expect(fields()).toMatchObject({ managedDataKeys: ['token'], dataOfOtherManagers: ['extra'] }),
   );
 
   bodyOf(await api.patch(ref, 'merge', { data: { token: value('tampered') } }));
   await eventually(() =>
-    expect(fields()).toMatchObject({ ownData: [], dataOfOtherManagers: ['extra', 'token'] }),
+    expect(fields()).toMatchObject({ managedDataKeys: [], dataOfOtherManagers: ['extra', 'token'] }),
   );
 
   const live = await secrets.get({ namespace, name: 's' });
   await secrets.update({ ...live, data: { ...live.data, token: value('jwt') } });
   await eventually(() =>
-    expect(fields()).toMatchObject({ ownData: ['token'], dataOfOtherManagers: ['extra'] }),
+    expect(fields()).toMatchObject({ managedDataKeys: ['token'], dataOfOtherManagers: ['extra'] }),
   );
 
   bodyOf(await api.patch(ref, 'merge', { metadata: { managedFields: [{}] } }));
   await eventually(() =>
-    expect(fields()).toMatchObject({ ownData: [], dataOfOtherManagers: [], ownLabels: [] }),
+    expect(fields()).toMatchObject({ managedDataKeys: [], dataOfOtherManagers: [], ownLabels: [] }),
   );
   expect(JSON.stringify([...watched.informer.cache.values()])).not.toContain(value('jwt'));
 });

@@ -122,7 +122,7 @@ describe('an informer', () => {
     await using watched = await env.start();
     proxy.stall();
     const written = bodyOf(await api.create(configMap(namespace, 'a'))) as unknown as ConfigMap;
-    watched.informer.cache.observe(written);
+    watched.informer.cache.putIfNewer(written);
     expect(watched.reported()).toEqual(['set a']);
     proxy.resume();
     await createMany(namespace, ['b']);

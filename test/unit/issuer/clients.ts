@@ -23,7 +23,7 @@ export const clientWith = (
 /** A cache of clients with the operator's own indexes, with its first list in. */
 export const cacheOf = (...clients: OAuthClient[]): ObjectStore<OAuthClient> => {
   const store = new ObjectStore<OAuthClient>({ log: recordedLog(), indexers: CLIENT_INDEXERS });
-  for (const client of clients) store.observe(client);
+  for (const client of clients) store.putIfNewer(client);
   store.markSynced();
   return store;
 };

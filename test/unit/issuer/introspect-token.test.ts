@@ -50,7 +50,7 @@ test('a valid token is described, without the claims of its original token', asy
 });
 
 test('a declared Token’s JWT whose status is still to be written is valid, and described by its claims', async () => {
-  env.tokens.observe(declaredToken());
+  env.tokens.putIfNewer(declaredToken());
   const claims = declaredClaims(tokenId(TOKEN_UID, 2), { exp: EXPIRES + 60 });
   expect(await introspect(jwtOf(claims, 'key-2'))).toEqual(claims);
 });
@@ -104,7 +104,7 @@ describe('nothing is said of', () => {
     ],
     [
       'one of a suspended client',
-      () => env.clients.observe(clientWith(undefined, { suspended: true }, '2')),
+      () => env.clients.putIfNewer(clientWith(undefined, { suspended: true }, '2')),
       jwtOf(claimsOf(ID)),
     ],
     [

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { tokenId } from '../../../operator/domain/token/declared-token.ts';
 import { IssuerFailure, refused } from '../../../operator/issuer/failure.ts';
-import type { EndTarget } from '../../../operator/issuer/registry/end-token.ts';
+import type { RevocationTarget } from '../../../operator/issuer/registry/revoke-records.ts';
 import { createRevokeToken, type RevokeTokenOptions } from '../../../operator/issuer/revoke-token.ts';
 import { clientWith, patient } from './clients.ts';
 import {
@@ -19,7 +19,7 @@ const ID = '00000000-0000-4000-8000-000000000001';
 const CREDENTIALS = { clientID: 'app', clientSecret: 's', assertionType: '', assertion: '' };
 let env: FakeRegistry;
 let caller: ReturnType<typeof clientWith>;
-let ended: EndTarget[];
+let ended: RevocationTarget[];
 
 beforeEach(() => {
   env = new FakeRegistry();
@@ -32,7 +32,7 @@ const revoke = (jwt: string, options: Partial<RevokeTokenOptions> = {}) =>
   createRevokeToken({
     authenticateClient: async () => ({ client: caller, method: 'clientSecret' }),
     validateJwt: (text) => env.validateJwt(text),
-    endToken: async (target) => {
+    revokeRecords: async (target) => {
       ended.push(target);
       return { blacklisted: 1, deleted: 0 };
     },
@@ -53,7 +53,7 @@ describe('the client’s own token', () => {
     ['current', 1],
     ['next', 2],
   ])('is ended as a whole by the %s JWT where it is declared', async (_name, issuance) => {
-    env.tokens.observe(declaredToken());
+    env.tokens.putIfNewer(declaredToken());
     const id = tokenId(TOKEN_UID, issuance);
     expect(await revoke(jwtOf(declaredClaims(id)))).toEqual({ clientID: 'app', id });
     expect(ended).toMatchObject([{ kind: 'Token', name: 'reports' }]);
@@ -61,15 +61,17 @@ describe('the client’s own token', () => {
 
   test('that another ended first is not this call’s', async () => {
     expect(
-      await revoke(jwtOf(claimsOf(ID)), { endToken: async () => ({ blacklisted: 0, deleted: 0 }) }),
+      await revoke(jwtOf(claimsOf(ID)), { revokeRecords: async () => ({ blacklisted: 0, deleted: 0 }) }),
     ).toEqual(NOTHING);
   });
 
   test('that can not be ended now is not said to be', async () => {
-    const endToken = async () => {
+    const revokeRecords = async () => {
       throw new IssuerFailure('Unavailable', 'the token can not be revoked now, try again later');
     };
-    await expect(revoke(jwtOf(claimsOf(ID)), { endToken })).rejects.toMatchObject({ code: 'Unavailable' });
+    await expect(revoke(jwtOf(claimsOf(ID)), { revokeRecords })).rejects.toMatchObject({
+      code: 'Unavailable',
+    });
   });
 
   test('of which nothing is known now is not said to be revoked', async () => {

@@ -26,12 +26,12 @@ const entry = (manager: string, keys: readonly string[], more: object = {}): Man
 describe('the metadata of a Secret', () => {
   test('distinguishes the keys that we wrote from those of other managers', () => {
     const meta = buildSecretMeta(secret([entry(MANAGER, ['token']), entry('kubectl', ['extra'])]));
-    expect(meta.fields).toMatchObject({ ownData: ['token'], dataOfOtherManagers: ['extra'] });
+    expect(meta.fields).toMatchObject({ managedDataKeys: ['token'], dataOfOtherManagers: ['extra'] });
   });
 
   test('counts a key that we own together with others as ours', () => {
     const meta = buildSecretMeta(secret([entry(MANAGER, ['token']), entry('argo', ['token'])]));
-    expect(meta.fields).toMatchObject({ ownData: ['token'], dataOfOtherManagers: [] });
+    expect(meta.fields).toMatchObject({ managedDataKeys: ['token'], dataOfOtherManagers: [] });
   });
 
   test('counts a key that another manager applies as stringData as theirs, although our entry for it remains', () => {
@@ -41,12 +41,12 @@ describe('the metadata of a Secret', () => {
       fieldsV1: { 'f:stringData': { 'f:token': {}, 'f:more': {} } },
     } as const;
     const meta = buildSecretMeta(secret([entry(MANAGER, ['token', 'kept']), applied]));
-    expect(meta.fields).toMatchObject({ ownData: ['kept'], dataOfOtherManagers: ['more', 'token'] });
+    expect(meta.fields).toMatchObject({ managedDataKeys: ['kept'], dataOfOtherManagers: ['more', 'token'] });
   });
 
   test('shows no owner at all where managedFields were emptied', () => {
     expect(buildSecretMeta(secret([{}])).fields).toEqual({
-      ownData: [],
+      managedDataKeys: [],
       dataOfOtherManagers: [],
       ownLabels: [],
       ownAnnotations: [],
@@ -85,7 +85,7 @@ describe('the metadata of a Secret', () => {
     fc.assert(
       fc.property(entries, (managedFields) => {
         const { fields } = buildSecretMeta(secret(managedFields as ManagedFieldsEntry[]));
-        expect(fields.ownData.filter((key) => fields.dataOfOtherManagers.includes(key))).toEqual([]);
+        expect(fields.managedDataKeys.filter((key) => fields.dataOfOtherManagers.includes(key))).toEqual([]);
       }),
     );
   });
@@ -95,10 +95,10 @@ describe('the metadata of a Secret', () => {
     fc.assert(
       fc.property(keys, keys, (own, others) => {
         const { fields } = buildSecretMeta(secret([entry(MANAGER, own), entry('other', others)]));
-        expect([...fields.ownData, ...fields.dataOfOtherManagers].sort()).toEqual(
+        expect([...fields.managedDataKeys, ...fields.dataOfOtherManagers].sort()).toEqual(
           [...new Set([...own, ...others])].sort(),
         );
-        expect(fields.ownData).toEqual([...own].sort());
+        expect(fields.managedDataKeys).toEqual([...own].sort());
       }),
     );
   });

@@ -8,7 +8,7 @@ import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
 const silent: ListWatch<SecretMeta> = {
   resource: 'secrets',
   contact: { lastAnswerAt: () => 0 },
-  requestProgress: async () => undefined,
+  advanceWatchCache: async () => undefined,
   list: (): Promise<ListPage<SecretMeta>> => new Promise(() => undefined),
   watch: ({ signal }) =>
     new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),

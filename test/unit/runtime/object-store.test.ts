@@ -47,20 +47,20 @@ describe('an object store', () => {
   test('reports an object once, however often the same version of it comes', () => {
     const { store, reported } = build();
     store.apply(thing('a', 5));
-    store.observe(thing('a', 5));
+    store.putIfNewer(thing('a', 5));
     expect(reported()).toEqual(['set n/a']);
   });
 
   test('does not go back to an older version, with resourceVersions compared as numbers', () => {
     const { store } = build();
-    store.observe(thing('a', 100, { color: 'new' }));
+    store.putIfNewer(thing('a', 100, { color: 'new' }));
     store.apply(thing('a', 99, { color: 'old' }));
     expect(store.get('n/a')?.color).toBe('new');
   });
 
   test('takes the last one reported where resourceVersions are no numbers', () => {
     const { store } = build();
-    store.observe(thing('a', 'x', { color: 'first' }));
+    store.putIfNewer(thing('a', 'x', { color: 'first' }));
     store.apply(thing('a', 'b', { color: 'second' }));
     expect(store.get('n/a')?.color).toBe('second');
   });
@@ -75,7 +75,7 @@ describe('an object store', () => {
 
   test('ignores the late deletion of a predecessor', () => {
     const { store } = build();
-    store.observe(thing('a', 9, { uid: 'second' }));
+    store.putIfNewer(thing('a', 9, { uid: 'second' }));
     store.remove(thing('a', 8, { uid: 'first' }));
     expect(store.get('n/a')?.metadata.uid).toBe('second');
   });
@@ -95,7 +95,7 @@ describe('an object store', () => {
 
   test('keeps what we wrote after the list was made', () => {
     const { store } = build();
-    store.observe(thing('fresh', 11));
+    store.putIfNewer(thing('fresh', 11));
     store.prune({ ...everything, seen: new Set(), resourceVersion: '10' });
     expect(store.size).toBe(1);
   });
@@ -132,15 +132,15 @@ describe('an object store', () => {
     const { store, reported } = build();
     store.apply(thing('a', 5));
     go(store);
-    store.observe(thing('a', 5));
-    store.observe(thing('a', 6));
+    store.putIfNewer(thing('a', 5));
+    store.putIfNewer(thing('a', 6));
     expect(reported()).toEqual(['set n/a', 'delete n/a']);
   });
 
   test('does not take in what was deleted before the answer of its creation came', () => {
     const { store } = build();
     store.remove(thing('a', 6));
-    store.observe(thing('a', 5));
+    store.putIfNewer(thing('a', 5));
     expect(store.size).toBe(0);
   });
 
@@ -156,7 +156,7 @@ describe('an object store', () => {
     const { store } = build();
     store.remove(thing('a', 6));
     store.remove(thing('a', 4));
-    store.observe(thing('a', 5));
+    store.putIfNewer(thing('a', 5));
     expect(store.size).toBe(0);
   });
 
@@ -237,7 +237,7 @@ test('write-through in any place of the history, and events in order, end in the
         else store.remove(structuredClone(event.object));
         // A write of ours whose answer comes before its event, or after it.
         const answered = events[at + (shifts[at] ?? 0)];
-        if (answered?.type === 'SET') store.observe(structuredClone(answered.object));
+        if (answered?.type === 'SET') store.putIfNewer(structuredClone(answered.object));
       });
       // A write that was answered but deleted since is corrected by its DELETED event, which came.
       const reported = new Map<string, string>();

@@ -67,7 +67,7 @@ const run = (streams: readonly (Stream | ApiError)[], pages: readonly ListPage<T
   const source: ListWatch<Thing> = {
     resource: 'things',
     contact: { lastAnswerAt: () => 0 },
-    requestProgress: async () => undefined,
+    advanceWatchCache: async () => undefined,
     list: async (options) => {
       lists.push(options);
       const page = pages[lists.length - 1];

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { findCondition, setCondition } from '../../../../operator/api/meta.ts';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import { type ClientPlan, planClient } from '../../../../operator/domain/client/client-plan.ts';
-import { claimOf, isRegistered } from '../../../../operator/domain/client/client-rules.ts';
+import { isRegistered, requestedClientID } from '../../../../operator/domain/client/client-rules.ts';
 import { issuerSettings } from '../../../support/issuer-settings.ts';
 
 const settings = issuerSettings({
@@ -32,7 +32,10 @@ const clientOf = (name: string, spec: object = {}, at = 0): OAuthClient => ({
   },
 });
 
-const holding = (client: OAuthClient): OAuthClient => ({ ...client, status: { clientID: claimOf(client) } });
+const holding = (client: OAuthClient): OAuthClient => ({
+  ...client,
+  status: { clientID: requestedClientID(client) },
+});
 const inConflict = (client: OAuthClient): OAuthClient => {
   const condition = { type: 'Ready', status: 'False', reason: 'ClientIDConflict', message: '' } as const;
   const at = { now: '2025-12-31T00:00:00Z', observedGeneration: 3 };
@@ -136,12 +139,12 @@ test('what a plan has written plans to nothing, and in whatever order claimants 
         if (!client) continue;
         const planned = plan(
           client,
-          clients.filter((other) => claimOf(other) === claimOf(client)),
+          clients.filter((other) => requestedClientID(other) === requestedClientID(client)),
         );
         if (planned.kind === 'write') clients[at] = { ...client, status: planned.status };
       }
       for (const client of clients) {
-        const same = clients.filter((other) => claimOf(other) === claimOf(client));
+        const same = clients.filter((other) => requestedClientID(other) === requestedClientID(client));
         expect(same.filter(isRegistered)).toHaveLength(1);
         expect(plan(client, same).kind).toBe('nothing');
       }

@@ -1,6 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
-import { planIssuedTokenEnd, planTokenEnd } from '../../../../operator/domain/record/revocation-plan.ts';
+import {
+  planIssuedTokenRevocation,
+  planTokenRevocation,
+} from '../../../../operator/domain/record/revocation-plan.ts';
 import { uuidV5 } from '../../../../operator/domain/token/declared-token.ts';
 import { declaredToken, EXPIRES, issuedToken, TOKEN_UID } from '../../issuer/registry/fake-registry.ts';
 import { makeToken } from '../token/fake-token.ts';
@@ -54,11 +57,11 @@ describe('an issued token', () => {
       NOTHING,
     ],
   ])('%s', (_name, found, now, wanted) => {
-    expect(planIssuedTokenEnd(found, now)).toMatchObject(wanted);
+    expect(planIssuedTokenRevocation(found, now)).toMatchObject(wanted);
   });
 
   test('is blacklisted with the time and the next version', () => {
-    expect(planIssuedTokenEnd(record(ID, {}, { status: { version: 4 } }), NOW)).toEqual({
+    expect(planIssuedTokenRevocation(record(ID, {}, { status: { version: 4 } }), NOW)).toEqual({
       kind: 'write',
       counts: { blacklisted: 1, deleted: 0 },
       status: { version: 5, blacklisted: { flag: true, timestamp: '2026-01-01T00:59:50Z' } },
@@ -97,12 +100,12 @@ describe('a declared Token', () => {
       NOTHING,
     ],
   ])('%s', (_name, token, now, wanted) => {
-    expect(planTokenEnd(token, now)).toMatchObject(wanted);
+    expect(planTokenRevocation(token, now)).toMatchObject(wanted);
   });
 
   test('keeps the rest of its status', () => {
     const token = declaredToken();
-    expect(planTokenEnd(token, NOW)).toEqual({
+    expect(planTokenRevocation(token, NOW)).toEqual({
       kind: 'write',
       counts: { blacklisted: 1, deleted: 0 },
       status: {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { batchedId } from '../../../../operator/domain/record/record-object.ts';
 import type { ClientPresence } from '../../../../operator/domain/record/record-plan.ts';
-import { planBatchEnd } from '../../../../operator/domain/record/revocation-plan.ts';
+import { planBatchRevocation } from '../../../../operator/domain/record/revocation-plan.ts';
 import { planTokenBatch } from '../../../../operator/domain/record/token-batch-plan.ts';
 import { BATCH, batchWith, timeAt } from './batch-fixtures.ts';
 import { BEGIN, DAY, HOUR, SETTINGS } from './issued-token-fixtures.ts';
@@ -86,7 +86,7 @@ describe('a compromised key', () => {
 
 describe('the end of some records', () => {
   const end = (positions: readonly number[], now: number, batch: Batch) =>
-    planBatchEnd(
+    planBatchRevocation(
       batchWith(...batch),
       new Set(positions.map((position) => batchedId(BATCH, position))),
       BEGIN + now,

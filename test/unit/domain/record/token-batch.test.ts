@@ -19,7 +19,7 @@ import {
 import {
   BatchDraft,
   batchOwnerLabel,
-  batchWindowOf,
+  lifetimeClassOf,
 } from '../../../../operator/domain/record/token-batch.ts';
 import { BATCH, batchWith, contentWith, storedBatch, timeAt } from './batch-fixtures.ts';
 import { BEGIN, CLIENT_UID, recordClient } from './issued-token-fixtures.ts';
@@ -126,9 +126,9 @@ describe('a draft', () => {
     ['an hour with two', 3600, 7200, false],
     ['a second with two', 1, 2, false],
   ])('%s', (_, one, other, isSame) => {
-    const [a, b] = [one, other].map((expiresAt) => batchWindowOf(contentWith({ expiresAt })));
+    const [a, b] = [one, other].map((expiresAt) => lifetimeClassOf(contentWith({ expiresAt })));
     expect(a === b).toBe(isSame);
-    expect(batchWindowOf(contentWith())).not.toBe(a);
+    expect(lifetimeClassOf(contentWith())).not.toBe(a);
   });
 });
 

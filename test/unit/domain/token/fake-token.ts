@@ -291,7 +291,7 @@ export class FakeToken {
         ...(secret.terminating && { deletionTimestamp: '2026-01-01T00:00:00Z' }),
       },
       fields: {
-        ownData: keys.filter((dataKey) => data[dataKey]?.own),
+        managedDataKeys: keys.filter((dataKey) => data[dataKey]?.own),
         dataOfOtherManagers: keys.filter((dataKey) => !data[dataKey]?.own),
         ownLabels,
         ownAnnotations,

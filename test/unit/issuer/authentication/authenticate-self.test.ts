@@ -72,14 +72,14 @@ test.each<[string, () => unknown, string]>([
 });
 
 test('a JWT that status does not name yet is described by its claims, revoked or not', async () => {
-  env.tokens.observe(declaredToken());
+  env.tokens.putIfNewer(declaredToken());
   const id = tokenId(TOKEN_UID, 2);
   const claims = declaredClaims(id, { exp: EXPIRES + 60, iat: EXPIRES, scope: 'read' });
   const expected = { id, owner: 'alice', expiration: EXPIRES + 60, issuedAt: EXPIRES, scope: ['read'] };
   const valid = await authenticate(jwtOf(claims, 'key-2'));
   expect(valid.bearer).toMatchObject({ owner: 'alice' });
   expect(valid.own).toMatchObject({ ...expected, blacklistedAt: undefined });
-  env.tokens.observe(declaredToken({}, { revoked: true }, { resourceVersion: '2' }));
+  env.tokens.putIfNewer(declaredToken({}, { revoked: true }, { resourceVersion: '2' }));
   const revoked = await authenticate(jwtOf(claims, 'key-2'));
   expect(revoked).toMatchObject({ bearer: undefined, own: { ...expected, blacklistedAt: 0 } });
 });

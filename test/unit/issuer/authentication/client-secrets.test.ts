@@ -112,7 +112,7 @@ describe('a client secret', () => {
 
   test('is forgotten when its client changes or goes', async () => {
     await verify('current');
-    clients.observe(clientWith(client.spec.authentication, { owner: 'bob' }, '2'));
+    clients.putIfNewer(clientWith(client.spec.authentication, { owner: 'bob' }, '2'));
     await verify('current');
     expect(reads).toHaveLength(2);
     clients.forget('team/app', client.metadata.uid);

@@ -53,7 +53,7 @@ const result = async (id: string, changes: object = {}): Promise<string> => {
 
 describe('a batched token', () => {
   test('is valid by the caches alone', async () => {
-    env.batches.observe(batch());
+    env.batches.putIfNewer(batch());
     expect(await result(ID)).toBe('valid');
     expect(await result(batchedId(NAME, 3), { sub: 'bob' })).toBe('valid');
     expect(await result(batchedId(NAME, 3))).toBe('RecordDisagrees');
@@ -71,21 +71,21 @@ describe('a batched token', () => {
   });
 
   test('that is blacklisted is rejected, whatever its watch does', async () => {
-    env.batches.observe(batch({ blacklisted: { 0: formatTime(EXPIRES - 60) } }));
+    env.batches.putIfNewer(batch({ blacklisted: { 0: formatTime(EXPIRES - 60) } }));
     env.fresh.batches = false;
     env.isReachable = false;
     expect(await result(ID)).toBe('Blacklisted');
   });
 
   test('is read again while the cache is stale', async () => {
-    env.batches.observe(batch());
+    env.batches.putIfNewer(batch());
     env.store('batches', batch({ blacklisted: { 0: formatTime(EXPIRES - 60) } }, '2'));
     env.fresh.batches = false;
     expect(await result(ID)).toBe('Blacklisted');
   });
 
   test('that was deleted, or whose batch is, is unknown', async () => {
-    env.batches.observe(batch({ deleted: [0] }));
+    env.batches.putIfNewer(batch({ deleted: [0] }));
     expect(await result(ID)).toBe('Unknown');
     env.batches.forget(`team/${NAME}`, 'uid-of-batch');
     expect(await result(batchedId(NAME, 1))).toBe('Unknown');
@@ -103,7 +103,7 @@ describe('a filter of batched ids', () => {
   });
 
   test('likewise while the cache is stale', async () => {
-    env.batches.observe(batch());
+    env.batches.putIfNewer(batch());
     env.store('batches', batch(undefined, '2'));
     env.fresh.batches = false;
     expect(await env.lookups.find(ALICE, ids, call)).toHaveLength(3);
@@ -114,9 +114,9 @@ describe('a filter of batched ids', () => {
 test('each record that becomes blacklisted is counted', () => {
   watchRevocations({ ...env, isLeading: () => true });
   const at = formatTime(env.clock.now() / 1000 - 2);
-  env.batches.observe(batch({ blacklisted: { 0: at } }));
-  env.batches.observe(batch({ blacklisted: { 0: at, 1: at, 3: at } }, '2'));
-  env.batches.observe(batch({ blacklisted: { 0: at, 1: at, 3: at }, deleted: [0] }, '3'));
+  env.batches.putIfNewer(batch({ blacklisted: { 0: at } }));
+  env.batches.putIfNewer(batch({ blacklisted: { 0: at, 1: at, 3: at } }, '2'));
+  env.batches.putIfNewer(batch({ blacklisted: { 0: at, 1: at, 3: at }, deleted: [0] }, '3'));
   expect(env.metrics.calls).toEqual([
     ['revocationSeen', 2],
     ['tokenBlacklisted'],

@@ -15,7 +15,7 @@ import {
   type CachedTokenBatch,
 } from '../../../../operator/domain/record/cached-token-batch.ts';
 import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
-import { SEMAPHORE_ERRORS } from '../../../../operator/issuer/failure.ts';
+import { OVERLOAD_ERRORS } from '../../../../operator/issuer/failure.ts';
 import {
   createLiveReads,
   LIVE_READS,
@@ -144,8 +144,8 @@ export class FakeRegistry {
 
   constructor() {
     for (const store of [this.tokens, this.issued, this.batches, this.clients]) store.markSynced();
-    this.clients.observe(clientWith(undefined));
-    const semaphore = createSemaphore({ ...LIVE_READS, errors: SEMAPHORE_ERRORS });
+    this.clients.putIfNewer(clientWith(undefined));
+    const semaphore = createSemaphore({ ...LIVE_READS, errors: OVERLOAD_ERRORS });
     const reading =
       <T>(kind: Kind) =>
       async (ref: ObjectRef): Promise<T | undefined> => {
@@ -179,7 +179,7 @@ export class FakeRegistry {
 
   /** Puts an IssuedToken into the cache. */
   cache(object: IssuedToken): void {
-    this.issued.observe(cachedIssuedTokenOf(object));
+    this.issued.putIfNewer(cachedIssuedTokenOf(object));
   }
 
   /** Puts an object where only a live read finds it. */

@@ -65,7 +65,7 @@ const batch = (at: number, owner: string, { resourceVersion = '1' } = {}): strin
   const ids: string[] = [];
   for (let id = draft.add(content(owner)); id !== undefined; id = draft.add(content(owner))) ids.push(id);
   const { metadata, ...object } = draft.build();
-  env.batches.observe(
+  env.batches.putIfNewer(
     cachedTokenBatchOf({
       ...object,
       metadata: {
@@ -85,7 +85,7 @@ describe('all tokens of an owner', () => {
     env.cache(issuedToken(idOf(1)));
     env.cache(issuedToken(idOf(3), { owner: 'bob' }));
     const [first, second] = [tokenId(TOKEN_UID, 1), tokenId(TOKEN_UID, 2)];
-    env.tokens.observe(
+    env.tokens.putIfNewer(
       declaredToken({
         id: second,
         issuance: 2,
@@ -195,7 +195,7 @@ describe('tokens by their ids', () => {
   });
 
   test('show no JWT of a declared Token that its status does not record yet', async () => {
-    env.tokens.observe(declaredToken());
+    env.tokens.putIfNewer(declaredToken());
     const [current, next] = [tokenId(TOKEN_UID, 1), tokenId(TOKEN_UID, 2)];
     expect(await list(alice, { ids: [current, next] })).toEqual([current]);
   });

@@ -25,8 +25,8 @@ test('a blacklisting is counted once, when status has it, with the time that it 
 
 test('likewise of a declared Token', () => {
   const { env, status } = watched();
-  env.tokens.observe(declaredToken());
-  env.tokens.observe(declaredToken(status, {}, { resourceVersion: '20' }));
+  env.tokens.putIfNewer(declaredToken());
+  env.tokens.putIfNewer(declaredToken(status, {}, { resourceVersion: '20' }));
   expect(env.metrics.calls).toEqual([['revocationSeen', 2], ['tokenBlacklisted']]);
 });
 

@@ -104,12 +104,12 @@ describe('an issued token', () => {
 
 describe('the client of a token', () => {
   beforeEach(() => env.cache(issuedToken(ID)));
-  const replaced = (changes: object) => env.clients.observe({ ...clientWith(undefined), ...changes });
+  const replaced = (changes: object) => env.clients.putIfNewer({ ...clientWith(undefined), ...changes });
 
   test('that is suspended invalidates it, and makes it valid again when it is resumed', async () => {
-    env.clients.observe(clientWith(undefined, { suspended: true }, '2'));
+    env.clients.putIfNewer(clientWith(undefined, { suspended: true }, '2'));
     expect(await result(jwtOf(claimsOf(ID)))).toBe('ClientSuspended');
-    env.clients.observe(clientWith(undefined, {}, '3'));
+    env.clients.putIfNewer(clientWith(undefined, {}, '3'));
     expect(await result(jwtOf(claimsOf(ID)))).toBe('valid');
   });
 
@@ -140,7 +140,7 @@ describe('the client of a token', () => {
 
 describe('a declared token', () => {
   test('is valid with its current JWT', async () => {
-    env.tokens.observe(declaredToken());
+    env.tokens.putIfNewer(declaredToken());
     expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('valid');
   });
 
@@ -149,7 +149,7 @@ describe('a declared token', () => {
     ['no Token', { 'm2moauth.dev/token': undefined }],
     ['something else', { 'm2moauth.dev/token': 'a/b/c' }],
   ])('whose JWT names %s is rejected', async (_name, changes) => {
-    env.tokens.observe(declaredToken());
+    env.tokens.putIfNewer(declaredToken());
     expect(await result(jwtOf(declaredClaims(FIRST, changes)))).toMatch(/^(?:RecordDisagrees|Unknown)$/u);
   });
 
@@ -164,26 +164,26 @@ describe('a declared token', () => {
     });
 
   test('is valid with an earlier JWT until its overlap ends, whatever its owner is by then', async () => {
-    env.tokens.observe(renewed(EXPIRES - 60));
+    env.tokens.putIfNewer(renewed(EXPIRES - 60));
     expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('valid');
     await env.clock.advance((EXPIRES - 60) * 1000 - env.clock.now());
     expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('Expired');
   });
 
   test('is rejected with an earlier JWT that would end before its record does', async () => {
-    env.tokens.observe(renewed(EXPIRES + 60));
+    env.tokens.putIfNewer(renewed(EXPIRES + 60));
     expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('RecordDisagrees');
   });
 
   test('is valid with the JWT whose status is not written yet, and with no later one', async () => {
-    env.tokens.observe(declaredToken());
+    env.tokens.putIfNewer(declaredToken());
     env.store('tokens', declaredToken());
     expect(await result(jwtOf(declaredClaims(SECOND), 'key-2'))).toBe('valid');
     expect(await result(jwtOf(declaredClaims(THIRD)))).toBe('Unknown');
   });
 
   test('that is revoked is rejected with every JWT, the next among them', async () => {
-    env.tokens.observe(declaredToken({}, { revoked: true }));
+    env.tokens.putIfNewer(declaredToken({}, { revoked: true }));
     expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('Blacklisted');
     expect(await result(jwtOf(declaredClaims(SECOND)))).toBe('Blacklisted');
   });

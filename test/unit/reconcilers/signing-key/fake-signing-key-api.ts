@@ -117,12 +117,12 @@ export class FakeSigningKeyApi {
       generation: 1,
     };
     const fields = { apiVersion: 'm2moauth.dev/v1alpha1', kind: 'SigningKey', metadata } as const;
-    this.cache.observe(this.signingKeys.put({ ...fields, spec: { algorithm: 'ES256', ...spec } }));
+    this.cache.putIfNewer(this.signingKeys.put({ ...fields, spec: { algorithm: 'ES256', ...spec } }));
   }
 
   /** Changes the SigningKey and shows that to the cache. */
   change(change: (signingKey: SigningKey) => SigningKey): void {
-    this.cache.observe(this.signingKeys.put(change(this.signingKeys.find('default'))));
+    this.cache.putIfNewer(this.signingKeys.put(change(this.signingKeys.find('default'))));
   }
 
   reconcile = () => this.#reconciler.reconcile('system/default', new AbortController().signal);

@@ -93,7 +93,7 @@ test('a status that the cache has not seen yet is believed, and no Secret of a k
     for (const object of fake[shelf].objects.values())
       late[shelf].objects.set(object.metadata.name, object as never);
   await late.clock.advance(90 * DAY);
-  late.cache.observe(seen);
+  late.cache.putIfNewer(seen);
   await late.reconcile();
   expect(late.keys).toEqual(fake.keys);
   expect([...late.secrets.objects.keys()].sort()).toEqual(secrets);

@@ -21,7 +21,7 @@ const many = (value: string) =>
 
 test('the wanted key of a Secret is read though others stand before it', async () => {
   const jwts = await readJwts(secretOf({ ...many('theirs'), token: 'jwt-1' }), {
-    likely: ['jwt', 'token'],
+    preferredKeys: ['jwt', 'token'],
     keyring,
   });
   expect(jwts).toEqual([{ dataKey: 'token', kid: 'k', claims: { jti: 'jwt-1' } }]);
@@ -29,7 +29,7 @@ test('the wanted key of a Secret is read though others stand before it', async (
 
 test('no more than sixteen keys are looked at, the wanted one first and once', async () => {
   const jwts = await readJwts(secretOf({ ...many('jwt'), token: 'jwt-1' }), {
-    likely: ['jwt', 'token'],
+    preferredKeys: ['jwt', 'token'],
     keyring,
   });
   expect(jwts.map(({ dataKey }) => dataKey)).toEqual([

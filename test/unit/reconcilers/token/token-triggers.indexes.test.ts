@@ -47,7 +47,7 @@ test('a Secret is found by the Token that controls it, and by nothing else', () 
     apiVersion: 'v1',
     kind: 'Secret',
     metadata: { ...token.metadata, ownerReferences },
-    fields: { ownData: [], dataOfOtherManagers: [], ownLabels: [], ownAnnotations: [] },
+    fields: { managedDataKeys: [], dataOfOtherManagers: [], ownLabels: [], ownAnnotations: [] },
   });
   expect(SECRET_INDEXERS.token?.(secret([owner]))).toEqual(['u']);
   expect(SECRET_INDEXERS.token?.(secret([{ ...owner, controller: false }]))).toEqual([]);

@@ -158,7 +158,7 @@ describe('what puts a Token into the queue', () => {
       uid: metadata.uid,
       controller: true,
     };
-    const fields = { ownData: [], dataOfOtherManagers: [], ownLabels: [], ownAnnotations: [] };
+    const fields = { managedDataKeys: [], dataOfOtherManagers: [], ownLabels: [], ownAnnotations: [] };
     secrets.apply({
       apiVersion: 'v1',
       kind: 'Secret',

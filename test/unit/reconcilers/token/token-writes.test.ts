@@ -18,7 +18,12 @@ const metadata = {
   resourceVersion: '7',
   creationTimestamp: '2026-01-01T00:00:00Z',
 };
-const fields = { ownData: ['token'], dataOfOtherManagers: ['theirs'], ownLabels: [], ownAnnotations: [] };
+const fields = {
+  managedDataKeys: ['token'],
+  dataOfOtherManagers: ['theirs'],
+  ownLabels: [],
+  ownAnnotations: [],
+};
 
 /** Sinks whose Secret answers a GET with that error. */
 const sinksOf = (error: ApiError) => {
@@ -68,7 +73,7 @@ const metaOf = (secret: NewObject<Secret>): SecretMeta => ({
   kind: 'Secret',
   metadata: { ...metadata, ...secret.metadata },
   fields: {
-    ownData: Object.keys(secret.data ?? {}),
+    managedDataKeys: Object.keys(secret.data ?? {}),
     dataOfOtherManagers: [],
     ownLabels: Object.keys(secret.metadata.labels ?? {}),
     ownAnnotations: Object.keys(secret.metadata.annotations ?? {}),
@@ -128,7 +133,7 @@ describe('the names in a written Secret are those of its SecretContent', () => {
         apiVersion: 'v1',
         kind: 'Secret',
         metadata,
-        fields: { ownData: ['token'], dataOfOtherManagers: [], ownLabels: [], ownAnnotations: [] },
+        fields: { managedDataKeys: ['token'], dataOfOtherManagers: [], ownLabels: [], ownAnnotations: [] },
       },
     ],
   ])('if it is %s', async (_, inPlace) => {

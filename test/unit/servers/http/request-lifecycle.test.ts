@@ -1,15 +1,15 @@
 import { expect, jest, test } from '@jest/globals';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { systemClock } from '../../../../operator/ops/system-clock.ts';
-import { Exchange } from '../../../../operator/servers/http/exchange.ts';
+import { RequestLifecycle } from '../../../../operator/servers/http/request-lifecycle.ts';
 import { rpcErrors } from '../../../../operator/servers/http/rpc-errors.ts';
 import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
 
 const MATCH = { name: 'unknown', route: undefined, allow: undefined, errors: rpcErrors };
 
-const exchangeOf = (response: object): Exchange => {
+const exchangeOf = (response: object): RequestLifecycle => {
   const request = { ip: '192.0.2.1', socket: {}, method: 'GET' } as unknown as FastifyRequest;
-  return new Exchange(request, { raw: response } as unknown as FastifyReply, {
+  return new RequestLifecycle(request, { raw: response } as unknown as FastifyReply, {
     match: MATCH,
     startedAt: systemClock.monotonic(),
   });
@@ -20,7 +20,7 @@ const depsOf = () => ({ clock: systemClock, log: recordedLog(), metrics: recorde
 test('what its caller waits for no more is not begun', () => {
   const [work, deps] = [jest.fn<() => void>(), depsOf()];
   const exchange = exchangeOf({ writableFinished: false });
-  exchange.close(deps);
+  exchange.finish(deps);
   exchange.run(work, () => undefined);
   expect(work).not.toHaveBeenCalled();
   expect(deps.log.lines.map(({ fields }) => fields.code)).toEqual([499]);
@@ -28,7 +28,7 @@ test('what its caller waits for no more is not begun', () => {
 
 test('a signal that is asked for late is aborted when the caller has disconnected', () => {
   const exchange = exchangeOf({ writableFinished: false });
-  exchange.close(depsOf());
+  exchange.finish(depsOf());
   expect(exchange.call.signal.aborted).toBe(true);
 });
 
@@ -44,7 +44,7 @@ test('work that goes on for a caller who has disconnected ends before the line i
     () => undefined,
   );
   const { signal } = exchange.call;
-  exchange.close(deps);
+  exchange.finish(deps);
   expect(signal.aborted).toBe(true);
   expect(deps.log.lines).toEqual([]);
   exchange.call.note({ jti: 'made' });

@@ -7,18 +7,18 @@ import type { Call } from '../../issuer/use-cases.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { Log, LogFields } from '../../ports/log.ts';
 import type { Metrics } from '../../ports/metrics.ts';
-import { HttpFailure, ownFailureOf } from './http-failure.ts';
+import { fromFastifyError, HttpFailure } from './http-failure.ts';
 import type { ErrorAnswer, RouteMatch } from './route.ts';
 
 /** What every HTTP request needs: times, the access log and the request metrics. */
-export interface HttpCallDeps {
+export interface HttpRequestDeps {
   readonly clock: MonotonicClock;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'httpRequest'>;
 }
 
-/** The call that a request makes, as a handler sees it. Its signal aborts when the client disconnects before it is answered. */
-export interface HttpCall extends Call {
+/** What a handler gets besides the request. Its signal aborts if the client disconnects before the response is complete. */
+export interface HttpRequestContext extends Call {
   /** The value of the Authorization header. @throws IssuerFailure `BearerInvalid` if there are several */
   authorization(): string | undefined;
   /** Adds fields to the access log line of the request. */
@@ -45,7 +45,7 @@ const CLIENT_CLOSED_REQUEST = 499;
 /** Methods by name in log and metrics; others, which a client may make up, are `other`. */
 const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS', 'PUT', 'PATCH'];
 
-/** Log fields that an answer does not carry. An HttpFailure is fully described by the status. */
+/** Log fields of a failed request; none for an HttpFailure, which its status describes. */
 const reasonOf = (failure: unknown): LogFields =>
   failure === undefined || failure instanceof HttpFailure ? {} : whyOf(failure);
 
@@ -57,7 +57,7 @@ const levelOf = ({ status, successLevel }: FinishedRequest): 'debug' | 'info' | 
 
 /** Counts a finished request and writes its access log line. */
 export const recordFinished = (
-  { log, metrics }: Pick<HttpCallDeps, 'log' | 'metrics'>,
+  { log, metrics }: Pick<HttpRequestDeps, 'log' | 'metrics'>,
   finished: FinishedRequest,
 ): void => {
   const { route, status, ms, address, notes, failure } = finished;
@@ -89,8 +89,8 @@ const authorizationOf = ({ raw }: FastifyRequest): string | undefined => {
 const addressOf = ({ ip, socket }: FastifyRequest): string =>
   plainAddress((isIP(ip ?? '') === 0 ? socket.remoteAddress : ip) ?? '');
 
-/** The {@link HttpCall} of a request. Its abort signal is made on demand: most requests are answered without waiting (decision 0015). */
-class RequestCall implements HttpCall {
+/** The {@link HttpRequestContext} of a request. Its abort signal is made on demand: most requests are answered without waiting (decision 0015). */
+class RequestCall implements HttpRequestContext {
   /** Read at once: a closed socket no longer has it. */
   readonly address: string;
   readonly #request: FastifyRequest;
@@ -129,8 +129,8 @@ class RequestCall implements HttpCall {
   }
 }
 
-/** One request and its answer, from arrival to the access log line. */
-export class Exchange {
+/** One HTTP request, from its arrival to its access log line. */
+export class RequestLifecycle {
   readonly match: RouteMatch;
   readonly socket: Socket;
   readonly #call: RequestCall;
@@ -143,7 +143,7 @@ export class Exchange {
   #failure: unknown;
   /** The status of the failure that cut an answer short. */
   #brokenOff: number | undefined;
-  /** The status that was written to the connection instead of an answer. */
+  /** The status line that was written to the socket in place of the response. */
   #replacement: number | undefined;
 
   constructor(
@@ -159,12 +159,12 @@ export class Exchange {
     this.#call = new RequestCall(request);
   }
 
-  get call(): HttpCall {
+  get call(): HttpRequestContext {
     return this.#call;
   }
 
-  /** Whether part of the answer may have reached the client. */
-  get isAnswered(): boolean {
+  /** Whether part of the response may have reached the client. */
+  get hasStartedResponse(): boolean {
     return this.#response.headersSent;
   }
 
@@ -178,37 +178,40 @@ export class Exchange {
     }
   }
 
-  /** The answer to an error of this request. */
-  answerOf(error: unknown): ErrorAnswer {
+  /** Remembers the error for the access log, and returns the response to it. */
+  failWith(error: unknown): ErrorAnswer {
     const { errors, route } = this.match;
-    this.#failure = ownFailureOf(error);
+    this.#failure = fromFastifyError(error);
     return errors(this.#failure, route?.purpose ?? 'answer');
   }
 
   /** Cuts short an answer that has begun, so that a part does not pass for the whole. */
   breakOff(error: unknown): void {
-    this.#brokenOff = this.answerOf(error).status;
+    this.#brokenOff = this.failWith(error).status;
     this.call.note({ brokenOff: true });
     this.#response.destroy();
   }
 
-  /** Notes that this status was written to the connection instead of an answer. */
-  replacedBy(status: number): void {
+  /** The input of this connection could not be parsed: this status line was written to the socket in place of the response (unreadable.ts). */
+  rejectedOnSocket(status: number): void {
     this.#replacement = status;
   }
 
-  /** Closes the connection after this answer. */
-  endConnection(): void {
+  /** Asks for the connection to be closed after this response, unless its headers are sent. */
+  setConnectionClose(): void {
     if (!this.#response.headersSent) this.#response.setHeader('connection', 'close');
   }
 
-  /** Calls back when the answer is sent to the last byte, or never will be. */
-  onClose(callback: () => void): void {
+  /** Calls back when the response is sent completely, or never will be. */
+  whenClosed(callback: () => void): void {
     this.#response.once('close', callback);
   }
 
-  /** Aborts what still runs for the request, waits for it, then records the request: the line names a token that was issued to a client that is gone. */
-  close(deps: HttpCallDeps): void {
+  /**
+   * The response has closed: aborts pending work, waits for the handler, then records the request. The handler may still note the
+   * `jti` of a token that was issued although the client is gone.
+   */
+  finish(deps: HttpRequestDeps): void {
     this.#isClosed = true;
     const isComplete = this.#response.writableFinished;
     if (!isComplete) this.#call.abort();
@@ -219,7 +222,7 @@ export class Exchange {
   }
 
   /** `status` is that of a complete answer or of one that was cut short; undefined if the client disconnected. */
-  #record(deps: HttpCallDeps, { status, ms }: { status: number | undefined; ms: number }): void {
+  #record(deps: HttpRequestDeps, { status, ms }: { status: number | undefined; ms: number }): void {
     recordFinished(deps, {
       route: this.match.name,
       method: this.#method,
@@ -228,7 +231,7 @@ export class Exchange {
       address: this.#call.address,
       successLevel: this.match.route?.successLevel ?? 'debug',
       notes: this.#call.notes,
-      // A failure after the client disconnected is a consequence of that.
+      // Without a complete response a failure is taken for a consequence of the client's disconnect.
       failure: status === undefined ? undefined : this.#failure,
     });
   }

@@ -5,11 +5,11 @@ import { createKeyedMutex } from '../../async/keyed-mutex.ts';
 import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
 import type { CachedTokenBatch } from '../../domain/record/cached-token-batch.ts';
 import {
-  type EndCounts,
-  planBatchEnd,
-  planIssuedTokenEnd,
-  planTokenEnd,
-  type TokenEnd,
+  planBatchRevocation,
+  planIssuedTokenRevocation,
+  planTokenRevocation,
+  type RevocationCounts,
+  type RevocationPlan,
 } from '../../domain/record/revocation-plan.ts';
 import type { FoundRecord, RecordOrigin } from '../../domain/record/token-record.ts';
 import type { Cacheable, WritableCache } from '../../ports/cache.ts';
@@ -19,7 +19,7 @@ import { isConflict, isNotFound } from '../../ports/kube.ts';
 import { IssuerFailure } from '../failure.ts';
 
 /** An object with records to end. An object that was created again under the same name is another one. */
-export interface EndTarget extends RecordOrigin {
+export interface RevocationTarget extends RecordOrigin {
   /** The `jti`s of the records to end. The records of a Token end together; other records of a TokenBatch stay. */
   readonly ids: ReadonlySet<string>;
 }
@@ -28,10 +28,10 @@ export interface EndTarget extends RecordOrigin {
  * Blacklists live records and deletes expired ones. Records that another caller ended are not counted.
  * @throws IssuerFailure `Unavailable` if that is not possible now
  */
-export type EndToken = (target: EndTarget, signal: AbortSignal) => Promise<EndCounts>;
+export type RevokeRecords = (target: RevocationTarget, signal: AbortSignal) => Promise<RevocationCounts>;
 
 /** The target of a single record. */
-export const endTargetOf = ({ id, origin }: Pick<FoundRecord, 'id' | 'origin'>): EndTarget => ({
+export const endTargetOf = ({ id, origin }: Pick<FoundRecord, 'id' | 'origin'>): RevocationTarget => ({
   ...origin,
   ids: new Set([id]),
 });
@@ -51,13 +51,13 @@ export interface Objects<T> {
 
 /** The same, with the plan that ends records of an object. */
 interface Kind<T> extends Objects<T> {
-  plan(object: T, ids: ReadonlySet<string>, nowSeconds: number): TokenEnd;
+  plan(object: T, ids: ReadonlySet<string>, nowSeconds: number): RevocationPlan;
 }
 
 /** Conflicts with concurrent writers that are tolerated; each try starts from the current object. */
 const MAX_TRIES = 8;
 
-const NONE: EndCounts = { blacklisted: 0, deleted: 0 };
+const NONE: RevocationCounts = { blacklisted: 0, deleted: 0 };
 
 const unavailable = (cause?: unknown): IssuerFailure =>
   new IssuerFailure('Unavailable', 'the token can not be revoked now, try again later', { cause });
@@ -66,13 +66,13 @@ const unavailable = (cause?: unknown): IssuerFailure =>
 const apply = async <T extends Cacheable>(
   kind: Kind<T>,
   object: T,
-  { plan, signal }: { plan: TokenEnd; signal: AbortSignal },
-): Promise<EndCounts> => {
+  { plan, signal }: { plan: RevocationPlan; signal: AbortSignal },
+): Promise<RevocationCounts> => {
   switch (plan.kind) {
     case 'nothing':
       return NONE;
     case 'write':
-      kind.cache.observe(await kind.client.writeStatus(object, plan.status, signal));
+      kind.cache.putIfNewer(await kind.client.writeStatus(object, plan.status, signal));
       return plan.counts;
     case 'delete':
       await kind.client.delete(object, signal);
@@ -87,9 +87,9 @@ const apply = async <T extends Cacheable>(
  */
 const endObject = async <T extends Cacheable>(
   kind: Kind<T>,
-  target: EndTarget,
+  target: RevocationTarget,
   { clock, signal }: { clock: Clock; signal: AbortSignal },
-): Promise<EndCounts> => {
+): Promise<RevocationCounts> => {
   let object = kind.cache.get(keyOf(target));
   try {
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
@@ -114,17 +114,17 @@ const endObject = async <T extends Cacheable>(
 };
 
 /**
- * Makes {@link EndToken}. Every write is conditional on the uid and resourceVersion that were read. Callers that end records of the same
+ * Makes {@link RevokeRecords}. Every write is conditional on the uid and resourceVersion that were read. Callers that end records of the same
  * TokenBatch take turns, since each write would be a conflict for the others.
  */
-export const createEndToken = (options: EndTokenOptions): EndToken => {
+export const createRevokeRecords = (options: EndTokenOptions): RevokeRecords => {
   const { clock, tokens, issued, batches } = options;
-  const token: Kind<Token> = { ...tokens, plan: (object, _, now) => planTokenEnd(object, now) };
+  const token: Kind<Token> = { ...tokens, plan: (object, _, now) => planTokenRevocation(object, now) };
   const record: Kind<CachedIssuedToken> = {
     ...issued,
-    plan: (object, _, now) => planIssuedTokenEnd(object, now),
+    plan: (object, _, now) => planIssuedTokenRevocation(object, now),
   };
-  const batch: Kind<CachedTokenBatch> = { ...batches, plan: planBatchEnd };
+  const batch: Kind<CachedTokenBatch> = { ...batches, plan: planBatchRevocation };
   const mutex = createKeyedMutex();
   return (target, signal) => {
     const around = { clock, signal };

@@ -1,24 +1,24 @@
 import type { Clock } from '../ports/clock.ts';
 
-export interface ProgressRequestOptions {
+export interface WatchCacheAdvanceOptions {
   readonly clock: Clock;
   /** The time without an event before a request, and the least time between two requests. */
   readonly silentMs: number;
   /** When an event or bookmark last came, in epoch milliseconds. */
   readonly lastProgress: () => number;
   /** One runs at a time. A failure is ignored: the watch itself reports what is wrong. */
-  readonly requestProgress: () => Promise<void>;
+  readonly advanceWatchCache: () => Promise<void>;
   readonly signal: AbortSignal;
 }
 
 /** Requests progress whenever the watch has been silent, until `signal` aborts (etcd's term: progress notification). */
-export const requestProgressWhenSilent = ({
+export const advanceWatchCacheWhenSilent = ({
   clock,
   silentMs,
   lastProgress,
-  requestProgress,
+  advanceWatchCache,
   signal,
-}: ProgressRequestOptions): void => {
+}: WatchCacheAdvanceOptions): void => {
   let cancel = (): void => undefined;
   const arm = (ms: number): void => {
     if (!signal.aborted) cancel = clock.after(ms, look);
@@ -27,7 +27,7 @@ export const requestProgressWhenSilent = ({
     const left = lastProgress() + silentMs - clock.now();
     const again = (): void => arm(silentMs);
     if (left > 0) arm(left);
-    else requestProgress().then(again, again);
+    else advanceWatchCache().then(again, again);
   };
   signal.addEventListener('abort', () => cancel(), { once: true });
   arm(silentMs);
