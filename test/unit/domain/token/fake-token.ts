@@ -214,7 +214,7 @@ export class FakeToken {
 
   #options(): TokenReconcilerOptions {
     const log = recordedLog();
-    const forgetNothing = { observe: () => undefined, forget: () => undefined };
+    const forgetNothing = { putIfNewer: () => undefined, forget: () => undefined };
     return {
       tokens: { get: () => this.token, ...forgetNothing },
       clients: { get: () => this.client },

@@ -101,7 +101,7 @@ const sentSecret = async (content: SecretContent, inPlace?: SecretMeta): Promise
   };
   const sinks = {
     keyring: { active: () => ({ kid: 'k', sign: async () => 'jwt' }) },
-    secrets: { observe: () => undefined },
+    secrets: { putIfNewer: () => undefined },
     secretMetaOf: (secret: Secret) => secret,
     secretClient: { create: accept, update: accept },
   } as unknown as TokenSinks;
