@@ -1,4 +1,4 @@
-// Command httpclient uses the HTTP door as any Go program would: golang.org/x/oauth2/clientcredentials asks for tokens,
+// Command httpclient uses the HTTP endpoints as any Go program would: golang.org/x/oauth2/clientcredentials asks for tokens,
 // github.com/coreos/go-oidc verifies them by discovery. It takes one step after the other and prints what it saw, one
 // JSON object a line; no token is printed. It ends with 1 where a step fails that is not meant to be refused.
 package main

@@ -18,7 +18,7 @@ func refuseOtherURL(ctx context.Context, o options) {
 	show("other-url", line{"refused": err != nil, "because": textOf(err)})
 }
 
-// verify judges a good token as an API would, and then changes one thing at a time.
+// verify validates a token as an API would, and then changes one thing at a time.
 func verify(ctx context.Context, o options, provider *oidc.Provider, token *oauth2.Token) {
 	config := oidc.Config{ClientID: o.audience}
 	verified, err := provider.VerifierContext(ctx, &config).Verify(ctx, token.AccessToken)

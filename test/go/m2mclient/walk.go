@@ -129,7 +129,7 @@ func printStatus(step string, err error) {
 	show(step, line{"code": ended.Code().String(), "message": ended.Message(), "details": details})
 }
 
-// idOf reads the jti of a JWT that the service has just handed out; nothing is verified.
+// idOf reads the jti of a JWT that the service has just issued; nothing is verified.
 func idOf(token string) (string, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
