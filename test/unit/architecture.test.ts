@@ -97,6 +97,28 @@ test('no file imports against the arrows, or a package that belongs to another p
   expect(trespasses).toEqual([]);
 });
 
+/** A cycle of imports, types too, from a file back to itself; empty if there is none. */
+const cycleFrom = (start: string): string[] => {
+  const seen = new Set([start]);
+  const walk = (file: string, path: readonly string[]): string[] => {
+    for (const target of importsOf(file).filter((name) => name.startsWith('.'))) {
+      const next = relative(ROOT, join(ROOT, dirname(file), target));
+      if (next === start) return [...path, next];
+      if (seen.has(next) || !files.includes(next)) continue;
+      seen.add(next);
+      const found = walk(next, [...path, next]);
+      if (found.length > 0) return found;
+    }
+    return [];
+  };
+  return walk(start, [start]);
+};
+
+test('no files import each other in a cycle', () => {
+  const cycles = files.filter((file) => !file.includes('/generated/')).map(cycleFrom);
+  expect(cycles.filter((cycle) => cycle.length > 0)).toEqual([]);
+});
+
 /** What only adapters may use; everything else gets a clock, randomness or settings as arguments. */
 const AMBIENT =
   /\b(?:Date\.now|new Date\(\)|setTimeout|setInterval|setImmediate|randomUUID|Math\.random|process\.(?:env|exit|argv))\b/u;

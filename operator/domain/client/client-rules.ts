@@ -1,8 +1,7 @@
 import { findCondition } from '../../api/meta.ts';
 import type { OAuthClient, OAuthClientSpec } from '../../api/oauth-client.ts';
 import { durationMs, floorSeconds } from '../../api/time.ts';
-import { findReservedClaims, type IssuerSettings } from '../jwt/claims.ts';
-import type { SignedClaims } from '../jwt/jwt-checks.ts';
+import { findReservedClaims, type IssuerSettings, type SignedClaims } from '../jwt/claims.ts';
 import type { FoundRecord } from '../record/token-record.ts';
 
 /** The only grant of this issuer (RFC 6749 §4.4). */

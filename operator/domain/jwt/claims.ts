@@ -1,6 +1,9 @@
 import { isReservedClaim, TOKEN_CLAIM } from '../../api/reserved-claims.ts';
 import { canonicalDigest } from '../canonical-json.ts';
 
+/** Claims of a JWT that a key of this issuer has signed. */
+export type SignedClaims = Readonly<Record<string, unknown>>;
+
 /** What the configuration determines of every JWT (spec §6, `issuer`). */
 export interface IssuerSettings {
   /** `iss`. */

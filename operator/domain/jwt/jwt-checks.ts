@@ -2,9 +2,7 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import { TOKEN_CLAIM } from '../../api/reserved-claims.ts';
 import { isRegistered, requestedClientID } from '../client/client-rules.ts';
 import type { FoundRecord, PreviousRecord } from '../record/token-record.ts';
-
-/** Claims of a JWT that a key of this issuer has signed. */
-export type SignedClaims = Readonly<Record<string, unknown>>;
+import type { SignedClaims } from './claims.ts';
 
 /** Why a JWT of this issuer is invalid; for the log and metrics only. */
 export type JwtFault =

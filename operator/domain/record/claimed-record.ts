@@ -1,4 +1,4 @@
-import type { SignedClaims } from '../jwt/jwt-checks.ts';
+import type { SignedClaims } from '../jwt/claims.ts';
 import type { CurrentRecord, NextRecord } from './token-record.ts';
 
 const text = (claim: unknown): string => (typeof claim === 'string' ? claim : '');

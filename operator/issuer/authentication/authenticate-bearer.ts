@@ -1,6 +1,6 @@
 import { mapAwaitable } from '../../async/map-awaitable.ts';
-import type { IssuerSettings } from '../../domain/jwt/claims.ts';
-import type { JwtFault, SignedClaims } from '../../domain/jwt/jwt-checks.ts';
+import type { IssuerSettings, SignedClaims } from '../../domain/jwt/claims.ts';
+import type { JwtFault } from '../../domain/jwt/jwt-checks.ts';
 import { recordOfClaims } from '../../domain/record/claimed-record.ts';
 import type { TokenRecord } from '../../domain/record/token-record.ts';
 import { IssuerFailure } from '../failure.ts';

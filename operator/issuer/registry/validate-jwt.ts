@@ -2,14 +2,13 @@ import { type ObjectRef, refOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { CLIENT_ID_INDEX, isRegistered } from '../../domain/client/client-rules.ts';
-import type { IssuerSettings } from '../../domain/jwt/claims.ts';
+import type { IssuerSettings, SignedClaims } from '../../domain/jwt/claims.ts';
 import {
   declaredIn,
   findClientFault,
   findRecordFault,
   findTimeFault,
   type JwtFault,
-  type SignedClaims,
 } from '../../domain/jwt/jwt-checks.ts';
 import { batchNameOf, isBatchedId } from '../../domain/record/record-object.ts';
 import type { FoundRecord } from '../../domain/record/token-record.ts';

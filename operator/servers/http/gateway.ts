@@ -9,8 +9,7 @@ import { mediaTypeOf, textOf } from './body.ts';
 import { CREATE_TOKEN, DELETE_TOKENS, GET_TOKENS } from './gateway-operations.ts';
 import { HttpFailure } from './http-failure.ts';
 import { createdJson, deletedJson, readCreateRequest, tokenJson } from './protojson.ts';
-import type { HttpRequestContext } from './request-lifecycle.ts';
-import type { Route } from './route.ts';
+import type { HttpRequestContext, Route } from './route.ts';
 import { rpcErrors } from './rpc-errors.ts';
 import { streamLines } from './stream-lines.ts';
 

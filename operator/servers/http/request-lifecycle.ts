@@ -3,26 +3,17 @@ import { isIP, type Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { plainAddress } from '../../domain/caller-address.ts';
 import { IssuerFailure, whyOf } from '../../issuer/failure.ts';
-import type { Call } from '../../issuer/use-cases.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { Log, LogFields } from '../../ports/log.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import { fromFastifyError, HttpFailure } from './http-failure.ts';
-import type { ErrorAnswer, RouteMatch } from './route.ts';
+import type { ErrorAnswer, HttpRequestContext, RouteMatch } from './route.ts';
 
 /** What every HTTP request needs: times, the access log and the request metrics. */
 export interface HttpRequestDeps {
   readonly clock: MonotonicClock;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'httpRequest'>;
-}
-
-/** What a handler gets besides the request. Its signal aborts if the client disconnects before the response is complete. */
-export interface HttpRequestContext extends Call {
-  /** The value of the Authorization header. @throws IssuerFailure `BearerInvalid` if there are several */
-  authorization(): string | undefined;
-  /** Adds fields to the access log line of the request. */
-  note(fields: LogFields): void;
 }
 
 /** What the access log and the metrics have of a finished request. */

@@ -1,6 +1,15 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Awaitable } from '../../async/map-awaitable.ts';
-import type { HttpRequestContext } from './request-lifecycle.ts';
+import type { Call } from '../../issuer/use-cases.ts';
+import type { LogFields } from '../../ports/log.ts';
+
+/** What a handler gets besides the request. Its signal aborts if the client disconnects before the response is complete. */
+export interface HttpRequestContext extends Call {
+  /** The value of the Authorization header. @throws IssuerFailure `BearerInvalid` if there are several */
+  authorization(): string | undefined;
+  /** Adds fields to the access log line of the request. */
+  note(fields: LogFields): void;
+}
 
 type Method = 'GET' | 'POST' | 'DELETE';
 

@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyReply } from 'fastify';
-import type { HttpRequestContext } from './request-lifecycle.ts';
+import type { HttpRequestContext } from './route.ts';
 
 /** An answer in chunks, each requested when the client has read the ones before. */
 export interface Lines<T> {

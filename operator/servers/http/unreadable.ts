@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
 import { plainAddress } from '../../domain/caller-address.ts';
-import type { Connections } from './fastify-app.ts';
 import { type HttpRequestDeps, type RequestLifecycle, recordFinished } from './request-lifecycle.ts';
 
 /** Status lines by the error codes of Node and its HTTP parser. */
@@ -10,6 +9,11 @@ const STATUSES: Readonly<Record<string, string>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Content Too Large',
 };
 const BAD_REQUEST = '400 Bad Request';
+
+/** The requests in progress on a connection; undefined if it is not ready for HTTP. */
+interface RequestsByConnection {
+  exchangesOn(socket: Socket): ReadonlySet<RequestLifecycle> | undefined;
+}
 
 const isAnyAnswered = (exchanges: ReadonlySet<RequestLifecycle>): boolean =>
   [...exchanges].some((exchange) => exchange.hasStartedResponse);
@@ -21,7 +25,7 @@ const isAnyAnswered = (exchanges: ReadonlySet<RequestLifecycle>): boolean =>
 export const rejectUnreadable = (
   { code = '' }: NodeJS.ErrnoException,
   socket: Socket,
-  { connections, deps }: { readonly connections: Connections; readonly deps: HttpRequestDeps },
+  { connections, deps }: { readonly connections: RequestsByConnection; readonly deps: HttpRequestDeps },
 ): void => {
   const exchanges = connections.exchangesOn(socket);
   // Node also calls this for a failed TLS handshake.
