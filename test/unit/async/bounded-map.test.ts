@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { BoundedMap } from '../../../operator/async/bounded-map.ts';
@@ -56,4 +58,27 @@ test('it behaves as a list of pairs that is cut to the limit', () => {
       }
     }),
   );
+});
+
+/** MiB of the heap that are in use, without garbage. */
+const usedMiB = (): number => {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+  return process.memoryUsage().heapUsed / 2 ** 20;
+};
+
+test.each<[string, (map: BoundedMap<number, number>) => void]>([
+  ['deleted', (map) => map.delete(100)],
+  ['replaced', (map) => map.set(100, 2)],
+])('entries that were %s take no memory, though none was evicted since', (_, remove) => {
+  const map = new BoundedMap<number, number>(100);
+  for (let key = 0; key <= 100; key += 1) map.set(key, 0);
+  map.delete(50);
+  const before = usedMiB();
+  for (let round = 0; round < 500_000; round += 1) {
+    map.set(100, 1);
+    remove(map);
+  }
+  expect(usedMiB() - before).toBeLessThan(10);
+  expect(map.size).toBeLessThan(100);
 });
