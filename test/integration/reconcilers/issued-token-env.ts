@@ -200,9 +200,8 @@ export class IssuedTokenEnv implements AsyncDisposable {
       await this.api.create({ ...this.ref('OAuthClient', name), spec: { owner: 'alice' } }),
     );
     const { uid } = made.metadata;
-    await eventually(
-      () => (this.#clients?.cache.get(`${this.namespace}/${name}`)?.metadata.uid ?? uid) === uid,
-    );
+    const clients = this.#controller && this.#clients;
+    if (clients) await eventually(() => clients.cache.get(`${this.namespace}/${name}`)?.metadata.uid === uid);
     return uid;
   }
 
