@@ -43,7 +43,7 @@ WORKDIR /app
 ENV NODE_ENV=production
 # Numeric, so that kubelet can tell that it is not root.
 USER 65532:65532
-EXPOSE 9100 9101 9102
+EXPOSE 9100 9101 9102 9104
 # Node is process 1 and handles SIGTERM itself: it stops reconciling, gives up the Lease, drains, ends with 0.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/nodejs/bin/node", "/app/dist/main.js"]

@@ -151,7 +151,7 @@ export const compose = async (
   metrics.watch(populationOf(informers));
 
   const base: Component[] = [
-    operationsComponent(config.ops, {
+    operationsComponent(config, {
       clock,
       log,
       registry: metrics.registry,

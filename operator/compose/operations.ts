@@ -12,8 +12,8 @@ import {
 } from '../kube/resource-client.ts';
 import { createLoopCheck } from '../ops/health.ts';
 import type { PrometheusMetrics } from '../ops/metrics.ts';
-import { createOpsServer } from '../ops/server.ts';
-import type { Clock } from '../ports/clock.ts';
+import { createOpsServer, createProbeServer, type Probes } from '../ops/server.ts';
+import type { MonotonicClock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Component } from '../runtime/manager.ts';
 import { clockAgrees, informersAlive, informersSynced, watchedTypes } from './health.ts';
@@ -21,7 +21,7 @@ import type { Informers } from './informers.ts';
 
 /** What the operations listener reports on. */
 export interface OperationsParts {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly log: Log;
   readonly registry: PrometheusMetrics['registry'];
   readonly client: KubeClient;
@@ -32,7 +32,7 @@ export interface OperationsParts {
 
 /** Probes and metrics: first up, last down. */
 export const operationsComponent = (
-  { address }: Config['ops'],
+  { ops, probes: { address: probeAddress } }: Pick<Config, 'ops' | 'probes'>,
   { client, clock, informers, isServing, keyring, log, registry }: OperationsParts,
 ): Component => {
   const watched = watchedTypes(informers);
@@ -40,9 +40,7 @@ export const operationsComponent = (
   const stopping = new AbortController();
   const types = [TOKENS, ISSUED_TOKENS, TOKEN_BATCHES, OAUTH_CLIENTS, SIGNING_KEYS];
   const crds = createCrdRevisions({ client, clock, types, wanted: CRD_REVISION });
-  const server = createOpsServer({
-    address,
-    registry,
+  const probes: Probes = {
     live: [loop, informersAlive(watched, clock)],
     ready: [
       informersSynced(watched, clock),
@@ -51,18 +49,22 @@ export const operationsComponent = (
       { name: 'keyring', problem: () => (keyring.loaded ? undefined : 'the signing key is not read yet') },
       { name: 'started', problem: () => (isServing() ? undefined : 'starting or stopping') },
     ],
-  });
+  };
+  const probeServer = createProbeServer({ address: probeAddress, probes });
+  const opsServer = createOpsServer({ address: ops.address, probes, registry, clock });
   return {
     name: 'operations',
     start: async () => {
       crds.start(stopping.signal);
-      const port = await server.start();
-      log.info('operations listener started', { host: address.host, port });
+      const probePort = await probeServer.start();
+      log.info('probe listener started', { host: probeAddress.host, port: probePort });
+      const port = await opsServer.start();
+      log.info('operations listener started', { host: ops.address.host, port });
     },
     stop: async () => {
       stopping.abort();
       loop.stop();
-      await server.stop();
+      await Promise.all([opsServer.stop(), probeServer.stop()]);
     },
   };
 };

@@ -44,6 +44,24 @@ const checkListener = (listener: { address: Address; tls: Tls }, context: z.Refi
   }
 };
 
+/** Listeners of one replica; a probe that shares its port with one of the others would wait with that one's clients. */
+interface Listeners {
+  readonly grpc: { readonly address: Address };
+  readonly http: { readonly address: Address };
+  readonly ops: { readonly address: Address };
+  readonly probes: { readonly address: Address };
+}
+
+const checkProbePort = ({ grpc, http, ops, probes }: Listeners, context: z.RefinementCtx): void => {
+  const { port } = probes.address;
+  if (port === 0) return;
+  for (const [name, { address }] of Object.entries({ grpc, http, ops })) {
+    if (address.port !== port) continue;
+    const message = `must differ from the port of ${name}.address (${port}): probes have a listener to themselves`;
+    context.addIssue({ code: 'custom', path: ['probes', 'address'], message });
+  }
+};
+
 const kubernetes = (podNamespace: string | undefined) =>
   z
     .strictObject({
@@ -109,33 +127,38 @@ const leaderElection = z
 
 /** The whole configuration (spec §6). Unknown keys are rejected, so that a misspelled one is noticed; durations become milliseconds, addresses are split. */
 export const configSchema = (podNamespace: string | undefined) =>
-  z.strictObject({
-    log: z
-      .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') })
-      .prefault({}),
-    kubernetes: kubernetes(podNamespace),
-    issuer,
-    grpc: z
-      .strictObject({ address: address('0.0.0.0:9100'), tls })
-      .prefault({})
-      .superRefine(checkListener),
-    http: z
-      .strictObject({
-        address: address('0.0.0.0:9101'),
-        tls,
-        cors: z.strictObject({ origins: z.array(z.string().min(1)).max(100).default([]) }).prefault({}),
-        trustedProxies: z.array(cidr).max(100).default([]),
-      })
-      .prefault({})
-      .superRefine(checkListener),
-    ops: z.strictObject({ address: address('0.0.0.0:9102') }).prefault({}),
-    authorization,
-    outbound: z.strictObject({ caFile: file, allowedCIDRs: z.array(cidr).max(100).default([]) }).prefault({}),
-    garbageCollection: z
-      .strictObject({ ttlAfterExpiry: duration('1h'), ttlAfterBlacklisted: duration('720h') })
-      .prefault({}),
-    leaderElection,
-  });
+  z
+    .strictObject({
+      log: z
+        .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') })
+        .prefault({}),
+      kubernetes: kubernetes(podNamespace),
+      issuer,
+      grpc: z
+        .strictObject({ address: address('0.0.0.0:9100'), tls })
+        .prefault({})
+        .superRefine(checkListener),
+      http: z
+        .strictObject({
+          address: address('0.0.0.0:9101'),
+          tls,
+          cors: z.strictObject({ origins: z.array(z.string().min(1)).max(100).default([]) }).prefault({}),
+          trustedProxies: z.array(cidr).max(100).default([]),
+        })
+        .prefault({})
+        .superRefine(checkListener),
+      ops: z.strictObject({ address: address('0.0.0.0:9102') }).prefault({}),
+      probes: z.strictObject({ address: address('0.0.0.0:9104') }).prefault({}),
+      authorization,
+      outbound: z
+        .strictObject({ caFile: file, allowedCIDRs: z.array(cidr).max(100).default([]) })
+        .prefault({}),
+      garbageCollection: z
+        .strictObject({ ttlAfterExpiry: duration('1h'), ttlAfterBlacklisted: duration('720h') })
+        .prefault({}),
+      leaderElection,
+    })
+    .superRefine(checkProbePort);
 
 type DeepReadonly<T> = T extends readonly (infer Item)[]
   ? readonly DeepReadonly<Item>[]

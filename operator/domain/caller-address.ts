@@ -1,4 +1,4 @@
-import { isIPv4 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 
 const MAPPED = /^::ffff:(?=\d)/iu;
 
@@ -6,4 +6,27 @@ const MAPPED = /^::ffff:(?=\d)/iu;
 export const plainAddress = (address: string): string => {
   const plain = address.replace(MAPPED, '');
   return isIPv4(plain) ? plain : address;
+};
+
+/** The bits of an IPv6 address that name a network: what one host is assigned at least (RFC 6177 §2). */
+const HEXTETS_OF_NETWORK = 4;
+
+/**
+ * What limits per address count by: the address itself for IPv4, the /64 network for IPv6, in which one host can use
+ * any number of addresses.
+ */
+export const addressGroup = (address: string): string => {
+  const plain = plainAddress(address);
+  if (!isIPv6(plain)) return plain;
+  const [head = '', tail] = (plain.split('%', 1)[0] ?? '').split('::');
+  const before = head === '' ? [] : head.split(':');
+  const after = tail === undefined || tail === '' ? [] : tail.split(':');
+  // An IPv4 address at the end takes the place of two hextets (RFC 4291 §2.2).
+  const length = before.length + after.length + (plain.includes('.') ? 1 : 0);
+  const zeros = tail === undefined ? 0 : 8 - length;
+  const network = [...before, ...Array.from({ length: zeros }, () => '0'), ...after].slice(
+    0,
+    HEXTETS_OF_NETWORK,
+  );
+  return `${network.map((hextet) => Number.parseInt(hextet, 16).toString(16)).join(':')}::/64`;
 };

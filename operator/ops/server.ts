@@ -1,16 +1,28 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Registry } from 'prom-client';
+import type { MonotonicClock } from '../ports/clock.ts';
+import { shareConnections } from './connection-shares.ts';
 import { type Check, report } from './health.ts';
+import { createMetricsText } from './metrics-text.ts';
 
-export interface OpsServerOptions {
-  readonly address: { readonly host: string; readonly port: number };
-  readonly registry: Registry;
+/** What probes report on. */
+export interface Probes {
   readonly live: readonly Check[];
   readonly ready: readonly Check[];
 }
 
-/** The listener for probes and scrapes. */
+interface ServerOptions {
+  readonly address: { readonly host: string; readonly port: number };
+  readonly probes: Probes;
+}
+
+export interface OpsServerOptions extends ServerOptions {
+  readonly registry: Pick<Registry, 'contentType' | 'metrics'>;
+  readonly clock: Pick<MonotonicClock, 'monotonic' | 'after'>;
+}
+
+/** A listener for probes, or for scrapes and probes. */
 export interface OpsServer {
   /** Listens; resolves with the port that was taken. */
   start(): Promise<number>;
@@ -30,30 +42,33 @@ const send = (response: ServerResponse, status: number, type: string, body: stri
 
 const TEXT = 'text/plain; charset=utf-8';
 
-const sendReport = (response: ServerResponse, checks: readonly Check[]): void => {
-  const { ok, text } = report(checks);
-  send(response, ok ? 200 : 503, TEXT, text);
-};
+type Answer = (response: ServerResponse) => void | Promise<void>;
+type Endpoints = Readonly<Record<string, Answer>>;
+
+const reporting =
+  (checks: readonly Check[]): Answer =>
+  (response) => {
+    const { ok, text } = report(checks);
+    send(response, ok ? 200 : 503, TEXT, text);
+  };
+
+const probeEndpoints = ({ live, ready }: Probes): Endpoints => ({
+  '/healthz': reporting(live),
+  '/readyz': reporting(ready),
+});
 
 const handle = async (
   request: IncomingMessage,
   response: ServerResponse,
-  options: OpsServerOptions,
+  endpoints: Endpoints,
 ): Promise<void> => {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('Allow', 'GET, HEAD');
     return send(response, 405, TEXT, 'only GET and HEAD\n');
   }
-  switch (request.url?.split('?', 1)[0]) {
-    case '/healthz':
-      return sendReport(response, options.live);
-    case '/readyz':
-      return sendReport(response, options.ready);
-    case '/metrics':
-      return send(response, 200, options.registry.contentType, await options.registry.metrics());
-    default:
-      return send(response, 404, TEXT, 'try /healthz, /readyz or /metrics\n');
-  }
+  const path = request.url?.split('?', 1)[0] ?? '';
+  if (Object.hasOwn(endpoints, path)) return endpoints[path]?.(response);
+  return send(response, 404, TEXT, `try ${Object.keys(endpoints).join(' or ')}\n`);
 };
 
 const listen = (server: Server, address: OpsServerOptions['address']): Promise<number> =>
@@ -65,24 +80,63 @@ const listen = (server: Server, address: OpsServerOptions['address']): Promise<n
     });
   });
 
-/** Serves `/metrics`, `/healthz` and `/readyz` (spec §6, `ops`). Bodies are not read; slow or large heads are cut off. */
-export const createOpsServer = (options: OpsServerOptions): OpsServer => {
+/** A client that takes longer to send a request, or to read the response, loses its connection. */
+const STALL_MS = 5000;
+const CHECK_MS = 1000;
+const MAX_HEADER_BYTES = 8192;
+
+/** Bodies are not read; slow or large heads are cut off, and one address can use up no more than its share of the connections. */
+const createProbeListener = (
+  { address }: ServerOptions,
+  endpoints: Endpoints,
+  keepAliveTimeout: number,
+): OpsServer => {
+  const answering = new WeakSet<Socket>();
   const server = createServer(
-    { headersTimeout: 5000, requestTimeout: 5000, keepAliveTimeout: 30_000, maxHeaderSize: 8192 },
+    {
+      headersTimeout: STALL_MS,
+      requestTimeout: STALL_MS,
+      connectionsCheckingInterval: CHECK_MS,
+      keepAliveTimeout,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    },
     (request, response) => {
+      const { socket } = request;
+      // Neither kubelet nor Prometheus sends a request before it has the last response.
+      if (answering.has(socket)) socket.destroy();
+      if (socket.destroyed) return;
+      answering.add(socket);
+      response.once('close', () => answering.delete(socket));
       request.resume();
-      handle(request, response, options).catch(() => {
+      if (keepAliveTimeout === 0) response.shouldKeepAlive = false;
+      handle(request, response, endpoints).catch(() => {
         if (!response.headersSent) send(response, 500, TEXT, 'failed\n');
       });
     },
   );
-  server.maxConnections = 64;
+  server.timeout = STALL_MS;
+  shareConnections(server, { total: 64, perAddress: 16 });
   return {
-    start: () => listen(server, options.address),
+    start: () => listen(server, address),
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
+};
+
+/** Serves `/healthz` and `/readyz` and nothing else (spec §6, `probes`), one request a connection, as kubelet sends them. */
+export const createProbeServer = (options: ServerOptions): OpsServer =>
+  createProbeListener(options, probeEndpoints(options.probes), 0);
+
+/** Prometheus scrapes every 15 to 60 s: its connection stays open in between. */
+const KEEP_ALIVE_MS = 65_000;
+
+/** Serves `/metrics`, `/healthz` and `/readyz` (spec §6, `ops`). */
+export const createOpsServer = (options: OpsServerOptions): OpsServer => {
+  const { clock, probes, registry } = options;
+  const metricsText = createMetricsText(registry, clock);
+  const metrics: Answer = async (response) => send(response, 200, registry.contentType, await metricsText());
+  return createProbeListener(options, { ...probeEndpoints(probes), '/metrics': metrics }, KEEP_ALIVE_MS);
 };

@@ -57,6 +57,7 @@ export const LOOPBACK_CONFIG = {
   grpc: { address: '127.0.0.1:0' },
   http: { address: '127.0.0.1:0' },
   ops: { address: '127.0.0.1:0' },
+  probes: { address: '127.0.0.1:0' },
 };
 
 const MAX_LOG_LINES = 50_000;

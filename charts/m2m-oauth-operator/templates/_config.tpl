@@ -34,6 +34,8 @@ http:
   trustedProxies: {{ toJson $config.trustedProxies }}
 ops:
   address: "0.0.0.0:9102"
+probes:
+  address: "0.0.0.0:9104"
 authorization:
   {{- toYaml $config.authorization | nindent 2 }}
 outbound:

@@ -1,3 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+
+const ROOT = join(import.meta.dirname, '../../..');
+/** The values for hardened installations that the chart ships. */
+const hardened = parse(readFileSync(join(ROOT, 'charts/m2m-oauth-operator/values-hardened.yaml'), 'utf8'));
+
 /** Values that between them reach every branch of every template; each name says what a platform team wants. */
 export const VALUES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'the defaults': {},
@@ -36,6 +44,7 @@ export const VALUES: Readonly<Record<string, Readonly<Record<string, unknown>>>>
     'networkPolicy.metricsFrom': [{ namespaceSelector: {} }],
     'networkPolicy.extraEgress': [{ to: [{ ipBlock: { cidr: '10.0.0.0/8' } }] }],
   },
+  'hardened, by the file in the chart': hardened,
   'exposed by an Ingress': {
     'ingress.enabled': true,
     'ingress.host': 'tokens.example.com',

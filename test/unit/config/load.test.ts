@@ -31,6 +31,7 @@ describe('defaults', () => {
         backdate: 0,
       },
       ops: { address: { host: '0.0.0.0', port: 9102 } },
+      probes: { address: { host: '0.0.0.0', port: 9104 } },
       authorization: { issuedTokens: { access: 'Owner', scope: '', audience: '' }, endpoints: [] },
       outbound: { caFile: '', allowedCIDRs: [] },
       garbageCollection: { ttlAfterExpiry: 3_600_000, ttlAfterBlacklisted: 2_592_000_000 },
@@ -105,6 +106,14 @@ describe('a problem names its field and says what was expected', () => {
       'authorization: {endpoints: [{authority: "http://a.b", audience: x}]}',
       'authorization.endpoints[0].authority: must be an https URL',
     ],
+    ...['grpc', 'http', 'ops'].map(
+      (name) =>
+        [
+          `a probe port that is the port of ${name}`,
+          `${name}: {address: "127.0.0.1:9104"}`,
+          `probes.address: must differ from the port of ${name}.address (9104)`,
+        ] as const,
+    ),
     ['a list for the whole', '- a', 'the configuration: '],
   ])('%s', (_name, yaml, start) => {
     const problems = problemsOf(yaml);

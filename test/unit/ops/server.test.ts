@@ -1,18 +1,24 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createMetrics, type PrometheusMetrics } from '../../../operator/ops/metrics.ts';
-import { createOpsServer, type OpsServer } from '../../../operator/ops/server.ts';
+import { createOpsServer, createProbeServer, type OpsServer } from '../../../operator/ops/server.ts';
+import { systemClock } from '../../../operator/ops/system-clock.ts';
+import { eventually } from '../../support/eventually.ts';
 
 let metrics: PrometheusMetrics;
 let server: OpsServer;
+let probeServer: OpsServer;
 let base: string;
+let probeBase: string;
+let probePort: number;
 let problem: string | undefined;
 
 beforeEach(async () => {
   problem = undefined;
   metrics = createMetrics({ processMetrics: false });
-  server = createOpsServer({
-    address: { host: '127.0.0.1', port: 0 },
-    registry: metrics.registry,
+  const address = { host: '127.0.0.1', port: 0 };
+  const probes = {
     live: [{ name: 'loop', problem: () => undefined }],
     ready: [
       { name: 'caches', problem: () => problem },
@@ -24,11 +30,18 @@ beforeEach(async () => {
         },
       },
     ],
-  });
+  };
+  server = createOpsServer({ address, registry: metrics.registry, probes, clock: systemClock });
+  probeServer = createProbeServer({ address, probes });
   base = `http://127.0.0.1:${await server.start()}`;
+  probePort = await probeServer.start();
+  probeBase = `http://127.0.0.1:${probePort}`;
 });
 
-afterEach(() => server.stop());
+afterEach(async () => {
+  await server.stop();
+  await probeServer.stop();
+});
 
 describe('probes', () => {
   test('answer 200 and name each check when all is well', async () => {
@@ -89,5 +102,51 @@ describe('anything else is rejected', () => {
   test('HEAD answers without a body', async () => {
     const response = await fetch(`${base}/healthz`, { method: 'HEAD' });
     expect([response.status, await response.text()]).toEqual([200, '']);
+  });
+});
+
+describe('the probe listener', () => {
+  test('reports as the operations listener does, and closes the connection', async () => {
+    for (const path of ['/healthz', '/readyz']) {
+      const response = await fetch(probeBase + path);
+      expect([response.status, await response.text()]).toEqual([
+        200,
+        await (await fetch(base + path)).text(),
+      ]);
+      expect(response.headers.get('connection')).toBe('close');
+    }
+  });
+
+  test('has no metrics', async () => {
+    const response = await fetch(`${probeBase}/metrics`);
+    expect([response.status, await response.text()]).toEqual([404, 'try /healthz or /readyz\n']);
+  });
+
+  test('answers though other addresses, or the same one, hold more connections than it takes', async () => {
+    const held: Socket[] = [];
+    const closed = new Set<Socket>();
+    const hold = async (localAddress: string) => {
+      const socket = connect({ host: '127.0.0.1', port: probePort, localAddress });
+      socket.on('error', () => undefined).on('close', () => closed.add(socket));
+      held.push(socket);
+      await once(socket, 'connect');
+    };
+    for (const last of [2, 3, 4, 5, 6]) {
+      for (let count = 0; count < 20; count += 1) await hold(`127.0.0.${last}`);
+    }
+    for (let count = 0; count < 20; count += 1) await hold('127.0.0.1');
+    expect((await fetch(`${probeBase}/readyz`)).status).toBe(200);
+    // 64 in all, of which the request has taken one and given it back.
+    await eventually(() => expect(held.length - closed.size).toBe(63));
+    // Six addresses share them.
+    expect(held.slice(-10).filter((socket) => closed.has(socket)).length).toBe(0);
+    for (const socket of held) socket.destroy();
+  });
+
+  test('ends a connection on which requests do not wait for responses', async () => {
+    const socket = connect(probePort, '127.0.0.1').on('error', () => undefined);
+    socket.resume().write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1000));
+    await once(socket, 'close');
+    expect((await fetch(`${probeBase}/healthz`)).status).toBe(200);
   });
 });
