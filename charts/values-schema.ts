@@ -18,6 +18,8 @@ const image = z.strictObject({
   pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']),
 });
 
+const atOnce = z.int().min(1).max(1_000_000);
+
 const config = z.strictObject({
   log: z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']) }),
   issuer: z.strictObject({
@@ -46,6 +48,9 @@ const config = z.strictObject({
   outbound: z.strictObject({ caFile: text, allowedCIDRs: z.array(text).max(100) }),
   garbageCollection: z.strictObject({ ttlAfterExpiry: duration, ttlAfterBlacklisted: duration }),
   leaderElection: z.strictObject({ leaseDuration: duration, renewDeadline: duration, retryPeriod: duration }),
+  limits: z.strictObject({
+    perAddress: z.strictObject({ healthWatches: atOnce }),
+  }),
 });
 
 const tls = z.strictObject({

@@ -8,6 +8,7 @@ import type { Component } from '../runtime/manager.ts';
 import { createGrpcServer } from '../servers/grpc/server.ts';
 import { createHttpServer } from '../servers/http/server.ts';
 import type { Lifecycle } from '../servers/listener/lifecycle.ts';
+import { createLoadLimits } from '../servers/listener/load-limits.ts';
 
 /** What the servers are built from. */
 export interface ServerParts {
@@ -31,9 +32,17 @@ const componentOf = (name: string, server: Lifecycle): Component => ({
 export const buildServers = (config: Config, parts: ServerParts): Component[] => {
   const { grpc, http } = config;
   const { issuer, keys, version, isServing, clock, log, metrics } = parts;
+  const load = createLoadLimits({
+    perAddress: config.limits.perAddress,
+    trustedProxies: http.trustedProxies,
+    clock,
+    log,
+    metrics,
+  });
   const grpcServer = createGrpcServer({
     issuer,
     isServing,
+    load,
     clock,
     log,
     metrics,

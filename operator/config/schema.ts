@@ -125,6 +125,15 @@ const leaderElection = z
     message: 'times 1.2 must be shorter than renewDeadline',
   });
 
+/** What one address may have at once; no less than one, or nobody could use the server. */
+const atOnce = (byDefault: number) => z.int().min(1).max(1_000_000).default(byDefault);
+
+const limits = z
+  .strictObject({
+    perAddress: z.strictObject({ healthWatches: atOnce(1024) }).prefault({}),
+  })
+  .prefault({});
+
 /** The whole configuration (spec §6). Unknown keys are rejected, so that a misspelled one is noticed; durations become milliseconds, addresses are split. */
 export const configSchema = (podNamespace: string | undefined) =>
   z
@@ -157,6 +166,7 @@ export const configSchema = (podNamespace: string | undefined) =>
         .strictObject({ ttlAfterExpiry: duration('1h'), ttlAfterBlacklisted: duration('720h') })
         .prefault({}),
       leaderElection,
+      limits,
     })
     .superRefine(checkProbePort);
 

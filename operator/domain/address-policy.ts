@@ -68,6 +68,25 @@ const CLASSES: ReadonlyMap<AddressClass, BlockList> = (() => {
   return classes;
 })();
 
+/** Validated CIDR blocks or addresses as a list. */
+const blockListOf = (cidrs: readonly string[]): BlockList => {
+  const list = new BlockList();
+  for (const cidr of cidrs) {
+    const [network = '', bits] = cidr.split('/');
+    addSubnet(list, network, bits === undefined ? (isIP(network) === 6 ? 128 : 32) : Number(bits));
+  }
+  return list;
+};
+
+/** Whether an address is in one of `cidrs` (validated CIDR blocks or addresses), in whichever form it is written; false for other texts. */
+export const createAddressList = (cidrs: readonly string[]): ((address: string) => boolean) => {
+  const list = blockListOf(cidrs);
+  return (text) => {
+    const address = text.replace(/%.*$/u, '');
+    return isIP(address) !== 0 && holds(list, address);
+  };
+};
+
 /** The class of an address in which no request may go, `unreadable` where it is no IP address; undefined where it may. A zone (`%eth0`) is passed over. */
 export type FindRefusedAddress = (address: string) => AddressClass | 'unreadable' | undefined;
 
@@ -77,11 +96,7 @@ export type FindRefusedAddress = (address: string) => AddressClass | 'unreadable
  * blocks or addresses) lists them. An IPv4 address has the same result in every form that IPv6 has for it.
  */
 export const addressPolicy = (allowedCIDRs: readonly string[]): FindRefusedAddress => {
-  const allowed = new BlockList();
-  for (const cidr of allowedCIDRs) {
-    const [network = '', bits] = cidr.split('/');
-    addSubnet(allowed, network, bits === undefined ? (isIP(network) === 6 ? 128 : 32) : Number(bits));
-  }
+  const allowed = blockListOf(allowedCIDRs);
   return (text) => {
     const address = text.replace(/%.*$/u, '');
     if (isIP(address) === 0) return 'unreadable';

@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { createAddressList } from './address-policy.ts';
 
 const MAPPED = /^::ffff:(?=\d)/iu;
 
@@ -29,4 +30,14 @@ export const addressGroup = (address: string): string => {
     HEXTETS_OF_NETWORK,
   );
   return `${network.map((hextet) => Number.parseInt(hextet, 16).toString(16)).join(':')}::/64`;
+};
+
+/** The group of an address whose limits count; undefined for a trusted proxy, which has many callers behind it. */
+export type GroupOf = (address: string) => string | undefined;
+
+/** Makes {@link GroupOf}; `trustedProxies` are validated CIDR blocks or addresses. */
+export const createGroupOf = (trustedProxies: readonly string[]): GroupOf => {
+  if (trustedProxies.length === 0) return addressGroup;
+  const isTrusted = createAddressList(trustedProxies);
+  return (address) => (isTrusted(address) ? undefined : addressGroup(address));
 };

@@ -190,6 +190,7 @@ export const createMetrics = (options: { readonly processMetrics: boolean }): Pr
       servers.requests.inc(labels);
       servers.requestSeconds.observe({ route: labels.route }, seconds);
     },
+    limited: (server, limit, action) => servers.limited.inc({ server, limit, action }),
     tokenIssuedOnDemand: (method) => servers.recordObjects.inc({ method }),
     authenticationFailed: (why) => servers.failed.inc({ why }),
     jwtValidated: (outcome) => servers.jwtValidated.inc({ outcome: VALIDATION_LABELS[outcome] }),

@@ -29,6 +29,12 @@ export const requestMetrics = (registers: Registry[]) => ({
     buckets: FAST,
     registers,
   }),
+  limited: new Counter({
+    name: 'm2moauth_server_limits_total',
+    help: 'What the limits of a server refused, or shed to make room, by server, limit and action.',
+    labelNames: ['server', 'limit', 'action'],
+    registers,
+  }),
   recordObjects: new Counter({
     name: 'm2moauth_tokens_handed_out_total',
     help: 'JWTs issued on request, by how the client authenticated.',

@@ -1,6 +1,13 @@
 /** How a reconcile ended; also the label `outcome`. */
 export type ReconcileOutcome = 'done' | 'requeued' | 'conflict' | 'error';
 
+/** The servers whose limits are counted. */
+export type ServerName = 'grpc' | 'http';
+/** Limits of the servers on what callers hold at once; also the label `limit`. */
+export type LimitName = 'healthWatches' | 'reflections';
+/** What a limit did: rejected what was new, or ended what was there to make room; also the label `action`. */
+export type LimitAction = 'refused' | 'shed';
+
 /** What the parts of the operator report; one adapter turns it into Prometheus metrics. No label is taken from user input. */
 export interface Metrics {
   reconciled(kind: string, outcome: ReconcileOutcome, seconds: number): void;
@@ -22,6 +29,8 @@ export interface Metrics {
   grpcCall(method: string, code: string, seconds: number): void;
   /** One request at the HTTP server; `route` is a pattern or `unknown`, `method` one that HTTP knows or `other`. */
   httpRequest(labels: { route: string; method: string; code: string }, seconds: number): void;
+  /** A limit of a server had an effect. */
+  limited(server: ServerName, limit: LimitName, action: LimitAction): void;
   /** A token was issued on request; `method` is how its client authenticated. */
   tokenIssuedOnDemand(method: string): void;
   /** A client failed to authenticate; `why` is of a closed set. */

@@ -58,6 +58,7 @@ export const recordedMetrics = (): RecordedMetrics => {
     clockSkew: note('clockSkew'),
     grpcCall: note('grpcCall'),
     httpRequest: note('httpRequest'),
+    limited: note('limited'),
     tokenIssuedOnDemand: note('tokenIssuedOnDemand'),
     authenticationFailed: note('authenticationFailed'),
     jwtValidated: note('jwtValidated'),

@@ -17,7 +17,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   crypto: ['ports', 'domain', 'api', 'async'],
   outbound: ['ports', 'domain', 'api', 'async'],
   ops: ['ports', 'domain', 'api', 'async'],
-  'servers/listener': ['ports', 'async'],
+  'servers/listener': ['domain', 'ports', 'async'],
   'servers/grpc': ['servers/listener', 'issuer', 'domain', 'ports', 'api', 'async'],
   'servers/http': ['servers/listener', 'issuer', 'domain', 'ports', 'api', 'async'],
   config: ['domain', 'api'],

@@ -44,4 +44,6 @@ garbageCollection:
   {{- toYaml $config.garbageCollection | nindent 2 }}
 leaderElection:
   {{- toYaml (merge (dict "enabled" true) $config.leaderElection) | nindent 2 }}
+limits:
+  {{- toYaml $config.limits | nindent 2 }}
 {{- end }}

@@ -1,5 +1,6 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { createLifecycle, type Lifecycle, type LifecycleOptions } from '../listener/lifecycle.ts';
+import type { LoadLimits } from '../listener/load-limits.ts';
 import type { ServerCertificates } from '../listener/server-certificates.ts';
 import type { GrpcCallDeps } from './call.ts';
 import { createHealth } from './health.ts';
@@ -12,14 +13,15 @@ export interface GrpcServerOptions extends GrpcCallDeps, Pick<LifecycleOptions, 
   readonly issuer: GrpcIssuer;
   /** Polled: whether calls can be answered now, for gRPC health. */
   readonly isServing: () => boolean;
+  readonly load: LoadLimits;
 }
 
 /** The gRPC server (spec §4): M2MOAuthService with health and reflection. At {@link Lifecycle.stop} its health is NOT_SERVING first. */
 export const createGrpcServer = (options: GrpcServerOptions): Lifecycle => {
-  const { address, clock, issuer, isServing, log, metrics, tls } = options;
+  const { address, clock, issuer, isServing, load, log, metrics, tls } = options;
   const health = createHealth({ services: HEALTH_NAMES, isServing, clock });
   const server = new Server({ ...SERVER_OPTIONS, interceptors: [serverCalls(clock)] });
-  addServices(server, { issuer, health, deps: { clock, log, metrics } });
+  addServices(server, { issuer, health, load, deps: { clock, log, metrics } });
   const build = (certificates: ServerCertificates | undefined) => {
     const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
     const { clientCertificateRequired } = tls;

@@ -1,6 +1,7 @@
 import type { Server } from '@grpc/grpc-js';
 import { service as healthDefinition } from 'grpc-health-check';
 import type { Issuer } from '../../issuer/use-cases.ts';
+import type { LoadLimits } from '../listener/load-limits.ts';
 import { answerStream, answerUnary, type GrpcCallDeps } from './call.ts';
 import { M2MOAuthServiceService } from './generated/m2moauthserver/pb/service.ts';
 import type { Health } from './health.ts';
@@ -18,13 +19,18 @@ export const HEALTH_NAMES = ['', 'm2moauthserver.pb.M2MOAuthService'];
 /** Registers M2MOAuthService, health and reflection. */
 export const addServices = (
   server: Server,
-  { issuer, health, deps }: { issuer: GrpcIssuer; health: Health; deps: GrpcCallDeps },
+  {
+    issuer,
+    health,
+    load,
+    deps,
+  }: { issuer: GrpcIssuer; health: Health; load: LoadLimits; deps: GrpcCallDeps },
 ): void => {
   server.addService(inBytes(M2MOAuthServiceService), {
     createToken: answerUnary(createTokenMethod(issuer), deps),
     getTokens: answerStream(getTokensMethod(issuer, deps.log), deps),
     deleteTokens: answerUnary(deleteTokensMethod(issuer), deps),
   });
-  server.addService(inBytes(healthDefinition), healthImplementation(health, deps));
-  addReflection(server, deps);
+  server.addService(inBytes(healthDefinition), healthImplementation(health, load.watches, deps));
+  addReflection(server, load.reflections, deps);
 };

@@ -1,5 +1,5 @@
-import { expect, test } from '@jest/globals';
-import { addressGroup, plainAddress } from '../../../operator/domain/caller-address.ts';
+import { describe, expect, test } from '@jest/globals';
+import { addressGroup, createGroupOf, plainAddress } from '../../../operator/domain/caller-address.ts';
 
 test.each([
   ['192.0.2.1', '192.0.2.1'],
@@ -28,4 +28,20 @@ test.each([
   ['', ''],
 ])('limits count %j with %j', (address, group) => {
   expect(addressGroup(address)).toBe(group);
+});
+
+describe('a trusted proxy has no group', () => {
+  const groupOf = createGroupOf(['10.0.0.0/8', '192.0.2.1', '2001:db8::/32']);
+
+  test.each(['10.1.2.3', '::ffff:10.1.2.3', '192.0.2.1', '2001:db8:1::1'])('%s', (address) => {
+    expect(groupOf(address)).toBeUndefined();
+  });
+
+  test.each([
+    ['192.0.2.2', '192.0.2.2'],
+    ['2001:db9::1', '2001:db9:0:0::/64'],
+    ['unknown', 'unknown'],
+  ])('but %s, which is none, has %s', (address, group) => {
+    expect(groupOf(address)).toBe(group);
+  });
 });

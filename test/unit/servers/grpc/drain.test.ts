@@ -6,6 +6,7 @@ import { createGrpcServer } from '../../../../operator/servers/grpc/server.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { rejectionOf } from '../../../support/grpc.ts';
 import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
+import { testLoadLimits } from '../listener/test-load-limits.ts';
 import { openServerEnv, PLAIN, tokenRecord } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
@@ -87,6 +88,7 @@ const plainServer = (port: number) =>
     tls: PLAIN,
     issuer: {} as never,
     isServing: () => true,
+    load: testLoadLimits(),
     clock: systemClock,
     log: recordedLog(),
     metrics: recordedMetrics(),

@@ -11,6 +11,8 @@ import { createHealth } from '../../../../operator/servers/grpc/health.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { FakeClock, settle } from '../../../support/fake-clock.ts';
 import { rejectionOf } from '../../../support/grpc.ts';
+import { recordedMetrics } from '../../../support/quiet.ts';
+import { testLoadLimits } from '../listener/test-load-limits.ts';
 import { openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
@@ -60,7 +62,7 @@ const watch = (client: HealthClient, name: string) => {
   const end = { how: '' };
   stream.on('data', ({ status }: HealthResponse) => seen.push(status));
   stream.on('end', () => {
-    end.how = 'ended';
+    end.how ||= 'ended';
   });
   stream.on('error', ({ message }) => {
     end.how = message;
@@ -151,4 +153,62 @@ test('a watch that is given up leaves no timer', async () => {
   cancelled.abort();
   expect(await next).toEqual({ done: true, value: undefined });
   expect(clock.pending).toBe(0);
+});
+
+test('one timer polls for all watchers, and all of them are notified', async () => {
+  const clock = new FakeClock();
+  let [serving, polls] = [true, 0];
+  const isServing = (): boolean => {
+    polls += 1;
+    return serving;
+  };
+  const health = createHealth({ services: [''], isServing, clock });
+  health.open();
+  const { signal } = new AbortController();
+  const watching = Array.from({ length: 100 }, () => health.watch('', signal));
+  await Promise.all(watching.map((each) => each.next()));
+  const next = watching.map((each) => each.next());
+  await settle();
+  expect(clock.pending).toBe(1);
+  polls = 0;
+  await clock.advance(1000);
+  expect(polls).toBe(4);
+  serving = false;
+  await clock.advance(250);
+  expect(await Promise.all(next)).toEqual(watching.map(() => ({ done: false, value: 'NOT_SERVING' })));
+});
+
+test('a change is not missed by a watcher whose client was still being sent the one before', async () => {
+  const clock = new FakeClock();
+  let serving = true;
+  const health = createHealth({ services: [''], isServing: () => serving, clock });
+  health.open();
+  const { signal } = new AbortController();
+  const [slow, other] = [health.watch('', signal), health.watch('', signal)];
+  expect(await slow.next()).toEqual({ done: false, value: 'SERVING' });
+  serving = false;
+  expect(await other.next()).toEqual({ done: false, value: 'NOT_SERVING' });
+  expect(await slow.next()).toEqual({ done: false, value: 'NOT_SERVING' });
+});
+
+test('watches beyond the limit of their address are RESOURCE_EXHAUSTED, and one that ends makes room', async () => {
+  const metrics = recordedMetrics();
+  const load = testLoadLimits({ perAddress: { healthWatches: 2 }, metrics });
+  await using env = await openServerEnv({}, { load });
+  const client = healthClient(env);
+  const [first, second] = [watch(client, ''), watch(client, '')];
+  await eventually(() => expect([first.seen, second.seen]).toEqual([['SERVING'], ['SERVING']]));
+  const third = watch(client, '');
+  await eventually(() =>
+    expect(third.end.how).toBe('8 RESOURCE_EXHAUSTED: cannot tell health: too many watches are open'),
+  );
+  expect(await check(client, '')).toBe('SERVING');
+  expect(metrics.calls).toEqual([['limited', 'grpc', 'healthWatches', 'refused']]);
+  first.stream.cancel();
+  await eventually(async () => {
+    const again = watch(client, '');
+    await eventually(() => again.seen.length > 0 || again.end.how !== '');
+    expect(again.seen).toEqual(['SERVING']);
+  });
+  second.stream.cancel();
 });

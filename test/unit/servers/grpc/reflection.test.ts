@@ -9,11 +9,22 @@ import {
 import { ReflectionService } from '@grpc/reflection';
 import { expect, jest, test } from '@jest/globals';
 import { eventually } from '../../../support/eventually.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
+import { recordedMetrics } from '../../../support/quiet.ts';
+import { testLoadLimits } from '../listener/test-load-limits.ts';
 import { frame, rawCall } from './raw-call.ts';
 import { openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
 jest.setTimeout(30_000);
+
+const PATH = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
+
+/** A request for the files of the service. */
+const QUESTION = (() => {
+  const symbol = Buffer.from('m2moauthserver.pb.M2MOAuthService');
+  return frame(Buffer.concat([Buffer.from([0x22, symbol.byteLength]), symbol]));
+})();
 
 interface Answer {
   readonly listServicesResponse?: { readonly service: { readonly name: string }[] };
@@ -90,11 +101,9 @@ test('what is not there is not found', async () => {
 
 test('who asks and does not read is asked to wait', async () => {
   await using env = await openServerEnv();
-  await using call = rawCall(env.port, '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo');
-  const symbol = Buffer.from('m2moauthserver.pb.M2MOAuthService');
-  const question = frame(Buffer.concat([Buffer.from([0x22, symbol.byteLength]), symbol]));
+  await using call = rawCall(env.port, PATH);
   const questions = 20_000;
-  for (let at = 0; at < questions; at += 1) call.stream.write(question);
+  for (let at = 0; at < questions; at += 1) call.stream.write(QUESTION);
   let before = -1;
   await eventually(
     () => {
@@ -104,5 +113,46 @@ test('who asks and does not read is asked to wait', async () => {
     },
     { intervalMs: 200 },
   );
-  expect(before).toBeGreaterThan((questions * question.byteLength) / 2);
+  expect(before).toBeGreaterThan((questions * QUESTION.byteLength) / 2);
+});
+
+test('streams beyond 32 of an address are RESOURCE_EXHAUSTED, and one that ends makes room', async () => {
+  const metrics = recordedMetrics();
+  await using env = await openServerEnv({}, { load: testLoadLimits({ metrics }) });
+  await using calls = new AsyncDisposableStack();
+  const open = async () => {
+    const call = calls.use(rawCall(env.port, PATH));
+    call.stream.write(QUESTION);
+    await once(call.stream.resume(), 'response');
+    return call;
+  };
+  const [first] = await Promise.all(Array.from({ length: 32 }, open));
+  const beyond = await calls.use(rawCall(env.port, PATH)).ended;
+  expect(beyond).toEqual({
+    code: 'RESOURCE_EXHAUSTED',
+    message: 'cannot reflect: too many streams are open',
+  });
+  expect(metrics.calls).toEqual([['limited', 'grpc', 'reflections', 'refused']]);
+  first?.stream.close();
+  const [, definition] = versions[0] ?? [];
+  if (!definition) throw new Error('no definition');
+  await eventually(async () => expect(await ask(env, definition, { listServices: '*' })).toBeDefined());
+});
+
+test('a stream without a request for a minute ends', async () => {
+  const clock = new FakeClock();
+  await using env = await openServerEnv({}, { clock });
+  await using call = rawCall(env.port, PATH);
+  await eventually(() => clock.pending > 0);
+  await clock.advance(59_000);
+  call.stream.resume();
+  call.stream.write(QUESTION);
+  await once(call.stream, 'data');
+  await clock.advance(59_000);
+  expect(call.stream.closed).toBe(false);
+  await clock.advance(1000);
+  expect(await call.ended).toEqual({
+    code: 'DEADLINE_EXCEEDED',
+    message: 'cannot reflect: no request has arrived for a minute',
+  });
 });

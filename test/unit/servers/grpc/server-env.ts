@@ -11,6 +11,8 @@ import {
   recordedMetrics,
 } from '../../../support/quiet.ts';
 
+import { testLoadLimits } from '../listener/test-load-limits.ts';
+
 /** A server over use cases that the test replaces, on a real socket. */
 export interface ServerEnv extends AsyncDisposable {
   readonly grpc: Lifecycle;
@@ -71,6 +73,7 @@ export const openServerEnv = async (
     tls: PLAIN,
     issuer: { ...ISSUER, ...issuer },
     isServing: () => true,
+    load: testLoadLimits({ log, metrics }),
     clock: systemClock,
     log,
     metrics,
