@@ -54,7 +54,7 @@ export type CreateToken = (request: TokenRequest, call: Call) => Promise<IssuedA
 export interface Bearer {
   /** The owner of the tokens that it may see and revoke. */
   readonly owner: string;
-  /** The bearer's own `jti` if the configuration restricts it to itself (`access: Self`). */
+  /** The bearer's own `jti` if it may see and revoke itself alone: by the configuration (`access: Self`), or because it is for others than this issuer (spec §4, Bearers). */
   readonly onlyID: string | undefined;
   /** `<namespace>/<name>` of the client to which the token was issued; undefined for bearers of external issuers. */
   readonly client: string | undefined;

@@ -8,7 +8,7 @@ import { MAX_JWT_CHARACTERS } from '../keys/keyring.ts';
 import type { JwtValidation, ValidateJwt, ValidJwt } from '../registry/validate-jwt.ts';
 import type { AuthenticateBearer, AuthenticateSelf, Bearer, BearerSelf } from '../use-cases.ts';
 import { type ExternalIssuer, type ExternalIssuers, ownClaim, prefixedName } from './external-issuers.ts';
-import { readUnverifiedJwt } from './unverified-jwt.ts';
+import { hasAudience, readUnverifiedJwt } from './unverified-jwt.ts';
 
 /** An external issuer whose bearers are trusted (spec §6, `authorization.endpoints`). */
 interface TrustedEndpoint extends ExternalIssuer {
@@ -48,17 +48,27 @@ const bearerOf = (authorization: string | undefined): string => {
 
 const hasAll = (claims: SignedClaims, { scope, audience }: BearerPolicy): boolean => {
   const scopes = typeof claims.scope === 'string' ? claims.scope.split(' ') : [];
-  const audiences = Array.isArray(claims.aud) ? claims.aud : [];
-  return (scope === '' || scopes.includes(scope)) && (audience === '' || audiences.includes(audience));
+  return (scope === '' || scopes.includes(scope)) && (audience === '' || hasAudience(claims, audience));
 };
 
+/**
+ * Whether a token is for others than this issuer (RFC 7519 §4.1.3): everyone to whom it was sent could list and revoke in its owner's name.
+ * A token that has the configured audience is for this issuer too, and one without `aud` is for nobody in particular.
+ */
+const isForOthers = (claims: SignedClaims, { policy, settings }: AuthenticateBearerOptions): boolean =>
+  claims.aud !== undefined &&
+  !hasAudience(claims, settings.url) &&
+  (policy.audience === '' || !hasAudience(claims, policy.audience));
+
 /** What a valid token of this issuer may see and revoke. @throws IssuerFailure */
-const ownBearer = ({ claims, record }: ValidJwt, { policy, settings }: AuthenticateBearerOptions): Bearer => {
+const ownBearer = ({ claims, record }: ValidJwt, options: AuthenticateBearerOptions): Bearer => {
+  const { policy, settings } = options;
   if (!hasAll(claims, policy))
     throw invalid('the scope or audience that the configuration requires is missing');
   const owner = claims[settings.ownerClaim];
   if (typeof owner !== 'string' || owner === '') throw ownerMissing();
-  return { owner, onlyID: policy.access === 'Self' ? record.id : undefined, client: record.client };
+  const isLimited = policy.access === 'Self' || isForOthers(claims, options);
+  return { owner, onlyID: isLimited ? record.id : undefined, client: record.client };
 };
 
 /** The record of a JWT; if its status is not written yet, the one that its claims make. */

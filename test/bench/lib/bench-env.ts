@@ -10,6 +10,8 @@ const ROOT = join(import.meta.dirname, '../../..');
 /** The operator's namespace, where the bench's client stands too. */
 export const SYSTEM = 'm2m-oauth-system';
 export const AUDIENCE = 'https://api.example.com';
+/** The operator's issuer URL: as an audience, it gives a bearer its owner's rights. */
+export const ISSUER = 'https://localhost:9101/m2m-oauth-server';
 /** Of the bench's client; its control plane listens on loopback and lives for one run. */
 export const CLIENT_SECRET = 'bench-client-secret';
 
@@ -39,7 +41,7 @@ export const CLIENT = {
   spec: {
     owner: 'bench',
     allowedNamespaces: { from: 'All' },
-    allowedAudiences: [AUDIENCE],
+    allowedAudiences: [AUDIENCE, ISSUER],
     allowedScopes: ['read', 'write'],
     authentication: { clientSecret: { secretRef: { name: 'bench', key: 'client_secret' } } },
   },

@@ -5,7 +5,7 @@ import { eventually } from '../../support/eventually.ts';
 import type { GrpcClient } from '../../support/grpc.ts';
 import { type StoredObject, timedLoop } from '../limits/api-server.ts';
 import { createCopy } from '../limits/copies.ts';
-import { type BenchEnv, CLIENT, isReady, SYSTEM } from './bench-env.ts';
+import { type BenchEnv, CLIENT, ISSUER, isReady, SYSTEM } from './bench-env.ts';
 import { fillBatches, ISSUED_TOKENS } from './records.ts';
 import { REQUEST } from './token-calls.ts';
 
@@ -67,7 +67,9 @@ export const makeOwner = async (
 ): Promise<Owner> => {
   const client = await registerClient(env, { name, owner: name, recording });
   // A client is Ready a moment before the operator's cache has it.
-  const { accessToken: jwt } = await eventually(() => grpc.createToken({ ...REQUEST, clientId: name }));
+  const { accessToken: jwt } = await eventually(() =>
+    grpc.createToken({ ...REQUEST, clientId: name, audience: [ISSUER] }),
+  );
   const fillIssued = async (count: number): Promise<readonly StoredObject[]> => {
     const sample = await env.server.get(`${ISSUED_TOKENS}/${decodeJwt(jwt).jti}`);
     const objects: StoredObject[] = new Array(count);

@@ -9,7 +9,13 @@ import { connectGrpc, type GrpcClient } from '../../support/grpc.ts';
 import { basic, httpUrl, postForm } from '../../support/http.ts';
 import { type Installation, install, token, waitForReason } from '../../support/installation.ts';
 import type { OperatorProcess } from '../../support/operator-process.ts';
-import { createToken, idOf, makeClient, type TestClient } from '../servers/oauth-clients.ts';
+import {
+  createOwnerBearer,
+  createToken,
+  idOf,
+  makeClient,
+  type TestClient,
+} from '../servers/oauth-clients.ts';
 
 /**
  * The files of operator/ that one reconcile and one request pass, as docs/architecture.md lists them: those in which a function
@@ -100,7 +106,7 @@ const unrelatedSecretsArrive = (): Promise<CallCounts[]> =>
 
 const bearers = new Map<TestClient, string>();
 const bearerSees = async (client: TestClient, id: string): Promise<number> => {
-  const bearer = bearers.get(client) ?? `Bearer ${await createToken(other, client)}`;
+  const bearer = bearers.get(client) ?? `Bearer ${await createOwnerBearer(other, client)}`;
   bearers.set(client, bearer);
   return (await other.getTokens(bearer, { idFilter: [id] })).length;
 };

@@ -9,7 +9,7 @@ import { createCertificates } from '../../cluster/certificates.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Installation, install } from '../../support/installation.ts';
 import { suiteUnless, whyMissing } from '../../support/suite-unless.ts';
-import { AUDIENCE, type TestClient } from '../servers/oauth-clients.ts';
+import { ISSUER, type TestClient } from '../servers/oauth-clients.ts';
 
 /** A Go program, whose client is made of proto/ by protoc-gen-go and protoc-gen-go-grpc: see test/go/m2mclient. */
 
@@ -33,7 +33,7 @@ afterAll(() => installation?.close());
 
 const walk = (address: string, client: TestClient, more: readonly string[] = []): Parameters<typeof run> => [
   program,
-  ['-address', address, '-client-id', client.id, '-audience', AUDIENCE, ...more],
+  ['-address', address, '-client-id', client.id, '-audience', ISSUER, ...more],
   { env: { M2M_CLIENT_SECRET: client.secret } },
 ];
 

@@ -5,7 +5,7 @@ import { locateBinary } from '../../cluster/binaries.ts';
 import { bodyOf } from '../../support/api.ts';
 import { GROUP_VERSION, type Installation, install } from '../../support/installation.ts';
 import { suiteUnless, whyMissing } from '../../support/suite-unless.ts';
-import { AUDIENCE, type TestClient } from '../servers/oauth-clients.ts';
+import { AUDIENCE, ISSUER, type TestClient } from '../servers/oauth-clients.ts';
 
 /** grpcurl, which knows the service by reflection or the .proto alone. */
 
@@ -75,12 +75,15 @@ suite.each(SCHEMAS)('grpcurl, $how', ({ schema }) => {
     client = mine;
   });
 
-  const create = async (tokenName: string): Promise<{ jwt: string; id: string }> => {
+  const create = async (
+    tokenName: string,
+    audience: readonly string[] = [AUDIENCE],
+  ): Promise<{ jwt: string; id: string }> => {
     const request = {
       client_id: client.id,
       client_secret: client.secret,
       grant_type: 'client_credentials',
-      audience: [AUDIENCE],
+      audience,
       token_name: tokenName,
     };
     const answer = firstOf(await call(`${SERVICE}/CreateToken`, { schema, request }));
@@ -91,7 +94,7 @@ suite.each(SCHEMAS)('grpcurl, $how', ({ schema }) => {
       scope: ['read', 'write'],
     });
     const jwt = String(answer.accessToken);
-    const claims = await verifiedClaims(installation, jwt, AUDIENCE);
+    const claims = await verifiedClaims(installation, jwt, audience[0] ?? '');
     expect(claims).toMatchObject({ client_id: client.id, sub: `owner-of-${client.id}`, name: tokenName });
     return { jwt, id: String(claims.jti) };
   };
@@ -125,7 +128,7 @@ suite.each(SCHEMAS)('grpcurl, $how', ({ schema }) => {
   }, 30_000);
 
   test("the owner's tokens are streamed, or those that are asked for", async () => {
-    const made = [await create('one'), await create('two'), await create('three')];
+    const made = [await create('one', [AUDIENCE, ISSUER]), await create('two'), await create('three')];
     const [{ jwt, id }] = made as [(typeof made)[0]];
     const all = await list(jwt, {});
     expect(all.map((token) => token.id)).toEqual(expect.arrayContaining(made.map((token) => token.id)));
@@ -136,7 +139,7 @@ suite.each(SCHEMAS)('grpcurl, $how', ({ schema }) => {
         owner: `owner-of-${client.id}`,
         subject: `owner-of-${client.id}`,
         clientId: client.id,
-        audience: [AUDIENCE],
+        audience: [AUDIENCE, ISSUER],
         scope: ['read', 'write'],
         issuedAt: expect.stringMatching(/^\d{10}$/u),
         expiration: expect.stringMatching(/^\d{10}$/u),
@@ -145,7 +148,7 @@ suite.each(SCHEMAS)('grpcurl, $how', ({ schema }) => {
   }, 30_000);
 
   test('a revoked token is counted once, listed only where asked for, and no bearer any more', async () => {
-    const bearer = (await create('bearer')).jwt;
+    const bearer = (await create('bearer', [ISSUER])).jwt;
     const { id, jwt } = await create('revoked');
     expect(await remove(bearer, { id_filter: [id] })).toEqual({ blacklistedCount: '1' });
     expect(await remove(bearer, { id_filter: [id] })).toEqual({});

@@ -12,11 +12,17 @@ import {
   signingKey,
   waitForReason,
 } from '../../support/installation.ts';
-import { AUDIENCE, headerOf, makeClient, payloadOf, type TestClient } from '../servers/oauth-clients.ts';
+import {
+  AUDIENCE,
+  headerOf,
+  ISSUER,
+  makeClient,
+  payloadOf,
+  type TestClient,
+} from '../servers/oauth-clients.ts';
 
 /** Who may ask for what, by the compiled operator on two replicas; the second lets bearers see only themselves, and has its own signing key. */
 
-const ISSUER = 'https://localhost:9101/m2m-oauth-server';
 let installation: Installation;
 let namespace: string;
 let first: string;
@@ -61,10 +67,11 @@ const by = ({ id, secret }: TestClient) => ({ authorization: basic(id, secret) }
 const GRANT = { grant_type: 'client_credentials', audience: AUDIENCE };
 
 /** Tries again while a key or a client is not known yet on that replica. */
-const tokenOf = (client: TestClient, at = first): Promise<string> =>
+const tokenOf = (client: TestClient, at = first, audience = AUDIENCE): Promise<string> =>
   eventually(
     async () => {
-      const { status, body } = await jsonOf(await postForm(`${at}/oauth/token`, GRANT, by(client)));
+      const form = { ...GRANT, audience };
+      const { status, body } = await jsonOf(await postForm(`${at}/oauth/token`, form, by(client)));
       if (status !== 200) throw new Error(JSON.stringify(body));
       return body.access_token;
     },
@@ -224,15 +231,21 @@ describe('a bearer that is held to itself', () => {
   };
   const idOf = (jwt: string): string => String(payloadOf(jwt).jti);
 
-  test('sees and revokes nothing but itself', async () => {
+  test.each<[string, () => string, string]>([
+    ['by the configuration', () => second, `${AUDIENCE} ${ISSUER}`],
+    ['as it is for an API', () => first, AUDIENCE],
+  ])('%s sees and revokes nothing but itself', async (_name, place, audience) => {
+    const at = place();
     const client = await makeClient(installation, namespace);
-    const [one, other] = [await tokenOf(client), await tokenOf(client)];
-    await eventually(async () => expect(await idsAt(second, one)).toEqual([idOf(one)]));
-    expect(await idsAt(second, one, `?idFilter=${idOf(other)}`)).toEqual([]);
-    expect(await idsAt(second, one, `?idFilter=${idOf(other)}&idFilter=${idOf(one)}`)).toEqual([idOf(one)]);
-    expect((await idsAt(first, one)).sort()).toEqual([idOf(one), idOf(other)].sort());
+    const [one, other] = [await tokenOf(client, first, audience), await tokenOf(client, first, ISSUER)];
+    await eventually(async () => expect(await idsAt(at, one)).toEqual([idOf(one)]));
+    expect(await idsAt(at, one, `?idFilter=${idOf(other)}`)).toEqual([]);
+    expect(await idsAt(at, one, `?idFilter=${idOf(other)}&idFilter=${idOf(one)}`)).toEqual([idOf(one)]);
+    expect((await idsAt(first, other)).sort()).toEqual([idOf(one), idOf(other)].sort());
+    // As existing verifiers ask.
+    expect(await idsAt(at, one, `?idFilter=${idOf(one)}&includeBlacklisted=true`)).toEqual([idOf(one)]);
     const remove = (query: string) =>
-      fetch(`${second}/api/v1/tokens${query}`, {
+      fetch(`${at}/api/v1/tokens${query}`, {
         method: 'DELETE',
         headers: { authorization: `Bearer ${one}` },
       }).then(jsonOf);
@@ -241,8 +254,8 @@ describe('a bearer that is held to itself', () => {
       deletedCount: '0',
     });
     expect((await remove('')).body).toEqual({ blacklistedCount: '1', deletedCount: '0' });
-    expect(await introspect(one, client, second)).toEqual(INACTIVE);
-    expect(await introspect(other, client, second)).toMatchObject({ body: { active: true } });
+    expect(await introspect(one, client, at)).toEqual(INACTIVE);
+    expect(await introspect(other, client, at)).toMatchObject({ body: { active: true } });
   });
 });
 

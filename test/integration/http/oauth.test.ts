@@ -4,11 +4,10 @@ import { bodyOf } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { basic, httpUrl, postForm } from '../../support/http.ts';
 import { GROUP_VERSION, type Installation, install, oauthClient } from '../../support/installation.ts';
-import { AUDIENCE, makeClient, payloadOf, type TestClient } from '../servers/oauth-clients.ts';
+import { AUDIENCE, ISSUER, makeClient, payloadOf, type TestClient } from '../servers/oauth-clients.ts';
 
 /** The OAuth endpoints, by the compiled operator and a real API server. */
 
-const ISSUER = 'https://localhost:9101/m2m-oauth-server';
 let installation: Installation;
 let namespace: string;
 let url: string;
@@ -44,9 +43,9 @@ const ask = async (form: Record<string, string> = {}, as = client) =>
       { authorization: basic(as.id, as.secret) },
     ),
   );
-const tokenFor = async (as = client): Promise<string> =>
+const tokenFor = async (as = client, audience = AUDIENCE): Promise<string> =>
   eventually(async () => {
-    const { status, body } = await ask({}, as);
+    const { status, body } = await ask({ audience }, as);
     if (status !== 200) throw new Error(JSON.stringify(body));
     return body.access_token;
   });
@@ -163,7 +162,7 @@ describe('the verifier’s GET', () => {
 
   test('lists, and DELETE revokes, as gRPC does', async () => {
     const owner = await makeClient(installation, namespace);
-    const tokens = [await tokenFor(owner), await tokenFor(owner)];
+    const tokens = [await tokenFor(owner, ISSUER), await tokenFor(owner)];
     const headers = { authorization: `Bearer ${tokens[0]}` };
     const listed = (await (await fetch(`${url}/api/v1/tokens`, { headers })).text()).trimEnd().split('\n');
     expect(listed.map((line) => JSON.parse(line).result.id).sort()).toEqual(

@@ -11,7 +11,7 @@ import {
   signingKey,
 } from '../../support/installation.ts';
 import type { OperatorProcess } from '../../support/operator-process.ts';
-import { createToken, idOf, makeClient, type TestClient } from '../servers/oauth-clients.ts';
+import { createToken, ISSUER, idOf, makeClient, type TestClient } from '../servers/oauth-clients.ts';
 
 /** The compiled operator with TokenBatches, with its ServiceAccount's permissions and no others. */
 
@@ -38,7 +38,7 @@ const batchedClient = (spec: object = {}): Promise<TestClient> =>
   makeClient(installation, namespace, { spec: { recording: 'Batched', ...spec } });
 
 const create = (client: TestClient, expiration = 0): Promise<string> =>
-  createToken(grpc, client, { expiration: BigInt(expiration) });
+  createToken(grpc, client, { audience: [ISSUER], expiration: BigInt(expiration) });
 
 const many = (client: TestClient, count: number, expiration = 0): Promise<string[]> =>
   Promise.all(Array.from({ length: count }, () => create(client, expiration)));

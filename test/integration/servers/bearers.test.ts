@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { bodyOf } from '../../support/api.ts';
 import { assertionClaims, startOpenIDProvider, testSigner } from '../../support/assertions.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -11,11 +11,19 @@ import {
   SYSTEM,
   signingKey,
 } from '../../support/installation.ts';
-import { createToken, headerOf, idOf, makeClient, payloadOf, type TestClient } from './oauth-clients.ts';
+import {
+  AUDIENCE,
+  createToken,
+  headerOf,
+  ISSUER,
+  idOf,
+  makeClient,
+  payloadOf,
+  type TestClient,
+} from './oauth-clients.ts';
 
 /** Which bearers GetTokens and DeleteTokens take: over a socket, by the compiled operator and a real API server. */
 
-const ISSUER = 'https://localhost:9101/m2m-oauth-server';
 let installation: Installation;
 let namespace: string;
 let grpc: GrpcClient;
@@ -66,6 +74,74 @@ test('a valid bearer is accepted, whatever the case of its scheme', async () => 
   for (const scheme of ['bearer', 'BEARER']) {
     expect(await grpc.getTokens(`${scheme} ${jwt}`)).toHaveLength(1);
   }
+});
+
+const NONE = { blacklistedCount: 0n, deletedCount: 0n };
+
+describe('a token that was sent to an API', () => {
+  let api: string;
+  let own: string;
+  beforeEach(async () => {
+    const client = await makeClient(installation, namespace);
+    api = await tokenOf(client);
+    own = await createToken(grpc, client, { audience: [ISSUER] });
+  });
+
+  test('lists itself and nothing else of its owner', async () => {
+    await accepts(api);
+    for (const idFilter of [[], [idOf(api), idOf(own)]]) {
+      const found = await grpc.getTokens(`Bearer ${api}`, { idFilter, includeBlacklisted: true });
+      expect(found.map(({ id }) => id)).toEqual([idOf(api)]);
+    }
+    expect(await grpc.getTokens(`Bearer ${api}`, { idFilter: [idOf(own)] })).toEqual([]);
+  });
+
+  test('revokes nothing else of its owner by id', async () => {
+    expect(await grpc.deleteTokens(`Bearer ${api}`, [idOf(own)])).toEqual(NONE);
+    await accepts(own);
+    await accepts(api);
+  });
+
+  test('revokes itself, where it would revoke all', async () => {
+    expect(await grpc.deleteTokens(`Bearer ${api}`, [])).toEqual({ ...NONE, blacklistedCount: 1n });
+    await expectRejected(`Bearer ${api}`);
+    await accepts(own);
+  });
+
+  test('is listed and revoked by one that names the issuer as its audience', async () => {
+    const found = await grpc.getTokens(`Bearer ${own}`);
+    expect(found.map(({ id }) => id)).toEqual([idOf(api), idOf(own)].sort());
+    expect(await grpc.deleteTokens(`Bearer ${own}`, [])).toEqual({ ...NONE, blacklistedCount: 2n });
+  });
+});
+
+test('a token without audience lists and revokes all tokens of its owner', async () => {
+  const client = await makeClient(installation, namespace, { spec: { allowedAudiences: [] } });
+  const [jwt, other] = [
+    await createToken(grpc, client, { audience: [] }),
+    await createToken(grpc, client, { audience: [] }),
+  ];
+  expect(payloadOf(jwt)).not.toHaveProperty('aud');
+  const found = await grpc.getTokens(`Bearer ${jwt}`);
+  expect(found.map(({ id }) => id)).toEqual([idOf(jwt), idOf(other)].sort());
+  expect(await grpc.deleteTokens(`Bearer ${jwt}`, [])).toEqual({ ...NONE, blacklistedCount: 2n });
+});
+
+test('with the configured audience, tokens for that API list and revoke all tokens of their owner', async () => {
+  const operator = await installation.operator({
+    config: { authorization: { issuedTokens: { audience: AUDIENCE } } },
+  });
+  await operator.ready();
+  const calls = await connectGrpc(operator);
+  const client = await makeClient(installation, namespace);
+  const [jwt, other] = [await tokenOf(client), await tokenOf(client)];
+  const expected = [idOf(jwt), idOf(other)].sort();
+  await eventually(async () => {
+    expect((await calls.getTokens(`Bearer ${jwt}`)).map(({ id }) => id)).toEqual(expected);
+  });
+  const elsewhere = await createToken(grpc, client, { audience: [ISSUER] });
+  expect(await rejectionOf(calls.getTokens(`Bearer ${elsewhere}`))).toMatchObject(REJECTED);
+  calls.close();
 });
 
 test('a JWT signed by another key is rejected, whatever it contains', async () => {

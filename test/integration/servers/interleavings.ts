@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { eventually } from '../../support/eventually.ts';
 import { connectGrpc, type GrpcClient } from '../../support/grpc.ts';
 import { type Installation, install } from '../../support/installation.ts';
-import { createToken, idOf, makeClient, type TestClient } from './oauth-clients.ts';
+import { createOwnerBearer, createToken, idOf, makeClient, type TestClient } from './oauth-clients.ts';
 
 /** Two replicas, which share nothing but the API server. */
 export interface Replicas {
@@ -125,7 +125,7 @@ export const actOutInterleavings = async (
       return {
         replicas: calls,
         clients: [single, batched] as const,
-        bearer: await createToken(calls[0], single),
+        bearer: await createOwnerBearer(calls[0], single),
       };
     }),
   );

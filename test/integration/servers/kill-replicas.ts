@@ -5,7 +5,7 @@ import { bodyOf, type KubeObject } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { connectGrpc, type GrpcClient } from '../../support/grpc.ts';
 import { type Installation, install } from '../../support/installation.ts';
-import { createToken, idOf, makeClient, type TestClient } from './oauth-clients.ts';
+import { createOwnerBearer, createToken, idOf, makeClient, type TestClient } from './oauth-clients.ts';
 
 /** `kill -9` of replicas in the middle of batched load. */
 
@@ -123,7 +123,7 @@ const expectRevokedAndCollected = async ({ revoked }: Ledger): Promise<void> => 
   const operator = await installation.operator({ config: EARLY_COLLECTION });
   await operator.ready();
   const calls = await connectGrpc(operator);
-  const bearer = `Bearer ${await createToken(calls, client)}`;
+  const bearer = `Bearer ${await createOwnerBearer(calls, client)}`;
   const valid = new Set((await calls.getTokens(bearer)).map(({ id }) => id));
   expect([...revoked].filter((id) => valid.has(id))).toEqual([]);
   calls.close();

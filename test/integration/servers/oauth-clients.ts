@@ -21,6 +21,8 @@ export interface TestClient {
 
 /** What a client allows unless the test says otherwise. */
 export const AUDIENCE = 'https://api.example.com';
+/** The issuer URL of operators in tests: as an audience, it gives a bearer its owner's rights (spec §4, Bearers). */
+export const ISSUER = 'https://localhost:9101/m2m-oauth-server';
 
 interface ClientChanges {
   readonly spec?: object;
@@ -51,6 +53,7 @@ export const makeClient = async (
   const client = oauthClient(name, namespace, {
     clientID: name,
     owner: `owner-of-${name}`,
+    allowedAudiences: [AUDIENCE, ISSUER],
     authentication: { clientSecret: { secretRef: { name, key: 'client_secret' } } },
     ...spec,
   });
@@ -93,3 +96,9 @@ export const createToken = async (
       ...more,
     })
   ).accessToken;
+
+/** A token that may list and revoke all tokens of its owner. */
+export const createOwnerBearer = (
+  grpc: GrpcClient,
+  client: Pick<TestClient, 'id' | 'secret'>,
+): Promise<string> => createToken(grpc, client, { audience: [ISSUER] });

@@ -6,7 +6,15 @@ import { type OpenIDProvider, startOpenIDProvider } from '../../support/assertio
 import { eventually } from '../../support/eventually.ts';
 import { connectGrpc, type GrpcClient, rejectionOf } from '../../support/grpc.ts';
 import { type Installation, install, token, waitForReason } from '../../support/installation.ts';
-import { AUDIENCE, createToken, idOf, makeClient, payloadOf, type TestClient } from './oauth-clients.ts';
+import {
+  AUDIENCE,
+  createToken,
+  ISSUER,
+  idOf,
+  makeClient,
+  payloadOf,
+  type TestClient,
+} from './oauth-clients.ts';
 import { TokenModel } from './token-model.ts';
 
 /** No owner sees or revokes another owner's tokens, and each call does what a plain model of the service does. */
@@ -186,7 +194,7 @@ test('an issued bearer sees its owner’s tokens of every client, and no other o
     grantType: 'client_credentials',
     clientId: client?.id ?? '',
     clientSecret: client?.secret ?? '',
-    audience: [AUDIENCE],
+    audience: [AUDIENCE, ISSUER],
   });
   const all = [...own, String(payloadOf(accessToken).jti)].sort();
   const bearer = `Bearer ${accessToken}`;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually } from '../../support/eventually.ts';
 import { type GrpcClient, rejectionOf } from '../../support/grpc.ts';
 import { actOutInterleavings, type Replicas, startReplicas } from './interleavings.ts';
-import { createToken, idOf, makeClient } from './oauth-clients.ts';
+import { createOwnerBearer, createToken, idOf, makeClient } from './oauth-clients.ts';
 
 /** Two replicas, which share nothing but the API server. */
 
@@ -54,7 +54,7 @@ describe.each(['PerToken', 'Batched'])('with recording %s', (recording) => {
     const [first, second] = replicas.calls;
     const client = await theClient();
     for (let round = 0; round < 20; round += 1) {
-      const bearer = await createToken(second, client);
+      const bearer = await createOwnerBearer(second, client);
       const made = await Promise.all(Array.from({ length: 5 }, () => createToken(first, client)));
       const counts = await second.deleteTokens(`Bearer ${bearer}`, []);
       expect(counts).toEqual({ blacklistedCount: 6n, deletedCount: 0n });

@@ -15,14 +15,19 @@ const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toS
 const jwtOf = (iss: string): string => `${encode({ alg: 'ES256' })}.${encode({ iss })}.c2ln`;
 const OURS = jwtOf(settings.url);
 
+const validWith = (claims: object): JwtValidation => ({
+  kind: 'valid',
+  claims: { jti: ID, sub: 'alice', ...claims },
+  record: cachedIssuedTokenOf(issuedToken(ID)),
+});
+
 let validation: JwtValidation;
 let external: Record<string, unknown> | undefined;
 let asked: string[];
 let options: Partial<AuthenticateBearerOptions>;
 
 beforeEach(() => {
-  const claims = { jti: ID, sub: 'alice', scope: 'read manage', aud: ['a', 'b'] };
-  validation = { kind: 'valid', claims, record: cachedIssuedTokenOf(issuedToken(ID)) };
+  validation = validWith({ scope: 'read manage', aud: ['a', settings.url] });
   external = { sub: 'dave' };
   asked = [];
   options = {};
@@ -98,12 +103,43 @@ describe('a token of ours', () => {
   test.each([
     ['its scope', { scope: 'manage', audience: '' }, 'accepted'],
     ['a scope that it does not have', { scope: 'man', audience: '' }, 'BearerInvalid'],
-    ['its audience', { scope: '', audience: 'b' }, 'accepted'],
+    ['its audience', { scope: '', audience: 'a' }, 'accepted'],
     ['an audience that it does not have', { scope: '', audience: 'c' }, 'BearerInvalid'],
   ])('can be asked for %s', async (_name, policy, wanted) => {
     options = { policy: { access: 'Owner', ...policy } };
     expect(await codeOf(`Bearer ${OURS}`)).toBe(wanted);
   });
+});
+
+describe('a token of ours may list and revoke', () => {
+  const OWNERS = undefined;
+  test.each<[string, unknown, string, string | undefined]>([
+    ["all of its owner's tokens if it has no audience", undefined, '', OWNERS],
+    ["all of its owner's tokens if the issuer is its audience", [settings.url], '', OWNERS],
+    ["all of its owner's tokens if the issuer is among its audiences", ['api', settings.url], '', OWNERS],
+    ["all of its owner's tokens if it has the configured audience", ['api', 'manage'], 'manage', OWNERS],
+    ['itself alone if it is for an API', ['api'], '', ID],
+    ['itself alone if it is for several APIs', ['api', 'other'], '', ID],
+    ['itself alone if its audience only begins like the issuer', [`${settings.url}/`], '', ID],
+    ['itself alone if its audience is the path of the issuer', [new URL(settings.url).pathname], '', ID],
+    ['itself alone if its audience is written in other letters', [settings.url.toUpperCase()], '', ID],
+    ['itself alone if aud is one string for an API', 'api', '', ID],
+    ['itself alone if aud is of no form that names an audience', { [settings.url]: true }, '', ID],
+    ['itself alone if aud is null', null, '', ID],
+  ])('%s', async (_name, aud, audience, onlyID) => {
+    validation = validWith({ aud });
+    options = { policy: { access: 'Owner', scope: '', audience } };
+    expect(await authenticate(`Bearer ${OURS}`)).toMatchObject({ owner: 'alice', onlyID });
+  });
+
+  test.each([[undefined], [[settings.url]], [['api', settings.url]]])(
+    'itself alone where access is Self, with the audience %j',
+    async (aud) => {
+      validation = validWith({ aud });
+      options = { policy: { access: 'Self', scope: '', audience: '' } };
+      expect(await authenticate(`Bearer ${OURS}`)).toMatchObject({ onlyID: ID });
+    },
+  );
 });
 
 describe('a token of another issuer', () => {
