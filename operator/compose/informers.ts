@@ -1,20 +1,24 @@
-import { type KubeObject, MANAGED_BY_LABEL, MANAGER } from '../api/meta.ts';
+import { MANAGED_BY_LABEL, MANAGER } from '../api/meta.ts';
 import type { OAuthClient } from '../api/oauth-client.ts';
 import type { SigningKey } from '../api/signing-key.ts';
 import type { Token } from '../api/token.ts';
 import type { Config } from '../config/schema.ts';
+import type { CachedNamespace } from '../domain/cached-namespace.ts';
 import { type CachedIssuedToken, ISSUED_INDEXERS } from '../domain/record/cached-issued-token.ts';
 import { BATCH_INDEXERS, type CachedTokenBatch } from '../domain/record/cached-token-batch.ts';
 import type { KubeClient } from '../kube/client.ts';
 import {
+  listWatchClients,
   listWatchIssuedTokens,
-  listWatchMetadata,
+  listWatchNamespaces,
   listWatchObjects,
   listWatchSecretMeta,
+  listWatchSigningKeys,
   listWatchTokenBatches,
+  listWatchTokens,
   type Selection,
 } from '../kube/list-watch.ts';
-import { CONFIG_MAPS, NAMESPACES, OAUTH_CLIENTS, SIGNING_KEYS, TOKENS } from '../kube/resource-client.ts';
+import { CONFIG_MAPS } from '../kube/resource-client.ts';
 import type { Cacheable, Indexers } from '../ports/cache.ts';
 import type { ConfigMap } from '../ports/config-maps.ts';
 import type { SecretMeta } from '../ports/secrets.ts';
@@ -38,7 +42,7 @@ export interface Informers {
   /** Those that the operator made, in its own namespace. */
   readonly configMaps: Informer<ConfigMap>;
   /** For their labels. */
-  readonly namespaces: Informer<KubeObject>;
+  readonly namespaces: Informer<CachedNamespace>;
 }
 
 const OURS: Selection = { labelSelector: `${MANAGED_BY_LABEL}=${MANAGER}` };
@@ -66,7 +70,7 @@ export const buildInformers = (
   return {
     tokens: build(
       'tokens',
-      inEach(watchNamespaces, (selection) => listWatchObjects<Token>(client, TOKENS, selection)),
+      inEach(watchNamespaces, (selection) => listWatchTokens(client, selection)),
       TOKEN_INDEXERS,
     ),
     issued: build(
@@ -81,11 +85,11 @@ export const buildInformers = (
     ),
     clients: build(
       'oauthclients',
-      inEach(watchNamespaces, (selection) => listWatchObjects<OAuthClient>(client, OAUTH_CLIENTS, selection)),
+      inEach(watchNamespaces, (selection) => listWatchClients(client, selection)),
       CLIENT_INDEXERS,
     ),
     signingKeys: build('signingkeys', [
-      { namespace, listWatch: listWatchObjects<SigningKey>(client, SIGNING_KEYS, { namespace }) },
+      { namespace, listWatch: listWatchSigningKeys(client, { namespace }) },
     ]),
     secrets: build(
       'secrets',
@@ -95,7 +99,7 @@ export const buildInformers = (
     configMaps: build('configmaps', [
       { namespace, listWatch: listWatchObjects<ConfigMap>(client, CONFIG_MAPS, { ...OURS, namespace }) },
     ]),
-    namespaces: build('namespaces', [{ listWatch: listWatchMetadata(client, NAMESPACES) }]),
+    namespaces: build('namespaces', [{ listWatch: listWatchNamespaces(client) }]),
   };
 };
 

@@ -3,8 +3,11 @@ import type { OAuthClient } from '../api/oauth-client.ts';
 import type { SigningKey } from '../api/signing-key.ts';
 import type { Token } from '../api/token.ts';
 import type { TokenBatch } from '../api/token-batch.ts';
+import { cachedClientOf } from '../domain/client/cached-client.ts';
+import { cachedSigningKeyOf } from '../domain/key/cached-signing-key.ts';
 import { cachedIssuedTokenOf } from '../domain/record/cached-issued-token.ts';
 import { cachedTokenBatchOf } from '../domain/record/cached-token-batch.ts';
+import { cachedTokenOf } from '../domain/token/cached-token.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { decodedClient } from '../kube/decoded-client.ts';
 import {
@@ -22,13 +25,15 @@ import type { ConfigMap } from '../ports/config-maps.ts';
 import type { Lease } from '../ports/lease.ts';
 import type { Secret } from '../ports/secrets.ts';
 
-/** The calls on every resource type that the operator reads by name or writes. */
+/** The calls on every resource type that the operator reads by name or writes. What is cached comes in the form that caches hold. */
 export const resourceClients = (client: KubeClient) => ({
-  tokens: createResourceClient<Token>(client, TOKENS),
+  tokens: createResourceClient<Token>(client, TOKENS, { decode: cachedTokenOf }),
+  /** The same Tokens, with everything that caches do not hold. */
+  wholeTokens: createResourceClient<Token>(client, TOKENS),
   issued: createResourceClient<IssuedToken>(client, ISSUED_TOKENS),
   batches: createResourceClient<TokenBatch>(client, TOKEN_BATCHES),
-  clients: createResourceClient<OAuthClient>(client, OAUTH_CLIENTS),
-  signingKeys: createResourceClient<SigningKey>(client, SIGNING_KEYS),
+  clients: createResourceClient<OAuthClient>(client, OAUTH_CLIENTS, { decode: cachedClientOf }),
+  signingKeys: createResourceClient<SigningKey>(client, SIGNING_KEYS, { decode: cachedSigningKeyOf }),
   secrets: createResourceClient<Secret>(client, SECRETS),
   /** The same Secrets, with the record of who wrote which field. */
   secretsWithFields: createResourceClient<Secret>(client, SECRETS, { keepManagedFields: true }),

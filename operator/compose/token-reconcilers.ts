@@ -1,5 +1,5 @@
 import type { IssuerSettings } from '../domain/jwt/claims.ts';
-import { buildSecretMeta } from '../kube/list-watch.ts';
+import { buildSecretMeta, cachedSecretMetaOf } from '../kube/secret-meta.ts';
 import { TokenReconciler } from '../reconcilers/token/token-reconciler.ts';
 import { tokenTriggers } from '../reconcilers/token/token-triggers.ts';
 import { Controller } from '../runtime/controller.ts';
@@ -31,8 +31,10 @@ export const wireTokens = (settings: IssuerSettings, parts: ReconcilerParts): Wi
     metrics,
     settings,
     tokenClient: resources.tokens,
+    wholeTokenClient: resources.wholeTokens,
     secretClient: resources.secretsWithFields,
     secretMetaOf: buildSecretMeta,
+    cachedSecretOf: cachedSecretMetaOf,
   });
   const controller = new Controller({
     clock,

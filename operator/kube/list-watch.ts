@@ -1,7 +1,14 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
-import { type KubeObject, MANAGER, type ManagedFieldsEntry } from '../api/meta.ts';
+import type { KubeObject } from '../api/meta.ts';
+import type { OAuthClient } from '../api/oauth-client.ts';
+import type { SigningKey } from '../api/signing-key.ts';
+import type { Token } from '../api/token.ts';
+import { cachedNamespaceOf } from '../domain/cached-namespace.ts';
+import { cachedClientOf } from '../domain/client/cached-client.ts';
+import { cachedSigningKeyOf } from '../domain/key/cached-signing-key.ts';
 import { cachedIssuedTokenOf } from '../domain/record/cached-issued-token.ts';
 import { cachedTokenBatchOf } from '../domain/record/cached-token-batch.ts';
+import { cachedTokenOf } from '../domain/token/cached-token.ts';
 import type { ResourceType } from '../ports/kube.ts';
 import type { SecretMeta } from '../ports/secrets.ts';
 import type { ListOptions, ListPage, ListWatch, WatchOptions } from '../ports/watch.ts';
@@ -10,10 +17,15 @@ import {
   apiVersionOf,
   collectionPath,
   ISSUED_TOKENS,
+  NAMESPACES,
+  OAUTH_CLIENTS,
   SECRETS,
+  SIGNING_KEYS,
   TOKEN_BATCHES,
+  TOKENS,
   withoutManagedFields,
 } from './resource-client.ts';
+import { cachedSecretMetaOf } from './secret-meta.ts';
 import { readWatchEvents } from './watch-events.ts';
 
 /** Which objects of a type. */
@@ -44,20 +56,35 @@ export const listWatchObjects = <T extends KubeObject>(
     decode: (object) => withoutManagedFields({ ...object, ...typeMetaOf(type) } as T),
   });
 
-/** Metadata of Secrets, with who wrote what (see {@link buildSecretMeta}); their content never leaves the API server. */
-export const listWatchSecretMeta = (client: KubeClient, selection: Selection = {}): ListWatch<SecretMeta> =>
-  createListWatch(client, { ...selection, type: SECRETS, metadataOnly: true, decode: buildSecretMeta });
-
 /** What is kept of the objects of one type, instead of them. */
 const listWatchDecoded =
-  <O extends KubeObject, T>(type: ResourceType, decode: (object: O) => T) =>
+  <O extends KubeObject, T>(type: ResourceType, decode: (object: O) => T, metadataOnly = false) =>
   (client: KubeClient, selection: Selection = {}): ListWatch<T> =>
     createListWatch(client, {
       ...selection,
       type,
-      metadataOnly: false,
-      decode: decode as (object: KubeObject) => T,
+      metadataOnly,
+      decode: (object) => decode({ ...object, ...typeMetaOf(type) } as O),
     });
+
+/** Metadata of Secrets, with who wrote what (see {@link cachedSecretMetaOf}); their content never leaves the API server. */
+export const listWatchSecretMeta = listWatchDecoded<KubeObject, SecretMeta>(
+  SECRETS,
+  cachedSecretMetaOf,
+  true,
+);
+
+/** Tokens, as {@link cachedTokenOf} holds them. */
+export const listWatchTokens = listWatchDecoded<Token, Token>(TOKENS, cachedTokenOf);
+
+/** OAuthClients, as {@link cachedClientOf} holds them. */
+export const listWatchClients = listWatchDecoded<OAuthClient, OAuthClient>(OAUTH_CLIENTS, cachedClientOf);
+
+/** SigningKeys, as {@link cachedSigningKeyOf} holds them. */
+export const listWatchSigningKeys = listWatchDecoded<SigningKey, SigningKey>(
+  SIGNING_KEYS,
+  cachedSigningKeyOf,
+);
 
 /** The records in IssuedTokens. */
 export const listWatchIssuedTokens = listWatchDecoded(ISSUED_TOKENS, cachedIssuedTokenOf);
@@ -65,18 +92,8 @@ export const listWatchIssuedTokens = listWatchDecoded(ISSUED_TOKENS, cachedIssue
 /** The records in TokenBatches. */
 export const listWatchTokenBatches = listWatchDecoded(TOKEN_BATCHES, cachedTokenBatchOf);
 
-/** Metadata of any type: what label selectors are matched against. */
-export const listWatchMetadata = (
-  client: KubeClient,
-  type: ResourceType,
-  selection: Selection = {},
-): ListWatch<KubeObject> =>
-  createListWatch(client, {
-    ...selection,
-    type,
-    metadataOnly: true,
-    decode: (object) => withoutManagedFields({ ...object, ...typeMetaOf(type) }),
-  });
+/** The labels of namespaces, as {@link cachedNamespaceOf} holds them. */
+export const listWatchNamespaces = listWatchDecoded(NAMESPACES, cachedNamespaceOf, true);
 
 /** A list leaves `apiVersion` and `kind` out of its items. */
 const typeMetaOf = (type: ResourceType) => ({ apiVersion: apiVersionOf(type), kind: type.kind });
@@ -176,56 +193,3 @@ const decodeAll = async <T>(
   }
   return decoded;
 };
-
-type Fields = Readonly<Record<string, unknown>>;
-
-/** Where in `fieldsV1` the parts stand whose writers count. */
-const PATHS = {
-  data: ['f:data'],
-  stringData: ['f:stringData'],
-  labels: ['f:metadata', 'f:labels'],
-  annotations: ['f:metadata', 'f:annotations'],
-} as const;
-
-/**
- * What is kept of a Secret, from its PartialObjectMetadata. Who wrote which data key, label and annotation comes from
- * `managedFields` (server-side apply's FieldsV1), which name keys and never values. A key that we and others own
- * alike (server-side apply of an equal value) counts as ours; but one that others apply as `stringData` counts as theirs,
- * since that changes `data` without a trace in the ownership of `data`. A key without an owner shows nowhere, so a Secret
- * whose managedFields were emptied looks like one that we have not written.
- */
-export const buildSecretMeta = (object: KubeObject): SecretMeta => {
-  const { managedFields = [], ...metadata } = object.metadata;
-  const own = managedFields.filter(({ manager }) => manager === MANAGER);
-  const others = managedFields.filter(({ manager }) => manager !== MANAGER);
-  const applied = ownedKeys(others, PATHS.stringData);
-  const managedDataKeys = ownedKeys(own, PATHS.data).filter((key) => !applied.includes(key));
-  const dataOfOtherManagers = [...new Set([...applied, ...ownedKeys(others, PATHS.data)])].sort();
-  return {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata,
-    fields: {
-      managedDataKeys,
-      dataOfOtherManagers: dataOfOtherManagers.filter((key) => !managedDataKeys.includes(key)),
-      ownLabels: ownedKeys(own, PATHS.labels),
-      ownAnnotations: ownedKeys(own, PATHS.annotations),
-    },
-  };
-};
-
-/** The field names below `path` that the entries own, sorted, each once. */
-const ownedKeys = (entries: readonly ManagedFieldsEntry[], path: readonly string[]): string[] => {
-  const keys = new Set<string>();
-  for (const { fieldsV1 } of entries) {
-    const fields = path.reduce<Fields | undefined>((at, name) => asFields(at?.[name]), fieldsV1);
-    for (const field of Object.keys(fields ?? {})) {
-      // `.` is the map itself; `f:<name>` one of its keys (structured-merge-diff, fieldpath/serialize-pe.go).
-      if (field.startsWith('f:')) keys.add(field.slice(2));
-    }
-  }
-  return [...keys].sort();
-};
-
-const asFields = (value: unknown): Fields | undefined =>
-  typeof value === 'object' && value !== null ? (value as Fields) : undefined;

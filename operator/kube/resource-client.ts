@@ -2,9 +2,11 @@ import { GROUP, type KubeObject, MANAGER, type ObjectRef, VERSION } from '../api
 import { ApiError, type ResourceClient, type ResourceType } from '../ports/kube.ts';
 import type { KubeClient } from './client.ts';
 
-export interface ResourceClientOptions {
+export interface ResourceClientOptions<T> {
   /** Leaves `metadata.managedFields` in the answers; without, they are taken off. */
   readonly keepManagedFields?: boolean;
+  /** What caches hold of an object, which the answers are put into. Absent: all of it. */
+  readonly decode?: (object: T) => T;
 }
 
 const CREATE = `fieldManager=${MANAGER}&fieldValidation=Strict`;
@@ -14,9 +16,9 @@ const WRITE = `fieldManager=${MANAGER}`;
 export const createResourceClient = <T extends KubeObject>(
   client: KubeClient,
   type: ResourceType,
-  { keepManagedFields = false }: ResourceClientOptions = {},
+  { keepManagedFields = false, decode }: ResourceClientOptions<T> = {},
 ): ResourceClient<T> => {
-  const trim = keepManagedFields ? (object: T): T => object : withoutManagedFields<T>;
+  const trim = decode ?? (keepManagedFields ? (object: T): T => object : withoutManagedFields<T>);
   const pathOf = (object: { readonly metadata: ObjectRef }): string => objectPath(type, object.metadata);
   return {
     type,

@@ -13,6 +13,8 @@ export interface Secret extends KubeObject {
  * `managedFields` (server-side field ownership), so that tampering shows without the content.
  */
 export interface SecretMeta extends KubeObject {
+  /** Metadata of others is left out: a write that keeps it has to read the Secret first. */
+  readonly isReduced: boolean;
   readonly fields: {
     /** Data keys last written by this operator. */
     readonly managedDataKeys: readonly string[];

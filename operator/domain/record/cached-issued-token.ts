@@ -1,12 +1,7 @@
 import type { IssuedToken } from '../../api/issued-token.ts';
 import { secondsOf } from '../../api/time.ts';
-import {
-  heldMetadata,
-  RECORD_OBJECT_INDEX,
-  type RecordObject,
-  sharedList,
-  sharedText,
-} from './record-object.ts';
+import { heldMetadata } from '../held-metadata.ts';
+import { RECORD_OBJECT_INDEX, type RecordObject, sharedList, sharedText } from './record-object.ts';
 import { blacklistedAtOf, type CurrentRecord } from './token-record.ts';
 
 /** What caches hold of an IssuedToken: the record alone, times as numbers, without what the API server adds. */

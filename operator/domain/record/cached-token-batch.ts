@@ -1,9 +1,9 @@
 import { secondsOf } from '../../api/time.ts';
 import type { TokenBatch, TokenProfile } from '../../api/token-batch.ts';
+import { heldMetadata } from '../held-metadata.ts';
 import {
   batchedId,
   batchNameOf,
-  heldMetadata,
   positionOf,
   RECORD_OBJECT_INDEX,
   type RecordObject,

@@ -8,19 +8,6 @@ export interface RecordObject {
   readonly clientUID: string;
 }
 
-/** What of an object's metadata caches hold. */
-export const heldMetadata = (metadata: ObjectMeta): ObjectMeta => {
-  const { name, uid, resourceVersion, creationTimestamp, deletionTimestamp } = metadata;
-  return {
-    name,
-    namespace: sharedText(metadata.namespace),
-    uid,
-    resourceVersion,
-    creationTimestamp,
-    ...(deletionTimestamp !== undefined && { deletionTimestamp }),
-  };
-};
-
 /** Names of the indexes that the caches of such objects have in common. */
 export const RECORD_OBJECT_INDEX = {
   owner: 'owner',

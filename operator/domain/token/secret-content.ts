@@ -2,6 +2,7 @@ import { API_VERSION, MANAGED_BY_LABEL, MANAGER, type OwnerReference } from '../
 import { secondsOf } from '../../api/time.ts';
 import type { Token, TokenStatus } from '../../api/token.ts';
 import { RENEW_REQUEST } from '../annotation-request.ts';
+import { heldText } from '../held-metadata.ts';
 import { currentExpiration, nextTokenId } from './declared-token.ts';
 import type { ObservedJwt, ObservedSecret, TokenObservation } from './token-observation.ts';
 
@@ -41,8 +42,8 @@ export type SecretWrite = SecretContent & {
   };
   /** The Secret to replace, in exactly this version; undefined: create it. */
   readonly precondition: { readonly uid: string; readonly resourceVersion: string } | undefined;
-  /** The data has to be read before the write, since some of it stays. */
-  readonly keepsData: boolean;
+  /** The Secret has to be read before the write, since some of its data stays, or metadata of others that is not held. */
+  readonly readsFirst: boolean;
 };
 
 /** A Secret to remove. One that was not observed is read first, and left alone unless the Token owns it. */
@@ -105,7 +106,11 @@ export const secretInPlace = ({ token, secrets }: TokenObservation): ObservedSec
 const includesAll = (
   actual: Readonly<Record<string, string>>,
   wanted: Readonly<Record<string, string>>,
-): boolean => Object.entries(wanted).every(([name, value]) => actual[name] === value);
+): boolean =>
+  Object.entries(wanted).every(([name, value]) => {
+    const found = Object.hasOwn(actual, name) ? actual[name] : undefined;
+    return found !== undefined && heldText(found) === heldText(value);
+  });
 
 const except = (names: readonly string[], kept: readonly string[]): string[] =>
   names.filter((name) => !kept.includes(name));
@@ -161,7 +166,7 @@ export const needsContent = (token: Token, secret: ObservedSecret): boolean =>
   (secret.annotations[SECRET_ANNOTATIONS.tokenId] === nextTokenId(token) ||
     (secret.name === secretNameOf(token) && findSecretFault(token, secret) !== undefined));
 
-/** How to write a content over the Secret in place, with a new JWT or with the one that is there; data of other managers stays. */
+/** How to write a content over the Secret in place, with a new JWT or with the one that is there; data and metadata of other managers stay. */
 export const planSecretWrite = (
   content: SecretContent,
   inPlace: ObservedSecret | undefined,
@@ -170,9 +175,12 @@ export const planSecretWrite = (
   ...content,
   drop: inPlace ? leftoversOf(inPlace, content) : { data: [], labels: [], annotations: [] },
   precondition: inPlace && { uid: inPlace.uid, resourceVersion: inPlace.resourceVersion },
-  keepsData:
+  readsFirst:
     inPlace !== undefined &&
-    (!hasNewJwt || inPlace.jwts !== undefined || inPlace.fields.dataOfOtherManagers.length > 0),
+    (!hasNewJwt ||
+      inPlace.isReduced ||
+      inPlace.jwts !== undefined ||
+      inPlace.fields.dataOfOtherManagers.length > 0),
 });
 
 /** The removal of the Token's own Secrets other than `keep`: those that `spec.secret` no longer names, or all if undefined. */

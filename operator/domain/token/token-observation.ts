@@ -22,7 +22,10 @@ export interface ObservedSecret {
   readonly ofPredecessor: boolean;
   /** It has a deletionTimestamp: a finalizer delays its deletion. */
   readonly terminating: boolean;
+  /** Labels and annotations of others may be missing: the Secret has to be read before it is written. */
+  readonly isReduced: boolean;
   readonly labels: Readonly<Record<string, string>>;
+  /** Long values may be digests (see held-metadata.ts). */
   readonly annotations: Readonly<Record<string, string>>;
   /** By `metadata.managedFields`: which names the operator wrote last, and which other managers did. */
   readonly fields: {
@@ -58,7 +61,8 @@ export interface KnownBlocker {
 export interface TokenObservation {
   readonly token: Token;
   readonly client: OAuthClient | undefined;
-  readonly namespaceLabels: Readonly<Record<string, string>>;
+  /** Undefined if the namespace has so many that none is held: no selector matches it. */
+  readonly namespaceLabels: Readonly<Record<string, string>> | undefined;
   readonly secrets: readonly ObservedSecret[];
   readonly keys: ObservedKeys;
   readonly settings: IssuerSettings;

@@ -41,7 +41,7 @@ const NamespaceNotAllowed: Check = ({ token, client, namespaceLabels }) => {
   const isAllowed =
     from === 'All' ||
     (from === 'Same' && isSame) ||
-    (from === 'Selector' && selects(selector, namespaceLabels));
+    (from === 'Selector' && namespaceLabels !== undefined && selects(selector, namespaceLabels));
   if (isAllowed) return undefined;
   return {
     reason: 'NamespaceNotAllowed',

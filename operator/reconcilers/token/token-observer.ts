@@ -1,6 +1,7 @@
 import type { KubeObject } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Token } from '../../api/token.ts';
+import type { CachedNamespace } from '../../domain/cached-namespace.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';
 import { clientKeyOf } from '../../domain/token/declared-token.ts';
 import { dataKeysOf, isControlledBy, needsContent, secretNameOf } from '../../domain/token/secret-content.ts';
@@ -26,20 +27,22 @@ export interface TokenSources {
   readonly clients: Cache<OAuthClient>;
   /** Metadata of the Secrets with the operator's managed-by label. */
   readonly secrets: Cache<SecretMeta>;
-  /** Metadata of namespaces, by name. */
-  readonly namespaces: Cache<KubeObject>;
+  /** By name. */
+  readonly namespaces: Cache<CachedNamespace>;
   /** Secrets without that label, watched by name because a resource refers to them. */
   readonly named: NamedSecrets;
   readonly keyring: Keyring;
   readonly settings: IssuerSettings;
   /** Must return `metadata.managedFields`, from which `secretMetaOf` reads who wrote what. */
   readonly secretClient: Pick<ResourceClient<Secret>, 'get'>;
-  /** The metadata to keep of a Secret that was read or written. */
+  /** All metadata of a Secret that was read. */
   readonly secretMetaOf: (secret: KubeObject) => SecretMeta;
 }
 
 /** What an earlier step of the same reconcile found. */
 export interface Findings {
+  /** The Token from the API server, with what caches do not hold. */
+  readonly whole?: Token | undefined;
   /** The Secret because of which a create got AlreadyExists. */
   readonly existing?: Secret | undefined;
   readonly failure?: SecretFailure | undefined;
@@ -65,7 +68,7 @@ const isOfPredecessor = ({ metadata }: Token, secret: SecretMeta): boolean => {
 };
 
 const describeMetadata = (token: Token, secret: SecretMeta): ObservedSecret => {
-  const { metadata, fields } = secret;
+  const { metadata, isReduced, fields } = secret;
   return {
     name: metadata.name,
     uid: metadata.uid,
@@ -73,6 +76,7 @@ const describeMetadata = (token: Token, secret: SecretMeta): ObservedSecret => {
     owned: isControlledBy(token.metadata.uid, metadata.ownerReferences),
     ofPredecessor: isOfPredecessor(token, secret),
     terminating: metadata.deletionTimestamp !== undefined,
+    isReduced,
     labels: metadata.labels ?? {},
     annotations: metadata.annotations ?? {},
     fields,
@@ -163,10 +167,11 @@ export const observeToken = async (
   const described: ObservedSecret[] = [];
   for (const known of secrets.values()) described.push(await describeSecret(token, known, sources.keyring));
   const { keyring } = sources;
+  const namespace = sources.namespaces.get(token.metadata.namespace);
   const observation: TokenObservation = {
     token,
     client: sources.clients.get(clientKeyOf(token)),
-    namespaceLabels: sources.namespaces.get(token.metadata.namespace)?.metadata.labels ?? {},
+    namespaceLabels: namespace?.hasTooManyLabels ? undefined : (namespace?.metadata.labels ?? {}),
     secrets: described,
     keys: { activeKid: keyring.active()?.kid, phase: (kid) => keyring.phase(kid) },
     settings: sources.settings,

@@ -4,6 +4,7 @@ import { floorSeconds } from '../../api/time.ts';
 import type { Token } from '../../api/token.ts';
 import { BoundedMap } from '../../async/bounded-map.ts';
 import { type Rate, TokenBucket } from '../../async/token-bucket.ts';
+import { mayLackAnnotations } from '../../domain/token/cached-token.ts';
 import { CAUSE_TRAITS } from '../../domain/token/issue-cause.ts';
 import { retriedReasonOf } from '../../domain/token/token-delivery.ts';
 import type { KnownBlocker } from '../../domain/token/token-observation.ts';
@@ -11,7 +12,7 @@ import { planToken } from '../../domain/token/token-plan.ts';
 import { statusDespiteSecret, type TokenPlan } from '../../domain/token/token-status.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { EventRecorder } from '../../ports/events.ts';
-import { ApiError, isConflict } from '../../ports/kube.ts';
+import { ApiError, getIfThere, isConflict } from '../../ports/kube.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import { DONE, type ReconcileResult } from '../../runtime/controller.ts';
@@ -31,10 +32,13 @@ export type TokenReconcilerOptions = TokenSources &
 /** A step ends the reconcile, or leads to another plan that also knows the findings. */
 type Step = { readonly end: ReconcileResult } | { readonly again: Findings };
 
+/** An observation, and the Token that it was made from if that is the whole one. */
+type ObservedWhole = Observed & Pick<Findings, 'whole'>;
+
 type RemovingPlan = Extract<TokenPlan, { kind: 'record' | 'deliver' }>;
 
-/** The most steps of one reconcile: a Secret exists, is adopted, was out of date, could not be written, and a plan after each. */
-const MAX_STEPS = 6;
+/** The most steps of one reconcile: the Token is read, a Secret exists, is adopted, was out of date, could not be written, and a plan after each. */
+const MAX_STEPS = 8;
 /** The shortest time until a key is reconciled again, in milliseconds. */
 const SHORTEST_REQUEUE_MS = 1000;
 /** When to reconcile again while the watch of an awaited Secret has not shown it yet, and if it can't be watched, in milliseconds. */
@@ -102,13 +106,13 @@ export class TokenReconciler {
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
     let findings: Findings = {};
     for (let step = 0; step < MAX_STEPS; step += 1) {
-      const token = this.#options.tokens.get(key);
+      const token = findings.whole ?? this.#options.tokens.get(key);
       if (token === undefined || this.#isNamespaceTerminating(token)) return this.#release(key);
       const now = this.#options.clock.now();
       const blocker = this.#blockers.of(token.metadata.uid);
       const observed = await observeToken(token, this.#options, { ...findings, now, signal, blocker });
       const plan = planToken(observed.observation);
-      const outcome = await this.#apply(plan, observed, signal);
+      const outcome = await this.#apply(plan, { ...observed, whole: findings.whole }, signal);
       if ('end' in outcome) {
         this.#blockers.note(this.#options.tokens.get(key) ?? token, now);
         if (findings.error) throw findings.error;
@@ -139,7 +143,7 @@ export class TokenReconciler {
     return result.kind === 'done' || result.afterMs > limit ? { kind: 'requeue', afterMs: limit } : result;
   }
 
-  async #apply(plan: TokenPlan, observed: Observed, signal: AbortSignal): Promise<Step> {
+  async #apply(plan: TokenPlan, observed: ObservedWhole, signal: AbortSignal): Promise<Step> {
     const { token } = observed.observation;
     switch (plan.kind) {
       case 'wait':
@@ -156,8 +160,16 @@ export class TokenReconciler {
       case 'record':
         return this.#record(plan, observed, signal);
       case 'deliver':
-        return this.#deliver(plan, observed, signal);
+        return observed.whole === undefined && mayLackAnnotations(token)
+          ? this.#readWhole(token, signal)
+          : this.#deliver(plan, observed, signal);
     }
+  }
+
+  /** Plans again from the whole Token, once it is known that its Secret is to be written. */
+  async #readWhole({ metadata }: Token, signal: AbortSignal): Promise<Step> {
+    const whole = await getIfThere(this.#options.wholeTokenClient, metadata, signal);
+    return whole ? { again: { whole } } : { end: DONE };
   }
 
   async #record(
@@ -202,10 +214,11 @@ export class TokenReconciler {
 
   async #deliver(
     plan: Extract<TokenPlan, { kind: 'deliver' }>,
-    observed: Observed,
+    observed: ObservedWhole,
     signal: AbortSignal,
   ): Promise<Step> {
     const { token } = observed.observation;
+    const { whole } = observed;
     const isRepair = plan.cause === 'SecretFault';
     const wait = isRepair ? this.#repairs.take(token.metadata.uid, this.#options.clock.now()) : 0;
     if (wait > 0) return { end: { kind: 'requeue', afterMs: wait } };
@@ -216,9 +229,9 @@ export class TokenReconciler {
       case 'stale':
         return { again: {} };
       case 'exists':
-        return { again: { existing: written.existing } };
+        return { again: { existing: written.existing, whole } };
       case 'failed':
-        return { again: { failure: written.failure, error: written.error } };
+        return { again: { failure: written.failure, error: written.error, whole } };
       case 'written':
         break;
     }

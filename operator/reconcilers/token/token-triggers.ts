@@ -1,6 +1,7 @@
-import { API_VERSION, findCondition, type KubeObject, keyOf, type OwnerReference } from '../../api/meta.ts';
+import { API_VERSION, findCondition, keyOf, type OwnerReference } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Token } from '../../api/token.ts';
+import type { CachedNamespace } from '../../domain/cached-namespace.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
 import { RECORD_INDEX } from '../../domain/record/token-record.ts';
 import { clientKeyOf, isBlacklisted, nextTokenId, recordedIdsOf } from '../../domain/token/declared-token.ts';
@@ -16,7 +17,7 @@ export interface TokenTriggerOptions {
   readonly tokens: Cache<Token>;
   readonly clients: Cache<OAuthClient>;
   readonly secrets: Cache<SecretMeta>;
-  readonly namespaces: Cache<KubeObject>;
+  readonly namespaces: Cache<CachedNamespace>;
   readonly named: NamedSecrets;
   readonly keyring: Keyring;
   readonly clock: Clock;
@@ -43,9 +44,11 @@ const isSamePlanInput = (change: CacheChange<OAuthClient>): boolean =>
   change.old !== undefined &&
   clientFingerprint(change.old) === clientFingerprint(change.object);
 
-const isSameNamespace = (change: CacheChange<KubeObject>): boolean =>
-  change.type === 'set' &&
-  canonicalJson(change.old?.metadata.labels ?? {}) === canonicalJson(change.object.metadata.labels ?? {});
+const labelsOf = (namespace: CachedNamespace | undefined): string =>
+  canonicalJson([namespace?.metadata.labels ?? {}, namespace?.hasTooManyLabels ?? false]);
+
+const isSameNamespace = (change: CacheChange<CachedNamespace>): boolean =>
+  change.type === 'set' && labelsOf(change.old) === labelsOf(change.object);
 
 function* keysOf(tokens: Iterable<Token>): Generator<string> {
   for (const { metadata } of tokens) yield keyOf(metadata);

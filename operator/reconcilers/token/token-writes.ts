@@ -33,8 +33,11 @@ export interface TokenSinks {
   readonly secrets: WritableCache<SecretMeta>;
   readonly keyring: Keyring;
   readonly tokenClient: Pick<ResourceClient<Token>, 'updateStatus' | 'delete'>;
+  /** Whole Tokens: a Secret gets annotations of which caches hold digests only. */
+  readonly wholeTokenClient: Pick<ResourceClient<Token>, 'get'>;
   readonly secretClient: Pick<ResourceClient<Secret>, 'get' | 'create' | 'update' | 'delete'>;
-  readonly secretMetaOf: (secret: Secret) => SecretMeta;
+  /** What caches hold of a Secret that was written. */
+  readonly cachedSecretOf: (secret: Secret) => SecretMeta;
 }
 
 type Delivery = Extract<TokenPlan, { kind: 'deliver' }>;
@@ -70,7 +73,8 @@ const changedSecret = (
   jwt: string | undefined,
 ): ChangedObject<Secret> => {
   const { meta, fetched } = inPlace;
-  const { name, namespace, uid, labels, annotations, ownerReferences, finalizers } = meta.metadata;
+  const { name, namespace, uid } = meta.metadata;
+  const { labels, annotations, ownerReferences, finalizers } = (fetched ?? meta).metadata;
   return {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -126,7 +130,7 @@ const createSecret = async (
 ): Promise<SecretWritten> => {
   try {
     const created = await sinks.secretClient.create(newSecret(token, write, jwt), { signal });
-    sinks.secrets.putIfNewer(sinks.secretMetaOf(created));
+    sinks.secrets.putIfNewer(sinks.cachedSecretOf(created));
     return { kind: 'written' };
   } catch (error) {
     if (isNotFound(error)) return { kind: 'gone' };
@@ -147,13 +151,13 @@ const updateSecret = async (
     sinks.secrets.forget(keyOf(metadata), metadata.uid);
     return { kind: 'stale' };
   };
-  const isReadFirst = known.fetched === undefined && write.keepsData;
+  const isReadFirst = known.fetched === undefined && write.readsFirst;
   const fetched = isReadFirst ? await getIfThere(sinks.secretClient, metadata, signal) : known.fetched;
   if (isReadFirst && fetched === undefined) return forget();
   try {
     const changed = changedSecret(write, { meta: known.meta, fetched }, jwt);
     const updated = await sinks.secretClient.update(changed, { signal });
-    sinks.secrets.putIfNewer(sinks.secretMetaOf(updated));
+    sinks.secrets.putIfNewer(sinks.cachedSecretOf(updated));
     return { kind: 'written' };
   } catch (error) {
     return isNotFound(error) ? forget() : classifyWriteFailure(error, write.name);

@@ -64,6 +64,28 @@ describe('a Secret that a user writes to by server-side apply of stringData', ()
   });
 });
 
+test('annotations and labels of others stay through repairs and renewals, however large; long ones that the Token asks for are repaired', async () => {
+  const long = 'm'.repeat(4096);
+  const theirs = { 'example.com/note': 'x'.repeat(200_000) };
+  await using env = await issued();
+  await env.patch('Token', 'reports', { spec: { secret: { annotations: { long, short: 's' } } } });
+  const annotations = async () => (await env.get('Secret', 'reports'))?.metadata.annotations;
+  await eventually(async () => expect(await annotations()).toMatchObject({ long, short: 's' }));
+  const labels = { theirs: 'l' };
+  await env.patch('Secret', 'reports', { metadata: { labels, annotations: { ...theirs, long: 'changed' } } });
+  await eventually(async () => expect(await annotations()).toMatchObject({ ...theirs, long, short: 's' }));
+
+  await env.patch('Token', 'reports', { metadata: { annotations: { 'm2moauth.dev/renew': '1' } } });
+  const token = await env.token('Issued', (now) => expect(now.issuance).toBe(2));
+  expect(await annotations()).toMatchObject({
+    ...theirs,
+    long,
+    short: 's',
+    'm2moauth.dev/token-id': token.status.id,
+  });
+  expect((await env.get('Secret', 'reports'))?.metadata.labels).toMatchObject(labels);
+});
+
 test('a Token that is made again under its name waits for the garbage collector to take the Secret of the one before', async () => {
   await using env = await TokenEnv.open();
   await env.client();

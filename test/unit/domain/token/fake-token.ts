@@ -8,8 +8,10 @@ import {
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import type { KeyPhase } from '../../../../operator/api/signing-key.ts';
 import type { Token, TokenSpec, TokenStatus } from '../../../../operator/api/token.ts';
+import { cachedTokenOf } from '../../../../operator/domain/token/cached-token.ts';
 import { planToken } from '../../../../operator/domain/token/token-plan.ts';
 import type { TokenPlan } from '../../../../operator/domain/token/token-status.ts';
+import { reduceSecretMeta } from '../../../../operator/kube/secret-meta.ts';
 import { ApiError, type ChangedObject, type NewObject } from '../../../../operator/ports/kube.ts';
 import type { Secret, SecretMeta } from '../../../../operator/ports/secrets.ts';
 import type { UnsignedJwt } from '../../../../operator/ports/signing.ts';
@@ -216,7 +218,7 @@ export class FakeToken {
     const log = recordedLog();
     const forgetNothing = { putIfNewer: () => undefined, forget: () => undefined };
     return {
-      tokens: { get: () => this.token, ...forgetNothing },
+      tokens: { get: () => this.token && cachedTokenOf(this.token), ...forgetNothing },
       clients: { get: () => this.client },
       namespaces: { get: () => ({ metadata: { labels: this.namespaceLabels } }) },
       secrets: {
@@ -225,7 +227,7 @@ export class FakeToken {
         byIndex: () => this.#ownCached(),
       },
       named: {
-        get: (key: string) => (this.#followed.includes(key) ? this.#metaAt(key) : undefined),
+        get: (key: string) => (this.#followed.includes(key) ? this.#reducedAt(key) : undefined),
         follow: (_owner: string, keys: readonly string[]) => {
           this.#followed = keys;
           return true;
@@ -234,6 +236,8 @@ export class FakeToken {
       keyring: this.#keyring(),
       settings: this.settings,
       secretMetaOf: ({ metadata }: Secret) => this.#metaAt(`${metadata.namespace}/${metadata.name}`),
+      cachedSecretOf: ({ metadata }: Secret) => this.#reducedAt(`${metadata.namespace}/${metadata.name}`),
+      wholeTokenClient: { get: async () => this.token ?? Promise.reject(notFound()) },
       secretClient: this.#secretClient(),
       tokenClient: this.#tokenClient(),
       clock: { now: () => this.now },
@@ -284,6 +288,7 @@ export class FakeToken {
     return {
       apiVersion: 'v1',
       kind: 'Secret',
+      isReduced: false,
       metadata: {
         ...{ name, namespace, uid, resourceVersion, labels, annotations },
         creationTimestamp: '',
@@ -299,9 +304,14 @@ export class FakeToken {
     };
   }
 
+  #reducedAt(key: string): SecretMeta | undefined {
+    const meta = this.#metaAt(key);
+    return meta && reduceSecretMeta(meta);
+  }
+
   /** The operator's informer selects Secrets by label. */
   #cached(key: string): SecretMeta | undefined {
-    const meta = this.#metaAt(key);
+    const meta = this.#reducedAt(key);
     return meta?.metadata.labels?.[MANAGED_BY_LABEL] === MANAGER ? meta : undefined;
   }
 

@@ -47,7 +47,11 @@ const specStep = fc
         { requiredKeys: [] },
       ),
       secret: fc.record(
-        { name: fc.constantFrom('one', 'two'), key: fc.constantFrom('token', 'jwt') },
+        {
+          name: fc.constantFrom('one', 'two'),
+          key: fc.constantFrom('token', 'jwt'),
+          annotations: fc.constantFrom({ asked: 'a' }, { asked: 'a'.repeat(4096) }),
+        },
         { requiredKeys: [] },
       ),
     },
@@ -77,6 +81,10 @@ const hostile = fc.oneof(
   constant('unmanaged Secret', (fake) => fake.putUnmanaged('one')),
   constant('labels gone', (fake) => {
     for (const secret of fake.secrets.values()) secret.labels = {};
+  }),
+  constant('annotations of others', (fake) => {
+    for (const secret of fake.secrets.values())
+      Object.assign(secret.annotations, { theirs: 'x'.repeat(1000), asked: 'other' });
   }),
   constant('content overwritten', (fake) => {
     for (const secret of fake.secrets.values()) if (secret.owned) secret.data = { token: { own: false } };
@@ -132,6 +140,15 @@ const claimSets = (fake: FakeToken): Map<string, Set<string>> => {
   return sets;
 };
 
+/** A Token that is Ready has the annotations that it asks for on its Secret, whole. */
+const expectAnnotations = ({ token, status, secrets }: FakeToken): void => {
+  const ready = status.conditions?.find(({ type }) => type === 'Ready');
+  const secret = secrets.get(status.secretRef?.name ?? '');
+  const { asked } = token?.spec.secret?.annotations ?? {};
+  if (ready?.status !== 'True' || !secret?.owned || asked === undefined) return;
+  expect(secret.annotations.asked).toBe(asked);
+};
+
 describe('whatever happens to a Token, its client and its keys', () => {
   test('passes settle, issuance and version never fall, blacklisted stays, limits hold', async () => {
     await fc.assert(
@@ -148,6 +165,7 @@ describe('whatever happens to a Token, its client and its keys', () => {
             expect(fake.status.blacklisted).toEqual(blacklisted);
             expect(fake.issued.length).toBe(known);
           }
+          expectAnnotations(fake);
           const maximum = fake.client && clientMaximum(fake.client);
           const ids = new Set(fake.issued.slice(0, known).map(({ claims }) => claims.jti));
           for (const { claims } of fake.issued.slice(known)) {

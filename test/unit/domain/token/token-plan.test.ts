@@ -397,6 +397,55 @@ describe('the Secret', () => {
     expect((await fake.plan()).kind).toBe('wait');
   });
 
+  test('keeps what others set in its metadata, however large, when it is renewed and when it is repaired', async () => {
+    const theirs = { a: 'x'.repeat(100_000), b: 'short' };
+    const fake = await issued({ secret: { annotations: { mine: 'y' } } });
+    Object.assign(fake.secrets.get('reports') ?? {}, {
+      annotations: { ...fake.secrets.get('reports')?.annotations, ...theirs },
+      labels: { ...fake.secrets.get('reports')?.labels, theirs: 'l' },
+    });
+    expect((await fake.plan()).kind).toBe('wait');
+    fake.annotate({ 'm2moauth.dev/renew': '1' });
+    await fake.reconcile();
+    expect(fake.status.issuance).toBe(2);
+    expect(fake.secrets.get('reports')?.annotations).toMatchObject({ ...theirs, mine: 'y' });
+    Object.assign(fake.secrets.get('reports')?.annotations ?? {}, { mine: 'changed' });
+    await fake.reconcile();
+    expect(fake.secrets.get('reports')?.annotations).toMatchObject({ ...theirs, mine: 'y' });
+    expect(fake.secrets.get('reports')?.labels).toMatchObject({ theirs: 'l' });
+    expect((await fake.plan()).kind).toBe('wait');
+  });
+
+  test('gets long annotations whole, and one that was changed back', async () => {
+    const long = 'x'.repeat(4096);
+    const fake = await issued({ secret: { annotations: { long } } });
+    const annotations = () => fake.secrets.get('reports')?.annotations ?? {};
+    expect(annotations().long).toBe(long);
+    expect((await fake.plan()).kind).toBe('wait');
+    const own = fake.secrets.get('reports');
+    Object.assign(own ?? {}, {
+      annotations: { ...annotations(), long: `${long.slice(1)}y` },
+      ownAnnotations: [],
+    });
+    await fake.reconcile();
+    expect(annotations().long).toBe(long);
+    fake.edit({ secret: { annotations: { long: 'z'.repeat(300) } } });
+    await fake.reconcile();
+    expect(annotations().long).toBe('z'.repeat(300));
+    expect((await fake.plan()).kind).toBe('wait');
+  });
+
+  test('is left alone where another manager has set the annotation that it asks for', async () => {
+    const fake = await issued();
+    Object.assign(fake.secrets.get('reports')?.annotations ?? {}, { shared: 'v' });
+    fake.edit({ secret: { annotations: { shared: 'v' } } });
+    await fake.reconcile();
+    const before = fake.writes.length;
+    await fake.reconcile();
+    expect(fake.writes).toHaveLength(before);
+    expect(fake.secrets.get('reports')?.annotations).toMatchObject({ shared: 'v' });
+  });
+
   test('may carry no label or annotation in place of the operator’s own', async () => {
     const fake = new FakeToken(
       makeToken({

@@ -46,6 +46,7 @@ test('a Secret is found by the Token that controls it, and by nothing else', () 
   const secret = (ownerReferences: (typeof owner)[]) => ({
     apiVersion: 'v1',
     kind: 'Secret',
+    isReduced: false,
     metadata: { ...token.metadata, ownerReferences },
     fields: { managedDataKeys: [], dataOfOtherManagers: [], ownLabels: [], ownAnnotations: [] },
   });

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import type { KubeObject, ObjectMeta } from '../../../../operator/api/meta.ts';
+import type { ObjectMeta } from '../../../../operator/api/meta.ts';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import type { KeyPhase } from '../../../../operator/api/signing-key.ts';
 import type { Token, TokenStatus } from '../../../../operator/api/token.ts';
+import { type CachedNamespace, cachedNamespaceOf } from '../../../../operator/domain/cached-namespace.ts';
 import type { SecretMeta } from '../../../../operator/ports/secrets.ts';
 import type { Keyring } from '../../../../operator/ports/signing.ts';
 import {
@@ -37,7 +38,7 @@ const setUp = () => {
   const tokens = new ObjectStore<Token>({ log, indexers: TOKEN_INDEXERS });
   const clients = new ObjectStore<OAuthClient>({ log });
   const secrets = new ObjectStore<SecretMeta>({ log, indexers: SECRET_INDEXERS });
-  const namespaces = new ObjectStore<KubeObject>({ log });
+  const namespaces = new ObjectStore<CachedNamespace>({ log });
   const added: string[] = [];
   const stop = tokenTriggers({
     tokens,
@@ -82,7 +83,7 @@ const setUp = () => {
       labels,
       ...more,
     };
-    namespaces.apply({ apiVersion: 'v1', kind: 'Namespace', metadata });
+    namespaces.apply(cachedNamespaceOf({ apiVersion: 'v1', kind: 'Namespace', metadata }));
   };
   const sync = () => {
     for (const store of [tokens, clients, secrets, namespaces]) store.markSynced();
@@ -162,6 +163,7 @@ describe('what puts a Token into the queue', () => {
     secrets.apply({
       apiVersion: 'v1',
       kind: 'Secret',
+      isReduced: false,
       metadata: { ...metadata, ...identify('secret'), name: 'a', ownerReferences: [owner] },
       fields,
     });

@@ -41,12 +41,12 @@ const sinksOf = (error: ApiError) => {
 };
 
 const write = async (sinks: TokenSinks) => {
-  const meta = { apiVersion: 'v1', kind: 'Secret', metadata, fields } as const;
+  const meta = { apiVersion: 'v1', kind: 'Secret', isReduced: false, metadata, fields } as const;
   const wanted = secretContentOf(makeToken(), { id: 'id', clientUID: 'c' });
   const planned = {
     ...planSecretWrite(wanted, undefined, true),
     precondition: { uid: 's', resourceVersion: '7' },
-    keepsData: true,
+    readsFirst: true,
   };
   const secrets = new Map([['reports', { meta, live: undefined }]]);
   return writeSecret(sinks, { observation: { token: makeToken() }, secrets } as never, {
@@ -71,6 +71,7 @@ test('a Secret that may not be read is no rejected write', async () => {
 const metaOf = (secret: NewObject<Secret>): SecretMeta => ({
   apiVersion: 'v1',
   kind: 'Secret',
+  isReduced: false,
   metadata: { ...metadata, ...secret.metadata },
   fields: {
     managedDataKeys: Object.keys(secret.data ?? {}),
@@ -87,6 +88,7 @@ const observedOf = (meta: SecretMeta): ObservedSecret => ({
   owned: true,
   ofPredecessor: false,
   terminating: false,
+  isReduced: meta.isReduced,
   labels: meta.metadata.labels ?? {},
   annotations: meta.metadata.annotations ?? {},
   fields: meta.fields,
@@ -102,7 +104,7 @@ const sentSecret = async (content: SecretContent, inPlace?: SecretMeta): Promise
   const sinks = {
     keyring: { active: () => ({ kid: 'k', sign: async () => 'jwt' }) },
     secrets: { putIfNewer: () => undefined },
-    secretMetaOf: (secret: Secret) => secret,
+    cachedSecretOf: (secret: Secret) => secret,
     secretClient: { create: accept, update: accept },
   } as unknown as TokenSinks;
   const secrets = new Map(inPlace ? [[content.name, { meta: inPlace, live: undefined }]] : []);
@@ -132,6 +134,7 @@ describe('the names in a written Secret are those of its SecretContent', () => {
       {
         apiVersion: 'v1',
         kind: 'Secret',
+        isReduced: false,
         metadata,
         fields: { managedDataKeys: ['token'], dataOfOtherManagers: [], ownLabels: [], ownAnnotations: [] },
       },

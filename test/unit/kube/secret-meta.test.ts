@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type KubeObject, MANAGER, type ManagedFieldsEntry } from '../../../operator/api/meta.ts';
-import { buildSecretMeta } from '../../../operator/kube/list-watch.ts';
+import { buildSecretMeta, cachedSecretMetaOf } from '../../../operator/kube/secret-meta.ts';
 
 const secret = (managedFields: readonly ManagedFieldsEntry[]): KubeObject => ({
   apiVersion: 'meta.k8s.io/v1',
@@ -69,7 +69,7 @@ describe('the metadata of a Secret', () => {
   test('keeps no managedFields and nothing but metadata', () => {
     const raw = { ...secret([entry(MANAGER, ['token'])]), data: { token: 'c2VjcmV0' } };
     const meta = buildSecretMeta(raw);
-    expect(Object.keys(meta).sort()).toEqual(['apiVersion', 'fields', 'kind', 'metadata']);
+    expect(Object.keys(meta).sort()).toEqual(['apiVersion', 'fields', 'isReduced', 'kind', 'metadata']);
     expect(meta.metadata).not.toHaveProperty('managedFields');
     expect(meta.metadata.labels).toEqual({ l: '1' });
   });
@@ -101,5 +101,53 @@ describe('the metadata of a Secret', () => {
         expect(fields.managedDataKeys).toEqual([...own].sort());
       }),
     );
+  });
+});
+
+describe('what caches hold of a Secret', () => {
+  const owner = { apiVersion: 'm2moauth.dev/v1alpha1', kind: 'Token', name: 't', uid: 'u' };
+  const ours = (metadata: Partial<KubeObject['metadata']>): KubeObject => {
+    const own = entry(MANAGER, ['token'], {
+      'f:metadata': { 'f:labels': { 'f:l': {} }, 'f:annotations': { 'f:asked': {} } },
+    });
+    const { metadata: bare, ...rest } = secret([own]);
+    return { ...rest, metadata: { ...bare, ...metadata } };
+  };
+
+  test('is all of it where nobody else has set anything', () => {
+    const ownerReferences = [{ ...owner, controller: true }];
+    const annotations = { asked: 'v', 'm2moauth.dev/token-id': 'x' };
+    expect(cachedSecretMetaOf(ours({ annotations, ownerReferences }))).toMatchObject({
+      isReduced: false,
+      metadata: { labels: { l: '1' }, annotations, ownerReferences },
+    });
+  });
+
+  test.each<[string, Partial<KubeObject['metadata']>]>([
+    ['an annotation', { annotations: { asked: 'v', theirs: 'x' } }],
+    ['a long annotation of ours', { annotations: { asked: 'v'.repeat(200) } }],
+    ['a label', { labels: { l: '1', theirs: 'x' } }],
+    ['an owner', { ownerReferences: [owner] }],
+    ['a finalizer', { finalizers: ['example.com/hold'] }],
+  ])('says that it lacks %s', (_, metadata) => {
+    const held = cachedSecretMetaOf(ours(metadata));
+    expect(held.isReduced).toBe(true);
+    expect(JSON.stringify(held)).not.toMatch(/theirs|vvvv|example\.com/u);
+    expect(held.metadata.ownerReferences).toEqual([]);
+  });
+
+  test('has its key label and annotations of ours whoever set them', () => {
+    const labels = { 'm2moauth.dev/signing-key': 'default', 'app.kubernetes.io/managed-by': 'x' };
+    const annotations = {
+      'm2moauth.dev/token-id': 'x',
+      'm2moauth.dev/client-uid': 'y',
+      'm2moauth.dev/renew': 'z',
+    };
+    const held = cachedSecretMetaOf({
+      ...secret([]),
+      metadata: { ...secret([]).metadata, labels, annotations },
+    });
+    expect(held.metadata).toMatchObject({ labels, annotations });
+    expect(held.isReduced).toBe(false);
   });
 });

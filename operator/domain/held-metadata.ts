@@ -1,0 +1,39 @@
+import type { ObjectMeta } from '../api/meta.ts';
+import { canonicalDigest } from './canonical-json.ts';
+import { sharedText } from './record/record-object.ts';
+
+/** What of an object's metadata caches hold, whatever its kind: no labels, annotations, owners and finalizers, of which a user may set a megabyte. */
+export const heldMetadata = (metadata: ObjectMeta): ObjectMeta => {
+  const { name, uid, resourceVersion, creationTimestamp, deletionTimestamp } = metadata;
+  return {
+    name,
+    namespace: sharedText(metadata.namespace),
+    uid,
+    resourceVersion,
+    creationTimestamp,
+    ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+  };
+};
+
+/** {@link heldMetadata} with the generation, of an object whose status names it. */
+export const heldResourceMetadata = (metadata: ObjectMeta): ObjectMeta => ({
+  ...heldMetadata(metadata),
+  ...(metadata.generation !== undefined && { generation: metadata.generation }),
+});
+
+/** The longest text, in UTF-16 code units, that caches hold as it is. */
+const MAX_HELD_LENGTH = 128;
+const DIGEST_PREFIX = 'sha256:';
+const DIGEST_LENGTH = DIGEST_PREFIX.length + 43;
+
+/** A user's text as caches hold it: itself, or a digest if it is long. The held form of a held form is the same, so that either can be compared. */
+export const heldText = (text: string): string =>
+  text.length <= MAX_HELD_LENGTH ? text : `${DIGEST_PREFIX}${canonicalDigest(text)}`;
+
+/** Whether a held text may stand for a longer one, which only the API server has. */
+export const mayBeDigest = (held: string): boolean =>
+  held.length === DIGEST_LENGTH && held.startsWith(DIGEST_PREFIX);
+
+/** The {@link heldText} of each value. */
+export const heldTexts = (texts: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, heldText(text)]));
