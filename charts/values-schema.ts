@@ -50,6 +50,11 @@ const config = z.strictObject({
   leaderElection: z.strictObject({ leaseDuration: duration, renewDeadline: duration, retryPeriod: duration }),
   limits: z.strictObject({
     perAddress: z.strictObject({ healthWatches: atOnce }),
+    perClient: z.strictObject({
+      tokensPerSecond: z.int().min(0).max(100_000),
+      burst: z.int().min(0).max(100_000),
+      activeTokens: z.int().min(0).max(10_000_000),
+    }),
   }),
 });
 

@@ -146,6 +146,7 @@ export const compose = async (
     keyring,
     isClockUsable,
     isLeading,
+    share: () => 1,
   });
   const isSynced = informersSynced(watchedTypes(informers), clock);
   metrics.watch(populationOf(informers));

@@ -55,6 +55,48 @@ const IntrospectionSchema = z
     }),
   });
 
+/** The highest rate and burst, and the most live tokens, that a limit may name. */
+const MAX_TOKENS_PER_SECOND = 100_000;
+const MAX_ACTIVE_TOKENS = 10_000_000;
+
+const LimitsSchema = z
+  .object({
+    tokensPerSecond: z
+      .int()
+      .min(0)
+      .max(MAX_TOKENS_PER_SECOND)
+      .meta({
+        description:
+          "Issued tokens per second, over all replicas; 0: no limit. Absent: the configuration's limits.perClient.tokensPerSecond.",
+        format: 'int32',
+      })
+      .optional(),
+    burst: z
+      .int()
+      .min(1)
+      .max(MAX_TOKENS_PER_SECOND)
+      .meta({
+        description:
+          "Issued tokens at once, after a time without any, over all replicas. Absent: tokensPerSecond, or the configuration's burst if its rate applies.",
+        format: 'int32',
+      })
+      .optional(),
+    activeTokens: z
+      .int()
+      .min(0)
+      .max(MAX_ACTIVE_TOKENS)
+      .meta({
+        description:
+          "Issued tokens that are neither expired nor blacklisted at any time; 0: no limit. Absent: the configuration's limits.perClient.activeTokens.",
+        format: 'int32',
+      })
+      .optional(),
+  })
+  .meta({
+    description:
+      'How many tokens the client may get over gRPC and HTTP; declared Tokens are not counted. Absent: the limits of the configuration.',
+  });
+
 /** `spec` of an OAuthClient (spec §2.4). */
 export const OAuthClientSpecSchema = z
   .object({
@@ -114,6 +156,7 @@ export const OAuthClientSpecSchema = z
       description:
         'How tokens issued over gRPC and HTTP are recorded: PerToken in an IssuedToken each, Batched together in a TokenBatch, for thousands per second.',
     }),
+    limits: LimitsSchema.optional(),
     insertTokenClaims: InsertTokenClaimsSchema.optional(),
     introspection: IntrospectionSchema.optional(),
     authentication: AuthenticationSchema.optional(),

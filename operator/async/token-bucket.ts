@@ -1,4 +1,4 @@
-/** So many at once, then one more every `refillMs` milliseconds. */
+/** So many at once (at least 1; a fraction counts), then one more every `refillMs` milliseconds. */
 export interface Rate {
   readonly burst: number;
   readonly refillMs: number;
@@ -9,7 +9,7 @@ export interface Rate {
  * caller's clock; one that is set back costs a caller one refill at most.
  */
 export class TokenBucket {
-  readonly #rate: Rate;
+  #rate: Rate;
   #fullAt = Number.NEGATIVE_INFINITY;
 
   /** Full. */
@@ -29,5 +29,18 @@ export class TokenBucket {
     const waitMs = this.waitMs(now);
     if (waitMs === 0) this.#fullAt += this.#rate.refillMs;
     return waitMs;
+  }
+
+  /** Puts one back that was taken. */
+  giveBack(): void {
+    this.#fullAt -= this.#rate.refillMs;
+  }
+
+  /** Goes on with another rate. What the bucket holds stays, up to the new burst. */
+  resize(rate: Rate, now: number): void {
+    const missing = Math.max(0, this.#fullAt - now) / this.#rate.refillMs;
+    const held = Math.min(Math.max(0, this.#rate.burst - missing), rate.burst);
+    this.#rate = rate;
+    this.#fullAt = now + (rate.burst - held) * rate.refillMs;
   }
 }

@@ -11,6 +11,7 @@ import {
 import { createClientAuthentication } from '../issuer/authentication/client-authentication.ts';
 import { buildCreateToken } from '../issuer/create-token.ts';
 import { createIntrospectToken } from '../issuer/introspect-token.ts';
+import { createClientLimits } from '../issuer/limits/client-limits.ts';
 import { createGroupCommit, createWriteBatch } from '../issuer/recording/group-commit.ts';
 import { createRecordToken, type RecordToken } from '../issuer/recording/record-token.ts';
 import { createDeleteTokens } from '../issuer/registry/delete-tokens.ts';
@@ -47,6 +48,8 @@ export interface IssuerParts {
   readonly keyring: Keyring;
   readonly isClockUsable: () => boolean;
   readonly isLeading: () => boolean;
+  /** The part of each client's rate that this replica may use now. */
+  readonly share: () => number;
   readonly clock: MonotonicClock;
   /** Runs it when others have had their turn of the event loop. */
   readonly defer: (work: () => void) => void;
@@ -111,7 +114,7 @@ const buildRecording = (
 
 /** Wires the use cases over the caches and the API server. Nothing is sent before a call comes. */
 export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => {
-  const { client, informers, keyring, isClockUsable, isLeading, clock, metrics } = parts;
+  const { client, informers, keyring, isClockUsable, isLeading, share, clock, metrics } = parts;
   const tokens = informers.tokens.cache;
   const issued = informers.issued.cache;
   const batches = informers.batches.cache;
@@ -150,6 +153,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
     policy: config.authorization.issuedTokens,
     endpoints: config.authorization.endpoints,
   };
+  const limits = createClientLimits({ clients, defaults: config.limits.perClient, share, clock, metrics });
   const stopWatching = watchRevocations({ tokens, issued, batches, isLeading, clock, metrics });
   return {
     issuer: {
@@ -161,6 +165,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
         failures,
         settings,
         keyring,
+        admit: limits.admit,
         recordToken: buildRecording(parts, resources),
         isClockUsable,
         clock,
@@ -180,6 +185,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
     },
     stop: () => {
       stopWatching();
+      limits.stop();
       authentication.stop();
     },
   };

@@ -131,6 +131,13 @@ const atOnce = (byDefault: number) => z.int().min(1).max(1_000_000).default(byDe
 const limits = z
   .strictObject({
     perAddress: z.strictObject({ healthWatches: atOnce(1024) }).prefault({}),
+    perClient: z
+      .strictObject({
+        tokensPerSecond: z.int().min(0).max(100_000).default(0),
+        burst: z.int().min(0).max(100_000).default(0),
+        activeTokens: z.int().min(0).max(10_000_000).default(0),
+      })
+      .prefault({}),
   })
   .prefault({});
 

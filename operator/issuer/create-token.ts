@@ -14,6 +14,7 @@ import type { Metrics } from '../ports/metrics.ts';
 import type { Keyring, Signer, UnsignedJwt } from '../ports/signing.ts';
 import type { AuthenticationFailures } from './authentication/authentication-failures.ts';
 import { IssuerFailure, refused } from './failure.ts';
+import type { Admission, AdmitToken } from './limits/client-limits.ts';
 import type { RecordToken } from './recording/record-token.ts';
 import type { AuthenticateClient, AuthenticatedClient, CreateToken } from './use-cases.ts';
 
@@ -23,6 +24,8 @@ export interface CreateTokenOptions {
   readonly failures: AuthenticationFailures;
   readonly settings: IssuerSettings;
   readonly keyring: Pick<Keyring, 'active'>;
+  /** The limits of the client itself. */
+  readonly admit: AdmitToken;
   readonly recordToken: RecordToken;
   /** False while this replica's clock is too far off the API server's to issue tokens by it (spec §3, Clock). */
   readonly isClockUsable: () => boolean;
@@ -77,16 +80,30 @@ const jwtOf = (
     { id, issuedAt: fields.issuedAt, expiresAt: fields.expiration },
   );
 
+/** Records a token, and ends its admission whatever comes of it. */
+const whileAdmitted = async (
+  admission: Admission | undefined,
+  record: () => ReturnType<RecordToken>,
+): ReturnType<RecordToken> => {
+  try {
+    const recorded = await record();
+    if (recorded === 'AssertionUsed') admission?.giveBack();
+    return recorded;
+  } finally {
+    admission?.end();
+  }
+};
+
 /** Whole seconds until a token expires, at least 1; 0 if it never does (spec §4). */
 const secondsUntil = (expiration: number | undefined, now: number): number =>
   expiration === undefined ? 0 : Math.max(1, Math.floor(expiration - now / 1000));
 
 /**
- * Makes {@link CreateToken} (spec §4): checks form and grant name, authenticates the client, checks what it may have, then records the
- * token and signs meanwhile. The JWT is returned once the API server has acknowledged its record (invariant 1).
+ * Makes {@link CreateToken} (spec §4): checks form and grant name, authenticates the client, checks what it may have and how much,
+ * then records the token and signs meanwhile. The JWT is returned once the API server has acknowledged its record (invariant 1).
  */
 export const buildCreateToken = (options: CreateTokenOptions): CreateToken => {
-  const { authenticateClient, failures, settings, keyring, recordToken, isClockUsable, clock, metrics } =
+  const { authenticateClient, failures, settings, keyring, admit, recordToken, isClockUsable, clock } =
     options;
   return async (request, call) => {
     rejectIf(findFormProblem(request));
@@ -100,12 +117,15 @@ export const buildCreateToken = (options: CreateTokenOptions): CreateToken => {
     const signer = activeSigner(keyring);
     const fields = recordFieldsOf(input, { request, authenticated, keyID: signer.kid });
     const clientID = requestedClientID(client);
-    const recorded = await recordToken({ client, fields, assertionID, signal: call.signal }, (id) =>
-      signer.sign(jwtOf(id, fields, { client, clientID, settings })),
+    const admission = admit(client);
+    const recorded = await whileAdmitted(admission, () =>
+      recordToken({ client, fields, assertionID, signal: call.signal }, (id) =>
+        signer.sign(jwtOf(id, fields, { client, clientID, settings })),
+      ),
     );
     if (recorded === 'AssertionUsed')
       throw failures.fail({ clientID, address: call.address }, 'AssertionReplayed');
-    metrics.tokenIssuedOnDemand(method);
+    options.metrics.tokenIssuedOnDemand(method);
     const expiresInSeconds = secondsUntil(fields.expiration, clock.now());
     return { ...recorded, clientID, expiresInSeconds, scope: fields.scope };
   };

@@ -14,7 +14,7 @@ export type OAuthErrorCode =
  * Why a call failed. `Refused`: a rejected token request, with its OAuth code. `BearerInvalid`: the bearer is missing or not valid.
  * `OwnerMissing`: a valid bearer without the owner claim. `Malformed`: the request exceeds a limit of size, depth or form.
  * `Unavailable`: the API server or an external issuer can't be reached, or this replica can't know. `Exhausted`: a quota, a size, or
- * too many concurrent requests.
+ * too many concurrent requests. `Limited`: the client has reached one of its own limits.
  */
 export type FailureCode =
   | 'Refused'
@@ -22,7 +22,8 @@ export type FailureCode =
   | 'OwnerMissing'
   | 'Malformed'
   | 'Unavailable'
-  | 'Exhausted';
+  | 'Exhausted'
+  | 'Limited';
 
 /** The error that use cases throw. `message` is fixed text that is sent to the caller; `cause` and `detail` are for the log. */
 export class IssuerFailure extends Error {
@@ -32,16 +33,24 @@ export class IssuerFailure extends Error {
   readonly oauthCode: OAuthErrorCode | undefined;
   /** Names and reasons for the log, never a secret. */
   readonly detail: string | undefined;
+  /** Whole seconds after which a retry may succeed, at least 1; undefined if nothing better than 1 is known. */
+  readonly retryAfterSeconds: number | undefined;
 
   constructor(
     code: FailureCode,
     message: string,
-    more: { oauthCode?: OAuthErrorCode; detail?: string | undefined; cause?: unknown } = {},
+    more: {
+      oauthCode?: OAuthErrorCode;
+      detail?: string | undefined;
+      cause?: unknown;
+      retryAfterSeconds?: number;
+    } = {},
   ) {
     super(message, more.cause === undefined ? undefined : { cause: more.cause });
     this.code = code;
     this.oauthCode = more.oauthCode;
     this.detail = more.detail;
+    this.retryAfterSeconds = more.retryAfterSeconds;
   }
 }
 

@@ -192,6 +192,7 @@ export const createMetrics = (options: { readonly processMetrics: boolean }): Pr
     },
     limited: (server, limit, action) => servers.limited.inc({ server, limit, action }),
     tokenIssuedOnDemand: (method) => servers.recordObjects.inc({ method }),
+    tokenRequestRejected: (why) => servers.rejected.inc({ why }),
     authenticationFailed: (why) => servers.failed.inc({ why }),
     jwtValidated: (outcome) => servers.jwtValidated.inc({ outcome: VALIDATION_LABELS[outcome] }),
     revocationSeen: (seconds) => servers.revocations.observe(seconds),

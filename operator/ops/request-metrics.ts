@@ -41,6 +41,12 @@ export const requestMetrics = (registers: Registry[]) => ({
     labelNames: ['method'],
     registers,
   }),
+  rejected: new Counter({
+    name: 'm2moauth_token_requests_rejected_total',
+    help: 'Requests for tokens rejected because of a limit of the client (RateExceeded, ActiveTokensExceeded) or of memory (MemoryWatermark).',
+    labelNames: ['why'],
+    registers,
+  }),
   failed: new Counter({
     name: 'm2moauth_client_authentication_failures_total',
     help: 'Clients that failed to authenticate, by why.',

@@ -8,6 +8,9 @@ export type LimitName = 'healthWatches' | 'reflections';
 /** What a limit did: rejected what was new, or ended what was there to make room; also the label `action`. */
 export type LimitAction = 'refused' | 'shed';
 
+/** Which limit rejected a request for a token; also the label `why`. */
+type TokenRejection = 'RateExceeded' | 'ActiveTokensExceeded' | 'MemoryWatermark';
+
 /** What the parts of the operator report; one adapter turns it into Prometheus metrics. No label is taken from user input. */
 export interface Metrics {
   reconciled(kind: string, outcome: ReconcileOutcome, seconds: number): void;
@@ -33,6 +36,8 @@ export interface Metrics {
   limited(server: ServerName, limit: LimitName, action: LimitAction): void;
   /** A token was issued on request; `method` is how its client authenticated. */
   tokenIssuedOnDemand(method: string): void;
+  /** A request for a token was rejected because of a limit. */
+  tokenRequestRejected(why: TokenRejection): void;
   /** A client failed to authenticate; `why` is of a closed set. */
   authenticationFailed(why: string): void;
   /** A JWT of this issuer was validated, or could not be because a cache was stale or the clock unusable. */

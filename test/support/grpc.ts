@@ -1,5 +1,5 @@
 import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { ErrorInfo } from '../../operator/servers/grpc/generated/google/rpc/error_details.ts';
+import { ErrorInfo, RetryInfo } from '../../operator/servers/grpc/generated/google/rpc/error_details.ts';
 import { Status } from '../../operator/servers/grpc/generated/google/rpc/status.ts';
 import {
   CreateTokenRequest,
@@ -35,6 +35,8 @@ export interface Rejection {
   readonly message: string;
   /** `reason` of the google.rpc.ErrorInfo; absent where there is none. */
   readonly reason?: string;
+  /** Seconds of the google.rpc.RetryInfo; absent where there is none. */
+  readonly retryAfterSeconds?: number;
 }
 
 const metadataOf = (authorization: string | undefined): Metadata => {
@@ -108,12 +110,19 @@ export const connectGrpc = async (
 const isServiceError = (error: unknown): error is ServiceError =>
   error instanceof Error && 'code' in error && 'details' in error && 'metadata' in error;
 
-/** The `reason` in `grpc-status-details-bin`; undefined where there is none. */
-const reasonOf = (error: ServiceError): string | undefined => {
+/** What `grpc-status-details-bin` says. */
+const detailsOf = (error: ServiceError): Pick<Rejection, 'reason' | 'retryAfterSeconds'> => {
   const [bytes] = error.metadata.get('grpc-status-details-bin');
-  if (!(bytes instanceof Buffer)) return undefined;
-  const found = Status.decode(bytes).details.find(({ typeUrl }) => typeUrl.endsWith('/google.rpc.ErrorInfo'));
-  return found && ErrorInfo.decode(found.value).reason;
+  if (!(bytes instanceof Buffer)) return {};
+  const { details } = Status.decode(bytes);
+  const bytesOf = (type: string) =>
+    details.find(({ typeUrl }) => typeUrl === `type.googleapis.com/google.rpc.${type}`)?.value;
+  const info = bytesOf('ErrorInfo');
+  const retry = bytesOf('RetryInfo');
+  return {
+    ...(info && { reason: ErrorInfo.decode(info).reason }),
+    ...(retry && { retryAfterSeconds: Number(RetryInfo.decode(retry).retryDelay?.seconds) }),
+  };
 };
 
 /** How a call was rejected. @throws Error where it was not, or where it failed otherwise than by a status */
@@ -126,10 +135,9 @@ export const rejectionOf = async (call: Promise<unknown>): Promise<Rejection> =>
   }
   if (error === undefined) throw new Error('the call was not rejected');
   if (!isServiceError(error)) throw error;
-  const reason = reasonOf(error);
   return {
     code: status[error.code] ?? String(error.code),
     message: error.details,
-    ...(reason !== undefined && { reason }),
+    ...detailsOf(error),
   };
 };

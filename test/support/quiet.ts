@@ -48,6 +48,7 @@ export const recordedMetrics = (): RecordedMetrics => {
     queueDepth: note('queueDepth'),
     queueWaited: note('queueWaited'),
     tokenIssued: note('tokenIssued'),
+    tokenRequestRejected: note('tokenRequestRejected'),
     tokenBlacklisted: note('tokenBlacklisted'),
     tokenCollected: note('tokenCollected'),
     signed: note('signed'),

@@ -1,3 +1,5 @@
+import { IssuerFailure } from '../../issuer/failure.ts';
+
 /** Fixed error text for each status that the HTTP layer itself answers with. */
 const TEXTS = {
   400: 'the request can not be read',
@@ -21,6 +23,13 @@ export class HttpFailure extends Error {
     this.status = status;
   }
 }
+
+/** The header of a 429 or a 503 (RFC 9110 §10.2.3, RFC 6585 §4), in seconds: what the failure says, else 1. No header for every other status. */
+export const retryAfter = (status: number, failure: unknown): Readonly<Record<string, string>> => {
+  if (status !== 429 && status !== 503) return {};
+  const seconds = failure instanceof IssuerFailure ? failure.retryAfterSeconds : undefined;
+  return { 'retry-after': String(seconds ?? 1) };
+};
 
 const isStatus = (status: unknown): status is HttpStatus => typeof status === 'number' && status in TEXTS;
 

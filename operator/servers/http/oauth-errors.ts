@@ -1,5 +1,5 @@
 import { IssuerFailure } from '../../issuer/failure.ts';
-import { HttpFailure } from './http-failure.ts';
+import { HttpFailure, retryAfter } from './http-failure.ts';
 import type { ErrorFamily } from './route.ts';
 
 /** RFC 6749 §5.2, and §4.1.2.1 for `server_error` and `temporarily_unavailable`. */
@@ -20,6 +20,8 @@ const ofFailure = ({ code, oauthCode = 'invalid_request', message }: IssuerFailu
     case 'Unavailable':
     case 'Exhausted':
       return { status: 503, error: 'temporarily_unavailable', description: message };
+    case 'Limited':
+      return { status: 429, error: 'temporarily_unavailable', description: message };
   }
 };
 
@@ -35,7 +37,6 @@ const errorOf = (failure: unknown): OAuthError => {
 
 /** The challenge of a 401 (RFC 9110 §11.6.1, RFC 7617 §2.1). */
 const CHALLENGE = { 'www-authenticate': 'Basic realm="m2m-oauth-operator", charset="UTF-8"' };
-const RETRY_AFTER = { 'retry-after': '1' };
 
 /** Replaces the characters that RFC 6749 §5.2 does not allow: quotes, backslashes and everything that is not printable ASCII. */
 const asDescription = (text: string): string => text.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/gu, "'");
@@ -45,7 +46,7 @@ export const oauthErrors: ErrorFamily = (failure) => {
   const { status, error, description } = errorOf(failure);
   return {
     status,
-    headers: { ...(status === 401 && CHALLENGE), ...(status === 503 && RETRY_AFTER) },
+    headers: { ...(status === 401 && CHALLENGE), ...retryAfter(status, failure) },
     body: { error, error_description: asDescription(description) },
   };
 };

@@ -39,9 +39,10 @@ export const jsonAnswer = (description: string, properties: Properties) => ({
   content: { 'application/json': { schema: schemaOf(properties) } },
 });
 
-const OAUTH_ERROR: Properties = { error: { type: 'string' }, error_description: { type: 'string' } };
-
 /** RFC 6749 §5.2. */
+export const OAUTH_ERROR: Properties = { error: { type: 'string' }, error_description: { type: 'string' } };
+
+/** The errors of every OAuth endpoint. */
 export const OAUTH_ERRORS = {
   400: jsonAnswer('The request is rejected', OAUTH_ERROR),
   401: jsonAnswer('Client authentication failed: invalid_client', OAUTH_ERROR),
@@ -65,7 +66,7 @@ const RPC_STATUS: Properties = { code: { type: 'integer' }, message: { type: 'st
 export const RPC_ERRORS = {
   400: jsonAnswer('The request is malformed', RPC_STATUS),
   401: jsonAnswer('The client or the bearer is not valid', RPC_STATUS),
-  429: jsonAnswer('A quota, or too many concurrent requests', RPC_STATUS),
+  429: jsonAnswer('A limit of the client, a quota, or too many concurrent requests', RPC_STATUS),
   503: jsonAnswer('Try again later', RPC_STATUS),
   default: jsonAnswer('A rejection by the HTTP layer, or a defect', RPC_STATUS),
 };

@@ -1,5 +1,5 @@
 import { type FailureCode, IssuerFailure } from '../../issuer/failure.ts';
-import { HttpFailure } from './http-failure.ts';
+import { HttpFailure, retryAfter } from './http-failure.ts';
 import type { ErrorFamily } from './route.ts';
 
 /** google.rpc.Code, as far as it is used. Never 0: existing verifiers take an error without a code for a valid token (spec §5). */
@@ -27,6 +27,7 @@ const FAILURES: Readonly<Record<FailureCode, { readonly status: number; readonly
   Malformed: { status: 400, code: CODE.INVALID_ARGUMENT },
   Unavailable: { status: 503, code: CODE.UNAVAILABLE },
   Exhausted: { status: 429, code: CODE.RESOURCE_EXHAUSTED },
+  Limited: { status: 429, code: CODE.RESOURCE_EXHAUSTED },
 };
 
 const STATUSES: Readonly<Record<HttpFailure['status'], number>> = {
@@ -51,15 +52,13 @@ const errorOf = (failure: unknown, purpose: string): RpcError => {
 };
 
 const CHALLENGE = { 'www-authenticate': 'Bearer realm="m2m-oauth-operator"' };
-const RETRY_AFTER = { 'retry-after': '1' };
 
 /** Errors of the gateway, and of unknown paths: google.rpc.Status without `details` (spec §5). */
 export const rpcErrors: ErrorFamily = (failure, purpose) => {
   const { status, code, message } = errorOf(failure, purpose);
-  const isRetryable = status === 429 || status === 503;
   return {
     status,
-    headers: { ...(status === 401 && CHALLENGE), ...(isRetryable && RETRY_AFTER) },
+    headers: { ...(status === 401 && CHALLENGE), ...retryAfter(status, failure) },
     body: { code, message: message.toWellFormed() },
   };
 };

@@ -4,7 +4,7 @@ import type { ClientCredentials, CreateToken, IssuedAccessToken } from '../../is
 import { type Parameters, parametersOf, single } from './body.ts';
 import { credentialsOf, withCredentials } from './client-credentials.ts';
 import { oauthErrors } from './oauth-errors.ts';
-import { formBody, jsonAnswer, OAUTH_ERRORS } from './openapi-parts.ts';
+import { formBody, jsonAnswer, OAUTH_ERROR, OAUTH_ERRORS } from './openapi-parts.ts';
 import type { Route } from './route.ts';
 
 const splitAtSpaces = (values: readonly string[] = []): string[] =>
@@ -73,6 +73,7 @@ const OPERATION = {
       expires_in: { type: 'integer', description: 'Remaining seconds. Absent if the token never expires.' },
       scope: { type: 'string' },
     }),
+    429: jsonAnswer('temporarily_unavailable: a limit of the client. See Retry-After', OAUTH_ERROR),
     ...OAUTH_ERRORS,
   },
 };

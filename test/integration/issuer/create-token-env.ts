@@ -61,6 +61,7 @@ export class CreateTokenEnv implements AsyncDisposable {
       keyring: this.keyring,
       isClockUsable: () => true,
       isLeading: () => true,
+      share: () => 1,
       clock: systemClock,
       defer: setImmediate,
       log,

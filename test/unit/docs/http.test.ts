@@ -37,6 +37,7 @@ const FAILURES: Record<Exclude<FailureCode, 'Refused'>, true> = {
   Malformed: true,
   Unavailable: true,
   Exhausted: true,
+  Limited: true,
 };
 const failures: readonly unknown[] = [
   ...Object.keys(REASONS).map((reason) => refused(reason as OAuthErrorCode, '')),

@@ -8,7 +8,8 @@ import { uuidV5 } from '../../../operator/domain/token/declared-token.ts';
 import { createAuthenticationFailures } from '../../../operator/issuer/authentication/authentication-failures.ts';
 import { createFailureLimit } from '../../../operator/issuer/authentication/failure-limit.ts';
 import { buildCreateToken } from '../../../operator/issuer/create-token.ts';
-import { refused } from '../../../operator/issuer/failure.ts';
+import { IssuerFailure, refused } from '../../../operator/issuer/failure.ts';
+import type { AdmitToken } from '../../../operator/issuer/limits/client-limits.ts';
 import { createRecordToken } from '../../../operator/issuer/recording/record-token.ts';
 import type { AuthenticatedClient } from '../../../operator/issuer/use-cases.ts';
 import { ApiError, EXCEEDED_QUOTA, type NewObject } from '../../../operator/ports/kube.ts';
@@ -31,6 +32,7 @@ let authenticated: Partial<AuthenticatedClient>;
 let client: OAuthClient;
 let active: Signer | undefined;
 let isClockUsable: boolean;
+let admit: AdmitToken;
 let ids: number;
 let steps: string[];
 
@@ -57,6 +59,7 @@ beforeEach(() => {
   client = clientWith({}, { allowedAudiences: ['a'], allowedScopes: ['read', 'write'] });
   active = signer;
   isClockUsable = true;
+  admit = () => undefined;
   ids = 0;
   steps = [];
 });
@@ -76,6 +79,7 @@ const build = () => {
     failures: createAuthenticationFailures({ limit: createFailureLimit({ clock }), log, metrics }),
     settings,
     keyring: { active: () => active },
+    admit: (limited) => admit(limited),
     recordToken: createRecordToken({
       records: {
         create: (record, options) => {
@@ -229,6 +233,62 @@ describe('nothing is recorded', () => {
     isClockUsable = false;
     await expect(createToken()).rejects.toMatchObject({ code: 'Unavailable' });
     expect(steps).toEqual([]);
+  });
+});
+
+describe('the limits of the client', () => {
+  const limited = () => {
+    throw new IssuerFailure('Limited', 'enough');
+  };
+  const admission = () => ({
+    end: () => void steps.push('end'),
+    giveBack: () => void steps.push('giveBack'),
+  });
+
+  test('reject before anything is signed or recorded', async () => {
+    admit = limited;
+    active = {
+      ...signer,
+      sign: async () => {
+        steps.push('sign');
+        return '';
+      },
+    };
+    await expect(createToken()).rejects.toMatchObject({ code: 'Limited' });
+    expect([created, steps]).toEqual([[], ['authenticate']]);
+  });
+
+  test.each<[string, Partial<TokenRequest>]>([
+    ['does not authenticate', { clientSecret: 'wrong' }],
+    ['asks for what it may not have', { audience: ['b'] }],
+  ])('are not asked about a client that %s', async (_name, changes) => {
+    admit = () => void steps.push('admit') as undefined;
+    await expect(createToken(changes)).rejects.toMatchObject({ code: 'Refused' });
+    expect(steps).toEqual(['authenticate']);
+  });
+
+  test.each<[string, () => void, string[]]>([
+    ['is recorded', () => undefined, ['end']],
+    [
+      'can not be recorded',
+      () => {
+        create = failing(0, 'Unreachable');
+      },
+      ['end'],
+    ],
+    [
+      'is asked for with an assertion that was used',
+      () => {
+        authenticated = { method: 'privateKeyJWT', assertionID: 'one' };
+        create = failing(409, 'AlreadyExists');
+      },
+      ['giveBack', 'end'],
+    ],
+  ])('are notified of a token that %s', async (_name, arrange, expected) => {
+    arrange();
+    admit = admission;
+    await createToken().catch(() => undefined);
+    expect(steps).toEqual(['authenticate', ...expected]);
   });
 });
 

@@ -27,6 +27,26 @@ test.each<OAuthErrorCode>([
   });
 });
 
+test.each([
+  ['Limited', 'RESOURCE_EXHAUSTED', { reason: 'temporarily_unavailable' }],
+  ['Unavailable', 'UNAVAILABLE', {}],
+] as const)(
+  'a failure %s that knows when a retry may succeed has it in google.rpc.RetryInfo',
+  async (failure, code, reason) => {
+    await using env = await openServerEnv({
+      createToken: async () => {
+        throw new IssuerFailure(failure, 'later', { retryAfterSeconds: 17 });
+      },
+    });
+    expect(await rejectionOf(env.client.createToken({}))).toEqual({
+      code,
+      message: 'cannot create token: later',
+      retryAfterSeconds: 17,
+      ...reason,
+    });
+  },
+);
+
 const FAILURES: [string, unknown, string, string][] = [
   ['a bad bearer', new IssuerFailure('BearerInvalid', 'no'), 'UNAUTHENTICATED', 'no'],
   ['a missing owner', new IssuerFailure('OwnerMissing', 'no'), 'INVALID_ARGUMENT', 'no'],

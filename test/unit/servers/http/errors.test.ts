@@ -97,6 +97,10 @@ const FAILURES: Record<Exclude<FailureCode, 'Refused'>, readonly [oauth: Said, g
     [503, 'temporarily_unavailable'],
     [429, 8],
   ],
+  Limited: [
+    [429, 'temporarily_unavailable'],
+    [429, 8],
+  ],
 };
 
 const detail = 'a detail for the log';
@@ -135,7 +139,7 @@ describe.each(CASES)('%s', (_name, error, [oauthStatus, word], [gatewayStatus, c
         status: oauthStatus,
         body: { error: word, error_description: text },
         challenge: oauthStatus === 401 ? BASIC : undefined,
-        retryAfter: oauthStatus === 503 ? '1' : undefined,
+        retryAfter: [429, 503].includes(oauthStatus) ? '1' : undefined,
       });
     }
   });
@@ -152,6 +156,15 @@ describe.each(CASES)('%s', (_name, error, [oauthStatus, word], [gatewayStatus, c
     }
   });
 });
+
+test.each(['Limited', 'Unavailable', 'Exhausted'] as const)(
+  'a failure %s that knows when a retry may succeed has it in Retry-After',
+  async (code) => {
+    await using env = await openServerEnv(failing(new IssuerFailure(code, 'no', { retryAfterSeconds: 17 })));
+    const answers = [...oauth(env), ...gateway(env).map(([, answer]) => answer)];
+    expect((await Promise.all(answers)).map(({ retryAfter }) => retryAfter)).toEqual(Array(6).fill('17'));
+  },
+);
 
 test('a description is ASCII without quotes, whatever the message quotes (RFC 6749 §5.2)', async () => {
   await using env = await openServerEnv(failing(refused('invalid_scope', 'no "ä\\\n\u0000" is allowed')));

@@ -179,6 +179,7 @@ describe('what fails', () => {
     Malformed: new IssuerFailure('Malformed', 'no'),
     Unavailable: new IssuerFailure('Unavailable', 'no'),
     Exhausted: new IssuerFailure('Exhausted', 'no'),
+    Limited: new IssuerFailure('Limited', 'no', { retryAfterSeconds: 3 }),
   };
   const errors: readonly (readonly [string, unknown])[] = [
     ...Object.entries(FAILURES),
