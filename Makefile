@@ -73,16 +73,30 @@ export BUILDX_NO_DEFAULT_ATTESTATIONS := 1
 SAME_podman := --timestamp $(SOURCE_DATE_EPOCH) --identity-label=false
 SAME_buildah := $(SAME_podman)
 
+# Base images other than the Dockerfile's, such as a registry mirror's; a release names both by digest.
+BASES := $(foreach base,BUILD_IMAGE RUNTIME_IMAGE,$(if $($(base)),--build-arg $(base)=$($(base))))
+BUILD_ARGS = --build-arg VERSION=$(lastword $(subst :, ,$(IMAGE))) --build-arg REVISION=$(REVISION) \
+	--build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BASES) $(SAME_$(notdir $(BUILDER))) $(IMAGE_FLAGS)
+SBOM ?= build
+
 .PHONY: image
-image: ## Build the operator's image, reproducibly (IMAGE=name:tag, BUILDER=docker|podman|buildah, IMAGE_FLAGS="..." passes options on)
+image: ## Build the operator's image, reproducibly, and its SBOM in build/ (IMAGE=name:tag, BUILDER=docker|podman|buildah, BUILD_IMAGE=, RUNTIME_IMAGE=, RELEASE=1 demands digests, IMAGE_FLAGS="..." passes options on)
 	@test -n "$(BUILDER)" || { echo "make image needs docker, podman or buildah"; exit 1; }
-	$(BUILDER) build --tag $(IMAGE) --build-arg VERSION=$(lastword $(subst :, ,$(IMAGE))) \
-		--build-arg REVISION=$(REVISION) --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) \
-		$(SAME_$(notdir $(BUILDER))) $(IMAGE_FLAGS) .
+	@for base in $(if $(RELEASE),"BUILD_IMAGE=$(BUILD_IMAGE)" "RUNTIME_IMAGE=$(RUNTIME_IMAGE)"); do \
+		[[ $$base =~ @sha256:[0-9a-f]{64}$$ ]] || { echo "$$base: a release names it by digest, name@sha256:... (docs/release.md)"; exit 1; }; \
+	done
+	$(BUILDER) build --tag $(IMAGE) $(BUILD_ARGS) .
+	$(BUILDER) build --target sbom --output type=local,dest=$(SBOM) $(BUILD_ARGS) .
+	@echo "SBOM: $(SBOM)/sbom.cdx.json"
+
+.PHONY: audit
+audit: $(INSTALLED) ## Ask the npm registry about signatures, attestations and known vulnerabilities of what is installed
+	$(NPM) audit signatures
+	$(NPM) audit --omit=dev --audit-level=high
 
 .PHONY: clean
 clean: ## Remove what was built or installed here (the programs in the cache stay)
-	rm -rf dist node_modules coverage bench-results
+	rm -rf dist build node_modules coverage bench-results
 
 .PHONY: help
 help: ## Show this list

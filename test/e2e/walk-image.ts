@@ -59,8 +59,8 @@ const inspect = async (image: string): Promise<Built> => {
 /** What a build leaves behind and Node never reads. */
 const RESIDUE = /(^|\/)(\.npm|_cacache|_logs|\.cache|tmp)\/|\.(log|map|tsbuildinfo)$/u;
 
-/** Files of the operator's own layer that should not be there. @throws Error where there is no layer of it */
-const residueIn = (image: string): Promise<string[]> =>
+/** The files of the operator's own layer. @throws Error where there is no layer of it */
+const filesIn = (image: string): Promise<string[]> =>
   inFolder(async (folder) => {
     const push = ['push', '--quiet', '--disable-compression', image, `dir:${folder}`];
     await outputOf('buildah', push, { env: BUILDAH_ENV });
@@ -68,8 +68,21 @@ const residueIn = (image: string): Promise<string[]> =>
     const layer = manifest.layers.at(-1).digest.replace('sha256:', '');
     const files = (await outputOf('tar', ['-tf', join(folder, layer)])).trimEnd().split('\n');
     expect(files.includes('app/dist/main.js'), `no operator among ${files.length} files`);
-    return files.filter((file) => RESIDUE.test(file));
+    return files;
   });
+
+const PACKAGE = /^app\/(?:.*\/)?node_modules\/((?:@[^/]+\/)?[^/]+)\/package\.json$/u;
+
+/** Packages that are in the image or in its SBOM, but not in both; the image leaves out packages of types alone. */
+const unlisted = async (files: readonly string[]): Promise<string[]> => {
+  const { components } = JSON.parse(await readFile(join(ROOT, 'build/sbom.cdx.json'), 'utf8')) as {
+    components: { name: string; type: string }[];
+  };
+  const listed = new Set(components.filter(({ type }) => type === 'library').map(({ name }) => name));
+  const present = new Set(files.map((file) => PACKAGE.exec(file)?.[1]).filter((name) => name !== undefined));
+  for (const name of listed) if (name.startsWith('@types/')) listed.delete(name);
+  return [...new Set([...listed, ...present])].filter((name) => !listed.has(name) || !present.has(name));
+};
 
 /** Builds the same commit again: in another folder, at another time, with other modes, and nothing kept from before. */
 const buildAgain = async ({ bash }: ClusterEnv): Promise<void> => {
@@ -99,8 +112,12 @@ export const image = async (walk: Walk, env: ClusterEnv): Promise<void> => {
     expect(digest === first.digest, `${digest} is another image than ${first.digest}`);
   });
   await walk.step('nothing of the build is left in it', async () => {
-    const residue = await residueIn(IMAGE);
+    const residue = (await filesIn(IMAGE)).filter((file) => RESIDUE.test(file));
     expect(residue.length === 0, `there is ${residue.slice(0, 5).join(', ')}`);
+  });
+  await walk.step('the SBOM lists the packages that are in it', async () => {
+    const different = await unlisted(await filesIn(IMAGE));
+    expect(different.length === 0, `SBOM and image differ in ${different.slice(0, 5).join(', ')}`);
   });
   await walk.step('docs/migrate.md: the image prints OAuthClients', async () => {
     const printed = await inFolder(async (folder) => {

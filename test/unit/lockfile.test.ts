@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { imagePackages } from '../../docs/image-packages.ts';
 
 /** The parts of an entry of package-lock.json (lockfileVersion 3) that these tests read. */
 interface Entry {
   readonly integrity?: string;
   readonly resolved?: string;
   readonly dev?: boolean;
+  readonly hasInstallScript?: boolean;
   readonly engines?: { readonly node?: string };
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
@@ -60,4 +62,30 @@ test('package.json asks for the Node that its dependencies ask for', () => {
     .map(([, { engines }]) => lowerBound(engines?.node))
     .filter((bound) => bound !== undefined);
   expect(bounds.sort(compareVersions).at(-1)).toEqual(own);
+});
+
+/** Licenses that ask for no more than notices, which the image keeps. */
+const ACCEPTED = [
+  '(Apache-2.0 AND BSD-3-Clause)',
+  'Apache-2.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'ISC',
+  'MIT',
+  'PSF-2.0',
+  'Unlicense',
+];
+
+test('each package of the image has a license that we accept', () => {
+  const packages = imagePackages();
+  expect(packages.length).toBeGreaterThan(100);
+  expect(packages.filter(({ license }) => !ACCEPTED.includes(license))).toEqual([]);
+});
+
+test('each package with an install script is on the list in package.json, which says whether it may run', () => {
+  const { allowScripts } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'));
+  const names = installed
+    .filter(([, { hasInstallScript }]) => hasInstallScript)
+    .map(([path]) => path.replace(/^.*node_modules\//u, ''));
+  expect([...new Set(names)].sort()).toEqual(Object.keys(allowScripts).sort());
 });
