@@ -115,6 +115,8 @@ const access = {
     namespaces: z.boolean(),
     crds: z.boolean(),
     aggregatedRoles: z.boolean(),
+    statusPolicy: z.enum(['WithRoles', 'Always', 'Never']),
+    statusWriters: z.array(z.string().min(1).max(253)).max(100),
   }),
   serviceAccount: z.strictObject({ create: z.boolean(), name, annotations }),
   flowControl: z.strictObject({

@@ -34,8 +34,10 @@ export const valueFlags = (values: Readonly<Record<string, unknown>>): string[] 
 export const renderChart = async (
   values: Readonly<Record<string, unknown>> = {},
   namespace = 'm2m-oauth-system',
+  flags: readonly string[] = [],
 ): Promise<KubeObject[]> => {
-  const text = await helm('template', RELEASE, CHART, '--namespace', namespace, ...valueFlags(values));
+  const options = ['--namespace', namespace, ...valueFlags(values), ...flags];
+  const text = await helm('template', RELEASE, CHART, ...options);
   const documents = parseAllDocuments(text, { uniqueKeys: true });
   if ('empty' in documents) return [];
   return documents.flatMap((document) => {

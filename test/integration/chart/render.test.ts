@@ -74,6 +74,7 @@ withHelm('the chart', () => {
     ['a misspelt key of the configuration', { 'config.issuer.uri': 'https://a.example' }, 'uri'],
     ['another type', { replicaCount: 'two' }, 'replicaCount'],
     ['a mode that is none', { 'tls.mode': 'Maybe' }, 'mode'],
+    ['a policy that is none', { 'rbac.statusPolicy': true }, 'statusPolicy'],
     ['a Secret without its name', { 'tls.mode': 'Secret' }, 'tls.secretName'],
     ['an issuer that ends with a slash', { 'config.issuer.url': 'https://a.example/' }, 'url'],
   ])('helm rejects %s', async (_, values: Record<string, unknown>, culprit) => {
@@ -111,6 +112,52 @@ withHelm('the chart', () => {
       const own = named(rendered, kind, metadata.name);
       expect(sorted(own.rules)).toEqual(sorted(rules));
     }
+  });
+
+  const policiesOf = (objects: readonly KubeObject[]): unknown[] =>
+    objects
+      .filter(({ kind }) => kind.startsWith('ValidatingAdmissionPolicy'))
+      .map(({ kind, metadata, spec }) => ({ kind, name: metadata.name, spec }));
+  const statusVerbsOf = (objects: readonly KubeObject[]): unknown =>
+    named(objects, 'ClusterRole', 'm2moauth-revoker').rules.filter(({ resources }: { resources: string[] }) =>
+      resources.some((resource) => resource.endsWith('/status')),
+    );
+
+  test('it limits writes to a status as operator/deploy does', async () => {
+    const deployed = (await readObjects([join(ROOT, 'operator/deploy/roles.yaml')])) as KubeObject[];
+    const [policy] = policiesOf(deployed);
+    expect(policy).toBeDefined();
+    const text = JSON.stringify(policiesOf(await renderChart()));
+    const quoted = `[\\"system:serviceaccount:m2m-oauth-system:m2m-oauth-operator\\"]`;
+    expect(JSON.parse(text.replace(quoted, quoted.replaceAll('\\"', "'")))).toEqual(policiesOf(deployed));
+  });
+
+  test.each([
+    ['rbac.statusPolicy Never', { 'rbac.statusPolicy': 'Never' }, []],
+    ['an API server without such policies', {}, ['--api-versions', 'v1/Pod']],
+  ])('m2moauth-revoker can’t write a status without the policy: %s', async (_, values, flags) => {
+    const rendered = await renderChart(values, 'm2m-oauth-system', flags);
+    expect(policiesOf(rendered)).toEqual([]);
+    expect(statusVerbsOf(rendered)).toEqual([]);
+    expect(named(rendered, 'ClusterRole', 'm2moauth-revoker').rules).toHaveLength(1);
+    expect(statusVerbsOf(await renderChart())).toHaveLength(1);
+  });
+
+  test('the policy comes without the roles where it has to, and covers the watched namespaces alone', async () => {
+    const values = VALUES['a second release, which has no roles of its own'];
+    const rendered = await renderChart(values, 'tokens-b');
+    const roles = rendered.filter(({ metadata }) => metadata.name.startsWith('m2moauth-'));
+    expect(roles).toEqual([]);
+    const name = 'm2m-oauth-operator-tokens-b-status';
+    const [condition] = named(rendered, 'ValidatingAdmissionPolicy', name).spec.matchConditions;
+    expect(condition.expression).toBe(
+      '!(request.userInfo.username in ["system:serviceaccount:tokens-b:m2m-oauth-operator","system:serviceaccount:velero:velero"])',
+    );
+    const { policyName, matchResources } = named(rendered, 'ValidatingAdmissionPolicyBinding', name).spec;
+    expect(policyName).toBe(name);
+    expect(matchResources.namespaceSelector.matchExpressions).toEqual([
+      { key: 'kubernetes.io/metadata.name', operator: 'In', values: ['team-b', 'tokens-b'] },
+    ]);
   });
 
   test('with watchNamespaces it may do nothing in other namespaces but read their labels', async () => {

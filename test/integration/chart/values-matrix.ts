@@ -20,6 +20,13 @@ export const VALUES: Readonly<Record<string, Readonly<Record<string, unknown>>>>
     'flowControl.create': false,
     'crds.install': false,
   },
+  'a second release, which has no roles of its own': {
+    watchNamespaces: ['team-b'],
+    'rbac.aggregatedRoles': false,
+    'rbac.statusPolicy': 'Always',
+    'rbac.statusWriters': ['system:serviceaccount:velero:velero'],
+  },
+  'without admission policies': { 'rbac.statusPolicy': 'Never' },
   'plain text behind a mesh': { 'tls.mode': 'None' },
   'a user-provided certificate and client certificates': {
     'tls.mode': 'Secret',

@@ -1,14 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { createKubeClient, type KubeRequest } from '../../../operator/kube/client.ts';
-import { Connection } from '../../../operator/kube/connection.ts';
-import { loadCredentialSource } from '../../../operator/kube/credentials.ts';
-import { systemClock } from '../../../operator/ops/system-clock.ts';
+import type { KubeRequest } from '../../../operator/kube/client.ts';
 import { bodyOf, type KubeObject, testApi } from '../../support/api.ts';
 import { applyFiles } from '../../support/apply.ts';
 import { eventually } from '../../support/eventually.ts';
-import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
+import { requestAs } from '../../support/impersonate.ts';
 import { collectionPath, objectPath } from '../../support/resource-path.ts';
 import { issuedToken } from '../api/objects.ts';
 
@@ -43,7 +40,14 @@ const bind = async (role: string): Promise<void> => {
   );
 };
 
-const BOUND = ['view', 'edit', 'admin', 'm2moauth-platform-admin', 'm2moauth-revoker'];
+const BOUND = [
+  'view',
+  'edit',
+  'admin',
+  'm2moauth-platform-admin',
+  'm2moauth-revoker',
+  'm2moauth-records-view',
+];
 
 beforeAll(async () => {
   namespace = await api.createNamespace('roles');
@@ -55,6 +59,8 @@ beforeAll(async () => {
   await eventually(() => mayUser('admin', 'create', 'tokens'));
   await eventually(() => mayUser('admin', 'patch', 'issuedtokens'));
   await eventually(() => mayUser('admin', 'delete', 'tokenbatches'));
+  await eventually(() => mayUser('edit', 'watch', 'tokenbatches'));
+  await eventually(() => mayUser('admin', 'watch', 'issuedtokens'));
 }, 60_000);
 afterAll(() => api.close());
 
@@ -66,10 +72,12 @@ describe('may', () => {
     ['m2moauth-platform-admin', 'create', 'oauthclients'],
     ['m2moauth-platform-admin', 'patch', 'signingkeys'],
     ['m2moauth-revoker', 'patch', 'tokens/status'],
-    ['view', 'get', 'issuedtokens'],
-    ['view', 'list', 'issuedtokens'],
-    ['view', 'watch', 'issuedtokens'],
+    ['m2moauth-records-view', 'get', 'issuedtokens'],
+    ['m2moauth-records-view', 'list', 'tokenbatches'],
+    ['m2moauth-records-view', 'watch', 'issuedtokens'],
     ['edit', 'get', 'issuedtokens'],
+    ['edit', 'list', 'issuedtokens'],
+    ['admin', 'watch', 'issuedtokens'],
     ['edit', 'patch', 'issuedtokens'],
     ['edit', 'delete', 'issuedtokens'],
     ['admin', 'patch', 'issuedtokens'],
@@ -78,7 +86,7 @@ describe('may', () => {
     ['m2moauth-platform-admin', 'delete', 'issuedtokens'],
     ['m2moauth-revoker', 'get', 'issuedtokens'],
     ['m2moauth-revoker', 'patch', 'issuedtokens/status'],
-    ['view', 'watch', 'tokenbatches'],
+    ['edit', 'watch', 'tokenbatches'],
     ['edit', 'get', 'tokenbatches'],
     ['edit', 'delete', 'tokenbatches'],
     ['admin', 'delete', 'tokenbatches'],
@@ -93,6 +101,16 @@ describe('may not', () => {
   test.each([
     ['view', 'create', 'tokens'],
     ['view', 'get', 'oauthclients'],
+    // They have claims of third parties (originalTokenClaims), which RBAC can't hide.
+    ['view', 'get', 'issuedtokens'],
+    ['view', 'list', 'issuedtokens'],
+    ['view', 'watch', 'issuedtokens'],
+    ['view', 'get', 'tokenbatches'],
+    ['view', 'list', 'tokenbatches'],
+    ['view', 'watch', 'tokenbatches'],
+    ['m2moauth-records-view', 'get', 'tokens'],
+    ['m2moauth-records-view', 'patch', 'issuedtokens'],
+    ['m2moauth-records-view', 'delete', 'tokenbatches'],
     ['edit', 'create', 'oauthclients'],
     ['edit', 'patch', 'signingkeys'],
     ['edit', 'patch', 'tokens/status'],
@@ -133,21 +151,8 @@ describe('the record of an issued token', () => {
   });
 
   /** What the API server answers to a user with a role: `ok`, or the status of its rejection. */
-  const tryAs = async (role: string, request: KubeRequest): Promise<'ok' | number> => {
-    const [log, metrics, clock] = [recordedLog(), recordedMetrics(), systemClock];
-    const source = loadCredentialSource(process.env.M2M_TEST_KUBECONFIG);
-    const impersonating = async () => ({ ...(await source()), headers: { 'impersonate-user': `a-${role}` } });
-    const connection = new Connection(impersonating, { clock, log });
-    const client = createKubeClient({ connection, clock, log, metrics });
-    try {
-      await client.request(request);
-      return 'ok';
-    } catch (error) {
-      return (error as { status: number }).status;
-    } finally {
-      await connection.close();
-    }
-  };
+  const tryAs = async (role: string, request: KubeRequest): Promise<'ok' | number> =>
+    (await requestAs(`a-${role}`, request)).status;
   const merge = (body: object, subresource?: 'status'): KubeRequest => ({
     verb: 'patch',
     path: objectPath(record, subresource),
