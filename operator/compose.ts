@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { MANAGER } from './api/meta.ts';
+import { assertionGate } from './compose/assertion-gate.ts';
 import { informersSynced, isSkewAcceptable, watchedTypes } from './compose/health.ts';
 import { buildInformers, type Informers, watchNamed } from './compose/informers.ts';
 import { buildIssuer } from './compose/issuer.ts';
@@ -181,7 +182,7 @@ export const compose = async (
       version,
       isServing: () => manager.ready && isSynced.problem() === undefined,
     }),
-    gates: [signingKeyGate(keyring, clock)],
+    gates: [signingKeyGate(keyring, clock), assertionGate(informers.issued, clock)],
     controllers: reconcilers.controllers,
     ...(election && { election }),
   });

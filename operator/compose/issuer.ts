@@ -14,6 +14,7 @@ import { createIntrospectToken } from '../issuer/introspect-token.ts';
 import { createClientLimits } from '../issuer/limits/client-limits.ts';
 import { createGroupCommit, createWriteBatch } from '../issuer/recording/group-commit.ts';
 import { createRecordToken, type RecordToken } from '../issuer/recording/record-token.ts';
+import { type UsedAssertions, watchUsedAssertions } from '../issuer/recording/used-assertions.ts';
 import { createDeleteTokens } from '../issuer/registry/delete-tokens.ts';
 import { createListTokens } from '../issuer/registry/list-tokens.ts';
 import type { RegistryReads } from '../issuer/registry/live-reads.ts';
@@ -97,6 +98,7 @@ const buildAuthentication = (
 const buildRecording = (
   { informers, clock, defer }: IssuerParts,
   { issued, batches }: ResourceClients,
+  usedAssertions: UsedAssertions,
 ): RecordToken => {
   const writeBatch = createWriteBatch({
     batches,
@@ -105,6 +107,7 @@ const buildRecording = (
   });
   return createRecordToken({
     records: issued,
+    usedAssertions,
     onRecorded: (record) => informers.issued.cache.putIfNewer(cachedIssuedTokenOf(record)),
     addToBatch: createGroupCommit({ writeBatch, newID: randomUUID, defer }),
     newID: randomUUID,
@@ -154,6 +157,13 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
     endpoints: config.authorization.endpoints,
   };
   const limits = createClientLimits({ clients, defaults: config.limits.perClient, share, clock, metrics });
+  const usedAssertions = watchUsedAssertions({
+    issued,
+    coverage: informers.issued,
+    isFresh: freshness.issuedTokens,
+    skewSeconds: () => client.clockSkew.seconds,
+    clock,
+  });
   const stopWatching = watchRevocations({ tokens, issued, batches, isLeading, clock, metrics });
   return {
     issuer: {
@@ -166,7 +176,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
         settings,
         keyring,
         admit: limits.admit,
-        recordToken: buildRecording(parts, resources),
+        recordToken: buildRecording(parts, resources, usedAssertions),
         isClockUsable,
         clock,
         metrics,
@@ -184,6 +194,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
       revokeToken: createRevokeToken({ authenticateClient, validateJwt, revokeRecords }),
     },
     stop: () => {
+      usedAssertions.stop();
       stopWatching();
       limits.stop();
       authentication.stop();

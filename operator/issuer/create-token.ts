@@ -33,6 +33,9 @@ export interface CreateTokenOptions {
   readonly metrics: Pick<Metrics, 'tokenIssuedOnDemand'>;
 }
 
+/** For an assertion that is authentic, so that its sender may know. */
+const TOO_OLD = 'the assertion was signed before this replica could know whether it was used: sign a new one';
+
 const unavailable = (message: string): IssuerFailure => new IssuerFailure('Unavailable', message);
 
 const failureOf = ({ code, message }: RequestProblem): IssuerFailure =>
@@ -87,7 +90,7 @@ const whileAdmitted = async (
 ): ReturnType<RecordToken> => {
   try {
     const recorded = await record();
-    if (recorded === 'AssertionUsed') admission?.giveBack();
+    if (typeof recorded === 'string') admission?.giveBack();
     return recorded;
   } finally {
     admission?.end();
@@ -111,7 +114,7 @@ export const buildCreateToken = (options: CreateTokenOptions): CreateToken => {
       throw unavailable("this replica's clock is too far off to issue tokens, try again later");
     }
     const authenticated = await authenticateClient(request, call);
-    const { client, owner, assertionID, method } = authenticated;
+    const { client, owner, assertion, method } = authenticated;
     const input = { request, client, owner, settings, now: clock.now() };
     rejectIf(findGrantDenial(input));
     const signer = activeSigner(keyring);
@@ -119,12 +122,13 @@ export const buildCreateToken = (options: CreateTokenOptions): CreateToken => {
     const clientID = requestedClientID(client);
     const admission = admit(client);
     const recorded = await whileAdmitted(admission, () =>
-      recordToken({ client, fields, assertionID, signal: call.signal }, (id) =>
+      recordToken({ client, fields, assertion, signal: call.signal }, (id) =>
         signer.sign(jwtOf(id, fields, { client, clientID, settings })),
       ),
     );
-    if (recorded === 'AssertionUsed')
-      throw failures.fail({ clientID, address: call.address }, 'AssertionReplayed');
+    const attempt = { clientID, address: call.address };
+    if (recorded === 'AssertionUsed') throw failures.fail(attempt, 'AssertionReplayed');
+    if (recorded === 'AssertionTooOld') throw failures.reject(attempt, 'AssertionTooOld', TOO_OLD);
     options.metrics.tokenIssuedOnDemand(method);
     const expiresInSeconds = secondsUntil(fields.expiration, clock.now());
     return { ...recorded, clientID, expiresInSeconds, scope: fields.scope };

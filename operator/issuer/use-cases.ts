@@ -17,6 +17,14 @@ export type ClientCredentials = Pick<
   'clientID' | 'clientSecret' | 'assertionType' | 'assertion'
 >;
 
+/** An assertion that may be used for one token only. */
+export interface OneTimeAssertion {
+  /** Its `jti`. */
+  readonly id: string;
+  /** No use can have been earlier, by its claims; seconds since the Unix epoch. */
+  readonly earliestUse: number;
+}
+
 /** An authenticated client, with what its assertion says. */
 export interface AuthenticatedClient {
   readonly client: OAuthClient;
@@ -26,8 +34,8 @@ export interface AuthenticatedClient {
   /** The subject, from the assertion of a trusted issuer or a ServiceAccount. */
   readonly subject?: string | undefined;
   readonly originalTokenClaims?: Readonly<Record<string, unknown>> | undefined;
-  /** The `jti` of the client's own assertion, which may be used for one token only. */
-  readonly assertionID?: string | undefined;
+  /** The client's own assertion, which may be used for one token only. */
+  readonly assertion?: OneTimeAssertion | undefined;
 }
 
 /** Authenticates a client. @throws IssuerFailure `Refused` with `invalid_client` (one text for every cause, another beyond the limit of failures) or `Unavailable` */

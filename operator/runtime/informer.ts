@@ -4,7 +4,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { ListWatch } from '../ports/watch.ts';
-import { ObjectStore } from './object-store.ts';
+import { cacheKeyOf, ObjectStore } from './object-store.ts';
 import { Reflector } from './reflector.ts';
 
 /** What a reflector needs besides its source and its store. */
@@ -48,6 +48,11 @@ export class Informer<T extends Cacheable> {
   readonly name: string;
   readonly #store: ObjectStore<T>;
   readonly #reflectors: readonly Reflector<T>[];
+  /** The reflectors by the scope that they watch. */
+  readonly #byScope: readonly {
+    readonly inScope: (key: string) => boolean;
+    readonly reflector: Reflector<T>;
+  }[];
   readonly #synced = Promise.withResolvers<void>();
   #running: Promise<unknown> = Promise.resolve();
 
@@ -56,16 +61,15 @@ export class Informer<T extends Cacheable> {
     this.name = name;
     const store = new ObjectStore<T>({ log, ...(indexers && { indexers }) });
     this.#store = store;
-    this.#reflectors = sources.map(
-      ({ namespace, listWatch }) =>
-        new Reflector({
-          ...options,
-          source: listWatch,
-          store,
-          inScope: scopeOf(namespace),
-          advanceWatchCacheAfterMs: ADVANCE_WATCH_CACHE_AFTER_MS,
-        }),
-    );
+    this.#byScope = sources.map(({ namespace, listWatch }) => {
+      const inScope = scopeOf(namespace);
+      const advanceWatchCacheAfterMs = ADVANCE_WATCH_CACHE_AFTER_MS;
+      return {
+        inScope,
+        reflector: new Reflector({ ...options, source: listWatch, store, inScope, advanceWatchCacheAfterMs }),
+      };
+    });
+    this.#reflectors = this.#byScope.map(({ reflector }) => reflector);
     let missing = sources.length;
     const countDown = (): void => {
       if (missing > 0) return;
@@ -99,6 +103,31 @@ export class Informer<T extends Cacheable> {
       lastProgress = Math.min(lastProgress, reflector.lastProgress);
     }
     return { synced: this.#store.synced, alive, lastContact, lastProgress };
+  }
+
+  /**
+   * Since when every deletion has been seen, in epoch milliseconds: the last whole list of any scope. Undefined before the first of
+   * every scope.
+   */
+  get completeSince(): number | undefined {
+    let latest = 0;
+    for (const { lastListed } of this.#reflectors) {
+      if (lastListed === undefined) return undefined;
+      latest = Math.max(latest, lastListed);
+    }
+    return latest;
+  }
+
+  /** Calls back for every deletion since then, also of an object that was never in the cache. Returns the function that ends it. */
+  onDeleted(handler: (object: T) => void): () => void {
+    return this.#store.onDeleted(handler);
+  }
+
+  /** Resolves once the watch of the object's scope has brought every event up to its resourceVersion. Rejects with the signal's reason when it aborts. */
+  async reached({ metadata }: Cacheable, signal: AbortSignal): Promise<void> {
+    const key = cacheKeyOf({ metadata });
+    const scope = this.#byScope.find(({ inScope }) => inScope(key));
+    await scope?.reflector.reached(metadata.resourceVersion, signal);
   }
 
   /** Starts to watch until `signal` aborts. Resolves at once; see {@link Informer.whenSynced}. */

@@ -104,6 +104,7 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
   readonly #objects = new Map<string, T>();
   readonly #index: KeyIndex<T>;
   readonly #changes: Emitter<CacheChange<T>>;
+  readonly #deletions: Emitter<T>;
   /** UIDs of what we deleted ourselves: a late event from before that must not bring them back. */
   readonly #tombstones = new BoundedMap<string, true>(MAX_TOMBSTONES);
   /**
@@ -116,6 +117,9 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
   constructor({ log, indexers = {} }: ObjectStoreOptions<T>) {
     this.#changes = new Emitter((error, { key, type }) =>
       log.error('a cache handler threw', { key, type, error }),
+    );
+    this.#deletions = new Emitter((error, object) =>
+      log.error('a handler of deletions threw', { key: cacheKeyOf(object), error }),
     );
     this.#index = new KeyIndex(indexers);
   }
@@ -169,6 +173,11 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
     return this.#changes.on(handler);
   }
 
+  /** Calls back for every deletion, also of an object that was never known or has been created again. Returns the function that ends it. */
+  onDeleted(handler: (object: T) => void): () => void {
+    return this.#deletions.on(handler);
+  }
+
   putIfNewer(object: T): void {
     this.apply(object);
   }
@@ -204,10 +213,11 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
     this.#markGone(uid, resourceVersion);
     const key = cacheKeyOf(object);
     const known = this.#objects.get(key);
-    if (!known) return;
     // Made anew under the same name, and known already by our own write.
-    if (known.metadata.uid !== uid && isOlder(resourceVersion, known.metadata.resourceVersion)) return;
-    this.#delete(key);
+    const isReplaced =
+      known && known.metadata.uid !== uid && isOlder(resourceVersion, known.metadata.resourceVersion);
+    if (known && !isReplaced) this.#delete(key);
+    else this.#deletions.emit(object);
   }
 
   /**
@@ -248,5 +258,6 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
     this.#objects.delete(key);
     this.#index.move(key, old, undefined);
     this.#changes.emit({ type: 'delete', key, old });
+    this.#deletions.emit(old);
   }
 }

@@ -9,6 +9,7 @@ import type { ListWatch, WatchEvent } from '../ports/watch.ts';
 import { cacheKeyOf, type ObjectStore } from './object-store.ts';
 import { StallTimer } from './stall-timer.ts';
 import { advanceWatchCacheWhenSilent } from './watch-cache-advance.ts';
+import { WatchProgress } from './watch-progress.ts';
 
 type Bookmark = Extract<WatchEvent<never>, { type: 'BOOKMARK' }>;
 
@@ -50,6 +51,8 @@ export class Reflector<T extends Cacheable> {
   #synced = false;
   #alive = false;
   #lastProgress = 0;
+  #lastListed: number | undefined;
+  readonly #progress = new WatchProgress();
   /** Keys of the list that a watch-list is sending; undefined once it is complete. */
   #listedKeys: Set<string> | undefined;
   readonly #onSynced: (() => void)[] = [];
@@ -76,6 +79,19 @@ export class Reflector<T extends Cacheable> {
   /** When the API server last gave any sign on the connection of this watch. */
   get lastContact(): number {
     return Math.max(this.#lastProgress, this.#options.source.contact.lastAnswerAt());
+  }
+
+  /**
+   * When the last whole list was in the store, in epoch milliseconds; undefined before the first. Every deletion since then was seen:
+   * only a list hides what came and went before it.
+   */
+  get lastListed(): number | undefined {
+    return this.#lastListed;
+  }
+
+  /** Resolves once every event up to `resourceVersion` is in the store. Rejects with the signal's reason when it aborts. */
+  reached(resourceVersion: string, signal: AbortSignal): Promise<void> {
+    return this.#progress.reached(resourceVersion, signal);
   }
 
   /** Calls back once, when synced. */
@@ -162,7 +178,8 @@ export class Reflector<T extends Cacheable> {
 
   #finishList(seen: ReadonlySet<string>, resourceVersion: string): void {
     this.#options.store.prune({ seen, resourceVersion, inScope: this.#options.inScope });
-    this.#resourceVersion = resourceVersion;
+    this.#lastListed = this.#options.clock.now();
+    this.#advanceTo(resourceVersion);
     if (this.#synced) return;
     this.#synced = true;
     for (const callback of this.#onSynced.splice(0)) callback();
@@ -219,13 +236,18 @@ export class Reflector<T extends Cacheable> {
         this.#options.store.apply(event.object);
         break;
     }
-    if (this.#listedKeys === undefined) this.#resourceVersion = event.resourceVersion;
+    if (this.#listedKeys === undefined) this.#advanceTo(event.resourceVersion);
+  }
+
+  #advanceTo(resourceVersion: string): void {
+    this.#resourceVersion = resourceVersion;
+    this.#progress.advance(resourceVersion);
   }
 
   /** A bookmark says that every event up to its resourceVersion has been sent; the one annotated `k8s.io/initial-events-end` completes the list. */
   #takeBookmark({ initialEventsEnd, resourceVersion }: Bookmark): void {
     if (this.#listedKeys === undefined) {
-      this.#resourceVersion = resourceVersion;
+      this.#advanceTo(resourceVersion);
     } else if (initialEventsEnd) {
       this.#finishList(this.#listedKeys, resourceVersion);
       this.#listedKeys = undefined;

@@ -11,12 +11,15 @@ export type FailureCause =
   | 'AssertionMissing'
   | 'AssertionUnexpected'
   | 'AssertionInvalid'
-  | 'AssertionReplayed';
+  | 'AssertionReplayed'
+  | 'AssertionTooOld';
 
-/** Counts and logs failed client authentications, and makes the failure, which is the same for every cause. */
+/** Counts and logs failed client authentications, and makes the failure, which is the same for every cause but those of {@link AuthenticationFailures.reject}. */
 export interface AuthenticationFailures {
   /** `detail` is fixed text without any part of the request. */
   fail(attempt: Attempt, cause: FailureCause, detail?: string): IssuerFailure;
+  /** The failure of a client that has proved who it is, with its own message. It does not count towards the limit. */
+  reject(attempt: Attempt, cause: FailureCause, message: string): IssuerFailure;
 }
 
 export interface AuthenticationFailuresOptions {
@@ -48,5 +51,10 @@ export const createAuthenticationFailures = ({
       ? 'client authentication failed'
       : 'too many failed client authentications, try again later';
     return refused('invalid_client', message, detail);
+  },
+  reject: ({ clientID, address }, cause, message) => {
+    metrics.authenticationFailed(cause);
+    log.info('a client failed to authenticate', { client: shown(clientID), address, cause });
+    return refused('invalid_client', message);
   },
 });

@@ -37,6 +37,13 @@ const findAssertionProblem = (
   return isTooLong ? 'exp is more than 5 min ahead' : undefined;
 };
 
+/** When an assertion can have been used first, by its claims: it must have been signed, be valid, and expire within 5 min. */
+const earliestUseOf = ({ iat, nbf, exp }: Claims): number =>
+  Math.max(
+    Number(exp) - LONGEST_SECONDS,
+    ...[iat, nbf].filter((claim): claim is number => typeof claim === 'number'),
+  );
+
 /** Checks assertions that the client signed with its own key (RFC 7523 §2.2, `private_key_jwt`). */
 export const createPrivateKeyJwt = (options: PrivateKeyJwtOptions): CheckAssertion => {
   const { issuerUrl, findJwkProblem, keys, clock } = options;
@@ -77,6 +84,7 @@ export const createPrivateKeyJwt = (options: PrivateKeyJwtOptions): CheckAsserti
     if (claims === undefined) return { problem: 'it is not signed by a key of the client' };
     const late = findAssertionProblem(claims, expected());
     if (late !== undefined) return { problem: late };
-    return { authenticated: { client, method: 'privateKeyJWT', assertionID: String(claims.jti) } };
+    const assertion = { id: String(claims.jti), earliestUse: earliestUseOf(claims) };
+    return { authenticated: { client, method: 'privateKeyJWT', assertion } };
   };
 };

@@ -8,14 +8,16 @@ import type { RecordFields } from '../../domain/record/token-batch.ts';
 import { uuidV5 } from '../../domain/token/declared-token.ts';
 import { isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
 import { calledOff, OVERLOAD_ERRORS, recordFailure } from '../failure.ts';
+import type { OneTimeAssertion } from '../use-cases.ts';
 import type { AddToBatch } from './group-commit.ts';
+import type { AssertionProblem, UsedAssertions } from './used-assertions.ts';
 
 /** A token to be recorded. */
 export interface Recordable {
   readonly client: OAuthClient;
   readonly fields: RecordFields;
-  /** The `jti` of the client's own assertion, which may be used for one token only. */
-  readonly assertionID: string | undefined;
+  /** The client's own assertion, which may be used for one token only. */
+  readonly assertion: OneTimeAssertion | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -28,13 +30,14 @@ interface RecordedToken {
 }
 
 /**
- * Records a token and signs its JWT meanwhile; resolves once the API server has acknowledged the record (invariant 1).
- * `AssertionUsed` if the assertion was used before. @throws IssuerFailure
+ * Records a token and signs its JWT meanwhile; resolves once the API server has acknowledged the record (invariant 1), or with what
+ * keeps an assertion from being used. @throws IssuerFailure
  */
-export type RecordToken = (token: Recordable, sign: Sign) => Promise<RecordedToken | 'AssertionUsed'>;
+export type RecordToken = (token: Recordable, sign: Sign) => Promise<RecordedToken | AssertionProblem>;
 
 export interface RecordTokenOptions {
-  readonly records: Pick<ResourceClient<IssuedToken>, 'create'>;
+  readonly records: Pick<ResourceClient<IssuedToken>, 'create' | 'delete'>;
+  readonly usedAssertions: Pick<UsedAssertions, 'findProblem' | 'confirm'>;
   /** Called with each record as the API server returned it, before the JWT is. */
   readonly onRecorded: (record: IssuedToken) => void;
   readonly addToBatch: AddToBatch;
@@ -52,7 +55,7 @@ const CREATES = { atOnce: 256, waiting: 4096 };
  * assertion is always an IssuedToken, whose name prevents a replay (spec §4).
  */
 export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
-  const { records, onRecorded, addToBatch, newID, defer } = options;
+  const { records, usedAssertions, onRecorded, addToBatch, newID, defer } = options;
   const semaphore = createSemaphore({ ...CREATES, errors: OVERLOAD_ERRORS });
 
   /** @throws ApiError, IssuerFailure */
@@ -63,14 +66,28 @@ export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
       sign(id),
     ]);
     onRecorded(created);
-    return { id, accessToken };
+    return { id, accessToken, created };
   };
 
-  const recordOncePerAssertion = async (token: Recordable, assertionID: string, sign: Sign) => {
+  /** Removes a record that should not have been created again: it could bring back a JWT that was revoked by its deletion. */
+  const removeAgain = async ({ metadata }: IssuedToken): Promise<void> => {
+    const { uid, resourceVersion } = metadata;
+    // If it stays, no JWT of it has left all the same.
+    await records.delete(metadata, { uid, resourceVersion }).catch(() => undefined);
+  };
+
+  const recordOncePerAssertion = async (token: Recordable, assertion: OneTimeAssertion, sign: Sign) => {
+    const { namespace, uid } = token.client.metadata;
     // RFC 7523 §3 item 7: every replica derives the same name, so that the API server rejects a second record.
-    const id = uuidV5(token.client.metadata.uid, assertionID);
+    const use = { namespace, name: uuidV5(uid, assertion.id), earliestUse: assertion.earliestUse };
+    const known = usedAssertions.findProblem(use);
+    if (known !== undefined) return known;
     try {
-      return await recordUnder(id, token, sign);
+      const { id, accessToken, created } = await recordUnder(use.name, token, sign);
+      const problem = await usedAssertions.confirm(use, created, token.signal);
+      if (problem === undefined) return { id, accessToken };
+      await removeAgain(created);
+      return problem;
     } catch (error) {
       if (isAlreadyExists(error)) return 'AssertionUsed';
       throw recordFailure(error);
@@ -105,7 +122,7 @@ export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
   };
 
   return (token, sign) => {
-    if (token.assertionID !== undefined) return recordOncePerAssertion(token, token.assertionID, sign);
+    if (token.assertion !== undefined) return recordOncePerAssertion(token, token.assertion, sign);
     return token.client.spec.recording === 'Batched' ? recordInBatch(token, sign) : recordAlone(token, sign);
   };
 };

@@ -1,5 +1,6 @@
 import { API_VERSION } from '../../../operator/api/meta.ts';
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
+import { assertionGate } from '../../../operator/compose/assertion-gate.ts';
 import { buildInformers } from '../../../operator/compose/informers.ts';
 import { buildIssuer } from '../../../operator/compose/issuer.ts';
 import type { TokenRequest } from '../../../operator/domain/client/token-request.ts';
@@ -21,7 +22,7 @@ const config = { ...defaults, issuer: { ...defaults.issuer, url: ISSUER } };
 export interface Replica {
   readonly kube: TestKube;
   readonly createToken: CreateToken;
-  /** The IssuedTokens that it has written, oldest first: without a watch its cache has no others. */
+  /** The IssuedTokens in its cache, in the order in which it got to know them. */
   recorded(): readonly CachedIssuedToken[];
 }
 
@@ -69,13 +70,16 @@ export class CreateTokenEnv implements AsyncDisposable {
     });
     const { clients, issued } = informers;
     const ending = new AbortController();
-    clients.start(ending.signal);
-    await clients.whenSynced(ending.signal);
+    for (const informer of [clients, issued]) {
+      informer.start(ending.signal);
+      await informer.whenSynced(ending.signal);
+    }
+    await assertionGate(issued, systemClock)(ending.signal);
     this.#clients.push(clients);
     this.#stops.unshift(async () => {
       stop();
       ending.abort();
-      await clients.stopped();
+      await Promise.all([clients.stopped(), issued.stopped()]);
       await kube.close();
     });
     return { kube, createToken: issuer.createToken, recorded: () => [...issued.cache.values()] };

@@ -11,6 +11,7 @@ import { buildCreateToken } from '../../../operator/issuer/create-token.ts';
 import { IssuerFailure, refused } from '../../../operator/issuer/failure.ts';
 import type { AdmitToken } from '../../../operator/issuer/limits/client-limits.ts';
 import { createRecordToken } from '../../../operator/issuer/recording/record-token.ts';
+import type { AssertionProblem } from '../../../operator/issuer/recording/used-assertions.ts';
 import type { AuthenticatedClient } from '../../../operator/issuer/use-cases.ts';
 import { ApiError, EXCEEDED_QUOTA, type NewObject } from '../../../operator/ports/kube.ts';
 import type { Signer } from '../../../operator/ports/signing.ts';
@@ -35,6 +36,10 @@ let isClockUsable: boolean;
 let admit: AdmitToken;
 let ids: number;
 let steps: string[];
+let problems: {
+  before?: (id: string) => AssertionProblem | undefined;
+  after?: (id: string) => AssertionProblem | undefined;
+};
 
 const stored: Create = async (record) =>
   ({ ...record, metadata: { ...record.metadata, uid: 'u', resourceVersion: '1' } }) as IssuedToken;
@@ -62,6 +67,7 @@ beforeEach(() => {
   admit = () => undefined;
   ids = 0;
   steps = [];
+  problems = {};
 });
 
 const request = (changes: Partial<TokenRequest> = {}): TokenRequest =>
@@ -86,6 +92,13 @@ const build = () => {
           created.push(record);
           return create(record, options?.signal);
         },
+        delete: async ({ name }, { uid, resourceVersion }) => {
+          steps.push(`delete ${name} ${uid} ${resourceVersion}`);
+        },
+      },
+      usedAssertions: {
+        findProblem: ({ name }) => problems.before?.(name),
+        confirm: async ({ name }) => problems.after?.(name),
       },
       onRecorded: (record) => void observed.push(record),
       addToBatch: () => {
@@ -279,7 +292,7 @@ describe('the limits of the client', () => {
     [
       'is asked for with an assertion that was used',
       () => {
-        authenticated = { method: 'privateKeyJWT', assertionID: 'one' };
+        authenticated = { method: 'privateKeyJWT', assertion: { id: 'one', earliestUse: 0 } };
         create = failing(409, 'AlreadyExists');
       },
       ['giveBack', 'end'],
@@ -324,7 +337,7 @@ describe('a record that is rejected', () => {
 
 describe('a client’s own assertion', () => {
   beforeEach(() => {
-    authenticated = { method: 'privateKeyJWT', assertionID: 'one' };
+    authenticated = { method: 'privateKeyJWT', assertion: { id: 'one', earliestUse: 0 } };
   });
 
   test('gives the token an id that every replica derives', async () => {
@@ -339,6 +352,43 @@ describe('a client’s own assertion', () => {
     });
     expect(created).toHaveLength(1);
     expect(metrics.calls).toEqual([['authenticationFailed', 'AssertionReplayed']]);
+  });
+
+  const derivedID = uuidV5(CLIENT_UID, 'one');
+  const REPLAYED = { oauthCode: 'invalid_client', message: 'client authentication failed' };
+  const TOO_OLD = {
+    oauthCode: 'invalid_client',
+    message: 'the assertion was signed before this replica could know whether it was used: sign a new one',
+  };
+
+  test.each<[string, AssertionProblem, object, string]>([
+    ['was used', 'AssertionUsed', REPLAYED, 'AssertionReplayed'],
+    ['may have been used', 'AssertionTooOld', TOO_OLD, 'AssertionTooOld'],
+  ])(
+    'that is known beforehand and %s is rejected without a record',
+    async (_name, problem, failure, cause) => {
+      problems.before = (id) => (id === derivedID ? problem : undefined);
+      await expect(createToken()).rejects.toMatchObject(failure);
+      expect(created).toEqual([]);
+      expect(metrics.calls).toEqual([['authenticationFailed', cause]]);
+    },
+  );
+
+  test.each<[string, AssertionProblem, object]>([
+    ['was used', 'AssertionUsed', REPLAYED],
+    ['may have been used', 'AssertionTooOld', TOO_OLD],
+  ])('that turns out to have been one that %s leaves no record', async (_name, problem, failure) => {
+    problems.after = () => problem;
+    await expect(createToken()).rejects.toMatchObject(failure);
+    expect(steps.at(-1)).toBe(`delete ${derivedID} u 1`);
+  });
+
+  test('that is too old does not count towards the limit of failures', async () => {
+    problems.before = () => 'AssertionTooOld';
+    const run = build();
+    for (let attempt = 0; attempt < 100; attempt++) {
+      await expect(run(request(), call)).rejects.toMatchObject(TOO_OLD);
+    }
   });
 
   test('is not called used where the API server is away', async () => {

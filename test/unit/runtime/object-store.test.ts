@@ -43,6 +43,37 @@ const build = () => {
 const everything = { inScope: () => true };
 const names = (things: Iterable<Thing>) => [...things].map(({ metadata }) => metadata.name);
 
+describe('every deletion is reported', () => {
+  test.each<[string, (store: ObjectStore<Thing>) => void]>([
+    ['by the watch', (store) => store.remove(thing('a', 6))],
+    ['by a list', (store) => store.prune({ ...everything, seen: new Set(), resourceVersion: '6' })],
+    ['by our own write', (store) => store.forget('n/a', 'uid-a')],
+    ['by an object that was created again', (store) => store.apply(thing('a', 7, { uid: 'other' }))],
+  ])('%s', (_name, remove) => {
+    const { store } = build();
+    const deleted: string[] = [];
+    store.onDeleted(({ metadata }) => deleted.push(metadata.uid));
+    store.apply(thing('a', 5));
+    remove(store);
+    expect(deleted).toEqual(['uid-a']);
+  });
+
+  test('of an object that was never known, and of one that is known as created again already', () => {
+    const { store, reported } = build();
+    const deleted: string[] = [];
+    const end = store.onDeleted(({ metadata }) => deleted.push(metadata.uid));
+    store.remove(thing('unknown', 5));
+    store.putIfNewer(thing('a', 9, { uid: 'other' }));
+    store.apply(thing('a', 5));
+    store.remove(thing('a', 6));
+    expect(deleted).toEqual(['uid-unknown', 'uid-a']);
+    expect(reported()).toEqual(['set n/a']);
+    end();
+    store.remove(thing('a', 10, { uid: 'other' }));
+    expect(deleted).toHaveLength(2);
+  });
+});
+
 describe('an object store', () => {
   test('reports an object once, however often the same version of it comes', () => {
     const { store, reported } = build();

@@ -144,6 +144,42 @@ describe('a reflector', () => {
     expect(restarts()).toEqual(['closed', 'expired']);
   });
 
+  test.each<[string, readonly (Stream | ApiError)[], boolean]>([
+    ['a watch that resumes misses no deletion', [{ batches: [[bookmark(9)]] }], false],
+    ['a new list hides what came and went before it', [gone, first], true],
+  ])('dates its last list: %s', async (_name, later, isLater) => {
+    const { clock, reflector } = run([first, ...later]);
+    const start = clock.now();
+    expect(reflector.lastListed).toBeUndefined();
+    await settle();
+    expect(reflector.lastListed).toBe(start);
+    // The silent stream is ended after 90 s.
+    await clock.advance(100_000);
+    if (isLater) expect(reflector.lastListed).toBeGreaterThanOrEqual(start + 90_000);
+    else expect(reflector.lastListed).toBe(start);
+  });
+
+  test('has come as far as its last event or list, and not through the events of a list', async () => {
+    const isReached = async (batches: readonly (readonly WatchEvent<Thing>[])[], version: string) => {
+      const { reflector } = run([{ batches }]);
+      let reached = false;
+      void reflector.reached(version, stop.current.signal).then(
+        () => {
+          reached = true;
+        },
+        () => undefined,
+      );
+      await settle();
+      stop.current.abort();
+      return reached;
+    };
+    expect(await isReached([[added('a', 7)]], '7')).toBe(false);
+    expect(await isReached([[added('a', 7), bookmark(8, true)]], '8')).toBe(true);
+    expect(await isReached([[bookmark(8, true), added('b', 9)]], '9')).toBe(true);
+    expect(await isReached([[bookmark(8, true), bookmark(9)]], '9')).toBe(true);
+    expect(await isReached([[bookmark(8, true), bookmark(9)]], '10')).toBe(false);
+  });
+
   test('falls back to pages where the server rejects initial events, and never asks again', async () => {
     const page = (name: string, rv: string, continueToken?: string): ListPage<Thing> => ({
       resourceVersion: rv,

@@ -61,7 +61,11 @@ describe('a client’s own assertion is accepted', () => {
     ],
   ])('%s', async (_name, make) => {
     expect(await check(await make())).toMatchObject({
-      authenticated: { method: 'privateKeyJWT', assertionID: 'one', client: { metadata: { name: 'app' } } },
+      authenticated: {
+        method: 'privateKeyJWT',
+        assertion: { id: 'one' },
+        client: { metadata: { name: 'app' } },
+      },
     });
   });
 
@@ -73,6 +77,20 @@ describe('a client’s own assertion is accepted', () => {
     const jwt = await signer.sign(claims({ aud: `${ISSUER}/oauth/token` }));
     expect(await check(jwt, accepting)).toHaveProperty('authenticated');
     expect(await check(jwt)).toHaveProperty('problem');
+  });
+});
+
+describe('a client’s own assertion can have been used first', () => {
+  test.each<[string, object, number]>([
+    ['when it was signed', {}, 0],
+    ['when it was signed, by a clock that is ahead', { iat: now + 30 }, 30],
+    ['when it became valid', { iat: now - 9, nbf: now - 5 }, -5],
+    ['5 min before it expires, without iat', { iat: undefined, exp: now + 60 }, -240],
+    ['5 min before it expires, if it was signed for longer', { iat: now - 3600, exp: now + 60 }, -240],
+    ['in the middle of a second', { iat: now - 0.5 }, -0.5],
+  ])('%s', async (_name, changes, seconds) => {
+    const assertion = { id: 'one', earliestUse: now + seconds };
+    expect(await check(await signer.sign(claims(changes)))).toMatchObject({ authenticated: { assertion } });
   });
 });
 

@@ -6,7 +6,7 @@ const client = { spec: { recording: 'Batched' } } as OAuthClient;
 const token: Recordable = {
   client,
   fields: {} as Recordable['fields'],
-  assertionID: undefined,
+  assertion: undefined,
   signal: new AbortController().signal,
 };
 
@@ -15,6 +15,17 @@ const build = (order: string[]) =>
     records: {
       create: () => {
         throw new Error('it is a batched client');
+      },
+      delete: () => {
+        throw new Error('nothing is to be deleted');
+      },
+    },
+    usedAssertions: {
+      findProblem: () => {
+        throw new Error('no assertion is used');
+      },
+      confirm: () => {
+        throw new Error('no assertion is used');
       },
     },
     onRecorded: () => undefined,
