@@ -48,11 +48,26 @@ export const statusFailure = (
   });
 };
 
-/** No answer came: `reason` says whether we called it off (`Aborted`), waited too long (`Timeout`) or got no connection (`Unreachable`). */
+/** The answer is larger than what the caller reads. */
+const TOO_LARGE = 'TooLarge';
+const REASONS: readonly (readonly [RegExp, string])[] = [
+  [/TIMEOUT/u, 'Timeout'],
+  [/^RESPONSE_TOO_LARGE$/u, TOO_LARGE],
+];
+
+/** Whether a call failed because its answer is larger than its `maxBytes`. */
+export const isAnswerTooLarge = (error: unknown): boolean =>
+  error instanceof ApiError && error.status === 0 && error.reason === TOO_LARGE;
+
+/**
+ * No answer came, or not all of it: `reason` says whether we called it off (`Aborted`), waited too long (`Timeout`), read no further
+ * (`TooLarge`) or got no connection (`Unreachable`).
+ */
 export const transportFailure = (call: CallName, cause: unknown, signal?: AbortSignal): ApiError => {
   if (cause instanceof ApiError) return cause;
   const code = codeOf(cause);
-  const reason = signal?.aborted ? 'Aborted' : /TIMEOUT/u.test(code) ? 'Timeout' : 'Unreachable';
+  const known = REASONS.find(([pattern]) => pattern.test(code))?.[1] ?? 'Unreachable';
+  const reason = signal?.aborted ? 'Aborted' : known;
   return new ApiError(`${call.verb} ${call.path}: ${reason}${code && ` (${code})`}`, {
     status: 0,
     reason,

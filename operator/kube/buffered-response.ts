@@ -7,6 +7,12 @@ export interface BufferedResponse {
   readonly text: string;
 }
 
+/** The body has more bytes than the caller reads. */
+class ResponseTooLarge extends Error {
+  override readonly name = 'ResponseTooLarge';
+  readonly code = 'RESPONSE_TOO_LARGE';
+}
+
 /** Where an answer goes to. */
 interface Settle {
   resolve(answer: BufferedResponse): void;
@@ -16,14 +22,17 @@ interface Settle {
 /** Collects the response to one request. */
 class Collector implements Dispatcher.DispatchHandler {
   readonly #settle: Settle;
+  readonly #maxBytes: number;
   readonly #chunks: Buffer[] = [];
+  #bytes = 0;
   #controller: Dispatcher.DispatchController | undefined;
   #calledOff: { readonly reason: Error } | undefined;
   #statusCode = 0;
   #headers: BufferedResponse['headers'] = {};
 
-  constructor(settle: Settle) {
+  constructor(settle: Settle, maxBytes: number) {
     this.#settle = settle;
+    this.#maxBytes = maxBytes;
   }
 
   /** Rejects at once, whatever the request waits for: its connection, the answer, or more of it. */
@@ -48,7 +57,12 @@ class Collector implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes <= this.#maxBytes) this.#chunks.push(chunk);
+    else if (this.#calledOff === undefined) {
+      this.#chunks.length = 0;
+      this.callOff(new ResponseTooLarge(`the answer has more than ${this.#maxBytes} bytes`));
+    }
   }
 
   onResponseEnd(): void {
@@ -66,29 +80,37 @@ class Collector implements Dispatcher.DispatchHandler {
   }
 }
 
+/** How an answer is read. */
+interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Most bytes of the body; beyond it the request is aborted. Absent: unlimited. */
+  readonly maxBytes?: number | undefined;
+}
+
 /**
  * Sends a request, and resolves when its whole answer is in. undici's own `request` makes a stream of each body, which costs as
- * much again as the rest of a small call. Rejects with undici's errors, or the signal's reason.
+ * much again as the rest of a small call. Rejects with undici's errors, the signal's reason, or code `RESPONSE_TOO_LARGE`.
  */
 export const requestWhole = (
   dispatcher: Dispatcher,
   options: Dispatcher.DispatchOptions,
-  signal: AbortSignal | undefined,
+  { signal, maxBytes = Number.POSITIVE_INFINITY }: ReadOptions,
 ): Promise<BufferedResponse> =>
   new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
     const onAbort = (): void => collector.callOff(signal?.reason);
     const end = (): void => signal?.removeEventListener('abort', onAbort);
-    const collector = new Collector({
-      resolve: (answer) => {
+    const settle = {
+      resolve: (answer: BufferedResponse) => {
         end();
         resolve(answer);
       },
-      reject: (error) => {
+      reject: (error: unknown) => {
         end();
         reject(error);
       },
-    });
+    };
+    const collector = new Collector(settle, maxBytes);
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
       dispatcher.dispatch(options, collector);

@@ -27,6 +27,10 @@ export interface KubeRequest {
   readonly signal?: AbortSignal | undefined;
   /** Most milliseconds until the answer's headers, and between two pieces of its body; 30 s unless given. */
   readonly timeoutMs?: number;
+  /** Most bytes of the answer; beyond it the call fails with status 0, reason `TooLarge`. Not for a watch. */
+  readonly maxBytes?: number | undefined;
+  /** Called with the length of the answer's text, before it is parsed. */
+  readonly onLength?: (length: number) => void;
   /** Asked before each try of a write; see {@link KubeClient.gated}. */
   readonly mayWrite?: () => boolean;
 }
@@ -168,6 +172,7 @@ class RequestExecutor {
 }
 
 const answerOf = <T>(request: KubeRequest, { statusCode, text }: BufferedResponse): T => {
+  request.onLength?.(text.length);
   try {
     return JSON.parse(text) as T;
   } catch {
@@ -185,7 +190,7 @@ const classifyResponse = (failure: ApiError, isRead: boolean): Try<never> => {
 };
 
 const outgoingOf = (request: KubeRequest): Outgoing => {
-  const { verb, path, query, body, signal, timeoutMs = TIMEOUT_MS } = request;
+  const { verb, path, query, body, signal, maxBytes, timeoutMs = TIMEOUT_MS } = request;
   return {
     method: METHODS[verb],
     path: query ? path + searchOf(query) : path,
@@ -196,6 +201,7 @@ const outgoingOf = (request: KubeRequest): Outgoing => {
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
     ...(signal && { signal }),
+    ...(maxBytes !== undefined && { maxBytes }),
     headersTimeoutMs: timeoutMs,
     bodyTimeoutMs: verb === 'watch' ? 0 : timeoutMs,
   };

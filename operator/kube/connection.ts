@@ -19,6 +19,8 @@ export interface Outgoing {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly signal?: AbortSignal;
+  /** Most bytes of an answer that is not a watch's. Absent: what the connection allows. */
+  readonly maxBytes?: number | undefined;
   /** Most milliseconds until the headers, and between two pieces of the body; 0 = no limit. */
   readonly headersTimeoutMs: number;
   readonly bodyTimeoutMs: number;
@@ -68,7 +70,7 @@ export class Connection {
   /** Sends a request; it is on its way when this returns, unless it waits for credentials or a connection. Rejects with undici's errors, or those of reading the credentials for the first time. */
   request(outgoing: Outgoing): Promise<BufferedResponse> {
     const send = (pools: Pools): Promise<BufferedResponse> =>
-      requestWhole(pools.requests, dispatchOptions(pools, outgoing), outgoing.signal);
+      requestWhole(pools.requests, dispatchOptions(pools, outgoing), outgoing);
     const pools = this.#usable();
     return pools instanceof Promise ? pools.then(send) : send(pools);
   }

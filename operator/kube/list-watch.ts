@@ -12,7 +12,9 @@ import { cachedTokenOf } from '../domain/token/cached-token.ts';
 import type { ResourceType } from '../ports/kube.ts';
 import type { SecretMeta } from '../ports/secrets.ts';
 import type { ListOptions, ListPage, ListWatch, WatchOptions } from '../ports/watch.ts';
+import { isAnswerTooLarge } from './api-failure.ts';
 import type { KubeClient } from './client.ts';
+import { type PageRequest, PageSize } from './page-size.ts';
 import {
   apiVersionOf,
   collectionPath,
@@ -133,21 +135,44 @@ const openWatch = async <T>(
   return readWatchEvents(body, { call: { verb: 'watch', path }, decode, signal });
 };
 
+/** Lists pages of at most the `limit` that is asked for, fewer where objects are large (see {@link PageSize}). */
+const createList = <T>(client: KubeClient, { path, selectors, metadataOnly, decode }: Watched<T>) => {
+  const pages = new PageSize();
+  const read = async (asked: PageRequest, { continueToken, signal }: ListOptions): Promise<ListPage<T>> => {
+    let bytes = 0;
+    const page = await client.request<RawList>({
+      verb: 'list',
+      path,
+      query: { ...selectors, limit: asked.limit, continue: continueToken },
+      accept: acceptOf(metadataOnly, 'PartialObjectMetadataList'),
+      signal,
+      maxBytes: asked.maxBytes,
+      onLength: (length) => {
+        bytes = length;
+      },
+    });
+    pages.read({ limit: asked.limit, items: page.items?.length ?? 0, bytes });
+    const { resourceVersion, continue: next } = page.metadata;
+    return { resourceVersion, continueToken: next || undefined, items: await decodeAll(page.items, decode) };
+  };
+  return async (options: ListOptions): Promise<ListPage<T>> => {
+    for (;;) {
+      const asked = pages.next(options.limit);
+      try {
+        return await read(asked, options);
+      } catch (error) {
+        if (!isAnswerTooLarge(error) || asked.maxBytes === undefined) throw error;
+        pages.exceeded(asked);
+      }
+    }
+  };
+};
+
 const createListWatch = <T>(client: KubeClient, source: Source<T>): ListWatch<T> => {
   const { type, namespace, labelSelector, fieldSelector, metadataOnly, decode } = source;
   const path = collectionPath(type, namespace);
   const selectors = { labelSelector, fieldSelector };
-  const list = async ({ limit, continueToken, signal }: ListOptions): Promise<ListPage<T>> => {
-    const page = await client.request<RawList>({
-      verb: 'list',
-      path,
-      query: { ...selectors, limit, continue: continueToken },
-      accept: acceptOf(metadataOnly, 'PartialObjectMetadataList'),
-      signal,
-    });
-    const { resourceVersion, continue: next } = page.metadata;
-    return { resourceVersion, continueToken: next || undefined, items: await decodeAll(page.items, decode) };
-  };
+  const list = createList<T>(client, { path, selectors, metadataOnly, decode });
   const watch = (options: WatchOptions) =>
     openWatch(client, { path, selectors, metadataOnly, decode }, options);
   const advanceWatchCache = async (signal: AbortSignal): Promise<void> => {

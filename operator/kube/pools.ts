@@ -16,7 +16,7 @@ export interface Pools {
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Below the API server's own 90 s, so that it is never the one to close a connection that we are about to use. */
 const KEEP_ALIVE_MS = 45_000;
-/** Most bytes of one answer: a page of 500 objects at their largest. A watch has no end and no such bound. */
+/** Most bytes of one answer: one object, however the API server is configured; pages of lists have a lower bound. A watch has no end and no such bound. */
 const MAX_RESPONSE_BYTES = 128 * 1024 * 1024;
 const WATCH_STREAMS = 100;
 /** Reached only where the server speaks HTTP/1.1 alone and each watch takes a connection. */

@@ -3,7 +3,7 @@ import type { KubeObject } from '../api/meta.ts';
 import type { WatchEvent } from '../ports/watch.ts';
 import { type CallName, statusFailure, transportFailure } from './api-failure.ts';
 
-/** etcd stores objects of up to 1.5 MiB; their JSON may be several times that size. */
+/** etcd stores objects of up to 1.5 MiB; their JSON may be several times that size. An event beyond this is left out, so that one object does not stop the watch of all. */
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 /** How long a burst of events may block the event loop. */
 const MAX_BURST_MS = 10;
@@ -28,7 +28,7 @@ export async function* readWatchEvents<T>(
     for await (const lines of readLines(body, MAX_LINE_BYTES)) {
       let batch: WatchEvent<T>[] = [];
       for (const line of lines) {
-        batch.push(eventOf(line, call, decode));
+        batch.push(line === TOO_LONG ? { type: 'TOO_LARGE' } : eventOf(line, call, decode));
         if (performance.now() - resumedAt < MAX_BURST_MS) continue;
         yield batch;
         batch = [];
@@ -68,47 +68,61 @@ const eventOf = <T>(line: string, call: CallName, decode: (object: KubeObject) =
   }
 };
 
-/** A line exceeds the limit. No object is that large, so the response is not a watch. */
-export class LineTooLong extends Error {
-  override readonly name = 'LineTooLong';
-}
+/** Stands for a line that exceeds the limit. */
+export const TOO_LONG = Symbol('a line that is too long');
 
 const NEWLINE = 0x0a;
 
+/** The beginning of a line whose end has not come yet, of at most `maxBytes`; a longer one is counted and not kept. */
+class PendingLine {
+  readonly #maxBytes: number;
+  #parts: Uint8Array[] = [];
+  #bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  add(part: Uint8Array): void {
+    this.#bytes += part.length;
+    if (this.#bytes > this.#maxBytes) this.#parts = [];
+    else if (part.length > 0) this.#parts.push(part);
+  }
+
+  /** The line, and the next one begins; '' if it is empty. */
+  take(): string | typeof TOO_LONG {
+    const line = this.#bytes > this.#maxBytes ? TOO_LONG : textOf(this.#parts);
+    this.#parts = [];
+    this.#bytes = 0;
+    return line;
+  }
+}
+
 /**
  * Splits a stream of bytes at newlines. Each batch has the lines that a chunk completes, at least one; an unfinished last line is
- * yielded at the end. Takes time linear in the bytes, whatever the size of the chunks.
- * @throws LineTooLong if a line has more than `maxLineBytes`
+ * yielded at the end, and {@link TOO_LONG} in place of one of more than `maxLineBytes`, which is not held in memory. Takes time
+ * linear in the bytes, whatever the size of the chunks.
  */
 export async function* readLines(
   chunks: AsyncIterable<Uint8Array>,
   maxLineBytes: number,
-): AsyncGenerator<readonly string[], void, undefined> {
-  let pending: Uint8Array[] = [];
-  let pendingBytes = 0;
+): AsyncGenerator<readonly (string | typeof TOO_LONG)[], void, undefined> {
+  const pending = new PendingLine(maxLineBytes);
   for await (const chunk of chunks) {
-    const lines: string[] = [];
+    const lines: (string | typeof TOO_LONG)[] = [];
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
-      if (pendingBytes + end - start > maxLineBytes) throw tooLong(maxLineBytes);
-      const line = textOf([...pending, chunk.subarray(start, end)]);
+      pending.add(chunk.subarray(start, end));
+      const line = pending.take();
       if (line !== '') lines.push(line);
-      pending = [];
-      pendingBytes = 0;
       start = end + 1;
     }
-    if (start < chunk.length) {
-      pending.push(chunk.subarray(start));
-      pendingBytes += chunk.length - start;
-    }
-    if (pendingBytes > maxLineBytes) throw tooLong(maxLineBytes);
+    pending.add(chunk.subarray(start));
     if (lines.length > 0) yield lines;
   }
-  if (pendingBytes > 0) yield [textOf(pending)];
+  const last = pending.take();
+  if (last !== '') yield [last];
 }
-
-const tooLong = (maxLineBytes: number): LineTooLong =>
-  new LineTooLong(`a line of a watch has more than ${maxLineBytes} bytes`);
 
 const textOf = (parts: readonly Uint8Array[]): string => {
   const [only] = parts;

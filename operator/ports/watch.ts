@@ -10,10 +10,13 @@ export interface ListPage<T> {
 /** One event of a watch. An `ERROR` event never shows here: the stream throws it as an ApiError. */
 export type WatchEvent<T> =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T; readonly resourceVersion: string }
-  | { readonly type: 'BOOKMARK'; readonly resourceVersion: string; readonly initialEventsEnd: boolean };
+  | { readonly type: 'BOOKMARK'; readonly resourceVersion: string; readonly initialEventsEnd: boolean }
+  /** An event that is too large to be read: of which object is not known. */
+  | { readonly type: 'TOO_LARGE' };
 
 /** How to list: a first page, or the one that `continueToken` names. */
 export interface ListOptions {
+  /** Most objects; a page of large ones has fewer. */
   readonly limit: number;
   readonly continueToken?: string | undefined;
   readonly signal: AbortSignal;

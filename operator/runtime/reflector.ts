@@ -226,6 +226,11 @@ export class Reflector<T extends Cacheable> {
       case 'BOOKMARK':
         this.#takeBookmark(event);
         return;
+      case 'TOO_LARGE':
+        this.#options.log.warn('an object is too large: the cache does not follow it', {
+          resource: this.#options.source.resource,
+        });
+        return;
       case 'DELETED':
         this.#listedKeys?.delete(cacheKeyOf(event.object));
         this.#options.store.remove(event.object);

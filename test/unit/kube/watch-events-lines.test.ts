@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { LineTooLong, readLines } from '../../../operator/kube/watch-events.ts';
+import { readLines, TOO_LONG } from '../../../operator/kube/watch-events.ts';
 
 async function* chunksOf(parts: readonly Uint8Array[]) {
   yield* parts;
 }
 
-const read = async (parts: readonly Uint8Array[], max = 1_000): Promise<string[]> => {
-  const lines: string[] = [];
+const read = async (parts: readonly Uint8Array[], max = 1_000) => {
+  const lines: (string | typeof TOO_LONG)[] = [];
   for await (const batch of readLines(chunksOf(parts), max)) lines.push(...batch);
   return lines;
 };
@@ -34,10 +34,16 @@ describe('lines of a stream', () => {
     expect(await read([Buffer.from('a\n\n\nb')])).toEqual(['a', 'b']);
   });
 
-  test.each([
-    ['in one chunk', [Buffer.from(`${'x'.repeat(11)}\n`)]],
-    ['over many chunks, before its end has come', Array.from({ length: 11 }, () => Buffer.from('x'))],
-  ])('beyond the bound are rejected: %s', async (_name, parts) => {
-    await expect(read(parts, 10)).rejects.toThrow(LineTooLong);
+  const bytes = (text: string): Buffer[] => [...text].map((character) => Buffer.from(character));
+  const long = 'x'.repeat(11);
+
+  test.each<[string, Buffer[], (string | typeof TOO_LONG)[]]>([
+    ['in one chunk', [Buffer.from(`a\n${long}\nb\n`)], ['a', TOO_LONG, 'b']],
+    ['over many chunks', bytes(`a\n${long}\nb\n`), ['a', TOO_LONG, 'b']],
+    ['at the end', bytes(`a\n${long}`), ['a', TOO_LONG]],
+    ['twice', bytes(`${long}\n${long}${long}\nb`), [TOO_LONG, TOO_LONG, 'b']],
+    ['by nothing: as long as the bound', bytes(`${long.slice(1)}\nb`), [long.slice(1), 'b']],
+  ])('beyond the bound are left out, and the others come: %s', async (_name, parts, lines) => {
+    expect(await read(parts, 10)).toEqual(lines);
   });
 });

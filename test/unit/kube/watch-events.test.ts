@@ -58,6 +58,15 @@ test.each(['{"type":"ADDED","object":{"metadata"', '[]', 'null', '{"type":"WHAT"
   },
 );
 
+test('an event of more than 16 MiB is left out, and those after it come', async () => {
+  const large = {
+    type: 'MODIFIED',
+    object: { metadata: { ...object.metadata, annotations: { a: 'x'.repeat(17 * 1024 * 1024) } } },
+  };
+  const events = await read(bytesOf({ type: 'ADDED', object }, large, { type: 'ADDED', object }));
+  expect(events.map(({ type }) => type)).toEqual(['ADDED', 'TOO_LARGE', 'ADDED']);
+});
+
 test('a burst leaves the event loop its turns', async () => {
   const events = Array.from({ length: 20_000 }, () => ({ type: 'ADDED', object }));
   const burst = Buffer.from(events.map((event) => `${JSON.stringify(event)}\n`).join(''));

@@ -125,6 +125,18 @@ describe('a reflector', () => {
     expect(lists).toEqual([]);
   });
 
+  test('goes on after an event that is too large to be read, and resumes after what came next', async () => {
+    const { clock, store, watches, restarts, log } = run([
+      { batches: [[added('a', 1), { type: 'TOO_LARGE' }, added('b', 2), bookmark(2, true)]], ends: 'end' },
+      { batches: [[{ type: 'TOO_LARGE' }, added('c', 7)]], ends: 'end' },
+    ]);
+    await clock.advance(1_000);
+    expect([...store.keys()]).toEqual(['n/a', 'n/b', 'n/c']);
+    expect(watches.map(({ resourceVersion }) => resourceVersion)).toEqual(['', '2', '7']);
+    expect(restarts()).toEqual(['closed', 'closed']);
+    expect(log.lines.filter(({ level }) => level === 'warn')).toHaveLength(2);
+  });
+
   test('begins again when the initial events were cut off in their middle', async () => {
     const { clock, watches, reflector } = run([{ batches: [[added('a', 1)]], ends: broken }, first]);
     await clock.advance(1_000);
