@@ -50,8 +50,11 @@ interface Identified {
 }
 
 const LEASE_CONNECTIONS = 2;
-/** For the requests of servers, so that they do not wait behind those of reconcilers. */
-const REQUEST_CONNECTIONS = 32;
+/**
+ * For the requests of servers, so that they do not wait behind those of reconcilers: more than what the queues of requests do at a time
+ * (issuer/request-queues.ts) and the reads of client secrets, since a request that waits for a connection waits behind all others.
+ */
+const REQUEST_CONNECTIONS = 192;
 
 /** Unique to the process, so that a restarted container in the same Pod is another candidate. */
 const identityOf = (env: NodeJS.ProcessEnv): string =>

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import type { FairSemaphore } from '../async/fair-semaphore.ts';
 import type { Config } from '../config/schema.ts';
 import { findJwkProblem } from '../crypto/public-jwk.ts';
 import { cachedIssuedTokenOf } from '../domain/record/cached-issued-token.ts';
@@ -23,6 +24,7 @@ import { createRecords } from '../issuer/registry/records.ts';
 import { watchRevocations } from '../issuer/registry/revocations.ts';
 import { createRevokeRecords } from '../issuer/registry/revoke-records.ts';
 import { createJwtValidator } from '../issuer/registry/validate-jwt.ts';
+import { createRequestQueues, overloaded, type RequestQueues } from '../issuer/request-queues.ts';
 import { createRevokeToken } from '../issuer/revoke-token.ts';
 import type { Issuer } from '../issuer/use-cases.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -78,8 +80,14 @@ const buildAuthentication = (
   {
     reads,
     freshness,
+    queues,
     secrets,
-  }: { reads: RegistryReads; freshness: Freshness; secrets: ResourceClient<Secret> },
+  }: {
+    reads: RegistryReads;
+    freshness: Freshness;
+    queues: RequestQueues;
+    secrets: ResourceClient<Secret>;
+  },
 ) =>
   createClientAuthentication({
     clock,
@@ -88,7 +96,8 @@ const buildAuthentication = (
     settings: issuerSettingsOf(config),
     clients: informers.clients.cache,
     freshness,
-    readClient: (ref, signal) => reads.clients.read(ref, signal),
+    readClient: (ref, reader) => reads.clients.read(ref, reader),
+    queues,
     readSecret: (ref, signal) => getIfThere(secrets, ref, signal),
     reviewToken: createReviewToken(client),
     fetchJson: jsonFetcher(config.outbound),
@@ -96,20 +105,27 @@ const buildAuthentication = (
   });
 
 const buildRecording = (
-  { informers, clock, defer }: IssuerParts,
+  { informers, clock, defer, metrics }: IssuerParts,
   { issued, batches }: ResourceClients,
-  usedAssertions: UsedAssertions,
+  { usedAssertions, queue }: { usedAssertions: UsedAssertions; queue: FairSemaphore },
 ): RecordToken => {
   const writeBatch = createWriteBatch({
     batches,
     onRecorded: (batch) => informers.batches.cache.putIfNewer(cachedTokenBatchOf(batch)),
+    queue,
     clock,
   });
   return createRecordToken({
     records: issued,
     usedAssertions,
     onRecorded: (record) => informers.issued.cache.putIfNewer(cachedIssuedTokenOf(record)),
-    addToBatch: createGroupCommit({ writeBatch, newID: randomUUID, defer }),
+    addToBatch: createGroupCommit({
+      writeBatch,
+      newID: randomUUID,
+      defer,
+      overloaded: () => overloaded('records', metrics),
+    }),
+    queue,
     newID: randomUUID,
     defer,
   });
@@ -126,7 +142,9 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
   const settings = issuerSettingsOf(config);
   const freshness = freshnessOf(informers, clock);
   const objects = objectsOf(informers, resources);
-  const reads = readsOf(objects, clock);
+  const queues = createRequestQueues(metrics);
+  const reads = readsOf(objects, queues.validations, clock);
+  const filterReads = readsOf(objects, queues.filters, clock);
   const records = createRecords({ tokens, issued, batches, clients });
   const validateJwt = createJwtValidator({
     keyring,
@@ -139,14 +157,15 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
     clock,
     metrics,
   });
-  const lookups = createLookups({ records, clients, reads, freshness });
+  const lookups = createLookups({ records, clients, reads: filterReads, freshness });
   const { secrets } = resources;
-  const authentication = buildAuthentication(config, parts, { reads, freshness, secrets });
+  const authentication = buildAuthentication(config, parts, { reads, freshness, queues, secrets });
   const { authenticateClient, externalIssuers, failures } = authentication;
   const revokeRecords = createRevokeRecords({
     tokens: objects.tokens,
     issued: objects.issued,
     batches: objects.batches,
+    queue: queues.revocations,
     clock,
   });
   const bearers = {
@@ -176,7 +195,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
         settings,
         keyring,
         admit: limits.admit,
-        recordToken: buildRecording(parts, resources, usedAssertions),
+        recordToken: buildRecording(parts, resources, { usedAssertions, queue: queues.records }),
         isClockUsable,
         clock,
         metrics,
@@ -189,6 +208,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
         lookups,
         listRecordsOfOwner: listOwnedIn(client, config.kubernetes.watchNamespaces),
         revokeRecords,
+        queue: queues.lists,
       }),
       introspectToken: createIntrospectToken({ authenticateClient, validateJwt }),
       revokeToken: createRevokeToken({ authenticateClient, validateJwt, revokeRecords }),

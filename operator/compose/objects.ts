@@ -1,14 +1,8 @@
-import { createSemaphore } from '../async/semaphore.ts';
+import type { FairSemaphore } from '../async/fair-semaphore.ts';
 import { OWNER_LABEL, ownerLabel } from '../domain/record/issued-token.ts';
 import { batchOwnerLabel } from '../domain/record/token-batch.ts';
-import { OVERLOAD_ERRORS } from '../issuer/failure.ts';
 import type { ListRecordsOfOwner } from '../issuer/registry/delete-tokens.ts';
-import {
-  createLiveReads,
-  LIVE_READS,
-  type LiveReads,
-  type RegistryReads,
-} from '../issuer/registry/live-reads.ts';
+import { createLiveReads, type LiveReads, type RegistryReads } from '../issuer/registry/live-reads.ts';
 import type { Objects } from '../issuer/registry/revoke-records.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { listWatchIssuedTokens, listWatchTokenBatches, type Selection } from '../kube/list-watch.ts';
@@ -29,11 +23,14 @@ export const objectsOf = (informers: Informers, resources: ResourceClients) => {
   };
 };
 
-/** Reads that go into the caches, within one bound for all types. */
-export const readsOf = (objects: ReturnType<typeof objectsOf>, clock: MonotonicClock): RegistryReads => {
-  const semaphore = createSemaphore({ ...LIVE_READS, errors: OVERLOAD_ERRORS });
+/** Reads that go into the caches, in one queue for all types. */
+export const readsOf = (
+  objects: ReturnType<typeof objectsOf>,
+  queue: FairSemaphore,
+  clock: MonotonicClock,
+): RegistryReads => {
   const reads = <T extends Cacheable>({ cache, client }: Objects<T>): LiveReads<T> =>
-    createLiveReads({ cache, readObject: (ref, signal) => client.read(ref, signal), semaphore, clock });
+    createLiveReads({ cache, readObject: (ref, signal) => client.read(ref, signal), queue, clock });
   return {
     tokens: reads(objects.tokens),
     issued: reads(objects.issued),

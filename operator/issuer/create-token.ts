@@ -122,7 +122,7 @@ export const buildCreateToken = (options: CreateTokenOptions): CreateToken => {
     const clientID = requestedClientID(client);
     const admission = admit(client);
     const recorded = await whileAdmitted(admission, () =>
-      recordToken({ client, fields, assertion, signal: call.signal }, (id) =>
+      recordToken({ client, fields, assertion, call }, (id) =>
         signer.sign(jwtOf(id, fields, { client, clientID, settings })),
       ),
     );

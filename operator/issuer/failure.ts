@@ -75,12 +75,6 @@ export const whyOf = (failure: unknown): LogFields => {
 export const calledOff = (): IssuerFailure =>
   new IssuerFailure('Unavailable', 'the call was ended before it was done');
 
-/** What a semaphore of the issuer rejects with. */
-export const OVERLOAD_ERRORS = {
-  full: () => new IssuerFailure('Exhausted', 'too much is asked for at the moment, try again later'),
-  aborted: calledOff,
-};
-
 /** The failure of a create of a record: `Exhausted` if a quota or the size forbids it, else `Unavailable`. */
 export const recordFailure = (cause: unknown): IssuerFailure => {
   if (cause instanceof IssuerFailure) return cause;

@@ -31,7 +31,7 @@ export const createIntrospectToken =
   ({ authenticateClient, validateJwt }: IntrospectTokenOptions): IntrospectToken =>
   (token, credentials, call) =>
     mapAwaitable(authenticateCaller(authenticateClient, credentials, call), ({ client }) =>
-      mapAwaitable(validateJwt(token, call), (validation) => {
+      mapAwaitable(validateJwt(token, call, client), (validation) => {
         if (validation.kind === 'invalid') return undefined;
         const { record, claims } = validation;
         return mayIntrospect(client, record, claims) ? introspectionOf(record, claims) : undefined;

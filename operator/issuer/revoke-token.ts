@@ -1,4 +1,5 @@
 import { isOwnToken, requestedClientID } from '../domain/client/client-rules.ts';
+import { clientKey } from './fair-keys.ts';
 import { authenticateCaller } from './introspect-token.ts';
 import { endTargetOf, type RevokeRecords } from './registry/revoke-records.ts';
 import type { ValidateJwt } from './registry/validate-jwt.ts';
@@ -19,10 +20,13 @@ export const createRevokeToken =
   async (token, credentials, call) => {
     const { client } = await authenticateCaller(authenticateClient, credentials, call);
     const clientID = requestedClientID(client);
-    const validation = await validateJwt(token, call);
+    const validation = await validateJwt(token, call, client);
     if (validation.kind === 'invalid') return { clientID, id: undefined };
     const { record, claims } = validation;
     if (!isOwnToken(client, record, claims)) return { clientID, id: undefined };
-    const { blacklisted, deleted } = await revokeRecords(endTargetOf(record), call.signal);
+    const { blacklisted, deleted } = await revokeRecords(endTargetOf(record), {
+      key: clientKey(client.metadata, call),
+      signal: call.signal,
+    });
     return { clientID, id: blacklisted + deleted > 0 ? record.id : undefined };
   };

@@ -5,7 +5,7 @@ import type { TokenRecord } from '../domain/record/token-record.ts';
 
 /** What every use case gets besides its request. */
 export interface Call {
-  /** The caller's IP address, without port. Failed authentications are limited by it. */
+  /** The caller's IP address, without port. Failed authentications are limited by it, and requests of one address take turns with those of others. */
   readonly address: string;
   /** Aborts when the caller disconnects or its deadline passes. */
   readonly signal: AbortSignal;
@@ -69,10 +69,7 @@ export interface Bearer {
 }
 
 /** Validates the value of an Authorization header (RFC 6750 §2.1). @throws IssuerFailure `BearerInvalid`, `OwnerMissing` or `Unavailable` */
-export type AuthenticateBearer = (
-  authorization: string | undefined,
-  call: Pick<Call, 'signal'>,
-) => Promise<Bearer>;
+export type AuthenticateBearer = (authorization: string | undefined, call: Call) => Promise<Bearer>;
 
 /** Selects tokens of an owner; an empty `ids` selects all. */
 export interface TokenQuery {
@@ -84,7 +81,7 @@ export interface TokenQuery {
 export type ListTokens = (
   bearer: Bearer,
   query: TokenQuery,
-  call: Pick<Call, 'signal'>,
+  call: Call,
 ) => AsyncIterable<readonly TokenRecord[]>;
 
 /** Numbers of tokens; each token is counted at most once. */
@@ -94,11 +91,7 @@ export interface DeletedTokens {
 }
 
 /** Blacklists live tokens and deletes expired ones (spec §4). @throws IssuerFailure */
-export type DeleteTokens = (
-  bearer: Bearer,
-  ids: readonly string[],
-  call: Pick<Call, 'signal'>,
-) => Promise<DeletedTokens>;
+export type DeleteTokens = (bearer: Bearer, ids: readonly string[], call: Call) => Promise<DeletedTokens>;
 
 /** A bearer, and the record of the token that it is. */
 export interface BearerSelf {
@@ -109,10 +102,7 @@ export interface BearerSelf {
 }
 
 /** Validates a bearer that may look up itself (spec §5, existing verifiers). @throws IssuerFailure as {@link AuthenticateBearer} does */
-export type AuthenticateSelf = (
-  authorization: string | undefined,
-  call: Pick<Call, 'signal'>,
-) => Awaitable<BearerSelf>;
+export type AuthenticateSelf = (authorization: string | undefined, call: Call) => Awaitable<BearerSelf>;
 
 /** The claims of a valid token that the caller may know about (RFC 7662 §2.2), without `originalTokenClaims`; undefined for every other token. @throws IssuerFailure */
 export type IntrospectToken = (

@@ -194,6 +194,7 @@ export const createMetrics = (options: { readonly processMetrics: boolean }): Pr
     tokenIssuedOnDemand: (method) => servers.recordObjects.inc({ method }),
     tokenRequestRejected: (why) => servers.rejected.inc({ why }),
     authenticationFailed: (why) => servers.failed.inc({ why }),
+    requestDropped: (queue) => servers.dropped.inc({ queue }),
     jwtValidated: (outcome) => servers.jwtValidated.inc({ outcome: VALIDATION_LABELS[outcome] }),
     revocationSeen: (seconds) => servers.revocations.observe(seconds),
     recordsCollected: (why, count) => servers.collected.inc({ why }, count),

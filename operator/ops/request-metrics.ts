@@ -53,6 +53,12 @@ export const requestMetrics = (registers: Registry[]) => ({
     labelNames: ['why'],
     registers,
   }),
+  dropped: new Counter({
+    name: 'm2moauth_requests_dropped_total',
+    help: 'Requests rejected because too many of their client or address waited, by what they waited for.',
+    labelNames: ['queue'],
+    registers,
+  }),
   jwtValidated: new Counter({
     name: 'm2moauth_jwt_judgements_total',
     help: 'Validations of JWTs of this issuer, by outcome.',

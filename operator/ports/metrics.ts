@@ -40,6 +40,8 @@ export interface Metrics {
   tokenRequestRejected(why: TokenRejection): void;
   /** A client failed to authenticate; `why` is of a closed set. */
   authenticationFailed(why: string): void;
+  /** A request was rejected because too many waited; `queue` is of a closed set. */
+  requestDropped(queue: string): void;
   /** A JWT of this issuer was validated, or could not be because a cache was stale or the clock unusable. */
   jwtValidated(outcome: 'valid' | 'invalid' | 'unavailable'): void;
   /** Seconds (by their whole-second times) from a blacklisting until this replica's cache showed it. */

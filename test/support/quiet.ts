@@ -62,6 +62,7 @@ export const recordedMetrics = (): RecordedMetrics => {
     limited: note('limited'),
     tokenIssuedOnDemand: note('tokenIssuedOnDemand'),
     authenticationFailed: note('authenticationFailed'),
+    requestDropped: note('requestDropped'),
     jwtValidated: note('jwtValidated'),
     revocationSeen: note('revocationSeen'),
     recordsCollected: note('recordsCollected'),

@@ -1,11 +1,13 @@
 import type { ObjectRef } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
+import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
-import { createSemaphore, type Semaphore } from '../../async/semaphore.ts';
 import { bySeniority, CLIENT_ID_INDEX, isRegistered } from '../../domain/client/client-rules.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
-import { IssuerFailure, OVERLOAD_ERRORS } from '../failure.ts';
+import { IssuerFailure } from '../failure.ts';
+import { unauthenticatedKey } from '../fair-keys.ts';
+import type { Reader } from '../registry/live-reads.ts';
 import type { AuthenticateClient, AuthenticatedClient, Call, ClientCredentials } from '../use-cases.ts';
 import type { AuthenticationFailures, FailureCause } from './authentication-failures.ts';
 import type { ClientSecrets } from './client-secrets.ts';
@@ -21,6 +23,8 @@ export interface AssertionInput {
   /** The client ID of that client. */
   readonly clientID: string;
   readonly jwt: UnverifiedJwt;
+  /** The caller's. */
+  readonly address: string;
   readonly signal: AbortSignal;
 }
 
@@ -38,12 +42,14 @@ export interface AuthenticateClientOptions {
   readonly clients: Pick<Cache<OAuthClient>, 'byIndex' | 'synced'>;
   readonly freshness: Pick<Freshness, 'clients'>;
   /** Reads the client from the API server, for when the cache is stale; undefined if it does not exist. */
-  readonly readClient: (ref: ObjectRef, signal: AbortSignal) => Promise<OAuthClient | undefined>;
+  readonly readClient: (ref: ObjectRef, reader: Reader) => Promise<OAuthClient | undefined>;
   readonly secrets: ClientSecrets;
   /** The assertion methods; one of them suffices. */
   readonly assertions: readonly CheckAssertion[];
   readonly limit: FailureLimit;
   readonly failures: AuthenticationFailures;
+  /** For attempts beyond the limit. */
+  readonly queue: FairSemaphore;
 }
 
 /** One authentication attempt. */
@@ -60,9 +66,6 @@ interface Failed {
   readonly detail?: string;
 }
 type Outcome = { readonly authenticated: AuthenticatedClient } | Failed;
-
-/** Attempts beyond their failure limit share these slots, so that guessing can't occupy the server; a valid assertion still gets its turn. */
-const BEYOND_LIMIT = { atOnce: 2, waiting: 64 };
 
 const unavailable = (cause?: unknown): IssuerFailure =>
   new IssuerFailure('Unavailable', 'the client can not be authenticated now, try again later', {
@@ -105,16 +108,16 @@ const findClient = (
   const cached = findCachedClient(options, clientID);
   return cached === undefined || options.freshness.clients()
     ? cached
-    : readRegistered(options, cached, call.signal);
+    : readRegistered(options, cached, { key: unauthenticatedKey(call, clientID), signal: call.signal });
 };
 
 const readRegistered = async (
   options: AuthenticateClientOptions,
   cached: OAuthClient,
-  signal: AbortSignal,
+  reader: Reader,
 ): Promise<OAuthClient | undefined> => {
   const { namespace, name, uid } = cached.metadata;
-  const live = await options.readClient({ namespace, name }, signal).catch((error: unknown) => {
+  const live = await options.readClient({ namespace, name }, reader).catch((error: unknown) => {
     throw unavailable(error);
   });
   const isSame = live?.metadata.uid === uid && live.metadata.deletionTimestamp === undefined;
@@ -149,9 +152,9 @@ const bySecret = (
 };
 
 const byAssertion = async (
-  { assertions, limit }: AuthenticateClientOptions,
+  { assertions, limit, queue }: AuthenticateClientOptions,
   client: OAuthClient,
-  { credentials, clientID, call, semaphore }: AuthenticationInput & { readonly semaphore: Semaphore },
+  { credentials, clientID, call }: AuthenticationInput,
 ): Promise<Outcome> => {
   const { assertion, assertionType } = credentials;
   if (assertion === '') return { cause: 'AssertionMissing' };
@@ -159,9 +162,9 @@ const byAssertion = async (
   const jwt = readUnverifiedJwt(assertion);
   if (jwt === undefined) return { cause: 'AssertionInvalid', detail: 'not an acceptable JWT' };
   const { address, signal } = call;
-  const check = () => checkAssertions(assertions, { client, clientID, jwt, signal });
+  const check = () => checkAssertions(assertions, { client, clientID, jwt, address, signal });
   const isOver = limit.isOver({ clientID, address });
-  const outcome = await (isOver ? semaphore.run(check, signal) : check());
+  const outcome = await (isOver ? queue.run(unauthenticatedKey(call, clientID), check, signal) : check());
   return 'authenticated' in outcome ? outcome : { cause: 'AssertionInvalid', detail: outcome.problem };
 };
 
@@ -172,10 +175,9 @@ const byAssertion = async (
  */
 export const createAuthenticateClient = (options: AuthenticateClientOptions): AuthenticateClient => {
   const { secrets, failures } = options;
-  const semaphore = createSemaphore({ ...BEYOND_LIMIT, errors: OVERLOAD_ERRORS });
 
   const authenticate = (client: OAuthClient | undefined, input: AuthenticationInput): Awaitable<Outcome> => {
-    if (client && hasAssertionMethod(client)) return byAssertion(options, client, { ...input, semaphore });
+    if (client && hasAssertionMethod(client)) return byAssertion(options, client, input);
     if (client?.spec.authentication?.clientSecret) return bySecret(options, client, input);
     secrets.verifyAgainstDummy(input.credentials.clientSecret);
     return { cause: client ? 'NoMethod' : 'UnknownClient' };

@@ -8,6 +8,8 @@ import type { Log } from '../../ports/log.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import type { Secret } from '../../ports/secrets.ts';
 import type { ReviewToken } from '../../ports/token-reviews.ts';
+import type { Reader } from '../registry/live-reads.ts';
+import type { RequestQueues } from '../request-queues.ts';
 import type { AuthenticateClient } from '../use-cases.ts';
 import { createAuthenticateClient } from './authenticate-client.ts';
 import { type AuthenticationFailures, createAuthenticationFailures } from './authentication-failures.ts';
@@ -24,10 +26,11 @@ export interface ClientAuthenticationOptions extends DocumentReader {
   /** Indexed by `CLIENT_ID_INDEX`. */
   readonly clients: Pick<Cache<OAuthClient>, 'byIndex' | 'synced' | 'onChange'>;
   readonly freshness: Pick<Freshness, 'clients'>;
-  readonly readClient: (ref: ObjectRef, signal: AbortSignal) => Promise<OAuthClient | undefined>;
+  readonly readClient: (ref: ObjectRef, reader: Reader) => Promise<OAuthClient | undefined>;
   readonly readSecret: (ref: ObjectRef, signal: AbortSignal) => Promise<Secret | undefined>;
   readonly reviewToken: ReviewToken;
   readonly settings: Pick<IssuerSettings, 'url' | 'ownerClaim'>;
+  readonly queues: Pick<RequestQueues, 'beyondFailureLimit' | 'reviews'>;
   readonly clock: MonotonicClock;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'authenticationFailed'>;
@@ -45,7 +48,7 @@ export interface ClientAuthentication {
 /** Wires all methods of client authentication. Nothing is read or fetched before the first request. */
 export const createClientAuthentication = (options: ClientAuthenticationOptions): ClientAuthentication => {
   const { clients, clock, fetchJson, findJwkProblem, freshness, log, metrics, settings } = options;
-  const { readClient, readSecret, reviewToken } = options;
+  const { queues, readClient, readSecret, reviewToken } = options;
   const limit = createFailureLimit({ clock });
   const failures = createAuthenticationFailures({ limit, log, metrics });
   const secrets = createClientSecrets({ clients, readSecret, clock });
@@ -59,10 +62,11 @@ export const createClientAuthentication = (options: ClientAuthenticationOptions)
     assertions: [
       createPrivateKeyJwt({ issuerUrl: settings.url, findJwkProblem, keys, clock }),
       createTrustedIssuers({ issuers: externalIssuers, ownerClaim: settings.ownerClaim }),
-      createServiceAccounts({ issuerUrl: settings.url, reviewToken, clock }),
+      createServiceAccounts({ issuerUrl: settings.url, reviewToken, queue: queues.reviews, clock }),
     ],
     limit,
     failures,
+    queue: queues.beyondFailureLimit,
   });
   return { authenticateClient, failures, externalIssuers, stop: () => secrets.stop() };
 };

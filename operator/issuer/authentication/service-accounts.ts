@@ -3,11 +3,14 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import { unlessAborted } from '../../async/abort.ts';
 import { BoundedMap } from '../../async/bounded-map.ts';
 import { withDeadline } from '../../async/deadline.ts';
-import { createSemaphore } from '../../async/semaphore.ts';
+import type { FairKey } from '../../async/fair-queue.ts';
+import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { SingleFlight } from '../../async/single-flight.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { ReviewToken } from '../../ports/token-reviews.ts';
-import { calledOff, IssuerFailure, OVERLOAD_ERRORS } from '../failure.ts';
+import { calledOff, IssuerFailure } from '../failure.ts';
+import { unauthenticatedKey } from '../fair-keys.ts';
+import type { Reader } from '../registry/live-reads.ts';
 import type { CheckAssertion } from './authenticate-client.ts';
 import { hasAudience } from './unverified-jwt.ts';
 
@@ -15,6 +18,8 @@ export interface ServiceAccountsOptions {
   /** `issuer.url`: the audience that the token must have. */
   readonly issuerUrl: string;
   readonly reviewToken: ReviewToken;
+  /** Limits what unauthenticated callers can make the API server do, and lets them take turns. */
+  readonly queue: FairSemaphore;
   readonly clock: MonotonicClock;
 }
 
@@ -28,8 +33,6 @@ interface PositiveReview {
 const KEPT_MS = 30_000;
 const MAX_KEPT = 4096;
 const DEADLINE_MS = 5000;
-/** Limits what unauthenticated callers can make the API server do. */
-const REVIEWS = { atOnce: 16, waiting: 256 };
 
 const usernamesOf = ({ spec }: OAuthClient): string[] =>
   (spec.authentication?.serviceAccounts ?? []).map(
@@ -42,10 +45,9 @@ const unavailable = (cause: unknown): IssuerFailure =>
     cause,
   });
 
-/** Requests TokenReviews, one at a time for each token. Positive ones are cached, negative ones are not. */
+/** Requests TokenReviews, one at a time for each token and address. Positive ones are cached, negative ones are not. */
 class Reviews {
   readonly #options: ServiceAccountsOptions;
-  readonly #semaphore = createSemaphore({ ...REVIEWS, errors: OVERLOAD_ERRORS });
   readonly #positive = new BoundedMap<string, PositiveReview>(MAX_KEPT);
   readonly #flights = new SingleFlight<string, string | undefined>();
 
@@ -54,12 +56,12 @@ class Reviews {
   }
 
   /** The user name if the token is valid for the issuer's audience; else undefined. @throws IssuerFailure */
-  async usernameOf(token: string, expiresAtMs: number, signal: AbortSignal): Promise<string | undefined> {
+  async usernameOf(token: string, expiresAtMs: number, { key, signal }: Reader): Promise<string | undefined> {
     const { clock } = this.#options;
     const hash = createHash('sha256').update(token).digest('base64');
     const known = this.#positive.get(hash);
     if (known && clock.monotonic() < known.until) return known.username;
-    const review = this.#flights.run(hash, () => this.#review(token));
+    const review = this.#flights.run(`${hash} ${key.group}`, () => this.#review(token, key));
     const askedAt = clock.monotonic();
     const username = await unlessAborted(review, signal, calledOff);
     if (username !== undefined) {
@@ -69,17 +71,21 @@ class Reviews {
     return username;
   }
 
-  #review(token: string): Promise<string | undefined> {
-    const { clock, issuerUrl, reviewToken } = this.#options;
+  #review(token: string, key: FairKey): Promise<string | undefined> {
+    const { clock, issuerUrl, queue, reviewToken } = this.#options;
     return withDeadline({ clock, ms: DEADLINE_MS }, (signal) =>
-      this.#semaphore.run(async () => {
-        const review = await reviewToken(token, [issuerUrl], { signal }).catch((error: unknown) => {
-          throw unavailable(error);
-        });
-        // An API server that does not support audiences returns none, and has not checked the one requested.
-        const isForUs = review.authenticated && review.audiences.includes(issuerUrl);
-        return isForUs ? review.username : undefined;
-      }, signal),
+      queue.run(
+        key,
+        async () => {
+          const review = await reviewToken(token, [issuerUrl], { signal }).catch((error: unknown) => {
+            throw unavailable(error);
+          });
+          // An API server that does not support audiences returns none, and has not checked the one requested.
+          const isForUs = review.authenticated && review.audiences.includes(issuerUrl);
+          return isForUs ? review.username : undefined;
+        },
+        signal,
+      ),
     );
   }
 }
@@ -88,7 +94,7 @@ class Reviews {
 export const createServiceAccounts = (options: ServiceAccountsOptions): CheckAssertion => {
   const { issuerUrl, clock } = options;
   const reviews = new Reviews(options);
-  return async ({ client, jwt, signal }) => {
+  return async ({ client, clientID, jwt, address, signal }) => {
     const { sub, exp } = jwt.claims;
     const listed = usernamesOf(client);
     if (listed.length === 0 || typeof sub !== 'string' || !sub.startsWith('system:serviceaccount:')) {
@@ -97,7 +103,8 @@ export const createServiceAccounts = (options: ServiceAccountsOptions): CheckAss
     if (!listed.includes(sub)) return { problem: 'the ServiceAccount is not listed' };
     if (!hasAudience(jwt.claims, issuerUrl)) return { problem: 'aud lacks the issuer' };
     if (typeof exp !== 'number' || exp * 1000 <= clock.now()) return { problem: 'exp is missing or past' };
-    const username = await reviews.usernameOf(jwt.jwt, exp * 1000, signal);
+    const reader = { key: unauthenticatedKey({ address }, clientID), signal };
+    const username = await reviews.usernameOf(jwt.jwt, exp * 1000, reader);
     if (username !== sub) return { problem: 'the API server does not know the token' };
     return { authenticated: { client, method: 'serviceAccount', subject: username } };
   };

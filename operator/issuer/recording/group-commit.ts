@@ -1,7 +1,7 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { TokenBatch } from '../../api/token-batch.ts';
 import { withDeadline } from '../../async/deadline.ts';
-import { createSemaphore } from '../../async/semaphore.ts';
+import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
 import { requestedClientID } from '../../domain/client/client-rules.ts';
 import { batchNameFrom } from '../../domain/record/record-object.ts';
@@ -13,7 +13,8 @@ import {
 } from '../../domain/record/token-batch.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { ApiError, isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
-import { IssuerFailure, OVERLOAD_ERRORS, recordFailure } from '../failure.ts';
+import { IssuerFailure, recordFailure } from '../failure.ts';
+import { batchKey } from '../fair-keys.ts';
 
 /** A record with its position in a TokenBatch. */
 interface BatchedRecord {
@@ -23,7 +24,7 @@ interface BatchedRecord {
   readonly recorded: Promise<void>;
 }
 
-/** Adds a record to the TokenBatch that is written next. @throws IssuerFailure `Exhausted` if too many records wait */
+/** Adds a record to the TokenBatch that is written next. @throws IssuerFailure `Exhausted` if too many records of the client wait */
 export type AddToBatch = (client: OAuthClient, fields: RecordFields) => BatchedRecord;
 
 /** Writes a TokenBatch; resolves once the API server has it. @throws IssuerFailure */
@@ -35,12 +36,43 @@ export interface GroupCommitOptions {
   readonly newID: () => string;
   /** Runs `work` after pending I/O events, as `setImmediate` does: requests read in one turn of the event loop share a batch. */
   readonly defer: (work: () => void) => void;
+  /** Makes the failure of a record for which there is no room. */
+  readonly overloaded: () => IssuerFailure;
 }
 
 /** Concurrent writes of full batches of one lane. */
 const WRITES_AT_ONCE = 4;
-/** Records in all lanes that are not passed to {@link WriteBatch} yet, which has a queue too: a few seconds of an API server's work. */
-const MAX_UNSENT_RECORDS = 16_384;
+/** Records in all lanes that are not passed to {@link WriteBatch} yet, which has a queue too: a few seconds of an API server's work for each of two clients. */
+const MAX_UNSENT_RECORDS = 32_768;
+
+/**
+ * Counts the records that are not sent yet. One client may have as many as there is room left for others, so half of all while it is
+ * alone; one that has few is never rejected because of another one that has many.
+ */
+class UnsentRecords {
+  readonly #byClient = new Map<string, number>();
+  #total = 0;
+
+  hasRoomFor(clientUID: string): boolean {
+    return this.#of(clientUID) < MAX_UNSENT_RECORDS - this.#total;
+  }
+
+  add(clientUID: string): void {
+    this.#total += 1;
+    this.#byClient.set(clientUID, this.#of(clientUID) + 1);
+  }
+
+  remove(clientUID: string, count: number): void {
+    this.#total -= count;
+    const left = this.#of(clientUID) - count;
+    if (left > 0) this.#byClient.set(clientUID, left);
+    else this.#byClient.delete(clientUID);
+  }
+
+  #of(clientUID: string): number {
+    return this.#byClient.get(clientUID) ?? 0;
+  }
+}
 
 /** A batch that is being filled, and the promise of its write. */
 interface PendingBatch {
@@ -58,6 +90,7 @@ const pendingBatch = (draft: BatchDraft): PendingBatch => {
 
 /** One per client and lifetime class (spec §2.3), whose records may share a TokenBatch. Removed when it has no batch and no write. */
 interface Lane {
+  readonly clientUID: string;
   /** In the order of their writes; the last one is being filled. */
   readonly batches: PendingBatch[];
   writing: number;
@@ -68,9 +101,10 @@ interface Lane {
  * Makes {@link AddToBatch} (spec §2.3, decision 0016): records that arrive during a write of their lane go into its next batch. A batch
  * that is not full starts only if its lane has no write in progress; full ones start while fewer than 4 are.
  */
-export const createGroupCommit = ({ writeBatch, newID, defer }: GroupCommitOptions): AddToBatch => {
+export const createGroupCommit = (options: GroupCommitOptions): AddToBatch => {
+  const { writeBatch, newID, defer, overloaded } = options;
   const lanes = new Map<string, Lane>();
-  let unsentRecords = 0;
+  const unsent = new UnsentRecords();
 
   const isDue = ({ batches: [first, second], writing }: Lane): boolean => {
     if (first === undefined) return false;
@@ -82,7 +116,7 @@ export const createGroupCommit = ({ writeBatch, newID, defer }: GroupCommitOptio
     while (isDue(lane)) {
       const pending = lane.batches.shift();
       if (pending === undefined) break;
-      unsentRecords -= pending.draft.size;
+      unsent.remove(lane.clientUID, pending.draft.size);
       lane.writing += 1;
       const written = writeBatch(pending.draft.build()).finally(() => {
         lane.writing -= 1;
@@ -100,18 +134,19 @@ export const createGroupCommit = ({ writeBatch, newID, defer }: GroupCommitOptio
     defer(() => writeDue(key, lane));
   };
 
-  const laneOf = (key: string): Lane => {
+  const laneOf = (key: string, clientUID: string): Lane => {
     const known = lanes.get(key);
     if (known) return known;
-    const lane: Lane = { batches: [], writing: 0, isScheduled: false };
+    const lane: Lane = { clientUID, batches: [], writing: 0, isScheduled: false };
     lanes.set(key, lane);
     return lane;
   };
 
   return (client, fields) => {
-    if (unsentRecords >= MAX_UNSENT_RECORDS) throw OVERLOAD_ERRORS.full();
-    const key = `${client.metadata.uid} ${lifetimeClassOf(fields)}`;
-    const lane = laneOf(key);
+    const { uid } = client.metadata;
+    if (!unsent.hasRoomFor(uid)) throw overloaded();
+    const key = `${uid} ${lifetimeClassOf(fields)}`;
+    const lane = laneOf(key, uid);
     let pending = lane.batches.at(-1);
     let id = pending?.draft.add(fields);
     if (pending === undefined || id === undefined) {
@@ -120,7 +155,7 @@ export const createGroupCommit = ({ writeBatch, newID, defer }: GroupCommitOptio
       id = pending.draft.add(fields);
     }
     if (id === undefined) throw new Error('an empty draft has room');
-    unsentRecords += 1;
+    unsent.add(uid);
     schedule(key, lane);
     return { id, recorded: pending.recorded };
   };
@@ -130,11 +165,11 @@ export interface WriteBatchOptions {
   readonly batches: Pick<ResourceClient<TokenBatch>, 'create' | 'get'>;
   /** Called with each object as the API server returned it, before any caller gets its token. */
   readonly onRecorded: (batch: TokenBatch) => void;
+  /** Bounds the writes, and lets clients take turns. */
+  readonly queue: FairSemaphore;
   readonly clock: Clock;
 }
 
-/** Enough concurrent writes to keep an API server with many cores busy. */
-const WRITES = { atOnce: 64, waiting: 4096 };
 /** Time for one try; after it the outcome of the write is unknown. */
 const TRY_MS = 5000;
 /** Tries of one write, without a pause and at most 15 s in all: most callers have given up by then. */
@@ -148,8 +183,7 @@ const isUnresolved = (error: unknown): boolean =>
  * Makes {@link WriteBatch}. A write with an unknown outcome is repeated under the same name: the batch is recorded if the create
  * succeeds, or if an object with an equal spec exists (spec §2.3).
  */
-export const createWriteBatch = ({ batches, onRecorded, clock }: WriteBatchOptions): WriteBatch => {
-  const semaphore = createSemaphore({ ...WRITES, errors: OVERLOAD_ERRORS });
+export const createWriteBatch = ({ batches, onRecorded, queue, clock }: WriteBatchOptions): WriteBatch => {
   // No single caller may cancel the write that all of them share.
   const neverAborts = new AbortController().signal;
 
@@ -183,7 +217,7 @@ export const createWriteBatch = ({ batches, onRecorded, clock }: WriteBatchOptio
 
   return async (batch) => {
     try {
-      onRecorded(await semaphore.run(() => write(batch), neverAborts));
+      onRecorded(await queue.run(batchKey(batch), () => write(batch), neverAborts));
     } catch (error) {
       throw recordFailure(error);
     }

@@ -1,14 +1,15 @@
 import type { IssuedToken } from '../../api/issued-token.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { unlessAborted } from '../../async/abort.ts';
-import { createSemaphore } from '../../async/semaphore.ts';
+import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { requestedClientID } from '../../domain/client/client-rules.ts';
 import { buildIssuedToken } from '../../domain/record/issued-token.ts';
 import type { RecordFields } from '../../domain/record/token-batch.ts';
 import { uuidV5 } from '../../domain/token/declared-token.ts';
 import { isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
-import { calledOff, OVERLOAD_ERRORS, recordFailure } from '../failure.ts';
-import type { OneTimeAssertion } from '../use-cases.ts';
+import { calledOff, recordFailure } from '../failure.ts';
+import { clientKey } from '../fair-keys.ts';
+import type { Call, OneTimeAssertion } from '../use-cases.ts';
 import type { AddToBatch } from './group-commit.ts';
 import type { AssertionProblem, UsedAssertions } from './used-assertions.ts';
 
@@ -18,7 +19,7 @@ export interface Recordable {
   readonly fields: RecordFields;
   /** The client's own assertion, which may be used for one token only. */
   readonly assertion: OneTimeAssertion | undefined;
-  readonly signal: AbortSignal;
+  readonly call: Pick<Call, 'address' | 'signal'>;
 }
 
 /** Signs the JWT of a record under the id that the record gets. */
@@ -41,30 +42,30 @@ export interface RecordTokenOptions {
   /** Called with each record as the API server returned it, before the JWT is. */
   readonly onRecorded: (record: IssuedToken) => void;
   readonly addToBatch: AddToBatch;
+  /** Bounds the creates, and lets clients take turns. */
+  readonly queue: FairSemaphore;
   /** A random version 4 UUID. */
   readonly newID: () => string;
   /** Runs `work` after pending I/O events, as `setImmediate` does, and after what was deferred before it. */
   readonly defer: (work: () => void) => void;
 }
 
-/** Enough concurrent creates to keep an API server with many cores busy; those that wait are a few seconds of its work. */
-const CREATES = { atOnce: 256, waiting: 4096 };
-
 /**
  * Makes {@link RecordToken}: as an IssuedToken, or in a TokenBatch for clients with `recording: Batched`. A token for a client's own
  * assertion is always an IssuedToken, whose name prevents a replay (spec §4).
  */
 export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
-  const { records, usedAssertions, onRecorded, addToBatch, newID, defer } = options;
-  const semaphore = createSemaphore({ ...CREATES, errors: OVERLOAD_ERRORS });
+  const { records, usedAssertions, onRecorded, addToBatch, queue, newID, defer } = options;
 
-  /** @throws ApiError, IssuerFailure */
-  const recordUnder = async (id: string, { client, fields, signal }: Recordable, sign: Sign) => {
+  /** Signs when its turn has come: a token that is rejected costs no signature. @throws ApiError, IssuerFailure */
+  const recordUnder = async (id: string, { client, fields, call }: Recordable, sign: Sign) => {
+    const { signal } = call;
     const record = buildIssuedToken({ ...fields, id, client, clientID: requestedClientID(client) });
-    const [created, accessToken] = await Promise.all([
-      semaphore.run(() => records.create(record, { signal }), signal),
-      sign(id),
-    ]);
+    const [created, accessToken] = await queue.run(
+      clientKey(client.metadata, call),
+      () => Promise.all([records.create(record, { signal }), sign(id)]),
+      signal,
+    );
     onRecorded(created);
     return { id, accessToken, created };
   };
@@ -84,7 +85,7 @@ export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
     if (known !== undefined) return known;
     try {
       const { id, accessToken, created } = await recordUnder(use.name, token, sign);
-      const problem = await usedAssertions.confirm(use, created, token.signal);
+      const problem = await usedAssertions.confirm(use, created, token.call.signal);
       if (problem === undefined) return { id, accessToken };
       await removeAgain(created);
       return problem;
@@ -114,10 +115,10 @@ export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
     return sign(id);
   };
 
-  const recordInBatch = async ({ client, fields, signal }: Recordable, sign: Sign) => {
+  const recordInBatch = async ({ client, fields, call }: Recordable, sign: Sign) => {
     const { id, recorded } = addToBatch(client, fields);
     const done = Promise.all([signDeferred(sign, id), recorded]);
-    const [accessToken] = await unlessAborted(done, signal, calledOff);
+    const [accessToken] = await unlessAborted(done, call.signal, calledOff);
     return { id, accessToken };
   };
 

@@ -1,5 +1,5 @@
 import type { Token } from '../../api/token.ts';
-import { createSemaphore } from '../../async/semaphore.ts';
+import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { type CachedIssuedToken, ISSUED_INDEX } from '../../domain/record/cached-issued-token.ts';
 import {
   BATCH_INDEX,
@@ -10,7 +10,8 @@ import {
 import type { RevocationCounts } from '../../domain/record/revocation-plan.ts';
 import { RECORD_INDEX, type RecordOrigin } from '../../domain/record/token-record.ts';
 import type { WritableCache } from '../../ports/cache.ts';
-import { calledOff, IssuerFailure, OVERLOAD_ERRORS } from '../failure.ts';
+import { calledOff, IssuerFailure } from '../failure.ts';
+import { bearerKey } from '../fair-keys.ts';
 import type { Bearer, Call, DeletedTokens, DeleteTokens } from '../use-cases.ts';
 import { selectIds } from './list-tokens.ts';
 import type { Lookups } from './lookups.ts';
@@ -30,11 +31,15 @@ export interface DeleteTokensOptions {
   readonly lookups: Lookups;
   readonly listRecordsOfOwner: ListRecordsOfOwner;
   readonly revokeRecords: RevokeRecords;
+  /** Bounds the lists of all records of an owner, and lets clients take turns. */
+  readonly queue: FairSemaphore;
 }
 
-/** Concurrent writes of one call, and of all calls: they leave the API server capacity to record new tokens. */
+/** Concurrent writes of one call. */
 export const WORKERS = 16;
-const WRITES = { atOnce: 48, waiting: 4096 };
+
+/** The call that waits for the API server. */
+type Waiting = Pick<Call, 'address' | 'signal'>;
 
 /** The objects to write, each once. The ids select records of a TokenBatch; a Token and an IssuedToken are revoked whole. */
 class Targets {
@@ -86,8 +91,7 @@ const revokeAll = async (
  * tokens that another replica has just issued, and the declared Tokens in the watch cache.
  */
 export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens => {
-  const { tokens, issued, batches, lookups, listRecordsOfOwner, revokeRecords } = options;
-  const semaphore = createSemaphore({ ...WRITES, errors: OVERLOAD_ERRORS });
+  const { tokens, issued, batches, lookups, listRecordsOfOwner, revokeRecords, queue } = options;
 
   const readRecordsOfOwner = async (owner: string, signal: AbortSignal): Promise<void> => {
     try {
@@ -100,8 +104,10 @@ export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens =
     }
   };
 
-  const allOf = async (owner: string, signal: AbortSignal): Promise<Targets> => {
-    await readRecordsOfOwner(owner, signal);
+  const allOf = async (bearer: Bearer, call: Waiting): Promise<Targets> => {
+    const { owner } = bearer;
+    const { signal } = call;
+    await queue.run(bearerKey(bearer, call), () => readRecordsOfOwner(owner, signal), signal);
     const targets = new Targets();
     for (const { id, origin } of issued.byIndex(ISSUED_INDEX.owner, owner)) targets.add(origin, [id]);
     for (const batch of batches.byIndex(BATCH_INDEX.owner, owner)) {
@@ -114,13 +120,9 @@ export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens =
     return targets;
   };
 
-  const targetsOf = async (
-    bearer: Bearer,
-    ids: readonly string[],
-    call: Pick<Call, 'signal'>,
-  ): Promise<Targets> => {
+  const targetsOf = async (bearer: Bearer, ids: readonly string[], call: Waiting): Promise<Targets> => {
     const selected = selectIds(bearer, ids);
-    if (selected === 'all') return allOf(bearer.owner, call.signal);
+    if (selected === 'all') return allOf(bearer, call);
     const targets = new Targets();
     for (const { id, origin } of await lookups.find(bearer, selected, call)) targets.add(origin, [id]);
     return targets;
@@ -128,8 +130,8 @@ export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens =
 
   return async (bearer, ids, call) => {
     checkIdFilter(ids);
-    const { signal } = call;
     const { all } = await targetsOf(bearer, ids, call);
-    return revokeAll(all, (target) => semaphore.run(() => revokeRecords(target, signal), signal), signal);
+    const revoker = { key: bearerKey(bearer, call), signal: call.signal };
+    return revokeAll(all, (target) => revokeRecords(target, revoker), call.signal);
   };
 };

@@ -5,7 +5,8 @@ import type { Token } from '../../api/token.ts';
 import { unlessAborted } from '../../async/abort.ts';
 import { BoundedMap } from '../../async/bounded-map.ts';
 import { withDeadline } from '../../async/deadline.ts';
-import type { Semaphore } from '../../async/semaphore.ts';
+import type { FairKey } from '../../async/fair-queue.ts';
+import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { SingleFlight } from '../../async/single-flight.ts';
 import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
 import type { CachedTokenBatch } from '../../domain/record/cached-token-batch.ts';
@@ -16,10 +17,19 @@ import { calledOff, IssuerFailure } from '../failure.ts';
 /** Reads an object from the API server; undefined if it does not exist. @throws ApiError */
 type ReadObject<T> = (ref: ObjectRef, signal: AbortSignal) => Promise<T | undefined>;
 
-/** Reads objects of one kind from the API server. Concurrent callers share a read; that an object does not exist is cached for 1 s (spec §3, Lookups). */
+/** For whom an object is read. */
+export interface Reader {
+  readonly key: FairKey;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Reads objects of one kind from the API server. Concurrent requests of one client or address share a read, others do not, so that
+ * none waits for the turn of another client; that an object does not exist is cached for 1 s (spec §3, Lookups).
+ */
 export interface LiveReads<T> {
   /** The object that the API server has, or a newer one in the cache. @throws IssuerFailure `Unavailable` if the API server can't be reached */
-  read(ref: ObjectRef, signal: AbortSignal): Promise<T | undefined>;
+  read(ref: ObjectRef, reader: Reader): Promise<T | undefined>;
 }
 
 /** The live reads by kind. */
@@ -34,12 +44,9 @@ export interface LiveReadsOptions<T> {
   readonly cache: Pick<WritableCache<T>, 'get' | 'putIfNewer' | 'forget'>;
   readonly readObject: ReadObject<T>;
   /** Limits concurrent reads; shared by all kinds. */
-  readonly semaphore: Semaphore;
+  readonly queue: FairSemaphore;
   readonly clock: MonotonicClock;
 }
-
-/** Concurrent and waiting reads: limits what callers can make the API server do. */
-export const LIVE_READS = { atOnce: 64, waiting: 2048 };
 
 const DEADLINE_MS = 5000;
 const NO_MS = 1000;
@@ -56,18 +63,19 @@ const unavailable = (cause: unknown): IssuerFailure =>
 export const createLiveReads = <T extends Pick<KubeObject, 'metadata'>>({
   cache,
   readObject,
-  semaphore,
+  queue,
   clock,
 }: LiveReadsOptions<T>): LiveReads<T> => {
   const flights = new SingleFlight<string, T | undefined>();
   /** By key, until when nothing is asked; monotonic milliseconds. */
   const negativeCache = new BoundedMap<string, number>(MAX_NOS);
 
-  const ask = async (ref: ObjectRef, key: string): Promise<T | undefined> => {
+  const ask = async (ref: ObjectRef, { key: fairKey }: Reader): Promise<T | undefined> => {
+    const key = keyOf(ref);
     const before = cache.get(key);
     try {
       const object = await withDeadline({ clock, ms: DEADLINE_MS }, (signal) =>
-        semaphore.run(() => readObject(ref, signal), signal),
+        queue.run(fairKey, () => readObject(ref, signal), signal),
       );
       if (object === undefined) {
         negativeCache.set(key, clock.monotonic() + NO_MS);
@@ -83,15 +91,16 @@ export const createLiveReads = <T extends Pick<KubeObject, 'metadata'>>({
   };
 
   return {
-    read: async (ref, signal) => {
+    read: async (ref, reader) => {
       const key = keyOf(ref);
       const until = negativeCache.get(key);
       if (until !== undefined) {
         if (clock.monotonic() < until) return undefined;
         negativeCache.delete(key);
       }
-      const asking = flights.run(key, () => ask(ref, key));
-      return unlessAborted(asking, signal, calledOff);
+      // No key of an object has a space.
+      const asking = flights.run(`${key} ${reader.key.group}`, () => ask(ref, reader));
+      return unlessAborted(asking, reader.signal, calledOff);
     },
   };
 };

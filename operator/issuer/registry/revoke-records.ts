@@ -1,6 +1,8 @@
 import { keyOf } from '../../api/meta.ts';
 import { floorSeconds } from '../../api/time.ts';
 import type { Token } from '../../api/token.ts';
+import type { FairKey } from '../../async/fair-queue.ts';
+import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { createKeyedMutex } from '../../async/keyed-mutex.ts';
 import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
 import type { CachedTokenBatch } from '../../domain/record/cached-token-batch.ts';
@@ -26,9 +28,15 @@ export interface RevocationTarget extends RecordOrigin {
 
 /**
  * Blacklists live records and deletes expired ones. Records that another caller ended are not counted.
- * @throws IssuerFailure `Unavailable` if that is not possible now
+ * @throws IssuerFailure `Unavailable` if that is not possible now, `Exhausted` if too many wait for it
  */
-export type RevokeRecords = (target: RevocationTarget, signal: AbortSignal) => Promise<RevocationCounts>;
+export type RevokeRecords = (target: RevocationTarget, revoker: Revoker) => Promise<RevocationCounts>;
+
+/** For whom records are revoked. */
+interface Revoker {
+  readonly key: FairKey;
+  readonly signal: AbortSignal;
+}
 
 /** The target of a single record. */
 export const endTargetOf = ({ id, origin }: Pick<FoundRecord, 'id' | 'origin'>): RevocationTarget => ({
@@ -40,6 +48,8 @@ export interface EndTokenOptions {
   readonly tokens: Objects<Token>;
   readonly issued: Objects<CachedIssuedToken>;
   readonly batches: Objects<CachedTokenBatch>;
+  /** Bounds the writes, and lets clients take turns. */
+  readonly queue: FairSemaphore;
   readonly clock: Clock;
 }
 
@@ -118,7 +128,7 @@ const endObject = async <T extends Cacheable>(
  * TokenBatch take turns, since each write would be a conflict for the others.
  */
 export const createRevokeRecords = (options: EndTokenOptions): RevokeRecords => {
-  const { clock, tokens, issued, batches } = options;
+  const { clock, queue, tokens, issued, batches } = options;
   const token: Kind<Token> = { ...tokens, plan: (object, _, now) => planTokenRevocation(object, now) };
   const record: Kind<CachedIssuedToken> = {
     ...issued,
@@ -126,7 +136,7 @@ export const createRevokeRecords = (options: EndTokenOptions): RevokeRecords => 
   };
   const batch: Kind<CachedTokenBatch> = { ...batches, plan: planBatchRevocation };
   const mutex = createKeyedMutex();
-  return (target, signal) => {
+  const revoke = (target: RevocationTarget, signal: AbortSignal): Promise<RevocationCounts> => {
     const around = { clock, signal };
     switch (target.kind) {
       case 'Token':
@@ -137,4 +147,5 @@ export const createRevokeRecords = (options: EndTokenOptions): RevokeRecords => 
         return mutex.take(target.uid, () => endObject(batch, target, around));
     }
   };
+  return (target, { key, signal }) => queue.run(key, () => revoke(target, signal), signal);
 };

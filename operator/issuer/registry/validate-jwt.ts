@@ -18,8 +18,9 @@ import type { Freshness } from '../../ports/freshness.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import type { Keyring, VerifiedJwt } from '../../ports/signing.ts';
 import { IssuerFailure } from '../failure.ts';
+import { clientKey, unauthenticatedKey } from '../fair-keys.ts';
 import type { Call } from '../use-cases.ts';
-import type { RegistryReads } from './live-reads.ts';
+import type { Reader, RegistryReads } from './live-reads.ts';
 import { isFresh, type Records } from './records.ts';
 
 /** A valid JWT of this issuer, with its record. */
@@ -39,11 +40,24 @@ interface InvalidJwt {
 
 export type JwtValidation = ValidJwt | InvalidJwt;
 
-/** The call that waits for a read of the API server. Its signal, which is made on demand, is not touched if nothing has to be read. */
-type Waiting = Pick<Call, 'signal'>;
+/**
+ * The call that waits for a read of the API server. Its signal, which is made on demand, is not touched if nothing has to be read.
+ * `client` is the authenticated one of a call without a bearer.
+ */
+interface Waiting {
+  readonly call: Pick<Call, 'address' | 'signal'>;
+  readonly client: OAuthClient | undefined;
+}
 
-/** Validates a JWT, for every endpoint (spec §3). @throws IssuerFailure `Unavailable` if the answer can't be known now */
-export type ValidateJwt = (jwt: string, call: Waiting) => Awaitable<JwtValidation>;
+/**
+ * Validates a JWT, for every endpoint (spec §3). What has to be read counts for `client`, the authenticated one, or for that of the JWT.
+ * @throws IssuerFailure `Unavailable` if the answer can't be known now, `Exhausted` if too many wait for it
+ */
+export type ValidateJwt = (
+  jwt: string,
+  call: Pick<Call, 'address' | 'signal'>,
+  client?: OAuthClient,
+) => Awaitable<JwtValidation>;
 
 export interface ValidateJwtOptions {
   readonly keyring: Pick<Keyring, 'verify'>;
@@ -64,36 +78,44 @@ const invalid = (fault: JwtFault): InvalidJwt => ({ kind: 'invalid', fault });
 const unavailable = (detail: string): IssuerFailure =>
   new IssuerFailure('Unavailable', 'the token can not be validated now, try again later', { detail });
 
-/** The namespace of the registered client of a client ID, which is that of its issued tokens. */
-const namespaceOf = ({ clients }: ValidateJwtOptions, clientID: unknown): string | undefined => {
+/** The registered client of a client ID, which has its issued tokens in its namespace. */
+const registeredClient = ({ clients }: ValidateJwtOptions, clientID: unknown): OAuthClient | undefined => {
   if (typeof clientID !== 'string') return undefined;
   for (const client of clients.byIndex(CLIENT_ID_INDEX, clientID)) {
-    if (isRegistered(client)) return client.metadata.namespace;
+    if (isRegistered(client)) return client;
   }
   return undefined;
 };
+
+/** For whom is read: the authenticated client, or that of a JWT whose signature is verified. */
+const readerOf = ({ call }: Waiting, client: ObjectRef | undefined): Reader => ({
+  key: client ? clientKey(client, call) : unauthenticatedKey(call),
+  signal: call.signal,
+});
 
 /** Reads the record of a JWT from the API server, with one GET (spec §3, Lookups). */
 const readRecord = async (
   options: ValidateJwtOptions,
   claims: SignedClaims,
-  { signal }: Waiting,
+  waiting: Waiting,
 ): Promise<FoundRecord | undefined> => {
   const { records, reads } = options;
   const { jti } = claims;
   if (typeof jti !== 'string') return undefined;
+  const own = registeredClient(options, claims.client_id);
+  const reader = readerOf(waiting, (waiting.client ?? own)?.metadata);
   const declared: ObjectRef | undefined = declaredIn(claims);
   if (declared) {
-    const token = await reads.tokens.read(declared, signal);
+    const token = await reads.tokens.read(declared, reader);
     return token && records.ofToken(token, jti);
   }
-  const namespace = namespaceOf(options, claims.client_id);
-  if (namespace === undefined) return undefined;
+  if (own === undefined) return undefined;
+  const { namespace } = own.metadata;
   if (isBatchedId(jti)) {
-    const batch = await reads.batches.read({ namespace, name: batchNameOf(jti) }, signal);
+    const batch = await reads.batches.read({ namespace, name: batchNameOf(jti) }, reader);
     return batch && records.ofBatch(batch, jti);
   }
-  const record = await reads.issued.read({ namespace, name: jti }, signal);
+  const record = await reads.issued.read({ namespace, name: jti }, reader);
   return record?.metadata.deletionTimestamp === undefined ? record : undefined;
 };
 
@@ -101,23 +123,24 @@ const readRecord = async (
 const findRecord = (
   options: ValidateJwtOptions,
   claims: SignedClaims,
-  call: Waiting,
+  waiting: Waiting,
 ): Awaitable<FoundRecord | undefined> => {
   const { jti } = claims;
   const cached = typeof jti === 'string' ? options.records.find(jti) : undefined;
   const isUsable = cached && (cached.blacklistedAt !== undefined || isFresh(cached, options.freshness));
-  return isUsable ? cached : readRecord(options, claims, call);
+  return isUsable ? cached : readRecord(options, claims, waiting);
 };
 
 /** The cached client if its cache is fresh, or the token is invalid anyway; else the client that the API server has. */
 const findClient = (
   { clients, freshness, reads }: ValidateJwtOptions,
   record: FoundRecord,
-  call: Waiting,
+  waiting: Waiting,
 ): Awaitable<OAuthClient | undefined> => {
   const cached = clients.get(record.client);
   if (cached && (record.blacklistedAt !== undefined || freshness.clients())) return cached;
-  return reads.clients.read(refOf(record.client), call.signal);
+  const ref = refOf(record.client);
+  return reads.clients.read(ref, readerOf(waiting, waiting.client?.metadata ?? ref));
 };
 
 /** The record as it is after a wait, during which this replica may have blacklisted it. */
@@ -130,7 +153,7 @@ const afterWait = ({ records }: ValidateJwtOptions, record: FoundRecord): FoundR
 const validateVerified = (
   options: ValidateJwtOptions,
   { claims, kid }: VerifiedJwt,
-  call: Waiting,
+  waiting: Waiting,
 ): Awaitable<JwtValidation> => {
   const { clock, settings } = options;
 
@@ -148,13 +171,13 @@ const validateVerified = (
     return findTimeFault(claims, clock.now()) ? invalid('Expired') : { kind: 'valid', claims, record };
   };
 
-  return mapAwaitable(findRecord(options, claims, call), (record) => {
+  return mapAwaitable(findRecord(options, claims, waiting), (record) => {
     // 4. A record that agrees.
     if (record === undefined) return invalid('Unknown');
     const expected = { kid, ownerClaim: settings.ownerClaim, now: clock.now() };
     const recordFault = findRecordFault(record, claims, expected);
     if (recordFault) return invalid(recordFault);
-    const client = findClient(options, record, call);
+    const client = findClient(options, record, waiting);
     return client instanceof Promise
       ? client.then((read) => validateAgainst(afterWait(options, record), read))
       : validateAgainst(record, client);
@@ -179,14 +202,14 @@ const findKnownRevocation = (
 export const createJwtValidator = (options: ValidateJwtOptions): ValidateJwt => {
   const { keyring, freshness, isClockUsable, metrics } = options;
 
-  const validate = (verified: VerifiedJwt | undefined, call: Waiting): Awaitable<JwtValidation> => {
+  const validate = (verified: VerifiedJwt | undefined, waiting: Waiting): Awaitable<JwtValidation> => {
     // With a stale cache of SigningKeys, a key that was added or compromised since is unknown.
     const areKeysKnown = freshness.signingKeys();
     if (verified === undefined) {
       if (areKeysKnown) return invalid('NotOurs');
       throw unavailable('the signing keys are not known');
     }
-    if (areKeysKnown && isClockUsable()) return validateVerified(options, verified, call);
+    if (areKeysKnown && isClockUsable()) return validateVerified(options, verified, waiting);
     const revoked = findKnownRevocation(options, verified);
     if (revoked) return revoked;
     throw unavailable(
@@ -202,9 +225,11 @@ export const createJwtValidator = (options: ValidateJwtOptions): ValidateJwt => 
     throw error;
   };
 
-  return (jwt, call) => {
+  return (jwt, call, client) => {
     try {
-      const validation = mapAwaitable(keyring.verify(jwt), (verified) => validate(verified, call));
+      const validation = mapAwaitable(keyring.verify(jwt), (verified) =>
+        validate(verified, { call, client }),
+      );
       return validation instanceof Promise ? validation.then(counted, failed) : counted(validation);
     } catch (error) {
       return failed(error);

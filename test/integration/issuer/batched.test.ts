@@ -6,11 +6,13 @@ import { batchedRecordOf, cachedTokenBatchOf } from '../../../operator/domain/re
 import { batchNameFrom, batchNameOf, positionOf } from '../../../operator/domain/record/record-object.ts';
 import { BatchDraft, batchOwnerLabel } from '../../../operator/domain/record/token-batch.ts';
 import { createWriteBatch } from '../../../operator/issuer/recording/group-commit.ts';
+import { createRequestQueues } from '../../../operator/issuer/request-queues.ts';
 import { createResourceClient, TOKEN_BATCHES } from '../../../operator/kube/resource-client.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import { ApiError } from '../../../operator/ports/kube.ts';
 import { bodyOf, type KubeObject } from '../../support/api.ts';
 import { assertionClaims, JWT_BEARER, testSigner } from '../../support/assertions.ts';
+import { recordedMetrics } from '../../support/quiet.ts';
 import { ISSUER } from '../reconcilers/test-keyring.ts';
 import { CreateTokenEnv, call, type Replica, requestOf } from './create-token-env.ts';
 
@@ -135,6 +137,7 @@ describe('a write without an answer', () => {
     const recorded: TokenBatch[] = [];
     let isFirst = true;
     const write = createWriteBatch({
+      queue: createRequestQueues(recordedMetrics()).records,
       batches: {
         ...batches,
         get: (...args) => batches.get(...args),

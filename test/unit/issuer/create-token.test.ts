@@ -12,6 +12,7 @@ import { IssuerFailure, refused } from '../../../operator/issuer/failure.ts';
 import type { AdmitToken } from '../../../operator/issuer/limits/client-limits.ts';
 import { createRecordToken } from '../../../operator/issuer/recording/record-token.ts';
 import type { AssertionProblem } from '../../../operator/issuer/recording/used-assertions.ts';
+import { createRequestQueues } from '../../../operator/issuer/request-queues.ts';
 import type { AuthenticatedClient } from '../../../operator/issuer/use-cases.ts';
 import { ApiError, EXCEEDED_QUOTA, type NewObject } from '../../../operator/ports/kube.ts';
 import type { Signer } from '../../../operator/ports/signing.ts';
@@ -105,6 +106,7 @@ const build = () => {
         throw new Error('the client is no batched one');
       },
       newID: () => idOf(ids++),
+      queue: createRequestQueues(metrics).records,
       defer: setImmediate,
     }),
     isClockUsable: () => isClockUsable,
@@ -398,7 +400,7 @@ describe('a client’s own assertion', () => {
 });
 
 describe('under load', () => {
-  test('256 creates run and 4096 wait; further ones are rejected', async () => {
+  test('32 creates of a client run and 4096 wait; further ones are rejected', async () => {
     const open: (() => void)[] = [];
     create = (record) =>
       new Promise((resolve) => {
@@ -406,11 +408,11 @@ describe('under load', () => {
       });
     const run = build();
     const gone = new AbortController();
-    const all = Array.from({ length: 256 + 4096 }, () =>
+    const all = Array.from({ length: 32 + 4096 }, () =>
       run(request(), { ...call, signal: gone.signal }).catch(({ code }: { code: string }) => code),
     );
     await settle();
-    expect(open).toHaveLength(256);
+    expect(open).toHaveLength(32);
     await expect(run(request(), call)).rejects.toMatchObject({ code: 'Exhausted' });
     gone.abort();
     for (const go of open) go();

@@ -49,7 +49,7 @@ const authenticate = (authorization: string | undefined) =>
     policy: { access: 'Owner', scope: '', audience: '' },
     endpoints: [],
     ...options,
-  })(authorization, { signal: patient });
+  })(authorization, { address: '192.0.2.1', signal: patient });
 const codeOf = (authorization: string | undefined): Promise<string> =>
   authenticate(authorization).then(
     () => 'accepted',

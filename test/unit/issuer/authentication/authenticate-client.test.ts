@@ -8,6 +8,7 @@ import {
 import { createAuthenticationFailures } from '../../../../operator/issuer/authentication/authentication-failures.ts';
 import { createFailureLimit } from '../../../../operator/issuer/authentication/failure-limit.ts';
 import type { IssuerFailure } from '../../../../operator/issuer/failure.ts';
+import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';
 import type {
   AuthenticateClient,
   AuthenticatedClient,
@@ -71,6 +72,7 @@ const replicaOf = (...clients: OAuthClient[]): Authenticate => {
     assertions: checks,
     limit,
     failures: createAuthenticationFailures({ limit, log, metrics }),
+    queue: createRequestQueues(metrics).beyondFailureLimit,
   });
   return async (...asked) => authenticate(...asked);
 };
@@ -301,6 +303,7 @@ test('before the clients are known, no client is called unknown', async () => {
     assertions: [],
     limit: createFailureLimit({ clock }),
     failures: createAuthenticationFailures({ limit: createFailureLimit({ clock }), log, metrics }),
+    queue: createRequestQueues(metrics).beyondFailureLimit,
   });
   expect(() => authenticate(right, call)).toThrow(expect.objectContaining({ code: 'Unavailable' }));
 });

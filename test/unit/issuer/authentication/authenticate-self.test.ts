@@ -37,7 +37,7 @@ const authenticate = (jwt: string) =>
     settings,
     policy,
     endpoints: [],
-  })(`Bearer ${Buffer.from(jwt).toString('base64url')}`, { signal: patient });
+  })(`Bearer ${Buffer.from(jwt).toString('base64url')}`, { address: '192.0.2.1', signal: patient });
 
 const revoke = (): void => env.cache(issuedToken(ID, { revoked: true }, { resourceVersion: '2' }));
 
@@ -99,6 +99,9 @@ test('only a blacklisting is reported, whatever the validation found', async () 
     record,
   });
   await expect(
-    createAuthenticateSelf({ ...options, validateJwt })('Bearer a.b.c', { signal: patient }),
+    createAuthenticateSelf({ ...options, validateJwt })('Bearer a.b.c', {
+      address: '192.0.2.1',
+      signal: patient,
+    }),
   ).rejects.toMatchObject({ code: 'BearerInvalid', detail: 'refused: ClientGone' });
 });

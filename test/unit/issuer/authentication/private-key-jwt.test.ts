@@ -41,7 +41,7 @@ const check = async (jwt: string, authentication?: Authentication) => {
   const parsed = readUnverifiedJwt(jwt);
   if (parsed === undefined) return { problem: 'unreadable' };
   const client = clientWith(authentication ?? { privateKeyJWT });
-  return run({ client, clientID: 'app', jwt: parsed, signal: patient });
+  return run({ client, clientID: 'app', jwt: parsed, address: '192.0.2.1', signal: patient });
 };
 
 describe('a client’s own assertion is accepted', () => {

@@ -2,10 +2,12 @@ import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { CheckAssertion } from '../../../../operator/issuer/authentication/authenticate-client.ts';
 import { createServiceAccounts } from '../../../../operator/issuer/authentication/service-accounts.ts';
 import { readUnverifiedJwt } from '../../../../operator/issuer/authentication/unverified-jwt.ts';
+import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
 import type { TokenReview } from '../../../../operator/ports/token-reviews.ts';
 import { type TestSigner, testSigner } from '../../../support/assertions.ts';
-import { FakeClock } from '../../../support/fake-clock.ts';
+import { FakeClock, settle } from '../../../support/fake-clock.ts';
+import { recordedMetrics } from '../../../support/quiet.ts';
 import { clientWith, ISSUER, patient } from '../clients.ts';
 
 const USER = 'system:serviceaccount:team:worker';
@@ -15,6 +17,9 @@ const client = clientWith({ serviceAccounts: [{ namespace: 'team', name: 'worker
 let signer: TestSigner;
 let clock: FakeClock;
 let asked: (readonly string[])[];
+let reviewed: string[];
+/** While it is there, no review is answered before it resolves. */
+let hold: Promise<void> | undefined;
 let answer: TokenReview | Error;
 let check: CheckAssertion;
 
@@ -24,12 +29,17 @@ beforeAll(async () => {
 beforeEach(() => {
   clock = new FakeClock();
   asked = [];
+  reviewed = [];
+  hold = undefined;
   answer = ACCEPTED;
   check = createServiceAccounts({
     issuerUrl: ISSUER,
+    queue: createRequestQueues(recordedMetrics()).reviews,
     clock,
-    reviewToken: async (_token, audiences) => {
+    reviewToken: async (jwt, audiences) => {
       asked.push(audiences);
+      reviewed.push(jwt);
+      await hold;
       if (answer instanceof Error) throw answer;
       return answer;
     },
@@ -38,10 +48,10 @@ beforeEach(() => {
 
 const token = (changes: object = {}) =>
   signer.sign({ sub: USER, aud: [ISSUER], exp: Math.floor(clock.now() / 1000) + 3600, ...changes });
-const run = async (jwt: string, of = client) => {
+const run = async (jwt: string, of = client, address = '192.0.2.1') => {
   const parsed = readUnverifiedJwt(jwt);
   if (!parsed) throw new Error('unreadable');
-  return check({ client: of, clientID: 'app', jwt: parsed, signal: patient });
+  return check({ client: of, clientID: 'app', jwt: parsed, address, signal: patient });
 };
 
 describe('a ServiceAccount token', () => {
@@ -87,6 +97,29 @@ describe('a ServiceAccount token', () => {
     await clock.advance(1);
     expect(await run(jwt)).toHaveProperty('problem');
     expect(asked).toHaveLength(2);
+  });
+
+  test('is reviewed at once while another address floods the same client with tokens, which are rejected beyond a limit', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    hold = promise;
+    const made = await Promise.all(Array.from({ length: 300 }, (_, at) => token({ jti: String(at) })));
+    const flood = made.map((jwt) =>
+      run(jwt, client, '198.51.100.1').then(
+        () => 'answered',
+        ({ code }: { code: string }) => code,
+      ),
+    );
+    await settle();
+    const own = await token();
+    const honest = run(own, client, '192.0.2.1');
+    await settle();
+    expect(reviewed.indexOf(own)).toBe(8);
+    hold = undefined;
+    resolve();
+    expect(await honest).toHaveProperty('authenticated');
+    const outcomes = await Promise.all(flood);
+    expect(outcomes.filter((outcome) => outcome === 'answered')).toHaveLength(8 + 128);
+    expect(outcomes.filter((outcome) => outcome === 'Exhausted')).toHaveLength(300 - 8 - 128);
   });
 
   test('is not believed beyond its own expiration', async () => {

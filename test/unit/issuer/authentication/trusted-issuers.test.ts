@@ -34,6 +34,7 @@ const check = async (claims: object, { trusted = {}, ownerClaim = 'sub', isGood 
     client: clientWith({ trustedIssuers }),
     clientID: 'app',
     jwt,
+    address: '192.0.2.1',
     signal: patient,
   });
   return { outcome, asked };

@@ -3,6 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import { batchNameOf } from '../../../../operator/domain/record/record-object.ts';
 import type { NewTokenBatch } from '../../../../operator/domain/record/token-batch.ts';
 import { createGroupCommit } from '../../../../operator/issuer/recording/group-commit.ts';
+import { overloaded } from '../../../../operator/issuer/request-queues.ts';
+import { recordedMetrics } from '../../../support/quiet.ts';
 import { type ContentTraits, contentWith } from '../../domain/record/batch-fixtures.ts';
 import { recordClient } from '../../domain/record/issued-token-fixtures.ts';
 
@@ -13,6 +15,7 @@ class FakeBatchApi {
   readonly #defer: (() => void)[] = [];
   readonly #place = createGroupCommit({
     newID: randomUUID,
+    overloaded: () => overloaded('records', recordedMetrics()),
     defer: (work) => void this.#defer.push(work),
     writeBatch: (batch) => {
       this.written.push(batch);
@@ -142,6 +145,25 @@ describe('a group commit', () => {
     fake.turn();
     fake.place();
     fake.many(1023);
+    expect(() => fake.place()).toThrow('too much is asked for');
+  });
+
+  test('has room for other clients while one has all that it may have', () => {
+    const fake = new FakeBatchApi();
+    const other = recordClient('another-uid', 'other');
+    fake.many(16_384);
+    for (let count = 0; count < 8192; count += 1) fake.place({ expiresAt: 60 }, other);
+    expect(() => fake.place({ expiresAt: 60 }, other)).toThrow('too much is asked for');
+    fake.place({ expiresAt: 60 }, recordClient('third-uid', 'third'));
+  });
+
+  test('forgets the records of a client that are sent', () => {
+    const fake = new FakeBatchApi();
+    for (let round = 0; round < 100; round += 1) {
+      fake.place({ expiresAt: 60 }, recordClient(`uid-${round}`, `app-${round}`));
+      fake.turn();
+    }
+    fake.many(16_384);
     expect(() => fake.place()).toThrow('too much is asked for');
   });
 });

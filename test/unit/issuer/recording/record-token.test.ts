@@ -1,13 +1,15 @@
 import { expect, test } from '@jest/globals';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import { createRecordToken, type Recordable } from '../../../../operator/issuer/recording/record-token.ts';
+import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';
+import { recordedMetrics } from '../../../support/quiet.ts';
 
-const client = { spec: { recording: 'Batched' } } as OAuthClient;
+const client = { metadata: {}, spec: { recording: 'Batched' } } as OAuthClient;
 const token: Recordable = {
   client,
   fields: {} as Recordable['fields'],
   assertion: undefined,
-  signal: new AbortController().signal,
+  call: { address: '192.0.2.1', signal: new AbortController().signal },
 };
 
 const build = (order: string[]) =>
@@ -34,6 +36,7 @@ const build = (order: string[]) =>
       return { id: 'id', recorded: Promise.resolve() };
     },
     newID: () => 'another',
+    queue: createRequestQueues(recordedMetrics()).records,
     defer: setImmediate,
   });
 

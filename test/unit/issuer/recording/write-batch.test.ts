@@ -2,8 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import type { TokenBatch } from '../../../../operator/api/token-batch.ts';
 import type { NewTokenBatch } from '../../../../operator/domain/record/token-batch.ts';
 import { createWriteBatch } from '../../../../operator/issuer/recording/group-commit.ts';
+import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';
 import { ApiError, EXCEEDED_QUOTA } from '../../../../operator/ports/kube.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
+import { recordedMetrics } from '../../../support/quiet.ts';
 import { storedBatch } from '../../domain/record/batch-fixtures.ts';
 
 const BATCH = storedBatch([{ expiresAt: 60 }]);
@@ -33,6 +35,7 @@ const write = async (creates: readonly (ApiError | undefined)[], there: TokenBat
       },
     },
     onRecorded: (batch) => void recorded.push(batch),
+    queue: createRequestQueues(recordedMetrics()).records,
     clock: new FakeClock(),
   });
   const failure = await writeBatch(NEW).then(

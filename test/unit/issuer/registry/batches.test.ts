@@ -13,7 +13,7 @@ import { claimsOf, EXPIRES, FakeRegistry, jwtOf, KID } from './fake-registry.ts'
 
 const NAME = '00000000-0000-8000-8000-000000000000';
 const ID = batchedId(NAME, 0);
-const call = { signal: patient };
+const call = { address: '192.0.2.1', signal: patient };
 const ALICE = { owner: 'alice', onlyID: undefined, client: 'team/app' };
 
 /** Three records of `alice` and one of `bob`, of the client `team/app`. */

@@ -4,7 +4,6 @@ import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import { TOKEN_CLAIM } from '../../../../operator/api/reserved-claims.ts';
 import { formatTime } from '../../../../operator/api/time.ts';
 import type { Token, TokenStatus } from '../../../../operator/api/token.ts';
-import { createSemaphore } from '../../../../operator/async/semaphore.ts';
 import {
   type CachedIssuedToken,
   cachedIssuedTokenOf,
@@ -15,15 +14,11 @@ import {
   type CachedTokenBatch,
 } from '../../../../operator/domain/record/cached-token-batch.ts';
 import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
-import { OVERLOAD_ERRORS } from '../../../../operator/issuer/failure.ts';
-import {
-  createLiveReads,
-  LIVE_READS,
-  type RegistryReads,
-} from '../../../../operator/issuer/registry/live-reads.ts';
+import { createLiveReads, type RegistryReads } from '../../../../operator/issuer/registry/live-reads.ts';
 import { createLookups } from '../../../../operator/issuer/registry/lookups.ts';
 import { createRecords } from '../../../../operator/issuer/registry/records.ts';
 import { createJwtValidator } from '../../../../operator/issuer/registry/validate-jwt.ts';
+import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
 import { CLIENT_INDEXERS } from '../../../../operator/reconcilers/oauth-client/client-indexes.ts';
 import { TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-triggers.ts';
@@ -131,8 +126,12 @@ export class FakeRegistry {
     keys: true,
   };
   isReachable = true;
+  /** While it is there, no read is answered before it resolves. */
+  hold: Promise<void> | undefined;
   isClockUsable = true;
-  readonly reads: RegistryReads;
+  readonly #queues = createRequestQueues(this.metrics);
+  readonly reads = this.#readsIn('validations');
+  readonly filterReads = this.#readsIn('filters');
   readonly records = createRecords(this);
   readonly freshness = {
     tokens: () => this.fresh.tokens,
@@ -145,33 +144,37 @@ export class FakeRegistry {
   constructor() {
     for (const store of [this.tokens, this.issued, this.batches, this.clients]) store.markSynced();
     this.clients.putIfNewer(clientWith(undefined));
-    const semaphore = createSemaphore({ ...LIVE_READS, errors: OVERLOAD_ERRORS });
+  }
+
+  #readsIn(name: 'validations' | 'filters'): RegistryReads {
+    const { clock } = this;
+    const queue = this.#queues[name];
     const reading =
       <T>(kind: Kind) =>
       async (ref: ObjectRef): Promise<T | undefined> => {
         this.asked.push(`${kind} ${keyOf(ref)}`);
+        await this.hold;
         if (!this.isReachable) throw new ApiError('no answer', { status: 0 });
         return this.live.get(`${kind} ${keyOf(ref)}`) as T | undefined;
       };
-    const { clock } = this;
-    this.reads = {
-      tokens: createLiveReads<Token>({ cache: this.tokens, readObject: reading('tokens'), semaphore, clock }),
+    return {
+      tokens: createLiveReads<Token>({ cache: this.tokens, readObject: reading('tokens'), queue, clock }),
       issued: createLiveReads<CachedIssuedToken>({
         cache: this.issued,
         readObject: reading('issued'),
-        semaphore,
+        queue,
         clock,
       }),
       batches: createLiveReads<CachedTokenBatch>({
         cache: this.batches,
         readObject: reading('batches'),
-        semaphore,
+        queue,
         clock,
       }),
       clients: createLiveReads<OAuthClient>({
         cache: this.clients,
         readObject: reading('clients'),
-        semaphore,
+        queue,
         clock,
       }),
     };
@@ -188,10 +191,10 @@ export class FakeRegistry {
   }
 
   get lookups() {
-    return createLookups(this);
+    return createLookups({ ...this, reads: this.filterReads });
   }
 
-  async validateJwt(jwt: string) {
+  async validateJwt(jwt: string, address = '192.0.2.1') {
     const validateJwt = createJwtValidator({
       ...this,
       keyring: {
@@ -204,6 +207,6 @@ export class FakeRegistry {
       settings,
       isClockUsable: () => this.isClockUsable,
     });
-    return validateJwt(jwt, { signal: patient });
+    return validateJwt(jwt, { address, signal: patient });
   }
 }

@@ -32,7 +32,11 @@ const open = (
       mutex += 1;
     },
   });
-  return listTokens(bearer, { ids: [], includeBlacklisted: false, ...query }, { signal });
+  return listTokens(
+    bearer,
+    { ids: [], includeBlacklisted: false, ...query },
+    { address: '192.0.2.1', signal },
+  );
 };
 const patient = new AbortController().signal;
 

@@ -1,0 +1,57 @@
+import { createFairSemaphore, type FairSemaphore } from '../async/fair-semaphore.ts';
+import type { Metrics } from '../ports/metrics.ts';
+import { calledOff, IssuerFailure } from './failure.ts';
+
+/**
+ * What requests wait for, with what is done at a time and may wait, in all and for one client or address (spec §4, Fair shares). Where
+ * it is the API server that is asked, a tenth of a second to a few seconds of its work may wait; what is done at a time adds up to
+ * fewer than the connections for requests (compose.ts), so that nothing waits for a connection, where there are no turns.
+ */
+const LIMITS = {
+  /** Creates of IssuedTokens and TokenBatches: enough to keep an API server with many cores busy. */
+  records: { atOnce: 48, atOncePerGroup: 32, waiting: 8192, waitingPerGroup: 4096 },
+  /** Writes that revoke, which leave the API server capacity to record new tokens. */
+  revocations: { atOnce: 32, atOncePerGroup: 16, waiting: 8192, waitingPerGroup: 4096 },
+  /** Lists of all records of an owner. */
+  lists: { atOnce: 4, atOncePerGroup: 2, waiting: 256, waitingPerGroup: 64 },
+  /** Reads of ids in filters: of those that no cache knows, and of those in a stale cache. */
+  filters: { atOnce: 16, atOncePerGroup: 8, waiting: 2048, waitingPerGroup: 1024 },
+  /** Reads for the validation of JWTs, and of clients. */
+  validations: { atOnce: 32, atOncePerGroup: 16, waiting: 2048, waitingPerGroup: 1024 },
+  /** TokenReviews, which anybody can cause who names a client and one of its ServiceAccounts. */
+  reviews: { atOnce: 16, atOncePerGroup: 8, waiting: 512, waitingPerGroup: 128 },
+  /** Checks of credentials beyond the limit of failed attempts, so that guessing can't occupy the server; valid ones still get their turn. */
+  beyondFailureLimit: { atOnce: 4, atOncePerGroup: 2, waiting: 256, waitingPerGroup: 64 },
+};
+
+/** The name of a queue; also a label of a metric. */
+export type RequestQueue = keyof typeof LIMITS;
+
+/** The queues that requests share. */
+export type RequestQueues = Readonly<Record<RequestQueue, FairSemaphore>>;
+
+/** Counts a request that is rejected because too many wait, and makes its failure. */
+export const overloaded = (queue: RequestQueue, metrics: Pick<Metrics, 'requestDropped'>): IssuerFailure => {
+  metrics.requestDropped(queue);
+  return new IssuerFailure('Exhausted', 'too much is asked for at the moment, try again later', {
+    detail: `too many wait in the queue ${queue}`,
+  });
+};
+
+/** Makes the queues of a process. */
+export const createRequestQueues = (metrics: Pick<Metrics, 'requestDropped'>): RequestQueues => {
+  const queue = (name: RequestQueue): FairSemaphore =>
+    createFairSemaphore({
+      ...LIMITS[name],
+      errors: { full: () => overloaded(name, metrics), aborted: calledOff },
+    });
+  return {
+    records: queue('records'),
+    revocations: queue('revocations'),
+    lists: queue('lists'),
+    filters: queue('filters'),
+    validations: queue('validations'),
+    reviews: queue('reviews'),
+    beyondFailureLimit: queue('beyondFailureLimit'),
+  };
+};
