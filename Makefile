@@ -43,6 +43,10 @@ e2e: $(INSTALLED) ## Install the chart on a real node with two workloads that us
 bench: $(INSTALLED) ## Measure the operator and its limits in the same run (QUICK=1 for a short form)
 	$(NPM) run --silent bench
 
+.PHONY: attack
+attack: $(INSTALLED) ## Attack a running operator and measure what honest clients notice (ATTACK=name,name ATTACK_SECONDS=n; QUICK=1 for a short form)
+	$(NPM) run --silent attack
+
 .PHONY: lint
 lint: $(INSTALLED) ## Check format, lint, types and unused code
 	$(NPM) run --silent lint

@@ -6,7 +6,8 @@ import { eventually } from '../../support/eventually.ts';
 import { type OperatorOptions, type OperatorProcess, startOperator } from '../../support/operator-process.ts';
 import { type ApiServer, connectApiServer, type StoredObject, timedLoop } from '../limits/api-server.ts';
 
-const ROOT = join(import.meta.dirname, '../../..');
+/** This checkout. */
+export const ROOT = join(import.meta.dirname, '../../..');
 /** The operator's namespace, where the bench's client stands too. */
 export const SYSTEM = 'm2m-oauth-system';
 export const AUDIENCE = 'https://api.example.com';
@@ -87,15 +88,22 @@ export const isReady = (object: StoredObject): boolean =>
  */
 const API_SERVER_FLAGS = ['--feature-gates=DetectCacheInconsistency=false', '--delete-collection-workers=16'];
 
-/** Starts a control plane with CRDs, client and key; client and key are Ready when it returns, and no operator runs. */
-export const createBenchEnv = async (): Promise<BenchEnv> => {
+/**
+ * Starts a control plane with CRDs, client and key; client and key are Ready when it returns, and no operator runs. CRDs, roles and
+ * operators are those of a checkout that is built: this one unless given.
+ */
+export const createBenchEnv = async (root = ROOT): Promise<BenchEnv> => {
   const cluster = await startCluster({ apiserverFlags: API_SERVER_FLAGS });
   const api = testApi(cluster.kubeconfigPath);
   const server = connectApiServer(cluster.kubeconfigPath);
-  await applyFiles(api, [join(ROOT, 'crds'), join(ROOT, 'operator/deploy')]);
+  await applyFiles(api, [join(root, 'crds'), join(root, 'operator/deploy')]);
   await applyObjects(api, [KEY, SECRET, CLIENT], { namespace: SYSTEM });
   const operator = (options: Partial<OperatorOptions> = {}) =>
-    startOperator({ kubeconfigPath: cluster.kubeconfigPath, ...options });
+    startOperator({
+      kubeconfigPath: cluster.kubeconfigPath,
+      main: join(root, 'dist/main.js'),
+      ...options,
+    });
   const first = await operator();
   await eventually(async () => isReady((await api.get(KEY)).body) && isReady((await api.get(CLIENT)).body), {
     timeoutMs: 60_000,

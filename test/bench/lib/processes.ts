@@ -47,15 +47,21 @@ const statusMiB = async (pid: number, field: 'VmRSS' | 'VmHWM'): Promise<number>
 /** The value of clear_refs that sets the peak of resident memory back to what is resident now. */
 const RESET_PEAK = '5';
 
+/** Sets the peak of a process's resident memory back to what is resident now. */
+export const resetPeak = (pid: number): Promise<void> => writeFile(`/proc/${pid}/clear_refs`, RESET_PEAK);
+
+/** The highest resident memory of a process since {@link resetPeak}, in MiB. */
+export const peakMiBOf = (pid: number): Promise<number> => statusMiB(pid, 'VmHWM');
+
 /**
  * Runs `work` and returns by how much the resident memory of a process rose above what it was before, at its highest: the kernel
  * keeps that (proc(5): clear_refs, VmHWM), so that no moment is missed. MiB.
  */
 export const risenMiB = async (pid: number, work: () => Promise<unknown>): Promise<number> => {
-  await writeFile(`/proc/${pid}/clear_refs`, RESET_PEAK);
+  await resetPeak(pid);
   const before = await statusMiB(pid, 'VmRSS');
   await work();
-  return Math.max(0, (await statusMiB(pid, 'VmHWM')) - before);
+  return Math.max(0, (await peakMiBOf(pid)) - before);
 };
 
 /** Bytes of memory that a process has in RAM now (proc(5): VmRSS). */

@@ -1,0 +1,36 @@
+import type { BenchEnv } from '../bench/lib/bench-env.ts';
+import type { Attacker } from './lib/attacker.ts';
+import type { Target } from './lib/target.ts';
+import type { Replica } from './measure/replica.ts';
+
+/** An attack, and what it may do at most besides the bounds of all (measure/bounds.ts). */
+export interface Attack {
+  readonly name: string;
+  /** What it does, in a sentence. */
+  readonly does: string;
+  readonly run: Attacker;
+  /** Whether it goes beyond a limit within ten seconds, so that the operator has to reject or cut off some of it. */
+  readonly isRefused: boolean;
+  /** How many times its usual p99 the honest client's may be; 10 unless given. */
+  readonly slowdown?: number;
+  /** The client that it attacks by name; a second honest client calls as this one, instead of from the attacker's address. */
+  readonly victim?: string;
+  /** Runs beside it, in the process that measures, until the signal aborts. */
+  alongside?(scene: Scene, signal: AbortSignal): Promise<readonly Check[]>;
+}
+
+/** What is attacked, and how long. */
+export interface Scene {
+  readonly env: BenchEnv;
+  readonly replica: Replica;
+  readonly target: Target;
+  readonly seconds: number;
+}
+
+/** A bound that only one attack has. */
+export interface Check {
+  readonly bound: string;
+  readonly holds: boolean;
+  /** What was measured. */
+  readonly found: string;
+}

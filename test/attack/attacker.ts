@@ -1,0 +1,46 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { ATTACKS } from './attacks.ts';
+import { Counter } from './lib/counter.ts';
+import { type AttackerReport, type AttackOrder, STOP } from './lib/order.ts';
+
+/** The process of an attacker (lib/order.ts). It keeps below {@link MOST_BYTES}, so that the machine is not what fails, and ends with its parent. */
+
+const MOST_BYTES = 300 * 1024 * 1024;
+const LOOK_MS = 250;
+
+const stopping = new AbortController();
+let peakBytes = 0;
+
+const report = (message: AttackerReport): void => {
+  process.send?.(message, () => process.exit(0));
+};
+
+const fail = (error: unknown): void =>
+  report({ error: error instanceof Error ? (error.stack ?? '') : String(error) });
+
+const attack = async ({ attack: name, target }: AttackOrder): Promise<void> => {
+  const found = ATTACKS.find((candidate) => candidate.name === name);
+  if (!found) throw new Error(`there is no attack ${name}`);
+  const counter = new Counter();
+  await Promise.race([
+    found.run({ target, counter, signal: stopping.signal }),
+    new Promise<void>((resolve) =>
+      stopping.signal.addEventListener('abort', () => resolve(), { once: true }),
+    ),
+  ]);
+  report({ counts: counter.counts, peakMiB: peakBytes / 1024 / 1024 });
+};
+
+process.once('disconnect', () => process.exit(1));
+process.on('uncaughtException', fail);
+process.on('unhandledRejection', fail);
+process.on('message', (message: AttackOrder | typeof STOP) => {
+  if (message === STOP) stopping.abort();
+  else void attack(message).catch(fail);
+});
+
+for (;;) {
+  peakBytes = Math.max(peakBytes, process.memoryUsage.rss());
+  if (peakBytes > MOST_BYTES) fail(new Error(`the attacker itself takes ${peakBytes} bytes`));
+  await pause(LOOK_MS);
+}

@@ -1,0 +1,19 @@
+import type { Attacker } from '../lib/attacker.ts';
+import { type ConnectionOptions, keepConnections } from '../lib/connections.ts';
+import { preface } from '../lib/frames.ts';
+
+/** Connections that send nothing; over HTTP/2 they begin as clients do, and read. */
+export const idle =
+  (options: ConnectionOptions): Attacker =>
+  (context) =>
+    keepConnections(context, options, (socket) => {
+      if (!options.secure || options.port !== 'grpc') return;
+      socket.write(preface());
+      socket.resume();
+    });
+
+/** Several attackers at once. */
+export const together =
+  (...attackers: readonly Attacker[]): Attacker =>
+  async (context) =>
+    void (await Promise.all(attackers.map((attack) => attack(context))));

@@ -1,0 +1,16 @@
+import type { Counts } from './counter.ts';
+import type { Target } from './target.ts';
+
+/** What an attacker's process is sent first. */
+export interface AttackOrder {
+  readonly attack: string;
+  readonly target: Target;
+}
+
+/** What it is sent at the end. */
+export const STOP = 'stop';
+
+/** What it answers: what it did, or why it could not go on. */
+export type AttackerReport =
+  | { readonly counts: Counts; readonly peakMiB: number }
+  | { readonly error: string };

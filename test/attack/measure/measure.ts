@@ -1,0 +1,114 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { peakMiBOf, resetPeak, residentBytesOf } from '../../bench/lib/processes.ts';
+import { QUICK } from '../../bench/lib/scale.ts';
+import type { Attack, Check, Scene } from '../attack.ts';
+import type { Counts } from '../lib/counter.ts';
+import { attackerAddress, HONEST_ADDRESS, type Target } from '../lib/target.ts';
+import { startAttacker } from './attacker-process.ts';
+import { type HonestClient, type HonestRound, openHonestClient } from './honest-client.ts';
+import { type LeaseRound, watchLease } from './lease.ts';
+import { type ProbeRound, probeUntil } from './prober.ts';
+import type { Replica, Turn } from './replica.ts';
+
+/** What one attack showed. */
+export interface Measurement {
+  readonly peakMiB: number;
+  readonly turn: Turn;
+  readonly probes: ProbeRound;
+  readonly lease: LeaseRound;
+  /** Whether the operator's process ended. */
+  readonly hasEnded: boolean;
+  /** The honest client before and during the attack. */
+  readonly usual: HonestRound;
+  readonly during: HonestRound;
+  /** The other honest client during the attack: it calls from the attacker's address, or as the client that is attacked. */
+  readonly beside: HonestRound;
+  readonly counts: Counts;
+  readonly refusals: number;
+  /** Bounds that only this attack has. */
+  readonly checks: readonly Check[];
+}
+
+const CALM_MS = QUICK ? 2000 : 5000;
+const PER_SECOND = 20;
+const BESIDE_PER_SECOND = 5;
+
+/** Beyond this the attack is over: it has won, and the machine has others to serve. */
+const LOST_BYTES = 1000 * 1024 * 1024;
+const LOOK_MS = 100;
+
+/** Aborts when the operator's memory is beyond {@link LOST_BYTES}. */
+const abortWhenLost = async ({ pid }: Replica['process'], over: AbortController): Promise<void> => {
+  while (!over.signal.aborted) {
+    const bytes = await residentBytesOf(pid).catch(() => 0);
+    if (bytes > LOST_BYTES) over.abort();
+    await pause(LOOK_MS);
+  }
+};
+
+/** Remembers the peak, which the kernel forgets with the process. */
+const peakUntil = async (pid: number, over: AbortSignal): Promise<number> => {
+  let peak = 0;
+  const look = async (): Promise<void> => {
+    peak = Math.max(peak, await peakMiBOf(pid).catch(() => 0));
+  };
+  while (!over.aborted) {
+    await look();
+    await pause(LOOK_MS);
+  }
+  await look();
+  return peak;
+};
+
+interface HonestClients {
+  readonly main: HonestClient;
+  readonly beside: HonestClient;
+}
+
+const honestClients = (attack: Attack, target: Target): HonestClients => ({
+  main: openHonestClient({ target, from: HONEST_ADDRESS, clientId: 'bench', perSecond: PER_SECOND }),
+  beside: openHonestClient({
+    target,
+    perSecond: BESIDE_PER_SECOND,
+    ...(attack.victim === undefined
+      ? { from: attackerAddress(0), clientId: 'bench' }
+      : { from: HONEST_ADDRESS, clientId: attack.victim }),
+  }),
+});
+
+/** Runs one attack against one replica. @throws Error where the attack did not take place */
+export const measureAttack = async (attack: Attack, scene: Scene): Promise<Measurement> => {
+  const { env, replica, target, seconds } = scene;
+  const { pid } = replica.process;
+  const honest = honestClients(attack, target);
+  const calm = AbortSignal.timeout(CALM_MS);
+  const [usual] = await Promise.all([honest.main.run(calm), honest.beside.run(calm)]);
+  await resetPeak(pid);
+  replica.takeTurn();
+
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(), seconds * 1000);
+  replica.ended.addEventListener('abort', () => over.abort(), { once: true });
+  const attacker = startAttacker({ attack: attack.name, target });
+  void attacker.ended.then(() => over.abort());
+  const [during, beside, probes, lease, peakMiB, checks] = await Promise.all([
+    honest.main.run(over.signal),
+    honest.beside.run(over.signal),
+    probeUntil(target, over.signal),
+    watchLease(env, over.signal),
+    peakUntil(pid, over.signal),
+    attack.alongside?.(scene, over.signal) ?? [],
+    abortWhenLost(replica.process, over),
+  ]);
+  clearTimeout(timer);
+  const turn = replica.takeTurn();
+  const hasEnded = replica.ended.aborted;
+  const { counts } = await attacker.stop();
+  honest.main.close();
+  honest.beside.close();
+  const refusals = Object.values(counts.refusals).reduce((sum, times) => sum + times, 0);
+  if (counts.accepted === 0 && refusals === 0) {
+    throw new Error(`${attack.name} did not take place: ${JSON.stringify(counts)}`);
+  }
+  return { peakMiB, turn, probes, lease, hasEnded, usual, during, beside, counts, refusals, checks };
+};
