@@ -28,6 +28,7 @@ import { createRequestQueues, overloaded, type RequestQueues } from '../issuer/r
 import { createRevokeToken } from '../issuer/revoke-token.ts';
 import type { Issuer } from '../issuer/use-cases.ts';
 import type { KubeClient } from '../kube/client.ts';
+import { readSecretMetaOf } from '../kube/secret-meta-reader.ts';
 import { createReviewToken } from '../kube/token-reviews.ts';
 import { jsonFetcher } from '../outbound/fetch-json.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
@@ -141,7 +142,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
   const resources = resourceClients(client);
   const settings = issuerSettingsOf(config);
   const freshness = freshnessOf(informers, clock);
-  const objects = objectsOf(informers, resources);
+  const objects = objectsOf(informers, resources, readSecretMetaOf(client));
   const queues = createRequestQueues(metrics);
   const reads = readsOf(objects, queues.validations, clock);
   const filterReads = readsOf(objects, queues.filters, clock);
@@ -150,6 +151,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
     keyring,
     records,
     clients,
+    secrets: informers.secrets.cache,
     reads,
     freshness,
     settings,

@@ -1,25 +1,49 @@
+import { MANAGED_BY_LABEL, MANAGER, type ObjectRef } from '../api/meta.ts';
 import type { FairSemaphore } from '../async/fair-semaphore.ts';
 import { OWNER_LABEL, ownerLabel } from '../domain/record/issued-token.ts';
 import { batchOwnerLabel } from '../domain/record/token-batch.ts';
 import type { ListRecordsOfOwner } from '../issuer/registry/delete-tokens.ts';
 import { createLiveReads, type LiveReads, type RegistryReads } from '../issuer/registry/live-reads.ts';
-import type { Objects } from '../issuer/registry/revoke-records.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { listWatchIssuedTokens, listWatchTokenBatches, type Selection } from '../kube/list-watch.ts';
-import type { Cacheable } from '../ports/cache.ts';
+import type { Cacheable, WritableCache } from '../ports/cache.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
+import type { DecodedClient } from '../ports/decoded-client.ts';
+import type { SecretMeta } from '../ports/secrets.ts';
 import type { ListWatch } from '../ports/watch.ts';
 import type { Informers } from './informers.ts';
 import { decodedClients, type ResourceClients } from './resources.ts';
 
-/** What holds records, and clients: as caches hold them, and as the API server has them. */
-export const objectsOf = (informers: Informers, resources: ResourceClients) => {
+/** What reads of one kind of object need. */
+interface Readable<T> {
+  readonly cache: Pick<WritableCache<T>, 'get' | 'putIfNewer' | 'forget'>;
+  readonly client: Pick<DecodedClient<T>, 'read'>;
+}
+
+/** The cache of the operator's Secrets, into which Secrets of others do not go: its watch would never remove them. */
+const ownOnly = (
+  cache: WritableCache<SecretMeta>,
+): Pick<WritableCache<SecretMeta>, 'get' | 'putIfNewer' | 'forget'> => ({
+  get: (key) => cache.get(key),
+  forget: (key, uid) => cache.forget(key, uid),
+  putIfNewer: (secret) => {
+    if (secret.metadata.labels?.[MANAGED_BY_LABEL] === MANAGER) cache.putIfNewer(secret);
+  },
+});
+
+/** What holds records, clients and metadata of Secrets: as caches hold them, and as the API server has them. */
+export const objectsOf = (
+  informers: Informers,
+  resources: ResourceClients,
+  readSecretMeta: (ref: ObjectRef, signal: AbortSignal) => Promise<SecretMeta | undefined>,
+) => {
   const clients = decodedClients(resources);
   return {
     tokens: { cache: informers.tokens.cache, client: clients.tokens },
     issued: { cache: informers.issued.cache, client: clients.issued },
     batches: { cache: informers.batches.cache, client: clients.batches },
     clients: { cache: informers.clients.cache, client: clients.clients },
+    secrets: { cache: ownOnly(informers.secrets.cache), client: { read: readSecretMeta } },
   };
 };
 
@@ -29,13 +53,14 @@ export const readsOf = (
   queue: FairSemaphore,
   clock: MonotonicClock,
 ): RegistryReads => {
-  const reads = <T extends Cacheable>({ cache, client }: Objects<T>): LiveReads<T> =>
+  const reads = <T extends Cacheable>({ cache, client }: Readable<T>): LiveReads<T> =>
     createLiveReads({ cache, readObject: (ref, signal) => client.read(ref, signal), queue, clock });
   return {
     tokens: reads(objects.tokens),
     issued: reads(objects.issued),
     batches: reads(objects.batches),
     clients: reads(objects.clients),
+    secrets: reads(objects.secrets),
   };
 };
 

@@ -87,7 +87,7 @@ export const findClientFault = (
   claims: SignedClaims,
 ): JwtFault | undefined => {
   if (client === undefined || client.metadata.deletionTimestamp !== undefined) return 'ClientGone';
-  const isOther = record.state !== 'Next' && client.metadata.uid !== record.clientUID;
+  const isOther = client.metadata.uid !== record.clientUID;
   if (isOther || !isRegistered(client) || requestedClientID(client) !== claims.client_id) return 'ClientGone';
   return client.spec.suspended === true ? 'ClientSuspended' : undefined;
 };

@@ -1,7 +1,9 @@
+import type { ObjectMeta } from '../../api/meta.ts';
 import { secondsOf } from '../../api/time.ts';
 import type { Token } from '../../api/token.ts';
 import { clientKeyOf, nextTokenId } from '../token/declared-token.ts';
-import { blacklistedAtOf, type FoundRecord } from './token-record.ts';
+import { isControlledBy, SECRET_ANNOTATIONS, secretNameOf } from '../token/secret-content.ts';
+import { blacklistedAtOf, type FoundRecord, type NextRecord } from './token-record.ts';
 
 const NONE: readonly string[] = [];
 
@@ -60,8 +62,24 @@ export const declaredRecordOf = (token: Token, id: string, clientOwner?: string)
     };
   }
   if (nextTokenId(token) !== id) return undefined;
-  return { ...identityOf(token, id), state: 'Next', tokenOwner, expiration: undefined };
+  return {
+    ...identityOf(token, id),
+    state: 'Next',
+    tokenOwner,
+    clientUID: status.clientUID,
+    secretName: secretNameOf(token),
+    expiration: undefined,
+  };
 };
+
+/** The UID of the client for which the next JWT of a Token was issued, by the metadata of its Secret; undefined if that holds another JWT. */
+export const clientOfDelivery = (
+  { annotations = {}, ownerReferences }: Pick<ObjectMeta, 'annotations' | 'ownerReferences'>,
+  { id, origin }: NextRecord,
+): string | undefined =>
+  annotations[SECRET_ANNOTATIONS.tokenId] === id && isControlledBy(origin.uid, ownerReferences)
+    ? annotations[SECRET_ANNOTATIONS.clientUID]
+    : undefined;
 
 /** When the last of a Token's recorded JWTs expires, in seconds since the Unix epoch; undefined if there is none. */
 export const lastExpirationOf = ({ status }: Token): number | 'never' | undefined => {

@@ -64,6 +64,10 @@ export interface NextRecord extends RecordIdentity {
   readonly state: 'Next';
   /** The Token's owner by its status, or the owner of its client; undefined if neither is known. */
   readonly tokenOwner: string | undefined;
+  /** The UID of the client of the current JWT; the next one may be for a client that was created again under the same name. */
+  readonly clientUID: string | undefined;
+  /** The name of the Secret in which it is delivered, whose annotations name its client. */
+  readonly secretName: string;
   /** Only the JWT says when it expires. */
   readonly expiration: undefined;
 }

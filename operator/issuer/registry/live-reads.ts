@@ -12,6 +12,7 @@ import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.
 import type { CachedTokenBatch } from '../../domain/record/cached-token-batch.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
+import type { SecretMeta } from '../../ports/secrets.ts';
 import { calledOff, IssuerFailure } from '../failure.ts';
 
 /** Reads an object from the API server; undefined if it does not exist. @throws ApiError */
@@ -38,6 +39,8 @@ export interface RegistryReads {
   readonly issued: LiveReads<CachedIssuedToken>;
   readonly batches: LiveReads<CachedTokenBatch>;
   readonly clients: LiveReads<OAuthClient>;
+  /** Metadata of Secrets of the operator. */
+  readonly secrets: LiveReads<SecretMeta>;
 }
 
 export interface LiveReadsOptions<T> {

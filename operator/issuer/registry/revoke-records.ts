@@ -54,7 +54,7 @@ export interface EndTokenOptions {
 }
 
 /** The cache and the API client of one kind of object. */
-export interface Objects<T> {
+interface Objects<T> {
   readonly cache: WritableCache<T>;
   readonly client: DecodedClient<T>;
 }

@@ -1,4 +1,4 @@
-import { type ObjectRef, refOf } from '../../api/meta.ts';
+import { keyOf, type ObjectRef, refOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { CLIENT_ID_INDEX, isRegistered } from '../../domain/client/client-rules.ts';
@@ -10,12 +10,14 @@ import {
   findTimeFault,
   type JwtFault,
 } from '../../domain/jwt/jwt-checks.ts';
+import { clientOfDelivery } from '../../domain/record/declared-records.ts';
 import { batchNameOf, isBatchedId } from '../../domain/record/record-object.ts';
 import type { FoundRecord } from '../../domain/record/token-record.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import type { Metrics } from '../../ports/metrics.ts';
+import type { SecretMeta } from '../../ports/secrets.ts';
 import type { Keyring, VerifiedJwt } from '../../ports/signing.ts';
 import { IssuerFailure } from '../failure.ts';
 import { clientKey, unauthenticatedKey } from '../fair-keys.ts';
@@ -64,6 +66,7 @@ export interface ValidateJwtOptions {
   readonly records: Records;
   /** Indexed by {@link CLIENT_ID_INDEX}. */
   readonly clients: Pick<Cache<OAuthClient>, 'get' | 'byIndex'>;
+  readonly secrets: Pick<Cache<SecretMeta>, 'get'>;
   readonly reads: RegistryReads;
   readonly freshness: Freshness;
   readonly settings: Pick<IssuerSettings, 'ownerClaim'>;
@@ -143,6 +146,25 @@ const findClient = (
   return reads.clients.read(ref, readerOf(waiting, waiting.client?.metadata ?? ref));
 };
 
+/**
+ * The record with the client of its JWT. Of the next JWT of a Token its Secret names it, unless it can only be that of the current
+ * one, which still exists: no UID comes back.
+ */
+const withClient = async (
+  { secrets, reads }: ValidateJwtOptions,
+  { record, client }: { record: FoundRecord; client: OAuthClient | undefined },
+  waiting: Waiting,
+): Promise<FoundRecord> => {
+  if (record.state !== 'Next' || client === undefined || record.clientUID === client.metadata.uid) {
+    return record;
+  }
+  const ref = { namespace: record.origin.namespace, name: record.secretName };
+  const clientOf = (secret: SecretMeta | undefined) => secret && clientOfDelivery(secret.metadata, record);
+  const reader = readerOf(waiting, (waiting.client ?? client).metadata);
+  const clientUID = clientOf(secrets.get(keyOf(ref))) ?? clientOf(await reads.secrets.read(ref, reader));
+  return { ...record, clientUID };
+};
+
 /** The record as it is after a wait, during which this replica may have blacklisted it. */
 const afterWait = ({ records }: ValidateJwtOptions, record: FoundRecord): FoundRecord => {
   const latest = records.find(record.id);
@@ -171,6 +193,12 @@ const validateVerified = (
     return findTimeFault(claims, clock.now()) ? invalid('Expired') : { kind: 'valid', claims, record };
   };
 
+  const validateAfterWait = async (record: FoundRecord, reading: Awaitable<OAuthClient | undefined>) => {
+    const client = await reading;
+    const found = await withClient(options, { record, client }, waiting);
+    return validateAgainst(afterWait(options, found), client);
+  };
+
   return mapAwaitable(findRecord(options, claims, waiting), (record) => {
     // 4. A record that agrees.
     if (record === undefined) return invalid('Unknown');
@@ -178,8 +206,8 @@ const validateVerified = (
     const recordFault = findRecordFault(record, claims, expected);
     if (recordFault) return invalid(recordFault);
     const client = findClient(options, record, waiting);
-    return client instanceof Promise
-      ? client.then((read) => validateAgainst(afterWait(options, record), read))
+    return client instanceof Promise || record.state === 'Next'
+      ? validateAfterWait(record, client)
       : validateAgainst(record, client);
   });
 };

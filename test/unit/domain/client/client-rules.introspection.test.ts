@@ -48,6 +48,8 @@ describe('a token is the own one', () => {
     const next: NextRecord = {
       ...{ id, origin, client, version, name, blacklistedAt: undefined, expiration: undefined },
       state: 'Next',
+      clientUID: undefined,
+      secretName: 'reports',
       tokenOwner: undefined,
     };
     expect(isOwnToken(owner, next, claims)).toBe(true);

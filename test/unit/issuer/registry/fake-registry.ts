@@ -20,6 +20,7 @@ import { createRecords } from '../../../../operator/issuer/registry/records.ts';
 import { createJwtValidator } from '../../../../operator/issuer/registry/validate-jwt.ts';
 import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
+import type { SecretMeta } from '../../../../operator/ports/secrets.ts';
 import { CLIENT_INDEXERS } from '../../../../operator/reconcilers/oauth-client/client-indexes.ts';
 import { TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-triggers.ts';
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
@@ -34,9 +35,9 @@ export const EXPIRES = START_SECONDS + 3600;
 export const KID = 'key-1';
 export const TOKEN_UID = 'd9a1b6a5-0ad1-4f3e-9a55-000000000001';
 
-type Kind = 'tokens' | 'issued' | 'batches' | 'clients';
+type Kind = 'tokens' | 'issued' | 'batches' | 'clients' | 'secrets';
 
-type Stored = Token | CachedIssuedToken | CachedTokenBatch | OAuthClient;
+type Stored = Token | CachedIssuedToken | CachedTokenBatch | OAuthClient | SecretMeta;
 
 /** An issued token's record, of the client `app`. */
 export const issuedToken = (
@@ -90,6 +91,35 @@ export const declaredToken = (
   },
 });
 
+/** The metadata of the Secret of that Token, which holds a JWT for a client. */
+export const deliveredSecret = (
+  id: string,
+  clientUID: string,
+  more: { ownerUID?: string } = {},
+): SecretMeta => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: {
+    name: 'reports',
+    namespace: 'team',
+    uid: 'uid-of-the-secret',
+    resourceVersion: '1',
+    creationTimestamp: formatTime(START_SECONDS),
+    annotations: { 'm2moauth.dev/token-id': id, 'm2moauth.dev/client-uid': clientUID },
+    ownerReferences: [
+      {
+        apiVersion: API_VERSION,
+        kind: 'Token',
+        name: 'reports',
+        uid: more.ownerUID ?? TOKEN_UID,
+        controller: true,
+      },
+    ],
+  },
+  isReduced: false,
+  fields: { managedDataKeys: [], dataOfOtherManagers: [], ownLabels: [], ownAnnotations: [] },
+});
+
 /** What a JWT of the record above says. */
 export const claimsOf = (id: string, changes: object = {}): Record<string, unknown> => ({
   jti: id,
@@ -114,11 +144,12 @@ export class FakeRegistry {
   readonly issued = new ObjectStore<CachedIssuedToken>({ log: recordedLog(), indexers: ISSUED_INDEXERS });
   readonly batches = new ObjectStore<CachedTokenBatch>({ log: recordedLog(), indexers: BATCH_INDEXERS });
   readonly clients = new ObjectStore<OAuthClient>({ log: recordedLog(), indexers: CLIENT_INDEXERS });
+  readonly secrets = new ObjectStore<SecretMeta>({ log: recordedLog() });
   /** What the API server has. */
   readonly live = new Map<string, Stored>();
   /** Reads that reached it. */
   readonly asked: string[] = [];
-  readonly fresh: Record<Kind | 'keys', boolean> = {
+  readonly fresh: Record<Exclude<Kind, 'secrets'> | 'keys', boolean> = {
     tokens: true,
     issued: true,
     batches: true,
@@ -174,6 +205,12 @@ export class FakeRegistry {
       clients: createLiveReads<OAuthClient>({
         cache: this.clients,
         readObject: reading('clients'),
+        queue,
+        clock,
+      }),
+      secrets: createLiveReads<SecretMeta>({
+        cache: this.secrets,
+        readObject: reading('secrets'),
         queue,
         clock,
       }),

@@ -2,11 +2,12 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { formatTime } from '../../../../operator/api/time.ts';
 import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
 import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
-import { clientWith } from '../clients.ts';
+import { CLIENT_UID, clientWith } from '../clients.ts';
 import {
   claimsOf,
   declaredClaims,
   declaredToken,
+  deliveredSecret,
   EXPIRES,
   FakeRegistry,
   issuedToken,
@@ -186,6 +187,67 @@ describe('a declared token', () => {
     env.tokens.putIfNewer(declaredToken({}, { revoked: true }));
     expect(await result(jwtOf(declaredClaims(FIRST)))).toBe('Blacklisted');
     expect(await result(jwtOf(declaredClaims(SECOND)))).toBe('Blacklisted');
+  });
+});
+
+describe('the next JWT of a declared token', () => {
+  const next = jwtOf(declaredClaims(SECOND), 'key-2');
+  const madeAgain = (uid = 'other') => {
+    const client = clientWith(undefined, {}, '2');
+    env.clients.putIfNewer({ ...client, metadata: { ...client.metadata, uid } });
+  };
+
+  beforeEach(() => env.tokens.putIfNewer(declaredToken()));
+
+  test.each<[string, () => void]>([
+    ['as its Secret says', () => env.secrets.putIfNewer(deliveredSecret(SECOND, CLIENT_UID))],
+    ['as the API server says', () => env.store('secrets', deliveredSecret(SECOND, CLIENT_UID))],
+    ['which nothing denies', () => undefined],
+    [
+      'though another’s Secret says that it is for the other client',
+      () => env.secrets.putIfNewer(deliveredSecret(SECOND, 'other', { ownerUID: 'another-token' })),
+    ],
+    [
+      'though the Secret is for the other client, with another JWT',
+      () => env.secrets.putIfNewer(deliveredSecret(THIRD, 'other')),
+    ],
+  ])('dies with its client that is created again, %s', async (_name, deliver) => {
+    deliver();
+    expect(await result(next)).toBe('valid');
+    madeAgain();
+    expect(await result(next)).toBe('ClientGone');
+  });
+
+  test('dies with its client that is deleted, and is not valid while it is suspended', async () => {
+    env.clients.putIfNewer(clientWith(undefined, { suspended: true }, '2'));
+    expect(await result(next)).toBe('ClientSuspended');
+    env.clients.remove(clientWith(undefined, {}, '3'));
+    expect(await result(next)).toBe('ClientGone');
+  });
+
+  test('is valid if it is for the client that was created again, by the cache or by one read', async () => {
+    madeAgain();
+    env.store('secrets', deliveredSecret(SECOND, 'other'));
+    expect(await Promise.all([result(next), result(next)])).toEqual(['valid', 'valid']);
+    expect(await result(next)).toBe('valid');
+    expect(env.asked).toEqual(['secrets team/reports']);
+  });
+
+  test('can’t be validated if that can not be read', async () => {
+    madeAgain();
+    env.isReachable = false;
+    expect(await outcome(next)).toBe('Unavailable');
+  });
+
+  test('is the first one of a Token: its Secret says for whom it is', async () => {
+    const { status: _none, ...token } = declaredToken({}, {}, { resourceVersion: '2' });
+    env.tokens.putIfNewer(token);
+    const first = jwtOf(declaredClaims(FIRST));
+    env.secrets.putIfNewer(deliveredSecret(FIRST, CLIENT_UID));
+    expect(await result(first)).toBe('valid');
+    expect(env.asked).toEqual([]);
+    madeAgain();
+    expect(await result(first)).toBe('ClientGone');
   });
 });
 
