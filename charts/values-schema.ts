@@ -68,7 +68,12 @@ const tls = z.strictObject({
     duration,
     renewBefore: duration,
   }),
-  clientCertificates: z.strictObject({ caSecretName: name, required: z.boolean() }),
+  clientCertificates: z.strictObject({
+    caSecretName: name,
+    requiredFor: z.array(z.enum(['grpc', 'http'])).max(2),
+    required: z.boolean(),
+    testSecretName: name,
+  }),
 });
 
 const monitoring = {

@@ -4,6 +4,7 @@ import { parseArguments, USAGE } from './arguments.ts';
 import { compose } from './compose.ts';
 import { ConfigError, loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
+import { configWarnings } from './config/warnings.ts';
 import { migrate } from './migrate/migrate.ts';
 import { createLog } from './ops/log.ts';
 
@@ -27,6 +28,7 @@ const readConfig = (path: string): Config | undefined => {
 /** Runs the operator until a signal or a lost lease ends it. @returns the exit code */
 const run = async (config: Config): Promise<number> => {
   const log = createLog(config.log.level);
+  for (const { message, fields } of configWarnings(config)) log.warn(message, fields);
   const stopping = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => {
     if (stopping.signal.aborted) process.exit(1);

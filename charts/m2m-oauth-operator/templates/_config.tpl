@@ -7,6 +7,14 @@ keyFile: /run/m2m-oauth-operator/tls/tls.key
 {{- end }}
 {{- end }}
 
+{{- /* Client certificates of one listener: (dict "root" $ "listener" "grpc"). A listener requires them only if the values name it. */}}
+{{- define "m2m.clientCertificates" -}}
+{{- if include "m2m.requiresCertificates" . }}
+caFile: /run/m2m-oauth-operator/client-ca/ca.crt
+clientCertificateRequired: true
+{{- end }}
+{{- end }}
+
 {{- /* The operator's configuration (docs/configuration.md). */}}
 {{- define "m2m.config" -}}
 {{- $config := .Values.config -}}
@@ -21,14 +29,16 @@ grpc:
   address: "0.0.0.0:9100"
   tls:
     {{- include "m2m.tls" . | nindent 4 }}
-    {{- with .Values.tls.clientCertificates.caSecretName }}
-    caFile: /run/m2m-oauth-operator/client-ca/ca.crt
-    clientCertificateRequired: {{ $.Values.tls.clientCertificates.required }}
+    {{- with include "m2m.clientCertificates" (dict "root" . "listener" "grpc") | trim }}
+    {{- . | nindent 4 }}
     {{- end }}
 http:
   address: "0.0.0.0:9101"
   tls:
     {{- include "m2m.tls" . | nindent 4 }}
+    {{- with include "m2m.clientCertificates" (dict "root" . "listener" "http") | trim }}
+    {{- . | nindent 4 }}
+    {{- end }}
   cors:
     {{- toYaml $config.cors | nindent 4 }}
   trustedProxies: {{ toJson $config.trustedProxies }}

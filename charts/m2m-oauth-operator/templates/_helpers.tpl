@@ -79,6 +79,22 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{- /*
+Whether a listener requires client certificates: (dict "root" $ "listener" "grpc"). An empty result means no. The old `required`
+means gRPC, and has no effect without `caSecretName` or with `tls.mode: None`, as before.
+*/}}
+{{- define "m2m.requiresCertificates" -}}
+{{- $tls := .root.Values.tls }}
+{{- $certificates := $tls.clientCertificates }}
+{{- if has .listener $certificates.requiredFor }}
+{{- $_ := required "tls.clientCertificates.caSecretName: say which Secret has the CA of client certificates, where requiredFor is set" $certificates.caSecretName }}
+{{- if eq $tls.mode "None" }}
+{{- fail "tls.clientCertificates.requiredFor: there are no client certificates in plain text, use another tls.mode" }}
+{{- end }}true
+{{- else if and (eq .listener "grpc") $certificates.required $certificates.caSecretName (ne $tls.mode "None") }}true
+{{- end }}
+{{- end }}
+
 {{- define "m2m.scheme" -}}
 {{- if eq .Values.tls.mode "None" }}http{{ else }}https{{ end }}
 {{- end }}

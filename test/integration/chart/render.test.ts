@@ -1,11 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
 import { parseConfig } from '../../../operator/config/load.ts';
 import { type KubeObject, testApi } from '../../support/api.ts';
 import { applyFiles, applyObjects, readObjects } from '../../support/apply.ts';
-import { CHART, helm, RELEASE, rejectionOfHelm, renderChart } from '../../support/helm.ts';
+import { CHART, helm, RELEASE, rejectionOfHelm, renderChart, valueFlags } from '../../support/helm.ts';
 import { suiteUnless, whyMissing } from '../../support/suite-unless.ts';
 import { isThirdParty, tryToApply } from './rendered.ts';
 import { VALUES } from './values-matrix.ts';
@@ -76,6 +76,25 @@ withHelm('the chart', () => {
     ['a mode that is none', { 'tls.mode': 'Maybe' }, 'mode'],
     ['a policy that is none', { 'rbac.statusPolicy': true }, 'statusPolicy'],
     ['a Secret without its name', { 'tls.mode': 'Secret' }, 'tls.secretName'],
+    [
+      'client certificates for a listener that is none',
+      { 'tls.clientCertificates.requiredFor': ['ops'] },
+      'requiredFor',
+    ],
+    [
+      'client certificates without an authority',
+      { 'tls.clientCertificates.requiredFor': ['http'] },
+      'tls.clientCertificates.caSecretName',
+    ],
+    [
+      'client certificates in plain text',
+      {
+        'tls.mode': 'None',
+        'tls.clientCertificates.caSecretName': 'clients',
+        'tls.clientCertificates.requiredFor': ['grpc'],
+      },
+      'tls.clientCertificates.requiredFor',
+    ],
     ['an issuer that ends with a slash', { 'config.issuer.url': 'https://a.example/' }, 'url'],
   ])('helm rejects %s', async (_, values: Record<string, unknown>, culprit) => {
     const flags = Object.entries(values).flatMap(([key, value]) => [
@@ -175,6 +194,70 @@ withHelm('the chart', () => {
     const before = await checksum({});
     expect(await checksum({ replicaCount: 5 })).toBe(before);
     expect(await checksum({ 'config.log.level': 'debug' })).not.toBe(before);
+  });
+
+  describe('client certificates', () => {
+    const CA = { 'tls.clientCertificates.caSecretName': 'clients' };
+    const OLD = { 'tls.clientCertificates.required': true };
+    const requiredFor = (...listeners: string[]) => ({ 'tls.clientCertificates.requiredFor': listeners });
+
+    test.each([
+      ['no values', {}, []],
+      ['an authority alone', CA, []],
+      ['requiredFor grpc', { ...CA, ...requiredFor('grpc') }, ['grpc']],
+      ['requiredFor http', { ...CA, ...requiredFor('http') }, ['http']],
+      ['requiredFor both', { ...CA, ...requiredFor('grpc', 'http') }, ['grpc', 'http']],
+      ['the old required', { ...CA, ...OLD }, ['grpc']],
+      ['the old required, and http', { ...CA, ...OLD, ...requiredFor('http') }, ['grpc', 'http']],
+      ['the old required without an authority, as before', OLD, []],
+      ['the old required in plain text, as before', { ...CA, ...OLD, 'tls.mode': 'None' }, []],
+    ])('are required by the listeners that are named: %s', async (_, values, listeners) => {
+      const rendered = await renderChart(values);
+      const config = parseConfig(configOf(rendered), 'config.yaml');
+      const requiring = (['grpc', 'http'] as const).filter(
+        (name) => config[name].tls.clientCertificateRequired,
+      );
+      expect(requiring).toEqual(listeners);
+      const test = rendered.find(({ kind }) => kind === 'Pod');
+      const env = test?.spec.containers[0].env as { name: string; value: string }[];
+      const expected = env.find(({ name }) => name === 'CERTIFICATE_REQUIRED')?.value;
+      expect(expected).toBe(listeners.length === 0 ? undefined : listeners.join(' '));
+    });
+
+    const notesOf = (values: Record<string, unknown>): Promise<string> =>
+      helm('install', RELEASE, CHART, '--dry-run=client', '--namespace', 'default', ...valueFlags(values));
+
+    test('are missing at HTTP with the old value, and the notes say what stays open', async () => {
+      const notes = await notesOf({ ...CA, ...OLD });
+      expect(notes).toContain('client certificates are required for gRPC only');
+      for (const open of ['token endpoint', 'introspection', 'revocation', 'discovery', 'JWKS']) {
+        expect(notes).toContain(open);
+      }
+      expect(notes).toContain('required is deprecated');
+    });
+
+    test('are missing at gRPC if HTTP alone is named, and the notes say what stays open', async () => {
+      expect(await notesOf({ ...CA, ...requiredFor('http') })).toMatch(/for HTTP only.+CreateToken/su);
+    });
+
+    test('are required by both listeners, and the notes warn of nothing', async () => {
+      expect(await notesOf({ ...CA, ...requiredFor('grpc', 'http') })).not.toContain('WARNING');
+    });
+
+    test('do not concern probes and metrics, which have listeners of their own', async () => {
+      const values = { ...CA, ...requiredFor('grpc', 'http') };
+      const [open, closed] = [await renderChart(), await renderChart(values)];
+      const probesOf = (objects: readonly KubeObject[]) => {
+        const [container] = named(objects, 'Deployment').spec.template.spec.containers;
+        const { startupProbe, livenessProbe, readinessProbe } = container;
+        return { startupProbe, livenessProbe, readinessProbe };
+      };
+      expect(probesOf(closed)).toEqual(probesOf(open));
+      for (const { httpGet } of Object.values(probesOf(closed))) {
+        expect(httpGet.scheme).toBeUndefined();
+        expect(['grpc', 'http']).not.toContain(httpGet.port);
+      }
+    });
   });
 
   test('the time to drain fits into the grace period', async () => {

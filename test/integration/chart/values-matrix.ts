@@ -34,6 +34,15 @@ export const VALUES: Readonly<Record<string, Readonly<Record<string, unknown>>>>
     'tls.clientCertificates.caSecretName': 'clients',
     'tls.clientCertificates.required': true,
   },
+  'client certificates for both listeners': {
+    'tls.clientCertificates.caSecretName': 'clients',
+    'tls.clientCertificates.requiredFor': ['grpc', 'http'],
+    'tls.clientCertificates.testSecretName': 'test-client',
+  },
+  'client certificates for HTTP alone': {
+    'tls.clientCertificates.caSecretName': 'clients',
+    'tls.clientCertificates.requiredFor': ['http'],
+  },
   'a certificate by cert-manager': {
     'tls.mode': 'CertManager',
     'tls.certManager.issuerRef.name': 'platform',

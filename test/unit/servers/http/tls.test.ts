@@ -134,7 +134,9 @@ test('nothing older than TLS 1.2 is spoken', async () => {
   await using folder = await makeCertificateFolder(pairOf(ours));
   await using env = await openWith(folder);
   const old = { ciphers: 'DEFAULT@SECLEVEL=0' };
-  expect(await shake(env, { ...old, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' })).toMatch(/^E/u);
+  expect(await shake(env, { ...old, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' })).toBe(
+    'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
+  );
   expect(await shake(env, { ...old, maxVersion: 'TLSv1.2' })).toEqual(['TLSv1.2', false]);
   expect(await shake(env, { ALPNProtocols: ['h2', 'http/1.1'] })).toEqual(['TLSv1.3', 'http/1.1']);
 });
