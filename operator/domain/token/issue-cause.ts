@@ -39,16 +39,33 @@ interface CauseTraits {
   readonly succession: Succession;
   /** The current JWT still matches the spec: the Token stays Ready if it can't be replaced. */
   readonly keepsCurrentValid: boolean;
+  /** Whoever may write the Token, its Secret or its client can cause it again at will: it is paced (spec §2.1). */
+  readonly isPaced: boolean;
 }
 
-const renewed: CauseTraits = { outcome: 'Renewed', succession: 'Renewed', keepsCurrentValid: true };
-const changed: CauseTraits = { outcome: 'Reissued', succession: 'Changed', keepsCurrentValid: false };
-const dropped: CauseTraits = { outcome: 'Reissued', succession: 'Dropped', keepsCurrentValid: false };
+const renewed: CauseTraits = {
+  outcome: 'Renewed',
+  succession: 'Renewed',
+  keepsCurrentValid: true,
+  isPaced: false,
+};
+const changed: CauseTraits = {
+  outcome: 'Reissued',
+  succession: 'Changed',
+  keepsCurrentValid: false,
+  isPaced: true,
+};
+const dropped: CauseTraits = {
+  outcome: 'Reissued',
+  succession: 'Dropped',
+  keepsCurrentValid: false,
+  isPaced: false,
+};
 
 /** What follows from each cause. */
 export const CAUSE_TRAITS: Readonly<Record<IssueCause, CauseTraits>> = {
   NeverIssued: { ...dropped, outcome: 'Issued' },
-  ClientReplaced: dropped,
+  ClientReplaced: { ...dropped, isPaced: true },
   KeyCompromised: dropped,
   KeyUnknown: dropped,
   ClaimsChanged: changed,
@@ -56,8 +73,8 @@ export const CAUSE_TRAITS: Readonly<Record<IssueCause, CauseTraits>> = {
   BeyondLimit: changed,
   KeyRetired: renewed,
   Due: renewed,
-  RenewRequested: renewed,
-  SecretLost: { ...renewed, outcome: 'Reissued', keepsCurrentValid: false },
+  RenewRequested: { ...renewed, isPaced: true },
+  SecretLost: { ...renewed, outcome: 'Reissued', keepsCurrentValid: false, isPaced: true },
 };
 
 /** The value of the renew annotation in the form of `status.lastHandledRenew`; undefined if it is absent. */
@@ -122,6 +139,11 @@ const CHECKS: readonly (readonly [IssueCause, Check])[] = [
 /** Why the Token needs a new JWT whatever its Secret holds; undefined if the current one is still right. */
 export const findIssueCause = (observation: PermittedObservation): IssueCause | undefined =>
   CHECKS.find(([, applies]) => applies(observation))?.[0];
+
+/** Whether the causes of a new JWT are all of those that users can repeat at will: nothing that is due by its time or by its key is paced. */
+export const isPaced = (observation: PermittedObservation, cause: IssueCause): boolean =>
+  CAUSE_TRAITS[cause].isPaced &&
+  !CHECKS.some(([other, applies]) => !CAUSE_TRAITS[other].isPaced && applies(observation));
 
 /**
  * Whether the JWT has expired and is not renewed (reason `Expired`, spec §2.1): the policy is `Never`, and since then neither

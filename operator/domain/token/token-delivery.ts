@@ -8,6 +8,7 @@ import {
   currentRenewalTime,
   findIssueCause,
   type IssueCause,
+  isPaced,
   previousAfter,
   renewRequestOf,
 } from './issue-cause.ts';
@@ -81,6 +82,17 @@ const findSecretBlocker = (observation: PermittedObservation): Blocker | undefin
   return undefined;
 };
 
+/** Which JWTs of one Token are issued at once, and then after what time (spec §2.1, Pacing). */
+export const REISSUES = { burst: 5, refillMs: 10_000 } as const;
+
+const PACED_MESSAGE = `this Token got ${REISSUES.burst} new JWTs in a short time: the next one follows within ${REISSUES.refillMs / 1000} s, with what spec and annotation ask for then`;
+
+const findPace = (observation: PermittedObservation, cause: IssueCause | undefined): Blocker | undefined => {
+  const { reissueAt } = observation;
+  if (reissueAt === undefined || cause === undefined || !isPaced(observation, cause)) return undefined;
+  return { reason: 'Issuing', message: PACED_MESSAGE, possibleAt: Math.ceil(reissueAt / 1000) };
+};
+
 const findBlocker = (observation: PermittedObservation, { cause, fault }: Drift): Blocker | undefined => {
   const secretBlocker = findSecretBlocker(observation);
   if (secretBlocker) return secretBlocker;
@@ -90,7 +102,7 @@ const findBlocker = (observation: PermittedObservation, { cause, fault }: Drift)
   if (needsSigner && observation.keys.activeKid === undefined) {
     return { reason: 'SigningKeyNotReady', message: 'the SigningKey of this issuer has no active key' };
   }
-  return observation.failure;
+  return findPace(observation, cause) ?? observation.failure;
 };
 
 /** Reasons whose end the operator may not be notified about: they are retried by time. */

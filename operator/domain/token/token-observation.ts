@@ -69,6 +69,8 @@ export interface TokenObservation {
   /** Milliseconds since the Unix epoch. */
   readonly now: number;
   readonly failure?: SecretFailure | undefined;
+  /** When the next JWT that is paced may be issued, in milliseconds since the Unix epoch; undefined: now. */
+  readonly reissueAt?: number | undefined;
   /** Undefined if no earlier reconcile of this process found the Token blocked. */
   readonly blocker?: KnownBlocker | undefined;
 }

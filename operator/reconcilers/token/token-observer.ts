@@ -161,6 +161,7 @@ export const observeToken = async (
     readonly now: number;
     readonly signal: AbortSignal;
     readonly blocker?: KnownBlocker | undefined;
+    readonly reissueAt?: number | undefined;
   },
 ): Promise<Observed> => {
   const secrets = await readSecrets(token, sources, input, input.signal);
@@ -178,6 +179,7 @@ export const observeToken = async (
     now: input.now,
     failure: input.failure,
     blocker: input.blocker,
+    reissueAt: input.reissueAt,
   };
   return { observation, secrets };
 };

@@ -1,13 +1,8 @@
-import type { TokenReason } from '../../api/conditions.ts';
 import { keyOf } from '../../api/meta.ts';
-import { floorSeconds } from '../../api/time.ts';
 import type { Token } from '../../api/token.ts';
-import { BoundedMap } from '../../async/bounded-map.ts';
-import { type Rate, TokenBucket } from '../../async/token-bucket.ts';
 import { mayLackAnnotations } from '../../domain/token/cached-token.ts';
-import { CAUSE_TRAITS } from '../../domain/token/issue-cause.ts';
-import { retriedReasonOf } from '../../domain/token/token-delivery.ts';
-import type { KnownBlocker } from '../../domain/token/token-observation.ts';
+import { CAUSE_TRAITS, type IssueCause } from '../../domain/token/issue-cause.ts';
+import { REISSUES } from '../../domain/token/token-delivery.ts';
 import { planToken } from '../../domain/token/token-plan.ts';
 import { statusDespiteSecret, type TokenPlan } from '../../domain/token/token-status.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -17,6 +12,7 @@ import type { Log } from '../../ports/log.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import { DONE, type ReconcileResult } from '../../runtime/controller.ts';
 import { type Findings, type Observed, observeToken, type TokenSources } from './token-observer.ts';
+import { BlockerTimes, REPAIRS, TokenPace } from './token-pace.ts';
 import { followerOf } from './token-triggers.ts';
 import { deleteToken, removeSecrets, type TokenSinks, writeSecret, writeStatus } from './token-writes.ts';
 
@@ -45,45 +41,6 @@ const SHORTEST_REQUEUE_MS = 1000;
 const UNSEEN_REQUEUE_MS = 1000;
 const UNWATCHED_REQUEUE_MS = 60_000;
 
-/** The number of Tokens that each map holds; beyond it the oldest entry is evicted. */
-const MAX_TOKENS = 10_000;
-/** Repairs of one Token (spec §2.1). */
-const REPAIRS: Rate = { burst: 3, refillMs: 20_000 };
-
-/** Since when each Token has been blocked by the same reason; the `lastTransitionTime` of a condition changes with its status only. */
-export class BlockerTimes {
-  readonly #blockers = new BoundedMap<string, KnownBlocker>(MAX_TOKENS);
-
-  /** The blocker of the Token with that uid; undefined if there is none, and after a restart or an eviction. */
-  of(uid: string): KnownBlocker | undefined {
-    return this.#blockers.get(uid);
-  }
-
-  /** Records the reason in a Token's status after a reconcile; `now` in milliseconds since the Unix epoch. */
-  note({ metadata, status }: Token, now: number): void {
-    const reason: TokenReason | undefined = retriedReasonOf(status);
-    if (reason === undefined) this.#blockers.delete(metadata.uid);
-    else if (this.#blockers.get(metadata.uid)?.reason !== reason)
-      this.#blockers.set(metadata.uid, { reason, since: floorSeconds(now) });
-  }
-}
-
-/**
- * Limits repairs of a Secret, so that one that is undone at once (by an admission webhook or another controller) does not become a
- * hot loop: three in a row, then one every 20 s for each Token (spec §2.1).
- */
-export class RepairLimiter {
-  readonly #buckets = new BoundedMap<string, TokenBucket>(MAX_TOKENS);
-
-  /** Takes one repair from a Token's allowance and returns 0, or returns how long to wait for the next one, in milliseconds. */
-  take(uid: string, now: number): number {
-    const bucket = this.#buckets.get(uid) ?? new TokenBucket(REPAIRS);
-    const waitMs = bucket.take(now);
-    if (waitMs === 0) this.#buckets.set(uid, bucket);
-    return waitMs;
-  }
-}
-
 /**
  * Reconciles Tokens (spec §2.1): observes one, plans, applies the plan. RBAC: get, list, watch and delete tokens; update
  * tokens/status; get, list, watch, create, update and delete secrets; get, list and watch oauthclients and namespaces.
@@ -91,7 +48,8 @@ export class RepairLimiter {
 export class TokenReconciler {
   readonly #options: TokenReconcilerOptions;
   readonly #log: Log;
-  readonly #repairs = new RepairLimiter();
+  readonly #repairs = new TokenPace(REPAIRS);
+  readonly #reissues = new TokenPace(REISSUES);
   readonly #blockers = new BlockerTimes();
 
   constructor(options: TokenReconcilerOptions) {
@@ -109,8 +67,13 @@ export class TokenReconciler {
       const token = findings.whole ?? this.#options.tokens.get(key);
       if (token === undefined || this.#isNamespaceTerminating(token)) return this.#release(key);
       const now = this.#options.clock.now();
-      const blocker = this.#blockers.of(token.metadata.uid);
-      const observed = await observeToken(token, this.#options, { ...findings, now, signal, blocker });
+      const observed = await observeToken(token, this.#options, {
+        ...findings,
+        now,
+        signal,
+        blocker: this.#blockers.of(token.metadata.uid),
+        reissueAt: this.#reissues.possibleAt(token.metadata.uid, now),
+      });
       const plan = planToken(observed.observation);
       const outcome = await this.#apply(plan, { ...observed, whole: findings.whole }, signal);
       if ('end' in outcome) {
@@ -219,8 +182,7 @@ export class TokenReconciler {
   ): Promise<Step> {
     const { token } = observed.observation;
     const { whole } = observed;
-    const isRepair = plan.cause === 'SecretFault';
-    const wait = isRepair ? this.#repairs.take(token.metadata.uid, this.#options.clock.now()) : 0;
+    const wait = this.#takePace(token, plan.cause);
     if (wait > 0) return { end: { kind: 'requeue', afterMs: wait } };
     const written = await writeSecret(this.#options, observed, { ...plan, signal });
     switch (written.kind) {
@@ -243,6 +205,14 @@ export class TokenReconciler {
     this.#recordEvents(token, plan);
     if (denied) throw denied;
     return { end: this.#resultOf(plan) };
+  }
+
+  /** Counts a delivery. Returns how long to wait with a repair, in milliseconds; a plan to issue knows of its pace. */
+  #takePace({ metadata }: Token, cause: IssueCause | 'SecretFault'): number {
+    const now = this.#options.clock.now();
+    if (cause === 'SecretFault') return this.#repairs.take(metadata.uid, now);
+    if (CAUSE_TRAITS[cause].isPaced) this.#reissues.take(metadata.uid, now);
+    return 0;
   }
 
   #resultOf({ requeueAt }: TokenPlan): ReconcileResult {

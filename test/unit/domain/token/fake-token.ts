@@ -20,6 +20,7 @@ import {
   TokenReconciler,
   type TokenReconcilerOptions,
 } from '../../../../operator/reconcilers/token/token-reconciler.ts';
+import type { ReconcileResult } from '../../../../operator/runtime/controller.ts';
 import { issuerSettings } from '../../../support/issuer-settings.ts';
 import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
 
@@ -107,7 +108,7 @@ const ownedAfter = (
   own: readonly string[],
 ): string[] => Object.keys(after).filter((name) => after[name] !== before[name] || own.includes(name));
 
-/** An API server in memory with one Token, and the operator's {@link TokenReconciler}, restarted before each reconcile. */
+/** An API server in memory with one Token, and the operator's {@link TokenReconciler}, restarted before each reconcile unless it {@link FakeToken.keepRunning}. */
 export class FakeToken {
   token: Token | undefined;
   client: OAuthClient | undefined = makeClient();
@@ -129,6 +130,7 @@ export class FakeToken {
   isOverQuota = false;
   #followed: readonly string[] = [];
   #counter = 1;
+  #reconciler: TokenReconciler | undefined;
 
   constructor(token: Token = makeToken()) {
     this.token = token;
@@ -177,15 +179,21 @@ export class FakeToken {
     });
   }
 
-  /** Runs the operator's reconciler once. */
-  async reconcile(): Promise<void> {
-    const { namespace, name } = makeToken().metadata;
-    await new TokenReconciler(this.#options()).reconcile(`${namespace}/${name}`, never);
+  /** From now on one reconciler with what it remembers, and the keys of now. */
+  keepRunning(): void {
+    this.#reconciler = new TokenReconciler(this.#options());
   }
 
-  /** What the next reconcile would do first. */
-  async plan(): Promise<TokenPlan> {
-    const input = { now: this.now, signal: never };
+  /** Runs the operator's reconciler once. */
+  async reconcile(): Promise<ReconcileResult> {
+    const { namespace, name } = makeToken().metadata;
+    const reconciler = this.#reconciler ?? new TokenReconciler(this.#options());
+    return reconciler.reconcile(`${namespace}/${name}`, never);
+  }
+
+  /** What the next reconcile would do first, if the next paced JWT is possible at that time. */
+  async plan(reissueAt?: number): Promise<TokenPlan> {
+    const input = { now: this.now, signal: never, reissueAt };
     const { observation } = await observeToken(this.token ?? makeToken(), this.#options(), input);
     return planToken(observation);
   }

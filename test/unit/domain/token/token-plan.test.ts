@@ -347,6 +347,139 @@ describe('issued anew', () => {
   });
 });
 
+describe('a Token whose JWT is asked for anew again and again', () => {
+  const renew = (fake: FakeToken, value: number) => fake.annotate({ 'm2moauth.dev/renew': String(value) });
+  const running = async (): Promise<FakeToken> => {
+    const fake = await issued({}, { allowedScopes: ['a', 'b'] });
+    fake.keepRunning();
+    return fake;
+  };
+
+  test.each<[string, (fake: FakeToken, n: number) => void, object]>([
+    ['by the annotation', renew, { Ready: 'True', Renewing: 'Issuing' }],
+    [
+      'by its claims',
+      (fake, n) => fake.edit({ tokenName: `n${n}` }),
+      { Ready: 'False', Renewing: undefined },
+    ],
+    [
+      'by its expiration',
+      (fake, n) => fake.edit({ expiration: `2026-01-01T00:4${n % 10}:00Z` }),
+      { Ready: 'False', Renewing: undefined },
+    ],
+    [
+      'by its client, back and forth',
+      (fake, n) => (fake.client = makeClient({ allowedScopes: n % 2 === 0 ? ['a'] : ['a', 'b'] })),
+      { Ready: 'False', Renewing: undefined },
+    ],
+    [
+      'by a client that is made anew',
+      (fake, n) => (fake.client = makeClient({}, `client-${n + 10}`)),
+      { Ready: 'False', Renewing: undefined },
+    ],
+    [
+      'by its Secret, deleted after a rotation',
+      (fake) => {
+        fake.secrets.clear();
+        if (fake.token?.status) fake.setStatus({ ...fake.token.status, keyID: 'key-0' });
+      },
+      { Ready: 'False', Renewing: undefined },
+    ],
+  ])('gets five at once, then one in ten seconds: %s', async (_, ask, conditions) => {
+    const fake = await running();
+    fake.phases.set('key-0', 'Retired');
+    for (let n = 0; n < 8; n += 1) {
+      ask(fake, n);
+      await fake.reconcile();
+    }
+    expect(fake.status.issuance).toBe(6);
+    expect({ Ready: ready(fake)?.status, Renewing: condition(fake, 'Renewing')?.reason }).toEqual(conditions);
+    const said = condition(fake, 'Renewing') ?? ready(fake);
+    expect(said?.message).toContain('follows within 10 s');
+    expect(await fake.reconcile()).toEqual({ kind: 'requeue', afterMs: 10_000 });
+
+    fake.now += 10_000;
+    await fake.reconcile();
+    expect(fake.status.issuance).toBe(7);
+    expect(ready(fake)).toMatchObject({ status: 'True', reason: 'Issued' });
+    ask(fake, 8);
+    ask(fake, 9);
+    await fake.reconcile();
+    expect(fake.status.issuance).toBe(7);
+  });
+
+  test('gets what was asked for last', async () => {
+    const fake = await running();
+    for (let n = 0; n < 50; n += 1) {
+      fake.edit({ tokenName: `n${n}` });
+      renew(fake, n);
+      await fake.reconcile();
+    }
+    fake.now += 10_000;
+    await fake.reconcile();
+    expect(fake.status).toMatchObject({ issuance: 7, lastHandledRenew: '49' });
+    expect(fake.issued.at(-1)?.claims.name).toBe('n49');
+  });
+
+  test('costs two writes for each JWT and one to say so, however often it is asked for', async () => {
+    const fake = await running();
+    for (let n = 0; n < 200; n += 1) {
+      renew(fake, n);
+      await fake.reconcile();
+    }
+    expect(fake.writes).toHaveLength(5 * 2 + 1);
+  });
+
+  const paced = START + 5_000;
+  test.each<[string, (fake: FakeToken) => void, string]>([
+    [
+      'a fresh Token',
+      (fake) => {
+        fake.setStatus({});
+        fake.secrets.clear();
+        fake.now = START;
+      },
+      'NeverIssued',
+    ],
+    ['a renewal that is due', (fake) => (fake.now += 50 * MINUTE), 'Due'],
+    [
+      'a renewal that is due, with changed claims',
+      (fake) => {
+        fake.now += 50 * MINUTE;
+        fake.edit({ tokenName: 'other' });
+      },
+      'ClaimsChanged',
+    ],
+    [
+      'a compromised key',
+      (fake) => {
+        fake.phases = new Map([
+          ['key-1', 'Compromised'],
+          ['key-2', 'Active'],
+        ]);
+        fake.activeKid = 'key-2';
+      },
+      'KeyCompromised',
+    ],
+    [
+      'a compromised key, and a client that was made anew',
+      (fake) => {
+        fake.phases = new Map([
+          ['key-1', 'Compromised'],
+          ['key-2', 'Active'],
+        ]);
+        fake.activeKid = 'key-2';
+        fake.client = makeClient({}, 'client-2');
+      },
+      'ClientReplaced',
+    ],
+  ])('does not wait with %s', async (_, change, cause) => {
+    const fake = await issued();
+    change(fake);
+    expect(await fake.plan(fake.now + paced)).toMatchObject({ kind: 'deliver', cause });
+  });
+});
+
 describe('the Secret', () => {
   test('is put back as the same issuance when it is gone', async () => {
     const fake = await issued();

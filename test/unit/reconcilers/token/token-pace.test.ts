@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { Token } from '../../../../operator/api/token.ts';
-import { BlockerTimes, RepairLimiter } from '../../../../operator/reconcilers/token/token-reconciler.ts';
+import { BlockerTimes, REPAIRS, TokenPace } from '../../../../operator/reconcilers/token/token-pace.ts';
 import { makeToken } from '../../domain/token/fake-token.ts';
 
 const token = (reason: string, uid = 'u'): Token => ({
@@ -41,7 +41,7 @@ test('no more than ten thousand are remembered, the last ones', () => {
 });
 
 test('three repairs go at once, then one in twenty seconds, each key for itself', () => {
-  const limiter = new RepairLimiter();
+  const limiter = new TokenPace(REPAIRS);
   expect([1, 2, 3].map(() => limiter.take('a', 1_000_000))).toEqual([0, 0, 0]);
   expect(limiter.take('a', 1_000_000)).toBe(20_000);
   expect(limiter.take('b', 1_000_000)).toBe(0);
@@ -51,7 +51,19 @@ test('three repairs go at once, then one in twenty seconds, each key for itself'
 });
 
 test('a clock that goes back delays no retry by more than one interval', () => {
-  const limiter = new RepairLimiter();
+  const limiter = new TokenPace(REPAIRS);
   for (let n = 0; n < 3; n += 1) limiter.take('a', 1_000_000_000);
   expect(limiter.take('a', 0)).toBe(20_000);
+});
+
+test('when one is possible is known without taking it', () => {
+  const pace = new TokenPace({ burst: 2, refillMs: 10_000 });
+  expect(pace.possibleAt('a', 1_000)).toBeUndefined();
+  pace.take('a', 1_000);
+  expect(pace.possibleAt('a', 1_000)).toBeUndefined();
+  pace.take('a', 1_000);
+  expect(pace.possibleAt('a', 1_000)).toBe(11_000);
+  expect(pace.possibleAt('a', 4_000)).toBe(11_000);
+  expect(pace.possibleAt('b', 4_000)).toBeUndefined();
+  expect(pace.possibleAt('a', 11_000)).toBeUndefined();
 });

@@ -1,0 +1,60 @@
+import type { TokenReason } from '../../api/conditions.ts';
+import { floorSeconds } from '../../api/time.ts';
+import type { Token } from '../../api/token.ts';
+import { BoundedMap } from '../../async/bounded-map.ts';
+import { type Rate, TokenBucket } from '../../async/token-bucket.ts';
+import { retriedReasonOf } from '../../domain/token/token-delivery.ts';
+import type { KnownBlocker } from '../../domain/token/token-observation.ts';
+
+/** The number of blocked Tokens that are remembered; beyond it the oldest entry is evicted. */
+const MAX_BLOCKED = 10_000;
+/** The number of paced Tokens that are remembered, 0.1 KB each; beyond it the one that was paced longest ago is evicted. */
+const MAX_PACED = 100_000;
+
+/** Since when each Token has been blocked by the same reason; the `lastTransitionTime` of a condition changes with its status only. */
+export class BlockerTimes {
+  readonly #blockers = new BoundedMap<string, KnownBlocker>(MAX_BLOCKED);
+
+  /** The blocker of the Token with that uid; undefined if there is none, and after a restart or an eviction. */
+  of(uid: string): KnownBlocker | undefined {
+    return this.#blockers.get(uid);
+  }
+
+  /** Records the reason in a Token's status after a reconcile; `now` in milliseconds since the Unix epoch. */
+  note({ metadata, status }: Token, now: number): void {
+    const reason: TokenReason | undefined = retriedReasonOf(status);
+    if (reason === undefined) this.#blockers.delete(metadata.uid);
+    else if (this.#blockers.get(metadata.uid)?.reason !== reason)
+      this.#blockers.set(metadata.uid, { reason, since: floorSeconds(now) });
+  }
+}
+
+/**
+ * Repairs of one Token's Secret (spec §2.1), so that one that is undone at once (by an admission webhook or another controller) does
+ * not become a hot loop.
+ */
+export const REPAIRS: Rate = { burst: 3, refillMs: 20_000 };
+
+/** An allowance for each Token: its `rate.burst` at once, then one every `rate.refillMs`. Times in milliseconds since the Unix epoch. */
+export class TokenPace {
+  readonly #rate: Rate;
+  readonly #buckets = new BoundedMap<string, TokenBucket>(MAX_PACED);
+
+  constructor(rate: Rate) {
+    this.#rate = rate;
+  }
+
+  /** Takes one from a Token's allowance and returns 0, or returns how long to wait for the next one, in milliseconds. */
+  take(uid: string, now: number): number {
+    const bucket = this.#buckets.get(uid) ?? new TokenBucket(this.#rate);
+    const waitMs = bucket.take(now);
+    if (waitMs === 0) this.#buckets.set(uid, bucket);
+    return waitMs;
+  }
+
+  /** When one can be taken; undefined: now. */
+  possibleAt(uid: string, now: number): number | undefined {
+    const waitMs = this.#buckets.get(uid)?.waitMs(now) ?? 0;
+    return waitMs > 0 ? now + waitMs : undefined;
+  }
+}
