@@ -13,13 +13,15 @@ interface Walk {
 
 /** The default number of keys that are added in one iteration of the event loop. */
 const CHUNK_SIZE = 500;
+/** How many sources have a turn in one iteration, at least, if there are as many. */
+const TURNS = 10;
 
-/** Adds many keys to a queue at low priority, a chunk per iteration of the event loop, so that it stays responsive. */
+/** Adds many keys to a queue at low priority, a chunk per iteration of the event loop, so that it stays responsive. Sources take turns. */
 export class BulkQueue {
   readonly #queue: KeySink;
   readonly #clock: Clock;
   readonly #chunkSize: number;
-  /** By source, in order of arrival. */
+  /** By source, in the order of their turns. */
   readonly #walks = new Map<string | symbol, Walk>();
   #cancel: (() => void) | undefined;
 
@@ -49,13 +51,17 @@ export class BulkQueue {
 
   #addChunk(): void {
     this.#cancel = undefined;
+    const turn = Math.ceil(this.#chunkSize / TURNS);
     let left = this.#chunkSize;
-    for (const [source, { keys, next }] of this.#walks) {
-      left = this.#addUpTo(keys, left);
-      if (left === 0) break;
+    for (const [source, walk] of this.#walks) {
+      // Last in line, so that one with many keys, or that keeps changing, does not delay the others.
       this.#walks.delete(source);
-      // Last in line, so that a source that keeps changing does not delay the others.
-      if (next) this.#walks.set(source, { keys: next[Symbol.iterator](), next: undefined });
+      const most = Math.min(turn, left);
+      const missing = this.#addUpTo(walk.keys, most);
+      left -= most - missing;
+      if (missing === 0) this.#walks.set(source, walk);
+      else if (walk.next) this.#walks.set(source, { keys: walk.next[Symbol.iterator](), next: undefined });
+      if (left === 0) break;
     }
     if (this.#walks.size > 0) this.#cancel = this.#clock.after(0, () => this.#addChunk());
   }

@@ -1,3 +1,5 @@
+import { FairQueue, type QueuedItem } from '../async/fair-queue.ts';
+
 /** How urgent a key is: `high` for what a user waits for, such as a revocation; `low` for what can wait, such as resyncs and first lists. */
 export type Priority = 'high' | 'normal' | 'low';
 
@@ -7,33 +9,6 @@ interface ReadyKey {
   readonly priority: Priority;
   /** When it became due, in milliseconds since the Unix epoch. */
   readonly since: number;
-}
-
-/** A first-in, first-out list with O(1) at both ends; `Array.shift` copies the rest. */
-class Fifo<T> {
-  #items: T[] = [];
-  #head = 0;
-
-  get size(): number {
-    return this.#items.length - this.#head;
-  }
-
-  push(item: T): void {
-    this.#items.push(item);
-  }
-
-  shift(): T | undefined {
-    if (this.#head === this.#items.length) return undefined;
-    const item = this.#items[this.#head++];
-    if (this.#head > 1024 && this.#head * 2 > this.#items.length) this.filter(() => true);
-    return item;
-  }
-
-  /** Drops the items for which `isWanted` is false. */
-  filter(isWanted: (item: T) => boolean): void {
-    this.#items = this.#items.slice(this.#head).filter(isWanted);
-    this.#head = 0;
-  }
 }
 
 const RANK: Readonly<Record<Priority, number>> = { high: 0, normal: 1, low: 2 };
@@ -46,54 +21,63 @@ const orderOf = (take: number): readonly Priority[] => {
   return ['high', 'normal', 'low'];
 };
 
-/** Keys that are due, each once, in order of arrival within their priority. Adding one again with a higher priority moves it up. */
+/** The namespace of a key `<namespace>/<name>`; '' if it has none. */
+const namespaceOf = (key: string): string => {
+  const slash = key.indexOf('/');
+  return slash === -1 ? '' : key.slice(0, slash);
+};
+
+/** Every key is queued once, and there are as many as objects in the cache. */
+const UNLIMITED = { total: Number.POSITIVE_INFINITY, perGroup: Number.POSITIVE_INFINITY };
+
+interface Waiting {
+  readonly ready: ReadyKey;
+  readonly queued: QueuedItem<ReadyKey>;
+}
+
+/**
+ * Keys that are due, each once. Within a priority namespaces take turns, and the keys of a namespace go in order of arrival: a key
+ * waits for at most one of each other namespace beside those of its namespace. Adding one again with a higher priority moves it up.
+ */
 export class ReadyKeys {
-  readonly #entries = new Map<string, ReadyKey>();
-  readonly #byPriority: Readonly<Record<Priority, Fifo<ReadyKey>>> = {
-    high: new Fifo(),
-    normal: new Fifo(),
-    low: new Fifo(),
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #byPriority: Readonly<Record<Priority, FairQueue<ReadyKey>>> = {
+    high: new FairQueue(UNLIMITED),
+    normal: new FairQueue(UNLIMITED),
+    low: new FairQueue(UNLIMITED),
   };
   #takes = 0;
 
   get size(): number {
-    return this.#entries.size;
+    return this.#waiting.size;
   }
 
   /** `since`: when the key became due, in milliseconds since the Unix epoch. */
   add(key: string, priority: Priority, since: number): void {
-    const known = this.#entries.get(key);
-    if (known && RANK[known.priority] <= RANK[priority]) return;
-    const entry = { key, priority, since: known?.since ?? since };
-    this.#entries.set(key, entry);
-    const fifo = this.#byPriority[priority];
-    fifo.push(entry);
-    if (fifo.size > 2 * this.#entries.size + 64) fifo.filter((item) => this.#isCurrent(item));
+    const known = this.#waiting.get(key);
+    if (known && RANK[known.ready.priority] <= RANK[priority]) return;
+    if (known) this.#byPriority[known.ready.priority].remove(known.queued);
+    const ready = { key, priority, since: known?.ready.since ?? since };
+    const { queued } = this.#byPriority[priority].push({ group: namespaceOf(key), member: '' }, ready);
+    this.#waiting.set(key, { ready, queued });
   }
 
   /** Removes and returns the next key; undefined if none is due. With `allowLow` false none of low priority. */
   take(allowLow = true): ReadyKey | undefined {
-    if (this.#entries.size === 0) return undefined;
+    if (this.size === 0) return undefined;
     for (const priority of orderOf(this.#takes++)) {
       if (priority === 'low' && !allowLow) continue;
-      const fifo = this.#byPriority[priority];
-      for (let entry = fifo.shift(); entry; entry = fifo.shift()) {
-        if (!this.#isCurrent(entry)) continue;
-        this.#entries.delete(entry.key);
-        return entry;
-      }
+      const next = this.#byPriority[priority].shift()?.item;
+      if (next === undefined) continue;
+      this.#waiting.delete(next.key);
+      return next;
     }
     return undefined;
   }
 
   clear(): void {
-    this.#entries.clear();
-    for (const fifo of Object.values(this.#byPriority)) fifo.filter(() => false);
-  }
-
-  /** A key that was moved up or taken leaves a stale entry in its earlier list. */
-  #isCurrent(entry: ReadyKey): boolean {
-    return this.#entries.get(entry.key) === entry;
+    for (const { ready, queued } of this.#waiting.values()) this.#byPriority[ready.priority].remove(queued);
+    this.#waiting.clear();
   }
 }
 

@@ -61,11 +61,23 @@ const urgencyOf = (change: CacheChange<Token>): 'high' | 'normal' => {
   return !wasBlacklisted && isBlacklisted(change.object) ? 'high' : 'normal';
 };
 
-const onSecret = ({ tokens, queue }: TokenTriggerOptions, change: CacheChange<SecretMeta>): void => {
+/** The most Tokens that are queued at once because they ask for the same Secret. */
+const MAX_AT_ONCE = 16;
+
+const onSecret = (
+  { tokens, queue }: TokenTriggerOptions,
+  change: CacheChange<SecretMeta>,
+  bulk: BulkQueue,
+): void => {
   const secret = change.type === 'set' ? change.object : change.old;
   const owner = controllingToken(secret);
   if (owner) queue.add(`${secret.metadata.namespace}/${owner.name}`);
-  for (const token of tokens.byIndex(TOKEN_INDEX.secret, change.key)) {
+  const asking = tokens.byIndex(TOKEN_INDEX.secret, change.key);
+  if (tokens.countByIndex(TOKEN_INDEX.secret, change.key) > MAX_AT_ONCE) {
+    bulk.add(keysOf(asking), `secret ${change.key}`);
+    return;
+  }
+  for (const token of asking) {
     if (token.metadata.uid !== owner?.uid) queue.add(keyOf(token.metadata));
   }
 };
@@ -155,7 +167,7 @@ export const tokenTriggers = (options: TokenTriggerOptions): (() => void) => {
       queue.add(change.key, tokens.synced ? urgencyOf(change) : 'low');
     }),
     secrets.onChange((change) => {
-      if (secrets.synced) onSecret(options, change);
+      if (secrets.synced) onSecret(options, change, bulk);
     }),
     clients.onChange((change) => {
       if (clients.synced && !isSamePlanInput(change)) {

@@ -16,15 +16,26 @@ const setUp = () => {
   return { clock, added, bulk, keys, drawn, addedKeys: () => added.map(([key]) => key) };
 };
 
-test('many keys go in a piece at a time, in order, at low priority', async () => {
+test('many keys go in a piece at a time, in the order of their source, at low priority', async () => {
   const { clock, added, bulk, keys, addedKeys } = setUp();
   bulk.add(keys(1200));
   expect(added.length).toBe(500);
   bulk.add(keys(1800, 1200));
   expect(added.length).toBe(500);
   await clock.advance(0);
-  expect(addedKeys()).toEqual([...keys(1800)]);
+  const first = new Set(keys(1200));
+  expect(addedKeys().filter((key) => first.has(key))).toEqual([...keys(1200)]);
+  expect(addedKeys().filter((key) => !first.has(key))).toEqual([...keys(1800, 1200)]);
   expect(new Set(added.map(([, priority]) => priority))).toEqual(new Set(['low']));
+});
+
+test('a source with many keys lets the others have their turns', async () => {
+  const { clock, added, bulk, keys } = setUp();
+  bulk.add(keys(100_000), 'large');
+  for (let source = 0; source < 5; source += 1) bulk.add([`small/${source}`], `small-${source}`);
+  await clock.advance(0);
+  const small = added.slice(0, 1000).filter(([key]) => key.startsWith('small/'));
+  expect(small).toHaveLength(5);
 });
 
 test('of a hundred thousand keys, no more are looked at in a turn than go in', () => {
@@ -49,7 +60,13 @@ test('a source that changes again and again while it is walked is walked once mo
   bulk.add(keys(1000), 'client');
   bulk.add(keys(601), 'client');
   await clock.advance(0);
-  expect(addedKeys()).toEqual([...keys(600), ...keys(700, 600), ...keys(601)]);
+  const other = new Set(keys(700, 600));
+  expect(addedKeys().filter((key) => !other.has(key))).toEqual([...keys(600), ...keys(600)]);
+  expect(
+    addedKeys()
+      .filter((key) => other.has(key))
+      .sort(),
+  ).toEqual(['ns/600', ...keys(700, 600)]);
   expect(clock.pending).toBe(0);
 });
 

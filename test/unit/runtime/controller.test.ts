@@ -74,6 +74,28 @@ describe('a controller', () => {
     expect(most).toBe(3);
   });
 
+  test('reconciles a key of one namespace within twice the time of a reconcile while another one floods the queue', async () => {
+    const WORK_MS = 20;
+    const done = new Map<string, number>();
+    const { controller, clock } = run(async (key) => {
+      await new Promise<void>((resolve) => clock.after(WORK_MS, resolve));
+      done.set(key, clock.now());
+      return DONE;
+    }, 4);
+    const flood = (): void => {
+      for (let n = 0; n < 2_000; n++) controller.queue.add(`flood/${n}`);
+    };
+    const waits: number[] = [];
+    for (let n = 0; n < 20; n++) {
+      flood();
+      const added = clock.now();
+      controller.queue.add(`quiet/${n}`);
+      await clock.advance(5 * WORK_MS);
+      waits.push((done.get(`quiet/${n}`) ?? Number.POSITIVE_INFINITY) - added);
+    }
+    expect(Math.max(...waits)).toBeLessThanOrEqual(2 * WORK_MS);
+  });
+
   test('takes no keys before its start, and then all that its seed knows, in pieces and after what is urgent', async () => {
     const { calls, reconcile } = failing();
     const known = new Set(['b']);

@@ -215,7 +215,61 @@ describe('a work queue', () => {
   });
 });
 
-const key = fc.constantFrom('a', 'b', 'c', 'd', 'e');
+describe('namespaces take turns', () => {
+  test.each(['high', 'normal', 'low'] as const)(
+    'at %s priority: behind ten thousand keys of one, a key of another is second',
+    async (priority) => {
+      const { queue } = build();
+      for (let i = 0; i < 10_000; i++) queue.add(`flood/${i}`, priority);
+      queue.add('quiet/one', priority);
+      expect([await take(queue), await take(queue)]).toContain('quiet/one');
+    },
+  );
+
+  test('with keys that are due by their time too', async () => {
+    const { queue, clock } = build();
+    for (let i = 0; i < 1_000; i++) queue.addAfter(`flood/${i}`, 10);
+    queue.addAfter('quiet/one', 20);
+    await clock.advance(30);
+    expect([await take(queue), await take(queue)]).toContain('quiet/one');
+  });
+
+  test('and a namespace with one key after another waits no longer than one with many', async () => {
+    const { queue } = build();
+    for (let i = 0; i < 100; i++) queue.add(`flood/${i}`);
+    const order: string[] = [];
+    for (let i = 0; i < 10; i++) {
+      queue.add(`quiet/${i}`);
+      order.push((await take(queue)) ?? '', (await take(queue)) ?? '');
+    }
+    expect(order.filter((taken) => taken.startsWith('quiet/'))).toHaveLength(10);
+  });
+
+  test('within their keys the order of arrival counts', async () => {
+    const { queue } = build();
+    for (const one of ['a/1', 'a/2', 'a/3', 'b/1', 'c/1', 'b/2']) queue.add(one);
+    expect(await takeAll(queue)).toEqual(['a/1', 'b/1', 'c/1', 'a/2', 'b/2', 'a/3']);
+  });
+
+  test('no key waits for more than its own namespace and one of each other beside each of these', async () => {
+    const one = fc.tuple(fc.constantFrom('a', 'b', 'c', 'd'), fc.nat(9));
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(one, { selector: String, maxLength: 40 }), async (pairs) => {
+        const { queue } = build();
+        for (const [namespace, n] of pairs) queue.add(`${namespace}/${n}`);
+        const taken = await takeAll(queue);
+        const namespaces = new Set(pairs.map(([namespace]) => namespace)).size;
+        for (const namespace of ['a', 'b', 'c', 'd']) {
+          const own = pairs.filter((pair) => pair[0] === namespace).map(([, n]) => `${namespace}/${n}`);
+          for (const [before, added] of own.entries())
+            expect(taken.indexOf(added)).toBeLessThan((before + 1) * namespaces);
+        }
+      }),
+    );
+  });
+});
+
+const key = fc.constantFrom('a/1', 'a/2', 'b/1', 'b/2', 'c');
 const step = fc.oneof(
   fc.record({
     do: fc.constant('add' as const),

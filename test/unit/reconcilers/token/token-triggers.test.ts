@@ -170,6 +170,17 @@ describe('what puts a Token into the queue', () => {
     expect(added).toEqual(['team/a normal', 'team/b normal']);
   });
 
+  test('a Secret that a thousand Tokens ask for, at low priority and not all at once', () => {
+    const { added, putToken, secrets, identify, sync } = setUp();
+    for (let n = 0; n < 1_000; n += 1) putToken(`t${n}`, undefined, { secret: { name: 'shared' } });
+    sync();
+    const metadata = { ...makeToken().metadata, ...identify('secret'), name: 'shared' };
+    const fields = { managedDataKeys: [], dataOfOtherManagers: [], ownLabels: [], ownAnnotations: [] };
+    secrets.apply({ apiVersion: 'v1', kind: 'Secret', isReduced: false, metadata, fields });
+    expect(added.length).toBeLessThanOrEqual(500);
+    expect(added[0]).toBe('team/t0 low');
+  });
+
   test('a key that is retired, for JWTs without expiration alone; one that is rejected, for all', () => {
     const { added, putToken, sync } = setUp();
     putToken('bounded', issued('key-1', { expiration: '2026-01-01T00:00:00Z' }));
