@@ -20,8 +20,8 @@ const LIMITS = {
   validations: { atOnce: 32, atOncePerGroup: 16, waiting: 2048, waitingPerGroup: 1024 },
   /** TokenReviews, which anybody can cause who names a client and one of its ServiceAccounts. */
   reviews: { atOnce: 16, atOncePerGroup: 8, waiting: 512, waitingPerGroup: 128 },
-  /** Checks of credentials beyond the limit of failed attempts, so that guessing can't occupy the server; valid ones still get their turn. */
-  beyondFailureLimit: { atOnce: 4, atOncePerGroup: 2, waiting: 256, waitingPerGroup: 64 },
+  /** Checks of assertions and reads of Secrets beyond the limit of failed attempts. */
+  beyondFailureLimit: { atOnce: 8, atOncePerGroup: 4, waiting: 512, waitingPerGroup: 128 },
 };
 
 /** The name of a queue; also a label of a metric. */

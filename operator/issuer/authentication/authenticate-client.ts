@@ -48,7 +48,7 @@ export interface AuthenticateClientOptions {
   readonly assertions: readonly CheckAssertion[];
   readonly limit: FailureLimit;
   readonly failures: AuthenticationFailures;
-  /** For attempts beyond the limit. */
+  /** For what attempts beyond the limit cost, so that guessing can't occupy the server; correct credentials still get their turn. */
   readonly queue: FairSemaphore;
 }
 
@@ -138,33 +138,48 @@ const checkAssertions = async (
   return { problem };
 };
 
+/** Does at once what a check costs, beyond the failure limit when the address and the client that it names have their turn. */
+const inTurn = <T>(
+  { limit, queue }: AuthenticateClientOptions,
+  { clientID, call }: AuthenticationInput,
+  work: () => Promise<T>,
+): Promise<T> =>
+  limit.isOver({ clientID, address: call.address })
+    ? queue.run(unauthenticatedKey(call, clientID), work, call.signal)
+    : work();
+
 const bySecret = (
-  { secrets }: AuthenticateClientOptions,
+  options: AuthenticateClientOptions,
   client: OAuthClient,
-  { credentials, call }: AuthenticationInput,
+  input: AuthenticationInput,
 ): Awaitable<Outcome> => {
+  const { credentials, call } = input;
   const { assertion, clientSecret } = credentials;
   // RFC 6749 §2.3: a client must not use more than one method in a request.
   if (assertion !== '') return { cause: 'AssertionUnexpected' };
-  return mapAwaitable(secrets.verify(client, clientSecret, call), (isCorrect) =>
+  const verification = options.secrets.verify(client, clientSecret, call, (read) =>
+    inTurn(options, input, read),
+  );
+  return mapAwaitable(verification, (isCorrect) =>
     isCorrect ? { authenticated: { client, method: 'clientSecret' } } : { cause: 'WrongSecret' },
   );
 };
 
 const byAssertion = async (
-  { assertions, limit, queue }: AuthenticateClientOptions,
+  options: AuthenticateClientOptions,
   client: OAuthClient,
-  { credentials, clientID, call }: AuthenticationInput,
+  input: AuthenticationInput,
 ): Promise<Outcome> => {
+  const { credentials, clientID, call } = input;
   const { assertion, assertionType } = credentials;
   if (assertion === '') return { cause: 'AssertionMissing' };
   if (assertionType !== JWT_BEARER) return { cause: 'AssertionInvalid', detail: 'another assertion type' };
   const jwt = readUnverifiedJwt(assertion);
   if (jwt === undefined) return { cause: 'AssertionInvalid', detail: 'not an acceptable JWT' };
   const { address, signal } = call;
-  const check = () => checkAssertions(assertions, { client, clientID, jwt, address, signal });
-  const isOver = limit.isOver({ clientID, address });
-  const outcome = await (isOver ? queue.run(unauthenticatedKey(call, clientID), check, signal) : check());
+  const outcome = await inTurn(options, input, () =>
+    checkAssertions(options.assertions, { client, clientID, jwt, address, signal }),
+  );
   return 'authenticated' in outcome ? outcome : { cause: 'AssertionInvalid', detail: outcome.problem };
 };
 

@@ -15,13 +15,26 @@ import type { Call } from '../use-cases.ts';
 
 /** Verifies client secrets. In memory a secret is its SHA-256 only (spec §4). */
 export interface ClientSecrets {
-  /** Whether the client secret is correct. @throws IssuerFailure `Unavailable` if the Secret can't be read and no cached digest matches */
-  verify(client: OAuthClient, clientSecret: string, call: Pick<Call, 'signal'>): Awaitable<boolean>;
+  /**
+   * Whether the client secret is correct. What has to be read for that is read by `turn`, which may let it wait.
+   * @throws IssuerFailure `Unavailable` if the Secret can't be read and no cached digest matches
+   */
+  verify(
+    client: OAuthClient,
+    clientSecret: string,
+    call: Pick<Call, 'signal'>,
+    turn?: Turn,
+  ): Awaitable<boolean>;
   /** The same work for a client without a secret; always false. */
   verifyAgainstDummy(clientSecret: string): false;
   /** Drops all digests, and stops following the clients. */
   stop(): void;
 }
+
+/** Runs work at once, or when it has its turn. */
+type Turn = (work: () => Promise<boolean>) => Promise<boolean>;
+
+const atOnce: Turn = (work) => work();
 
 export interface ClientSecretsOptions {
   readonly clients: Pick<Cache<OAuthClient>, 'onChange'>;
@@ -109,20 +122,25 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
   };
 
   return {
-    verify: (client, clientSecret, call) => {
+    verify: (client, clientSecret, call, turn = atOnce) => {
       const digest = digestOf(clientSecret);
       const { secretRef } = client.spec.authentication?.clientSecret ?? {};
       if (secretRef === undefined) return matches(digest, NO_DIGESTS);
       const { name, key } = secretRef;
       const ref = { namespace: client.metadata.namespace, name };
       const entry = entryOf(client, `${keyOf(ref)}/${key}`);
-      const now = clock.monotonic();
-      if (entry.digests && now - entry.readAt <= FRESH_MS) {
+      const knownNow = (): boolean | undefined => {
+        const now = clock.monotonic();
+        if (entry.digests === undefined || now - entry.readAt > FRESH_MS) return undefined;
         if (matches(digest, entry.digests)) return true;
-        if (!readings.has(entry) && now - entry.triedAt < RETRY_MS) return false;
-      }
-      const reading = readings.run(entry, () => read(entry, ref, key));
-      return unlessAborted(reading, call.signal, calledOff).then((digests) => matches(digest, digests));
+        return !readings.has(entry) && now - entry.triedAt < RETRY_MS ? false : undefined;
+      };
+      const readNow = (): Promise<boolean> => {
+        const reading = readings.run(entry, () => read(entry, ref, key));
+        return unlessAborted(reading, call.signal, calledOff).then((digests) => matches(digest, digests));
+      };
+      // While it waited for its turn another request may have read the Secret.
+      return knownNow() ?? turn(async () => knownNow() ?? readNow());
     },
     verifyAgainstDummy: (clientSecret) => {
       matches(digestOf(clientSecret), NO_DIGESTS);

@@ -258,7 +258,7 @@ describe('beyond the limit of failures', () => {
     );
   });
 
-  test('assertions are checked two at a time, and a right one still gets its turn', async () => {
+  test('assertions are checked four at a time, and a right one still gets its turn', async () => {
     const authenticate = replicaOf(clientWith(ACCOUNTS));
     await fail(authenticate, 11);
     const open: (() => void)[] = [];
@@ -266,16 +266,83 @@ describe('beyond the limit of failures', () => {
       new Promise((resolve) => {
         open.push(() => resolve({ authenticated: { client, method: 'serviceAccount' } }));
       });
-    const all = [1, 2, 3].map(() => authenticate(asserted(), call));
+    const all = [1, 2, 3, 4, 5].map(() => authenticate(asserted(), call));
     await settle();
-    expect(open).toHaveLength(2);
+    expect(open).toHaveLength(4);
     const elsewhere = authenticate(asserted(), { ...call, address: '192.0.2.2' });
     await settle();
-    expect(open).toHaveLength(3);
+    expect(open).toHaveLength(5);
     for (const go of open) go();
     await settle();
     open.at(-1)?.();
-    expect(await Promise.all([...all, elsewhere])).toHaveLength(4);
+    expect(await Promise.all([...all, elsewhere])).toHaveLength(6);
+  });
+
+  describe('of one address, such as that of a proxy', () => {
+    const app = clientWith(ACCOUNTS);
+    const other: OAuthClient = {
+      ...clientWith(ACCOUNTS, { clientID: 'other' }),
+      metadata: { ...app.metadata, name: 'other', uid: 'uid-of-other' },
+    };
+    let authenticate: Authenticate;
+    let checked: string[];
+    let release: () => void;
+
+    beforeEach(async () => {
+      authenticate = replicaOf(app, other);
+      for (let at = 0; at < 110; at++) {
+        await authenticate({ ...wrong, clientID: `made-up-${at}` }, call).catch(() => undefined);
+      }
+      checked = [];
+      const { promise, resolve } = Promise.withResolvers<void>();
+      release = resolve;
+      checks[0] = async ({ client, address }) => {
+        checked.push(`${client.metadata.name} ${address}`);
+        await promise;
+        return { authenticated: { client, method: 'serviceAccount' } };
+      };
+    });
+
+    /** Assertions that name the client `app`; all but 4 + 128 are rejected. */
+    const flood = async (): Promise<Promise<string>[]> => {
+      const calls = Array.from({ length: 500 }, () =>
+        authenticate(asserted(), call).then(
+          () => 'accepted',
+          ({ code }: { code: string }) => code,
+        ),
+      );
+      await settle();
+      expect(checked).toEqual(Array(4).fill(`app ${call.address}`));
+      return calls;
+    };
+
+    test('a flood that names one client leaves another one behind the address its turn', async () => {
+      const calls = await flood();
+      const honest = authenticate({ ...asserted(), clientID: 'other' }, call);
+      await settle();
+      release();
+      expect(await honest).toMatchObject({ client: { metadata: { name: 'other' } } });
+      await Promise.all(calls);
+      expect(checked.indexOf(`other ${call.address}`)).toBeLessThan(4 + 2);
+    });
+
+    test('a flood that names one client is nothing to the same client at another address', async () => {
+      const calls = await flood();
+      const honest = authenticate(asserted(), { ...call, address: '192.0.2.2' });
+      await settle();
+      expect(checked.at(-1)).toBe('app 192.0.2.2');
+      release();
+      expect(await honest).toMatchObject({ client: { metadata: { name: 'app' } } });
+      await Promise.all(calls);
+    });
+
+    test('what waits is bounded, and what is over is rejected', async () => {
+      const calls = await flood();
+      release();
+      const outcomes = await Promise.all(calls);
+      expect(outcomes.filter((outcome) => outcome === 'accepted')).toHaveLength(4 + 128);
+      expect(outcomes.filter((outcome) => outcome === 'Exhausted')).toHaveLength(500 - 4 - 128);
+    });
   });
 
   test('the log says it at debug alone', async () => {

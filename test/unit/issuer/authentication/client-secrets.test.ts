@@ -143,6 +143,26 @@ describe('a client secret', () => {
     expect(reads).toHaveLength(1);
   });
 
+  test('is read when it has its turn, unless another request has read it meanwhile; what is known needs no turn', async () => {
+    const turns: (() => void)[] = [];
+    const inTurn = (text: string) =>
+      Promise.resolve(
+        secrets.verify(client, text, { signal: patient }, async (work) => {
+          await new Promise<void>((resolve) => turns.push(resolve));
+          return work();
+        }),
+      );
+    const [first, second, wrong] = [inTurn('current'), inTurn('current'), inTurn('wrong')];
+    await settle();
+    expect(reads).toEqual([]);
+    for (const start of turns) start();
+    expect(await Promise.all([first, second, wrong])).toEqual([true, true, false]);
+    expect(await inTurn('current')).toBe(true);
+    expect(await inTurn('wrong')).toBe(false);
+    expect(turns).toHaveLength(3);
+    expect(reads).toHaveLength(1);
+  });
+
   test('of an unknown client is never right, and costs no read', async () => {
     expect(secrets.verifyAgainstDummy('current')).toBe(false);
     await settle();
