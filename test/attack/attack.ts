@@ -15,6 +15,8 @@ export interface Attack {
   readonly slowdown?: number;
   /** The client that it attacks by name; a second honest client calls as this one, instead of from the attacker's address. */
   readonly victim?: string;
+  /** How long it is, whatever is asked for: it has a known amount of work, and ends when that is done. */
+  readonly seconds?: number;
   /** Runs beside it, in the process that measures, until the signal aborts. */
   alongside?(scene: Scene, signal: AbortSignal): Promise<readonly Check[]>;
 }
@@ -25,6 +27,8 @@ export interface Scene {
   readonly replica: Replica;
   readonly target: Target;
   readonly seconds: number;
+  /** Starts one more replica, which does not lead; it is ready when this resolves. */
+  startAnother(): Promise<Replica>;
 }
 
 /** A bound that only one attack has. */
@@ -33,4 +37,6 @@ export interface Check {
   readonly holds: boolean;
   /** What was measured. */
   readonly found: string;
+  /** Whether it is a time, which a short run prints and does not fail by. */
+  readonly isTime?: boolean;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ATTACKS } from './attacks.ts';
 import { Counter } from './lib/counter.ts';
-import { type AttackerReport, type AttackOrder, STOP } from './lib/order.ts';
+import { type AttackerReport, type AttackOrder, READY, STOP } from './lib/order.ts';
 
 /** The process of an attacker (lib/order.ts). It keeps below {@link MOST_BYTES}, so that the machine is not what fails, and ends with its parent. */
 
@@ -39,6 +39,7 @@ process.on('message', (message: AttackOrder | typeof STOP) => {
   else void attack(message).catch(fail);
 });
 
+process.send?.(READY);
 for (;;) {
   peakBytes = Math.max(peakBytes, process.memoryUsage.rss());
   if (peakBytes > MOST_BYTES) fail(new Error(`the attacker itself takes ${peakBytes} bytes`));

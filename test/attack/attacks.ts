@@ -1,3 +1,4 @@
+import { QUICK } from '../bench/lib/scale.ts';
 import type { Attack } from './attack.ts';
 import { largeJson } from './attackers/bodies.ts';
 import { badBearers, deepMessages, greedyClient, guessedSecrets } from './attackers/calls.ts';
@@ -15,7 +16,12 @@ import { headerLists, manyFields } from './attackers/headers.ts';
 import { idle, together } from './attackers/idle.ts';
 import { unreadDocuments, unreadHttpLists, unreadLists } from './attackers/slow-readers.ts';
 import { healthWatches } from './attackers/streams.ts';
+import { largeAnnotations, renewals } from './attackers/tenants.ts';
 import { VICTIM } from './lib/target.ts';
+import { checkGrowth, checkOthersReady } from './measure/tenants.ts';
+
+/** Those of the acceptance; fewer where a run is to be short. */
+const LARGE_TOKENS = QUICK ? 300 : 1500;
 
 /** Every attack of strangers, by what they need: first a connection, then HTTP/2, then requests. */
 export const ATTACKS: readonly Attack[] = [
@@ -69,8 +75,8 @@ export const ATTACKS: readonly Attack[] = [
   },
   {
     name: 'half-bodies',
-    does: '1,500 HTTP requests of 64 KB lack their last byte',
-    run: halfSentBodies({ connections: 1500 }),
+    does: '800 HTTP requests of 64 KB lack their last byte',
+    run: halfSentBodies({ connections: 800 }),
     isRefused: true,
   },
   {
@@ -167,5 +173,20 @@ export const ATTACKS: readonly Attack[] = [
     run: greedyClient({ connections: 4, inFlight: 16 }),
     isRefused: false,
     slowdown: 2,
+  },
+  {
+    name: 'tenant-renewals',
+    does: 'a tenant annotates 50 Tokens for new JWTs in a loop, 8 writes at a time',
+    run: renewals({ tokens: 50 }),
+    isRefused: false,
+    alongside: checkOthersReady,
+  },
+  {
+    name: 'tenant-annotations',
+    does: `a tenant makes ${LARGE_TOKENS} Tokens with annotations of 256 KiB each`,
+    run: largeAnnotations({ tokens: LARGE_TOKENS }),
+    isRefused: false,
+    seconds: 240,
+    alongside: checkGrowth,
   },
 ];

@@ -1,7 +1,10 @@
 import type { Counts } from './counter.ts';
 import type { Target } from './target.ts';
 
-/** What an attacker's process is sent first. */
+/** What an attacker's process sends when it has loaded its code. */
+export const READY = 'ready';
+
+/** What it is sent to begin. */
 export interface AttackOrder {
   readonly attack: string;
   readonly target: Target;

@@ -35,3 +35,7 @@ export const LISTED_OWNER = 'listed';
 export const VICTIM = 'victim';
 /** A client that floods with its own valid secret. */
 export const GREEDY = 'greedy';
+
+/** A tenant, as the API server knows it, and its namespace. */
+export const TENANT = 'tenant';
+export const TENANT_NAMESPACE = 'tenant';

@@ -7,34 +7,39 @@ import { type AttackerReport, type AttackOrder, STOP } from '../lib/order.ts';
 const PROGRAM = join(import.meta.dirname, '../attacker.ts');
 
 /** Behind the operator and the control plane: in a network the attacker's CPU is not theirs. */
-const NICENESS = 10;
+const NICENESS = 5;
 
-/** An attack that goes on in another process. */
+/** A process that attacks when it is ordered to. */
 export interface AttackerProcess {
-  /** Resolves when the attacker has nothing left to do. */
-  readonly ended: Promise<void>;
-  /** Ends the attack; what the attacker did. @throws Error where it failed by itself */
+  /** Begins the attack; resolves when the attacker has nothing left to do, or has failed. */
+  attack(order: AttackOrder): Promise<void>;
+  /** Ends it; what the attacker did. @throws Error where it failed by itself */
   stop(): Promise<Extract<AttackerReport, { counts: unknown }>>;
 }
 
-/** Begins an attack. */
-export const startAttacker = (order: AttackOrder): AttackerProcess => {
+const READY_MS = 60_000;
+
+/** Starts the process; it has loaded its code when this resolves. */
+export const startAttacker = async (): Promise<AttackerProcess> => {
   const child = fork(PROGRAM, {
     execArgv: ['--disable-warning=ExperimentalWarning', '--max-old-space-size=192'],
     env: { ...process.env, NODE_OPTIONS: '' },
   });
-  const reported = once(child, 'message').then(([message]) => message as AttackerReport);
-  const exited = once(child, 'exit').then(([code]): AttackerReport => ({ error: `it ended with ${code}` }));
-  const first = Promise.race([reported, exited]);
   if (child.pid !== undefined) setPriority(child.pid, NICENESS);
-  child.send(order);
+  const exited = once(child, 'exit').then(([code]): AttackerReport => ({ error: `it ended with ${code}` }));
+  await once(child, 'message', { signal: AbortSignal.timeout(READY_MS) });
+  const reported = once(child, 'message').then(([message]) => message as AttackerReport);
+  const first = Promise.race([reported, exited]);
   return {
-    ended: first.then(() => undefined),
+    attack: async (order) => {
+      child.send(order);
+      await first;
+    },
     stop: async () => {
       if (child.connected) child.send(STOP, () => undefined);
       const report = await first;
       await exited;
-      if ('error' in report) throw new Error(`the attacker of ${order.attack} failed: ${report.error}`);
+      if ('error' in report) throw new Error(`the attacker failed: ${report.error}`);
       return report;
     },
   };

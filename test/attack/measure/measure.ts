@@ -78,8 +78,10 @@ const honestClients = (attack: Attack, target: Target): HonestClients => ({
 
 /** Runs one attack against one replica. @throws Error where the attack did not take place */
 export const measureAttack = async (attack: Attack, scene: Scene): Promise<Measurement> => {
-  const { env, replica, target, seconds } = scene;
+  const { env, replica, target } = scene;
+  const seconds = attack.seconds ?? scene.seconds;
   const { pid } = replica.process;
+  const attacker = await startAttacker();
   const honest = honestClients(attack, target);
   const calm = AbortSignal.timeout(CALM_MS);
   const [usual] = await Promise.all([honest.main.run(calm), honest.beside.run(calm)]);
@@ -89,8 +91,7 @@ export const measureAttack = async (attack: Attack, scene: Scene): Promise<Measu
   const over = new AbortController();
   const timer = setTimeout(() => over.abort(), seconds * 1000);
   replica.ended.addEventListener('abort', () => over.abort(), { once: true });
-  const attacker = startAttacker({ attack: attack.name, target });
-  void attacker.ended.then(() => over.abort());
+  void attacker.attack({ attack: attack.name, target }).then(() => over.abort());
   const [during, beside, probes, lease, peakMiB, checks] = await Promise.all([
     honest.main.run(over.signal),
     honest.beside.run(over.signal),
@@ -108,7 +109,7 @@ export const measureAttack = async (attack: Attack, scene: Scene): Promise<Measu
   honest.beside.close();
   const refusals = Object.values(counts.refusals).reduce((sum, times) => sum + times, 0);
   if (counts.accepted === 0 && refusals === 0) {
-    throw new Error(`${attack.name} did not take place: ${JSON.stringify(counts)}`);
+    throw new Error(`it did not take place: ${JSON.stringify(counts)}`);
   }
   return { peakMiB, turn, probes, lease, hasEnded, usual, during, beside, counts, refusals, checks };
 };

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BenchEnv } from '../../bench/lib/bench-env.ts';
@@ -32,6 +35,8 @@ export interface Replica {
   readonly bytesAtStart: number;
   /** The longest turn since the last call. */
   takeTurn(): Turn;
+  /** What its heap and its buffers hold once garbage is collected, in bytes. */
+  retainedBytes(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -73,21 +78,38 @@ const optionsOf = (tls: TlsFiles['config'], withProbes: boolean): Partial<Operat
   },
 });
 
+const RETAINED_METER = stripTypeScriptTypes(
+  readFileSync(join(import.meta.dirname, 'retained-meter.ts'), 'utf8'),
+);
+
+/** What is loaded into it besides its own code, which measures. */
+const METERS = `${METERED.env.NODE_OPTIONS} --import=data:text/javascript,${encodeURIComponent(RETAINED_METER)}`;
+
+const RETAINED_MS = 30_000;
 const STOP_MS = 20_000;
 
-/** Starts one; it is ready and leads when this resolves. */
+interface ReplicaOptions {
+  readonly root: string;
+  readonly tls: TlsFiles['config'];
+  /** Whether it is waited for until it leads; true unless given. */
+  readonly leads?: boolean;
+}
+
+/** Starts one; it is ready when this resolves. */
 export const startReplica = async (
   env: BenchEnv,
-  { root, tls }: { readonly root: string; readonly tls: TlsFiles['config'] },
+  { root, tls, leads = true }: ReplicaOptions,
 ): Promise<Replica> => {
   const withProbes = await hasProbeListener(root);
   const pod = await openPod(env);
   let worst: Turn = { ms: 0, cpuMs: 0 };
+  const retained = new EventTarget();
   const operator = await env.operator({
     ...optionsOf(tls, withProbes),
     ...pod.options,
-    env: { ...pod.options.env, ...METERED.env, NODE_ENV: 'production' },
-    onLog: ({ message, ms, cpuMs }) => {
+    env: { ...pod.options.env, NODE_OPTIONS: METERS, NODE_ENV: 'production' },
+    onLog: ({ message, ms, cpuMs, bytes }) => {
+      if (message === 'retained') retained.dispatchEvent(new CustomEvent('bytes', { detail: Number(bytes) }));
       if (message !== 'turn') return;
       worst = { ms: Math.max(worst.ms, Number(ms)), cpuMs: Math.max(worst.cpuMs, Number(cpuMs)) };
     },
@@ -95,7 +117,9 @@ export const startReplica = async (
   const ended = new AbortController();
   void operator.exited.then(() => ended.abort(new Error('the operator ended')));
   await operator.ready();
-  await eventually(async () => (await operator.metric('m2moauth_leader')) === 1, { timeoutMs: 60_000 });
+  if (leads) {
+    await eventually(async () => (await operator.metric('m2moauth_leader')) === 1, { timeoutMs: 60_000 });
+  }
   await pod.close();
   const port = (listener: keyof Target['ports']): Promise<number> =>
     eventually(() => {
@@ -114,6 +138,12 @@ export const startReplica = async (
       const taken = worst;
       worst = { ms: 0, cpuMs: 0 };
       return taken;
+    },
+    retainedBytes: async () => {
+      const measured = once(retained, 'bytes', { signal: AbortSignal.timeout(RETAINED_MS) });
+      process.kill(operator.pid, 'SIGUSR2');
+      const [event] = await measured;
+      return (event as CustomEvent<number>).detail;
     },
     stop: async () => {
       const timer = setTimeout(() => void operator.kill(), STOP_MS);
