@@ -2,18 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { MANAGER } from './api/meta.ts';
 import { assertionGate } from './compose/assertion-gate.ts';
+import { gate } from './compose/gates.ts';
 import { informersSynced, isSkewAcceptable, watchedTypes } from './compose/health.ts';
 import { buildInformers, type Informers, watchNamed } from './compose/informers.ts';
 import { buildIssuer } from './compose/issuer.ts';
 import { operationsComponent } from './compose/operations.ts';
 import { populationOf } from './compose/population.ts';
 import { buildReconcilers } from './compose/reconcilers.ts';
+import { buildReplicaLeases, replicasComponent } from './compose/replicas.ts';
 import { resourceClients } from './compose/resources.ts';
 import { buildServers } from './compose/servers.ts';
-import { signingKeyGate } from './compose/signing-key-gate.ts';
 import type { Config } from './config/schema.ts';
 import { joseKeyPairs } from './crypto/key-pairs.ts';
 import { IssuerKeyring } from './issuer/keys/keyring.ts';
+import { Rejections } from './issuer/limits/rejections.ts';
 import { createKubeClient, type KubeClient } from './kube/client.ts';
 import { type Connection, loadConnection } from './kube/connection.ts';
 import { ApiEventRecorder } from './kube/event-recorder.ts';
@@ -22,6 +24,7 @@ import { systemClock } from './ops/system-clock.ts';
 import { getIfThere } from './ports/kube.ts';
 import type { Log } from './ports/log.ts';
 import type { Metrics } from './ports/metrics.ts';
+import { ReportedRejections } from './reconcilers/oauth-client/limit-reconciler.ts';
 import { LeaderElection } from './runtime/leader-election.ts';
 import { type Component, Manager } from './runtime/manager.ts';
 
@@ -57,8 +60,8 @@ const LEASE_CONNECTIONS = 2;
 const REQUEST_CONNECTIONS = 192;
 
 /** Unique to the process, so that a restarted container in the same Pod is another candidate. */
-const identityOf = (env: NodeJS.ProcessEnv): string =>
-  `${env.POD_NAME ?? hostname()}_${randomBytes(4).toString('hex')}`;
+const identityOf = (env: NodeJS.ProcessEnv, processID: string): string =>
+  `${env.POD_NAME ?? hostname()}_${processID}`;
 
 const createElection = (
   config: Config,
@@ -112,7 +115,8 @@ export const compose = async (
 ): Promise<Operator> => {
   const metrics = createMetrics({ processMetrics: true });
   const watching = { clock, random, log, metrics };
-  const identity = identityOf(env);
+  const processID = randomBytes(4).toString('hex');
+  const identity = identityOf(env, processID);
   const connection = await loadConnection({ clock, log });
   const leaseConnection = connection.separate(LEASE_CONNECTIONS);
   const requestConnection = connection.separate(REQUEST_CONNECTIONS);
@@ -127,6 +131,19 @@ export const compose = async (
   const named = watchNamed(client, watching);
   const keyring = createKeyring(config, client, { informers, log, metrics });
   const events = new ApiEventRecorder({ client, instance: identity, clock, random, log, metrics });
+  const rejections = new Rejections(clock);
+  const rejected = new ReportedRejections(log);
+  const replicas = buildReplicaLeases(config, {
+    identity,
+    name: `${MANAGER}-replica-${processID}`,
+    client: createKubeClient({ connection: leaseConnection, clock, log, metrics }),
+    informers,
+    isLeading,
+    report: () => rejections.report(),
+    onReports: (reports) => rejected.set(reports),
+    clock,
+    log,
+  });
   const reconcilers = buildReconcilers(config, {
     clock,
     defer,
@@ -138,6 +155,7 @@ export const compose = async (
     named,
     keyring,
     events,
+    rejected,
     isClockUsable,
   });
   const { issuer, stop: stopIssuer } = buildIssuer(config, {
@@ -150,10 +168,11 @@ export const compose = async (
     keyring,
     isClockUsable,
     isLeading,
-    share: () => 1,
+    share: () => replicas.share(),
+    rejections,
   });
   const isSynced = informersSynced(watchedTypes(informers), clock);
-  metrics.watch(populationOf(informers));
+  metrics.watch(populationOf(informers, replicas));
 
   const base: Component[] = [
     operationsComponent(config, {
@@ -168,6 +187,7 @@ export const compose = async (
     { name: 'events', start: () => undefined, stop: () => events.stop() },
     { name: 'named-secrets', start: () => undefined, stop: () => named.stop() },
     { name: 'keyring', start: () => keyring.start(), stop: () => keyring.stop() },
+    replicasComponent(replicas, informers),
     { name: 'issuer', start: () => undefined, stop: stopIssuer },
     { name: 'triggers', start: () => reconcilers.connect(), stop: () => reconcilers.disconnect() },
   ];
@@ -185,7 +205,11 @@ export const compose = async (
       version,
       isServing: () => manager.ready && isSynced.problem() === undefined,
     }),
-    gates: [signingKeyGate(keyring, clock), assertionGate(informers.issued, clock)],
+    gates: [
+      gate(() => keyring.loaded, clock),
+      gate(() => replicas.isSettled, clock),
+      assertionGate(informers.issued, clock),
+    ],
     controllers: reconcilers.controllers,
     ...(election && { election }),
   });

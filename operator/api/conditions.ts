@@ -60,6 +60,10 @@ export type ClientReason = (typeof CLIENT_REASONS)[number];
 export const CREDENTIALS_REASONS = ['Verified', 'NoMethod', 'SecretInvalid', 'IssuerUnreachable'] as const;
 export type CredentialsReason = (typeof CREDENTIALS_REASONS)[number];
 
+/** Reasons of an OAuthClient's condition `LimitReached` (spec §2.4). */
+export const LIMIT_REASONS = ['RateExceeded', 'ActiveTokensExceeded'] as const;
+export type LimitReason = (typeof LIMIT_REASONS)[number];
+
 /** Reasons of a SigningKey's condition `Ready` (spec §2.5). */
 export const SIGNING_KEY_REASONS = ['Active', 'NoActiveKey', 'PrivateKeyInvalid', 'KeyCompromised'] as const;
 export type SigningKeyReason = (typeof SIGNING_KEY_REASONS)[number];

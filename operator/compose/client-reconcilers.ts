@@ -10,6 +10,10 @@ import {
   clientTriggers,
 } from '../reconcilers/oauth-client/client-triggers.ts';
 import { ClientCredentialsReconciler } from '../reconcilers/oauth-client/credentials-reconciler.ts';
+import {
+  ClientLimitReconciler,
+  type ReportedRejections,
+} from '../reconcilers/oauth-client/limit-reconciler.ts';
 import { Controller } from '../runtime/controller.ts';
 import type { ReconcilerParts, Wired } from './reconciler-parts.ts';
 import { resourceClients } from './resources.ts';
@@ -23,12 +27,15 @@ export interface ClientSettings {
   readonly fetchJson: FetchJson;
 }
 
-/** Wires the OAuthClients: one controller registers them, the other checks their credentials. */
-export const wireClients = (
-  { settings, fetchJson }: ClientSettings,
-  parts: Omit<ReconcilerParts, 'keyring' | 'isClockUsable'>,
-): Wired => {
-  const { informers, writer, named, events, clock, defer, random, log, metrics } = parts;
+/** What the reconcilers of OAuthClients are built from. */
+export interface ClientParts extends Omit<ReconcilerParts, 'keyring' | 'isClockUsable'> {
+  /** What limits have rejected, on all replicas. */
+  readonly rejected: ReportedRejections;
+}
+
+/** Wires the OAuthClients: one controller registers them, another checks their credentials, the third writes what limits have rejected. */
+export const wireClients = ({ settings, fetchJson }: ClientSettings, parts: ClientParts): Wired => {
+  const { informers, writer, named, events, rejected, clock, defer, random, log, metrics } = parts;
   const resources = resourceClients(writer);
   const clients = informers.clients.cache;
   const sinks = { clients, oauthClients: resources.clients, events };
@@ -43,6 +50,7 @@ export const wireClients = (
     fetchJson,
     findJwkProblem,
   });
+  const limits = new ClientLimitReconciler({ ...sinks, rejected, clock });
   const around = { clock, defer, random, log, metrics };
   const registers = new Controller({
     ...around,
@@ -58,6 +66,13 @@ export const wireClients = (
     reconcile: (key, signal) => credentials.reconcile(key, signal),
     seed: () => clients.keys(),
   });
+  const limited = new Controller({
+    ...around,
+    name: 'OAuthClientLimits',
+    concurrency: 1,
+    reconcile: (key, signal) => limits.reconcile(key, signal),
+    seed: () => limits.seed(),
+  });
   const connect = (): (() => void) => {
     const stops = [
       clients.onChange((change) => {
@@ -68,6 +83,9 @@ export const wireClients = (
         const key = clientOfSecret(change.type === 'set' ? change.object : change.old);
         if (key !== undefined) verifies.queue.add(key);
       }),
+      rejected.onChange((keys) => {
+        for (const key of keys) limited.queue.add(key);
+      }),
       named.onChange((owner) => {
         const key = clientOfFollower(owner);
         if (key !== undefined) verifies.queue.add(key);
@@ -77,5 +95,5 @@ export const wireClients = (
       for (const stop of stops) stop();
     };
   };
-  return { controllers: [registers, verifies], connect };
+  return { controllers: [registers, verifies, limited], connect };
 };

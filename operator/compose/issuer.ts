@@ -13,6 +13,7 @@ import { createClientAuthentication } from '../issuer/authentication/client-auth
 import { buildCreateToken } from '../issuer/create-token.ts';
 import { createIntrospectToken } from '../issuer/introspect-token.ts';
 import { createClientLimits } from '../issuer/limits/client-limits.ts';
+import type { Rejections } from '../issuer/limits/rejections.ts';
 import { createGroupCommit, createWriteBatch } from '../issuer/recording/group-commit.ts';
 import { createRecordToken, type RecordToken } from '../issuer/recording/record-token.ts';
 import { type UsedAssertions, watchUsedAssertions } from '../issuer/recording/used-assertions.ts';
@@ -54,6 +55,7 @@ export interface IssuerParts {
   readonly isLeading: () => boolean;
   /** The part of each client's rate that this replica may use now. */
   readonly share: () => number;
+  readonly rejections: Rejections;
   readonly clock: MonotonicClock;
   /** Runs it when others have had their turn of the event loop. */
   readonly defer: (work: () => void) => void;
@@ -134,7 +136,7 @@ const buildRecording = (
 
 /** Wires the use cases over the caches and the API server. Nothing is sent before a call comes. */
 export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => {
-  const { client, informers, keyring, isClockUsable, isLeading, share, clock, metrics } = parts;
+  const { client, informers, keyring, isClockUsable, isLeading, share, rejections, clock, metrics } = parts;
   const tokens = informers.tokens.cache;
   const issued = informers.issued.cache;
   const batches = informers.batches.cache;
@@ -177,7 +179,15 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
     policy: config.authorization.issuedTokens,
     endpoints: config.authorization.endpoints,
   };
-  const limits = createClientLimits({ clients, defaults: config.limits.perClient, share, clock, metrics });
+  const limits = createClientLimits({
+    records: { issued, batches },
+    clients,
+    defaults: config.limits.perClient,
+    share,
+    rejections,
+    clock,
+    metrics,
+  });
   const usedAssertions = watchUsedAssertions({
     issued,
     coverage: informers.issued,

@@ -2,10 +2,12 @@ import { TOKEN_REASONS } from '../api/conditions.ts';
 import { KEY_PHASES } from '../api/signing-key.ts';
 import type { Population } from '../ops/metrics.ts';
 import { TOKEN_INDEX } from '../reconcilers/token/token-triggers.ts';
+import type { ReplicaLeases } from '../runtime/replica-leases.ts';
 import type { Informers } from './informers.ts';
 
 /** What the population metrics read at a scrape: sizes of indexes, never a walk over Tokens. */
-export const populationOf = (informers: Informers): Population => ({
+export const populationOf = (informers: Informers, replicas: Pick<ReplicaLeases, 'share'>): Population => ({
+  rateShare: () => replicas.share(),
   tokensByState: () =>
     Object.fromEntries(
       TOKEN_REASONS.map((reason) => [reason, informers.tokens.cache.countByIndex(TOKEN_INDEX.state, reason)]),

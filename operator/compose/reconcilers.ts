@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import { jsonFetcher } from '../outbound/fetch-json.ts';
 import type { Controller } from '../runtime/controller.ts';
-import { wireClients } from './client-reconcilers.ts';
+import { type ClientParts, wireClients } from './client-reconcilers.ts';
 import type { ReconcilerParts } from './reconciler-parts.ts';
 import { wireIssuedTokens, wireTokenBatches } from './record-reconcilers.ts';
 import { issuerSettingsOf } from './settings.ts';
@@ -17,7 +17,7 @@ export interface Reconcilers {
 }
 
 /** Builds the reconcilers of every kind, each with its controller and its triggers. */
-export const buildReconcilers = (config: Config, parts: ReconcilerParts): Reconcilers => {
+export const buildReconcilers = (config: Config, parts: ReconcilerParts & ClientParts): Reconcilers => {
   const settings = issuerSettingsOf(config);
   const wired = [
     wireSigningKeys(config.kubernetes.namespace, parts),

@@ -11,6 +11,8 @@ export interface Population {
   keysByPhase(): Readonly<Record<string, number>>;
   /** Objects in each cache, by plural. */
   cached(): Readonly<Record<string, number>>;
+  /** The part of each client's rate that this replica uses. */
+  rateShare(): number;
 }
 
 /** The registry that /metrics shows, and the port that fills it. */
@@ -140,6 +142,15 @@ const populationMetrics = (registers: Registry[], population: () => Population |
   );
   gauge('m2moauth_signing_keys', 'Signing keys by phase.', 'phase', (p) => p.keysByPhase());
   gauge('m2moauth_cached_objects', 'Objects in this replica’s caches.', 'resource', (p) => p.cached());
+  new Gauge({
+    name: 'm2moauth_rate_share',
+    help: 'The part of each rate limit that this replica uses; 1 divided by the number of replicas, less if it has just started.',
+    registers,
+    collect() {
+      const now = population();
+      if (now) this.set(now.rateShare());
+    },
+  });
 };
 
 /** Values of the label `outcome` of m2moauth_jwt_judgements_total: dashboards query them, so they keep their names. */

@@ -6,7 +6,13 @@ import { isAlreadyExists, isNotFound, type ResourceClient } from '../ports/kube.
 import type { Lease, LeaseSpec } from '../ports/lease.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
-import { buildLeaseSpec, buildReleasedSpec, type LeaseObservation, planLease } from './lease-decision.ts';
+import {
+  buildLeaseSpec,
+  buildReleasedSpec,
+  type LeaseObservation,
+  microTime,
+  planLease,
+} from './lease-decision.ts';
 
 export interface LeaderElectionOptions {
   /** Calls on Leases over a connection of their own, so that no burst of work delays a renewal. */
@@ -195,6 +201,3 @@ export class LeaderElection {
     this.#observe(written);
   }
 }
-
-/** MicroTime: client-go rejects a Lease whose times do not have six digits. */
-const microTime = (ms: number): string => new Date(ms).toISOString().replace('Z', '000Z');

@@ -68,3 +68,6 @@ export const buildReleasedSpec = (old: LeaseSpec, now: string): LeaseSpec => ({
   renewTime: now,
   leaseTransitions: old.leaseTransitions ?? 0,
 });
+
+/** MicroTime: client-go rejects a Lease whose times do not have six digits. */
+export const microTime = (ms: number): string => new Date(ms).toISOString().replace('Z', '000Z');

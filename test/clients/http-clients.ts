@@ -83,11 +83,11 @@ export const makeSecretClient = async (
 };
 
 /** ID and secret have each character that Basic, forms or URLs give a meaning to (RFC 6749 §2.3.1, appendix B). */
-export const makeOddClient = (place: Place): Promise<SecretClient> => {
+export const makeOddClient = (place: Place, spec: object = {}): Promise<SecretClient> => {
   const name = newName('odd');
   return makeSecretClient(place, name, {
     secret: `p w+%41:&=/?#"'\\~ü€${randomBytes(9).toString('base64')}`,
-    spec: { clientID: `${name}:+%41&=/?#"'\\~` },
+    spec: { clientID: `${name}:+%41&=/?#"'\\~`, ...spec },
   });
 };
 

@@ -1,3 +1,4 @@
+import type { LimitReason } from '../../api/conditions.ts';
 import { keyOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { type Rate, TokenBucket } from '../../async/token-bucket.ts';
@@ -6,6 +7,8 @@ import type { Cache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import { IssuerFailure } from '../failure.ts';
+import { type LiveTally, LiveTokens, type RecordCaches } from './live-tokens.ts';
+import type { Rejections } from './rejections.ts';
 
 /** A token that may be issued; for a client without limits there is none. */
 export interface Admission {
@@ -20,10 +23,12 @@ export type AdmitToken = (client: OAuthClient) => Admission | undefined;
 
 export interface ClientLimitsOptions {
   readonly clients: Pick<Cache<OAuthClient>, 'onChange'>;
+  readonly records: RecordCaches;
   readonly defaults: DefaultLimits;
   /** The part of a client's rate that this replica may use now, above 0 and at most 1. */
   readonly share: () => number;
   readonly clock: MonotonicClock;
+  readonly rejections: Pick<Rejections, 'note'>;
   readonly metrics: Pick<Metrics, 'tokenRequestRejected'>;
 }
 
@@ -55,12 +60,9 @@ class ClientRates {
   /** By `<namespace>/<name>`: at most as many as there are clients. */
   readonly #buckets = new Map<string, SharedBucket>();
 
-  /** Takes a token, and returns the bucket. @throws IssuerFailure */
-  take(client: OAuthClient, limit: RateLimit, { share, now }: { share: number; now: number }): TokenBucket {
-    const { bucket } = this.#current(client, limit, { share, now });
-    const waitMs = bucket.take(now);
-    if (waitMs > 0) throw rateExceeded(limit.tokensPerSecond, waitMs);
-    return bucket;
+  /** The client's bucket, of the size that limit and share give it. */
+  current(client: OAuthClient, limit: RateLimit, at: { share: number; now: number }): TokenBucket {
+    return this.#current(client, limit, at).bucket;
   }
 
   forget(key: string): void {
@@ -90,31 +92,67 @@ class ClientRates {
   }
 }
 
+const activeTokensExceeded = (activeTokens: number, retryAfterSeconds: number): IssuerFailure =>
+  new IssuerFailure(
+    'Limited',
+    `the client has ${activeTokens} active token(s), as many as it may have: try again when one has expired or is revoked`,
+    { retryAfterSeconds },
+  );
+
 /**
  * Makes {@link AdmitToken}, and the function that ends it. A client without limits costs a look at its spec, and nothing is kept
  * for it.
  */
-export const createClientLimits = ({
-  clients,
-  defaults,
-  share,
-  clock,
-  metrics,
-}: ClientLimitsOptions): { admit: AdmitToken; stop: () => void } => {
+export const createClientLimits = (options: ClientLimitsOptions): { admit: AdmitToken; stop: () => void } => {
+  const { clients, records, defaults, share, rejections, clock, metrics } = options;
   const rates = new ClientRates();
-  const stop = clients.onChange(({ type, key }) => {
-    if (type === 'delete') rates.forget(key);
-  });
-  const admit: AdmitToken = (client) => {
-    const { rate } = limitsOf(client, defaults);
-    if (rate === undefined) return undefined;
-    try {
-      const bucket = rates.take(client, rate, { share: share(), now: clock.monotonic() });
-      return { end: () => undefined, giveBack: () => bucket.giveBack() };
-    } catch (error) {
-      metrics.tokenRequestRejected('RateExceeded');
-      throw error;
-    }
+  const live = new LiveTokens(records);
+  const reject = (client: OAuthClient, why: LimitReason, failure: IssuerFailure): never => {
+    metrics.tokenRequestRejected(why);
+    rejections.note(client, why);
+    throw failure;
   };
-  return { admit, stop };
+
+  const tallyOf = (client: OAuthClient, activeTokens: number): LiveTally => {
+    if (!live.isKnown) {
+      throw new IssuerFailure('Unavailable', 'the records of tokens are not read yet, try again later');
+    }
+    const tally = live.of(client);
+    if (tally.count(clock.now()) < activeTokens) return tally;
+    const retryAfterSeconds = tally.secondsUntilExpiry(clock.now());
+    return reject(client, 'ActiveTokensExceeded', activeTokensExceeded(activeTokens, retryAfterSeconds));
+  };
+
+  const admit: AdmitToken = (client) => {
+    const { rate, activeTokens } = limitsOf(client, defaults);
+    if (rate === undefined && activeTokens === undefined) return undefined;
+    // First, since it takes nothing.
+    const tally = activeTokens === undefined ? undefined : tallyOf(client, activeTokens);
+    const now = clock.monotonic();
+    const bucket = rate && rates.current(client, rate, { share: share(), now });
+    const waitMs = bucket?.take(now) ?? 0;
+    if (rate && waitMs > 0) reject(client, 'RateExceeded', rateExceeded(rate.tokensPerSecond, waitMs));
+    if (tally) tally.pending += 1;
+    return {
+      end: () => {
+        if (tally) tally.pending -= 1;
+      },
+      giveBack: () => bucket?.giveBack(),
+    };
+  };
+
+  const stops = [
+    live.connect(),
+    clients.onChange((change) => {
+      const limits = change.type === 'set' ? limitsOf(change.object, defaults) : undefined;
+      if (limits?.rate === undefined) rates.forget(change.key);
+      if (limits?.activeTokens === undefined) live.forget(change.key);
+    }),
+  ];
+  return {
+    admit,
+    stop: () => {
+      for (const stop of stops) stop();
+    },
+  };
 };

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as oauth from 'oauth4webapi';
-import { AUDIENCE } from '../../clients/http-clients.ts';
+import { AUDIENCE, makeOddClient } from '../../clients/http-clients.ts';
 import { METHODS, type Method, type MethodServer, startMethodServer } from '../../clients/http-methods.ts';
 import type { TrustingFetch } from '../../clients/http-server.ts';
 import { type Installation, install } from '../../support/installation.ts';
@@ -119,6 +119,32 @@ describe('oauth4webapi, resource indicators (RFC 8707)', () => {
       status: 400,
       error: 'invalid_request',
     });
+  });
+});
+
+describe('oauth4webapi, limits', () => {
+  test('sees that its client has reached one, and when to try again', async () => {
+    const place = { api: installation.api, namespace: await installation.api.createNamespace('limited') };
+    const limited = await makeOddClient(place, { limits: { tokensPerSecond: 1, burst: 1 } });
+    const client = { client_id: limited.id };
+    const auth = oauth.ClientSecretPost(limited.secret);
+    const request = async () =>
+      oauth.processClientCredentialsResponse(
+        server,
+        client,
+        await oauth.clientCredentialsGrantRequest(server, client, auth, { audience: AUDIENCE }, transport),
+      );
+    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, request));
+    const rejected = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+    expect(rejected.length).toBeGreaterThan(0);
+    for (const { status, error, response } of rejected) {
+      expect({ status, error, retryAfter: Number(response.headers.get('retry-after')) }).toEqual({
+        status: 429,
+        error: 'temporarily_unavailable',
+        retryAfter: expect.any(Number),
+      });
+      expect(Number(response.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+    }
   });
 });
 

@@ -5,6 +5,7 @@ import { buildInformers } from '../../../operator/compose/informers.ts';
 import { buildIssuer } from '../../../operator/compose/issuer.ts';
 import type { TokenRequest } from '../../../operator/domain/client/token-request.ts';
 import type { CachedIssuedToken } from '../../../operator/domain/record/cached-issued-token.ts';
+import { Rejections } from '../../../operator/issuer/limits/rejections.ts';
 import type { CreateToken } from '../../../operator/issuer/use-cases.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import type { Informer } from '../../../operator/runtime/informer.ts';
@@ -63,6 +64,7 @@ export class CreateTokenEnv implements AsyncDisposable {
       isClockUsable: () => true,
       isLeading: () => true,
       share: () => 1,
+      rejections: new Rejections(systemClock),
       clock: systemClock,
       defer: setImmediate,
       log,

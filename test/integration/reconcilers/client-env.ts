@@ -4,12 +4,14 @@ import { wireClients } from '../../../operator/compose/client-reconcilers.ts';
 import { jsonFetcher } from '../../../operator/outbound/fetch-json.ts';
 import type { EventNote } from '../../../operator/ports/events.ts';
 import type { FetchJson } from '../../../operator/ports/outbound.ts';
+import { ReportedRejections } from '../../../operator/reconcilers/oauth-client/limit-reconciler.ts';
 import type { Controller } from '../../../operator/runtime/controller.ts';
 import { bodyOf, type KubeObject, type TestApi, testApi } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { issuerSettings } from '../../support/issuer-settings.ts';
 import { openKube } from '../../support/kube.ts';
+import { recordedLog } from '../../support/quiet.ts';
 import type { Fault } from './guarded-client.ts';
 import { buildParts, startWired } from './wiring.ts';
 
@@ -26,6 +28,8 @@ export class ClientEnv implements AsyncDisposable {
   readonly events: EventNote[] = [];
   readonly calls: string[] = [];
   readonly faults: Fault[] = [];
+  /** What the replicas report. */
+  readonly rejected = new ReportedRejections(recordedLog());
   readonly kube = openKube();
   readonly api: TestApi;
   readonly namespace: string;
@@ -59,7 +63,7 @@ export class ClientEnv implements AsyncDisposable {
   async start(): Promise<void> {
     const parts = buildParts(this, [this.namespace, this.otherNamespace]);
     const fetchJson: FetchJson = (...asked) => this.fetchJson(...asked);
-    const wired = wireClients({ settings, fetchJson }, parts);
+    const wired = wireClients({ settings, fetchJson }, { ...parts, rejected: this.rejected });
     this.#stop = await startWired(wired, parts, ['clients', 'secrets']);
     this.#controllers = wired.controllers;
   }
@@ -67,10 +71,9 @@ export class ClientEnv implements AsyncDisposable {
   /** Resolves when no key is due and none is worked on. */
   async idle(): Promise<void> {
     await eventually(() => {
-      expect(this.#controllers.map(({ queue }) => [queue.depth, queue.processing].join())).toEqual([
-        '0,0',
-        '0,0',
-      ]);
+      expect(this.#controllers.map(({ queue }) => [queue.depth, queue.processing].join())).toEqual(
+        this.#controllers.map(() => '0,0'),
+      );
     });
   }
 

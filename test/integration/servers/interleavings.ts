@@ -3,12 +3,14 @@ import fc from 'fast-check';
 import { eventually } from '../../support/eventually.ts';
 import { connectGrpc, type GrpcClient } from '../../support/grpc.ts';
 import { type Installation, install } from '../../support/installation.ts';
+import type { OperatorProcess } from '../../support/operator-process.ts';
 import { createOwnerBearer, createToken, idOf, makeClient, type TestClient } from './oauth-clients.ts';
 
 /** Two replicas, which share nothing but the API server. */
 export interface Replicas {
   readonly installation: Installation;
   readonly namespace: string;
+  readonly operators: readonly OperatorProcess[];
   readonly calls: readonly [GrpcClient, GrpcClient];
   close(): Promise<void>;
 }
@@ -24,6 +26,7 @@ export const startReplicas = async (): Promise<Replicas> => {
   return {
     installation,
     namespace,
+    operators,
     calls: [first, second],
     close: async () => {
       for (const replica of [first, second]) replica.close();

@@ -19,11 +19,12 @@ const leaseRulesIn = (file: string): Rule[] =>
     .filter(({ resources }) => resources?.includes('leases'));
 
 test.each(['operator/deploy/rbac.yaml', 'test/integration/chart/defaults.golden.yaml'])(
-  '%s grants the one Lease that the operator holds',
+  '%s grants the one Lease that the operator holds, and those of replicas, whose names are not known before',
   (file) => {
     const rules = leaseRulesIn(file).filter(({ verbs }) => verbs.join() !== 'create');
     expect(rules.map(({ verbs, resourceNames }) => ({ verbs, resourceNames }))).toEqual([
       { verbs: ['get', 'update'], resourceNames: [MANAGER] },
+      { verbs: ['get', 'list', 'update', 'delete'], resourceNames: undefined },
     ]);
   },
 );

@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import {
   CLIENT_REASONS,
   CREDENTIALS_REASONS,
+  LIMIT_REASONS,
   SIGNING_KEY_REASONS,
   TOKEN_REASONS,
 } from '../../../operator/api/conditions.ts';
@@ -23,7 +24,13 @@ test('every metric is documented, and every documented one exists', async () => 
 
 describe('what to do about a reason is documented', () => {
   const isBad = (reason: string): boolean => !['Issued', 'Registered', 'Verified', 'Active'].includes(reason);
-  const reasons = [...TOKEN_REASONS, ...CLIENT_REASONS, ...CREDENTIALS_REASONS, ...SIGNING_KEY_REASONS];
+  const reasons = [
+    ...TOKEN_REASONS,
+    ...CLIENT_REASONS,
+    ...CREDENTIALS_REASONS,
+    ...LIMIT_REASONS,
+    ...SIGNING_KEY_REASONS,
+  ];
 
   test.each(reasons.filter(isBad))('%s', (reason) => {
     expect(text).toContain(`\`${reason}\``);

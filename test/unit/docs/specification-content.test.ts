@@ -6,6 +6,7 @@ import { customResourceDefinitions } from '../../../crds/generator/definitions.t
 import {
   CLIENT_REASONS,
   CREDENTIALS_REASONS,
+  LIMIT_REASONS,
   SIGNING_KEY_REASONS,
   TOKEN_REASONS,
 } from '../../../operator/api/conditions.ts';
@@ -70,7 +71,7 @@ describe.each(KINDS)('%s in section %s', (kind, number) => {
 
 test.each([
   ['2.1', TOKEN_REASONS],
-  ['2.4', [...CLIENT_REASONS, ...CREDENTIALS_REASONS]],
+  ['2.4', [...CLIENT_REASONS, ...CREDENTIALS_REASONS, ...LIMIT_REASONS]],
   ['2.4', RESERVED_CLAIMS.filter((claim) => !claim.includes('/'))],
   ['2.5', SIGNING_KEY_REASONS],
   ['2.5', [...ALGORITHMS, ...KEY_PHASES]],

@@ -71,6 +71,7 @@ describe('metrics', () => {
     metrics.reconciled('Token', 'done', 0.01);
     metrics.apiRequest('create', 201, 0.002);
     metrics.watch({
+      rateShare: () => 0.5,
       tokensByState: () => ({ Issued: 3, Expired: 1 }),
       keysByPhase: () => ({ Active: 1 }),
       cached: () => ({ tokens: 4 }),
