@@ -41,6 +41,8 @@ const config = z.strictObject({
           audience: z.string().min(1),
           ownerPrefix: text.optional(),
           caFile: text.optional(),
+          additionalTypes: z.array(z.string().min(1).max(128)).max(8).optional(),
+          alsoAssertions: z.boolean().optional(),
         }),
       )
       .max(32),

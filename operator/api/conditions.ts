@@ -57,7 +57,13 @@ export const CLIENT_REASONS = ['Registered', 'Suspended', 'ClientIDConflict'] as
 export type ClientReason = (typeof CLIENT_REASONS)[number];
 
 /** Reasons of an OAuthClient's condition `CredentialsReady` (spec §2.4). */
-export const CREDENTIALS_REASONS = ['Verified', 'NoMethod', 'SecretInvalid', 'IssuerUnreachable'] as const;
+export const CREDENTIALS_REASONS = [
+  'Verified',
+  'NoMethod',
+  'SecretInvalid',
+  'IssuerNotAllowed',
+  'IssuerUnreachable',
+] as const;
 export type CredentialsReason = (typeof CREDENTIALS_REASONS)[number];
 
 /** Reasons of an OAuthClient's condition `LimitReached` (spec §2.4). */

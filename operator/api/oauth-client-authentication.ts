@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { audience } from './audience.ts';
 import { validations } from './cel-rule.ts';
 import { publicJwks } from './jwk.ts';
-import { matches, namespaceName, objectName, printable, secretKey } from './names.ts';
+import { matches, namespaceName, objectName, secretKey } from './names.ts';
 import { documentURL, issuerURL } from './web-url.ts';
 
 const PATH = 'spec.authentication';
@@ -84,14 +84,15 @@ const TrustedIssuerSchema = z
       description:
         'What the aud of its tokens must contain. * accepts any audience, also tokens issued for other services.',
     }),
-    ownerPrefix: printable(
-      {
-        path: `${TRUSTED}.ownerPrefix`,
+    ownerPrefix: z
+      .string()
+      .max(128)
+      .meta({
         description:
-          "Prepended to owner and subject from this issuer, so that they can't collide with those of other issuers.",
-      },
-      128,
-    ).optional(),
+          "Prepended to owner and subject from this issuer, so that they can't collide with those of other issuers. Required; empty on purpose only.",
+        ...validations(matches('^\\P{Cc}*$', `${TRUSTED}.ownerPrefix must not hold control characters`)),
+      })
+      .optional(),
     requiredClaims: z
       .record(z.string(), z.string().max(1024).meta({ description: 'The value that the claim must have.' }))
       .meta({ description: 'Claims that its tokens must have, with these values.', maxProperties: 16 })
@@ -103,6 +104,36 @@ const TrustedIssuerSchema = z
         description:
           'Which of its claims become originalTokenClaims; absent means all. At most 4 KiB in total.',
         'x-kubernetes-list-type': 'set',
+      })
+      .optional(),
+    additionalTypes: z
+      .array(
+        z
+          .string()
+          .min(1)
+          .max(128)
+          .meta({
+            description: 'A type, such as JOSE.',
+            ...validations(
+              matches(
+                '^[-A-Za-z0-9!#$&^_.+/]+$',
+                `${TRUSTED}.additionalTypes must be media types such as JOSE or application/example+jwt, or id_token`,
+              ),
+            ),
+          }),
+      )
+      .max(8)
+      .meta({
+        description:
+          'Types (header typ) of its tokens that are accepted beside JWT, at+jwt and none. id_token: OpenID Connect ID tokens.',
+        'x-kubernetes-list-type': 'set',
+      })
+      .optional(),
+    oneTimeUse: z
+      .boolean()
+      .meta({
+        description:
+          'True: each of its tokens, which need a jti, is accepted for one token only, within 5 minutes of its iat; absent means false.',
       })
       .optional(),
     caFile: z
@@ -118,7 +149,17 @@ const TrustedIssuerSchema = z
       })
       .optional(),
   })
-  .meta({ description: 'An issuer whose tokens are assertions of this client.' });
+  .meta({
+    description: 'An issuer whose tokens are assertions of this client.',
+    // Not `required`, so that the message can say what to do. Stored entries without it go on until they are changed: Kubernetes applies
+    // a rule that is no transition rule to what a write changes (validation ratcheting, 1.30).
+    ...validations({
+      rule: 'has(self.ownerPrefix)',
+      message: `${TRUSTED}.ownerPrefix is required: set it, to "" if owners from this issuer are to be those of other issuers and clients`,
+      fieldPath: '.ownerPrefix',
+      reason: 'FieldValueRequired',
+    }),
+  });
 
 const ServiceAccountSchema = z
   .object({

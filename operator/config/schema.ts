@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isSameIssuer } from '../domain/client/issuer-identity.ts';
 import {
   type Address,
   address,
@@ -99,14 +100,29 @@ const authorization = z
         z.strictObject({
           authority: authorityUrl,
           audience: z.string().min(1),
-          ownerPrefix: z.string().default(''),
+          ownerPrefix: z.string().optional(),
           caFile: file,
+          additionalTypes: z.array(z.string().min(1).max(128)).max(8).default([]),
+          alsoAssertions: z.boolean().default(false),
         }),
       )
       .max(32)
       .default([]),
   })
   .prefault({});
+
+/** This issuer is no external one, however its URL is written: its tokens are bearers by their records alone. */
+const checkEndpoints = (
+  config: { issuer: { url: string }; authorization: z.output<typeof authorization> },
+  context: z.RefinementCtx,
+): void =>
+  config.authorization.endpoints.forEach(({ authority }, at) => {
+    if (!isSameIssuer(authority, config.issuer.url)) return;
+    const path = ['authorization', 'endpoints', at, 'authority'];
+    const message =
+      'must not be this issuer (issuer.url), whose tokens are bearers already: remove the entry';
+    context.addIssue({ code: 'custom', path, message });
+  });
 
 const leaderElection = z
   .strictObject({
@@ -175,7 +191,8 @@ export const configSchema = (podNamespace: string | undefined) =>
       leaderElection,
       limits,
     })
-    .superRefine(checkProbePort);
+    .superRefine(checkProbePort)
+    .superRefine(checkEndpoints);
 
 type DeepReadonly<T> = T extends readonly (infer Item)[]
   ? readonly DeepReadonly<Item>[]

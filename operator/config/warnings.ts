@@ -29,10 +29,24 @@ const openBeside = (config: Config, name: ListenerName, other: ListenerName): Co
   return [{ message, fields: { open: REACHABLE[name] } }];
 };
 
+/** Endpoints that do not say which owners their bearers may name. */
+const withoutPrefix = ({ authorization }: Config): ConfigWarning[] =>
+  authorization.endpoints.flatMap(({ authority, ownerPrefix }, at) =>
+    ownerPrefix === undefined
+      ? [
+          {
+            message: `authorization.endpoints[${at}].ownerPrefix is missing, and will be required by the next release: set it, to "" if the owners of this issuer are to be those of other issuers and clients`,
+            fields: { authority },
+          },
+        ]
+      : [],
+  );
+
 /** What a configuration leaves open that its author may believe to be closed (spec §6). Pure. */
 export const configWarnings = (config: Config): readonly ConfigWarning[] => [
   ...ineffective(config, 'grpc'),
   ...ineffective(config, 'http'),
   ...openBeside(config, 'http', 'grpc'),
   ...openBeside(config, 'grpc', 'http'),
+  ...withoutPrefix(config),
 ];

@@ -55,7 +55,7 @@ const trustedAuthentication = ({ jwtPrivateKey, secretFile }: ServerClient) => {
   const audience = trusted?.audience || '*';
   const trustedIssuers = authorities
     .filter((authority) => !!authority)
-    .map((authority) => ({ authority, audience }));
+    .map((authority) => ({ authority, audience, ownerPrefix: '' }));
   return {
     authentication: { trustedIssuers },
     notes: [
@@ -63,6 +63,12 @@ const trustedAuthentication = ({ jwtPrivateKey, secretFile }: ServerClient) => {
       ...(audience === '*'
         ? [
             'jwtPrivateKey checks no audience, so every token of the authority is accepted: replace * by the audience',
+          ]
+        : []),
+      ...(trustedIssuers.length > 0
+        ? [
+            'ownerPrefix is empty, so owners stay as they were: set one if owners of another issuer or client could have the same name',
+            'its trusted issuers vouch for every subject: add requiredClaims if some only may have tokens',
           ]
         : []),
       ...(secretFile

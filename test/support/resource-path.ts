@@ -48,6 +48,8 @@ const resources: Readonly<Record<string, Readonly<Record<string, Resource>>>> = 
     Token: namespaced('tokens'),
     TokenBatch: namespaced('tokenbatches'),
   },
+  // A copy of the CRD, which a test upgrades from one revision to the next.
+  'upgraded.m2moauth.dev': { OAuthClient: namespaced('oauthclients') },
   autoscaling: { HorizontalPodAutoscaler: namespaced('horizontalpodautoscalers') },
   'flowcontrol.apiserver.k8s.io': {
     FlowSchema: clusterWide('flowschemas'),

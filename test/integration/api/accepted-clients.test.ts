@@ -22,7 +22,9 @@ describe('the API server accepts an OAuthClient', () => {
       'without owner, with a trusted issuer',
       client({
         owner: undefined,
-        authentication: { trustedIssuers: [{ authority: 'https://a.example/b/', audience: '*' }] },
+        authentication: {
+          trustedIssuers: [{ authority: 'https://a.example/b/', audience: '*', ownerPrefix: '' }],
+        },
       }),
     ],
     ['with unbounded tokens', client({ accessTokenLifetime: '0s' })],
@@ -57,7 +59,11 @@ describe('the API server accepts an OAuthClient', () => {
     [
       'of one issuer with two audiences',
       clientWith({
-        trustedIssuers: ['a', 'b'].map((audience) => ({ authority: 'https://a.example', audience })),
+        trustedIssuers: ['a', 'b'].map((audience) => ({
+          authority: 'https://a.example',
+          audience,
+          ownerPrefix: 'a:',
+        })),
       }),
     ],
     [
@@ -67,6 +73,8 @@ describe('the API server accepts an OAuthClient', () => {
         requiredClaims: { a: '' },
         claims: many(64),
         caFile: '/etc/ca/ca.crt',
+        additionalTypes: ['JOSE', 'id_token', 'application/example.v1+jwt'],
+        oneTimeUse: true,
       }),
     ],
     [

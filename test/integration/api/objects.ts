@@ -40,7 +40,11 @@ export const clientWith = (authentication: object): Ref => client({ authenticati
 
 /** A client that trusts one issuer, with additional `fields`. */
 export const clientTrusting = (fields: object): Ref =>
-  clientWith({ trustedIssuers: [{ authority: 'https://idp.example.com', audience: 'us', ...fields }] });
+  clientWith({
+    trustedIssuers: [
+      { authority: 'https://idp.example.com', audience: 'us', ownerPrefix: 'idp:', ...fields },
+    ],
+  });
 
 /** A client with one public key, with additional `members`. */
 export const clientWithKey = (members: object): Ref =>

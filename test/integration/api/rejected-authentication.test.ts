@@ -118,10 +118,45 @@ const authentication: readonly Rejection[] = [
     '1 chars',
   ],
   [
-    'whose issuer has an empty prefix',
-    clientTrusting({ ownerPrefix: '' }),
+    'whose issuer has no prefix',
+    clientTrusting({ ownerPrefix: undefined }),
+    TRUSTED,
+    'ownerPrefix is required',
+  ],
+  [
+    'whose second issuer has no prefix',
+    clientWith({
+      trustedIssuers: [
+        { authority: 'https://a.example', audience: 'b', ownerPrefix: '' },
+        { authority: 'https://b.example', audience: 'b' },
+      ],
+    }),
+    TRUSTED,
+    'ownerPrefix is required',
+  ],
+  [
+    'whose issuer has a prefix of 129 characters',
+    clientTrusting({ ownerPrefix: 'a'.repeat(129) }),
     `${TRUSTED}[0].ownerPrefix`,
+    '128',
+  ],
+  [
+    'whose issuer has 9 types',
+    clientTrusting({ additionalTypes: many(9) }),
+    `${TRUSTED}[0].additionalTypes`,
+    '8',
+  ],
+  [
+    'whose issuer has an empty type',
+    clientTrusting({ additionalTypes: [''] }),
+    `${TRUSTED}[0].additionalTypes`,
     '1 chars',
+  ],
+  [
+    'whose issuer has a type with a space',
+    clientTrusting({ additionalTypes: ['a b'] }),
+    `${TRUSTED}[0].additionalTypes`,
+    'media types',
   ],
   [
     'whose issuer has a prefix with a control character',
@@ -150,14 +185,24 @@ const authentication: readonly Rejection[] = [
   ],
   [
     'that trusts one issuer twice',
-    clientWith({ trustedIssuers: [1, 2].map(() => ({ authority: 'https://a.example', audience: 'b' })) }),
+    clientWith({
+      trustedIssuers: [1, 2].map(() => ({
+        authority: 'https://a.example',
+        audience: 'b',
+        ownerPrefix: '',
+      })),
+    }),
     `${TRUSTED}[1]`,
     'Duplicate',
   ],
   [
     'that trusts 17 issuers',
     clientWith({
-      trustedIssuers: many(17).map((name) => ({ authority: `https://${name}.example`, audience: 'b' })),
+      trustedIssuers: many(17).map((name) => ({
+        authority: `https://${name}.example`,
+        audience: 'b',
+        ownerPrefix: '',
+      })),
     }),
     TRUSTED,
     '16',

@@ -106,6 +106,19 @@ describe('a problem names its field and says what was expected', () => {
       'authorization: {endpoints: [{authority: "http://a.b", audience: x}]}',
       'authorization.endpoints[0].authority: must be an https URL',
     ],
+    ...['https://a.b:443/c/', 'HTTPS://A.b/c', 'https://a.b/c/.', 'https://a.b./c'].map(
+      (authority) =>
+        [
+          `an endpoint that is this issuer, as ${authority}`,
+          `issuer: {url: "https://a.b/c"}\nauthorization: {endpoints: [{authority: "https://a.b", audience: x}, {authority: "${authority}", audience: x}]}`,
+          'authorization.endpoints[1].authority: must not be this issuer (issuer.url)',
+        ] as const,
+    ),
+    [
+      'a type that is too long',
+      `authorization: {endpoints: [{authority: "https://a.b", audience: x, additionalTypes: ["${'a'.repeat(129)}"]}]}`,
+      'authorization.endpoints[0].additionalTypes[0]: ',
+    ],
     ...['grpc', 'http', 'ops'].map(
       (name) =>
         [

@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { parseConfig } from '../../../operator/config/load.ts';
 import { configWarnings } from '../../../operator/config/warnings.ts';
 
@@ -43,5 +43,35 @@ test('it names every endpoint that stays open', () => {
   );
   expect(warning?.fields.open).toBe(
     'token endpoint, introspection, revocation, api/v1/tokens, discovery, JWKS, OpenAPI document',
+  );
+});
+
+const prefixWarningsOf = (...endpoints: readonly string[]): string[] =>
+  configWarnings(
+    parseConfig(
+      `grpc: {address: "127.0.0.1:9100"}\nhttp: {address: "127.0.0.1:9101"}\nauthorization: {endpoints: [${endpoints.join(', ')}]}`,
+      'test.yaml',
+    ),
+  ).map(({ message }) => message);
+
+describe('a configuration without ownerPrefix is valid for one release more', () => {
+  test('and each endpoint without it is named', () => {
+    const warnings = prefixWarningsOf(
+      '{authority: "https://a.b", audience: x, ownerPrefix: "a:"}',
+      '{authority: "https://c.d", audience: x}',
+      '{authority: "https://e.f", audience: x}',
+    );
+    expect(warnings).toHaveLength(2);
+    expect(warnings[0]).toMatch(
+      /^authorization\.endpoints\[1\]\.ownerPrefix is missing, .*required by the next release/u,
+    );
+    expect(warnings[1]).toMatch(/^authorization\.endpoints\[2\]\.ownerPrefix is missing/u);
+  });
+
+  test.each([[[]], [['{authority: "https://a.b", audience: x, ownerPrefix: ""}']]])(
+    'and nothing is to be said of %j',
+    (endpoints) => {
+      expect(prefixWarningsOf(...endpoints)).toEqual([]);
+    },
   );
 });

@@ -62,8 +62,8 @@ test('a client of other issuers becomes one with trustedIssuers, whose secret co
   expect(manifestsOf(text)[0]?.spec).toMatchObject({
     authentication: {
       trustedIssuers: [
-        { authority: 'https://a.example', audience: 'm2m' },
-        { authority: 'https://b.example', audience: 'm2m' },
+        { authority: 'https://a.example', audience: 'm2m', ownerPrefix: '' },
+        { authority: 'https://b.example', audience: 'm2m', ownerPrefix: '' },
       ],
     },
   });
