@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { newClientSecret } from '../crypto/client-secret.ts';
-import { findJwkProblem } from '../crypto/public-jwk.ts';
+import { findJwkProblem, thumbprintOf } from '../crypto/public-jwk.ts';
+import type { TrustSettings } from '../domain/client/trusted-issuer.ts';
 import type { IssuerSettings } from '../domain/jwt/claims.ts';
+import { ownKids } from '../domain/key/own-kids.ts';
+import { createIsOwnKey } from '../issuer/keys/own-keys.ts';
 import type { FetchJson } from '../ports/outbound.ts';
 import { OAuthClientReconciler } from '../reconcilers/oauth-client/client-reconciler.ts';
 import {
@@ -25,6 +28,8 @@ const CREDENTIALS_AT_A_TIME = 4;
 export interface ClientSettings {
   readonly settings: IssuerSettings;
   readonly fetchJson: FetchJson;
+  /** The external issuers whose bearers are trusted; none unless given. */
+  readonly endpoints?: TrustSettings['endpoints'];
 }
 
 /** What the reconcilers of OAuthClients are built from. */
@@ -34,7 +39,10 @@ export interface ClientParts extends Omit<ReconcilerParts, 'keyring' | 'isClockU
 }
 
 /** Wires the OAuthClients: one controller registers them, another checks their credentials, the third writes what limits have rejected. */
-export const wireClients = ({ settings, fetchJson }: ClientSettings, parts: ClientParts): Wired => {
+export const wireClients = (
+  { settings, fetchJson, endpoints = [] }: ClientSettings,
+  parts: ClientParts,
+): Wired => {
   const { informers, writer, named, events, rejected, clock, defer, random, log, metrics } = parts;
   const resources = resourceClients(writer);
   const clients = informers.clients.cache;
@@ -49,6 +57,12 @@ export const wireClients = ({ settings, fetchJson }: ClientSettings, parts: Clie
     newClientSecret: () => newClientSecret(randomBytes),
     fetchJson,
     findJwkProblem,
+    isOwnKey: createIsOwnKey({
+      thumbprintOf,
+      isOwnKid: (kid) => ownKids([...informers.signingKeys.cache.values()]).has(kid),
+    }),
+    trust: { issuerUrl: settings.url, endpoints },
+    log,
   });
   const limits = new ClientLimitReconciler({ ...sinks, rejected, clock });
   const around = { clock, defer, random, log, metrics };

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import type { FairSemaphore } from '../async/fair-semaphore.ts';
 import type { Config } from '../config/schema.ts';
-import { findJwkProblem } from '../crypto/public-jwk.ts';
+import { findJwkProblem, thumbprintOf } from '../crypto/public-jwk.ts';
 import { cachedIssuedTokenOf } from '../domain/record/cached-issued-token.ts';
 import { cachedTokenBatchOf } from '../domain/record/cached-token-batch.ts';
 import {
@@ -79,7 +79,7 @@ const freshnessOf = (informers: Informers, clock: MonotonicClock): Freshness => 
 
 const buildAuthentication = (
   config: Config,
-  { client, informers, clock, log, metrics }: IssuerParts,
+  { client, informers, keyring, clock, log, metrics }: IssuerParts,
   {
     reads,
     freshness,
@@ -105,6 +105,9 @@ const buildAuthentication = (
     reviewToken: createReviewToken(client),
     fetchJson: jsonFetcher(config.outbound),
     findJwkProblem,
+    thumbprintOf,
+    keyring,
+    endpoints: config.authorization.endpoints,
   });
 
 const buildRecording = (

@@ -21,7 +21,10 @@ export const buildReconcilers = (config: Config, parts: ReconcilerParts & Client
   const settings = issuerSettingsOf(config);
   const wired = [
     wireSigningKeys(config.kubernetes.namespace, parts),
-    wireClients({ settings, fetchJson: jsonFetcher(config.outbound) }, parts),
+    wireClients(
+      { settings, fetchJson: jsonFetcher(config.outbound), endpoints: config.authorization.endpoints },
+      parts,
+    ),
     wireTokens(settings, parts),
     wireIssuedTokens(config, parts),
     wireTokenBatches(config, parts),

@@ -1,5 +1,6 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
-import type { FindJwkProblem } from '../ports/keys.ts';
+import { canonicalDigest } from '../domain/canonical-json.ts';
+import type { FindJwkProblem, ThumbprintOf } from '../ports/keys.ts';
 import { describeKey, RSA_MAX_BITS, RSA_MIN_BITS } from './key-kinds.ts';
 
 /** RFC 7518 §6.2.2, §6.3.2, §6.4.1; RFC 8037 §2. */
@@ -44,6 +45,12 @@ const importKey = (jwk: JsonWebKey): KeyObject | undefined => {
   } catch {
     return undefined;
   }
+};
+
+/** {@link ThumbprintOf}, of the key as node:crypto exports it: another encoding of its numbers is not another key. */
+export const thumbprintOf: ThumbprintOf = (jwk) => {
+  const { crv, e, kty, n, x, y } = importKey(jwk)?.export({ format: 'jwk' }) ?? {};
+  return kty === undefined ? undefined : canonicalDigest({ crv, e, kty, n, x, y });
 };
 
 /** {@link FindJwkProblem}: RSA of at least 2048 bits, EC on P-256, P-384 or P-521, and Ed25519 verify; RFC 7517 §4.2-4.4 decide what else the key says it is for. */

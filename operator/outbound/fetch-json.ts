@@ -3,7 +3,7 @@ import type { LookupFunction } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher } from 'undici';
 import { addressPolicy } from '../domain/address-policy.ts';
-import { type FetchJson, type FetchOptions, OutboundError } from '../ports/outbound.ts';
+import { type FetchJson, type FetchOptions, OutboundError, UnreachableError } from '../ports/outbound.ts';
 import { guardedConnector } from './guarded-connector.ts';
 
 export interface JsonFetcherOptions {
@@ -20,14 +20,24 @@ const TIMEOUT_MS = 5000;
 const MAX_BYTES = 262_144;
 const MAX_CA_BYTES = 1_048_576;
 
-const readAuthorities = async (file: string): Promise<string> => {
+/** Certificate authorities to trust; with `unreadable`, none are, and no certificate is accepted. */
+interface Authorities {
+  readonly ca: string[] | undefined;
+  readonly unreadable?: UnreachableError;
+}
+
+const readAuthorities = async (file: string, others: readonly string[]): Promise<Authorities> => {
   try {
     const found = await stat(file);
-    if (found.isFile() && found.size <= MAX_CA_BYTES) return await readFile(file, 'utf8');
+    if (found.isFile() && found.size <= MAX_CA_BYTES)
+      return { ca: [...others, await readFile(file, 'utf8')] };
   } catch {
     // The path is named below; the system's words may hold more than that.
   }
-  throw new OutboundError(`the caFile ${JSON.stringify(file)} can not be read`);
+  return {
+    ca: [],
+    unreadable: new UnreachableError(`the caFile ${JSON.stringify(file)} can not be read`),
+  };
 };
 
 const parseUrl = (text: string): URL => {
@@ -71,24 +81,24 @@ const get = async (url: URL, dispatcher: Dispatcher, signal: AbortSignal): Promi
 /** Codes of Node and OpenSSL are fixed words; their messages may repeat what a server has sent. */
 const describe = (error: unknown, host: string, timeout: AbortSignal): OutboundError => {
   if (error instanceof OutboundError) return error;
-  if (timeout.aborted) return new OutboundError(`${host} did not answer in time`, { cause: error });
+  if (timeout.aborted) return new UnreachableError(`${host} did not answer in time`, { cause: error });
   const code = (error as { code?: unknown } | null)?.code;
   const what = typeof code === 'string' ? ` (${code})` : '';
-  return new OutboundError(`${host} can not be reached${what}`, { cause: error });
+  return new UnreachableError(`${host} can not be reached${what}`, { cause: error });
 };
 
 /** {@link FetchJson} with undici: one connection per fetch, closed after it. */
 export const jsonFetcher = (options: JsonFetcherOptions): FetchJson => {
   const { timeoutMs = TIMEOUT_MS, resolve } = options;
   const findRefusedAddress = addressPolicy(options.allowedCIDRs);
-  const authoritiesFor = async (caFile: string | undefined): Promise<string[] | undefined> => {
-    if (caFile) return [await readAuthorities(caFile)];
-    return options.caFile === '' ? undefined : [...rootCertificates, await readAuthorities(options.caFile)];
+  const authoritiesFor = (caFile: string | undefined): Authorities | Promise<Authorities> => {
+    if (caFile) return readAuthorities(caFile, []);
+    return options.caFile === '' ? { ca: undefined } : readAuthorities(options.caFile, rootCertificates);
   };
   return async (text, { caFile, signal }: FetchOptions = {}) => {
     const url = parseUrl(text);
     const timeout = AbortSignal.timeout(timeoutMs);
-    const ca = await authoritiesFor(caFile);
+    const { ca, unreadable } = await authoritiesFor(caFile);
     const dispatcher = new Agent({
       connect: guardedConnector({ findRefusedAddress, ca, timeoutMs, ...(resolve && { resolve }) }),
       maxHeaderSize: 16_384,
@@ -97,7 +107,8 @@ export const jsonFetcher = (options: JsonFetcherOptions): FetchJson => {
       return await get(url, dispatcher, signal ? AbortSignal.any([timeout, signal]) : timeout);
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
-      throw describe(error, url.host, timeout);
+      // A host is asked even then, so that it can't learn which files there are.
+      throw unreadable ?? describe(error, url.host, timeout);
     } finally {
       await dispatcher.destroy().catch(() => {});
     }

@@ -2,7 +2,7 @@ import { lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
 import type { FindRefusedAddress } from '../domain/address-policy.ts';
-import { OutboundError } from '../ports/outbound.ts';
+import { UnreachableError } from '../ports/outbound.ts';
 
 export interface ConnectorOptions {
   readonly findRefusedAddress: FindRefusedAddress;
@@ -13,8 +13,8 @@ export interface ConnectorOptions {
   readonly resolve?: LookupFunction;
 }
 
-const refusal = (host: string, why: string): OutboundError =>
-  new OutboundError(
+const refusal = (host: string, why: string): UnreachableError =>
+  new UnreachableError(
     `${host} is at an address that requests may not go to (${why}); outbound.allowedCIDRs decides`,
   );
 

@@ -28,5 +28,8 @@ export interface KeyPairs {
   signer(key: KeyPair): Promise<Signer>;
 }
 
+/** The RFC 7638 thumbprint of a public key (SHA-256, base64url), whatever other members the JWK has and however its numbers are encoded; undefined if it can't be read. */
+export type ThumbprintOf = (jwk: PublicJwk) => string | undefined;
+
 /** Says what keeps a JWK from verifying the signatures of an external issuer (private or symmetric, weak, not for signatures, unreadable); undefined where nothing does. */
 export type FindJwkProblem = (jwk: unknown) => string | undefined;

@@ -8,11 +8,19 @@ export interface FetchOptions {
 /**
  * Fetches a JSON document from a URL that a resource names, within the limits of spec §6: https, no redirects,
  * bounded time and size, no address that only this process should reach.
- * @throws OutboundError whose message may be shown to users.
+ * @throws OutboundError whose message may be shown to users, unless it is an {@link UnreachableError}.
  */
 export type FetchJson = (url: string, options?: FetchOptions) => Promise<unknown>;
 
 /** Why a fetch gave nothing; `message` holds neither a body nor a header. */
 export class OutboundError extends Error {
-  override readonly name = 'OutboundError';
+  override readonly name: string = 'OutboundError';
+}
+
+/**
+ * No answer came: an address that is not allowed or can't be reached, a certificate or a caFile that is not accepted, or a timeout. The
+ * message says which, for the operator's log alone: it would tell a tenant about hosts, ports and files.
+ */
+export class UnreachableError extends OutboundError {
+  override readonly name = 'UnreachableError';
 }

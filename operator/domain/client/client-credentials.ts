@@ -3,6 +3,7 @@ import { type ConditionUpdate, setCondition } from '../../api/meta.ts';
 import type { OAuthClient, OAuthClientStatus } from '../../api/oauth-client.ts';
 import { floorSeconds, formatTime } from '../../api/time.ts';
 import { canonicalJson } from '../canonical-json.ts';
+import { trustRemarks } from './trusted-issuer.ts';
 
 /** The result of checking one authentication method of a client. */
 export interface CredentialsFinding {
@@ -31,12 +32,15 @@ const condition = (reason: CredentialsReason, parts: readonly string[]): Conditi
 
 /**
  * Condition `CredentialsReady`: the assertion methods are alternatives, so one that works suffices, and what does not
- * is named in the message.
+ * is named in the message. So are the remarks, whatever works.
  */
-export const credentialsCondition = (findings: readonly CredentialsFinding[]): ConditionUpdate => {
+export const credentialsCondition = (
+  findings: readonly CredentialsFinding[],
+  trusted: readonly string[] = [],
+): ConditionUpdate => {
   const problems = findings.flatMap(({ problem }) => problem ?? []);
   const working = findings.filter(({ problem }) => problem === undefined);
-  const remarks = working.flatMap(({ remark }) => remark ?? []);
+  const remarks = [...trusted, ...working.flatMap(({ remark }) => remark ?? [])];
   if (findings.length === 0) {
     return condition('NoMethod', [
       'spec.authentication names no method: this client is for declared Tokens only',
@@ -47,7 +51,8 @@ export const credentialsCondition = (findings: readonly CredentialsFinding[]): C
     const methods = [...new Set(working.map(({ method }) => method))].join(', ');
     return condition('Verified', [`it can authenticate by ${methods}`, ...remarks, ...messages]);
   }
-  return condition(problems[0]?.reason ?? 'SecretInvalid', messages);
+  const [first = '', ...others] = messages;
+  return condition(problems[0]?.reason ?? 'SecretInvalid', [first, ...remarks, ...others]);
 };
 
 /** The status with what the findings say; undefined where it stands so already. Pure. */
@@ -56,9 +61,10 @@ export const planCredentials = (
   findings: readonly CredentialsFinding[],
   now: number,
 ): OAuthClientStatus | undefined => {
+  const remarks = trustRemarks(client.spec.authentication ?? {});
   const status: OAuthClientStatus = {
     ...client.status,
-    conditions: setCondition(client.status?.conditions, credentialsCondition(findings), {
+    conditions: setCondition(client.status?.conditions, credentialsCondition(findings, remarks), {
       now: formatTime(floorSeconds(now)),
       observedGeneration: client.metadata.generation ?? 0,
     }),

@@ -1,4 +1,5 @@
 import { mapAwaitable } from '../../async/map-awaitable.ts';
+import { isSameIssuer } from '../../domain/client/issuer-identity.ts';
 import type { IssuerSettings, SignedClaims } from '../../domain/jwt/claims.ts';
 import type { JwtFault } from '../../domain/jwt/jwt-checks.ts';
 import { recordOfClaims } from '../../domain/record/claimed-record.ts';
@@ -7,13 +8,9 @@ import { IssuerFailure } from '../failure.ts';
 import { MAX_JWT_CHARACTERS } from '../keys/keyring.ts';
 import type { JwtValidation, ValidateJwt, ValidJwt } from '../registry/validate-jwt.ts';
 import type { AuthenticateBearer, AuthenticateSelf, Bearer, BearerSelf } from '../use-cases.ts';
-import { type ExternalIssuer, type ExternalIssuers, ownClaim, prefixedName } from './external-issuers.ts';
+import { type ExternalIssuers, ownClaim, prefixedName } from './external-issuers.ts';
+import type { TrustedEndpoint } from './trusted-endpoints.ts';
 import { hasAudience, readUnverifiedJwt } from './unverified-jwt.ts';
-
-/** An external issuer whose bearers are trusted (spec §6, `authorization.endpoints`). */
-interface TrustedEndpoint extends ExternalIssuer {
-  readonly ownerPrefix: string;
-}
 
 /** What a token of this issuer may do as a bearer (spec §6, `authorization.issuedTokens`); '' requires nothing. */
 export interface BearerPolicy {
@@ -88,12 +85,14 @@ const byEndpoint = async (
 ): Promise<Bearer | undefined> => {
   const { endpoints, externalIssuers, settings } = options;
   const iss = readUnverifiedJwt(jwt)?.claims.iss;
-  const named = endpoints.filter(({ authority }) => authority === iss && authority !== settings.url);
+  const named = endpoints.filter(
+    ({ authority }) => authority === iss && !isSameIssuer(authority, settings.url),
+  );
   if (named.length === 0) return undefined;
   for (const endpoint of named) {
     const claims = await externalIssuers.verify(jwt, endpoint, signal);
     if (claims === undefined) continue;
-    const owner = prefixedName(endpoint.ownerPrefix, ownClaim(claims, settings.ownerClaim));
+    const owner = prefixedName(endpoint.ownerPrefix ?? '', ownClaim(claims, settings.ownerClaim));
     if (owner === undefined) throw ownerMissing();
     return { owner, onlyID: undefined, client: undefined };
   }

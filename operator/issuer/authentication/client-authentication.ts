@@ -4,10 +4,13 @@ import type { IssuerSettings } from '../../domain/jwt/claims.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { Freshness } from '../../ports/freshness.ts';
+import type { ThumbprintOf } from '../../ports/keys.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import type { Secret } from '../../ports/secrets.ts';
+import type { Keyring } from '../../ports/signing.ts';
 import type { ReviewToken } from '../../ports/token-reviews.ts';
+import { createIsOwnKey } from '../keys/own-keys.ts';
 import type { Reader } from '../registry/live-reads.ts';
 import type { RequestQueues } from '../request-queues.ts';
 import type { AuthenticateClient } from '../use-cases.ts';
@@ -20,6 +23,7 @@ import type { DocumentReader } from './issuer-documents.ts';
 import { createPrivateKeyJwt } from './private-key-jwt.ts';
 import { createRemoteKeys } from './remote-keys.ts';
 import { createServiceAccounts } from './service-accounts.ts';
+import type { TrustedEndpoint } from './trusted-endpoints.ts';
 import { createTrustedIssuers } from './trusted-issuers.ts';
 
 export interface ClientAuthenticationOptions extends DocumentReader {
@@ -30,6 +34,10 @@ export interface ClientAuthenticationOptions extends DocumentReader {
   readonly readSecret: (ref: ObjectRef, signal: AbortSignal) => Promise<Secret | undefined>;
   readonly reviewToken: ReviewToken;
   readonly settings: Pick<IssuerSettings, 'url' | 'ownerClaim'>;
+  /** The external issuers whose bearers are trusted: their bearers are no assertions. */
+  readonly endpoints: readonly TrustedEndpoint[];
+  readonly thumbprintOf: ThumbprintOf;
+  readonly keyring: Pick<Keyring, 'phase'>;
   readonly queues: Pick<RequestQueues, 'beyondFailureLimit' | 'reviews'>;
   readonly clock: MonotonicClock;
   readonly log: Log;
@@ -48,21 +56,28 @@ export interface ClientAuthentication {
 /** Wires all methods of client authentication. Nothing is read or fetched before the first request. */
 export const createClientAuthentication = (options: ClientAuthenticationOptions): ClientAuthentication => {
   const { clients, clock, fetchJson, findJwkProblem, freshness, log, metrics, settings } = options;
-  const { queues, readClient, readSecret, reviewToken } = options;
+  const { readClient, readSecret, reviewToken, endpoints, thumbprintOf, keyring, queues } = options;
+  const isOwnKid = (kid: string): boolean => keyring.phase(kid) !== undefined;
+  const isOwnKey = createIsOwnKey({ thumbprintOf, isOwnKid });
   const limit = createFailureLimit({ clock });
   const failures = createAuthenticationFailures({ limit, log, metrics });
   const secrets = createClientSecrets({ clients, readSecret, clock });
-  const keys = createRemoteKeys({ fetchJson, findJwkProblem, clock, log });
-  const externalIssuers = createExternalIssuers({ keys, clock });
+  const keys = createRemoteKeys({ fetchJson, findJwkProblem, isOwnKey, clock, log });
+  const externalIssuers = createExternalIssuers({ keys, issuerUrl: settings.url, clock });
   const authenticateClient = createAuthenticateClient({
     clients,
     freshness,
     readClient,
     secrets,
     assertions: [
-      createPrivateKeyJwt({ issuerUrl: settings.url, findJwkProblem, keys, clock }),
-      createTrustedIssuers({ issuers: externalIssuers, ownerClaim: settings.ownerClaim }),
-      createServiceAccounts({ issuerUrl: settings.url, reviewToken, queue: queues.reviews, clock }),
+      createPrivateKeyJwt({ issuerUrl: settings.url, findJwkProblem, isOwnKey, keys, clock }),
+      createTrustedIssuers({
+        issuers: externalIssuers,
+        ownerClaim: settings.ownerClaim,
+        endpoints,
+        clock,
+      }),
+      createServiceAccounts({ issuerUrl: settings.url, isOwnKid, reviewToken, queue: queues.reviews, clock }),
     ],
     limit,
     failures,

@@ -1,3 +1,5 @@
+import { isSameIssuer } from '../../domain/client/issuer-identity.ts';
+import { EXTERNAL_JWT_TYPES, isJwtTypeIn, type JwtType } from '../../domain/jwt/jwt-type.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { RemoteKeys } from './remote-keys.ts';
 import { type Claims, findTimeProblem, hasAudience, readUnverifiedJwt } from './unverified-jwt.ts';
@@ -26,6 +28,8 @@ export interface ExternalIssuer {
   /** `*` accepts any audience. */
   readonly audience: string;
   readonly caFile?: string | undefined;
+  /** Types of its JWTs that are accepted beside {@link EXTERNAL_JWT_TYPES}. */
+  readonly additionalTypes?: readonly string[] | undefined;
 }
 
 /** Verifies JWTs of external issuers by OpenID Connect Discovery and their JWKS, within the limits of spec §4. */
@@ -40,11 +44,18 @@ export interface ExternalIssuers {
 
 export interface ExternalIssuersOptions {
   readonly keys: RemoteKeys;
+  /** `issuer.url` of the configuration: this issuer is no external one. */
+  readonly issuerUrl: string;
   readonly clock: Clock;
 }
 
-/** What is wrong with the claims of a JWT of that issuer (spec §4), as fixed text. */
-const findExternalJwtProblem = (claims: Claims, issuer: ExternalIssuer, now: number): string | undefined => {
+/** What is wrong with the type and the claims of a JWT of that issuer (spec §4), as fixed text. */
+const findExternalJwtProblem = (
+  { type, claims }: { type: JwtType; claims: Claims },
+  issuer: ExternalIssuer,
+  now: number,
+): string | undefined => {
+  if (!isJwtTypeIn(type, EXTERNAL_JWT_TYPES, issuer.additionalTypes)) return 'typ is none that is accepted';
   if (claims.iss !== issuer.authority) return 'iss is not the authority';
   if (issuer.audience !== '*' && !hasAudience(claims, issuer.audience)) return 'aud lacks the audience';
   if (typeof claims.sub !== 'string' || claims.sub === '') return 'sub is missing';
@@ -52,13 +63,19 @@ const findExternalJwtProblem = (claims: Claims, issuer: ExternalIssuer, now: num
 };
 
 /** Makes {@link ExternalIssuers}. A JWT with invalid claims causes no fetch of keys. */
-export const createExternalIssuers = ({ keys, clock }: ExternalIssuersOptions): ExternalIssuers => ({
+export const createExternalIssuers = ({
+  keys,
+  issuerUrl,
+  clock,
+}: ExternalIssuersOptions): ExternalIssuers => ({
   verify: async (jwt, issuer, signal) => {
-    const parsed = readUnverifiedJwt(jwt);
-    if (!parsed || findExternalJwtProblem(parsed.claims, issuer, clock.now()) !== undefined) return undefined;
     const { authority: url, caFile } = issuer;
+    const parsed = readUnverifiedJwt(jwt);
+    if (!parsed || isSameIssuer(url, issuerUrl)) return undefined;
+    if (findExternalJwtProblem(parsed, issuer, clock.now()) !== undefined) return undefined;
     const claims = await keys.verify(parsed, { kind: 'authority', url, caFile }, signal);
     // Checked again: these claims are the signed ones, and fetching keys takes time.
-    return claims && findExternalJwtProblem(claims, issuer, clock.now()) === undefined ? claims : undefined;
+    const isValid = claims && !findExternalJwtProblem({ ...parsed, claims }, issuer, clock.now());
+    return isValid ? claims : undefined;
   },
 });

@@ -1,5 +1,6 @@
 import { type CryptoKey, compactVerify, importJWK, type JWK } from 'jose';
 import type { PublicJwk } from '../../ports/keys.ts';
+import type { IsOwnKey } from '../keys/own-keys.ts';
 import { ASSERTION_ALGORITHMS, type Claims, readClaims, type UnverifiedJwt } from './unverified-jwt.ts';
 
 /** The result of verifying a JWT with a key set. `unknownKey`: no key of the set fits it, but one of a newer set might. */
@@ -44,8 +45,8 @@ const importMember = ({ jwk, imported }: Member, algorithm: string) => {
   return key;
 };
 
-/** Makes a {@link KeySet} of keys without a problem (see FindJwkProblem). */
-export const createKeySet = (jwks: readonly PublicJwk[]): KeySet => {
+/** Makes a {@link KeySet} of keys without a problem (see FindJwkProblem). A set with a key of this issuer verifies nothing. */
+export const createKeySet = (jwks: readonly PublicJwk[], isOwnKey: IsOwnKey): KeySet => {
   const members: readonly Member[] = jwks.map((jwk) => ({ jwk, imported: new Map() }));
   /** The keys with the `kid` of the header (RFC 7515 §4.1.4); if there are none, those without a kid. */
   const candidatesFor = (kid: string | undefined): readonly Member[] => {
@@ -55,6 +56,7 @@ export const createKeySet = (jwks: readonly PublicJwk[]): KeySet => {
   };
   return {
     verify: async (parsed) => {
+      if (jwks.some(isOwnKey)) return { kind: 'invalid' };
       const { jwt, algorithm, kid } = parsed;
       const candidates = candidatesFor(kid);
       const fitting = candidates.filter(({ jwk }) => fits(jwk, algorithm)).slice(0, MAX_TRIES);

@@ -1,6 +1,8 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
+import { CLIENT_ASSERTION_TYPES, isJwtTypeIn } from '../../domain/jwt/jwt-type.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { FindJwkProblem } from '../../ports/keys.ts';
+import type { IsOwnKey } from '../keys/own-keys.ts';
 import type { AssertionInput, CheckAssertion } from './authenticate-client.ts';
 import { createKeySet, type KeySet } from './key-set.ts';
 import type { RemoteKeys } from './remote-keys.ts';
@@ -10,6 +12,7 @@ export interface PrivateKeyJwtOptions {
   /** `issuer.url` of the configuration. */
   readonly issuerUrl: string;
   readonly findJwkProblem: FindJwkProblem;
+  readonly isOwnKey: IsOwnKey;
   readonly keys: RemoteKeys;
   readonly clock: Clock;
 }
@@ -46,14 +49,15 @@ const earliestUseOf = ({ iat, nbf, exp }: Claims): number =>
 
 /** Checks assertions that the client signed with its own key (RFC 7523 §2.2, `private_key_jwt`). */
 export const createPrivateKeyJwt = (options: PrivateKeyJwtOptions): CheckAssertion => {
-  const { issuerUrl, findJwkProblem, keys, clock } = options;
+  const { issuerUrl, findJwkProblem, isOwnKey, keys, clock } = options;
   /** Key sets of `spec.authentication.privateKeyJWT.jwks`, which is frozen; collected together with it. */
   const inline = new WeakMap<Jwks, KeySet>();
 
   const keySetOf = (jwks: Jwks): KeySet => {
     const known = inline.get(jwks);
     if (known) return known;
-    const made = createKeySet(jwks.keys.filter((key) => findJwkProblem(key) === undefined));
+    const usable = jwks.keys.filter((key) => findJwkProblem(key) === undefined);
+    const made = createKeySet(usable, isOwnKey);
     inline.set(jwks, made);
     return made;
   };
@@ -74,6 +78,7 @@ export const createPrivateKeyJwt = (options: PrivateKeyJwtOptions): CheckAsserti
     const { client, clientID, jwt } = input;
     const method = client.spec.authentication?.privateKeyJWT;
     if (method === undefined || jwt.claims.iss !== clientID) return undefined;
+    if (!isJwtTypeIn(jwt.type, CLIENT_ASSERTION_TYPES)) return { problem: 'typ is not that of an assertion' };
     const audiences = method.acceptTokenEndpointAudience
       ? [issuerUrl, `${issuerUrl}/oauth/token`]
       : [issuerUrl];

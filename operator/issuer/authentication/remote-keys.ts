@@ -5,6 +5,7 @@ import { SingleFlight } from '../../async/single-flight.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import { calledOff, IssuerFailure } from '../failure.ts';
+import type { IsOwnKey } from '../keys/own-keys.ts';
 import { type DocumentReader, fetchIssuerKeys, fetchJwks } from './issuer-documents.ts';
 import { createKeySet, type KeySet } from './key-set.ts';
 import type { Claims, UnverifiedJwt } from './unverified-jwt.ts';
@@ -23,6 +24,7 @@ export interface RemoteKeys {
 }
 
 export interface RemoteKeysOptions extends DocumentReader {
+  readonly isOwnKey: IsOwnKey;
   readonly clock: MonotonicClock;
   readonly log: Log;
 }
@@ -110,12 +112,12 @@ class Sources {
   }
 
   async #load({ kind, url, caFile }: KeySource, entry: Entry): Promise<KeySet> {
-    const { clock, log } = this.#options;
+    const { clock, isOwnKey, log } = this.#options;
     const startedAt = clock.monotonic();
     entry.triedAt = startedAt;
     const fetchKeys = kind === 'jwks' ? fetchJwks : fetchIssuerKeys;
     try {
-      entry.keys = createKeySet(await fetchKeys(this.#options, url, { caFile }));
+      entry.keys = createKeySet(await fetchKeys(this.#options, url, { caFile }), isOwnKey);
       entry.fetchedAt = startedAt;
       entry.failures = 0;
       return entry.keys;

@@ -6,6 +6,8 @@ import { withDeadline } from '../../async/deadline.ts';
 import type { FairKey } from '../../async/fair-queue.ts';
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { SingleFlight } from '../../async/single-flight.ts';
+import { isSameIssuer } from '../../domain/client/issuer-identity.ts';
+import { isJwtTypeIn } from '../../domain/jwt/jwt-type.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { ReviewToken } from '../../ports/token-reviews.ts';
 import { calledOff, IssuerFailure } from '../failure.ts';
@@ -17,6 +19,8 @@ import { hasAudience } from './unverified-jwt.ts';
 export interface ServiceAccountsOptions {
   /** `issuer.url`: the audience that the token must have. */
   readonly issuerUrl: string;
+  /** Whether a key of this issuer has that `kid`. An API server that trusts this issuer takes its tokens for those of whom they name. */
+  readonly isOwnKid: (kid: string) => boolean;
   readonly reviewToken: ReviewToken;
   /** Limits what unauthenticated callers can make the API server do, and lets them take turns. */
   readonly queue: FairSemaphore;
@@ -92,14 +96,18 @@ class Reviews {
 
 /** Checks assertions that are projected ServiceAccount tokens (spec §4): by a TokenReview, if the unverified payload may be accepted. */
 export const createServiceAccounts = (options: ServiceAccountsOptions): CheckAssertion => {
-  const { issuerUrl, clock } = options;
+  const { issuerUrl, isOwnKid, clock } = options;
   const reviews = new Reviews(options);
   return async ({ client, clientID, jwt, address, signal }) => {
-    const { sub, exp } = jwt.claims;
+    const { iss, sub, exp } = jwt.claims;
     const listed = usernamesOf(client);
     if (listed.length === 0 || typeof sub !== 'string' || !sub.startsWith('system:serviceaccount:')) {
       return undefined;
     }
+    if (typeof iss === 'string' && isSameIssuer(iss, issuerUrl)) return { problem: 'iss is this issuer' };
+    if (jwt.kid !== undefined && isOwnKid(jwt.kid))
+      return { problem: 'it is signed by a key of this issuer' };
+    if (!isJwtTypeIn(jwt.type, ['jwt'])) return { problem: 'typ is not that of an assertion' };
     if (!listed.includes(sub)) return { problem: 'the ServiceAccount is not listed' };
     if (!hasAudience(jwt.claims, issuerUrl)) return { problem: 'aud lacks the issuer' };
     if (typeof exp !== 'number' || exp * 1000 <= clock.now()) return { problem: 'exp is missing or past' };

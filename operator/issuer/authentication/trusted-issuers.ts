@@ -1,13 +1,18 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
+import type { Clock } from '../../ports/clock.ts';
 import { refused } from '../failure.ts';
 import type { AssertionOutcome, CheckAssertion } from './authenticate-client.ts';
 import { type ExternalIssuers, ownClaim, prefixedName } from './external-issuers.ts';
+import { isBearerOnly, type TrustedEndpoint } from './trusted-endpoints.ts';
 import { type Claims, hasAudience } from './unverified-jwt.ts';
 
 export interface TrustedIssuersOptions {
   readonly issuers: ExternalIssuers;
   /** The claim that names the owner (spec §6, `issuer.ownerClaim`). */
   readonly ownerClaim: string;
+  /** The external issuers whose bearers are trusted: their bearers are no assertions. */
+  readonly endpoints: readonly TrustedEndpoint[];
+  readonly clock: Clock;
 }
 
 type TrustedIssuer = NonNullable<
@@ -49,6 +54,32 @@ const originalClaimsOf = (claims: Claims, names: readonly string[] | undefined):
 const hasClaims = (claims: Claims, required: Readonly<Record<string, string>> = {}): boolean =>
   Object.entries(required).every(([name, value]) => Object.hasOwn(claims, name) && claims[name] === value);
 
+/** The longest time after `iat`, or until `exp`, for which a one-use assertion is accepted: the record that prevents a replay must outlive it. */
+const ONE_TIME_SECONDS = 300;
+const MAX_ID = 256;
+
+/**
+ * What keeps an assertion from being one that is used once (RFC 7523 §3 item 7), as fixed text; `now` in milliseconds. One that has `iat`
+ * is not accepted later either, if `exp` is near then.
+ */
+const findOneTimeProblem = ({ jti, iat, exp }: Claims, now: number): string | undefined => {
+  if (typeof jti !== 'string' || jti === '' || jti.length > MAX_ID) return 'jti is missing or too long';
+  const seconds = now / 1000;
+  if (typeof iat === 'number') {
+    return iat + ONE_TIME_SECONDS < seconds
+      ? 'it may be used once, and was issued more than 5 min ago'
+      : undefined;
+  }
+  const isEndingSoon = typeof exp === 'number' && exp <= seconds + ONE_TIME_SECONDS;
+  return isEndingSoon ? undefined : 'it may be used once, and has no iat, nor an exp within 5 min';
+};
+
+/** When a one-use assertion can have been used first, by its claims; seconds since the Unix epoch. */
+const earliestUseOf = ({ iat, nbf, exp }: Claims): number => {
+  const first = typeof iat === 'number' ? iat : Number(exp) - ONE_TIME_SECONDS;
+  return typeof nbf === 'number' ? Math.max(first, nbf) : first;
+};
+
 /** Whether an issuer's entry accepts these claims, apart from signature and times. */
 const accepts = (issuer: TrustedIssuer, claims: Claims): boolean =>
   claims.iss === issuer.authority &&
@@ -56,27 +87,36 @@ const accepts = (issuer: TrustedIssuer, claims: Claims): boolean =>
   hasClaims(claims, issuer.requiredClaims);
 
 /** Checks assertions of OpenID providers that the client trusts; they determine owner and subject (spec §2.4). */
-export const createTrustedIssuers = ({ issuers, ownerClaim }: TrustedIssuersOptions): CheckAssertion => {
+export const createTrustedIssuers = (options: TrustedIssuersOptions): CheckAssertion => {
+  const { issuers, ownerClaim, endpoints, clock } = options;
+
   const authenticatedBy = (client: OAuthClient, issuer: TrustedIssuer, claims: Claims): AssertionOutcome => {
     const prefix = issuer.ownerPrefix ?? '';
     const owner = prefixedName(prefix, ownClaim(claims, ownerClaim));
     const subject = prefixedName(prefix, claims.sub);
     if (owner === undefined) return { problem: 'the owner claim is missing, or can not name an owner' };
     if (subject === undefined) return { problem: 'sub can not name a subject' };
+    const problem = issuer.oneTimeUse ? findOneTimeProblem(claims, clock.now()) : undefined;
+    if (problem !== undefined) return { problem };
     const originalTokenClaims = originalClaimsOf(claims, issuer.claims);
-    return { authenticated: { client, method: 'trustedIssuer', owner, subject, originalTokenClaims } };
+    const method = 'trustedIssuer';
+    // Of its issuer, so that no other issuer, and not the client itself, can use up its jti.
+    const id = JSON.stringify([issuer.authority, claims.jti]);
+    const assertion = issuer.oneTimeUse ? { id, earliestUse: earliestUseOf(claims) } : undefined;
+    return { authenticated: { client, method, owner, subject, originalTokenClaims, assertion } };
   };
 
   return async ({ client, jwt, signal }) => {
     const trusted = client.spec.authentication?.trustedIssuers ?? [];
     const named = trusted.filter(({ authority }) => authority === jwt.claims.iss);
     if (named.length === 0) return undefined;
+    if (isBearerOnly(endpoints, jwt.claims)) return { problem: 'it is a bearer of authorization.endpoints' };
     const accepting = named.filter((issuer) => accepts(issuer, jwt.claims));
     if (accepting.length === 0) return { problem: 'aud or a required claim is not the configured one' };
     for (const issuer of accepting) {
       const claims = await issuers.verify(jwt.jwt, issuer, signal);
       if (claims && accepts(issuer, claims)) return authenticatedBy(client, issuer, claims);
     }
-    return { problem: 'it is expired, incomplete, or not signed by the issuer' };
+    return { problem: 'it is expired, incomplete, of another type, or not signed by an external issuer' };
   };
 };

@@ -1,3 +1,5 @@
+import { type JwtType, jwtTypeOf } from '../../domain/jwt/jwt-type.ts';
+
 /** Claims of a JWT of any issuer. */
 export type Claims = Readonly<Record<string, unknown>>;
 
@@ -6,6 +8,7 @@ export interface UnverifiedJwt {
   readonly jwt: string;
   readonly algorithm: string;
   readonly kid: string | undefined;
+  readonly type: JwtType;
   readonly claims: Claims;
 }
 
@@ -59,9 +62,10 @@ export const readUnverifiedJwt = (jwt: string): UnverifiedJwt | undefined => {
   const claims = readObject(Buffer.from(payload, 'base64url'));
   if (header === undefined || claims === undefined || header.crit !== undefined) return undefined;
   const { alg, kid } = header;
+  const type = jwtTypeOf(header.typ, claims);
   if (typeof alg !== 'string' || !Object.hasOwn(ASSERTION_ALGORITHMS, alg)) return undefined;
   if (kid !== undefined && typeof kid !== 'string') return undefined;
-  return { jwt, algorithm: alg, kid, claims };
+  return type === undefined ? undefined : { jwt, algorithm: alg, kid, type, claims };
 };
 
 /** Whether `aud` (RFC 7519 §4.1.3: one value or several) has the audience. */

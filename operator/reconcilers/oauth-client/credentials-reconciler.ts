@@ -1,19 +1,25 @@
 import { keyOf } from '../../api/meta.ts';
 import type { OAuthClient, OAuthClientSpec } from '../../api/oauth-client.ts';
 import { equalJitterMs } from '../../async/backoff.ts';
+import { type Rate, TokenBucket } from '../../async/token-bucket.ts';
 import { canonicalDigest } from '../../domain/canonical-json.ts';
 import { type CredentialsFinding, planCredentials } from '../../domain/client/client-credentials.ts';
 import { isInConflict, isRegistered } from '../../domain/client/client-rules.ts';
-import type { DocumentReader } from '../../issuer/authentication/issuer-documents.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { Log } from '../../ports/log.ts';
+import type { UnreachableError } from '../../ports/outbound.ts';
 import type { NamedSecrets } from '../../ports/secrets.ts';
 import { DONE, type ReconcileResult } from '../../runtime/controller.ts';
 import { type ClientSinks, writeClientStatus } from './client-reconciler.ts';
 import { clientFollowerOf } from './client-triggers.ts';
 import { type CredentialsSecretOptions, findClientSecret } from './credentials-secret.ts';
-import { probeIssuers } from './issuer-probe.ts';
+import { type IssuerProbeOptions, probeIssuers } from './issuer-probe.ts';
 
-export interface ClientCredentialsOptions extends ClientSinks, CredentialsSecretOptions, DocumentReader {
+export interface ClientCredentialsOptions
+  extends ClientSinks,
+    CredentialsSecretOptions,
+    Omit<IssuerProbeOptions, 'onUnreachable'> {
+  readonly log: Pick<Log, 'warn'>;
   readonly named: NamedSecrets;
   readonly clock: Clock;
   /** [0, 1). */
@@ -33,6 +39,8 @@ interface Probe {
 const HOUR_MS = 3_600_000;
 /** For a Secret that could not be watched or written. */
 const LOOK_AGAIN_MS = 60_000;
+/** Lines about what is unreachable: a client that is changed again and again must not fill the log. */
+const LOG_RATE: Rate = { burst: 10, refillMs: 6000 };
 const PROBE_BACKOFF = { baseMs: 5000, capMs: 600_000 };
 
 /**
@@ -43,6 +51,8 @@ const PROBE_BACKOFF = { baseMs: 5000, capMs: 600_000 };
 export class ClientCredentialsReconciler {
   readonly #options: ClientCredentialsOptions;
   readonly #probes = new Map<string, Probe>();
+  readonly #logLines = new TokenBucket(LOG_RATE);
+  #unlogged = 0;
 
   constructor(options: ClientCredentialsOptions) {
     this.#options = options;
@@ -104,13 +114,28 @@ export class ClientCredentialsReconciler {
     const method = 'privateKeyJWT' as const;
     const { keys } = privateKeyJWT.jwks;
     const problems = keys.flatMap((key, at) => {
-      const problem = this.#options.findJwkProblem(key);
+      const { findJwkProblem, isOwnKey } = this.#options;
+      const problem = findJwkProblem(key) ?? (isOwnKey(key) ? 'it is a key of this issuer' : undefined);
       return problem === undefined ? [] : [`key ${at}: ${problem}`];
     });
     if (keys.length === 0) problems.push('it has no key');
     if (problems.length === 0) return [{ method }];
     const message = `spec.authentication.privateKeyJWT.jwks: ${problems.slice(0, 5).join(', ')}`;
     return [{ method, problem: { reason: 'SecretInvalid', message } }];
+  }
+
+  /** Logs why an issuer is unreachable, at a limited rate: the condition does not say it. */
+  #logUnreachable(key: string, { message }: UnreachableError): void {
+    if (this.#logLines.take(this.#options.clock.now()) > 0) {
+      this.#unlogged += 1;
+      return;
+    }
+    this.#options.log.warn('an issuer of a client is unreachable', {
+      client: key,
+      why: message,
+      ...(this.#unlogged > 0 && { unlogged: this.#unlogged }),
+    });
+    this.#unlogged = 0;
   }
 
   /** Probes external issuers if it is due or the spec has changed; otherwise returns the last findings. */
@@ -130,7 +155,8 @@ export class ClientCredentialsReconciler {
     const digest = canonicalDigest({ uid, jwksURI: privateKeyJWT?.jwksURI, trustedIssuers });
     const last = this.#probes.get(key);
     if (last?.digest === digest && clock.now() < last.dueAt) return last.findings;
-    const findings = await probeIssuers(this.#options, authentication, signal);
+    const onUnreachable = (error: UnreachableError): void => this.#logUnreachable(key, error);
+    const findings = await probeIssuers({ ...this.#options, onUnreachable }, authentication, signal);
     const hasFailed = findings.some(({ problem }) => problem !== undefined);
     const failures = hasFailed ? (last?.digest === digest ? last.failures : 0) + 1 : 0;
     const wait = hasFailed

@@ -1,44 +1,71 @@
 import type { OAuthClientSpec } from '../../api/oauth-client.ts';
 import type { CredentialsFinding } from '../../domain/client/client-credentials.ts';
+import { findTrustProblem, shownUrl, type TrustSettings } from '../../domain/client/trusted-issuer.ts';
 import {
   type DocumentReader,
   fetchIssuerKeys,
   fetchJwks,
 } from '../../issuer/authentication/issuer-documents.ts';
-import { OutboundError } from '../../ports/outbound.ts';
+import type { IsOwnKey } from '../../issuer/keys/own-keys.ts';
+import type { PublicJwk } from '../../ports/keys.ts';
+import { OutboundError, UnreachableError } from '../../ports/outbound.ts';
 
 type Authentication = NonNullable<OAuthClientSpec['authentication']>;
-const outcomeOf = async (
-  found: Omit<CredentialsFinding, 'problem'>,
-  what: string,
-  check: Promise<unknown>,
+
+export interface IssuerProbeOptions extends DocumentReader {
+  readonly trust: TrustSettings;
+  readonly isOwnKey: IsOwnKey;
+  /** Gets why something is unreachable, which the condition does not say. */
+  readonly onUnreachable: (error: UnreachableError) => void;
+}
+
+/** One text for every cause: who may create a client must not learn from it which hosts, ports and files there are. */
+const UNREACHABLE =
+  "unreachable: its address can not be reached or is not allowed, its certificate or the caFile is not accepted, or it did not answer in time; the operator's log has the cause";
+
+type Method = CredentialsFinding['method'];
+type Reason = NonNullable<CredentialsFinding['problem']>['reason'];
+
+const failed = (method: Method, reason: Reason, message: string): CredentialsFinding => ({
+  method,
+  problem: { reason, message },
+});
+
+/** Fetches keys, and says what is wrong with them. @throws the signal's reason */
+const findingOf = async (
+  { isOwnKey, onUnreachable }: IssuerProbeOptions,
+  { method, what }: { method: Method; what: string },
+  fetching: Promise<readonly PublicJwk[]>,
 ): Promise<CredentialsFinding> => {
   try {
-    await check;
-    return found;
+    const keys = await fetching;
+    if (!keys.some(isOwnKey)) return { method };
+    const message = `${what} has a key of this issuer in its JWKS: what this issuer signs is no assertion`;
+    return failed(method, 'IssuerNotAllowed', message);
   } catch (error) {
     if (!(error instanceof OutboundError)) throw error;
-    const problem = { reason: 'IssuerUnreachable' as const, message: `${what}: ${error.message}` };
-    return { method: found.method, problem };
+    if (error instanceof UnreachableError) onUnreachable(error);
+    const why = error instanceof UnreachableError ? UNREACHABLE : error.message;
+    return failed(method, 'IssuerUnreachable', `${what}: ${why}`);
   }
 };
 
-/** Asks everything outside of the cluster that a client's authentication relies on: its `jwksURI`, and the discovery documents and keys of its trusted issuers. @throws the signal's reason */
+/** Asks everything outside of the cluster that a client's authentication relies on: its `jwksURI`, and the discovery documents and keys of its trusted issuers. An issuer that may not be trusted is not asked. @throws the signal's reason */
 export const probeIssuers = (
-  options: DocumentReader,
+  options: IssuerProbeOptions,
   { privateKeyJWT, trustedIssuers = [] }: Authentication,
   signal: AbortSignal,
 ): Promise<CredentialsFinding[]> => {
   const uri = privateKeyJWT?.jwksURI;
-  const byURI =
-    uri === undefined
-      ? []
-      : [outcomeOf({ method: 'privateKeyJWT' }, `jwksURI ${uri}`, fetchJwks(options, uri, { signal }))];
-  const byIssuer = trustedIssuers.map(({ authority, audience, caFile }) => {
-    const remark = `trusted issuer ${authority} is accepted with any audience (audience "*")`;
-    const found = { method: 'trustedIssuer' as const, ...(audience === '*' && { remark }) };
-    const check = fetchIssuerKeys(options, authority, { caFile, signal });
-    return outcomeOf(found, `trusted issuer ${authority}`, check);
+  const about = { method: 'privateKeyJWT' as const, what: `jwksURI ${shownUrl(uri ?? '')}` };
+  const byURI = uri === undefined ? [] : [findingOf(options, about, fetchJwks(options, uri, { signal }))];
+  const byIssuer = trustedIssuers.map(async (issuer) => {
+    const method = 'trustedIssuer' as const;
+    const problem = findTrustProblem(issuer, options.trust);
+    if (problem !== undefined) return failed(method, 'IssuerNotAllowed', problem);
+    const { authority, caFile } = issuer;
+    const what = `trusted issuer ${shownUrl(authority)}`;
+    return findingOf(options, { method, what }, fetchIssuerKeys(options, authority, { caFile, signal }));
   });
   return Promise.all([...byURI, ...byIssuer]);
 };

@@ -15,8 +15,11 @@ import { recordedLog } from '../../support/quiet.ts';
 import type { Fault } from './guarded-client.ts';
 import { buildParts, startWired } from './wiring.ts';
 
+/** `issuer.url` of these tests. */
+export const ISSUER = 'https://issuer.example.com/m2m';
+
 const settings = issuerSettings({
-  url: 'https://issuer.example.com/m2m',
+  url: ISSUER,
   ownerClaim: 'https://example.com/owner',
 });
 
@@ -36,6 +39,8 @@ export class ClientEnv implements AsyncDisposable {
   readonly otherNamespace: string;
   /** What outbound fetches go through. */
   fetchJson: FetchJson = jsonFetcher({ caFile: '', allowedCIDRs: [] });
+  /** Whose bearers the configuration trusts, from the next start on. */
+  endpoints: NonNullable<Parameters<typeof wireClients>[0]['endpoints']> = [];
   #controllers: readonly Controller[] = [];
   #stop: (() => Promise<void>) | undefined;
 
@@ -63,8 +68,11 @@ export class ClientEnv implements AsyncDisposable {
   async start(): Promise<void> {
     const parts = buildParts(this, [this.namespace, this.otherNamespace]);
     const fetchJson: FetchJson = (...asked) => this.fetchJson(...asked);
-    const wired = wireClients({ settings, fetchJson }, { ...parts, rejected: this.rejected });
-    this.#stop = await startWired(wired, parts, ['clients', 'secrets']);
+    const wired = wireClients(
+      { settings, fetchJson, endpoints: this.endpoints },
+      { ...parts, rejected: this.rejected },
+    );
+    this.#stop = await startWired(wired, parts, ['clients', 'secrets', 'signingKeys']);
     this.#controllers = wired.controllers;
   }
 

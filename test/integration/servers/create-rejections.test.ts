@@ -65,7 +65,12 @@ beforeAll(async () => {
         owner: undefined,
         authentication: {
           trustedIssuers: [
-            { authority: provider.authority, audience: 'm2m', requiredClaims: { team: 'blue' } },
+            {
+              authority: provider.authority,
+              audience: 'm2m',
+              ownerPrefix: '',
+              requiredClaims: { team: 'blue' },
+            },
           ],
         },
       },

@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { findJwkProblem } from '../../../../operator/crypto/public-jwk.ts';
+import { calculateJwkThumbprint, type JWK } from 'jose';
+import { findJwkProblem, thumbprintOf } from '../../../../operator/crypto/public-jwk.ts';
 import {
   createExternalIssuers,
   type ExternalIssuer,
   type ExternalIssuers,
 } from '../../../../operator/issuer/authentication/external-issuers.ts';
 import { createRemoteKeys } from '../../../../operator/issuer/authentication/remote-keys.ts';
+import { createIsOwnKey } from '../../../../operator/issuer/keys/own-keys.ts';
 import { jsonFetcher } from '../../../../operator/outbound/fetch-json.ts';
 import {
   type OpenIDProvider,
@@ -15,7 +17,7 @@ import {
 } from '../../../support/assertions.ts';
 import { FakeClock, settle } from '../../../support/fake-clock.ts';
 import { recordedLog } from '../../../support/quiet.ts';
-import { patient } from '../clients.ts';
+import { ISSUER, patient } from '../clients.ts';
 
 const MINUTE = 60_000;
 
@@ -23,13 +25,17 @@ let provider: OpenIDProvider;
 let clock: FakeClock;
 let issuers: ExternalIssuers;
 let trusted: ExternalIssuer;
+/** Kids of this issuer. */
+let ownKids: Set<string>;
 
 beforeEach(async () => {
   provider = await startOpenIDProvider();
   clock = new FakeClock(Date.now());
   const fetchJson = jsonFetcher({ caFile: provider.https.caFile, allowedCIDRs: ['127.0.0.0/8'] });
-  const keys = createRemoteKeys({ fetchJson, findJwkProblem, clock, log: recordedLog() });
-  issuers = createExternalIssuers({ keys, clock });
+  ownKids = new Set();
+  const isOwnKey = createIsOwnKey({ thumbprintOf, isOwnKid: (kid) => ownKids.has(kid) });
+  const keys = createRemoteKeys({ fetchJson, findJwkProblem, isOwnKey, clock, log: recordedLog() });
+  issuers = createExternalIssuers({ keys, issuerUrl: ISSUER, clock });
   trusted = { authority: provider.authority, audience: 'm2m' };
 });
 afterEach(async () => {
@@ -117,6 +123,89 @@ describe('a JWT of a trusted issuer', () => {
   test('can’t be validated where no key of the set can verify', async () => {
     provider.https.serve('/jwks', { keys: [{ kty: 'oct', k: 'AAAA' }] });
     await expect(verify(await lasting())).rejects.toMatchObject({ code: 'Unavailable' });
+  });
+});
+
+describe('the type of a JWT', () => {
+  const typed = (typ: unknown, changes: object = {}) =>
+    provider.signer.sign(
+      { iss: provider.authority, aud: 'm2m', sub: 'a', exp: nowSeconds() + 60, ...changes },
+      { typ },
+    );
+
+  test.each(['JWT', 'jwt', 'at+jwt', 'application/at+jwt', 'application/jwt', 'AT+JWT'])(
+    'may be %s',
+    async (typ) => {
+      expect(await verify(await typed(typ))).toBeDefined();
+    },
+  );
+
+  test.each<[string, unknown, object]>([
+    ['a logout token', 'logout+jwt', {}],
+    ['a logout token without a type', undefined, { events: {} }],
+    ['a security event', 'secevent+jwt', {}],
+    ['a DPoP proof', 'dpop+jwt', {}],
+    ['a client assertion', 'client-authentication+jwt', {}],
+    ['an authorization grant', 'authorization-grant+jwt', {}],
+    ['an introspection response', 'token-introspection+jwt', {}],
+    ['a request object', 'application/oauth-authz-req+jwt', {}],
+    ['an ID token', 'JWT', { at_hash: 'x' }],
+    ['an ID token of a hybrid flow', undefined, { c_hash: 'x' }],
+    ['something unheard of', 'x', {}],
+    ['nothing', '', {}],
+    ['no text', 1, {}],
+  ])('may not be that of %s, and nothing is fetched to see that', async (_name, typ, changes) => {
+    expect(await verify(await typed(typ, changes))).toBeUndefined();
+    expect(provider.https.asked).toEqual([]);
+  });
+
+  test('may be another one where the trusted issuer says so', async () => {
+    const additional = { ...trusted, additionalTypes: ['JOSE', 'id_token'] };
+    expect(await verify(await typed('jose'), additional)).toBeDefined();
+    expect(await verify(await typed('JWT', { at_hash: 'x' }), additional)).toBeDefined();
+    expect(await verify(await typed('logout+jwt'), additional)).toBeUndefined();
+  });
+});
+
+describe('this issuer is no external one', () => {
+  test.each([ISSUER, `${ISSUER}/`, 'https://ISSUER.example:443', 'https://issuer.example./'])(
+    'under the URL %s',
+    async (authority) => {
+      provider.https.serve('/.well-known/openid-configuration', {
+        issuer: authority,
+        jwks_uri: `${provider.authority}/jwks`,
+      });
+      const jwt = await provider.issue('m2m', { iss: authority });
+      expect(await verify(jwt, { ...trusted, authority })).toBeUndefined();
+      expect(provider.https.asked).toEqual([]);
+    },
+  );
+
+  /** The same key in other words: another kid, another order of members, a number with a leading zero. */
+  const disguised = (jwk: JWK): JWK => {
+    const { kid: _kid, n, ...others } = jwk;
+    if (n === undefined) return { ...others, kid: 'other' };
+    const padded = Buffer.concat([Buffer.alloc(1), Buffer.from(n, 'base64url')]);
+    return { n: padded.toString('base64url'), ...others, kid: 'other' };
+  };
+
+  test.each(['ES256', 'EdDSA', 'RS256'])('by one of its keys, of %s', async (algorithm) => {
+    const own = await testSigner(algorithm);
+    publish({ publicJWK: disguised(own.publicJWK) });
+    const claims = { iss: provider.authority, aud: 'm2m', sub: 'a', exp: nowSeconds() + 60 };
+    const jwt = await own.sign(claims, { kid: 'other' });
+    expect(await verify(jwt)).toBeDefined();
+    ownKids.add(await calculateJwkThumbprint(own.publicJWK));
+    expect(await verify(jwt)).toBeUndefined();
+  });
+
+  test('by one of its keys among others, whichever signs', async () => {
+    const own = await testSigner();
+    publish(provider.signer, own);
+    const jwt = await lasting();
+    expect(await verify(jwt)).toBeDefined();
+    ownKids.add(await calculateJwkThumbprint(own.publicJWK));
+    expect(await verify(jwt)).toBeUndefined();
   });
 });
 

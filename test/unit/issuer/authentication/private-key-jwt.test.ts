@@ -13,6 +13,8 @@ const now = Math.floor(clock.now() / 1000);
 let signer: TestSigner;
 let other: TestSigner;
 let rsa: TestSigner;
+/** A key of this issuer among those of the client. */
+let own: unknown;
 
 beforeAll(async () => {
   [signer, other, rsa] = await Promise.all([testSigner(), testSigner(), testSigner('RS256')]);
@@ -35,6 +37,7 @@ const check = async (jwt: string, authentication?: Authentication) => {
   const run = createPrivateKeyJwt({
     issuerUrl: ISSUER,
     findJwkProblem,
+    isOwnKey: (jwk) => jwk === own,
     clock,
     keys: { verify: () => Promise.reject(new Error('nothing is to be fetched')) },
   });
@@ -55,6 +58,15 @@ describe('a client’s own assertion is accepted', () => {
       () => signer.sign(claims({ exp: now + 330, iat: now + 30, nbf: now + 30 })),
     ],
     ['expired 29 s ago', () => signer.sign(claims({ exp: now - 29 }))],
+    ['with the type JWT', () => signer.sign(claims(), { typ: 'JWT' })],
+    [
+      'with the type of a client assertion',
+      () => signer.sign(claims(), { typ: 'client-authentication+jwt' }),
+    ],
+    [
+      'with that type as a media type',
+      () => signer.sign(claims(), { typ: 'application/Client-Authentication+JWT' }),
+    ],
     [
       'with a jwk header, which is ignored',
       () => signer.sign(claims(), { jwk: other.publicJWK, jku: 'https://evil.example' }),
@@ -136,12 +148,27 @@ describe('a client’s own assertion is rejected', () => {
         return `${header}.${forged}.${signature}`;
       },
     ],
+    ['with the type of an access token', () => signer.sign(claims(), { typ: 'at+jwt' })],
+    ['with the type of a DPoP proof', () => signer.sign(claims(), { typ: 'dpop+jwt' })],
+    ['with the type of a logout token', () => signer.sign(claims(), { typ: 'logout+jwt' })],
+    ['with the type of a security event', () => signer.sign(claims(), { typ: 'secevent+jwt' })],
+    ['with the claims of a security event', () => signer.sign(claims({ events: {} }))],
+    ['with the claims of an ID token', () => signer.sign(claims({ at_hash: 'x' }))],
+    ['with a type that is no text', () => signer.sign(claims(), { typ: ['JWT'] })],
     ['that is garbage', () => 'x.y.z'],
     ['that is empty', () => ''],
     ['that is too long', async () => signer.sign(claims({ more: 'x'.repeat(16_384) }))],
     ['whose payload is a list', () => `${Buffer.from('{"alg":"ES256"}').toString('base64url')}.W10.x`],
   ])('%s', async (_name, make) => {
     expect(await check(await make())).toEqual({ problem: expect.any(String) });
+  });
+
+  test('where one of its keys is a key of this issuer', async () => {
+    const jwt = await signer.sign(claims());
+    expect(await check(jwt)).toHaveProperty('authenticated');
+    own = rsa.publicJWK;
+    expect(await check(jwt)).toEqual({ problem: expect.any(String) });
+    own = undefined;
   });
 
   test('by a key that is too weak, or private', async () => {

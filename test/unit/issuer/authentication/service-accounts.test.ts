@@ -15,6 +15,7 @@ const ACCEPTED: TokenReview = { authenticated: true, username: USER, audiences: 
 
 const client = clientWith({ serviceAccounts: [{ namespace: 'team', name: 'worker' }] });
 let signer: TestSigner;
+let ownKid: string | undefined;
 let clock: FakeClock;
 let asked: (readonly string[])[];
 let reviewed: string[];
@@ -31,9 +32,11 @@ beforeEach(() => {
   asked = [];
   reviewed = [];
   hold = undefined;
+  ownKid = undefined;
   answer = ACCEPTED;
   check = createServiceAccounts({
     issuerUrl: ISSUER,
+    isOwnKid: (kid) => kid === ownKid,
     queue: createRequestQueues(recordedMetrics()).reviews,
     clock,
     reviewToken: async (jwt, audiences) => {
@@ -67,8 +70,26 @@ describe('a ServiceAccount token', () => {
     ['another audience', { aud: ['https://kubernetes.default.svc'] }],
     ['an expiration that is past', { exp: 1 }],
     ['no expiration', { exp: undefined }],
+    ['this issuer as its issuer', { iss: ISSUER }],
+    ['this issuer as its issuer, written otherwise', { iss: `${ISSUER}:443/` }],
+    ['the claims of a security event', { events: {} }],
   ])('with %s is rejected before the API server is asked', async (_name, changes) => {
     expect(await run(await token(changes))).toHaveProperty('problem');
+    expect(asked).toEqual([]);
+  });
+
+  test.each(['at+jwt', 'logout+jwt', 'dpop+jwt', 'x'])(
+    'of type %s is rejected before the API server is asked',
+    async (typ) => {
+      const { iss: _iss, ...claims } = readUnverifiedJwt(await token())?.claims ?? {};
+      expect(await run(await signer.sign(claims, { typ }))).toHaveProperty('problem');
+      expect(asked).toEqual([]);
+    },
+  );
+
+  test('with the kid of a key of this issuer is rejected before the API server is asked', async () => {
+    ownKid = signer.kid;
+    expect(await run(await token())).toHaveProperty('problem');
     expect(asked).toEqual([]);
   });
 

@@ -1,26 +1,34 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ExternalIssuer } from '../../../../operator/issuer/authentication/external-issuers.ts';
+import type { TrustedEndpoint } from '../../../../operator/issuer/authentication/trusted-endpoints.ts';
 import { createTrustedIssuers } from '../../../../operator/issuer/authentication/trusted-issuers.ts';
 import { readUnverifiedJwt } from '../../../../operator/issuer/authentication/unverified-jwt.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
 import { clientWith, patient } from '../clients.ts';
 
 const AUTHORITY = 'https://idp.example';
+const clock = new FakeClock();
+const now = Math.floor(clock.now() / 1000);
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 interface Setup {
   readonly trusted?: object | readonly object[];
   readonly ownerClaim?: string;
+  readonly endpoints?: readonly TrustedEndpoint[];
   /** What the issuers say to the signature. */
   readonly isGood?: boolean;
 }
 
-const check = async (claims: object, { trusted = {}, ownerClaim = 'sub', isGood = true }: Setup = {}) => {
+const check = async (claims: object, setup: Setup = {}) => {
+  const { trusted = {}, ownerClaim = 'sub', isGood = true, endpoints = [] } = setup;
   const asked: ExternalIssuer[] = [];
   const all = { iss: AUTHORITY, sub: 'bob', aud: 'm2m', ...claims };
   const jwt = readUnverifiedJwt(`${encode({ alg: 'ES256' })}.${encode(all)}.x`);
   if (!jwt) throw new Error('unreadable');
   const run = createTrustedIssuers({
     ownerClaim,
+    endpoints,
+    clock,
     issuers: {
       verify: async (_jwt, issuer) => {
         asked.push(issuer);
@@ -125,6 +133,58 @@ describe('an assertion of a trusted issuer', () => {
   test('may have claims at the limit of depth', async () => {
     const deep = JSON.parse(`${'['.repeat(15)}${']'.repeat(15)}`);
     expect((await check({ deep })).outcome).toHaveProperty('authenticated');
+  });
+
+  const once = { trusted: { oneTimeUse: true } };
+  const FRESH = { jti: 'one', iat: now };
+
+  test('has an ID if it may be used once, and none otherwise', async () => {
+    const { outcome } = await check(FRESH, once);
+    const id = JSON.stringify([AUTHORITY, 'one']);
+    expect(outcome).toHaveProperty('authenticated.assertion', { id, earliestUse: now });
+    expect((await check(FRESH)).outcome).toHaveProperty('authenticated.assertion', undefined);
+  });
+
+  test.each<[string, object, number]>([
+    ['iat', { iat: now - 20, exp: now + 3600 }, now - 20],
+    ['nbf, if that is later', { iat: now - 20, nbf: now - 10, exp: now + 3600 }, now - 10],
+    ['5 min before exp, if it has no iat', { exp: now + 100 }, now - 200],
+    ['nbf, if that is later than 5 min before exp', { nbf: now - 10, exp: now + 100 }, now - 10],
+  ])('that may be used once can have been used from %s on', async (_name, claims, earliestUse) => {
+    const { outcome } = await check({ jti: 'one', ...claims }, once);
+    expect(outcome).toHaveProperty('authenticated.assertion.earliestUse', earliestUse);
+  });
+
+  test.each<[string, object, boolean]>([
+    ['issued 5 min ago', { jti: 'a', iat: now - 300, exp: now + 3600 }, true],
+    ['issued 5 min and a second ago', { jti: 'a', iat: now - 301, exp: now + 3600 }, false],
+    ['issued 5 min and a second ago, and about to expire', { jti: 'a', iat: now - 301, exp: now + 1 }, false],
+    ['without iat, valid for 5 min', { jti: 'a', exp: now + 300 }, true],
+    ['without iat, valid for longer', { jti: 'a', exp: now + 301 }, false],
+    ['without iat and exp', { jti: 'a' }, false],
+    ['without jti', { iat: now }, false],
+    ['with an empty jti', { jti: '', iat: now }, false],
+    ['with a number as jti', { jti: 1, iat: now }, false],
+    ['with a jti that is too long', { jti: 'x'.repeat(257), iat: now }, false],
+  ])('that may be used once and is %s is accepted or not', async (_name, claims, isAccepted) => {
+    expect('authenticated' in ((await check(claims, once)).outcome ?? {})).toBe(isAccepted);
+    // Without the setting none of this counts.
+    expect((await check(claims)).outcome).toHaveProperty('authenticated');
+  });
+
+  const endpoint = { authority: AUTHORITY, audience: 'api' };
+  const both = { aud: ['m2m', 'api'] };
+  test.each<[string, object, TrustedEndpoint, boolean]>([
+    ['a bearer of the same audience', {}, { ...endpoint, audience: 'm2m' }, false],
+    ['a bearer of one of its audiences', both, endpoint, false],
+    ['a bearer of an endpoint for any audience', {}, { ...endpoint, audience: '*' }, false],
+    ['for another audience than bearers', {}, endpoint, true],
+    ['a bearer of another issuer', both, { ...endpoint, authority: 'https://other' }, true],
+    ['a bearer that may be both', both, { ...endpoint, alsoAssertions: true }, true],
+  ])('that is %s is accepted or not', async (_name, claims, trustedEndpoint, isAccepted) => {
+    const { outcome, asked } = await check(claims, { endpoints: [trustedEndpoint] });
+    expect('authenticated' in (outcome ?? {})).toBe(isAccepted);
+    expect(asked).toHaveLength(isAccepted ? 1 : 0);
   });
 
   test('of another issuer is of no kind that the client has', async () => {
