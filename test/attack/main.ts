@@ -9,7 +9,13 @@ import { ATTACKS } from './attacks.ts';
 import { GREEDY, LISTED_OWNER, type Target, VICTIM } from './lib/target.ts';
 import { verdictsOf } from './measure/bounds.ts';
 import { measureAttack } from './measure/measure.ts';
-import { type Replica, startReplica, type TlsFiles, writeTlsFiles } from './measure/replica.ts';
+import {
+  configWithoutMissing,
+  type Replica,
+  startReplica,
+  type TlsFiles,
+  writeTlsFiles,
+} from './measure/replica.ts';
 import { keep, type Row, toLegend, toTable } from './measure/report.ts';
 import { buildRevision, buildThis, type Checkout } from './measure/revision.ts';
 import { applyPriority, makeTenant } from './measure/tenants.ts';
@@ -66,7 +72,10 @@ const attackAll = async (
   onRow: (row: Row) => Promise<void>,
 ): Promise<void> => {
   note(`starting a control plane for ${checkout.name}`);
-  const env = await createBenchEnv(checkout.root);
+  const env = await createBenchEnv({
+    root: checkout.root,
+    config: await configWithoutMissing(checkout.root),
+  });
   const options = { root: checkout.root, tls };
   let replica: Replica | undefined;
   try {

@@ -18,8 +18,8 @@ interface LogLine {
 
 export interface OperatorOptions {
   readonly kubeconfigPath: string;
-  /** Merged over {@link LOOPBACK_CONFIG}, section by section. */
-  readonly config?: Readonly<Record<string, object>>;
+  /** Merged over {@link LOOPBACK_CONFIG}, section by section; undefined leaves a section out. */
+  readonly config?: Readonly<Record<string, object | undefined>>;
   readonly env?: NodeJS.ProcessEnv;
   /** Another program than the one that was compiled here. */
   readonly main?: string;

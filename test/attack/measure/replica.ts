@@ -16,7 +16,7 @@ import {
   type OperatorProcess,
 } from '../../support/operator-process.ts';
 import { HOST, type Target } from '../lib/target.ts';
-import { hasProbeListener } from './revision.ts';
+import { missingListeners } from './revision.ts';
 
 /** The longest turn of the operator's event loop. */
 export interface Turn {
@@ -68,15 +68,19 @@ const portIn = ({ log }: OperatorProcess, listener: keyof Target['ports']): numb
   return port === undefined ? undefined : Number(port);
 };
 
-/** As the chart configures it, but for ports and addresses. */
-const optionsOf = (tls: TlsFiles['config'], withProbes: boolean): Partial<OperatorOptions> => ({
-  config: {
-    grpc: { ...LOOPBACK_CONFIG.grpc, tls },
-    http: { ...LOOPBACK_CONFIG.http, tls },
-    ops: LOOPBACK_CONFIG.ops,
-    ...(withProbes && { probes: { address: `${HOST}:0` } }),
-  },
+/** As the chart configures it, but for ports and addresses. A revision is given no listener that it does not know. */
+const configOf = async (
+  root: string,
+  tls: TlsFiles['config'],
+): Promise<NonNullable<OperatorOptions['config']>> => ({
+  grpc: { ...LOOPBACK_CONFIG.grpc, tls },
+  http: { ...LOOPBACK_CONFIG.http, tls },
+  ...(await configWithoutMissing(root)),
 });
+
+/** What keeps a revision from getting the configuration of a listener that it does not know. */
+export const configWithoutMissing = async (root: string): Promise<NonNullable<OperatorOptions['config']>> =>
+  Object.fromEntries((await missingListeners(root)).map((listener) => [listener, undefined]));
 
 const RETAINED_METER = stripTypeScriptTypes(
   readFileSync(join(import.meta.dirname, 'retained-meter.ts'), 'utf8'),
@@ -100,12 +104,13 @@ export const startReplica = async (
   env: BenchEnv,
   { root, tls, leads = true }: ReplicaOptions,
 ): Promise<Replica> => {
-  const withProbes = await hasProbeListener(root);
+  const config = await configOf(root, tls);
+  const hasProbes = !('probes' in config);
   const pod = await openPod(env);
   let worst: Turn = { ms: 0, cpuMs: 0 };
   const retained = new EventTarget();
   const operator = await env.operator({
-    ...optionsOf(tls, withProbes),
+    config,
     ...pod.options,
     env: { ...pod.options.env, NODE_OPTIONS: METERS, NODE_ENV: 'production' },
     onLog: ({ message, ms, cpuMs, bytes }) => {
@@ -128,7 +133,7 @@ export const startReplica = async (
       return found;
     });
   const [grpc, http, ops] = [await port('grpc'), await port('http'), await port('ops')];
-  const probes = withProbes ? await port('probes') : ops;
+  const probes = hasProbes ? await port('probes') : ops;
   return {
     process: operator,
     ports: { grpc, http, ops, probes },

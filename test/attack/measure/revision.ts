@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { ROOT } from '../../bench/lib/bench-env.ts';
 import { note } from '../../bench/lib/scale.ts';
 import { outputOf } from '../../support/command.ts';
+import { LOOPBACK_CONFIG } from '../../support/operator-process.ts';
 
 /** A checkout that is built, to be attacked. */
 export interface Checkout {
@@ -14,6 +15,8 @@ export interface Checkout {
   readonly root: string;
   remove(): Promise<void>;
 }
+
+type ConfiguredListener = keyof typeof LOOPBACK_CONFIG;
 
 const LOCK = 'package-lock.json';
 
@@ -56,9 +59,10 @@ export const buildRevision = async (revision: string): Promise<Checkout> => {
   return { name: revision, root, remove };
 };
 
-/** Whether a revision knows `probes` of the configuration: its documented example has every key. */
-export const hasProbeListener = async (root: string): Promise<boolean> => {
+/** The listeners that a revision has no port for: its documented example of the configuration has every key. */
+export const missingListeners = async (root: string): Promise<readonly ConfiguredListener[]> => {
   const page = await readFile(join(root, 'docs/configuration.md'), 'utf8');
   const [, example = ''] = /```yaml\n([\s\S]*?)```/u.exec(page) ?? [];
-  return 'probes' in (parse(example) as object);
+  const known = new Set(Object.keys(parse(example) as object));
+  return (Object.keys(LOOPBACK_CONFIG) as ConfiguredListener[]).filter((listener) => !known.has(listener));
 };

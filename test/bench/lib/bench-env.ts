@@ -88,11 +88,17 @@ export const isReady = (object: StoredObject): boolean =>
  */
 const API_SERVER_FLAGS = ['--feature-gates=DetectCacheInconsistency=false', '--delete-collection-workers=16'];
 
+/** A checkout that is built, and the configuration that all of its operators have unless they are given another. */
+export interface BenchCheckout {
+  readonly root: string;
+  readonly config?: OperatorOptions['config'];
+}
+
 /**
  * Starts a control plane with CRDs, client and key; client and key are Ready when it returns, and no operator runs. CRDs, roles and
- * operators are those of a checkout that is built: this one unless given.
+ * operators are those of a checkout: this one unless given.
  */
-export const createBenchEnv = async (root = ROOT): Promise<BenchEnv> => {
+export const createBenchEnv = async ({ root, config }: BenchCheckout = { root: ROOT }): Promise<BenchEnv> => {
   const cluster = await startCluster({ apiserverFlags: API_SERVER_FLAGS });
   const api = testApi(cluster.kubeconfigPath);
   const server = connectApiServer(cluster.kubeconfigPath);
@@ -102,6 +108,7 @@ export const createBenchEnv = async (root = ROOT): Promise<BenchEnv> => {
     startOperator({
       kubeconfigPath: cluster.kubeconfigPath,
       main: join(root, 'dist/main.js'),
+      ...(config && { config }),
       ...options,
     });
   const first = await operator();
