@@ -1,6 +1,7 @@
 import type { TokenReason } from '../../api/conditions.ts';
 import { findCondition } from '../../api/meta.ts';
 import { durationMs, floorSeconds, LAST_SECOND, secondsOf } from '../../api/time.ts';
+import type { Token } from '../../api/token.ts';
 import {
   AudienceNotAllowed,
   ClientClaimsInvalid,
@@ -35,6 +36,18 @@ const SHORTEST_AUTO_SECONDS = 60;
 
 type Check = (observation: PermittedObservation) => Refusal | undefined;
 
+const isOfAnotherNamespace = ({ metadata, spec }: Token): boolean =>
+  (spec.clientRef.namespace ?? metadata.namespace) !== metadata.namespace;
+
+/** One text for a client of another namespace, whether it exists or not: a Token is no means to find out (spec §2.1). */
+const clientNotFound = (token: Token): Refusal => {
+  const key = clientKeyOf(token);
+  const message = isOfAnotherNamespace(token)
+    ? `OAuthClient ${key} does not exist, or its spec.allowedNamespaces does not allow Tokens in this namespace`
+    : `OAuthClient ${key} does not exist`;
+  return { reason: 'ClientNotFound', message };
+};
+
 const NamespaceNotAllowed: Check = ({ token, client, namespaceLabels }) => {
   const { from = 'Same', selector } = client.spec.allowedNamespaces ?? {};
   const isSame = token.metadata.namespace === client.metadata.namespace;
@@ -43,6 +56,8 @@ const NamespaceNotAllowed: Check = ({ token, client, namespaceLabels }) => {
     (from === 'Same' && isSame) ||
     (from === 'Selector' && namespaceLabels !== undefined && selects(selector, namespaceLabels));
   if (isAllowed) return undefined;
+  const wasAllowed = token.status?.clientUID === client.metadata.uid;
+  if (!isSame && !wasAllowed) return clientNotFound(token);
   return {
     reason: 'NamespaceNotAllowed',
     message: `OAuthClient ${clientKeyOf(token)} does not allow Tokens in this namespace: its spec.allowedNamespaces decides`,
@@ -200,10 +215,7 @@ export type Permission =
 /** Whether spec, client and namespace permit a JWT (spec §2.1); the first reason against it is returned. */
 export const permit = (observation: TokenObservation): Permission => {
   const { token, client } = observation;
-  if (client === undefined) {
-    const message = `OAuthClient ${clientKeyOf(token)} does not exist`;
-    return { kind: 'refused', refusal: { reason: 'ClientNotFound', message } };
-  }
+  if (client === undefined) return { kind: 'refused', refusal: clientNotFound(token) };
   const permitted: PermittedObservation = { ...observation, client };
   for (const check of CHECKS) {
     const refusal = check(permitted);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
 import type { z } from 'zod';
+import { API_VERSION } from '../../../operator/api/meta.ts';
 import { OAuthClientSpecSchema } from '../../../operator/api/oauth-client-spec.ts';
 import { SigningKeySpecSchema } from '../../../operator/api/signing-key.ts';
 import { TokenSpecSchema } from '../../../operator/api/token-spec.ts';
@@ -15,16 +16,17 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = {
 };
 
 interface Sample {
+  readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: { readonly name: string };
   readonly spec: object;
 }
 
 const samples = readdirSync(SAMPLES).flatMap((file) =>
-  parseAllDocuments(readFileSync(join(SAMPLES, file), 'utf8')).map((document) => {
-    const sample = document.toJS() as Sample;
-    return [file, sample.kind, sample.metadata.name, sample.spec] as const;
-  }),
+  parseAllDocuments(readFileSync(join(SAMPLES, file), 'utf8'))
+    .map((document) => document.toJS() as Sample)
+    .filter(({ apiVersion }) => apiVersion === API_VERSION)
+    .map(({ kind, metadata, spec }) => [file, kind, metadata.name, spec] as const),
 );
 
 test.each(samples)('%s: the schema of %s takes %s whole', (_file, kind, _name, spec) => {
