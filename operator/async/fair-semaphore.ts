@@ -1,4 +1,6 @@
+import type { MonotonicClock } from '../ports/clock.ts';
 import { type FairKey, FairQueue, type QueuedItem } from './fair-queue.ts';
+import type { RecentGroups } from './recent-groups.ts';
 
 /** Bounds how many run at a time and how many wait; those that wait take turns by group and by member (see {@link FairQueue}). */
 export interface FairSemaphore {
@@ -11,11 +13,17 @@ export interface FairSemaphore {
 
 export interface FairSemaphoreOptions {
   readonly atOnce: number;
-  /** How many of one group run at a time; the others are left to other groups. */
-  readonly atOncePerGroup: number;
+  /**
+   * How many of one group run at a time, while it is alone and while there are other groups. What runs them shares its time among all,
+   * so that those of a group take longer with each that another one runs.
+   */
+  readonly atOncePerGroup: { readonly alone: number; readonly besideOthers: number };
   readonly waiting: number;
   readonly waitingPerGroup: number;
   /** What {@link FairSemaphore.run} rejects with. */
+  /** Which groups are there; other semaphores may know them too. */
+  readonly groups: RecentGroups;
+  readonly clock: MonotonicClock;
   readonly errors: { readonly full: () => Error; readonly aborted: () => Error };
 }
 
@@ -27,13 +35,17 @@ interface Waiter {
 
 /** Makes {@link FairSemaphore}. */
 export const createFairSemaphore = (options: FairSemaphoreOptions): FairSemaphore => {
-  const { atOnce, atOncePerGroup, waiting, waitingPerGroup, errors } = options;
+  const { atOnce, atOncePerGroup, waiting, waitingPerGroup, groups, clock, errors } = options;
   const queue = new FairQueue<Waiter>({ total: waiting, perGroup: waitingPerGroup });
   const runningByGroup = new Map<string, number>();
   let running = 0;
 
   const runningOf = (group: string): number => runningByGroup.get(group) ?? 0;
-  const isHeld = (group: string): boolean => runningOf(group) >= atOncePerGroup;
+  const isHeld = (group: string): boolean => {
+    const now = runningOf(group);
+    if (now < atOncePerGroup.besideOthers) return false;
+    return now >= atOncePerGroup.alone || groups.hasOthers(group, clock.monotonic());
+  };
 
   const begin = (group: string): void => {
     running += 1;
@@ -83,6 +95,7 @@ export const createFairSemaphore = (options: FairSemaphoreOptions): FairSemaphor
 
   return {
     run: async (key, work, signal) => {
+      groups.seen(key.group, clock.monotonic());
       // Whatever waits while there is room is of groups that have reached their own limit.
       if (running < atOnce && !isHeld(key.group)) begin(key.group);
       else await turn(key, signal);

@@ -148,7 +148,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
   const settings = issuerSettingsOf(config);
   const freshness = freshnessOf(informers, clock);
   const objects = objectsOf(informers, resources, readSecretMetaOf(client));
-  const queues = createRequestQueues(metrics);
+  const queues = createRequestQueues(metrics, clock);
   const reads = readsOf(objects, queues.validations, clock);
   const filterReads = readsOf(objects, queues.filters, clock);
   const records = createRecords({ tokens, issued, batches, clients });

@@ -1,4 +1,6 @@
 import { createFairSemaphore, type FairSemaphore } from '../async/fair-semaphore.ts';
+import { RecentGroups } from '../async/recent-groups.ts';
+import type { MonotonicClock } from '../ports/clock.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import { calledOff, IssuerFailure } from './failure.ts';
 
@@ -9,19 +11,44 @@ import { calledOff, IssuerFailure } from './failure.ts';
  */
 const LIMITS = {
   /** Creates of IssuedTokens and TokenBatches: enough to keep an API server with many cores busy. */
-  records: { atOnce: 48, atOncePerGroup: 32, waiting: 8192, waitingPerGroup: 4096 },
+  records: {
+    atOnce: 48,
+    atOncePerGroup: { alone: 32, besideOthers: 4 },
+    waiting: 8192,
+    waitingPerGroup: 4096,
+  },
   /** Writes that revoke, which leave the API server capacity to record new tokens. */
-  revocations: { atOnce: 32, atOncePerGroup: 16, waiting: 8192, waitingPerGroup: 4096 },
+  revocations: {
+    atOnce: 32,
+    atOncePerGroup: { alone: 16, besideOthers: 4 },
+    waiting: 8192,
+    waitingPerGroup: 4096,
+  },
   /** Lists of all records of an owner. */
-  lists: { atOnce: 4, atOncePerGroup: 2, waiting: 256, waitingPerGroup: 64 },
+  lists: { atOnce: 4, atOncePerGroup: { alone: 2, besideOthers: 1 }, waiting: 256, waitingPerGroup: 64 },
   /** Reads of ids in filters: of those that no cache knows, and of those in a stale cache. */
-  filters: { atOnce: 16, atOncePerGroup: 8, waiting: 2048, waitingPerGroup: 1024 },
+  filters: {
+    atOnce: 16,
+    atOncePerGroup: { alone: 8, besideOthers: 2 },
+    waiting: 2048,
+    waitingPerGroup: 1024,
+  },
   /** Reads for the validation of JWTs, and of clients. */
-  validations: { atOnce: 32, atOncePerGroup: 16, waiting: 2048, waitingPerGroup: 1024 },
+  validations: {
+    atOnce: 32,
+    atOncePerGroup: { alone: 16, besideOthers: 4 },
+    waiting: 2048,
+    waitingPerGroup: 1024,
+  },
   /** TokenReviews, which anybody can cause who names a client and one of its ServiceAccounts. */
-  reviews: { atOnce: 16, atOncePerGroup: 8, waiting: 512, waitingPerGroup: 128 },
+  reviews: { atOnce: 16, atOncePerGroup: { alone: 8, besideOthers: 2 }, waiting: 512, waitingPerGroup: 128 },
   /** Checks of assertions and reads of Secrets beyond the limit of failed attempts. */
-  beyondFailureLimit: { atOnce: 8, atOncePerGroup: 4, waiting: 512, waitingPerGroup: 128 },
+  beyondFailureLimit: {
+    atOnce: 8,
+    atOncePerGroup: { alone: 4, besideOthers: 2 },
+    waiting: 512,
+    waitingPerGroup: 128,
+  },
 };
 
 /** The name of a queue; also a label of a metric. */
@@ -39,10 +66,19 @@ export const overloaded = (queue: RequestQueue, metrics: Pick<Metrics, 'requestD
 };
 
 /** Makes the queues of a process. */
-export const createRequestQueues = (metrics: Pick<Metrics, 'requestDropped'>): RequestQueues => {
-  const queue = (name: RequestQueue): FairSemaphore =>
+export const createRequestQueues = (
+  metrics: Pick<Metrics, 'requestDropped'>,
+  clock: MonotonicClock,
+): RequestQueues => {
+  const clients = new RecentGroups();
+  // Not yet known to be of which client.
+  const reviewed = new RecentGroups();
+  const failing = new RecentGroups();
+  const queue = (name: RequestQueue, groups = clients): FairSemaphore =>
     createFairSemaphore({
       ...LIMITS[name],
+      groups,
+      clock,
       errors: { full: () => overloaded(name, metrics), aborted: calledOff },
     });
   return {
@@ -51,7 +87,7 @@ export const createRequestQueues = (metrics: Pick<Metrics, 'requestDropped'>): R
     lists: queue('lists'),
     filters: queue('filters'),
     validations: queue('validations'),
-    reviews: queue('reviews'),
-    beyondFailureLimit: queue('beyondFailureLimit'),
+    reviews: queue('reviews', reviewed),
+    beyondFailureLimit: queue('beyondFailureLimit', failing),
   };
 };

@@ -12,6 +12,7 @@ import { systemClock } from '../../../operator/ops/system-clock.ts';
 import { ApiError } from '../../../operator/ports/kube.ts';
 import { bodyOf, type KubeObject } from '../../support/api.ts';
 import { assertionClaims, JWT_BEARER, testSigner } from '../../support/assertions.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 import { recordedMetrics } from '../../support/quiet.ts';
 import { ISSUER } from '../reconcilers/test-keyring.ts';
 import { CreateTokenEnv, call, type Replica, requestOf } from './create-token-env.ts';
@@ -137,7 +138,7 @@ describe('a write without an answer', () => {
     const recorded: TokenBatch[] = [];
     let isFirst = true;
     const write = createWriteBatch({
-      queue: createRequestQueues(recordedMetrics()).records,
+      queue: createRequestQueues(recordedMetrics(), new FakeClock()).records,
       batches: {
         ...batches,
         get: (...args) => batches.get(...args),

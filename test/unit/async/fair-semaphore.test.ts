@@ -1,15 +1,19 @@
 import { describe, expect, test } from '@jest/globals';
 import { createFairSemaphore, type FairSemaphoreOptions } from '../../../operator/async/fair-semaphore.ts';
-import { settle } from '../../support/fake-clock.ts';
+import { RecentGroups } from '../../../operator/async/recent-groups.ts';
+import { FakeClock, settle } from '../../support/fake-clock.ts';
 
 const errors = { full: () => new Error('full'), aborted: () => new Error('aborted') };
 const never = new AbortController().signal;
 
 /** Work named like `a1`, of the group that its first character names; it ends when the test releases it. */
 const setUp = (limits: Partial<Omit<FairSemaphoreOptions, 'errors'>> = {}) => {
+  const clock = new FakeClock();
   const semaphore = createFairSemaphore({
     atOnce: 1,
-    atOncePerGroup: 99,
+    atOncePerGroup: { alone: 99, besideOthers: 99 },
+    groups: new RecentGroups(),
+    clock,
     waiting: 99,
     waitingPerGroup: 99,
     ...limits,
@@ -39,7 +43,7 @@ const setUp = (limits: Partial<Omit<FairSemaphoreOptions, 'errors'>> = {}) => {
   const releaseAll = async (): Promise<void> => {
     while (running.size > 0) await release(...running.keys());
   };
-  return { semaphore, running, order, outcomes, run, release, releaseAll };
+  return { clock, semaphore, running, order, outcomes, run, release, releaseAll };
 };
 
 describe('a fair semaphore', () => {
@@ -68,7 +72,10 @@ describe('a fair semaphore', () => {
   });
 
   test('leaves to others what one group may not have', async () => {
-    const { run, running, order, release, releaseAll } = setUp({ atOnce: 3, atOncePerGroup: 2 });
+    const { run, running, order, release, releaseAll } = setUp({
+      atOnce: 3,
+      atOncePerGroup: { alone: 2, besideOthers: 2 },
+    });
     for (const id of ['a1', 'a2', 'a3', 'a4', 'b1']) run(id);
     await settle();
     expect([...running.keys()]).toEqual(['a1', 'a2', 'b1']);
@@ -79,6 +86,39 @@ describe('a fair semaphore', () => {
     expect([...running.keys()]).toEqual(['a2', 'c1', 'a3']);
     await releaseAll();
     expect(order).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'a4']);
+  });
+
+  test('lets a group run more while it is alone than beside others, which are gone a second after they were seen', async () => {
+    const { clock, run, running, release, releaseAll } = setUp({
+      atOnce: 16,
+      atOncePerGroup: { alone: 8, besideOthers: 2 },
+    });
+    for (let id = 1; id <= 20; id += 1) run(`a${id}`);
+    await settle();
+    expect(running.size).toBe(8);
+    run('b1');
+    await release('a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'b1');
+    expect([...running.keys()]).toEqual(['a7', 'a8']);
+    await release('a7');
+    expect([...running.keys()]).toEqual(['a8', 'a9']);
+    await clock.advance(999);
+    await release('a8');
+    expect(running.size).toBe(2);
+    await clock.advance(1);
+    await release('a9');
+    expect(running.size).toBe(8);
+    await releaseAll();
+  });
+
+  test('knows the groups of other semaphores', async () => {
+    const groups = new RecentGroups();
+    const atOncePerGroup = { alone: 8, besideOthers: 2 };
+    const [one, another] = [1, 2].map(() => setUp({ atOnce: 16, atOncePerGroup, groups }));
+    another?.run('b1');
+    for (const id of ['a1', 'a2', 'a3']) one?.run(id);
+    await settle();
+    expect(one?.running.size).toBe(2);
+    await Promise.all([one?.releaseAll(), another?.releaseAll()]);
   });
 
   test('rejects the newest of the group with most if too many wait', async () => {

@@ -106,7 +106,7 @@ const build = () => {
         throw new Error('the client is no batched one');
       },
       newID: () => idOf(ids++),
-      queue: createRequestQueues(metrics).records,
+      queue: createRequestQueues(metrics, clock).records,
       defer: setImmediate,
     }),
     isClockUsable: () => isClockUsable,

@@ -72,7 +72,7 @@ const replicaOf = (...clients: OAuthClient[]): Authenticate => {
     assertions: checks,
     limit,
     failures: createAuthenticationFailures({ limit, log, metrics }),
-    queue: createRequestQueues(metrics).beyondFailureLimit,
+    queue: createRequestQueues(metrics, clock).beyondFailureLimit,
   });
   return async (...asked) => authenticate(...asked);
 };
@@ -370,7 +370,7 @@ test('before the clients are known, no client is called unknown', async () => {
     assertions: [],
     limit: createFailureLimit({ clock }),
     failures: createAuthenticationFailures({ limit: createFailureLimit({ clock }), log, metrics }),
-    queue: createRequestQueues(metrics).beyondFailureLimit,
+    queue: createRequestQueues(metrics, clock).beyondFailureLimit,
   });
   expect(() => authenticate(right, call)).toThrow(expect.objectContaining({ code: 'Unavailable' }));
 });

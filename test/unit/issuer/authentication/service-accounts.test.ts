@@ -37,7 +37,7 @@ beforeEach(() => {
   check = createServiceAccounts({
     issuerUrl: ISSUER,
     isOwnKid: (kid) => kid === ownKid,
-    queue: createRequestQueues(recordedMetrics()).reviews,
+    queue: createRequestQueues(recordedMetrics(), clock).reviews,
     clock,
     reviewToken: async (jwt, audiences) => {
       asked.push(audiences);

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import { createRecordToken, type Recordable } from '../../../../operator/issuer/recording/record-token.ts';
 import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
 import { recordedMetrics } from '../../../support/quiet.ts';
 
 const client = { metadata: {}, spec: { recording: 'Batched' } } as OAuthClient;
@@ -36,7 +37,7 @@ const build = (order: string[]) =>
       return { id: 'id', recorded: Promise.resolve() };
     },
     newID: () => 'another',
-    queue: createRequestQueues(recordedMetrics()).records,
+    queue: createRequestQueues(recordedMetrics(), new FakeClock()).records,
     defer: setImmediate,
   });
 

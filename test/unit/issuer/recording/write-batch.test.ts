@@ -35,7 +35,7 @@ const write = async (creates: readonly (ApiError | undefined)[], there: TokenBat
       },
     },
     onRecorded: (batch) => void recorded.push(batch),
-    queue: createRequestQueues(recordedMetrics()).records,
+    queue: createRequestQueues(recordedMetrics(), new FakeClock()).records,
     clock: new FakeClock(),
   });
   const failure = await writeBatch(NEW).then(

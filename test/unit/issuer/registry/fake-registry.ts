@@ -160,7 +160,7 @@ export class FakeRegistry {
   /** While it is there, no read is answered before it resolves. */
   hold: Promise<void> | undefined;
   isClockUsable = true;
-  readonly #queues = createRequestQueues(this.metrics);
+  readonly #queues = createRequestQueues(this.metrics, this.clock);
   readonly reads = this.#readsIn('validations');
   readonly filterReads = this.#readsIn('filters');
   readonly records = createRecords(this);
