@@ -57,6 +57,7 @@ const config = z.strictObject({
       burst: z.int().min(0).max(100_000),
       activeTokens: z.int().min(0).max(10_000_000),
     }),
+    memoryWatermark: z.int().min(0).max(100),
   }),
 });
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
+import { hostname, totalmem } from 'node:os';
 import { MANAGER } from './api/meta.ts';
 import { assertionGate } from './compose/assertion-gate.ts';
 import { gate } from './compose/gates.ts';
@@ -19,6 +19,7 @@ import { Rejections } from './issuer/limits/rejections.ts';
 import { createKubeClient, type KubeClient } from './kube/client.ts';
 import { type Connection, loadConnection } from './kube/connection.ts';
 import { ApiEventRecorder } from './kube/event-recorder.ts';
+import { createMemoryWatermark, memoryLimitOf } from './ops/memory-watermark.ts';
 import { createMetrics } from './ops/metrics.ts';
 import { systemClock } from './ops/system-clock.ts';
 import { getIfThere } from './ports/kube.ts';
@@ -84,6 +85,16 @@ const createElection = (
   });
 };
 
+/** The memory that this process may have is read once. */
+const memoryWatermark = ({ limits }: Config, log: Log): (() => boolean) =>
+  createMemoryWatermark({
+    limitBytes: memoryLimitOf({ constrained: process.constrainedMemory(), total: totalmem() }),
+    percent: limits.memoryWatermark,
+    residentBytes: () => process.memoryUsage.rss(),
+    clock,
+    log,
+  });
+
 const createKeyring = (
   config: Config,
   client: KubeClient,
@@ -131,6 +142,7 @@ export const compose = async (
   const named = watchNamed(client, watching);
   const keyring = createKeyring(config, client, { informers, log, metrics });
   const events = new ApiEventRecorder({ client, instance: identity, clock, random, log, metrics });
+  const isMemoryExceeded = memoryWatermark(config, log);
   const rejections = new Rejections(clock);
   const rejected = new ReportedRejections(log);
   const replicas = buildReplicaLeases(config, {
@@ -170,9 +182,10 @@ export const compose = async (
     isLeading,
     share: () => replicas.share(),
     rejections,
+    isMemoryExceeded,
   });
   const isSynced = informersSynced(watchedTypes(informers), clock);
-  metrics.watch(populationOf(informers, replicas));
+  metrics.watch(populationOf(informers, { replicas, isMemoryExceeded }));
 
   const base: Component[] = [
     operationsComponent(config, {

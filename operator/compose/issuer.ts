@@ -56,6 +56,8 @@ export interface IssuerParts {
   /** The part of each client's rate that this replica may use now. */
   readonly share: () => number;
   readonly rejections: Rejections;
+  /** True while this replica has too little memory left to keep more records. */
+  readonly isMemoryExceeded: () => boolean;
   readonly clock: MonotonicClock;
   /** Runs it when others have had their turn of the event loop. */
   readonly defer: (work: () => void) => void;
@@ -209,6 +211,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
         failures,
         settings,
         keyring,
+        isMemoryExceeded: parts.isMemoryExceeded,
         admit: limits.admit,
         recordToken: buildRecording(parts, resources, { usedAssertions, queue: queues.records }),
         isClockUsable,

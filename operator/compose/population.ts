@@ -5,9 +5,19 @@ import { TOKEN_INDEX } from '../reconcilers/token/token-triggers.ts';
 import type { ReplicaLeases } from '../runtime/replica-leases.ts';
 import type { Informers } from './informers.ts';
 
+/** What the population metrics read at a scrape besides the caches. */
+export interface PopulationParts {
+  readonly replicas: Pick<ReplicaLeases, 'share'>;
+  readonly isMemoryExceeded: () => boolean;
+}
+
 /** What the population metrics read at a scrape: sizes of indexes, never a walk over Tokens. */
-export const populationOf = (informers: Informers, replicas: Pick<ReplicaLeases, 'share'>): Population => ({
+export const populationOf = (
+  informers: Informers,
+  { replicas, isMemoryExceeded }: PopulationParts,
+): Population => ({
   rateShare: () => replicas.share(),
+  memoryExceeded: isMemoryExceeded,
   tokensByState: () =>
     Object.fromEntries(
       TOKEN_REASONS.map((reason) => [reason, informers.tokens.cache.countByIndex(TOKEN_INDEX.state, reason)]),

@@ -154,6 +154,7 @@ const limits = z
         activeTokens: z.int().min(0).max(10_000_000).default(0),
       })
       .prefault({}),
+    memoryWatermark: z.int().min(0).max(100).default(90),
   })
   .prefault({});
 

@@ -24,13 +24,15 @@ export interface CreateTokenOptions {
   readonly failures: AuthenticationFailures;
   readonly settings: IssuerSettings;
   readonly keyring: Pick<Keyring, 'active'>;
+  /** True while this replica has too little memory left to keep more records (spec §6). */
+  readonly isMemoryExceeded: () => boolean;
   /** The limits of the client itself. */
   readonly admit: AdmitToken;
   readonly recordToken: RecordToken;
   /** False while this replica's clock is too far off the API server's to issue tokens by it (spec §3, Clock). */
   readonly isClockUsable: () => boolean;
   readonly clock: Clock;
-  readonly metrics: Pick<Metrics, 'tokenIssuedOnDemand'>;
+  readonly metrics: Pick<Metrics, 'tokenIssuedOnDemand' | 'tokenRequestRejected'>;
 }
 
 /** For an assertion that is authentic, so that its sender may know. */
@@ -83,6 +85,22 @@ const jwtOf = (
     { id, issuedAt: fields.issuedAt, expiresAt: fields.expiration },
   );
 
+/** How long the garbage collector, and clients that go to other replicas, take to make a difference. */
+const MEMORY_RETRY_SECONDS = 5;
+
+/** Before the client is authenticated, since that takes memory too; the text does not say why. */
+const rejectIfMemoryExceeded = ({
+  isMemoryExceeded,
+  metrics,
+}: Pick<CreateTokenOptions, 'isMemoryExceeded' | 'metrics'>): void => {
+  if (!isMemoryExceeded()) return;
+  metrics.tokenRequestRejected('MemoryWatermark');
+  throw new IssuerFailure('Unavailable', 'this replica can not issue tokens now, try again later', {
+    detail: 'the memory watermark is exceeded',
+    retryAfterSeconds: MEMORY_RETRY_SECONDS,
+  });
+};
+
 /** Records a token, and ends its admission whatever comes of it. */
 const whileAdmitted = async (
   admission: Admission | undefined,
@@ -113,6 +131,7 @@ export const buildCreateToken = (options: CreateTokenOptions): CreateToken => {
     if (!isClockUsable()) {
       throw unavailable("this replica's clock is too far off to issue tokens, try again later");
     }
+    rejectIfMemoryExceeded(options);
     const authenticated = await authenticateClient(request, call);
     const { client, owner, assertion, method } = authenticated;
     const input = { request, client, owner, settings, now: clock.now() };

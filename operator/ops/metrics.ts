@@ -13,6 +13,7 @@ export interface Population {
   cached(): Readonly<Record<string, number>>;
   /** The part of each client's rate that this replica uses. */
   rateShare(): number;
+  memoryExceeded(): boolean;
 }
 
 /** The registry that /metrics shows, and the port that fills it. */
@@ -142,15 +143,26 @@ const populationMetrics = (registers: Registry[], population: () => Population |
   );
   gauge('m2moauth_signing_keys', 'Signing keys by phase.', 'phase', (p) => p.keysByPhase());
   gauge('m2moauth_cached_objects', 'Objects in this replica’s caches.', 'resource', (p) => p.cached());
-  new Gauge({
-    name: 'm2moauth_rate_share',
-    help: 'The part of each rate limit that this replica uses; 1 divided by the number of replicas, less if it has just started.',
-    registers,
-    collect() {
-      const now = population();
-      if (now) this.set(now.rateShare());
-    },
-  });
+  const single = (name: string, help: string, read: (population: Population) => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        const now = population();
+        if (now) this.set(read(now));
+      },
+    });
+  single(
+    'm2moauth_rate_share',
+    'The part of each rate limit that this replica uses; 1 divided by the number of replicas, less if it has just started.',
+    (p) => p.rateShare(),
+  );
+  single(
+    'm2moauth_memory_watermark_exceeded',
+    '1 while this replica issues no tokens because it has too little memory left.',
+    (p) => (p.memoryExceeded() ? 1 : 0),
+  );
 };
 
 /** Values of the label `outcome` of m2moauth_jwt_judgements_total: dashboards query them, so they keep their names. */

@@ -65,6 +65,7 @@ export class CreateTokenEnv implements AsyncDisposable {
       isLeading: () => true,
       share: () => 1,
       rejections: new Rejections(systemClock),
+      isMemoryExceeded: () => false,
       clock: systemClock,
       defer: setImmediate,
       log,

@@ -35,6 +35,7 @@ let client: OAuthClient;
 let active: Signer | undefined;
 let isClockUsable: boolean;
 let admit: AdmitToken;
+let isMemoryExceeded: boolean;
 let ids: number;
 let steps: string[];
 let problems: {
@@ -65,6 +66,7 @@ beforeEach(() => {
   client = clientWith({}, { allowedAudiences: ['a'], allowedScopes: ['read', 'write'] });
   active = signer;
   isClockUsable = true;
+  isMemoryExceeded = false;
   admit = () => undefined;
   ids = 0;
   steps = [];
@@ -86,6 +88,7 @@ const build = () => {
     failures: createAuthenticationFailures({ limit: createFailureLimit({ clock }), log, metrics }),
     settings,
     keyring: { active: () => active },
+    isMemoryExceeded: () => isMemoryExceeded,
     admit: (limited) => admit(limited),
     recordToken: createRecordToken({
       records: {
@@ -249,6 +252,19 @@ describe('nothing is recorded', () => {
     await expect(createToken()).rejects.toMatchObject({ code: 'Unavailable' });
     expect(steps).toEqual([]);
   });
+});
+
+test('beyond the memory watermark nothing is looked up, signed or recorded', async () => {
+  isMemoryExceeded = true;
+  await expect(createToken()).rejects.toMatchObject({
+    code: 'Unavailable',
+    message: 'this replica can not issue tokens now, try again later',
+    retryAfterSeconds: 5,
+  });
+  expect([created, steps]).toEqual([[], []]);
+  expect(metrics.calls).toEqual([['tokenRequestRejected', 'MemoryWatermark']]);
+  isMemoryExceeded = false;
+  await createToken();
 });
 
 describe('the limits of the client', () => {

@@ -72,6 +72,7 @@ describe('metrics', () => {
     metrics.apiRequest('create', 201, 0.002);
     metrics.watch({
       rateShare: () => 0.5,
+      memoryExceeded: () => false,
       tokensByState: () => ({ Issued: 3, Expired: 1 }),
       keysByPhase: () => ({ Active: 1 }),
       cached: () => ({ tokens: 4 }),
