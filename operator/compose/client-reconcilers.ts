@@ -23,6 +23,8 @@ import { resourceClients } from './resources.ts';
 
 /** Clients whose Secrets and issuers are looked at at a time; an issuer may take its 5 s. */
 const CREDENTIALS_AT_A_TIME = 4;
+/** Of those, clients of one namespace, whose issuers may all be slow. */
+const CREDENTIALS_OF_NAMESPACE = 2;
 
 /** What the reconcilers of OAuthClients are set up with. */
 export interface ClientSettings {
@@ -77,6 +79,7 @@ export const wireClients = (
     ...around,
     name: 'OAuthClientCredentials',
     concurrency: CREDENTIALS_AT_A_TIME,
+    namespaceConcurrency: CREDENTIALS_OF_NAMESPACE,
     reconcile: (key, signal) => credentials.reconcile(key, signal),
     seed: () => clients.keys(),
   });

@@ -1,5 +1,6 @@
 import { MANAGER } from '../api/meta.ts';
 import { BoundedMap } from '../async/bounded-map.ts';
+import { FairQueue } from '../async/fair-queue.ts';
 import { sleep } from '../async/sleep.ts';
 import { type Rate, TokenBucket } from '../async/token-bucket.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -24,6 +25,7 @@ export interface ApiEventRecorderOptions {
 
 const RATE: Rate = { burst: 100, refillMs: 100 };
 const MAX_WAITING = 1_000;
+const WAITING = { total: MAX_WAITING, perGroup: MAX_WAITING };
 /** Series that are remembered; the one that was silent for longest goes first. */
 const MAX_SERIES = 4_096;
 /** A series that was silent for so long is over, and the next note begins a new Event (client-go's finishTime). */
@@ -34,11 +36,14 @@ const CALL_TIMEOUT_MS = 10_000;
 
 /**
  * Writes Events (events.k8s.io/v1), one at a time, 10 a second after a burst of 100. Repeats of a note become the
- * count of its Event's series. Beyond 1,000 waiting ones new notes are dropped and counted. Never throws.
+ * count of its Event's series. Namespaces take turns; beyond 1,000 waiting ones the newest note of the namespace with the most is
+ * dropped and counted. Never throws.
  */
 export class ApiEventRecorder implements EventRecorder {
   readonly #options: ApiEventRecorderOptions;
   readonly #series = new BoundedMap<string, EventSeries>(MAX_SERIES);
+  readonly #queue = new FairQueue<EventSeries>(WAITING);
+  /** What is in the queue. */
   readonly #waiting = new Set<EventSeries>();
   readonly #bucket = new TokenBucket(RATE);
   readonly #abort = new AbortController();
@@ -51,15 +56,24 @@ export class ApiEventRecorder implements EventRecorder {
   }
 
   record(note: EventNote): void {
-    const series = this.#flush.signal.aborted ? undefined : this.#seriesOf(note);
-    if (!series) {
+    if (this.#flush.signal.aborted) {
       this.#options.metrics.eventDropped();
       return;
     }
+    const series = this.#seriesOf(note);
     series.count++;
     series.lastAt = this.#options.clock.now();
-    this.#waiting.add(series);
+    this.#enqueue(series);
     this.#startWriting();
+  }
+
+  #enqueue(series: EventSeries): void {
+    if (this.#waiting.has(series)) return;
+    this.#waiting.add(series);
+    const { dropped } = this.#queue.push({ group: namespaceOf(series), member: '' }, series);
+    if (dropped === undefined) return;
+    this.#waiting.delete(dropped.item);
+    this.#options.metrics.eventDropped();
   }
 
   /** Takes no more notes, and writes what waits without its usual pace, for at most `deadlineMs`. Never throws. */
@@ -70,15 +84,15 @@ export class ApiEventRecorder implements EventRecorder {
     cancel();
     this.#abort.abort();
     for (let left = this.#waiting.size; left > 0; left--) this.#options.metrics.eventDropped();
+    while (this.#queue.shift() !== undefined);
     this.#waiting.clear();
   }
 
-  #seriesOf(note: EventNote): EventSeries | undefined {
+  #seriesOf(note: EventNote): EventSeries {
     const key = seriesKeyOf(note);
     const now = this.#options.clock.now();
     const known = this.#series.get(key);
     const isWaiting = known !== undefined && this.#waiting.has(known);
-    if (!isWaiting && this.#waiting.size >= MAX_WAITING) return undefined;
     if (known && (isWaiting || now - known.lastAt < SERIES_ENDS_MS)) {
       this.#series.set(key, known);
       return known;
@@ -97,9 +111,11 @@ export class ApiEventRecorder implements EventRecorder {
   }
 
   async #writeAll(): Promise<void> {
-    for (const series of this.#waiting) {
+    while (this.#waiting.size > 0) {
       await this.#waitForRate();
       if (this.#abort.signal.aborted) return;
+      const series = this.#queue.shift()?.item;
+      if (series === undefined) return;
       this.#waiting.delete(series);
       await this.#write(series);
     }
@@ -139,7 +155,7 @@ export class ApiEventRecorder implements EventRecorder {
   async #writeOnce(series: EventSeries): Promise<void> {
     const { client, random, instance } = this.#options;
     const shared = { signal: this.#abort.signal, timeoutMs: CALL_TIMEOUT_MS };
-    const namespace = series.note.regarding.metadata.namespace || 'default';
+    const namespace = namespaceOf(series);
     if (series.name !== undefined) {
       try {
         await client.request({
@@ -167,6 +183,9 @@ export class ApiEventRecorder implements EventRecorder {
     series.name = event.metadata.name;
   }
 }
+
+/** Of the Event. */
+const namespaceOf = ({ note }: EventSeries): string => note.regarding.metadata.namespace || 'default';
 
 /** No answer, too many requests, or a failure of the API server's own. */
 const mayPass = (error: unknown): boolean =>

@@ -21,6 +21,8 @@ export interface ControllerOptions {
   readonly concurrency: number;
   /** How many of those may be of low priority, so that urgent ones find the API server less busy; default all. */
   readonly lowConcurrency?: number;
+  /** How many of those may be of one namespace, so that one whose reconciles are slow leaves workers to the others; default all. */
+  readonly namespaceConcurrency?: number;
   /**
    * Brings one object to the state that its spec asks for; the key does not say what has changed. Whatever it throws is retried with
    * backoff: a conflict is logged at level debug, since it is planned again, any other error as an error.

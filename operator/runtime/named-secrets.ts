@@ -1,5 +1,6 @@
 import { type ObjectRef, refOf } from '../api/meta.ts';
 import { Emitter } from '../async/emitter.ts';
+import { KeyedLimit } from '../async/keyed-limit.ts';
 import type { NamedSecrets, SecretMeta } from '../ports/secrets.ts';
 import type { ListWatch } from '../ports/watch.ts';
 import type { ReflectorSurroundings } from './informer.ts';
@@ -9,8 +10,10 @@ import { Reflector } from './reflector.ts';
 export interface NamedSecretWatchesOptions extends ReflectorSurroundings {
   /** Metadata of the one Secret of that name (field selector `metadata.name`). */
   readonly sourceOf: (ref: ObjectRef) => ListWatch<SecretMeta>;
-  /** Most Secrets that the owners of one kind follow at a time; 250 unless given. */
+  /** Most Secrets that the owners of one kind follow at a time; 500 unless given. */
   readonly limitOfKind?: number;
+  /** Of those, most in one namespace; 250 unless given. */
+  readonly limitOfNamespace?: number;
 }
 
 interface Followed {
@@ -20,7 +23,9 @@ interface Followed {
 }
 
 /** A budget for each, so that Tokens, which anybody may make, leave clients and signing keys theirs. */
-const LIMIT_OF_KIND = 250;
+const LIMIT_OF_KIND = 500;
+/** Enough for all clients of an installation in one namespace; the rest is left to the others. */
+const LIMIT_OF_NAMESPACE = 250;
 
 /** `token:<key>`, `OAuthClient/<key>`: what comes before the key. */
 const kindOf = (owner: string): string => /^[^:/]*/u.exec(owner)?.[0] ?? '';
@@ -30,8 +35,8 @@ export class NamedSecretWatches implements NamedSecrets {
   readonly #options: NamedSecretWatchesOptions;
   readonly #store: ObjectStore<SecretMeta>;
   readonly #followed = new Map<string, Followed>();
-  /** How many Secrets the owners of a kind follow. */
-  readonly #sizeOfKind = new Map<string, number>();
+  /** How many Secrets the owners of a kind follow, by namespace. */
+  readonly #ofKind = new Map<string, KeyedLimit>();
   readonly #keysOf = new Map<string, ReadonlySet<string>>();
   readonly #changes: Emitter<string>;
   readonly #running = new Set<Promise<void>>();
@@ -88,12 +93,20 @@ export class NamedSecretWatches implements NamedSecrets {
       ofKind.add(owner);
       return true;
     }
-    const size = this.#sizeOfKind.get(kind) ?? 0;
-    if (size >= (this.#options.limitOfKind ?? LIMIT_OF_KIND)) return false;
-    this.#sizeOfKind.set(kind, size + 1);
+    if (this.#limitOf(kind).take(refOf(key).namespace) !== undefined) return false;
     const { owners } = known ?? this.#watch(key);
     owners.set(kind, new Set([owner]));
     return true;
+  }
+
+  #limitOf(kind: string): KeyedLimit {
+    const known = this.#ofKind.get(kind);
+    if (known) return known;
+    const { limitOfKind: total = LIMIT_OF_KIND, limitOfNamespace: perKey = LIMIT_OF_NAMESPACE } =
+      this.#options;
+    const limit = new KeyedLimit({ total, perKey });
+    this.#ofKind.set(kind, limit);
+    return limit;
   }
 
   #watch(key: string): Followed {
@@ -118,7 +131,7 @@ export class NamedSecretWatches implements NamedSecrets {
     ofKind?.delete(owner);
     if (!followed || !ofKind || ofKind.size > 0) return;
     followed.owners.delete(kind);
-    this.#sizeOfKind.set(kind, (this.#sizeOfKind.get(kind) ?? 1) - 1);
+    this.#limitOf(kind).release(refOf(key).namespace);
     if (followed.owners.size > 0) return;
     followed.stop.abort();
     this.#followed.delete(key);

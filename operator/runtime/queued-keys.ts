@@ -22,7 +22,7 @@ const orderOf = (take: number): readonly Priority[] => {
 };
 
 /** The namespace of a key `<namespace>/<name>`; '' if it has none. */
-const namespaceOf = (key: string): string => {
+export const namespaceOf = (key: string): string => {
   const slash = key.indexOf('/');
   return slash === -1 ? '' : key.slice(0, slash);
 };
@@ -62,12 +62,12 @@ export class ReadyKeys {
     this.#waiting.set(key, { ready, queued });
   }
 
-  /** Removes and returns the next key; undefined if none is due. With `allowLow` false none of low priority. */
-  take(allowLow = true): ReadyKey | undefined {
+  /** Removes and returns the next key; undefined if none is due. With `allowLow` false none of low priority, and none of a namespace that `isHeld` names. */
+  take(allowLow = true, isHeld?: (namespace: string) => boolean): ReadyKey | undefined {
     if (this.size === 0) return undefined;
     for (const priority of orderOf(this.#takes++)) {
       if (priority === 'low' && !allowLow) continue;
-      const next = this.#byPriority[priority].shift()?.item;
+      const next = this.#byPriority[priority].shift(isHeld)?.item;
       if (next === undefined) continue;
       this.#waiting.delete(next.key);
       return next;

@@ -1,7 +1,8 @@
 import { type BackoffBounds, equalJitterMs } from '../async/backoff.ts';
+import { KeyedLimit } from '../async/keyed-limit.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Metrics } from '../ports/metrics.ts';
-import { DelayedKeys, type Priority, ReadyKeys } from './queued-keys.ts';
+import { DelayedKeys, namespaceOf, type Priority, ReadyKeys } from './queued-keys.ts';
 
 export interface WorkQueueOptions {
   /** The label `kind` of its metrics. */
@@ -14,6 +15,8 @@ export interface WorkQueueOptions {
   readonly backoff?: BackoffBounds;
   /** The largest number of keys of low priority that workers process at a time; default unlimited. */
   readonly lowConcurrency?: number;
+  /** The largest number of keys of one namespace that workers process at a time; default unlimited. */
+  readonly namespaceConcurrency?: number;
 }
 
 const BACKOFF: BackoffBounds = { baseMs: 50, capMs: 300_000 };
@@ -33,6 +36,7 @@ export class WorkQueue {
   /** The keys that workers process, with their priority. */
   readonly #processing = new Map<string, Priority>();
   #lowProcessing = 0;
+  readonly #inNamespace: KeyedLimit;
   /** Keys that were added again while a worker processes them. */
   readonly #dirty = new Map<string, Priority>();
   readonly #failures = new Map<string, number>();
@@ -43,6 +47,8 @@ export class WorkQueue {
 
   constructor(options: WorkQueueOptions) {
     this.#options = options;
+    const perKey = options.namespaceConcurrency ?? Number.POSITIVE_INFINITY;
+    this.#inNamespace = new KeyedLimit({ total: Number.POSITIVE_INFINITY, perKey });
   }
 
   /** The number of keys that are due and not yet taken. */
@@ -126,7 +132,7 @@ export class WorkQueue {
   /** The worker has finished with a key. */
   done(key: string): void {
     if (this.#processing.get(key) === 'low') this.#lowProcessing -= 1;
-    this.#processing.delete(key);
+    if (this.#processing.delete(key)) this.#inNamespace.release(namespaceOf(key));
     const priority = this.#dirty.get(key);
     this.#dirty.delete(key);
     if (this.#state === 'open') {
@@ -167,12 +173,19 @@ export class WorkQueue {
     }
   }
 
+  /** Workers process as many keys of that namespace as they may. */
+  readonly #isHeld = (namespace: string): boolean => {
+    const { namespaceConcurrency = Number.POSITIVE_INFINITY } = this.#options;
+    return this.#inNamespace.countOf(namespace) >= namespaceConcurrency;
+  };
+
   #take(): string | undefined {
     const { clock, metrics, name, lowConcurrency = Number.POSITIVE_INFINITY } = this.#options;
-    const taken = this.#ready.take(this.#lowProcessing < lowConcurrency);
+    const taken = this.#ready.take(this.#lowProcessing < lowConcurrency, this.#isHeld);
     if (!taken) return undefined;
     const { key, since, priority } = taken;
     this.#processing.set(key, priority);
+    this.#inNamespace.take(namespaceOf(key));
     if (priority === 'low') this.#lowProcessing += 1;
     this.#delayed.delete(key);
     metrics.queueWaited(name, Math.max(0, clock.now() - since) / 1000);

@@ -17,7 +17,7 @@ const silent: ListWatch<SecretMeta> = {
 const fake: { named: NamedSecretWatches | undefined } = { named: undefined };
 afterEach(() => fake.named?.stop());
 
-const setUp = (limitOfKind: number) => {
+const setUp = (limitOfKind: number, limitOfNamespace = limitOfKind) => {
   const named = new NamedSecretWatches({
     sourceOf: () => silent,
     clock: new FakeClock(),
@@ -25,6 +25,7 @@ const setUp = (limitOfKind: number) => {
     log: recordedLog(),
     metrics: recordedMetrics(),
     limitOfKind,
+    limitOfNamespace,
   });
   fake.named = named;
   return named;
@@ -58,6 +59,16 @@ describe('the budget of Secrets that are followed by name', () => {
     named.follow('OAuthClient/n/a', []);
     expect(named.size).toBe(1);
     expect(named.follow('OAuthClient/n/a', ['n/u'])).toBe(true);
+  });
+
+  test('leaves something for other namespaces, whatever one follows', () => {
+    const named = setUp(3, 2);
+    expect(named.follow('token:n/a', ['n/a', 'n/b', 'n/c'])).toBe(false);
+    expect(named.size).toBe(2);
+    expect(named.follow('token:m/a', ['m/a'])).toBe(true);
+    named.follow('token:n/a', ['n/c']);
+    expect(named.follow('token:n/b', ['n/b'])).toBe(true);
+    expect(named.size).toBe(3);
   });
 
   test('is free again for what a follower let go in the same call', () => {

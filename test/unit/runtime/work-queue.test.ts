@@ -1,12 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { WorkQueue } from '../../../operator/runtime/work-queue.ts';
+import { WorkQueue, type WorkQueueOptions } from '../../../operator/runtime/work-queue.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { recordedMetrics } from '../../support/quiet.ts';
 
 const never = new AbortController().signal;
 
-const build = (clock = new FakeClock(), bounds: { readonly lowConcurrency?: number } = {}) => {
+type Bounds = Pick<WorkQueueOptions, 'lowConcurrency' | 'namespaceConcurrency'>;
+
+const build = (clock = new FakeClock(), bounds: Bounds = {}) => {
   const metrics = recordedMetrics();
   const queue = new WorkQueue({ name: 'token', clock, random: () => 0.5, metrics, ...bounds });
   queue.start();
@@ -243,6 +245,23 @@ describe('namespaces take turns', () => {
       order.push((await take(queue)) ?? '', (await take(queue)) ?? '');
     }
     expect(order.filter((taken) => taken.startsWith('quiet/'))).toHaveLength(10);
+  });
+
+  test('and one has no more keys with workers than it may, however many there are', async () => {
+    const { queue } = build(new FakeClock(), { namespaceConcurrency: 2 });
+    for (const one of ['slow/1', 'slow/2', 'slow/3', 'slow/4']) queue.add(one);
+    const got: (string | undefined)[] = [];
+    for (let worker = 1; worker <= 4; worker++) void queue.get(never).then((taken) => got.push(taken));
+    await settle();
+    expect(got).toEqual(['slow/1', 'slow/2']);
+    queue.add('quick/1');
+    await settle();
+    expect(got).toEqual(['slow/1', 'slow/2', 'quick/1']);
+    queue.done('quick/1');
+    queue.done('slow/2');
+    await settle();
+    expect(got).toEqual(['slow/1', 'slow/2', 'quick/1', 'slow/3']);
+    expect(queue.depth).toBe(1);
   });
 
   test('within their keys the order of arrival counts', async () => {
