@@ -10,6 +10,7 @@ import { unauthenticatedKey } from '../fair-keys.ts';
 import type { Reader } from '../registry/live-reads.ts';
 import type { AuthenticateClient, AuthenticatedClient, Call, ClientCredentials } from '../use-cases.ts';
 import type { AuthenticationFailures, FailureCause } from './authentication-failures.ts';
+import { findMethodProblem, NOBODY } from './client-methods.ts';
 import type { ClientSecrets } from './client-secrets.ts';
 import type { FailureLimit } from './failure-limit.ts';
 import { readUnverifiedJwt, type UnverifiedJwt } from './unverified-jwt.ts';
@@ -63,7 +64,7 @@ interface AuthenticationInput {
 /** A failed authentication. */
 interface Failed {
   readonly cause: FailureCause;
-  readonly detail?: string;
+  readonly detail?: string | undefined;
 }
 type Outcome = { readonly authenticated: AuthenticatedClient } | Failed;
 
@@ -72,11 +73,6 @@ const unavailable = (cause?: unknown): IssuerFailure =>
     detail: 'the clients are not known',
     cause,
   });
-
-const hasAssertionMethod = ({ spec }: OAuthClient): boolean => {
-  const { privateKeyJWT, trustedIssuers = [], serviceAccounts = [] } = spec.authentication ?? {};
-  return privateKeyJWT !== undefined || trustedIssuers.length > 0 || serviceAccounts.length > 0;
-};
 
 /** RFC 7521 §4.2: `client_id` is optional if the assertion names the client, which it does in `iss` and `sub` (RFC 7523 §3). */
 const clientIDOf = ({ clientID, assertion }: ClientCredentials): string => {
@@ -150,53 +146,69 @@ const inTurn = <T>(
 
 const bySecret = (
   options: AuthenticateClientOptions,
-  client: OAuthClient,
+  client: OAuthClient | undefined,
   input: AuthenticationInput,
 ): Awaitable<Outcome> => {
-  const { credentials, call } = input;
-  const { assertion, clientSecret } = credentials;
-  // RFC 6749 §2.3: a client must not use more than one method in a request.
-  if (assertion !== '') return { cause: 'AssertionUnexpected' };
-  const verification = options.secrets.verify(client, clientSecret, call, (read) =>
-    inTurn(options, input, read),
-  );
-  return mapAwaitable(verification, (isCorrect) =>
+  const { clientID, call } = input;
+  const { clientSecret } = input.credentials;
+  const turn = (read: () => Promise<boolean>) => inTurn(options, input, read);
+  const cause = findMethodProblem(client, 'secret');
+  if (client === undefined || cause !== undefined) {
+    const compared = options.secrets.verifyAgainstDummy(clientSecret, { clientID, call, turn });
+    return mapAwaitable(compared, () => ({ cause: cause ?? 'UnknownClient' }));
+  }
+  return mapAwaitable(options.secrets.verify(client, clientSecret, call, turn), (isCorrect) =>
     isCorrect ? { authenticated: { client, method: 'clientSecret' } } : { cause: 'WrongSecret' },
   );
 };
 
+/** Checks an assertion of a client that has an assertion method. One that is rejected costs a check by `privateKeyJWT`, whatever the method. */
+const checkEqually = async (
+  assertions: readonly CheckAssertion[],
+  client: OAuthClient | undefined,
+  input: Omit<AssertionInput, 'client'>,
+): Promise<AssertionOutcome | undefined> => {
+  const outcome = client && (await checkAssertions(assertions, { ...input, client }));
+  if (outcome && 'authenticated' in outcome) return outcome;
+  const hasDone = client?.spec.authentication?.privateKeyJWT !== undefined;
+  if (!hasDone) await checkAssertions(assertions, { ...input, client: NOBODY });
+  return outcome;
+};
+
 const byAssertion = async (
   options: AuthenticateClientOptions,
-  client: OAuthClient,
+  client: OAuthClient | undefined,
   input: AuthenticationInput,
 ): Promise<Outcome> => {
   const { credentials, clientID, call } = input;
   const { assertion, assertionType } = credentials;
-  if (assertion === '') return { cause: 'AssertionMissing' };
-  if (assertionType !== JWT_BEARER) return { cause: 'AssertionInvalid', detail: 'another assertion type' };
+  const cause = findMethodProblem(client, 'assertion');
+  const rejected = (detail?: string): Failed => ({ cause: cause ?? 'AssertionInvalid', detail });
+  if (assertionType !== JWT_BEARER) return rejected('another assertion type');
   const jwt = readUnverifiedJwt(assertion);
-  if (jwt === undefined) return { cause: 'AssertionInvalid', detail: 'not an acceptable JWT' };
+  if (jwt === undefined) return rejected('not an acceptable JWT');
   const { address, signal } = call;
+  const candidate = cause === undefined ? client : undefined;
   const outcome = await inTurn(options, input, () =>
-    checkAssertions(options.assertions, { client, clientID, jwt, address, signal }),
+    checkEqually(options.assertions, candidate, { clientID, jwt, address, signal }),
   );
-  return 'authenticated' in outcome ? outcome : { cause: 'AssertionInvalid', detail: outcome.problem };
+  if (outcome === undefined) return rejected();
+  return 'authenticated' in outcome ? outcome : rejected(outcome.problem);
 };
 
 /**
  * Makes {@link AuthenticateClient} (spec §2.4, §4). A client with an assertion method authenticates by assertions only, another one by
- * its client secret; without any method nobody does. An unknown client takes the same work as a wrong secret, but for a read of the
- * Secret at most once a second, and gets the same answer.
+ * its client secret; without any method nobody does. The work depends on what is sent, not on whether there is a client with that ID
+ * or which method it has: a secret is compared and waited for, an assertion is read, its claims are checked and a signature is
+ * verified. What remains different: documents of an issuer that are fetched, and a TokenReview.
  */
 export const createAuthenticateClient = (options: AuthenticateClientOptions): AuthenticateClient => {
-  const { secrets, failures } = options;
+  const { failures } = options;
 
-  const authenticate = (client: OAuthClient | undefined, input: AuthenticationInput): Awaitable<Outcome> => {
-    if (client && hasAssertionMethod(client)) return byAssertion(options, client, input);
-    if (client?.spec.authentication?.clientSecret) return bySecret(options, client, input);
-    secrets.verifyAgainstDummy(input.credentials.clientSecret);
-    return { cause: client ? 'NoMethod' : 'UnknownClient' };
-  };
+  const authenticate = (client: OAuthClient | undefined, input: AuthenticationInput): Awaitable<Outcome> =>
+    input.credentials.assertion === ''
+      ? bySecret(options, client, input)
+      : byAssertion(options, client, input);
 
   return (credentials, call) => {
     const clientID = clientIDOf(credentials);

@@ -4,8 +4,9 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import { unlessAborted } from '../../async/abort.ts';
 import { BoundedMap } from '../../async/bounded-map.ts';
 import { withDeadline } from '../../async/deadline.ts';
-import type { Awaitable } from '../../async/map-awaitable.ts';
+import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { SingleFlight } from '../../async/single-flight.ts';
+import { sleep } from '../../async/sleep.ts';
 import { readClientSecrets } from '../../domain/client/client-secret.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
@@ -25,14 +26,24 @@ export interface ClientSecrets {
     call: Pick<Call, 'signal'>,
     turn?: Turn,
   ): Awaitable<boolean>;
-  /** The same work for a client without a secret; always false. */
-  verifyAgainstDummy(clientSecret: string): false;
+  /**
+   * The same work for a client that does not exist or has no secret, so that the time does not tell it from one that has: a read of
+   * its Secret is a wait for as long as the last read took. Always false.
+   */
+  verifyAgainstDummy(clientSecret: string, instead: Instead): Awaitable<false>;
   /** Drops all digests, and stops following the clients. */
   stop(): void;
 }
 
 /** Runs work at once, or when it has its turn. */
 type Turn = (work: () => Promise<boolean>) => Promise<boolean>;
+
+/** An attempt as a client that has no secret to compare with. */
+interface Instead {
+  readonly clientID: string;
+  readonly call: Pick<Call, 'signal'>;
+  readonly turn?: Turn;
+}
 
 const atOnce: Turn = (work) => work();
 
@@ -87,10 +98,29 @@ const digestsOf = (secret: Secret | undefined, key: string): Digests => {
   };
 };
 
+const newEntry = (place: string): Entry => ({
+  place,
+  digests: undefined,
+  triedAt: -Infinity,
+  readAt: -Infinity,
+});
+
+/** What a verification needs, whether there is a Secret to read or not. */
+interface Verification {
+  readonly entry: Entry;
+  readonly digest: Buffer;
+  readonly read: () => Promise<Digests>;
+  readonly signal: AbortSignal;
+  readonly turn: Turn;
+}
+
 /** Makes {@link ClientSecrets}. Secrets are read on demand; concurrent callers share a read. */
 export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecretsOptions): ClientSecrets => {
   const entries = new BoundedMap<string, Entry>(MAX_CLIENTS);
+  /** By the digest of a client ID that has no secret; made-up ones drop no others. */
+  const imitated = new BoundedMap<string, Entry>(MAX_CLIENTS);
   const readings = new SingleFlight<Entry, Digests>();
+  let lastReadMs = 0;
   const unsubscribe = clients.onChange((change) => {
     const object = change.type === 'set' ? change.object : change.old;
     entries.delete(object.metadata.uid);
@@ -100,8 +130,17 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
   const entryOf = ({ metadata }: OAuthClient, place: string): Entry => {
     const known = entries.get(metadata.uid);
     if (known?.place === place) return known;
-    const entry: Entry = { place, digests: undefined, triedAt: -Infinity, readAt: -Infinity };
+    const entry = newEntry(place);
     entries.set(metadata.uid, entry);
+    return entry;
+  };
+
+  const imitatedEntryOf = (clientID: string): Entry => {
+    const key = digestOf(clientID).toString('base64');
+    const known = imitated.get(key);
+    if (known) return known;
+    const entry = newEntry('');
+    imitated.set(key, entry);
     return entry;
   };
 
@@ -112,6 +151,7 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
       const secret = await withDeadline({ clock, ms: DEADLINE_MS }, (signal) => readSecret(ref, signal));
       entry.digests = digestsOf(secret, key);
       entry.readAt = startedAt;
+      lastReadMs = clock.monotonic() - startedAt;
       return entry.digests;
     } catch (cause) {
       throw new IssuerFailure('Unavailable', 'the client can not be authenticated now, try again later', {
@@ -121,34 +161,51 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
     }
   };
 
+  const imitateRead = async (entry: Entry): Promise<Digests> => {
+    const startedAt = clock.monotonic();
+    entry.triedAt = startedAt;
+    if (lastReadMs > 0) await sleep(clock, lastReadMs);
+    entry.digests = NO_DIGESTS;
+    entry.readAt = startedAt;
+    return NO_DIGESTS;
+  };
+
+  const verifyWith = ({ entry, digest, read, signal, turn }: Verification): Awaitable<boolean> => {
+    const knownNow = (): boolean | undefined => {
+      const now = clock.monotonic();
+      if (entry.digests === undefined || now - entry.readAt > FRESH_MS) return undefined;
+      if (matches(digest, entry.digests)) return true;
+      return !readings.has(entry) && now - entry.triedAt < RETRY_MS ? false : undefined;
+    };
+    const readNow = (): Promise<boolean> => {
+      const reading = readings.run(entry, read);
+      return unlessAborted(reading, signal, calledOff).then((digests) => matches(digest, digests));
+    };
+    // While it waited for its turn another request may have read the Secret.
+    return knownNow() ?? turn(async () => knownNow() ?? readNow());
+  };
+
   return {
-    verify: (client, clientSecret, call, turn = atOnce) => {
+    verify: (client, clientSecret, { signal }, turn = atOnce) => {
       const digest = digestOf(clientSecret);
       const { secretRef } = client.spec.authentication?.clientSecret ?? {};
       if (secretRef === undefined) return matches(digest, NO_DIGESTS);
       const { name, key } = secretRef;
       const ref = { namespace: client.metadata.namespace, name };
       const entry = entryOf(client, `${keyOf(ref)}/${key}`);
-      const knownNow = (): boolean | undefined => {
-        const now = clock.monotonic();
-        if (entry.digests === undefined || now - entry.readAt > FRESH_MS) return undefined;
-        if (matches(digest, entry.digests)) return true;
-        return !readings.has(entry) && now - entry.triedAt < RETRY_MS ? false : undefined;
-      };
-      const readNow = (): Promise<boolean> => {
-        const reading = readings.run(entry, () => read(entry, ref, key));
-        return unlessAborted(reading, call.signal, calledOff).then((digests) => matches(digest, digests));
-      };
-      // While it waited for its turn another request may have read the Secret.
-      return knownNow() ?? turn(async () => knownNow() ?? readNow());
+      return verifyWith({ entry, digest, read: () => read(entry, ref, key), signal, turn });
     },
-    verifyAgainstDummy: (clientSecret) => {
-      matches(digestOf(clientSecret), NO_DIGESTS);
-      return false;
+    verifyAgainstDummy: (clientSecret, { clientID, call, turn = atOnce }) => {
+      const digest = digestOf(clientSecret);
+      const entry = imitatedEntryOf(clientID);
+      const read = () => imitateRead(entry);
+      const result = verifyWith({ entry, digest, read, signal: call.signal, turn });
+      return mapAwaitable(result, () => false as const);
     },
     stop: () => {
       unsubscribe();
       entries.clear();
+      imitated.clear();
     },
   };
 };

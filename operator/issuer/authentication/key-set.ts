@@ -1,6 +1,7 @@
 import { type CryptoKey, compactVerify, importJWK, type JWK } from 'jose';
 import type { PublicJwk } from '../../ports/keys.ts';
 import type { IsOwnKey } from '../keys/own-keys.ts';
+import { verifyDecoy } from './decoy-signature.ts';
 import { ASSERTION_ALGORITHMS, type Claims, readClaims, type UnverifiedJwt } from './unverified-jwt.ts';
 
 /** The result of verifying a JWT with a key set. `unknownKey`: no key of the set fits it, but one of a newer set might. */
@@ -9,7 +10,7 @@ type Verification =
   | { readonly kind: 'invalid' }
   | { readonly kind: 'unknownKey' };
 
-/** Public keys of a client or an external issuer. */
+/** Public keys of a client or an external issuer. A set without a fitting key does the work of a verification too. */
 export interface KeySet {
   verify(jwt: UnverifiedJwt): Promise<Verification>;
 }
@@ -56,10 +57,14 @@ export const createKeySet = (jwks: readonly PublicJwk[], isOwnKey: IsOwnKey): Ke
   };
   return {
     verify: async (parsed) => {
-      if (jwks.some(isOwnKey)) return { kind: 'invalid' };
+      if (jwks.some(isOwnKey)) {
+        await verifyDecoy(parsed);
+        return { kind: 'invalid' };
+      }
       const { jwt, algorithm, kid } = parsed;
       const candidates = candidatesFor(kid);
       const fitting = candidates.filter(({ jwk }) => fits(jwk, algorithm)).slice(0, MAX_TRIES);
+      if (fitting.length === 0) await verifyDecoy(parsed);
       for (const member of fitting) {
         const key = await importMember(member, algorithm);
         const verified =

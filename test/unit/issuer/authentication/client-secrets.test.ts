@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
+import { sleep } from '../../../../operator/async/sleep.ts';
 import {
   type ClientSecrets,
   createClientSecrets,
@@ -163,9 +164,43 @@ describe('a client secret', () => {
     expect(reads).toHaveLength(1);
   });
 
-  test('of an unknown client is never right, and costs no read', async () => {
-    expect(secrets.verifyAgainstDummy('current')).toBe(false);
-    await settle();
-    expect(reads).toEqual([]);
+  describe('of an unknown client', () => {
+    const verifyUnknown = (clientID: string, text = 'current') =>
+      secrets.verifyAgainstDummy(text, { clientID, call: { signal: patient } });
+
+    test('is never right, and costs no read', async () => {
+      expect(await verifyUnknown('unknown')).toBe(false);
+      await settle();
+      expect(reads).toEqual([]);
+    });
+
+    test('is waited for whenever that of a known client would be read, as long as its last read took', async () => {
+      const reading = sleep(clock, 7).then(() => undefined);
+      gate = reading;
+      const known = verify('current');
+      await clock.advance(7);
+      expect(await known).toBe(true);
+      const waits: (number | undefined)[] = [];
+      for (const pauseMs of [0, 0, 900, 100, 10_001]) {
+        await clock.advance(pauseMs);
+        const answer = verifyUnknown('unknown');
+        waits.push(clock.untilNext);
+        await clock.advance(7);
+        expect(await answer).toBe(false);
+      }
+      expect(waits).toEqual([7, undefined, undefined, 7, 7]);
+      expect(reads).toHaveLength(1);
+    });
+
+    test('is not waited for by who has gone', async () => {
+      gate = sleep(clock, 7).then(() => undefined);
+      const known = verify('current');
+      await clock.advance(7);
+      await known;
+      const gone = new AbortController();
+      const answer = secrets.verifyAgainstDummy('x', { clientID: 'unknown', call: gone });
+      gone.abort();
+      await expect(answer).rejects.toMatchObject({ code: 'Unavailable' });
+    });
   });
 });
