@@ -51,7 +51,13 @@ const config = z.strictObject({
   garbageCollection: z.strictObject({ ttlAfterExpiry: duration, ttlAfterBlacklisted: duration }),
   leaderElection: z.strictObject({ leaseDuration: duration, renewDeadline: duration, retryPeriod: duration }),
   limits: z.strictObject({
-    perAddress: z.strictObject({ healthWatches: atOnce }),
+    connections: atOnce,
+    perAddress: z.strictObject({
+      connections: atOnce,
+      connectionsPerSecond: atOnce,
+      streams: atOnce,
+      healthWatches: atOnce,
+    }),
     perClient: z.strictObject({
       tokensPerSecond: z.int().min(0).max(100_000),
       burst: z.int().min(0).max(100_000),

@@ -33,6 +33,7 @@ export const buildServers = (config: Config, parts: ServerParts): Component[] =>
   const { grpc, http } = config;
   const { issuer, keys, version, isServing, clock, log, metrics } = parts;
   const load = createLoadLimits({
+    connections: config.limits.connections,
     perAddress: config.limits.perAddress,
     trustedProxies: http.trustedProxies,
     clock,
@@ -53,6 +54,7 @@ export const buildServers = (config: Config, parts: ServerParts): Component[] =>
     issuer,
     keys,
     version,
+    load,
     clock,
     log,
     metrics,

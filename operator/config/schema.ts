@@ -146,7 +146,15 @@ const atOnce = (byDefault: number) => z.int().min(1).max(1_000_000).default(byDe
 
 const limits = z
   .strictObject({
-    perAddress: z.strictObject({ healthWatches: atOnce(1024) }).prefault({}),
+    connections: atOnce(2048),
+    perAddress: z
+      .strictObject({
+        connections: atOnce(1024),
+        connectionsPerSecond: atOnce(500),
+        streams: atOnce(2048),
+        healthWatches: atOnce(1024),
+      })
+      .prefault({}),
     perClient: z
       .strictObject({
         tokensPerSecond: z.int().min(0).max(100_000).default(0),

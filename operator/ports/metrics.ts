@@ -4,7 +4,14 @@ export type ReconcileOutcome = 'done' | 'requeued' | 'conflict' | 'error';
 /** The servers whose limits are counted. */
 export type ServerName = 'grpc' | 'http';
 /** Limits of the servers on what callers hold at once; also the label `limit`. */
-export type LimitName = 'healthWatches' | 'reflections';
+export type LimitName =
+  | 'connections'
+  | 'addressConnections'
+  | 'connectionRate'
+  | 'streams'
+  | 'resets'
+  | 'healthWatches'
+  | 'reflections';
 /** What a limit did: rejected what was new, or ended what was there to make room; also the label `action`. */
 export type LimitAction = 'refused' | 'shed';
 

@@ -1,33 +1,34 @@
-import { createServer as createPlainServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import type { Log } from '../../ports/log.ts';
-import { createListener, followCertificates, type Listener } from '../listener/listener.ts';
+import {
+  createListener,
+  followCertificates,
+  type Listener,
+  type ListenerOptions,
+} from '../listener/listener.ts';
 import type { ServerCertificates } from '../listener/server-certificates.ts';
 import { tlsOptionsOf } from '../listener/tls-options.ts';
 
-export interface GrpcListenerOptions {
+export interface GrpcListenerOptions extends Pick<ListenerOptions, 'handshakeMs' | 'load' | 'clock' | 'log'> {
   /** Undefined: plain text. */
   readonly certificates: ServerCertificates | undefined;
   readonly clientCertificateRequired: boolean;
-  readonly maxConnections: number;
-  /** From the first byte to an agreed key; 10 s unless given. */
-  readonly handshakeMs?: number;
-  readonly log: Log;
 }
 
-const createSecureServer = (
+/** What to do with a connection to begin its TLS handshake; `onSecured` gets it at the end. */
+const handshake = (
   certificates: ServerCertificates,
   options: GrpcListenerOptions,
-  onConnection: (socket: Socket) => void,
-): Server => {
+  onSecured: (socket: Socket) => void,
+): ((socket: Socket) => void) => {
   const server = createTlsServer(
     tlsOptionsOf(certificates.context, { ...options, protocol: 'h2' }),
-    onConnection,
+    onSecured,
   );
   followCertificates(server, certificates, options.log);
   // Node reports a handshake that takes too long, and leaves the connection to the listener.
   server.on('tlsClientError', (_error, socket) => socket.destroy());
-  return server;
+  return (socket) => void server.emit('connection', socket);
 };
 
 /**
@@ -38,12 +39,14 @@ export const createGrpcListener = (
   options: GrpcListenerOptions,
   onConnection: (socket: Socket) => void,
 ): Listener => {
-  const { certificates, maxConnections, log } = options;
+  const { certificates } = options;
   let isClosing = false;
   // A handshake may end after the last connection was accepted.
   const admit = (socket: Socket): void => void (isClosing ? socket.destroy() : onConnection(socket));
-  const server = certificates ? createSecureServer(certificates, options, admit) : createPlainServer(admit);
-  const listener = createListener(server, { name: 'gRPC', maxConnections, log });
+  const listener = createListener(
+    { ...options, name: 'gRPC', server: 'grpc', isSecure: certificates !== undefined },
+    certificates ? handshake(certificates, options, admit) : admit,
+  );
   return {
     ...listener,
     close: () => {

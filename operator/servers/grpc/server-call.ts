@@ -6,6 +6,8 @@ import {
   status,
 } from '@grpc/grpc-js';
 import type { Clock } from '../../ports/clock.ts';
+import type { Connection } from '../listener/connection.ts';
+import type { StreamGate } from './stream-gate.ts';
 
 /** Time in which a request must arrive in full. */
 const ARRIVAL_MS = 20_000;
@@ -14,13 +16,24 @@ const STALL_MS = 30_000;
 /** Bytes written ahead of the network for one call; the size of a client's flow control window. */
 const AHEAD_BYTES = 64 * 1024;
 
+type PartialStatusObject = Parameters<ServerInterceptingCallInterface['sendStatus']>[0];
 type Listener = Parameters<ServerInterceptingCallInterface['start']>[0];
 
-/** grpc-js ends a call only after everything written before, which never happens if the client does not read. `stream` is a private member: a test fails if grpc-js renames it. */
-const reset = (call: ServerInterceptingCallInterface): void => {
-  const { stream } = call as unknown as { readonly stream?: ServerHttp2Stream };
-  stream?.close(constants.NGHTTP2_CANCEL);
-};
+/** `stream` is a private member of grpc-js: a test fails if it is renamed. */
+const streamOf = (call: ServerInterceptingCallInterface): ServerHttp2Stream | undefined =>
+  (call as unknown as { readonly stream?: ServerHttp2Stream }).stream;
+
+/** grpc-js ends a call only after everything written before, which never happens if the client does not read. */
+const reset = (call: ServerInterceptingCallInterface): void =>
+  streamOf(call)?.close(constants.NGHTTP2_CANCEL);
+
+interface ServerCallParts {
+  readonly clock: Clock;
+  /** Undefined for a method that everyone may call. */
+  readonly connection: Connection | undefined;
+}
+
+const { OK } = status;
 
 /**
  * A call that accepts the next message before the previous one is on the network, so that HTTP/2 puts many into one frame (a third
@@ -29,6 +42,8 @@ const reset = (call: ServerInterceptingCallInterface): void => {
 class GrpcServerCall extends ServerInterceptingCall {
   readonly #next: ServerInterceptingCallInterface;
   readonly #clock: Clock;
+  /** Of a method that needs credentials. */
+  readonly #connection: Connection | undefined;
   #cancelArrival = (): void => undefined;
   #cancelStall = (): void => undefined;
   /** Bytes written that the network has not taken yet. */
@@ -37,10 +52,11 @@ class GrpcServerCall extends ServerInterceptingCall {
   #watching = false;
   #held: (() => void) | undefined;
 
-  constructor(next: ServerInterceptingCallInterface, clock: Clock) {
+  constructor(next: ServerInterceptingCallInterface, { clock, connection }: ServerCallParts) {
     super(next);
     this.#next = next;
     this.#clock = clock;
+    this.#connection = connection;
   }
 
   override start(listener: Listener): void {
@@ -69,6 +85,11 @@ class GrpcServerCall extends ServerInterceptingCall {
     else this.#held = callback;
   }
 
+  override sendStatus(status: PartialStatusObject): void {
+    if (status.code === OK) this.#connection?.prove();
+    super.sendStatus(status);
+  }
+
   #onTaken(bytes: number): void {
     this.#ahead -= bytes;
     this.#taken += 1;
@@ -95,8 +116,19 @@ class GrpcServerCall extends ServerInterceptingCall {
   }
 }
 
+/** The service whose methods need credentials. */
+const SERVICE_PATH = '/m2moauthserver.pb.M2MOAuthService/';
+
+export interface ServerCallsOptions {
+  readonly clock: Clock;
+  readonly gate: Pick<StreamGate, 'connectionOf'>;
+}
+
 /** Makes each call with a single request a {@link GrpcServerCall}; its responses must be bytes. */
 export const serverCalls =
-  (clock: Clock): ServerInterceptor =>
-  (method, call) =>
-    method.requestStream ? new ServerInterceptingCall(call) : new GrpcServerCall(call, clock);
+  ({ clock, gate }: ServerCallsOptions): ServerInterceptor =>
+  ({ path, requestStream }, call) => {
+    if (requestStream) return new ServerInterceptingCall(call);
+    const stream = path.startsWith(SERVICE_PATH) ? streamOf(call) : undefined;
+    return new GrpcServerCall(call, { clock, connection: stream && gate.connectionOf(stream) });
+  };

@@ -1,13 +1,16 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { createLifecycle, type Lifecycle, type LifecycleOptions } from '../listener/lifecycle.ts';
+import type { Listener } from '../listener/listener.ts';
 import type { LoadLimits } from '../listener/load-limits.ts';
 import type { ServerCertificates } from '../listener/server-certificates.ts';
 import type { GrpcCallDeps } from './call.ts';
 import { createHealth } from './health.ts';
-import { MAX_CONNECTIONS, SERVER_OPTIONS } from './limits.ts';
+import { gateHttp2, limitHttp2 } from './http2-server.ts';
+import { HTTP2_LIMITS, SERVER_OPTIONS } from './limits.ts';
 import { createGrpcListener } from './listener.ts';
 import { serverCalls } from './server-call.ts';
 import { addServices, type GrpcIssuer, HEALTH_NAMES } from './services.ts';
+import { StreamGate } from './stream-gate.ts';
 
 export interface GrpcServerOptions extends GrpcCallDeps, Pick<LifecycleOptions, 'address' | 'tls'> {
   readonly issuer: GrpcIssuer;
@@ -20,16 +23,20 @@ export interface GrpcServerOptions extends GrpcCallDeps, Pick<LifecycleOptions, 
 export const createGrpcServer = (options: GrpcServerOptions): Lifecycle => {
   const { address, clock, issuer, isServing, load, log, metrics, tls } = options;
   const health = createHealth({ services: HEALTH_NAMES, isServing, clock });
-  const server = new Server({ ...SERVER_OPTIONS, interceptors: [serverCalls(clock)] });
+  let listener: Listener | undefined;
+  const gate = new StreamGate({ load, clock, connectionOf: (socket) => listener?.connectionOf(socket) });
+  const server = new Server({ ...SERVER_OPTIONS, interceptors: [serverCalls({ clock, gate })] });
+  limitHttp2(server, HTTP2_LIMITS);
   addServices(server, { issuer, health, load, deps: { clock, log, metrics } });
   const build = (certificates: ServerCertificates | undefined) => {
     const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
     const { clientCertificateRequired } = tls;
+    gateHttp2(server, gate);
+    listener = createGrpcListener({ certificates, clientCertificateRequired, load, clock, log }, (socket) =>
+      injector.injectConnection(socket),
+    );
     return {
-      listener: createGrpcListener(
-        { certificates, clientCertificateRequired, maxConnections: MAX_CONNECTIONS, log },
-        (socket) => injector.injectConnection(socket),
-      ),
+      listener,
       // Its callback comes too early: Node has closed the sessions by then that it waits for.
       drain: () => server.tryShutdown(() => undefined),
     };

@@ -46,6 +46,7 @@ const JWKS = '/.well-known/jwks.json';
 /** A public document. It is 503 until the signing keys are known: verifiers that cached an empty set would reject every token. */
 const documentRoute = (path: string, summary: string, keys: PublicKeys, read: () => Cacheable): Route => ({
   method: 'GET',
+  isPublic: true,
   path,
   purpose: 'read a document',
   errors: oauthErrors,

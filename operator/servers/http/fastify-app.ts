@@ -7,6 +7,7 @@ import {
   fastify,
   type RawServerDefault,
 } from 'fastify';
+import type { Connection } from '../listener/connection.ts';
 import { HttpFailure } from './http-failure.ts';
 import { MAX_BODY_BYTES, MAX_HEADER_FIELDS } from './limits.ts';
 import { type HttpRequestDeps, RequestLifecycle } from './request-lifecycle.ts';
@@ -184,6 +185,7 @@ export const createFastifyApp = (options: FastifyAppOptions): FastifyInstance =>
 export class Connections {
   /** Connections that are ready for HTTP, with their exchanges. */
   readonly #exchanges = new Map<Socket, Set<RequestLifecycle>>();
+  readonly #connections = new WeakMap<Socket, Connection>();
   #isDraining = false;
 
   /** Whether new requests are rejected. */
@@ -192,17 +194,20 @@ export class Connections {
   }
 
   /** The connection is ready for HTTP. A TLS handshake may end after the server was closed: then it is destroyed. */
-  secured(socket: Socket): void {
-    if (this.#isDraining) {
+  secured(socket: Socket, connection: Connection | undefined): void {
+    if (this.#isDraining || !connection) {
       socket.destroy();
       return;
     }
     this.#exchanges.set(socket, new Set());
+    this.#connections.set(socket, connection);
     socket.once('close', () => this.#exchanges.delete(socket));
   }
 
   begin(exchange: RequestLifecycle): void {
-    this.#exchanges.get(exchange.socket)?.add(exchange);
+    const exchanges = this.#exchanges.get(exchange.socket);
+    if (exchanges?.size === 0) this.#connections.get(exchange.socket)?.begin();
+    exchanges?.add(exchange);
     if (this.#isDraining) exchange.setConnectionClose();
   }
 
@@ -210,6 +215,9 @@ export class Connections {
     const { socket } = exchange;
     const exchanges = this.#exchanges.get(socket);
     exchanges?.delete(exchange);
+    const connection = this.#connections.get(socket);
+    if (exchange.hasAuthenticated) connection?.prove();
+    if (exchanges?.size === 0) connection?.end();
     if (this.#isDraining && exchanges?.size === 0) socket.destroySoon();
   }
 

@@ -21,8 +21,6 @@ export interface ListenerLimits {
   readonly keepAliveMs: number;
   /** How long a client may stop reading its answer. */
   readonly stallMs: number;
-  /** Concurrent connections; more are rejected. */
-  readonly maxConnections: number;
 }
 
 export const LISTENER_LIMITS: ListenerLimits = {
@@ -33,5 +31,4 @@ export const LISTENER_LIMITS: ListenerLimits = {
   checkMs: SECOND_MS,
   keepAliveMs: 75 * SECOND_MS,
   stallMs: 60 * SECOND_MS,
-  maxConnections: 4096,
 };

@@ -1,19 +1,22 @@
 import { createServer as createPlainServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import type { Log } from '../../ports/log.ts';
-import { createListener, followCertificates, type Listener } from '../listener/listener.ts';
+import {
+  createListener,
+  followCertificates,
+  type Listener,
+  type ListenerOptions,
+} from '../listener/listener.ts';
 import type { ServerCertificates } from '../listener/server-certificates.ts';
 import { tlsOptionsOf } from '../listener/tls-options.ts';
 import type { Connections } from './fastify-app.ts';
 import type { ListenerLimits } from './limits.ts';
 
-export interface HttpListenerOptions {
+export interface HttpListenerOptions extends Pick<ListenerOptions, 'load' | 'clock' | 'log'> {
   /** Undefined: plain text. */
   readonly certificates: ServerCertificates | undefined;
   readonly clientCertificateRequired: boolean;
   readonly limits: ListenerLimits;
   readonly connections: Connections;
-  readonly log: Log;
 }
 
 /** A port for HTTP, and the server behind it. */
@@ -49,21 +52,39 @@ const createSecureServer = (
 
 /** Makes the server with every limit on time and size that Node knows. */
 export const createHttpListener = (options: HttpListenerOptions, handler: RequestListener): HttpListener => {
-  const { certificates, connections, limits, log } = options;
+  const { certificates, connections, limits, load, clock, log } = options;
   const server = certificates
     ? createSecureServer(certificates, options, handler)
     : createPlainServer(serverOptions(options), handler);
-  const listener = createListener(server, { name: 'HTTP', maxConnections: limits.maxConnections, log });
   // An idle connection has its own, shorter or longer.
   server.timeout = limits.stallMs;
   server.on('timeout', (socket) => connections.timedOut(socket));
-  server.on(certificates ? 'secureConnection' : 'connection', (socket) => connections.secured(socket));
+  server.on(certificates ? 'secureConnection' : 'connection', (socket) =>
+    connections.secured(socket, listener.connectionOf(socket)),
+  );
+  const listener = createListener(
+    {
+      name: 'HTTP',
+      server: 'http',
+      isSecure: certificates !== undefined,
+      handshakeMs: limits.handshakeMs,
+      load,
+      clock,
+      log,
+    },
+    (socket) => void server.emit('connection', socket),
+  );
   return {
     ...listener,
     server,
+    listen: (address) => {
+      // Starts Node's checks for requests that are late, as listening itself would.
+      server.emit('listening');
+      return listener.listen(address);
+    },
     close: async () => {
       await listener.close();
-      // Ends Node's checks for requests that are late.
+      // Ends these checks.
       server.close();
     },
   };

@@ -25,6 +25,7 @@ export const openApiRoute = (
 ): Route => {
   const route: Route = {
     method: 'GET',
+    isPublic: true,
     path: `${base}/openapi.json`,
     purpose: 'read a document',
     errors: oauthErrors,

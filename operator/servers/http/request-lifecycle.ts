@@ -159,6 +159,12 @@ export class RequestLifecycle {
     return this.#response.headersSent;
   }
 
+  /** Whether the request has succeeded, on a route for which the caller needs credentials. */
+  get hasAuthenticated(): boolean {
+    const { route } = this.match;
+    return route !== undefined && route.isPublic !== true && this.#response.statusCode < 400;
+  }
+
   /** Runs the handler, unless the client is gone. What it throws or rejects with is passed to `fail`. */
   run(handle: () => Promise<void> | void, fail: (error: unknown) => void): void {
     if (this.#isClosed) return;

@@ -38,6 +38,8 @@ export interface Route {
   /** Log level of a successful request. */
   readonly successLevel: 'info' | 'debug';
   readonly operation: Operation;
+  /** Whether everyone may call it, without credentials. */
+  readonly isPublic?: true;
   /** Answers; what it throws is answered by `errors`. */
   readonly handle: (
     request: FastifyRequest,

@@ -4,6 +4,7 @@ import {
   type LifecycleOptions,
   type ServerHandle,
 } from '../listener/lifecycle.ts';
+import type { LoadLimits } from '../listener/load-limits.ts';
 import type { ServerCertificates } from '../listener/server-certificates.ts';
 import { Connections, createFastifyApp } from './fastify-app.ts';
 import { LISTENER_LIMITS, type ListenerLimits } from './limits.ts';
@@ -18,6 +19,7 @@ export interface HttpServerOptions
     Pick<LifecycleOptions, 'address' | 'tls'> {
   readonly corsOrigins: readonly string[];
   readonly trustedProxies: readonly string[];
+  readonly load: LoadLimits;
   readonly limits?: ListenerLimits;
 }
 
@@ -25,7 +27,7 @@ const build = async (
   options: HttpServerOptions,
   certificates: ServerCertificates | undefined,
 ): Promise<ServerHandle> => {
-  const { clock, issuerUrl, log, metrics, tls, trustedProxies, limits = LISTENER_LIMITS } = options;
+  const { clock, issuerUrl, load, log, metrics, tls, trustedProxies, limits = LISTENER_LIMITS } = options;
   const { clientCertificateRequired } = tls;
   const connections = new Connections();
   let listener: HttpListener | undefined;
@@ -36,7 +38,7 @@ const build = async (
     connections,
     serverFactory: (handler) => {
       listener = createHttpListener(
-        { certificates, clientCertificateRequired, limits, connections, log },
+        { certificates, clientCertificateRequired, limits, connections, load, clock, log },
         handler,
       );
       return listener.server;

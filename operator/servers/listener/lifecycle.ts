@@ -15,7 +15,7 @@ export interface LifecycleOptions {
 
 /** A server that has been built and does not listen yet. */
 export interface ServerHandle {
-  readonly listener: Listener;
+  readonly listener: Pick<Listener, 'listen' | 'close' | 'cut'>;
   /** Starts no new work, and ends each connection once its work is done. */
   drain(): void;
   /** Frees what is left when every connection has ended. */

@@ -5,11 +5,12 @@ export interface HandshakeOptions {
   readonly clientCertificateRequired: boolean;
   /** The one protocol that ALPN agrees on (RFC 7301). */
   readonly protocol: 'h2' | 'http/1.1';
-  /** From the first byte to an agreed key; 10 s unless given. */
-  readonly handshakeMs?: number;
+  /** From the ClientHello to an agreed key; 10 s unless given. */
+  readonly handshakeMs?: number | undefined;
 }
 
-const HANDSHAKE_MS = 10_000;
+/** The longest TLS handshake, from its beginning; its ClientHello has as long to arrive. */
+export const HANDSHAKE_MS = 10_000;
 
 /** What a TLS server is made with. */
 export const tlsOptionsOf = (

@@ -7,6 +7,7 @@ import { openServerCertificates } from '../../../../operator/servers/listener/se
 import { createCertificates } from '../../../cluster/certificates.ts';
 import { recordedLog } from '../../../support/quiet.ts';
 import { makeCertificateFolder } from '../listener/certificate-folder.ts';
+import { testLoadLimits } from '../listener/test-load-limits.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
 jest.setTimeout(30_000);
@@ -14,13 +15,21 @@ jest.setTimeout(30_000);
 test.each([
   ['that does not come', ''],
   ['that comes by half', '\u0016\u0003\u0001\u0002\u0000'],
-])('a TLS handshake %s is given up, and its connection makes room for others', async (_name, bytes) => {
+  ['that is none', 'GET / HTTP/1.1\r\n\r\n'],
+])('a TLS handshake %s is given up, and its connection closed', async (_name, bytes) => {
   const { serving } = await createCertificates(['localhost']);
   await using folder = await makeCertificateFolder({ cert: serving.certificate, key: serving.key });
   const log = recordedLog();
   const certificates = await openServerCertificates({ files: folder.files, clock: systemClock, log });
   const listener = createGrpcListener(
-    { certificates, clientCertificateRequired: false, maxConnections: 1, handshakeMs: 200, log },
+    {
+      certificates,
+      clientCertificateRequired: false,
+      load: testLoadLimits(),
+      handshakeMs: 200,
+      clock: systemClock,
+      log,
+    },
     () => undefined,
   );
   const port = await listener.listen({ host: '127.0.0.1', port: 0 });

@@ -7,11 +7,9 @@ import {
   CreateTokenRequest,
   DeleteTokensRequest,
 } from '../../../../operator/servers/grpc/generated/m2moauthserver/pb/service.ts';
-import { createGrpcListener } from '../../../../operator/servers/grpc/listener.ts';
 import { writeMessage } from '../../../../operator/servers/grpc/wire.ts';
-import { eventually } from '../../../support/eventually.ts';
 import { rejectionOf } from '../../../support/grpc.ts';
-import { recordedLog } from '../../../support/quiet.ts';
+import { testLoadLimits } from '../listener/test-load-limits.ts';
 import { frame, pathOf, rawCall } from './raw-call.ts';
 import { openServerEnv, type ServerEnv } from './server-env.ts';
 
@@ -206,24 +204,26 @@ test.each<[string, string]>([
   await answers(env);
 });
 
-test('a connection beyond the limit is closed at once, and one that ends makes room', async () => {
-  const taken: Socket[] = [];
-  const listener = createGrpcListener(
-    { certificates: undefined, clientCertificateRequired: false, maxConnections: 2, log: recordedLog() },
-    (socket) => taken.push(socket.resume()),
-  );
-  const port = await listener.listen({ host: '127.0.0.1', port: 0 });
-  const [first] = [await plainSocket(port), await plainSocket(port)];
-  await eventually(() => taken.length === 2);
-  const third = await plainSocket(port);
-  await once(third, 'close');
-  expect(taken).toHaveLength(2);
-  first.destroy();
-  await eventually(async () => {
-    await plainSocket(port);
-    return taken.length === 3;
-  });
-  const closed = listener.close();
-  listener.cut();
-  await closed;
+test('a connection beyond the limit of its address takes the place of the oldest idle one', async () => {
+  const load = testLoadLimits({ perAddress: { connections: 2 } });
+  await using env = await openServerEnv({}, { load });
+  const first = await plainSocket(env.port);
+  const closed = once(first, 'close');
+  const second = await plainSocket(env.port);
+  try {
+    await answers(env);
+    await closed;
+    expect(second.destroyed).toBe(false);
+  } finally {
+    second.destroy();
+  }
+});
+
+test('a connection beyond the limit of its address is reset where all others are of use', async () => {
+  const load = testLoadLimits({ perAddress: { connections: 1 } });
+  await using env = await openServerEnv({}, { load });
+  await answers(env);
+  const beyond = connect(env.port, '127.0.0.1').on('error', () => undefined);
+  await new Promise((resolve) => beyond.resume().once('close', resolve));
+  await answers(env);
 });

@@ -6,6 +6,7 @@ import { createHttpServer } from '../../../../operator/servers/http/server.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
 import { PLAIN, tokenRecord } from '../grpc/server-env.ts';
+import { testLoadLimits } from '../listener/test-load-limits.ts';
 import { haltingList, lineOf, longList, startUnreadList } from './lists.ts';
 import { RawConnection, rawRequest } from './raw-http.ts';
 import { BASE, ISSUER_URL, openServerEnv, type ServerEnv, TestKeys, TOKEN } from './server-env.ts';
@@ -168,6 +169,7 @@ const plainServer = (port: number) =>
     issuer: {} as never,
     keys: new TestKeys(),
     version: '0',
+    load: testLoadLimits(),
     clock: systemClock,
     log: recordedLog(),
     metrics: recordedMetrics(),

@@ -6,6 +6,8 @@ import {
   MAX_HEADER_FIELDS,
 } from '../../../../operator/servers/http/limits.ts';
 import { eventually } from '../../../support/eventually.ts';
+import { recordedMetrics } from '../../../support/quiet.ts';
+import { testLoadLimits } from '../listener/test-load-limits.ts';
 import { RawConnection, rawRequest, sendRaw } from './raw-http.ts';
 import { BASE, openServerEnv, type ServerEnv } from './server-env.ts';
 
@@ -176,21 +178,40 @@ test('what can not be read behind an answer that has begun is not answered', asy
   halt.resolve();
 });
 
-test('a connection beyond the limit is closed at once, and one that ends makes room', async () => {
-  await using env = await openServerEnv({}, { limits: { ...LISTENER_LIMITS, maxConnections: 2 } });
-  const open = async (): Promise<RawConnection> => {
+describe('a connection beyond the limit of its address', () => {
+  const openConnection = (env: ServerEnv, path: string): RawConnection => {
     const connection = new RawConnection(env.port);
-    connection.write(rawRequest(`GET ${BASE}/.well-known/jwks.json`));
+    connection.write(rawRequest(`GET ${path}`));
     return connection;
   };
-  await using first = await open();
-  await using second = await open();
-  expect([(await first.answer())?.status, (await second.answer())?.status]).toEqual([200, 200]);
-  await using third = await open();
-  expect(await third.answer()).toBeUndefined();
-  first.socket.destroy();
-  await eventually(async () => {
-    await using fourth = await open();
-    return (await fourth.answer())?.status === 200;
+
+  test('takes the place of one on which no caller has authenticated', async () => {
+    const load = testLoadLimits({ perAddress: { connections: 2 } });
+    await using env = await openServerEnv({}, { load });
+    await using anonymous = openConnection(env, `${BASE}/.well-known/jwks.json`);
+    expect((await anonymous.answer())?.status).toBe(200);
+    await using known = openConnection(env, TOKENS);
+    expect((await known.answer())?.status).toBe(200);
+    await using next = openConnection(env, TOKENS);
+    expect((await next.answer())?.status).toBe(200);
+    await anonymous.closed;
+    expect(known.socket.destroyed).toBe(false);
+  });
+
+  test('is closed at once where all others are of use, and one that ends makes room', async () => {
+    const metrics = recordedMetrics();
+    const load = testLoadLimits({ perAddress: { connections: 2 }, metrics });
+    await using env = await openServerEnv({}, { load });
+    await using first = openConnection(env, TOKENS);
+    await using second = openConnection(env, TOKENS);
+    expect([(await first.answer())?.status, (await second.answer())?.status]).toEqual([200, 200]);
+    await using third = openConnection(env, TOKENS);
+    expect(await third.answer()).toBeUndefined();
+    expect(metrics.calls).toEqual([['limited', 'http', 'addressConnections', 'refused']]);
+    first.socket.destroy();
+    await eventually(async () => {
+      await using fourth = openConnection(env, TOKENS);
+      return (await fourth.answer())?.status === 200;
+    });
   });
 });

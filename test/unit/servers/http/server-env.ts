@@ -10,6 +10,7 @@ import {
   recordedMetrics,
 } from '../../../support/quiet.ts';
 import { PLAIN, tokenRecord } from '../grpc/server-env.ts';
+import { testLoadLimits } from '../listener/test-load-limits.ts';
 
 /** What a use case was called with, in order; the signal left out. */
 type Called = readonly [name: keyof Issuer, ...args: unknown[]];
@@ -107,6 +108,7 @@ export const openServerEnv = async (
     issuer: recorded({ ...ISSUER, ...issuer }, calls),
     keys: new TestKeys(),
     version: '1.2.3',
+    load: testLoadLimits({ log, metrics }),
     clock: systemClock,
     log,
     metrics,

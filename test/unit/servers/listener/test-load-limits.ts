@@ -8,10 +8,8 @@ import {
 } from '../../../../operator/servers/listener/load-limits.ts';
 import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
 
-const DEFAULTS: PerAddressLimits = configSchema(undefined).parse({
-  grpc: { tls: { plaintext: true } },
-  http: { tls: { plaintext: true } },
-}).limits.perAddress;
+const PLAIN = { tls: { plaintext: true } };
+const DEFAULTS = configSchema(undefined).parse({ grpc: PLAIN, http: PLAIN }).limits;
 
 /** The limits of a server with the defaults of the configuration, but for those that a test sets. */
 export const testLoadLimits = ({
@@ -21,7 +19,8 @@ export const testLoadLimits = ({
   readonly perAddress?: Partial<PerAddressLimits>;
 } = {}): LoadLimits =>
   createLoadLimits({
-    perAddress: { ...DEFAULTS, ...perAddress },
+    connections: DEFAULTS.connections,
+    perAddress: { ...DEFAULTS.perAddress, ...perAddress },
     trustedProxies: [],
     clock: systemClock,
     log: recordedLog(),

@@ -1,0 +1,104 @@
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import { status } from '@grpc/grpc-js';
+import { TokenBucket } from '../../async/token-bucket.ts';
+import type { MonotonicClock } from '../../ports/clock.ts';
+import type { Connection } from '../listener/connection.ts';
+import type { Listener } from '../listener/listener.ts';
+import type { LoadLimits } from '../listener/load-limits.ts';
+import type { Http2Gate } from './http2-server.ts';
+
+export interface StreamGateOptions {
+  readonly load: LoadLimits;
+  readonly clock: MonotonicClock;
+  readonly connectionOf: Listener['connectionOf'];
+}
+
+/**
+ * Streams that a client may reset before they are answered (RFC 9113 §10.5, "rapid reset"): all calls of a connection at once, when
+ * their deadline passes, and then so many per second.
+ */
+const RESETS = { burst: 300, refillMs: 20 };
+/** Before a caller has authenticated, there are no such calls. */
+const UNPROVEN_RESETS = { burst: 100, refillMs: 100 };
+/** New connections that a flood on one of them costs its address. */
+const FLOOD_COST = 50;
+
+/** A session and what its client has done on it. */
+interface Session {
+  readonly connection: Connection;
+  readonly resets: TokenBucket;
+  readonly unprovenResets: TokenBucket;
+}
+
+const EXHAUSTED = {
+  ':status': 200,
+  'content-type': 'application/grpc+proto',
+  'grpc-status': status.RESOURCE_EXHAUSTED,
+  'grpc-message': 'too many calls are in progress',
+};
+
+/** Answers a call without running anything for it. */
+const refuse = (stream: ServerHttp2Stream): void => {
+  stream.on('error', () => undefined);
+  stream.respond(EXHAUSTED, { endStream: true });
+};
+
+/** Whether the client has ended a stream that was not answered. */
+const wasReset = ({ rstCode }: ServerHttp2Stream): boolean => rstCode !== constants.NGHTTP2_NO_ERROR;
+
+/**
+ * Counts the streams of each connection and limits them, in number and in how many are reset. A client that floods gets GOAWAY with
+ * ENHANCE_YOUR_CALM (RFC 9113 §7).
+ */
+export class StreamGate implements Http2Gate {
+  readonly #options: StreamGateOptions;
+  readonly #sessions = new WeakMap<ServerHttp2Session, Session>();
+
+  constructor(options: StreamGateOptions) {
+    this.#options = options;
+  }
+
+  onSession(session: ServerHttp2Session): void {
+    const connection = this.#options.connectionOf(session.socket);
+    if (!connection) {
+      session.destroy();
+      return;
+    }
+    const [resets, unprovenResets] = [new TokenBucket(RESETS), new TokenBucket(UNPROVEN_RESETS)];
+    this.#sessions.set(session, { connection, resets, unprovenResets });
+  }
+
+  onStream(stream: ServerHttp2Stream, serve: () => void): void {
+    const session = stream.session as ServerHttp2Session | undefined;
+    const entry = session && this.#sessions.get(session);
+    if (!session || !entry) {
+      stream.destroy();
+      return;
+    }
+    const { connection } = entry;
+    const release = this.#options.load.streams(connection.address);
+    connection.begin();
+    stream.once('close', () => {
+      connection.end();
+      release?.();
+      if (wasReset(stream)) this.#onReset(session, entry);
+    });
+    if (release) serve();
+    else refuse(stream);
+  }
+
+  /** The connection on which a stream runs. */
+  connectionOf(stream: ServerHttp2Stream): Connection | undefined {
+    return stream.session && this.#sessions.get(stream.session as ServerHttp2Session)?.connection;
+  }
+
+  #onReset(session: ServerHttp2Session, { connection, resets, unprovenResets }: Session): void {
+    if (session.destroyed) return;
+    const bucket = connection.isProven ? resets : unprovenResets;
+    if (bucket.take(this.#options.clock.monotonic()) === 0) return;
+    const { connections, report } = this.#options.load;
+    report('grpc', 'resets', 'shed');
+    connections.penalize(connection.group, FLOOD_COST);
+    session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as never);
+  }
+}

@@ -1,0 +1,70 @@
+import type { Socket } from 'node:net';
+import type { ServerName } from '../../ports/metrics.ts';
+
+export interface ConnectionOptions {
+  readonly server: ServerName;
+  /** The peer's address. */
+  readonly address: string;
+  /** Whose limits it counts against. */
+  readonly group: string;
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number;
+  readonly onProven: () => void;
+}
+
+/** A connection to a server, from its acceptance to its end, as limits see it. */
+export class Connection {
+  readonly server: ServerName;
+  readonly address: string;
+  readonly group: string;
+  readonly #socket: Socket;
+  readonly #options: ConnectionOptions;
+  #requests = 0;
+  #idleSince: number;
+  #isProven = false;
+
+  constructor(socket: Socket, options: ConnectionOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.server = options.server;
+    this.address = options.address;
+    this.group = options.group;
+    this.#idleSince = options.now();
+  }
+
+  /** Requests in progress. */
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** When the last request ended, or the connection was accepted; of no meaning while there are requests. */
+  get idleSince(): number {
+    return this.#idleSince;
+  }
+
+  /** Whether a caller has authenticated on it. */
+  get isProven(): boolean {
+    return this.#isProven;
+  }
+
+  begin(): void {
+    this.#requests += 1;
+  }
+
+  end(): void {
+    this.#requests -= 1;
+    if (this.#requests === 0) this.#idleSince = this.#options.now();
+  }
+
+  /** A request has succeeded that needs credentials. */
+  prove(): void {
+    if (this.#isProven) return;
+    this.#isProven = true;
+    this.#options.onProven();
+  }
+
+  /** Ends it at once, with everything that runs on it. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
