@@ -14,6 +14,7 @@ import { calledOff, IssuerFailure } from '../failure.ts';
 import { unauthenticatedKey } from '../fair-keys.ts';
 import type { Reader } from '../registry/live-reads.ts';
 import type { CheckAssertion } from './authenticate-client.ts';
+import { isBearerOnly, type TrustedEndpoint } from './trusted-endpoints.ts';
 import { hasAudience } from './unverified-jwt.ts';
 
 export interface ServiceAccountsOptions {
@@ -21,6 +22,8 @@ export interface ServiceAccountsOptions {
   readonly issuerUrl: string;
   /** Whether a key of this issuer has that `kid`. An API server that trusts this issuer takes its tokens for those of whom they name. */
   readonly isOwnKid: (kid: string) => boolean;
+  /** The external issuers whose bearers are trusted, of which the cluster may be one: their bearers are no assertions. */
+  readonly endpoints: readonly TrustedEndpoint[];
   readonly reviewToken: ReviewToken;
   /** Limits what unauthenticated callers can make the API server do, and lets them take turns. */
   readonly queue: FairSemaphore;
@@ -96,7 +99,7 @@ class Reviews {
 
 /** Checks assertions that are projected ServiceAccount tokens (spec §4): by a TokenReview, if the unverified payload may be accepted. */
 export const createServiceAccounts = (options: ServiceAccountsOptions): CheckAssertion => {
-  const { issuerUrl, isOwnKid, clock } = options;
+  const { issuerUrl, isOwnKid, endpoints, clock } = options;
   const reviews = new Reviews(options);
   return async ({ client, clientID, jwt, address, signal }) => {
     const { iss, sub, exp } = jwt.claims;
@@ -107,6 +110,7 @@ export const createServiceAccounts = (options: ServiceAccountsOptions): CheckAss
     if (typeof iss === 'string' && isSameIssuer(iss, issuerUrl)) return { problem: 'iss is this issuer' };
     if (jwt.kid !== undefined && isOwnKid(jwt.kid))
       return { problem: 'it is signed by a key of this issuer' };
+    if (isBearerOnly(endpoints, jwt.claims)) return { problem: 'it is a bearer of authorization.endpoints' };
     if (!isJwtTypeIn(jwt.type, ['jwt'])) return { problem: 'typ is not that of an assertion' };
     if (!listed.includes(sub)) return { problem: 'the ServiceAccount is not listed' };
     if (!hasAudience(jwt.claims, issuerUrl)) return { problem: 'aud lacks the issuer' };

@@ -37,6 +37,7 @@ beforeEach(() => {
   check = createServiceAccounts({
     issuerUrl: ISSUER,
     isOwnKid: (kid) => kid === ownKid,
+    endpoints: [{ authority: 'https://cluster', audience: 'bearers' }],
     queue: createRequestQueues(recordedMetrics(), clock).reviews,
     clock,
     reviewToken: async (jwt, audiences) => {
@@ -73,6 +74,7 @@ describe('a ServiceAccount token', () => {
     ['this issuer as its issuer', { iss: ISSUER }],
     ['this issuer as its issuer, written otherwise', { iss: `${ISSUER}:443/` }],
     ['the claims of a security event', { events: {} }],
+    ['an audience of bearers', { iss: 'https://cluster', aud: [ISSUER, 'bearers'] }],
   ])('with %s is rejected before the API server is asked', async (_name, changes) => {
     expect(await run(await token(changes))).toHaveProperty('problem');
     expect(asked).toEqual([]);
