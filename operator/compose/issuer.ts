@@ -4,7 +4,7 @@ import type { FairSemaphore } from '../async/fair-semaphore.ts';
 import type { Config } from '../config/schema.ts';
 import { findJwkProblem, thumbprintOf } from '../crypto/public-jwk.ts';
 import { cachedIssuedTokenOf } from '../domain/record/cached-issued-token.ts';
-import { cachedTokenBatchOf } from '../domain/record/cached-token-batch.ts';
+import { cachedTokenBatchOf, hasRestoredRecords } from '../domain/record/cached-token-batch.ts';
 import {
   createAuthenticateBearer,
   createAuthenticateSelf,
@@ -22,6 +22,7 @@ import { createListTokens } from '../issuer/registry/list-tokens.ts';
 import type { RegistryReads } from '../issuer/registry/live-reads.ts';
 import { createLookups } from '../issuer/registry/lookups.ts';
 import { createRecords } from '../issuer/registry/records.ts';
+import { warnOfRestoredRecords } from '../issuer/registry/restored-records.ts';
 import { watchRevocations } from '../issuer/registry/revocations.ts';
 import { createRevokeRecords } from '../issuer/registry/revoke-records.ts';
 import { createJwtValidator } from '../issuer/registry/validate-jwt.ts';
@@ -200,6 +201,13 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
     skewSeconds: () => client.clockSkew.seconds,
     clock,
   });
+  const warnings = [
+    warnOfRestoredRecords(
+      { kind: 'IssuedToken', cache: issued, isRestored: (record) => record.isRestored === true },
+      parts,
+    ),
+    warnOfRestoredRecords({ kind: 'TokenBatch', cache: batches, isRestored: hasRestoredRecords }, parts),
+  ];
   const stopWatching = watchRevocations({ tokens, issued, batches, isLeading, clock, metrics });
   return {
     issuer: {
@@ -233,6 +241,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
     },
     stop: () => {
       usedAssertions.stop();
+      for (const end of warnings) end();
       stopWatching();
       limits.stop();
       authentication.stop();

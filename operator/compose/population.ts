@@ -1,6 +1,8 @@
 import { TOKEN_REASONS } from '../api/conditions.ts';
 import { KEY_PHASES } from '../api/signing-key.ts';
+import { RECORD_OBJECT_INDEX, RESTORED } from '../domain/record/record-object.ts';
 import type { Population } from '../ops/metrics.ts';
+import type { Cache } from '../ports/cache.ts';
 import { TOKEN_INDEX } from '../reconcilers/token/token-triggers.ts';
 import type { ReplicaLeases } from '../runtime/replica-leases.ts';
 import type { Informers } from './informers.ts';
@@ -10,6 +12,9 @@ export interface PopulationParts {
   readonly replicas: Pick<ReplicaLeases, 'share'>;
   readonly isMemoryExceeded: () => boolean;
 }
+
+const countRestored = (cache: Pick<Cache<unknown>, 'countByIndex'>): number =>
+  RESTORED.reduce((sum, value) => sum + cache.countByIndex(RECORD_OBJECT_INDEX.restored, value), 0);
 
 /** What the population metrics read at a scrape: sizes of indexes, never a walk over Tokens. */
 export const populationOf = (
@@ -29,5 +34,9 @@ export const populationOf = (
     }
     return counts;
   },
+  restored: () => ({
+    issuedtokens: countRestored(informers.issued.cache),
+    tokenbatches: countRestored(informers.batches.cache),
+  }),
   cached: () => Object.fromEntries(Object.values(informers).map(({ name, cache }) => [name, cache.size])),
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isSameIssuer } from '../domain/client/issuer-identity.ts';
+import { MAX_BACKDATE_SECONDS } from '../domain/record/restored-record.ts';
 import {
   type Address,
   address,
@@ -78,7 +79,7 @@ const issuer = z
     deviceIDClaim: claimName.default(''),
     signingKey: z.string().min(1).max(253).default('default'),
     tokenType: z.enum(['at+jwt', 'JWT']).default('at+jwt'),
-    backdate: duration('0s').refine((ms) => ms <= 600_000, 'must be at most 10m'),
+    backdate: duration('0s').refine((ms) => ms <= MAX_BACKDATE_SECONDS * 1000, 'must be at most 10m'),
   })
   .prefault({})
   .refine((value) => value.deviceIDClaim === '' || value.deviceIDClaim !== value.ownerClaim, {

@@ -14,6 +14,8 @@ export interface Population {
   /** The part of each client's rate that this replica uses. */
   rateShare(): number;
   memoryExceeded(): boolean;
+  /** Objects with records that were created again, by plural. */
+  restored(): Readonly<Record<string, number>>;
 }
 
 /** The registry that /metrics shows, and the port that fills it. */
@@ -143,6 +145,12 @@ const populationMetrics = (registers: Registry[], population: () => Population |
   );
   gauge('m2moauth_signing_keys', 'Signing keys by phase.', 'phase', (p) => p.keysByPhase());
   gauge('m2moauth_cached_objects', 'Objects in this replica’s caches.', 'resource', (p) => p.cached());
+  gauge(
+    'm2moauth_restored_records',
+    'IssuedTokens and TokenBatches that were created again long after their tokens were issued, which are rejected.',
+    'resource',
+    (p) => p.restored(),
+  );
   const single = (name: string, help: string, read: (population: Population) => number) =>
     new Gauge({
       name,

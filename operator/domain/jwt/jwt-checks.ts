@@ -67,7 +67,11 @@ const agrees = (
   if (record.state === 'Next') return true;
   if (record.keyID !== jwt.kid || claims.client_id !== record.clientID) return false;
   if (record.state === 'Previous') return agreesAsPrevious(record, claims);
-  return claims[jwt.ownerClaim] === record.owner && claims.exp === record.expiration;
+  return (
+    claims[jwt.ownerClaim] === record.owner &&
+    claims.iat === record.issuedAt &&
+    claims.exp === record.expiration
+  );
 };
 
 /** What the record says against a JWT, blacklisting aside (spec §3, step 4). `now` in milliseconds. */

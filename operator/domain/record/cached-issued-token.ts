@@ -1,11 +1,15 @@
 import type { IssuedToken } from '../../api/issued-token.ts';
 import { secondsOf } from '../../api/time.ts';
 import { heldMetadata } from '../held-metadata.ts';
-import { RECORD_OBJECT_INDEX, type RecordObject, sharedList, sharedText } from './record-object.ts';
+import { RECORD_OBJECT_INDEX, RESTORED, type RecordObject, sharedList, sharedText } from './record-object.ts';
+import { isRestored } from './restored-record.ts';
 import { blacklistedAtOf, type CurrentRecord } from './token-record.ts';
 
 /** What caches hold of an IssuedToken: the record alone, times as numbers, without what the API server adds. */
-export interface CachedIssuedToken extends CurrentRecord, RecordObject {}
+export interface CachedIssuedToken extends CurrentRecord, RecordObject {
+  /** True if it was created again: no endpoint knows it. Absent otherwise. */
+  readonly isRestored?: true;
+}
 
 /** Names of the indexes of the cache of {@link CachedIssuedToken}. */
 export const ISSUED_INDEX = {
@@ -14,15 +18,16 @@ export const ISSUED_INDEX = {
   ...RECORD_OBJECT_INDEX,
 } as const;
 
+const NONE: readonly string[] = [];
+
 /** The index functions of that cache. */
 export const ISSUED_INDEXERS: Readonly<Record<string, (record: CachedIssuedToken) => readonly string[]>> = {
   [ISSUED_INDEX.id]: ({ id }) => [id],
   [ISSUED_INDEX.owner]: ({ owner }) => [owner],
   [ISSUED_INDEX.client]: ({ client }) => [client],
   [ISSUED_INDEX.kid]: ({ keyID }) => [keyID],
+  [ISSUED_INDEX.restored]: ({ isRestored }) => (isRestored ? RESTORED : NONE),
 };
-
-const NONE: readonly string[] = [];
 
 /** The record that an IssuedToken is (spec §2.2). */
 export const cachedIssuedTokenOf = (object: IssuedToken): CachedIssuedToken => {
@@ -49,5 +54,6 @@ export const cachedIssuedTokenOf = (object: IssuedToken): CachedIssuedToken => {
     expiration: expiration === undefined ? undefined : secondsOf(expiration),
     originalTokenClaims,
     blacklistedAt: blacklistedAtOf(object),
+    ...(isRestored(secondsOf(spec.issuedAt), secondsOf(metadata.creationTimestamp)) && { isRestored: true }),
   };
 };

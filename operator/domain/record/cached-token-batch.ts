@@ -6,8 +6,10 @@ import {
   batchNameOf,
   positionOf,
   RECORD_OBJECT_INDEX,
+  RESTORED,
   type RecordObject,
 } from './record-object.ts';
+import { isRestored } from './restored-record.ts';
 import type { CurrentRecord, RecordExpiry, RecordOrigin } from './token-record.ts';
 
 /** What caches hold of a TokenBatch: its records as they are stored, each read when it is asked for. */
@@ -18,6 +20,8 @@ export interface CachedTokenBatch extends RecordObject {
   readonly tokens: readonly string[];
   readonly originalTokenClaims: Readonly<Record<string, Readonly<Record<string, unknown>>>> | undefined;
   readonly version: number;
+  /** When the object was created, in seconds since the Unix epoch. */
+  readonly createdAt: number;
   /** By position: when it was blacklisted, RFC 3339. */
   readonly blacklisted: Readonly<Record<string, string>>;
   /** Positions of records that no longer exist for any endpoint. */
@@ -41,6 +45,8 @@ export const BATCH_INDEX = {
   ...RECORD_OBJECT_INDEX,
 } as const;
 
+const NONE: readonly string[] = [];
+
 const distinct = (values: readonly string[]): readonly string[] => [...new Set(values)];
 
 /** The index functions of that cache. */
@@ -49,11 +55,11 @@ export const BATCH_INDEXERS: Readonly<Record<string, (batch: CachedTokenBatch) =
   [BATCH_INDEX.owner]: ({ profiles }) => distinct(profiles.map(({ owner }) => owner)),
   [BATCH_INDEX.client]: ({ client }) => [client],
   [BATCH_INDEX.kid]: ({ profiles }) => distinct(profiles.map(({ keyID }) => keyID)),
+  [BATCH_INDEX.restored]: (batch) => (hasRestoredRecords(batch) ? RESTORED : NONE),
 };
 
 const NO_TIMES: Readonly<Record<string, string>> = {};
 const NO_POSITIONS: ReadonlySet<number> = new Set();
-const NONE: readonly string[] = [];
 
 /** The records that a TokenBatch holds (spec §2.3). */
 export const cachedTokenBatchOf = ({ metadata, spec, status }: TokenBatch): CachedTokenBatch => {
@@ -67,6 +73,7 @@ export const cachedTokenBatchOf = ({ metadata, spec, status }: TokenBatch): Cach
     tokens: spec.tokens,
     originalTokenClaims: spec.originalTokenClaims,
     version: status?.version ?? 0,
+    createdAt: secondsOf(metadata.creationTimestamp),
     blacklisted: status?.blacklisted ?? NO_TIMES,
     deleted: deleted === undefined ? NO_POSITIONS : new Set(deleted),
   };
@@ -142,12 +149,17 @@ const recordAt = (batch: CachedTokenBatch, position: number): CurrentRecord | un
   };
 };
 
-/** The record of a `jti` in the TokenBatch that it leads to. */
+/** The record of a `jti` in the TokenBatch that it leads to; undefined too for one that was created again. */
 export const batchedRecordOf = (batch: CachedTokenBatch, id: string): CurrentRecord | undefined => {
   if (batchNameOf(id) !== batch.metadata.name) return undefined;
   const record = recordAt(batch, positionOf(id));
-  return record?.id === id ? record : undefined;
+  if (record?.id !== id || isRestored(record.issuedAt, batch.createdAt)) return undefined;
+  return record;
 };
+
+/** Whether a record of a TokenBatch was created again. The first was issued first. */
+export const hasRestoredRecords = ({ tokens: [first], createdAt }: CachedTokenBatch): boolean =>
+  first !== undefined && isRestored(readEntry(first).issuedAt, createdAt);
 
 /** The term of a record in a TokenBatch. */
 export interface BatchedExpiry extends RecordExpiry {

@@ -15,7 +15,12 @@ export const RECORD_OBJECT_INDEX = {
   client: 'client',
   /** By the kid of each key that signed a JWT of it. */
   kid: 'kid',
+  /** By {@link RESTORED}, if a record of it was created again. */
+  restored: 'restored',
 } as const;
+
+/** The values under which an object with records that were created again is found. */
+export const RESTORED: readonly string[] = ['restored'];
 
 /** Texts that are kept; where more are in use they are kept several times over. */
 const MAX_SHARED = 8192;

@@ -6,6 +6,7 @@ import {
   batchedIdsOf,
   batchedRecordOf,
   type CachedTokenBatch,
+  hasRestoredRecords,
 } from '../../domain/record/cached-token-batch.ts';
 import { declaredRecordOf } from '../../domain/record/declared-records.ts';
 import { batchNameOf, isBatchedId } from '../../domain/record/record-object.ts';
@@ -45,12 +46,16 @@ export interface RecordCaches {
 
 /** The records of all kinds in the caches, by `jti` and by owner (spec §2.3). */
 export interface Records {
-  /** The cached record of an id; an object that is being deleted has none. */
+  /** The cached record of an id; an object that is being deleted has none, nor one that was created again. */
   find(id: string): FoundRecord | undefined;
   /** The ids of an owner's records that lists show, as runs in no order. A run is an id, or the name of a TokenBatch, whose ids are adjacent in the order of all ids. */
   runsOf(owner: string): Generator<string>;
   /** The ids in an owner's run as of now, in their order. */
   idsIn(run: string, owner: string): Iterable<string>;
+  /** Whether the cached record of an id was created again: it exists, and no endpoint knows it. */
+  isRestored(id: string): boolean;
+  /** The record in an IssuedToken. */
+  ofIssued(record: CachedIssuedToken): FoundRecord | undefined;
   /** The record in a declared Token. */
   ofToken(token: Token, id: string): FoundRecord | undefined;
   /** The record in a TokenBatch. */
@@ -92,7 +97,14 @@ function* batchedIds(named: Iterable<CachedTokenBatch>, owner: string): Generato
 export const createRecords = ({ tokens, issued, batches, clients }: RecordCaches): Records => {
   const inToken = (token: Token, id: string): FoundRecord | undefined =>
     declaredRecordOf(token, id, clients.get(clientKeyOf(token))?.spec.owner);
+  const known = (record: CachedIssuedToken) => (record.isRestored ? undefined : record);
   return {
+    ofIssued: (record) => (isThere(record) ? known(record) : undefined),
+    isRestored: (id) => {
+      if (!isBatchedId(id))
+        return [...issued.byIndex(ISSUED_INDEX.id, id)].some(({ isRestored }) => isRestored === true);
+      return [...batches.byIndex(BATCH_INDEX.name, batchNameOf(id))].some(hasRestoredRecords);
+    },
     ofToken: (token, id) => (isThere(token) ? inToken(token, id) : undefined),
     ofBatch: (batch, id) => (isThere(batch) ? batchedRecordOf(batch, id) : undefined),
     find: (id) => {
@@ -101,7 +113,7 @@ export const createRecords = ({ tokens, issued, batches, clients }: RecordCaches
         return first(named, (batch) => batchedRecordOf(batch, id));
       }
       return (
-        first(issued.byIndex(ISSUED_INDEX.id, id), (record) => record) ??
+        first(issued.byIndex(ISSUED_INDEX.id, id), known) ??
         first(tokens.byIndex(RECORD_INDEX.id, id), (token) => inToken(token, id))
       );
     },

@@ -119,7 +119,7 @@ const readRecord = async (
     return batch && records.ofBatch(batch, jti);
   }
   const record = await reads.issued.read({ namespace, name: jti }, reader);
-  return record?.metadata.deletionTimestamp === undefined ? record : undefined;
+  return record && records.ofIssued(record);
 };
 
 /** The cached record if it is blacklisted, which is final, or its cache is fresh; else the record that the API server has. */
@@ -129,8 +129,12 @@ const findRecord = (
   waiting: Waiting,
 ): Awaitable<FoundRecord | undefined> => {
   const { jti } = claims;
-  const cached = typeof jti === 'string' ? options.records.find(jti) : undefined;
-  const isUsable = cached && (cached.blacklistedAt !== undefined || isFresh(cached, options.freshness));
+  const { records, freshness } = options;
+  if (typeof jti !== 'string') return undefined;
+  const cached = records.find(jti);
+  const isUsable = cached && (cached.blacklistedAt !== undefined || isFresh(cached, freshness));
+  // What was created again stays so.
+  if (cached === undefined && records.isRestored(jti)) return undefined;
   return isUsable ? cached : readRecord(options, claims, waiting);
 };
 

@@ -1,12 +1,12 @@
 import { API_VERSION } from '../../../operator/api/meta.ts';
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
 import { assertionGate } from '../../../operator/compose/assertion-gate.ts';
-import { buildInformers } from '../../../operator/compose/informers.ts';
+import { buildInformers, type Informers } from '../../../operator/compose/informers.ts';
 import { buildIssuer } from '../../../operator/compose/issuer.ts';
 import type { TokenRequest } from '../../../operator/domain/client/token-request.ts';
 import type { CachedIssuedToken } from '../../../operator/domain/record/cached-issued-token.ts';
 import { Rejections } from '../../../operator/issuer/limits/rejections.ts';
-import type { CreateToken } from '../../../operator/issuer/use-cases.ts';
+import type { CreateToken, IntrospectToken, ListTokens } from '../../../operator/issuer/use-cases.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import type { Informer } from '../../../operator/runtime/informer.ts';
 import { bodyOf, type KubeObject, type TestApi, testApi } from '../../support/api.ts';
@@ -22,7 +22,10 @@ const config = { ...defaults, issuer: { ...defaults.issuer, url: ISSUER } };
 /** The part of a replica that issues tokens, with its caches and connections. */
 export interface Replica {
   readonly kube: TestKube;
+  readonly informers: Informers;
   readonly createToken: CreateToken;
+  readonly introspectToken: IntrospectToken;
+  readonly listTokens: ListTokens;
   /** The IssuedTokens in its cache, in the order in which it got to know them. */
   recorded(): readonly CachedIssuedToken[];
 }
@@ -73,19 +76,20 @@ export class CreateTokenEnv implements AsyncDisposable {
     });
     const { clients, issued } = informers;
     const ending = new AbortController();
-    for (const informer of [clients, issued]) {
-      informer.start(ending.signal);
-      await informer.whenSynced(ending.signal);
-    }
+    const started = Object.values(informers);
+    for (const informer of started) informer.start(ending.signal);
+    await Promise.all(started.map((informer) => informer.whenSynced(ending.signal)));
     await assertionGate(issued, systemClock)(ending.signal);
     this.#clients.push(clients);
     this.#stops.unshift(async () => {
       stop();
       ending.abort();
-      await Promise.all([clients.stopped(), issued.stopped()]);
+      await Promise.all(started.map((informer) => informer.stopped()));
       await kube.close();
     });
-    return { kube, createToken: issuer.createToken, recorded: () => [...issued.cache.values()] };
+    const { createToken, introspectToken, listTokens } = issuer;
+    const recorded = () => [...issued.cache.values()];
+    return { kube, informers, createToken, introspectToken, listTokens, recorded };
   }
 
   /** Makes a client that holds its client ID, and waits until every replica knows it. */

@@ -76,6 +76,7 @@ describe('metrics', () => {
       tokensByState: () => ({ Issued: 3, Expired: 1 }),
       keysByPhase: () => ({ Active: 1 }),
       cached: () => ({ tokens: 4 }),
+      restored: () => ({ issuedtokens: 2 }),
     });
     const text = await (await fetch(`${base}/metrics`)).text();
     for (const line of [
@@ -86,6 +87,7 @@ describe('metrics', () => {
       'm2moauth_tokens{state="Issued"} 3',
       'm2moauth_signing_keys{phase="Active"} 1',
       'm2moauth_cached_objects{resource="tokens"} 4',
+      'm2moauth_restored_records{resource="issuedtokens"} 2',
     ]) {
       expect(text).toContain(line);
     }

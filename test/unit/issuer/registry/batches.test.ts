@@ -17,7 +17,11 @@ const call = { address: '192.0.2.1', signal: patient };
 const ALICE = { owner: 'alice', onlyID: undefined, client: 'team/app' };
 
 /** Three records of `alice` and one of `bob`, of the client `team/app`. */
-const batch = (status?: TokenBatchStatus, resourceVersion = '1'): CachedTokenBatch => {
+const batch = (
+  status?: TokenBatchStatus,
+  resourceVersion = '1',
+  createdAt = EXPIRES - 3600,
+): CachedTokenBatch => {
   const draft = new BatchDraft(NAME, clientWith(undefined), 'app');
   for (const owner of ['alice', 'alice', 'alice', 'bob']) {
     draft.add({
@@ -33,7 +37,7 @@ const batch = (status?: TokenBatchStatus, resourceVersion = '1'): CachedTokenBat
     });
   }
   const built = draft.build();
-  const stored = { uid: 'uid-of-batch', resourceVersion, creationTimestamp: formatTime(EXPIRES - 3600) };
+  const stored = { uid: 'uid-of-batch', resourceVersion, creationTimestamp: formatTime(createdAt) };
   return cachedTokenBatchOf({
     ...built,
     metadata: { ...built.metadata, ...stored },
@@ -58,6 +62,13 @@ describe('a batched token', () => {
     expect(await result(batchedId(NAME, 3), { sub: 'bob' })).toBe('valid');
     expect(await result(batchedId(NAME, 3))).toBe('RecordDisagrees');
     expect(env.asked).toEqual([]);
+  });
+
+  test('whose batch was created again is unknown, without a read, and listed nowhere', async () => {
+    env.batches.putIfNewer(batch(undefined, '1', EXPIRES - 60));
+    expect(await result(ID)).toBe('Unknown');
+    expect(env.asked).toEqual([]);
+    expect(env.records.find(ID)).toBeUndefined();
   });
 
   test('that no cache knows is found by one GET of its batch', async () => {

@@ -43,7 +43,12 @@ type Stored = Token | CachedIssuedToken | CachedTokenBatch | OAuthClient | Secre
 export const issuedToken = (
   id: string,
   spec: Partial<IssuedToken['spec']> = {},
-  more: { status?: IssuedToken['status']; deletionTimestamp?: string; resourceVersion?: string } = {},
+  more: {
+    status?: IssuedToken['status'];
+    deletionTimestamp?: string;
+    resourceVersion?: string;
+    createdAt?: number;
+  } = {},
 ): IssuedToken => ({
   apiVersion: API_VERSION,
   kind: 'IssuedToken',
@@ -52,7 +57,7 @@ export const issuedToken = (
     namespace: 'team',
     uid: `uid-of-${id}`,
     resourceVersion: more.resourceVersion ?? '1',
-    creationTimestamp: formatTime(START_SECONDS),
+    creationTimestamp: formatTime(more.createdAt ?? START_SECONDS),
     ...(more.deletionTimestamp !== undefined && { deletionTimestamp: more.deletionTimestamp }),
   },
   spec: {

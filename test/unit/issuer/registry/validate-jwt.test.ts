@@ -35,6 +35,9 @@ const result = async (jwt: string): Promise<string> => {
 const outcome = (jwt: string): Promise<string> => result(jwt).catch(({ code }: { code: string }) => code);
 
 describe('an issued token', () => {
+  const again = issuedToken(ID, {}, { createdAt: EXPIRES - 60 });
+  const restored = { ...again, metadata: { ...again.metadata, uid: 'uid-of-the-restored' } };
+
   beforeEach(() => env.cache(issuedToken(ID)));
 
   test('is valid while its record agrees, by the caches alone', async () => {
@@ -92,6 +95,28 @@ describe('an issued token', () => {
       fault: 'Blacklisted',
       record: { id: ID },
     });
+  });
+
+  test.each([
+    ['in the cache', () => env.cache(restored), []],
+    [
+      'that the API server has',
+      () => env.store('issued', cachedIssuedTokenOf(restored)),
+      [`issued team/${ID}`],
+    ],
+  ])('whose record was created again is unknown: %s', async (_name, put, asked) => {
+    env.issued.forget(`team/${ID}`, `uid-of-${ID}`);
+    put();
+    expect(await result(jwtOf(claimsOf(ID)))).toBe('Unknown');
+    expect(await result(jwtOf(claimsOf(ID)))).toBe('Unknown');
+    expect(env.asked).toEqual(asked);
+  });
+
+  test('whose record was created again with a later time of issue disagrees with it', async () => {
+    const later = { issuedAt: formatTime(EXPIRES - 60) };
+    env.issued.forget(`team/${ID}`, `uid-of-${ID}`);
+    env.cache({ ...issuedToken(ID, later, { createdAt: EXPIRES - 60 }), metadata: restored.metadata });
+    expect(await result(jwtOf(claimsOf(ID)))).toBe('RecordDisagrees');
   });
 
   test('whose record is being deleted is rejected', async () => {

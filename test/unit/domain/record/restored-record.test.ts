@@ -1,0 +1,58 @@
+import { describe, expect, test } from '@jest/globals';
+import { MAX_CLOCK_SKEW_SECONDS } from '../../../../operator/domain/jwt/jwt-checks.ts';
+import {
+  batchedRecordOf,
+  expiriesOf,
+  hasRestoredRecords,
+} from '../../../../operator/domain/record/cached-token-batch.ts';
+import { planIssuedToken } from '../../../../operator/domain/record/issued-token-plan.ts';
+import { batchedId } from '../../../../operator/domain/record/record-object.ts';
+import { isRestored, MAX_BACKDATE_SECONDS } from '../../../../operator/domain/record/restored-record.ts';
+import { BATCH, batchWith } from './batch-fixtures.ts';
+import { BEGIN, HOUR, makeRecord, observe } from './issued-token-fixtures.ts';
+
+const NOW = 1_767_225_600;
+
+describe('a record', () => {
+  test.each<[string, number, boolean]>([
+    ['was recorded at once', 0, false],
+    ['is dated before its token by the API server', -MAX_CLOCK_SKEW_SECONDS, false],
+    [
+      'is backdated by the most, between clocks that differ by the most',
+      MAX_BACKDATE_SECONDS + 2 * MAX_CLOCK_SKEW_SECONDS,
+      false,
+    ],
+    [
+      'is later than any replica can have made it',
+      MAX_BACKDATE_SECONDS + 2 * MAX_CLOCK_SKEW_SECONDS + 1,
+      true,
+    ],
+    ['has no time of creation, as before it is written', Number.NaN, false],
+  ])('that %s', (_name, laterSeconds, wanted) => {
+    expect(isRestored(NOW, NOW + laterSeconds)).toBe(wanted);
+  });
+
+  test('keeps in the cache whether it was created again, and nothing else if it was not', () => {
+    expect(makeRecord({ createdAt: 840 })).not.toHaveProperty('isRestored');
+    expect(makeRecord({ createdAt: 841 })).toHaveProperty('isRestored', true);
+  });
+
+  test('that was created again is collected by its own time all the same', () => {
+    const plan = (at: number) => planIssuedToken(observe({ createdAt: 1000, expiresAt: HOUR }, at));
+    expect(plan(2 * HOUR - 1)).toEqual({ kind: 'wait', requeueAt: expect.any(Number) });
+    expect(plan(2 * HOUR)).toMatchObject({ kind: 'collect', why: 'Expired' });
+  });
+});
+
+test('a batch has records that were created again if its first one is', () => {
+  const first = (issuedAt: number) => batchWith([{ issuedAt: BEGIN + issuedAt }, { issuedAt: BEGIN }]);
+  expect(hasRestoredRecords(first(-840))).toBe(false);
+  expect(hasRestoredRecords(first(-841))).toBe(true);
+});
+
+test('each record of a batch counts for itself', () => {
+  const batch = batchWith([{ issuedAt: BEGIN - 841 }, { issuedAt: BEGIN - 840 }]);
+  expect(batchedRecordOf(batch, batchedId(BATCH, 0))).toBeUndefined();
+  expect(batchedRecordOf(batch, batchedId(BATCH, 1))).toMatchObject({ issuedAt: BEGIN - 840 });
+  expect(expiriesOf(batch)).toHaveLength(2);
+});
