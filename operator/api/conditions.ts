@@ -66,6 +66,10 @@ export const CREDENTIALS_REASONS = [
 ] as const;
 export type CredentialsReason = (typeof CREDENTIALS_REASONS)[number];
 
+/** Reasons of an OAuthClient's condition `CredentialsWeak`, which is there only while it is True (spec §2.4). */
+export const WEAK_CREDENTIALS_REASONS = ['SecretTooShort'] as const;
+export type WeakCredentialsReason = (typeof WEAK_CREDENTIALS_REASONS)[number];
+
 /** Reasons of an OAuthClient's condition `LimitReached` (spec §2.4). */
 export const LIMIT_REASONS = ['RateExceeded', 'ActiveTokensExceeded'] as const;
 export type LimitReason = (typeof LIMIT_REASONS)[number];

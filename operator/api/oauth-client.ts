@@ -16,7 +16,7 @@ export const OAuthClientStatusSchema = z
       .optional(),
     observedGeneration: observedGeneration().optional(),
     conditions: conditionList(
-      'Ready (registered, sufficient for declared Tokens), CredentialsReady (can authenticate over gRPC and HTTP), LimitReached (requests were rejected because of limits, absent otherwise).',
+      'Ready (registered, sufficient for declared Tokens), CredentialsReady (can authenticate over gRPC and HTTP), CredentialsWeak (the client secret is too short, absent otherwise), LimitReached (requests were rejected because of limits, absent otherwise).',
     ).optional(),
   })
   .meta({ description: 'Whether the client is registered. Written by the operator.' });

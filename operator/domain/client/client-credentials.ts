@@ -1,5 +1,5 @@
-import type { CredentialsReason } from '../../api/conditions.ts';
-import { type ConditionUpdate, setCondition } from '../../api/meta.ts';
+import type { CredentialsReason, WeakCredentialsReason } from '../../api/conditions.ts';
+import { type ConditionUpdate, removeCondition, setCondition } from '../../api/meta.ts';
 import type { OAuthClient, OAuthClientStatus } from '../../api/oauth-client.ts';
 import { floorSeconds, formatTime } from '../../api/time.ts';
 import { canonicalJson } from '../canonical-json.ts';
@@ -15,6 +15,8 @@ export interface CredentialsFinding {
   };
   /** What an administrator should know although it works, e.g. that a check is off. */
   readonly remark?: string;
+  /** Why it is easy to guess although it works. */
+  readonly weakness?: { readonly reason: WeakCredentialsReason; readonly message: string };
 }
 
 /** Messages of a condition hold at most 32,768 characters (metav1.Condition); this many are still read by people. */
@@ -55,6 +57,12 @@ export const credentialsCondition = (
   return condition(problems[0]?.reason ?? 'SecretInvalid', [first, ...remarks, ...others]);
 };
 
+/** Condition `CredentialsWeak`, which is True or absent. */
+const weakCondition = (findings: readonly CredentialsFinding[]): ConditionUpdate | undefined => {
+  const [weakness] = findings.flatMap(({ weakness }) => weakness ?? []);
+  return weakness && { type: 'CredentialsWeak', status: 'True', ...weakness };
+};
+
 /** The status with what the findings say; undefined where it stands so already. Pure. */
 export const planCredentials = (
   client: OAuthClient,
@@ -62,12 +70,15 @@ export const planCredentials = (
   now: number,
 ): OAuthClientStatus | undefined => {
   const remarks = trustRemarks(client.spec.authentication ?? {});
+  const stamp = {
+    now: formatTime(floorSeconds(now)),
+    observedGeneration: client.metadata.generation ?? 0,
+  };
+  const ready = setCondition(client.status?.conditions, credentialsCondition(findings, remarks), stamp);
+  const weak = weakCondition(findings);
   const status: OAuthClientStatus = {
     ...client.status,
-    conditions: setCondition(client.status?.conditions, credentialsCondition(findings, remarks), {
-      now: formatTime(floorSeconds(now)),
-      observedGeneration: client.metadata.generation ?? 0,
-    }),
+    conditions: weak ? setCondition(ready, weak, stamp) : removeCondition(ready, 'CredentialsWeak'),
   };
   return canonicalJson(status) === canonicalJson(client.status) ? undefined : status;
 };

@@ -4,6 +4,9 @@ export interface ClientSecrets {
   readonly previous: string | undefined;
 }
 
+/** A shorter secret can be guessed, or found from its digest: one of 16 random letters and digits has 95 bits. */
+const MIN_CHARACTERS = 16;
+
 /** Suffix of the data key whose secret is accepted too. */
 const PREVIOUS_SUFFIX = '_previous';
 /** Data key in a Secret that the operator makes, beside the secret's own. */
@@ -32,3 +35,12 @@ export const readClientSecrets = (
   current: readValue(data?.[key]),
   previous: readValue(data?.[`${key}${PREVIOUS_SUFFIX}`]),
 });
+
+/** The data keys of the secrets that are shorter than 16 characters; both match, so both count. */
+export const findShortSecrets = ({ current, previous }: ClientSecrets, key: string): string[] =>
+  [
+    { key, secret: current },
+    { key: `${key}${PREVIOUS_SUFFIX}`, secret: previous },
+  ].flatMap(({ key: of, secret }) =>
+    secret !== undefined && [...secret].length < MIN_CHARACTERS ? [of] : [],
+  );

@@ -2,7 +2,7 @@ import { API_VERSION, MANAGED_BY_LABEL, MANAGER } from '../../api/meta.ts';
 import type { OAuthClient, OAuthClientSpec } from '../../api/oauth-client.ts';
 import type { CredentialsFinding } from '../../domain/client/client-credentials.ts';
 import { isRegistered, requestedClientID } from '../../domain/client/client-rules.ts';
-import { CLIENT_ID_KEY, readClientSecrets } from '../../domain/client/client-secret.ts';
+import { CLIENT_ID_KEY, findShortSecrets, readClientSecrets } from '../../domain/client/client-secret.ts';
 import {
   ApiError,
   type ChangedObject,
@@ -27,6 +27,14 @@ const invalid = (message: string): CredentialsFinding => ({
   method: 'clientSecret',
   problem: { reason: 'SecretInvalid', message },
 });
+
+/** It says nothing about the secret but that it is short, and where it is. */
+const workingFinding = (name: string, short: readonly string[]): CredentialsFinding => {
+  if (short.length === 0) return { method: 'clientSecret' };
+  const keys = short.map((key) => `"${key}"`).join(' and ');
+  const message = `key ${keys} of Secret "${name}" has fewer than 16 characters, which can be guessed: use 16 random ones or more, or generate: true with an empty key`;
+  return { method: 'clientSecret', weakness: { reason: 'SecretTooShort', message } };
+};
 
 const isOwn = (client: OAuthClient, { metadata }: Secret): boolean =>
   metadata.ownerReferences?.some(
@@ -114,7 +122,8 @@ export const findClientSecret = async (
     return refused(name, error);
   }
   if (!found) return invalid(`Secret "${name}" is missing`);
-  if (readClientSecrets(found.data, key).current !== undefined) return { method: 'clientSecret' };
+  const secrets = readClientSecrets(found.data, key);
+  if (secrets.current !== undefined) return workingFinding(name, findShortSecrets(secrets, key));
   const isKeyThere = found.data?.[key] !== undefined;
   return invalid(`key "${key}" of Secret "${name}" is ${isKeyThere ? 'empty or no UTF-8 text' : 'missing'}`);
 };

@@ -137,7 +137,7 @@ export class ClientEnv implements AsyncDisposable {
   /** Waits until a condition of the client has that reason, and the queues are empty. */
   async reason(
     name: string,
-    type: 'Ready' | 'CredentialsReady',
+    type: 'Ready' | 'CredentialsReady' | 'CredentialsWeak',
     reason: string,
     namespace = this.namespace,
   ): Promise<KubeObject> {
@@ -151,5 +151,5 @@ export class ClientEnv implements AsyncDisposable {
   }
 }
 
-export const conditionOf = (object: KubeObject, type: 'Ready' | 'CredentialsReady') =>
+export const conditionOf = (object: KubeObject, type: 'Ready' | 'CredentialsReady' | 'CredentialsWeak') =>
   object.status?.conditions?.find((condition: { type: string }) => condition.type === type);

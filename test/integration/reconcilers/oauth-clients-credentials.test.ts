@@ -40,6 +40,25 @@ describe('a client secret', () => {
     expect(env.events.map(({ reason }) => reason)).toEqual(['SecretInvalid', 'SecretInvalid']);
   });
 
+  test('of fewer than 16 characters works, and is named as weak until it is replaced', async () => {
+    const weak = async (): Promise<{ status: string; reason: string; message: string } | undefined> =>
+      conditionOf(await env.get('app'), 'CredentialsWeak');
+    await env.secret('creds', { client_secret: 'fifteen letters' });
+    await env.create('app', { authentication: { clientSecret } });
+    await env.reason('app', 'CredentialsReady', 'Verified');
+    expect(await weak()).toMatchObject({ status: 'True', reason: 'SecretTooShort' });
+    expect((await weak())?.message).toContain('key "client_secret" of Secret "creds"');
+    const long = { client_secret: 'sixteen letters.', client_secret_previous: 'short' };
+    await env.patch('creds', { stringData: long }, 'Secret');
+    await env.until(async () =>
+      expect((await weak())?.message).toContain('key "client_secret_previous" of Secret "creds"'),
+    );
+    await env.patch('creds', { data: { client_secret_previous: null } }, 'Secret');
+    await env.until(async () => expect(await weak()).toBeUndefined());
+    expect(conditionOf(await env.get('app'), 'CredentialsReady').status).toBe('True');
+    expect(JSON.stringify([await env.get('app'), env.events, env.kube.log.lines])).not.toContain('letters');
+  });
+
   test('is generated: client_id, 43 characters, owned by the client; put back where it is gone, kept where it is not', async () => {
     await env.create('app', {
       clientID: 'the-app',
@@ -47,6 +66,7 @@ describe('a client secret', () => {
     });
     const client = await env.reason('app', 'CredentialsReady', 'Verified');
     const secret = await env.get('creds', { kind: 'Secret' });
+    expect(conditionOf(client, 'CredentialsWeak')).toBeUndefined();
     expect(text(secret, 'client_id')).toBe('the-app');
     expect(text(secret, 'client_secret')).toMatch(/^[A-Za-z0-9_-]{43}$/u);
     expect(secret.type).toBe('Opaque');

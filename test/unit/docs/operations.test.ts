@@ -7,6 +7,7 @@ import {
   LIMIT_REASONS,
   SIGNING_KEY_REASONS,
   TOKEN_REASONS,
+  WEAK_CREDENTIALS_REASONS,
 } from '../../../operator/api/conditions.ts';
 import { createMetrics } from '../../../operator/ops/metrics.ts';
 
@@ -28,6 +29,7 @@ describe('what to do about a reason is documented', () => {
     ...TOKEN_REASONS,
     ...CLIENT_REASONS,
     ...CREDENTIALS_REASONS,
+    ...WEAK_CREDENTIALS_REASONS,
     ...LIMIT_REASONS,
     ...SIGNING_KEY_REASONS,
   ];

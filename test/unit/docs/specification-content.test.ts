@@ -9,6 +9,7 @@ import {
   LIMIT_REASONS,
   SIGNING_KEY_REASONS,
   TOKEN_REASONS,
+  WEAK_CREDENTIALS_REASONS,
 } from '../../../operator/api/conditions.ts';
 import { RESERVED_CLAIMS } from '../../../operator/api/reserved-claims.ts';
 import { ALGORITHMS, KEY_PHASES } from '../../../operator/api/signing-key.ts';
@@ -71,7 +72,7 @@ describe.each(KINDS)('%s in section %s', (kind, number) => {
 
 test.each([
   ['2.1', TOKEN_REASONS],
-  ['2.4', [...CLIENT_REASONS, ...CREDENTIALS_REASONS, ...LIMIT_REASONS]],
+  ['2.4', [...CLIENT_REASONS, ...CREDENTIALS_REASONS, ...WEAK_CREDENTIALS_REASONS, ...LIMIT_REASONS]],
   ['2.4', RESERVED_CLAIMS.filter((claim) => !claim.includes('/'))],
   ['2.5', SIGNING_KEY_REASONS],
   ['2.5', [...ALGORITHMS, ...KEY_PHASES]],

@@ -1,9 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
+import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import {
   type CredentialsFinding,
   credentialsCondition,
+  planCredentials,
 } from '../../../../operator/domain/client/client-credentials.ts';
-import { readClientSecrets } from '../../../../operator/domain/client/client-secret.ts';
+import { findShortSecrets, readClientSecrets } from '../../../../operator/domain/client/client-secret.ts';
+import { makeClient } from '../token/fake-token.ts';
 
 const works = (method: CredentialsFinding['method'], remark?: string): CredentialsFinding => ({
   method,
@@ -62,5 +65,39 @@ describe("a Secret's content", () => {
     expect(
       readClientSecrets({ key: Buffer.from([0xff, 0xfe]).toString('base64') }, 'key').current,
     ).toBeUndefined();
+  });
+});
+
+describe('client secrets that can be guessed', () => {
+  const long = 'a'.repeat(16);
+  const short = 'a'.repeat(15);
+  test.each<[string, string | undefined, string | undefined, string[]]>([
+    ['none, if both have 16 characters', long, long, []],
+    ['none, if there is none', undefined, undefined, []],
+    ['the current one', short, undefined, ['key']],
+    ['the previous one', long, short, ['key_previous']],
+    ['both', short, 'x', ['key', 'key_previous']],
+    ['one with 15 characters that take two UTF-16 units each', '😀'.repeat(15), undefined, ['key']],
+    ['none of 16 characters that take several bytes each', 'é'.repeat(16), undefined, []],
+  ])('%s', (_, current, previous, expected) => {
+    expect(findShortSecrets({ current, previous }, 'key')).toEqual(expected);
+  });
+
+  const weak: CredentialsFinding = {
+    method: 'clientSecret',
+    weakness: { reason: 'SecretTooShort', message: 'key "client_secret" is short' },
+  };
+  const typesAfter = (client: OAuthClient, findings: CredentialsFinding[]) => {
+    const status = planCredentials(client, findings, 0);
+    return { status, types: status?.conditions?.map(({ type, status: is }) => `${type}=${is}`) };
+  };
+
+  test('are a separate condition while they are there, and then nothing', () => {
+    const client = makeClient();
+    const first = typesAfter(client, [weak]);
+    expect(first.types).toEqual(['CredentialsReady=True', 'CredentialsWeak=True']);
+    const known = { ...client, status: first.status ?? {} };
+    expect(planCredentials(known, [weak], 60_000)).toBeUndefined();
+    expect(typesAfter(known, [{ method: 'clientSecret' }]).types).toEqual(['CredentialsReady=True']);
   });
 });
