@@ -90,19 +90,23 @@ const accepts = (issuer: TrustedIssuer, claims: Claims): boolean =>
 export const createTrustedIssuers = (options: TrustedIssuersOptions): CheckAssertion => {
   const { issuers, ownerClaim, endpoints, clock } = options;
 
-  const authenticatedBy = (client: OAuthClient, issuer: TrustedIssuer, claims: Claims): AssertionOutcome => {
+  const authenticatedBy = (
+    client: OAuthClient,
+    { issuer, isOneTime }: { issuer: TrustedIssuer; isOneTime: boolean },
+    claims: Claims,
+  ): AssertionOutcome => {
     const prefix = issuer.ownerPrefix ?? '';
     const owner = prefixedName(prefix, ownClaim(claims, ownerClaim));
     const subject = prefixedName(prefix, claims.sub);
     if (owner === undefined) return { problem: 'the owner claim is missing, or can not name an owner' };
     if (subject === undefined) return { problem: 'sub can not name a subject' };
-    const problem = issuer.oneTimeUse ? findOneTimeProblem(claims, clock.now()) : undefined;
+    const problem = isOneTime ? findOneTimeProblem(claims, clock.now()) : undefined;
     if (problem !== undefined) return { problem };
     const originalTokenClaims = originalClaimsOf(claims, issuer.claims);
     const method = 'trustedIssuer';
     // Of its issuer, so that no other issuer, and not the client itself, can use up its jti.
     const id = JSON.stringify([issuer.authority, claims.jti]);
-    const assertion = issuer.oneTimeUse ? { id, earliestUse: earliestUseOf(claims) } : undefined;
+    const assertion = isOneTime ? { id, earliestUse: earliestUseOf(claims) } : undefined;
     return { authenticated: { client, method, owner, subject, originalTokenClaims, assertion } };
   };
 
@@ -113,9 +117,11 @@ export const createTrustedIssuers = (options: TrustedIssuersOptions): CheckAsser
     if (isBearerOnly(endpoints, jwt.claims)) return { problem: 'it is a bearer of authorization.endpoints' };
     const accepting = named.filter((issuer) => accepts(issuer, jwt.claims));
     if (accepting.length === 0) return { problem: 'aud or a required claim is not the configured one' };
+    // Of several entries that accept it, the strictest one.
+    const isOneTime = accepting.some(({ oneTimeUse }) => oneTimeUse === true);
     for (const issuer of accepting) {
       const claims = await issuers.verify(jwt.jwt, issuer, signal);
-      if (claims && accepts(issuer, claims)) return authenticatedBy(client, issuer, claims);
+      if (claims && accepts(issuer, claims)) return authenticatedBy(client, { issuer, isOneTime }, claims);
     }
     return { problem: 'it is expired, incomplete, of another type, or not signed by an external issuer' };
   };

@@ -172,6 +172,15 @@ describe('an assertion of a trusted issuer', () => {
     expect((await check(claims)).outcome).toHaveProperty('authenticated');
   });
 
+  test.each([
+    [{ audience: 'm2m' }, { audience: 'api', oneTimeUse: true }],
+    [{ audience: 'm2m', oneTimeUse: true }, { audience: 'api' }],
+  ])('may be used once if one of the entries that accept it says so: %j, %j', async (...trusted) => {
+    const { outcome } = await check({ ...FRESH, aud: ['m2m', 'api'] }, { trusted });
+    expect(outcome).toHaveProperty('authenticated.assertion.earliestUse', now);
+    expect((await check({ aud: ['m2m', 'api'] }, { trusted })).outcome).toHaveProperty('problem');
+  });
+
   const endpoint = { authority: AUTHORITY, audience: 'api' };
   const both = { aud: ['m2m', 'api'] };
   test.each<[string, object, TrustedEndpoint, boolean]>([
