@@ -147,6 +147,14 @@ suite.each(SCHEMAS)('grpcurl, $how', ({ schema }) => {
     ]);
   }, 30_000);
 
+  test('a token for an API lists and revokes itself alone', async () => {
+    const [{ jwt, id }, other] = [await create('sent-to-an-api'), await create('other', [ISSUER])];
+    expect((await list(jwt, {})).map((token) => token.id)).toEqual([id]);
+    expect(await remove(jwt, { id_filter: [other.id] })).toEqual({});
+    expect(await remove(jwt, {})).toEqual({ blacklistedCount: '1' });
+    expect(await list(other.jwt, { id_filter: [other.id] })).toHaveLength(1);
+  }, 30_000);
+
   test('a revoked token is counted once, listed only where asked for, and no bearer any more', async () => {
     const bearer = (await create('bearer', [ISSUER])).jwt;
     const { id, jwt } = await create('revoked');
