@@ -11,6 +11,7 @@ import {
 } from '../issuer/authentication/authenticate-bearer.ts';
 import { createClientAuthentication } from '../issuer/authentication/client-authentication.ts';
 import { buildCreateToken } from '../issuer/create-token.ts';
+import { issuerInTurns, lookupsInTurns } from '../issuer/in-turn.ts';
 import { createIntrospectToken } from '../issuer/introspect-token.ts';
 import { createClientLimits } from '../issuer/limits/client-limits.ts';
 import type { Rejections } from '../issuer/limits/rejections.ts';
@@ -26,7 +27,12 @@ import { warnOfRestoredRecords } from '../issuer/registry/restored-records.ts';
 import { watchRevocations } from '../issuer/registry/revocations.ts';
 import { createRevokeRecords } from '../issuer/registry/revoke-records.ts';
 import { createJwtValidator } from '../issuer/registry/validate-jwt.ts';
-import { createRequestQueues, overloaded, type RequestQueues } from '../issuer/request-queues.ts';
+import {
+  createRequestQueues,
+  createRequestTurns,
+  overloaded,
+  type RequestQueues,
+} from '../issuer/request-queues.ts';
 import { createRevokeToken } from '../issuer/revoke-token.ts';
 import type { Issuer } from '../issuer/use-cases.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -152,6 +158,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
   const freshness = freshnessOf(informers, clock);
   const objects = objectsOf(informers, resources, readSecretMetaOf(client));
   const queues = createRequestQueues(metrics, clock);
+  const turns = createRequestTurns(metrics, clock, parts.defer);
   const reads = readsOf(objects, queues.validations, clock);
   const filterReads = readsOf(objects, queues.filters, clock);
   const records = createRecords({ tokens, issued, batches, clients });
@@ -167,7 +174,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
     clock,
     metrics,
   });
-  const lookups = createLookups({ records, clients, reads: filterReads, freshness });
+  const lookups = lookupsInTurns(createLookups({ records, clients, reads: filterReads, freshness }), turns);
   const { secrets } = resources;
   const authentication = buildAuthentication(config, parts, { reads, freshness, queues, secrets });
   const { authenticateClient, externalIssuers, failures } = authentication;
@@ -209,36 +216,37 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
     warnOfRestoredRecords({ kind: 'TokenBatch', cache: batches, isRestored: hasRestoredRecords }, parts),
   ];
   const stopWatching = watchRevocations({ tokens, issued, batches, isLeading, clock, metrics });
-  return {
-    issuer: {
+  const issuer: Issuer = {
+    authenticateClient,
+    authenticateBearer: createAuthenticateBearer(bearers),
+    authenticateSelf: createAuthenticateSelf(bearers),
+    createToken: buildCreateToken({
       authenticateClient,
-      authenticateBearer: createAuthenticateBearer(bearers),
-      authenticateSelf: createAuthenticateSelf(bearers),
-      createToken: buildCreateToken({
-        authenticateClient,
-        failures,
-        settings,
-        keyring,
-        isMemoryExceeded: parts.isMemoryExceeded,
-        admit: limits.admit,
-        recordToken: buildRecording(parts, resources, { usedAssertions, queue: queues.records }),
-        isClockUsable,
-        clock,
-        metrics,
-      }),
-      listTokens: createListTokens({ records, lookups, freshness, turn: () => turnOfTheLoop() }),
-      deleteTokens: createDeleteTokens({
-        tokens,
-        issued,
-        batches,
-        lookups,
-        listRecordsOfOwner: listOwnedIn(client, config.kubernetes.watchNamespaces),
-        revokeRecords,
-        queue: queues.lists,
-      }),
-      introspectToken: createIntrospectToken({ authenticateClient, validateJwt }),
-      revokeToken: createRevokeToken({ authenticateClient, validateJwt, revokeRecords }),
-    },
+      failures,
+      settings,
+      keyring,
+      isMemoryExceeded: parts.isMemoryExceeded,
+      admit: limits.admit,
+      recordToken: buildRecording(parts, resources, { usedAssertions, queue: queues.records }),
+      isClockUsable,
+      clock,
+      metrics,
+    }),
+    listTokens: createListTokens({ records, lookups, freshness, turn: () => turnOfTheLoop() }),
+    deleteTokens: createDeleteTokens({
+      tokens,
+      issued,
+      batches,
+      lookups,
+      listRecordsOfOwner: listOwnedIn(client, config.kubernetes.watchNamespaces),
+      revokeRecords,
+      queue: queues.lists,
+    }),
+    introspectToken: createIntrospectToken({ authenticateClient, validateJwt }),
+    revokeToken: createRevokeToken({ authenticateClient, validateJwt, revokeRecords }),
+  };
+  return {
+    issuer: issuerInTurns(issuer, turns),
     stop: () => {
       usedAssertions.stop();
       for (const end of warnings) end();

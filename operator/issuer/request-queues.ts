@@ -1,4 +1,5 @@
 import { createFairSemaphore, type FairSemaphore } from '../async/fair-semaphore.ts';
+import { createFairTurns, type FairTurns } from '../async/fair-turns.ts';
 import { RecentGroups } from '../async/recent-groups.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
 import type { Metrics } from '../ports/metrics.ts';
@@ -51,11 +52,16 @@ const LIMITS = {
   },
 };
 
-/** The name of a queue; also a label of a metric. */
-export type RequestQueue = keyof typeof LIMITS;
+/** Enough that what starts in one turn fills a batch, and little enough that others notice nothing. */
+const TURN_MS = 10;
+/** A fraction of a second of this process. */
+const TURN_LIMITS = { total: 8192, perGroup: 2048 };
+
+/** The name of a queue; also a label of a metric. `turns` is that of {@link createRequestTurns}. */
+type RequestQueue = keyof typeof LIMITS | 'turns';
 
 /** The queues that requests share. */
-export type RequestQueues = Readonly<Record<RequestQueue, FairSemaphore>>;
+export type RequestQueues = Readonly<Record<keyof typeof LIMITS, FairSemaphore>>;
 
 /** Counts a request that is rejected because too many wait, and makes its failure. */
 export const overloaded = (queue: RequestQueue, metrics: Pick<Metrics, 'requestDropped'>): IssuerFailure => {
@@ -64,6 +70,20 @@ export const overloaded = (queue: RequestQueue, metrics: Pick<Metrics, 'requestD
     detail: `too many wait in the queue ${queue}`,
   });
 };
+
+/** Makes the turns in which requests start. */
+export const createRequestTurns = (
+  metrics: Pick<Metrics, 'requestDropped'>,
+  clock: MonotonicClock,
+  defer: (work: () => void) => void,
+): FairTurns =>
+  createFairTurns({
+    budgetMs: TURN_MS,
+    waiting: TURN_LIMITS,
+    clock,
+    defer,
+    full: () => overloaded('turns', metrics),
+  });
 
 /** Makes the queues of a process. */
 export const createRequestQueues = (
@@ -74,7 +94,7 @@ export const createRequestQueues = (
   // Not yet known to be of which client.
   const reviewed = new RecentGroups();
   const failing = new RecentGroups();
-  const queue = (name: RequestQueue, groups = clients): FairSemaphore =>
+  const queue = (name: keyof typeof LIMITS, groups = clients): FairSemaphore =>
     createFairSemaphore({
       ...LIMITS[name],
       groups,

@@ -1,0 +1,79 @@
+import type { MonotonicClock } from '../ports/clock.ts';
+import { type FairKey, FairQueue, type FairQueueLimits } from './fair-queue.ts';
+import type { Awaitable } from './map-awaitable.ts';
+
+/** Bounds how much work starts in one turn of the event loop; the rest starts in later ones, by group and by member (see {@link FairQueue}). */
+export interface FairTurns {
+  /**
+   * Runs `work` at once while this turn has time left; `keyOf` is not called then.
+   * @throws `full()` if too much waits and this is dropped; whatever `work` throws
+   */
+  run<T>(keyOf: () => FairKey, work: () => Awaitable<T>): Awaitable<T>;
+}
+
+export interface FairTurnsOptions {
+  /** Milliseconds after the first work of a turn in which further work may start. */
+  readonly budgetMs: number;
+  readonly waiting: FairQueueLimits;
+  readonly clock: MonotonicClock;
+  /** Runs `work` in the next turn of the event loop, as `setImmediate` does. */
+  readonly defer: (work: () => void) => void;
+  /** What {@link FairTurns.run} rejects with. */
+  readonly full: () => Error;
+}
+
+/** Starts work that waits, or rejects it. */
+interface Waiter {
+  readonly start: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Makes {@link FairTurns}. */
+export const createFairTurns = (options: FairTurnsOptions): FairTurns => {
+  const { budgetMs, waiting, clock, defer, full } = options;
+  const queue = new FairQueue<Waiter>(waiting);
+  /** When this turn began, in monotonic milliseconds; undefined before its first work. */
+  let beganAt: number | undefined;
+
+  const begin = (): void => {
+    beganAt = clock.monotonic();
+    defer(endTurn);
+  };
+  const isOver = (): boolean => beganAt !== undefined && clock.monotonic() - beganAt >= budgetMs;
+
+  /** One after the other as microtasks, so that the time which the work takes after its first `await` counts too. */
+  const startNext = (): void => {
+    queue.shift()?.item.start();
+    if (queue.size === 0) return;
+    queueMicrotask(() => {
+      if (!isOver()) startNext();
+    });
+  };
+
+  const endTurn = (): void => {
+    beganAt = undefined;
+    if (queue.size === 0) return;
+    begin();
+    startNext();
+  };
+
+  const enqueue = <T>(key: FairKey, work: () => Awaitable<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const start = (): void => {
+        try {
+          resolve(work());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      queue.push(key, { start, reject }).dropped?.item.reject(full());
+    });
+
+  return {
+    run: (keyOf, work) => {
+      if (queue.size > 0 || isOver()) return enqueue(keyOf(), work);
+      if (beganAt === undefined) begin();
+      return work();
+    },
+  };
+};
