@@ -195,6 +195,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
   const limits = createClientLimits({
     records: { issued, batches },
     clients,
+    defer: parts.defer,
     defaults: config.limits.perClient,
     share,
     rejections,

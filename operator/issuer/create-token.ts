@@ -15,7 +15,7 @@ import type { Keyring, Signer, UnsignedJwt } from '../ports/signing.ts';
 import type { AuthenticationFailures } from './authentication/authentication-failures.ts';
 import { IssuerFailure, refused } from './failure.ts';
 import type { Admission, AdmitToken } from './limits/client-limits.ts';
-import type { RecordToken } from './recording/record-token.ts';
+import type { Recordable, RecordToken } from './recording/record-token.ts';
 import type { AuthenticateClient, AuthenticatedClient, CreateToken } from './use-cases.ts';
 
 export interface CreateTokenOptions {
@@ -101,17 +101,21 @@ const rejectIfMemoryExceeded = ({
   });
 };
 
-/** Records a token, and ends its admission whatever comes of it. */
+/** Records a token, and ends its admission when nothing more can come of it. */
 const whileAdmitted = async (
   admission: Admission | undefined,
-  record: () => ReturnType<RecordToken>,
+  record: (onWrite: NonNullable<Recordable['onWrite']>) => ReturnType<RecordToken>,
 ): ReturnType<RecordToken> => {
+  let write: Promise<unknown> = Promise.resolve();
+  const end = (): void => admission?.end();
   try {
-    const recorded = await record();
+    const recorded = await record((written) => {
+      write = written;
+    });
     if (typeof recorded === 'string') admission?.giveBack();
     return recorded;
   } finally {
-    admission?.end();
+    void write.then(end, end);
   }
 };
 
@@ -140,8 +144,8 @@ export const buildCreateToken = (options: CreateTokenOptions): CreateToken => {
     const fields = recordFieldsOf(input, { request, authenticated, keyID: signer.kid });
     const clientID = requestedClientID(client);
     const admission = admit(client);
-    const recorded = await whileAdmitted(admission, () =>
-      recordToken({ client, fields, assertion, call }, (id) =>
+    const recorded = await whileAdmitted(admission, (onWrite) =>
+      recordToken({ client, fields, assertion, call, onWrite }, (id) =>
         signer.sign(jwtOf(id, fields, { client, clientID, settings })),
       ),
     );

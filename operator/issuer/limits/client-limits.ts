@@ -24,6 +24,8 @@ export type AdmitToken = (client: OAuthClient) => Admission | undefined;
 export interface ClientLimitsOptions {
   readonly clients: Pick<Cache<OAuthClient>, 'onChange'>;
   readonly records: RecordCaches;
+  /** Runs `work` in a later turn of the event loop. */
+  readonly defer: (work: () => void) => void;
   readonly defaults: DefaultLimits;
   /** The part of a client's rate that this replica may use now, above 0 and at most 1. */
   readonly share: () => number;
@@ -104,9 +106,9 @@ const activeTokensExceeded = (activeTokens: number, retryAfterSeconds: number): 
  * for it.
  */
 export const createClientLimits = (options: ClientLimitsOptions): { admit: AdmitToken; stop: () => void } => {
-  const { clients, records, defaults, share, rejections, clock, metrics } = options;
+  const { clients, records, defer, defaults, share, rejections, clock, metrics } = options;
   const rates = new ClientRates();
-  const live = new LiveTokens(records);
+  const live = new LiveTokens(records, defer);
   const reject = (client: OAuthClient, why: LimitReason, failure: IssuerFailure): never => {
     metrics.tokenRequestRejected(why);
     rejections.note(client, why);

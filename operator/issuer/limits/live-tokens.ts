@@ -79,16 +79,22 @@ export class LiveTally {
   }
 }
 
+/** Records that are counted before others get their turn of the event loop: some 5 ms. */
+const RECORDS_PER_TURN = 4096;
+
 const ownExpiry = (record: CachedIssuedToken): readonly RecordExpiry[] => [record];
 
 /** Counts the live issued tokens of the clients for which it is asked: from the caches at first, then as their records come and go. */
 export class LiveTokens {
   readonly #caches: RecordCaches;
+  readonly #defer: (work: () => void) => void;
   /** By `<namespace>/<name>`. */
   readonly #tallies = new Map<string, LiveTally>();
 
-  constructor(caches: RecordCaches) {
+  /** `defer` runs its argument in a later turn of the event loop. */
+  constructor(caches: RecordCaches, defer: (work: () => void) => void) {
     this.#caches = caches;
+    this.#defer = defer;
   }
 
   /** Follows the caches from now on; to be called once. Returns the function that ends it. */
@@ -106,22 +112,52 @@ export class LiveTokens {
     return issued.synced && batches.synced;
   }
 
-  /** Of a client; looks at each of its records at the first call for it. */
+  /** Of a client; counts its records at the first call for it: some at once, the rest in later turns of the event loop. */
   of({ metadata }: OAuthClient): LiveTally {
     const key = keyOf(metadata);
     const known = this.#tallies.get(key);
     if (known?.uid === metadata.uid) return known;
     const tally = new LiveTally(metadata.uid);
-    const { issued, batches } = this.#caches;
-    for (const record of issued.byIndex(ISSUED_INDEX.client, key)) this.#count(tally, record, ownExpiry, 1);
-    for (const batch of batches.byIndex(BATCH_INDEX.client, key)) this.#count(tally, batch, expiriesOf, 1);
     this.#tallies.set(key, tally);
+    this.#countSome(key, tally, this.#recordsOf(key));
     return tally;
   }
 
   /** The client is gone, or its tokens are not limited any more. */
   forget(key: string): void {
     this.#tallies.delete(key);
+  }
+
+  /** As they are now: objects of caches never change. */
+  *#recordsOf(key: string): Generator<readonly [RecordObject, readonly RecordExpiry[]]> {
+    const { issued, batches } = this.#caches;
+    const [records, objects] = [
+      [...issued.byIndex(ISSUED_INDEX.client, key)],
+      [...batches.byIndex(BATCH_INDEX.client, key)],
+    ];
+    for (const record of records) yield [record, [record]];
+    for (const batch of objects) yield [batch, expiriesOf(batch)];
+  }
+
+  /**
+   * Counts so many of the rest. What changes meanwhile is counted as it changes: the sum is the same whichever comes first, and until the
+   * end of it less than all.
+   */
+  #countSome(
+    key: string,
+    tally: LiveTally,
+    rest: Iterator<readonly [RecordObject, readonly RecordExpiry[]]>,
+  ): void {
+    for (let count = 0; count < RECORDS_PER_TURN; ) {
+      const next = rest.next();
+      if (next.done) return;
+      const [object, expiries] = next.value;
+      if (object.clientUID === tally.uid) for (const expiry of expiries) tally.add(expiry, 1);
+      count += expiries.length + 1;
+    }
+    this.#defer(() => {
+      if (this.#tallies.get(key) === tally) this.#countSome(key, tally, rest);
+    });
   }
 
   #follow<T extends RecordObject>(

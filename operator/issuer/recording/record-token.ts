@@ -20,6 +20,8 @@ export interface Recordable {
   /** The client's own assertion, which may be used for one token only. */
   readonly assertion: OneTimeAssertion | undefined;
   readonly call: Pick<Call, 'address' | 'signal'>;
+  /** Called with a write that goes on when the caller leaves: the record may appear until it settles. */
+  readonly onWrite?: (written: Promise<unknown>) => void;
 }
 
 /** Signs the JWT of a record under the id that the record gets. */
@@ -115,8 +117,9 @@ export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
     return sign(id);
   };
 
-  const recordInBatch = async ({ client, fields, call }: Recordable, sign: Sign) => {
+  const recordInBatch = async ({ client, fields, call, onWrite }: Recordable, sign: Sign) => {
     const { id, recorded } = addToBatch(client, fields);
+    onWrite?.(recorded);
     const done = Promise.all([signDeferred(sign, id), recorded]);
     const [accessToken] = await unlessAborted(done, call.signal, calledOff);
     return { id, accessToken };

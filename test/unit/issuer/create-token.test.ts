@@ -35,6 +35,7 @@ let client: OAuthClient;
 let active: Signer | undefined;
 let isClockUsable: boolean;
 let admit: AdmitToken;
+let written: PromiseWithResolvers<void>;
 let isMemoryExceeded: boolean;
 let ids: number;
 let steps: string[];
@@ -67,6 +68,7 @@ beforeEach(() => {
   active = signer;
   isClockUsable = true;
   isMemoryExceeded = false;
+  written = Promise.withResolvers();
   admit = () => undefined;
   ids = 0;
   steps = [];
@@ -105,9 +107,7 @@ const build = () => {
         confirm: async ({ name }) => problems.after?.(name),
       },
       onRecorded: (record) => void observed.push(record),
-      addToBatch: () => {
-        throw new Error('the client is no batched one');
-      },
+      addToBatch: () => ({ id: idOf(ids++), recorded: written.promise }),
       newID: () => idOf(ids++),
       queue: createRequestQueues(metrics, clock).records,
       defer: setImmediate,
@@ -296,6 +296,24 @@ describe('the limits of the client', () => {
     admit = () => void steps.push('admit') as undefined;
     await expect(createToken(changes)).rejects.toMatchObject({ code: 'Refused' });
     expect(steps).toEqual(['authenticate']);
+  });
+
+  test.each<[string, () => void]>([
+    ['is done', () => written.resolve()],
+    ['fails', () => written.reject(new Error('no'))],
+  ])('are not notified that a caller left before the write of its batch %s', async (_name, settleWrite) => {
+    client = clientWith({}, { allowedAudiences: ['a'], recording: 'Batched' });
+    admit = admission;
+    const gone = new AbortController();
+    const left = createToken({}, gone.signal);
+    left.catch(() => undefined);
+    await settle();
+    gone.abort();
+    await expect(left).rejects.toMatchObject({ code: 'Unavailable' });
+    expect(steps).toEqual(['authenticate']);
+    settleWrite();
+    await settle();
+    expect(steps).toEqual(['authenticate', 'end']);
   });
 
   test.each<[string, () => void, string[]]>([

@@ -41,6 +41,7 @@ beforeEach(() => {
   const records = { issued, batches };
   ({ admit } = createClientLimits({
     records,
+    defer: setImmediate,
     clients,
     defaults,
     share: () => share,

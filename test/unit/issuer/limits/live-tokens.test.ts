@@ -29,9 +29,19 @@ const openLive = () => {
   const log = recordedLog();
   const issued = new ObjectStore<CachedIssuedToken>({ log, indexers: ISSUED_INDEXERS });
   const batches = new ObjectStore<CachedTokenBatch>({ log, indexers: BATCH_INDEXERS });
-  const live = new LiveTokens({ issued, batches });
+  const deferred: (() => void)[] = [];
+  const live = new LiveTokens({ issued, batches }, (work) => deferred.push(work));
   live.connect();
-  return { issued, batches, live };
+  /** Runs turns of the event loop until nothing is deferred; how many. */
+  const finish = (): number => {
+    let turns = 0;
+    for (let work = deferred.shift(); work; work = deferred.shift()) {
+      work();
+      turns += 1;
+    }
+    return turns;
+  };
+  return { issued, batches, live, finish };
 };
 
 describe('of a client', () => {
@@ -97,6 +107,38 @@ describe('of a client', () => {
     issued.apply(makeRecord({ id: idOf(1) }));
     expect(live.of(client).count(at(0))).toBe(1);
   });
+});
+
+test('many records are counted over several turns of the event loop, and what changes meanwhile is counted once', () => {
+  const { issued, live, finish } = openLive();
+  const records = Array.from({ length: 10_000 }, (_, n) => ({ id: idOf(n), expiresAt: 50 + (n % 100) }));
+  for (const traits of records) issued.apply(makeRecord(traits));
+  const tally = live.of(client);
+  expect(tally.count(at(0))).toBeGreaterThan(1000);
+  expect(tally.count(at(0))).toBeLessThan(10_000);
+  // One that is counted already, and one that is not; one comes; and all of one second expire.
+  for (const n of [0, 9_999]) {
+    issued.apply(
+      makeRecord({ id: idOf(n), expiresAt: 50 + (n % 100), blacklistedAt: 1, resourceVersion: '2' }),
+    );
+  }
+  issued.remove(makeRecord({ id: idOf(9_998), expiresAt: 148, resourceVersion: '2' }));
+  issued.apply(makeRecord({ id: idOf(20_000), expiresAt: 200 }));
+  tally.count(at(51));
+  expect(finish()).toBeGreaterThan(1);
+  const own = [...issued.values()];
+  for (const seconds of [51, 60, 148, 149, 150, 200]) {
+    expect(tally.count(at(seconds))).toBe(own.filter((each) => isLive(each, at(seconds))).length);
+  }
+});
+
+test('counting ends when the client is forgotten', () => {
+  const { issued, live, finish } = openLive();
+  for (let n = 0; n < 10_000; n += 1) issued.apply(makeRecord({ id: idOf(n) }));
+  const tally = live.of(client);
+  live.forget('n/app');
+  expect(finish()).toBe(1);
+  expect(tally.count(at(0))).toBeLessThan(10_000);
 });
 
 test.each<[string, number[], number]>([
