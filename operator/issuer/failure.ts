@@ -14,7 +14,7 @@ export type OAuthErrorCode =
  * Why a call failed. `Refused`: a rejected token request, with its OAuth code. `BearerInvalid`: the bearer is missing or not valid.
  * `OwnerMissing`: a valid bearer without the owner claim. `Malformed`: the request exceeds a limit of size, depth or form.
  * `Unavailable`: the API server or an external issuer can't be reached, or this replica can't know. `Exhausted`: a quota, a size, or
- * too many concurrent requests. `Limited`: the client has reached one of its own limits.
+ * too many concurrent requests. `Limited`: the client has reached one of the limits on itself.
  */
 export type FailureCode =
   | 'Refused'

@@ -23,7 +23,7 @@ export interface MemoryWatermarkOptions {
   readonly log: Log;
 }
 
-/** The memory is read at most once in this time, and only if somebody asks. */
+/** The memory is read at most once in this time, and only if it is asked for. */
 const SAMPLE_MS = 1_000;
 /** The watermark is exceeded until the memory is so many percent of the limit below it. */
 const HYSTERESIS_PERCENT = 5;

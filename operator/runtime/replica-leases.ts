@@ -168,7 +168,7 @@ export class ReplicaLeases {
           : await leases.update({ ...object, metadata: { ...identityOf(this.#own), ...meta } }, { signal });
       return written.metadata;
     } catch (error) {
-      // Deleted or changed by somebody else: the others may not count us any more.
+      // Deleted or changed by another writer: the others may not count us any more.
       if (isNotFound(error) || isConflict(error)) this.#forgetOwn();
       // An earlier create was without an answer, and succeeded.
       if (isAlreadyExists(error)) this.#own = (await leases.get(lease, { signal })).metadata;

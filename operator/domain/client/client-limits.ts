@@ -35,6 +35,6 @@ export const limitsOf = ({ spec }: Pick<OAuthClient, 'spec'>, defaults: DefaultL
 export const areLimited = ({ tokensPerSecond, activeTokens }: DefaultLimits): boolean =>
   tokensPerSecond > 0 || activeTokens > 0;
 
-/** Whether a client states a limit of its own. */
+/** Whether a client states its own limit. */
 export const hasOwnLimit = ({ spec }: Pick<OAuthClient, 'spec'>): boolean =>
   (spec.limits?.tokensPerSecond ?? 0) > 0 || (spec.limits?.activeTokens ?? 0) > 0;

@@ -13,7 +13,40 @@ const expression = (fields: object) =>
 const introspection = (fields: object) => client({ introspection: fields });
 const labels = (n: number) => Object.fromEntries(many(n).map((name) => [name, 'x']));
 
+const limits = (fields: object) => client({ limits: fields });
+
 const policies: readonly Rejection[] = [
+  [
+    'with a negative rate',
+    limits({ tokensPerSecond: -1 }),
+    'spec.limits.tokensPerSecond',
+    'greater than or equal to 0',
+  ],
+  [
+    'with a rate beyond what there is',
+    limits({ tokensPerSecond: 100_001 }),
+    'spec.limits.tokensPerSecond',
+    'less than or equal to 100000',
+  ],
+  [
+    'with a part of a token per second',
+    limits({ tokensPerSecond: 0.5 }),
+    'spec.limits.tokensPerSecond',
+    'integer',
+  ],
+  ['with a burst of none', limits({ burst: 0 }), 'spec.limits.burst', 'greater than or equal to 1'],
+  [
+    'with a negative number of tokens',
+    limits({ activeTokens: -1 }),
+    'spec.limits.activeTokens',
+    'greater than or equal to 0',
+  ],
+  [
+    'with more active tokens than there may be',
+    limits({ activeTokens: 10_000_001 }),
+    'spec.limits.activeTokens',
+    'less than or equal to 10000000',
+  ],
   [
     'allowing other namespaces than there are ways to say',
     namespaces({ from: 'Some' }),

@@ -24,6 +24,7 @@ const settings = issuerSettings({
 });
 
 type Kind = 'OAuthClient' | 'Secret';
+type ClientCondition = 'Ready' | 'CredentialsReady' | 'CredentialsWeak' | 'LimitReached';
 
 /** Two namespaces of a real API server, the reconcilers of OAuthClients on real caches, and a clock that the test moves. */
 export class ClientEnv implements AsyncDisposable {
@@ -137,7 +138,7 @@ export class ClientEnv implements AsyncDisposable {
   /** Waits until a condition of the client has that reason, and the queues are empty. */
   async reason(
     name: string,
-    type: 'Ready' | 'CredentialsReady' | 'CredentialsWeak',
+    type: ClientCondition,
     reason: string,
     namespace = this.namespace,
   ): Promise<KubeObject> {
@@ -151,5 +152,5 @@ export class ClientEnv implements AsyncDisposable {
   }
 }
 
-export const conditionOf = (object: KubeObject, type: 'Ready' | 'CredentialsReady' | 'CredentialsWeak') =>
+export const conditionOf = (object: KubeObject, type: ClientCondition) =>
   object.status?.conditions?.find((condition: { type: string }) => condition.type === type);

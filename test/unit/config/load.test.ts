@@ -127,6 +127,15 @@ describe('a problem names its field and says what was expected', () => {
           `probes.address: must differ from the port of ${name}.address (9104)`,
         ] as const,
     ),
+    ['a negative rate', 'limits: {perClient: {tokensPerSecond: -1}}', 'limits.perClient.tokensPerSecond: '],
+    ['a part of a burst', 'limits: {perClient: {burst: 0.5}}', 'limits.perClient.burst: '],
+    [
+      'a negative number of tokens',
+      'limits: {perClient: {activeTokens: -1}}',
+      'limits.perClient.activeTokens: ',
+    ],
+    ['a limit that is none', 'limits: {perClient: {tokens: 1}}', 'limits.perClient.tokens: is not a setting'],
+    ['a watermark beyond the limit', 'limits: {memoryWatermark: 101}', 'limits.memoryWatermark: '],
     ['a list for the whole', '- a', 'the configuration: '],
   ])('%s', (_name, yaml, start) => {
     const problems = problemsOf(yaml);

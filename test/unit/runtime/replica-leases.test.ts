@@ -95,7 +95,7 @@ describe('the share', () => {
   });
 });
 
-test('a Lease that somebody deleted is written again, and its replica joins again', async () => {
+test('a Lease that another writer deleted is written again, and its replica joins again', async () => {
   await start();
   const second = await start();
   await clock.advance(SETTLED_MS);
