@@ -239,6 +239,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
       issued,
       batches,
       lookups,
+      freshness,
       listRecordsOfOwner: listOwnedIn(client, config.kubernetes.watchNamespaces),
       revokeRecords,
       queue: queues.lists,

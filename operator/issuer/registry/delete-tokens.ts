@@ -10,11 +10,12 @@ import {
 import type { RevocationCounts } from '../../domain/record/revocation-plan.ts';
 import { RECORD_INDEX, type RecordOrigin } from '../../domain/record/token-record.ts';
 import type { WritableCache } from '../../ports/cache.ts';
+import type { Freshness } from '../../ports/freshness.ts';
 import { calledOff, IssuerFailure } from '../failure.ts';
 import { bearerKey } from '../fair-keys.ts';
 import type { Bearer, Call, DeletedTokens, DeleteTokens } from '../use-cases.ts';
 import { selectIds } from './list-tokens.ts';
-import type { Lookups } from './lookups.ts';
+import { type Lookups, requireFresh } from './lookups.ts';
 import { checkIdFilter } from './records.ts';
 import type { RevocationTarget, RevokeRecords } from './revoke-records.ts';
 
@@ -29,6 +30,7 @@ export interface DeleteTokensOptions {
   readonly issued: Pick<WritableCache<CachedIssuedToken>, 'byIndex' | 'putIfNewer'>;
   readonly batches: Pick<WritableCache<CachedTokenBatch>, 'byIndex' | 'putIfNewer'>;
   readonly lookups: Lookups;
+  readonly freshness: Freshness;
   readonly listRecordsOfOwner: ListRecordsOfOwner;
   readonly revokeRecords: RevokeRecords;
   /** Bounds the lists of all records of an owner, and lets clients take turns. */
@@ -87,11 +89,12 @@ const revokeAll = async (
 
 /**
  * Makes {@link DeleteTokens} (spec §4): blacklists live tokens of the owner and deletes expired ones; unknown ids and those of other owners
- * are ignored. "All" means the IssuedTokens and TokenBatches of a consistent list, so that it includes
- * tokens that another replica has just issued, and the declared Tokens in the watch cache.
+ * are ignored. "All" means the IssuedTokens and TokenBatches of a consistent list, so that it includes tokens that another replica has
+ * just issued, and everything in the watch caches, which have to be fresh: a stale one could pass over a Token, or over a record whose
+ * label was changed.
  */
 export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens => {
-  const { tokens, issued, batches, lookups, listRecordsOfOwner, revokeRecords, queue } = options;
+  const { tokens, issued, batches, lookups, freshness, listRecordsOfOwner, revokeRecords, queue } = options;
 
   const readRecordsOfOwner = async (owner: string, signal: AbortSignal): Promise<void> => {
     try {
@@ -107,7 +110,10 @@ export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens =
   const allOf = async (bearer: Bearer, call: Waiting): Promise<Targets> => {
     const { owner } = bearer;
     const { signal } = call;
+    requireFresh(freshness);
     await queue.run(bearerKey(bearer, call), () => readRecordsOfOwner(owner, signal), signal);
+    // The caches may have become stale meanwhile. The labels of the list are a user's to change, the owner in the caches is not.
+    requireFresh(freshness);
     const targets = new Targets();
     for (const { id, origin } of issued.byIndex(ISSUED_INDEX.owner, owner)) targets.add(origin, [id]);
     for (const batch of batches.byIndex(BATCH_INDEX.owner, owner)) {

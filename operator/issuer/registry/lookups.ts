@@ -49,7 +49,7 @@ const namespacesOf = ({ clients }: LookupsOptions, { owner, client }: Bearer): s
   return [...namespaces];
 };
 
-/** Requires fresh caches for a list without a filter: a stale one might show a revoked token as live. @throws IssuerFailure `Unavailable` */
+/** Requires fresh caches for "all" of an owner: a stale one might show a revoked token as live, or pass over one that is to be revoked. @throws IssuerFailure `Unavailable` */
 export const requireFresh = ({ tokens, issuedTokens, tokenBatches }: Freshness): void => {
   if (!tokens() || !issuedTokens() || !tokenBatches()) throw notKnown();
 };
