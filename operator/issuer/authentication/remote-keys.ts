@@ -117,7 +117,13 @@ class Sources {
     entry.triedAt = startedAt;
     const fetchKeys = kind === 'jwks' ? fetchJwks : fetchIssuerKeys;
     try {
-      entry.keys = createKeySet(await fetchKeys(this.#options, url, { caFile }), isOwnKey);
+      const keys = await fetchKeys(this.#options, url, { caFile });
+      if (keys.some(isOwnKey)) {
+        log.warn('the keys of an issuer include a key of this issuer: its JWTs are rejected', {
+          issuer: url,
+        });
+      }
+      entry.keys = createKeySet(keys, isOwnKey);
       entry.fetchedAt = startedAt;
       entry.failures = 0;
       return entry.keys;

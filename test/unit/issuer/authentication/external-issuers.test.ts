@@ -16,7 +16,7 @@ import {
   unsignedJwt,
 } from '../../../support/assertions.ts';
 import { FakeClock, settle } from '../../../support/fake-clock.ts';
-import { recordedLog } from '../../../support/quiet.ts';
+import { type RecordedLog, recordedLog } from '../../../support/quiet.ts';
 import { ISSUER, patient } from '../clients.ts';
 
 const MINUTE = 60_000;
@@ -27,14 +27,16 @@ let issuers: ExternalIssuers;
 let trusted: ExternalIssuer;
 /** Kids of this issuer. */
 let ownKids: Set<string>;
+let log: RecordedLog;
 
 beforeEach(async () => {
   provider = await startOpenIDProvider();
   clock = new FakeClock(Date.now());
   const fetchJson = jsonFetcher({ caFile: provider.https.caFile, allowedCIDRs: ['127.0.0.0/8'] });
   ownKids = new Set();
+  log = recordedLog();
   const isOwnKey = createIsOwnKey({ thumbprintOf, isOwnKid: (kid) => ownKids.has(kid) });
-  const keys = createRemoteKeys({ fetchJson, findJwkProblem, isOwnKey, clock, log: recordedLog() });
+  const keys = createRemoteKeys({ fetchJson, findJwkProblem, isOwnKey, clock, log });
   issuers = createExternalIssuers({ keys, issuerUrl: ISSUER, clock });
   trusted = { authority: provider.authority, audience: 'm2m' };
 });
@@ -206,6 +208,13 @@ describe('this issuer is no external one', () => {
     expect(await verify(jwt)).toBeDefined();
     ownKids.add(await calculateJwkThumbprint(own.publicJWK));
     expect(await verify(jwt)).toBeUndefined();
+    expect(log.lines).toEqual([]);
+    await clock.advance(61 * MINUTE);
+    expect(await verify(jwt)).toBeUndefined();
+    const fields = { issuer: provider.authority };
+    expect(log.lines).toEqual([
+      { level: 'warn', message: expect.stringContaining('a key of this issuer'), fields },
+    ]);
   });
 });
 
