@@ -5,6 +5,7 @@ const name = z.string().max(253);
 const labels = z.record(z.string(), z.string());
 const annotations = z.record(z.string(), z.string());
 const count = z.int().min(0);
+const namespaceName = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/u);
 const port = z.int().min(1).max(65_535);
 const duration = z.string().regex(/^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$/u);
 /** Fields that Kubernetes validates, and extends in later versions. */
@@ -132,6 +133,11 @@ const access = {
     statusPolicy: z.enum(['WithRoles', 'Always', 'Never']),
     statusWriters: z.array(z.string().min(1).max(253)).max(100),
   }),
+  ownerPolicy: z.strictObject({
+    enabled: z.boolean(),
+    separator: z.enum(['/', '.', ':', '_', '@', '|', '~']),
+    excludedNamespaces: z.array(namespaceName).max(100),
+  }),
   serviceAccount: z.strictObject({ create: z.boolean(), name, annotations }),
   flowControl: z.strictObject({
     create: z.boolean(),
@@ -158,7 +164,7 @@ export const valuesSchema = z.strictObject({
   fullnameOverride: z.string().max(50),
   commonLabels: labels,
   commonAnnotations: annotations,
-  watchNamespaces: z.array(z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/u)).max(100),
+  watchNamespaces: z.array(namespaceName).max(100),
   config,
   tls,
   service: z.strictObject({

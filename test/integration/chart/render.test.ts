@@ -74,6 +74,16 @@ withHelm('the chart', () => {
     ['a misspelt key of the configuration', { 'config.issuer.uri': 'https://a.example' }, 'uri'],
     ['another type', { replicaCount: 'two' }, 'replicaCount'],
     ['a mode that is none', { 'tls.mode': 'Maybe' }, 'mode'],
+    [
+      'a separator that namespaces may have, by which team-a would include team-a-b',
+      { 'ownerPolicy.separator': '-' },
+      'separator',
+    ],
+    [
+      'an excluded namespace that is none',
+      { 'ownerPolicy.excludedNamespaces': ['A_B'] },
+      'excludedNamespaces',
+    ],
     ['a policy that is none', { 'rbac.statusPolicy': true }, 'statusPolicy'],
     ['a Secret without its name', { 'tls.mode': 'Secret' }, 'tls.secretName'],
     [

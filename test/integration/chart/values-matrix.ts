@@ -26,6 +26,11 @@ export const VALUES: Readonly<Record<string, Readonly<Record<string, unknown>>>>
     'rbac.statusPolicy': 'Always',
     'rbac.statusWriters': ['system:serviceaccount:velero:velero'],
   },
+  'owners and client IDs tied to namespaces': {
+    'ownerPolicy.enabled': true,
+    'ownerPolicy.separator': '.',
+    'ownerPolicy.excludedNamespaces': ['platform'],
+  },
   'without admission policies': { 'rbac.statusPolicy': 'Never' },
   'plain text behind a mesh': { 'tls.mode': 'None' },
   'a user-provided certificate and client certificates': {
