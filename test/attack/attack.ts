@@ -9,7 +9,7 @@ export interface Attack {
   /** What it does, in a sentence. */
   readonly does: string;
   readonly run: Attacker;
-  /** Whether it goes beyond a limit within ten seconds, so that the operator has to reject or cut off some of it. */
+  /** Whether it goes beyond a limit, at the latest ten seconds after it is whole, so that the operator has to reject or cut off some of it. */
   readonly isRefused: boolean;
   /** How many times its usual p99 the honest client's may be; 10 unless given. */
   readonly slowdown?: number;

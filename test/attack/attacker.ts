@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ATTACKS } from './attacks.ts';
 import { Counter } from './lib/counter.ts';
-import { type AttackerReport, type AttackOrder, READY, STOP } from './lib/order.ts';
+import { type AttackerReport, type AttackOrder, READY, STOP, WHOLE } from './lib/order.ts';
 
 /** The process of an attacker (lib/order.ts). It keeps below {@link MOST_BYTES}, so that the machine is not what fails, and ends with its parent. */
 
@@ -22,8 +22,19 @@ const attack = async ({ attack: name, target }: AttackOrder): Promise<void> => {
   const found = ATTACKS.find((candidate) => candidate.name === name);
   if (!found) throw new Error(`there is no attack ${name}`);
   const counter = new Counter();
+  let unfinished = 1;
+  const finish = (): void => {
+    unfinished -= 1;
+    if (unfinished === 0) process.send?.(WHOLE);
+  };
+  const prepare = (): (() => void) => {
+    unfinished += 1;
+    return finish;
+  };
+  const running = found.run({ target, counter, prepare, signal: stopping.signal });
+  finish();
   await Promise.race([
-    found.run({ target, counter, signal: stopping.signal }),
+    running,
     new Promise<void>((resolve) =>
       stopping.signal.addEventListener('abort', () => resolve(), { once: true }),
     ),

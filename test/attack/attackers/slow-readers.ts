@@ -1,5 +1,5 @@
 import type { Attacker } from '../lib/attacker.ts';
-import { type ConnectionOptions, keepConnections, writeOn } from '../lib/connections.ts';
+import { type ConnectionOptions, keepConnections, writeEvery, writeOn } from '../lib/connections.ts';
 import { callBlock, FLAG, FRAME, frame, grpcMessage, preface, SETTING, windowUpdate } from '../lib/frames.ts';
 import { GET_TOKENS } from '../lib/grpc-session.ts';
 import { BASE } from '../lib/target.ts';
@@ -8,6 +8,9 @@ import { countRejections, grpcConnections, type StreamOptions, streamIds } from 
 const MOST_WINDOW = 2 ** 31 - 1;
 const INITIAL_WINDOW = 65_535;
 const DRIP_MS = 100;
+/** How often a client that does not read writes, by which it notices that its connection has ended. */
+const NOTICE_MS = 500;
+const PING = frame(FRAME.ping, { payload: Buffer.alloc(8) });
 
 /**
  * Streams of a long list that are not read: those of every second connection have a window of one byte, which grows by one byte ten
@@ -32,28 +35,32 @@ export const unreadLists =
           frame(FRAME.data, { flags: FLAG.endStream, stream, payload: grpcMessage(Buffer.alloc(0)) }),
         );
       }
-      if (!drips) return;
+      if (!drips) {
+        writeEvery(NOTICE_MS, socket, { signal, bytes: PING });
+        return;
+      }
       countRejections(socket, context);
-      const timer = setInterval(
-        () => socket.write(Buffer.concat(ids.map((stream) => windowUpdate(stream, 1)))),
-        DRIP_MS,
-      );
-      signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+      const bytes = Buffer.concat(ids.map((stream) => windowUpdate(stream, 1)));
+      writeEvery(DRIP_MS, socket, { signal, bytes });
     });
   };
 
 type HttpOptions = Pick<ConnectionOptions, 'connections' | 'addresses'>;
 
+/** Ignored before a request (RFC 9112 §2.2). */
+const BLANK_LINE = Buffer.from('\r\n');
+
 /** Long lists over HTTP that are not read. */
 export const unreadHttpLists =
   (options: HttpOptions): Attacker =>
   (context) =>
-    keepConnections(context, { ...options, port: 'http', secure: true }, (socket) => {
+    keepConnections(context, { ...options, port: 'http', secure: true }, (socket, signal) => {
       const { listedJwt } = context.target;
       socket.pause();
       socket.write(
         `GET ${BASE}/api/v1/tokens HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${listedJwt}\r\n\r\n`,
       );
+      writeEvery(NOTICE_MS, socket, { signal, bytes: BLANK_LINE });
     });
 
 const DOCUMENTS = Buffer.from(

@@ -5,6 +5,8 @@ import type { Target } from './target.ts';
 export interface AttackContext {
   readonly target: Target;
   readonly counter: Counter;
+  /** Says that the attack is not whole yet, as while connections are being opened; the function that it returns says that it is. */
+  readonly prepare: () => () => void;
   /** Aborts when the attack is over. */
   readonly signal: AbortSignal;
 }

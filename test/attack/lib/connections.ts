@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { connect as connectTls, createSecureContext } from 'node:tls';
 import type { AttackContext } from './attacker.ts';
 import { attackerAddress, HOST, type Listener } from './target.ts';
+import { createTurns, type Turns } from './turns.ts';
 
 /** Connections to one listener. */
 export interface ConnectionOptions {
@@ -38,88 +39,88 @@ const open = (
   return connectTls({ ...to, ALPNProtocols, secureContext, rejectUnauthorized: false });
 };
 
-/** Resolves once a connection is ready or has ended, whichever is first. */
-const settled = (socket: Socket, event: 'connect' | 'secureConnect'): Promise<boolean> =>
-  new Promise((resolve) => {
-    socket.once(event, () => resolve(true));
-    socket.once('close', () => resolve(false));
-  });
+/** What attacks with a connection. The signal aborts when the connection has ended. */
+type UseConnection = (socket: Socket, signal: AbortSignal) => void;
 
-/** Opens one connection, has `use` attack with it, and resolves when it has ended. */
-const attackOnce = async (
-  context: AttackContext,
-  options: ConnectionOptions & { readonly opening: Turns },
-  { at, use }: { readonly at: number; readonly use: (socket: Socket, signal: AbortSignal) => void },
-): Promise<void> => {
-  const { counter, signal } = context;
-  const ended = new AbortController();
-  const release = await options.opening.take();
-  counter.attempted();
-  const socket = open(context, options, at);
-  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+/** A connection that was begun; `isReady`: whether it was established. */
+interface Opened {
+  readonly socket: Socket;
+  readonly isReady: boolean;
+  /** Resolves, with the error if there was one, when it has ended. */
+  readonly closed: Promise<string | undefined>;
+}
+
+/** Resolves once a connection is established or has ended, whichever is first. */
+const opened = async (socket: Socket, event: 'connect' | 'secureConnect'): Promise<Opened> => {
   let failure: string | undefined;
   socket.on('error', (error: NodeJS.ErrnoException) => {
     failure = error.code ?? error.message;
   });
+  const closed = new Promise<string | undefined>((resolve) => socket.once('close', () => resolve(failure)));
+  const timer = setTimeout(() => socket.destroy(new Error('no handshake')), PATIENCE_MS);
+  const established = new Promise<true>((resolve) => socket.once(event, () => resolve(true)));
+  const isReady = await Promise.race([established, closed.then(() => false)]);
+  clearTimeout(timer);
+  return { socket, isReady, closed };
+};
+
+/** Opens one connection when its turn has come, has `use` attack with it, and resolves when it has ended. */
+const attackOnce = async (
+  context: AttackContext,
+  options: ConnectionOptions & { readonly opening: Turns },
+  { at, use, onOpened }: { readonly at: number; readonly use: UseConnection; onOpened(): void },
+): Promise<void> => {
+  const { counter, signal } = context;
+  const { endIsRefusal = true, opening, secure } = options;
+  const { socket, isReady, closed } = await opening.run(async () => {
+    counter.attempted();
+    return opened(open(context, options, at), secure ? 'secureConnect' : 'connect');
+  });
+  const ended = new AbortController();
   const onAbort = (): void => void socket.destroy();
   signal.addEventListener('abort', onAbort, { once: true });
-  socket.setTimeout(PATIENCE_MS, () => {
-    if (!isReady) socket.destroy(new Error('no handshake'));
-  });
-  const isReady = await settled(socket, options.secure ? 'secureConnect' : 'connect');
-  release();
   if (isReady) {
     counter.accepted();
     use(socket, ended.signal);
   }
-  await closed;
+  onOpened();
+  const failure = await closed;
   ended.abort();
   signal.removeEventListener('abort', onAbort);
-  if (signal.aborted) return;
-  if (!isReady || (options.endIsRefusal ?? true)) counter.refused(failure ?? 'connection closed');
-};
-
-/** Turns of a limited number of places. */
-interface Turns {
-  take(): Promise<() => void>;
-}
-
-const turnsOf = (places: number): Turns => {
-  let free = places;
-  const waiting: (() => void)[] = [];
-  const release = (): void => {
-    const next = waiting.shift();
-    if (next) next();
-    else free += 1;
-  };
-  return {
-    take: async () => {
-      if (free > 0) free -= 1;
-      else await new Promise<void>((resolve) => waiting.push(resolve));
-      return release;
-    },
-  };
+  if (!isReady || endIsRefusal) counter.refused(failure ?? 'connection closed');
 };
 
 /**
- * Keeps connections open and attacks with each: `use` gets it once it is established, with a signal that aborts when it has ended.
- * A connection that has ended is opened again. What is unread is read and dropped only if `use` does so.
+ * Keeps connections open and attacks with each: `use` gets it once it is established. A connection that has ended is opened again.
+ * What arrives is read only if `use` does so; without that, the end of a connection shows at the next write.
  */
 export const keepConnections = async (
   context: AttackContext,
   options: ConnectionOptions,
-  use: (socket: Socket, signal: AbortSignal) => void,
+  use: UseConnection,
 ): Promise<void> => {
-  const opening = turnsOf(OPENING);
+  const { signal } = context;
+  const { connections, reopenMs = REOPEN_MS } = options;
+  const opening = createTurns(OPENING);
   const keep = async (at: number): Promise<void> => {
-    while (!context.signal.aborted) {
-      await attackOnce(context, { ...options, opening }, { at, use });
-      await pause(options.reopenMs ?? REOPEN_MS, undefined, { signal: context.signal }).catch(
-        () => undefined,
-      );
+    let onOpened = context.prepare();
+    while (!signal.aborted) {
+      await attackOnce(context, { ...options, opening }, { at, use, onOpened });
+      onOpened = () => undefined;
+      await pause(reopenMs);
     }
   };
-  await Promise.all(Array.from({ length: options.connections }, (_, at) => keep(at)));
+  await Promise.all(Array.from({ length: connections }, (_, at) => keep(at)));
+};
+
+/** Writes the same over and over until the connection ends. */
+export const writeEvery = (
+  everyMs: number,
+  socket: Socket,
+  { signal, bytes }: { readonly signal: AbortSignal; readonly bytes: Uint8Array },
+): void => {
+  const timer = setInterval(() => socket.write(bytes), everyMs);
+  signal.addEventListener('abort', () => clearInterval(timer), { once: true });
 };
 
 /** Writes as fast as the other side takes it, until the connection ends; `next` gives what comes next, or undefined at the end. */

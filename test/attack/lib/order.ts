@@ -4,6 +4,9 @@ import type { Target } from './target.ts';
 /** What an attacker's process sends when it has loaded its code. */
 export const READY = 'ready';
 
+/** What it sends when its attack is whole: each connection was opened once, or refused. */
+export const WHOLE = 'whole';
+
 /** What it is sent to begin. */
 export interface AttackOrder {
   readonly attack: string;

@@ -4,7 +4,7 @@ import { QUICK } from '../../bench/lib/scale.ts';
 import type { Attack, Check, Scene } from '../attack.ts';
 import type { Counts } from '../lib/counter.ts';
 import { attackerAddress, HONEST_ADDRESS, type Target } from '../lib/target.ts';
-import { startAttacker } from './attacker-process.ts';
+import { type AttackerProcess, startAttacker } from './attacker-process.ts';
 import { type HonestClient, type HonestRound, openHonestClient } from './honest-client.ts';
 import { type LeaseRound, watchLease } from './lease.ts';
 import { type ProbeRound, probeUntil } from './prober.ts';
@@ -29,7 +29,7 @@ export interface Measurement {
   readonly checks: readonly Check[];
 }
 
-const CALM_MS = QUICK ? 2000 : 5000;
+const CALM_MS = QUICK ? 1500 : 5000;
 const PER_SECOND = 20;
 const BESIDE_PER_SECOND = 5;
 
@@ -76,40 +76,68 @@ const honestClients = (attack: Attack, target: Target): HonestClients => ({
   }),
 });
 
-/** Runs one attack against one replica. @throws Error where the attack did not take place */
-export const measureAttack = async (attack: Attack, scene: Scene): Promise<Measurement> => {
-  const { env, replica, target } = scene;
-  const seconds = attack.seconds ?? scene.seconds;
-  const { pid } = replica.process;
-  const attacker = await startAttacker();
-  const honest = honestClients(attack, target);
-  const calm = AbortSignal.timeout(CALM_MS);
-  const [usual] = await Promise.all([honest.main.run(calm), honest.beside.run(calm)]);
-  await resetPeak(pid);
-  replica.takeTurn();
+type Watched = Omit<Measurement, 'turn' | 'hasEnded' | 'usual' | 'counts' | 'refusals'>;
 
-  const over = new AbortController();
-  const timer = setTimeout(() => over.abort(), seconds * 1000);
-  replica.ended.addEventListener('abort', () => over.abort(), { once: true });
-  void attacker.attack({ attack: attack.name, target }).then(() => over.abort());
+/** Measures until the attack is over. */
+const watchAttack = async (
+  attack: Attack,
+  scene: Scene,
+  { honest, over }: { readonly honest: HonestClients; readonly over: AbortController },
+): Promise<Watched> => {
+  const { env, replica, target } = scene;
   const [during, beside, probes, lease, peakMiB, checks] = await Promise.all([
     honest.main.run(over.signal),
     honest.beside.run(over.signal),
     probeUntil(target, over.signal),
     watchLease(env, over.signal),
-    peakUntil(pid, over.signal),
+    peakUntil(replica.process.pid, over.signal),
     attack.alongside?.(scene, over.signal) ?? [],
     abortWhenLost(replica.process, over),
   ]);
-  clearTimeout(timer);
-  const turn = replica.takeTurn();
-  const hasEnded = replica.ended.aborted;
-  const { counts } = await attacker.stop();
-  honest.main.close();
-  honest.beside.close();
-  const refusals = Object.values(counts.refusals).reduce((sum, times) => sum + times, 0);
-  if (counts.accepted === 0 && refusals === 0) {
-    throw new Error(`it did not take place: ${JSON.stringify(counts)}`);
+  return { during, beside, probes, lease, peakMiB, checks };
+};
+
+/** Aborts when the attack has been whole for its time, when the attacker has done its work, or when the operator has ended. */
+const abortAtEnd = async (
+  attacker: AttackerProcess,
+  { attack, scene, over }: { readonly attack: Attack; readonly scene: Scene; readonly over: AbortController },
+): Promise<void> => {
+  const { replica, target } = scene;
+  replica.ended.addEventListener('abort', () => over.abort(), { once: true });
+  void attacker.ended.then(() => over.abort());
+  await attacker.attack({ attack: attack.name, target });
+  const seconds = attack.seconds ?? scene.seconds;
+  await pause(seconds * 1000, undefined, { signal: over.signal }).catch(() => undefined);
+  over.abort();
+};
+
+/** Runs one attack against one replica. @throws Error where the attack did not take place */
+export const measureAttack = async (attack: Attack, scene: Scene): Promise<Measurement> => {
+  const { replica, target } = scene;
+  const attacker = await startAttacker();
+  const honest = honestClients(attack, target);
+  const over = new AbortController();
+  try {
+    const calm = AbortSignal.timeout(CALM_MS);
+    const [usual] = await Promise.all([honest.main.run(calm), honest.beside.run(calm)]);
+    await resetPeak(replica.process.pid);
+    replica.takeTurn();
+    const [watched] = await Promise.all([
+      watchAttack(attack, scene, { honest, over }),
+      abortAtEnd(attacker, { attack, scene, over }),
+    ]);
+    const turn = replica.takeTurn();
+    const hasEnded = replica.ended.aborted;
+    const { counts } = await attacker.stop();
+    const refusals = Object.values(counts.refusals).reduce((sum, times) => sum + times, 0);
+    if (counts.accepted === 0 && refusals === 0) {
+      throw new Error(`it did not take place: ${JSON.stringify(counts)}`);
+    }
+    return { ...watched, turn, hasEnded, usual, counts, refusals };
+  } finally {
+    over.abort();
+    attacker.kill();
+    honest.main.close();
+    honest.beside.close();
   }
-  return { peakMiB, turn, probes, lease, hasEnded, usual, during, beside, counts, refusals, checks };
 };
