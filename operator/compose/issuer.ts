@@ -164,6 +164,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
   const records = createRecords({ tokens, issued, batches, clients });
   const validateJwt = createJwtValidator({
     keyring,
+    queue: queues.signatures,
     records,
     clients,
     secrets: informers.secrets.cache,

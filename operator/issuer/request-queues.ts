@@ -41,6 +41,13 @@ const LIMITS = {
     waiting: 2048,
     waitingPerGroup: 1024,
   },
+  /** Checks of signatures of JWTs, which anybody can make up, by the threads of this process. */
+  signatures: {
+    atOnce: 16,
+    atOncePerGroup: { alone: 16, besideOthers: 8 },
+    waiting: 8192,
+    waitingPerGroup: 2048,
+  },
   /** TokenReviews, which anybody can cause who names a client and one of its ServiceAccounts. */
   reviews: { atOnce: 16, atOncePerGroup: { alone: 8, besideOthers: 2 }, waiting: 512, waitingPerGroup: 128 },
   /** Checks of assertions and reads of Secrets beyond the limit of failed attempts. */
@@ -92,6 +99,7 @@ export const createRequestQueues = (
 ): RequestQueues => {
   const clients = new RecentGroups();
   // Not yet known to be of which client.
+  const unverified = new RecentGroups();
   const reviewed = new RecentGroups();
   const failing = new RecentGroups();
   const queue = (name: keyof typeof LIMITS, groups = clients): FairSemaphore =>
@@ -107,6 +115,7 @@ export const createRequestQueues = (
     lists: queue('lists'),
     filters: queue('filters'),
     validations: queue('validations'),
+    signatures: queue('signatures', unverified),
     reviews: queue('reviews', reviewed),
     beyondFailureLimit: queue('beyondFailureLimit', failing),
   };

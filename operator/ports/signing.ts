@@ -22,6 +22,9 @@ export interface VerifiedJwt {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
+/** Runs the check of a signature, at once or later. */
+export type RunCheck = (check: () => Promise<VerifiedJwt | undefined>) => Promise<VerifiedJwt | undefined>;
+
 /** The keys of the issuer, by the status of the SigningKeys, and the private keys that sign. */
 export interface Keyring {
   /** The signer of the Active key of the configured SigningKey, once its private key is loaded. */
@@ -30,9 +33,9 @@ export interface Keyring {
   phase(kid: string): KeyPhase | 'Compromised' | undefined;
   /**
    * The JWT if a key of this issuer that is not compromised has signed it with the algorithm of that key, and `iss` is the issuer URL; else
-   * undefined. Returned without a promise if the signature is cached as verified.
+   * undefined. Returned without a promise if the signature is cached as verified. Otherwise `inTurn` runs the check, which may let it wait.
    */
-  verify(jwt: string): Promise<VerifiedJwt | undefined> | VerifiedJwt | undefined;
+  verify(jwt: string, inTurn?: RunCheck): Promise<VerifiedJwt | undefined> | VerifiedJwt | undefined;
   /** Called when {@link Keyring.active} or any phase changed. */
   onChange(handler: () => void): () => void;
 }

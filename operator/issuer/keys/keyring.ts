@@ -7,7 +7,7 @@ import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
 import { buildJwks, compromisedKids, type Jwks, publicJwkOf } from '../../domain/key/jwks.ts';
 import type { Cache } from '../../ports/cache.ts';
-import type { Keyring, PublicKeys, Signer, VerifiedJwt } from '../../ports/signing.ts';
+import type { Keyring, PublicKeys, RunCheck, Signer, VerifiedJwt } from '../../ports/signing.ts';
 import { KeyLoader, type KeyLoaderOptions } from './key-loader.ts';
 
 /** The longest JWT of this issuer, in characters: far above the limits of claims, scopes and audiences together. */
@@ -28,6 +28,8 @@ interface VerificationKey {
   /** Undefined for a JWK that can't be imported. */
   readonly key: Promise<CryptoKey | Uint8Array | undefined>;
 }
+
+const atOnce: RunCheck = (check) => check();
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -54,11 +56,11 @@ export class VerificationKeys {
   }
 
   /** The JWT if the key of its `kid` has signed it with the algorithm of that key (RFC 8725 §3.1); else undefined. */
-  verify(jwt: string): Awaitable<VerifiedJwt | undefined> {
+  verify(jwt: string, inTurn: RunCheck = atOnce): Awaitable<VerifiedJwt | undefined> {
     if (jwt.length > MAX_JWT_CHARACTERS) return undefined;
-    if (jwt.length > MAX_CACHED_CHARACTERS) return this.#check(jwt);
+    if (jwt.length > MAX_CACHED_CHARACTERS) return inTurn(() => this.#check(jwt));
     const digest = hash('sha256', jwt, 'base64');
-    return this.#verified.get(digest) ?? this.#checkAndCache(jwt, digest);
+    return this.#verified.get(digest) ?? inTurn(() => this.#checkAndCache(jwt, digest));
   }
 
   async #checkAndCache(jwt: string, digest: string): Promise<VerifiedJwt | undefined> {
@@ -163,8 +165,8 @@ export class IssuerKeyring implements Keyring, PublicKeys {
     return buildJwks(this.#signingKeys());
   }
 
-  verify(jwt: string): Awaitable<VerifiedJwt | undefined> {
-    return mapAwaitable(this.#verification.verify(jwt), (verified) => this.#ifOwn(verified));
+  verify(jwt: string, inTurn?: RunCheck): Awaitable<VerifiedJwt | undefined> {
+    return mapAwaitable(this.#verification.verify(jwt, inTurn), (verified) => this.#ifOwn(verified));
   }
 
   #ifOwn(verified: VerifiedJwt | undefined): VerifiedJwt | undefined {

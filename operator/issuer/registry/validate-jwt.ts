@@ -1,5 +1,6 @@
 import { keyOf, type ObjectRef, refOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
+import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { CLIENT_ID_INDEX, isRegistered } from '../../domain/client/client-rules.ts';
 import type { IssuerSettings, SignedClaims } from '../../domain/jwt/claims.ts';
@@ -63,6 +64,8 @@ export type ValidateJwt = (
 
 export interface ValidateJwtOptions {
   readonly keyring: Pick<Keyring, 'verify'>;
+  /** Bounds the checks of signatures, and lets callers take turns. */
+  readonly queue: FairSemaphore;
   readonly records: Records;
   /** Indexed by {@link CLIENT_ID_INDEX}. */
   readonly clients: Pick<Cache<OAuthClient>, 'get' | 'byIndex'>;
@@ -232,7 +235,7 @@ const findKnownRevocation = (
  * needs neither (spec §3, Freshness).
  */
 export const createJwtValidator = (options: ValidateJwtOptions): ValidateJwt => {
-  const { keyring, freshness, isClockUsable, metrics } = options;
+  const { keyring, queue, freshness, isClockUsable, metrics } = options;
 
   const validate = (verified: VerifiedJwt | undefined, waiting: Waiting): Awaitable<JwtValidation> => {
     // With a stale cache of SigningKeys, a key that was added or compromised since is unknown.
@@ -259,9 +262,13 @@ export const createJwtValidator = (options: ValidateJwtOptions): ValidateJwt => 
 
   return (jwt, call, client) => {
     try {
-      const validation = mapAwaitable(keyring.verify(jwt), (verified) =>
-        validate(verified, { call, client }),
-      );
+      const waiting = { call, client };
+      // Whose JWT it is nobody knows before.
+      const verified = keyring.verify(jwt, (check) => {
+        const { key, signal } = readerOf(waiting, client?.metadata);
+        return queue.run(key, check, signal);
+      });
+      const validation = mapAwaitable(verified, (own) => validate(own, waiting));
       return validation instanceof Promise ? validation.then(counted, failed) : counted(validation);
     } catch (error) {
       return failed(error);

@@ -3,6 +3,7 @@ import type { KeyEntry } from '../../../../operator/api/signing-key.ts';
 import { joseKeyPairs } from '../../../../operator/crypto/key-pairs.ts';
 import { VerificationKeys } from '../../../../operator/issuer/keys/keyring.ts';
 import type { KeyPair } from '../../../../operator/ports/keys.ts';
+import type { RunCheck } from '../../../../operator/ports/signing.ts';
 
 const keyPairs = joseKeyPairs();
 const [a, b] = (await Promise.all([keyPairs.generate('ES256'), keyPairs.generate('ES256')])) as [
@@ -33,6 +34,18 @@ describe('a JWT that was verified before', () => {
     expect(verified).toMatchObject({ kid: a.kid, claims: { jti: '1' } });
     expect(await keys.verify(jwt)).toBe(verified);
     expect(Object.isFrozen(verified?.claims)).toBe(true);
+  });
+
+  test('needs no turn to be checked again', async () => {
+    const jwt = await sign(a);
+    let turns = 0;
+    const inTurn: RunCheck = (check) => {
+      turns += 1;
+      return check();
+    };
+    expect(await keys.verify(jwt, inTurn)).toMatchObject({ claims: { jti: '1' } });
+    expect(keys.verify(jwt, inTurn)).toMatchObject({ claims: { jti: '1' } });
+    expect(turns).toBe(1);
   });
 
   test('is unverified once its key is removed', async () => {

@@ -114,6 +114,25 @@ describe('while one client floods validation with tokens that no cache knows', (
   });
 });
 
+test('while one address floods with JWTs whose signatures have to be checked, one from another address is the next', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  env.holdChecks = promise;
+  release();
+  const flood = floodOfJwts(3000);
+  await settle();
+  expect(env.verified).toHaveLength(16);
+  const own = jwtOf(claimsOf(FRESH));
+  const validation = env.validateJwt(own, HERE);
+  await settle();
+  env.holdChecks = undefined;
+  resolve();
+  expect(await validation).toMatchObject({ kind: 'valid' });
+  expect(env.verified.indexOf(own)).toBeLessThan(16 + 2);
+  const outcomes = await Promise.all(flood);
+  expect(env.metrics.calls).toContainEqual(['requestDropped', 'signatures']);
+  expect(outcomes).toContain('Exhausted');
+});
+
 test('requests of one client share a read, those of two clients do not', async () => {
   const find = (bearer: Bearer, address: string) =>
     env.lookups.find(bearer, [FRESH], { address, signal: patient });

@@ -164,6 +164,9 @@ export class FakeRegistry {
   isReachable = true;
   /** While it is there, no read is answered before it resolves. */
   hold: Promise<void> | undefined;
+  /** The same for the checks of signatures, and those that have begun. */
+  holdChecks: Promise<void> | undefined;
+  readonly verified: string[] = [];
   isClockUsable = true;
   readonly #queues = createRequestQueues(this.metrics, this.clock);
   readonly reads = this.#readsIn('validations');
@@ -239,11 +242,16 @@ export class FakeRegistry {
   async validateJwt(jwt: string, address = '192.0.2.1') {
     const validateJwt = createJwtValidator({
       ...this,
+      queue: this.#queues.signatures,
       keyring: {
-        verify: async (text) => {
+        verify: async (text, inTurn = (check) => check()) => {
           if (!text.startsWith('{')) return undefined;
           const { claims, kid } = JSON.parse(text);
-          return { claims, kid, algorithm: 'ES256' };
+          return inTurn(async () => {
+            this.verified.push(text);
+            await this.holdChecks;
+            return { claims, kid, algorithm: 'ES256' };
+          });
         },
       },
       settings,
