@@ -146,6 +146,11 @@ withHelm('helm upgrade from the previous release', () => {
     await waitForReason(api, later, 'Issued');
     expect(decodeJwt(await obtain(now)).client_id).toBe('shared');
     expect(await forbidden()).toBe(forbiddenBefore);
+    const policy = {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingAdmissionPolicyBinding',
+    };
+    await read({ ...policy, metadata: { name: `${RELEASE}-status` } });
     expect(JSON.parse(await toCluster('history', RELEASE, '--output', 'json'))).toHaveLength(2);
   }, 60_000);
 
