@@ -57,6 +57,7 @@ const config = z.strictObject({
       connections: atOnce,
       connectionsPerSecond: atOnce,
       streams: atOnce,
+      unfinishedRequests: atOnce,
       healthWatches: atOnce,
     }),
     perClient: z.strictObject({

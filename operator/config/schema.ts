@@ -153,6 +153,7 @@ const limits = z
         connections: atOnce(1024),
         connectionsPerSecond: atOnce(500),
         streams: atOnce(2048),
+        unfinishedRequests: atOnce(1024),
         healthWatches: atOnce(1024),
       })
       .prefault({}),

@@ -10,6 +10,8 @@ export type LimitName =
   | 'connectionRate'
   | 'streams'
   | 'resets'
+  | 'unfinishedRequests'
+  | 'bytes'
   | 'healthWatches'
   | 'reflections';
 /** What a limit did: rejected what was new, or ended what was there to make room; also the label `action`. */

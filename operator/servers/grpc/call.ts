@@ -51,7 +51,7 @@ export interface UnaryMethod<Request, Response> extends MethodCodec<Request, Res
 
 /** A method that streams its responses, in chunks that are produced as the client reads. */
 export interface StreamMethod<Request, Response> extends MethodCodec<Request, Response> {
-  readonly run: (request: Request, call: MethodCall) => AsyncIterable<readonly Response[]>;
+  readonly run: (request: Request, call: MethodCall) => AsyncIterable<Iterable<Response>>;
 }
 
 /** What all kinds of grpc-js calls have in common. */

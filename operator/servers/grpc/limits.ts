@@ -5,7 +5,7 @@ const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 
 /** A filter of 1,000 ids of 64 characters, each with its two bytes of tag and length, and some room. */
-const MAX_REQUEST_BYTES = 68 * 1024;
+export const MAX_REQUEST_BYTES = 68 * 1024;
 
 /** Limits for each connection. grpc-js varies the connection age by ±10 %, so that clients do not all reconnect at once. */
 export const SERVER_OPTIONS: ServerOptions = {
@@ -33,5 +33,4 @@ export const HTTP2_LIMITS: Http2Limits = {
   streamResetBurst: 500,
   streamResetRate: 50,
   maxSessionInvalidFrames: 100,
-  maxSessionRejectedStreams: 100,
 };

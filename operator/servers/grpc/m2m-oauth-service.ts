@@ -70,6 +70,14 @@ const createTranslator = (log: Log): ((record: TokenRecord) => Token) => {
   };
 };
 
+/** One message after the other, as each is needed: a client that does not read keeps none of the rest. */
+function* translated(
+  records: readonly TokenRecord[],
+  translate: (record: TokenRecord) => Token,
+): Generator<Token> {
+  for (const record of records) yield translate(record);
+}
+
 /** GetTokens (spec §4): streams the tokens of the bearer's owner. */
 export const getTokensMethod = (
   { authenticateBearer, listTokens }: Pick<Issuer, 'authenticateBearer' | 'listTokens'>,
@@ -88,7 +96,7 @@ export const getTokensMethod = (
     let tokens = 0;
     for await (const records of listTokens(bearer, { ids, includeBlacklisted }, call)) {
       tokens += records.length;
-      yield records.map(translate);
+      yield translated(records, translate);
     }
     call.note({ tokens });
   },

@@ -6,7 +6,11 @@ import {
   status,
 } from '@grpc/grpc-js';
 import type { Clock } from '../../ports/clock.ts';
+import type { ByteBudget } from '../listener/byte-budget.ts';
 import type { Connection } from '../listener/connection.ts';
+import type { LoadLimits } from '../listener/load-limits.ts';
+import { MAX_REQUEST_BYTES } from './limits.ts';
+import { MessageDecoder } from './message-decoder.ts';
 import type { StreamGate } from './stream-gate.ts';
 
 /** Time in which a request must arrive in full. */
@@ -15,6 +19,8 @@ const ARRIVAL_MS = 20_000;
 const STALL_MS = 30_000;
 /** Bytes written ahead of the network for one call; the size of a client's flow control window. */
 const AHEAD_BYTES = 64 * 1024;
+/** The same while the budget of bytes is more than half taken. */
+const SCARCE_AHEAD_BYTES = 4 * 1024;
 
 type PartialStatusObject = Parameters<ServerInterceptingCallInterface['sendStatus']>[0];
 type Listener = Parameters<ServerInterceptingCallInterface['start']>[0];
@@ -23,14 +29,20 @@ type Listener = Parameters<ServerInterceptingCallInterface['start']>[0];
 const streamOf = (call: ServerInterceptingCallInterface): ServerHttp2Stream | undefined =>
   (call as unknown as { readonly stream?: ServerHttp2Stream }).stream;
 
+/** Tells a client whose call is answered to send no more of its request (RFC 9113 §8.1): otherwise the stream stays open for as long as the client likes. */
+const stopRequest = (call: ServerInterceptingCallInterface): void =>
+  streamOf(call)?.close(constants.NGHTTP2_NO_ERROR);
+
 /** grpc-js ends a call only after everything written before, which never happens if the client does not read. */
 const reset = (call: ServerInterceptingCallInterface): void =>
   streamOf(call)?.close(constants.NGHTTP2_CANCEL);
 
 interface ServerCallParts {
   readonly clock: Clock;
-  /** Undefined for a method that everyone may call. */
-  readonly connection: Connection | undefined;
+  readonly bytes: ByteBudget;
+  readonly connection: Connection;
+  /** Whether the method needs credentials. */
+  readonly isProof: boolean;
 }
 
 const { OK } = status;
@@ -41,60 +53,76 @@ const { OK } = status;
  */
 class GrpcServerCall extends ServerInterceptingCall {
   readonly #next: ServerInterceptingCallInterface;
-  readonly #clock: Clock;
-  /** Of a method that needs credentials. */
-  readonly #connection: Connection | undefined;
+  readonly #parts: ServerCallParts;
   #cancelArrival = (): void => undefined;
   #cancelStall = (): void => undefined;
   /** Bytes written that the network has not taken yet. */
   #ahead = 0;
   #taken = 0;
   #watching = false;
+  #hasArrived = false;
+  #isOver = false;
   #held: (() => void) | undefined;
 
-  constructor(next: ServerInterceptingCallInterface, { clock, connection }: ServerCallParts) {
+  constructor(next: ServerInterceptingCallInterface, parts: ServerCallParts) {
     super(next);
     this.#next = next;
-    this.#clock = clock;
-    this.#connection = connection;
+    this.#parts = parts;
   }
 
   override start(listener: Listener): void {
-    this.#cancelArrival = this.#clock.after(ARRIVAL_MS, () => this.#tooLate());
+    this.#cancelArrival = this.#parts.clock.after(ARRIVAL_MS, () => this.#tooLate());
     this.#next.start({
       onReceiveMetadata: (metadata) => listener.onReceiveMetadata(metadata),
       onReceiveMessage: (message) => listener.onReceiveMessage(message),
       onReceiveHalfClose: () => {
+        this.#hasArrived = true;
         this.#cancelArrival();
         listener.onReceiveHalfClose();
       },
       onCancel: () => {
         this.#cancelArrival();
         this.#cancelStall();
+        this.#takeBytes(-this.#ahead);
+        this.#isOver = true;
         listener.onCancel();
       },
     });
   }
 
   override sendMessage(message: Uint8Array, callback: () => void): void {
+    if (this.#isOver) return;
     const bytes = message.byteLength;
     this.#ahead += bytes;
+    this.#takeBytes(bytes);
     this.#next.sendMessage(message, () => this.#onTaken(bytes));
     if (!this.#watching) this.#watchReader();
-    if (this.#ahead < AHEAD_BYTES) callback();
+    if (this.#ahead < this.#mayBeAhead()) callback();
     else this.#held = callback;
   }
 
   override sendStatus(status: PartialStatusObject): void {
-    if (status.code === OK) this.#connection?.prove();
+    if (status.code === OK && this.#parts.isProof) this.#parts.connection.prove();
     super.sendStatus(status);
+    if (!this.#hasArrived) stopRequest(this.#next);
+  }
+
+  #takeBytes(bytes: number): void {
+    this.#parts.bytes.take(this.#parts.connection, bytes);
+  }
+
+  /** Less where many clients leave much unread. */
+  #mayBeAhead(): number {
+    return this.#parts.bytes.isScarce ? SCARCE_AHEAD_BYTES : AHEAD_BYTES;
   }
 
   #onTaken(bytes: number): void {
+    if (this.#isOver) return;
     this.#ahead -= bytes;
+    this.#takeBytes(-bytes);
     this.#taken += 1;
     const held = this.#held;
-    if (!held || this.#ahead >= AHEAD_BYTES / 2) return;
+    if (!held || this.#ahead >= this.#mayBeAhead() / 2) return;
     this.#held = undefined;
     held();
   }
@@ -103,7 +131,7 @@ class GrpcServerCall extends ServerInterceptingCall {
   #watchReader(): void {
     const before = this.#taken;
     this.#watching = true;
-    this.#cancelStall = this.#clock.after(STALL_MS, () => {
+    this.#cancelStall = this.#parts.clock.after(STALL_MS, () => {
       this.#watching = false;
       if (this.#ahead === 0) return;
       if (this.#taken === before) reset(this.#next);
@@ -121,14 +149,49 @@ const SERVICE_PATH = '/m2moauthserver.pb.M2MOAuthService/';
 
 export interface ServerCallsOptions {
   readonly clock: Clock;
+  readonly load: Pick<LoadLimits, 'bytes' | 'unfinishedRequests'>;
   readonly gate: Pick<StreamGate, 'connectionOf'>;
 }
 
+/** Counts what a request that has not arrived in full keeps. `decoder` is a private member of grpc-js, too. */
+const countRequest = (
+  call: ServerInterceptingCallInterface,
+  connection: Connection,
+  { bytes, unfinishedRequests }: ServerCallsOptions['load'],
+): void => {
+  let release: (() => void) | undefined;
+  const reject = (message: string): never => {
+    setImmediate(() => stopRequest(call));
+    throw new Error(message);
+  };
+  const begin = (): void => {
+    release = unfinishedRequests(connection.address);
+    if (!release) reject('too many requests are unfinished');
+    streamOf(call)?.once('close', () => decoder.release());
+  };
+  const decoder = new MessageDecoder({
+    maxBytes: MAX_REQUEST_BYTES,
+    onKept: (kept) => {
+      if (kept > 0 && !release) begin();
+      const isWithin = bytes.take(connection, kept);
+      if (kept > 0 && !isWithin) reject('too many bytes of requests are unfinished');
+      if (kept < 0) release = void release?.();
+    },
+    onTooLarge: () => setImmediate(() => stopRequest(call)),
+  });
+  Object.assign(call, { decoder });
+};
+
 /** Makes each call with a single request a {@link GrpcServerCall}; its responses must be bytes. */
 export const serverCalls =
-  ({ clock, gate }: ServerCallsOptions): ServerInterceptor =>
+  ({ clock, load, gate }: ServerCallsOptions): ServerInterceptor =>
   ({ path, requestStream }, call) => {
+    const stream = streamOf(call);
+    const connection = stream && gate.connectionOf(stream);
+    // Its session has ended already.
+    if (!connection) return new ServerInterceptingCall(call);
+    countRequest(call, connection, load);
     if (requestStream) return new ServerInterceptingCall(call);
-    const stream = path.startsWith(SERVICE_PATH) ? streamOf(call) : undefined;
-    return new GrpcServerCall(call, { clock, connection: stream && gate.connectionOf(stream) });
+    const isProof = path.startsWith(SERVICE_PATH);
+    return new GrpcServerCall(call, { clock, bytes: load.bytes, connection, isProof });
   };

@@ -25,7 +25,7 @@ export const createGrpcServer = (options: GrpcServerOptions): Lifecycle => {
   const health = createHealth({ services: HEALTH_NAMES, isServing, clock });
   let listener: Listener | undefined;
   const gate = new StreamGate({ load, clock, connectionOf: (socket) => listener?.connectionOf(socket) });
-  const server = new Server({ ...SERVER_OPTIONS, interceptors: [serverCalls({ clock, gate })] });
+  const server = new Server({ ...SERVER_OPTIONS, interceptors: [serverCalls({ clock, load, gate })] });
   limitHttp2(server, HTTP2_LIMITS);
   addServices(server, { issuer, health, load, deps: { clock, log, metrics } });
   const build = (certificates: ServerCertificates | undefined) => {

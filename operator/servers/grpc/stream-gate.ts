@@ -20,6 +20,8 @@ export interface StreamGateOptions {
 const RESETS = { burst: 300, refillMs: 20 };
 /** Before a caller has authenticated, there are no such calls. */
 const UNPROVEN_RESETS = { burst: 100, refillMs: 100 };
+/** The time in which the connection preface must arrive, which ends with the client's SETTINGS (RFC 9113 §3.4). */
+const PREFACE_MS = 10_000;
 /** New connections that a flood on one of them costs its address. */
 const FLOOD_COST = 50;
 
@@ -65,7 +67,15 @@ export class StreamGate implements Http2Gate {
       return;
     }
     const [resets, unprovenResets] = [new TokenBucket(RESETS), new TokenBucket(UNPROVEN_RESETS)];
-    this.#sessions.set(session, { connection, resets, unprovenResets });
+    const entry = { connection, resets, unprovenResets };
+    this.#sessions.set(session, entry);
+    // A stream that was reset at once no longer has its session.
+    session.on('stream', (stream) => {
+      if (!stream.session) this.#onReset(session, entry);
+    });
+    const cancel = this.#options.clock.after(PREFACE_MS, () => session.destroy());
+    session.once('remoteSettings', cancel);
+    session.once('close', cancel);
   }
 
   onStream(stream: ServerHttp2Stream, serve: () => void): void {
@@ -99,6 +109,7 @@ export class StreamGate implements Http2Gate {
     const { connections, report } = this.#options.load;
     report('grpc', 'resets', 'shed');
     connections.penalize(connection.group, FLOOD_COST);
-    session.destroy(constants.NGHTTP2_ENHANCE_YOUR_CALM as never);
+    session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    session.destroy();
   }
 }

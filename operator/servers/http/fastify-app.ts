@@ -7,6 +7,7 @@ import {
   fastify,
   type RawServerDefault,
 } from 'fastify';
+import type { ByteBudget } from '../listener/byte-budget.ts';
 import type { Connection } from '../listener/connection.ts';
 import { HttpFailure } from './http-failure.ts';
 import { MAX_BODY_BYTES, MAX_HEADER_FIELDS } from './limits.ts';
@@ -181,12 +182,24 @@ export const createFastifyApp = (options: FastifyAppOptions): FastifyInstance =>
   return app;
 };
 
+/** A connection that is ready for HTTP. */
+interface OpenSocket {
+  readonly connection: Connection;
+  readonly exchanges: Set<RequestLifecycle>;
+  /** Bytes that had been read of it when its last request ended. */
+  readBefore: number;
+}
+
 /** A server's connections and the exchanges in progress on each, so that a drain closes idle connections and waits for the others. */
 export class Connections {
-  /** Connections that are ready for HTTP, with their exchanges. */
-  readonly #exchanges = new Map<Socket, Set<RequestLifecycle>>();
-  readonly #connections = new WeakMap<Socket, Connection>();
+  readonly #sockets = new Map<Socket, OpenSocket>();
+  readonly #bytes: ByteBudget;
   #isDraining = false;
+
+  /** `bytes` is the budget for what requests and unread answers keep. */
+  constructor(bytes: ByteBudget) {
+    this.#bytes = bytes;
+  }
 
   /** Whether new requests are rejected. */
   get isDraining(): boolean {
@@ -199,43 +212,45 @@ export class Connections {
       socket.destroy();
       return;
     }
-    this.#exchanges.set(socket, new Set());
-    this.#connections.set(socket, connection);
-    socket.once('close', () => this.#exchanges.delete(socket));
+    const open: OpenSocket = { connection, exchanges: new Set(), readBefore: 0 };
+    this.#sockets.set(socket, open);
+    this.#bytes.watch(connection, () => socket.bytesRead - open.readBefore + socket.writableLength);
+    socket.once('close', () => this.#sockets.delete(socket));
   }
 
   begin(exchange: RequestLifecycle): void {
-    const exchanges = this.#exchanges.get(exchange.socket);
-    if (exchanges?.size === 0) this.#connections.get(exchange.socket)?.begin();
-    exchanges?.add(exchange);
+    const open = this.#sockets.get(exchange.socket);
+    if (open?.exchanges.size === 0) open.connection.begin();
+    open?.exchanges.add(exchange);
     if (this.#isDraining) exchange.setConnectionClose();
   }
 
   end(exchange: RequestLifecycle): void {
+    const open = this.#sockets.get(exchange.socket);
+    if (!open?.exchanges.delete(exchange)) return;
     const { socket } = exchange;
-    const exchanges = this.#exchanges.get(socket);
-    exchanges?.delete(exchange);
-    const connection = this.#connections.get(socket);
-    if (exchange.hasAuthenticated) connection?.prove();
-    if (exchanges?.size === 0) connection?.end();
-    if (this.#isDraining && exchanges?.size === 0) socket.destroySoon();
+    open.readBefore = socket.bytesRead;
+    if (exchange.hasAuthenticated) open.connection.prove();
+    if (open.exchanges.size > 0) return;
+    open.connection.end();
+    if (this.#isDraining) socket.destroySoon();
   }
 
   /** The exchanges in progress on a connection; undefined while its TLS handshake is not finished. */
   exchangesOn(socket: Socket): ReadonlySet<RequestLifecycle> | undefined {
-    return this.#exchanges.get(socket);
+    return this.#sockets.get(socket)?.exchanges;
   }
 
   /** A connection had no traffic for the stall timeout: destroys it, unless its client waits for an answer that is still being prepared. */
   timedOut(socket: Socket): void {
-    const isWaiting = (this.#exchanges.get(socket)?.size ?? 0) > 0 && socket.writableLength === 0;
+    const isWaiting = (this.exchangesOn(socket)?.size ?? 0) > 0 && socket.writableLength === 0;
     if (!isWaiting) socket.destroy();
   }
 
   /** Closes idle connections now, and each other one when its last exchange has ended. */
   drain(): void {
     this.#isDraining = true;
-    for (const [socket, exchanges] of this.#exchanges) {
+    for (const [socket, { exchanges }] of this.#sockets) {
       if (exchanges.size === 0) socket.destroy();
       for (const exchange of exchanges) exchange.setConnectionClose();
     }

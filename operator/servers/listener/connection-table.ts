@@ -17,6 +17,8 @@ export interface ConnectionTableOptions {
   readonly groupOf: GroupOf;
   readonly clock: MonotonicClock;
   readonly report: ReportLimit;
+  /** A connection is no longer among them. */
+  readonly onRemoved: (connection: Connection) => void;
 }
 
 /** The connections of a group of addresses. */
@@ -101,6 +103,24 @@ export class ConnectionTable {
     connection.destroy();
   }
 
+  /** The connection that keeps the most bytes, of the address with the most: without an authenticated caller, or else of all. Undefined where none keeps any. */
+  heaviest(): Connection | undefined {
+    return this.#heaviestOf(({ unproven }) => unproven) ?? this.#heaviestOf(({ connections }) => connections);
+  }
+
+  #heaviestOf(connectionsOf: (group: Group) => ReadonlySet<Connection>): Connection | undefined {
+    let [most, heaviest]: [number, Connection | undefined] = [0, undefined];
+    for (const group of this.#groups.values()) {
+      let [bytes, largest]: [number, Connection | undefined] = [0, undefined];
+      for (const connection of connectionsOf(group)) {
+        bytes += connection.heldBytes;
+        if (connection.heldBytes > (largest?.heldBytes ?? 0)) largest = connection;
+      }
+      if (bytes > most) [most, heaviest] = [bytes, largest];
+    }
+    return heaviest;
+  }
+
   /** The limit that refuses another connection of a group; makes room for it where a connection can be closed instead. */
   #refusalOf(limited: string | undefined): LimitName | undefined {
     const { total, perAddress, clock } = this.#options;
@@ -163,5 +183,6 @@ export class ConnectionTable {
     group.unproven.delete(connection);
     this.#size -= 1;
     if (group.connections.size === 0) this.#groups.delete(connection.group);
+    this.#options.onRemoved(connection);
   }
 }

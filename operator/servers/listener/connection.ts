@@ -22,6 +22,8 @@ export class Connection {
   #requests = 0;
   #idleSince: number;
   #isProven = false;
+  #isOpen = true;
+  #heldBytes = 0;
 
   constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket;
@@ -45,6 +47,31 @@ export class Connection {
   /** Whether a caller has authenticated on it. */
   get isProven(): boolean {
     return this.#isProven;
+  }
+
+  /** False once a limit or its peer has closed it. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Bytes that are kept for its peer (`byte-budget.ts`). */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** Keeps so many bytes more, or fewer. Returns the difference, which is 0 once it is closed. */
+  hold(bytes: number): number {
+    if (!this.#isOpen) return 0;
+    this.#heldBytes += bytes;
+    return bytes;
+  }
+
+  /** It is closed and keeps nothing more. Returns what it kept. */
+  releaseAll(): number {
+    this.#isOpen = false;
+    const bytes = this.#heldBytes;
+    this.#heldBytes = 0;
+    return bytes;
   }
 
   begin(): void {

@@ -1,6 +1,7 @@
-import { KeyedLimit } from '../../async/keyed-limit.ts';
+import { KeyedLimit, type KeyedLimits } from '../../async/keyed-limit.ts';
 import { createGroupOf, type GroupOf } from '../../domain/caller-address.ts';
-import type { LimitName, ServerName } from '../../ports/metrics.ts';
+import type { LimitName } from '../../ports/metrics.ts';
+import { ByteBudget } from './byte-budget.ts';
 import { ConnectionTable } from './connection-table.ts';
 import { HandshakeQueue } from './handshake-queue.ts';
 import { createLimitReports, type LimitReportsOptions, type ReportLimit } from './limit-reports.ts';
@@ -10,6 +11,7 @@ export interface PerAddressLimits {
   readonly connections: number;
   readonly connectionsPerSecond: number;
   readonly streams: number;
+  readonly unfinishedRequests: number;
   readonly healthWatches: number;
 }
 
@@ -17,6 +19,8 @@ export interface LoadLimitsOptions extends LimitReportsOptions {
   /** Connections at once, of all servers together. */
   readonly connections: number;
   readonly perAddress: PerAddressLimits;
+  /** Bytes that all connections together may keep; 32 MiB unless given. */
+  readonly maxKeptBytes?: number;
   /** Their addresses have no limits of their own: many callers stand behind each. */
   readonly trustedProxies: readonly string[];
 }
@@ -31,6 +35,10 @@ export interface LoadLimits {
   readonly handshakes: HandshakeQueue;
   /** HTTP/2 streams, whatever runs on them. */
   readonly streams: TakeFor;
+  /** gRPC requests of which a part has arrived. */
+  readonly unfinishedRequests: TakeFor;
+  /** What all connections together may keep. */
+  readonly bytes: ByteBudget;
   /** Open streams of Health/Watch. */
   readonly watches: TakeFor;
   /** Open streams of server reflection. */
@@ -39,6 +47,9 @@ export interface LoadLimits {
 
 /** A stream takes some 20 KB. */
 const MAX_STREAMS = 4096;
+const MAX_UNFINISHED_REQUESTS = 2048;
+/** Of the 512 MiB that the chart gives a replica, 16 times as much. */
+const MAX_KEPT_BYTES = 32 * 1024 * 1024;
 /** Twice what one address may have by default. */
 const MAX_WATCHES = 2048;
 /** Reflection is for people and their tools. */
@@ -65,28 +76,32 @@ const takerOf = (
 
 /** Makes {@link LoadLimits}, for all servers of a process. */
 export const createLoadLimits = (options: LoadLimitsOptions): LoadLimits => {
-  const { connections, perAddress, trustedProxies, clock } = options;
+  const { connections, perAddress, trustedProxies, maxKeptBytes = MAX_KEPT_BYTES, clock } = options;
   const groupOf = createGroupOf(trustedProxies);
   const report = createLimitReports(options);
-  const refusing = (server: ServerName, limit: LimitName) => ({
+  const table = new ConnectionTable({
+    total: connections,
+    perAddress: perAddress.connections,
+    perSecond: perAddress.connectionsPerSecond,
     groupOf,
-    onRefused: () => report(server, limit, 'refused'),
+    clock,
+    report,
+    onRemoved: (connection) => bytes.forget(connection),
   });
-  const watches = new KeyedLimit({ total: MAX_WATCHES, perKey: perAddress.healthWatches });
-  const streams = new KeyedLimit({ total: MAX_STREAMS, perKey: perAddress.streams });
+  const bytes = new ByteBudget({ limit: maxKeptBytes, connections: table, clock });
+  const taker = (limit: LimitName, limits: KeyedLimits): TakeFor =>
+    takerOf(new KeyedLimit(limits), { groupOf, onRefused: () => report('grpc', limit, 'refused') });
   return {
     report,
-    connections: new ConnectionTable({
-      total: connections,
-      perAddress: perAddress.connections,
-      perSecond: perAddress.connectionsPerSecond,
-      groupOf,
-      clock,
-      report,
-    }),
+    connections: table,
+    bytes,
     handshakes: new HandshakeQueue(clock),
-    streams: takerOf(streams, refusing('grpc', 'streams')),
-    watches: takerOf(watches, refusing('grpc', 'healthWatches')),
-    reflections: takerOf(new KeyedLimit(REFLECTIONS), refusing('grpc', 'reflections')),
+    streams: taker('streams', { total: MAX_STREAMS, perKey: perAddress.streams }),
+    unfinishedRequests: taker('unfinishedRequests', {
+      total: MAX_UNFINISHED_REQUESTS,
+      perKey: perAddress.unfinishedRequests,
+    }),
+    watches: taker('healthWatches', { total: MAX_WATCHES, perKey: perAddress.healthWatches }),
+    reflections: taker('reflections', REFLECTIONS),
   };
 };

@@ -36,6 +36,7 @@ const makeTable = (limits: Partial<ConnectionTableOptions> = {}) => {
     perSecond: 1000,
     groupOf: addressGroup,
     clock,
+    onRemoved: () => undefined,
     report: (...report) => reports.push(report.join(' ')),
     ...limits,
   });

@@ -1,0 +1,179 @@
+import { once } from 'node:events';
+import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2';
+import { connect, type Socket } from 'node:net';
+import { expect, jest, test } from '@jest/globals';
+import { eventually } from '../../../support/eventually.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
+import { recordedMetrics } from '../../../support/quiet.ts';
+import { testLoadLimits } from '../listener/test-load-limits.ts';
+import { frame, pathOf, type RawCall, rawCall } from './raw-call.ts';
+import { goawayFor, resetCalls } from './raw-frames.ts';
+import { openServerEnv, type ServerEnv, tokenRecord } from './server-env.ts';
+
+// Real sockets, files and timers on a machine that may be busy.
+jest.setTimeout(30_000);
+
+/** What clients send to use up the server: afterwards it answers the next call. */
+
+const answers = async ({ client }: ServerEnv): Promise<void> => {
+  expect(await client.createToken({})).toMatchObject({ tokenType: 'Bearer' });
+};
+
+const HEADERS = {
+  ':method': 'POST',
+  ':path': pathOf('CreateToken'),
+  'content-type': 'application/grpc',
+  te: 'trailers',
+};
+
+const openSession = async (env: ServerEnv): Promise<ClientHttp2Session> => {
+  const session = connectHttp2(`http://127.0.0.1:${env.port}`);
+  session.on('error', () => undefined);
+  await once(session, 'remoteSettings');
+  return session;
+};
+
+test('a client that resets its streams in a flood gets GOAWAY with ENHANCE_YOUR_CALM', async () => {
+  const metrics = recordedMetrics();
+  await using env = await openServerEnv({}, { load: testLoadLimits({ metrics }) });
+  expect(await goawayFor(env.port, resetCalls(200))).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  expect(metrics.calls).toEqual([['limited', 'grpc', 'resets', 'shed']]);
+  await answers(env);
+});
+
+test('a caller whose calls all time out at once keeps its connection', async () => {
+  const metrics = recordedMetrics();
+  let begun = 0;
+  await using env = await openServerEnv(
+    {
+      createToken: (_request, { signal }) => {
+        begun += 1;
+        if (begun === 1)
+          return Promise.resolve({
+            id: 'jti',
+            clientID: 'c',
+            accessToken: 'jwt',
+            expiresInSeconds: 1,
+            scope: [],
+          });
+        return new Promise((_resolve, reject) =>
+          signal.addEventListener('abort', () => reject(signal.reason)),
+        );
+      },
+    },
+    { load: testLoadLimits({ metrics }) },
+  );
+  await using proof = rawCall(env.port, pathOf('CreateToken'));
+  proof.stream.resume();
+  proof.stream.end(frame(new Uint8Array()));
+  expect(await proof.ended).toMatchObject({ code: 'OK' });
+  const streams = Array.from({ length: 250 }, () => proof.session.request(HEADERS));
+  for (const stream of streams) stream.on('error', () => undefined).end(frame(new Uint8Array()));
+  await eventually(() => begun === 251);
+  for (const stream of streams) stream.close(constants.NGHTTP2_CANCEL);
+  await eventually(() => expect(env.metrics.calls).toHaveLength(251));
+  const ping = Promise.withResolvers<void>();
+  proof.session.ping((error) => (error ? ping.reject(error) : ping.resolve()));
+  await ping.promise;
+  expect(metrics.calls).toEqual([]);
+});
+
+test('the settings of HTTP/2 that grpc-js has no options for are in effect', async () => {
+  await using env = await openServerEnv();
+  const session = await openSession(env);
+  expect(session.remoteSettings).toMatchObject({ maxConcurrentStreams: 256, maxHeaderListSize: 65_536 });
+  const stream = session.request({
+    ...HEADERS,
+    ...Object.fromEntries(Array.from({ length: 120 }, (_, at) => [`x-${at}`, 'value'])),
+  });
+  stream.on('error', () => undefined);
+  await new Promise((resolve) => stream.once('close', resolve));
+  expect(stream.rstCode).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  session.destroy();
+  expect(env.metrics.calls).toEqual([]);
+});
+
+/** A call of whose message all but the last byte is sent. */
+const halfCall = (env: ServerEnv, bytes: number): RawCall => {
+  const call = rawCall(env.port, pathOf('CreateToken'));
+  call.stream.write(frame(Buffer.alloc(bytes)).subarray(0, -1));
+  return call;
+};
+
+test('requests of which a part has arrived are limited by address', async () => {
+  const metrics = recordedMetrics();
+  const load = testLoadLimits({ perAddress: { unfinishedRequests: 2 }, metrics });
+  await using env = await openServerEnv({}, { load });
+  await using calls = new AsyncDisposableStack();
+  for (let at = 0; at < 3; at += 1) calls.use(halfCall(env, 1000));
+  await eventually(() =>
+    expect(metrics.calls).toEqual([['limited', 'grpc', 'unfinishedRequests', 'refused']]),
+  );
+  await answers(env);
+});
+
+test('half-sent messages cost connections without an authenticated caller, and no others', async () => {
+  const metrics = recordedMetrics();
+  const load = testLoadLimits({ maxKeptBytes: 300_000, metrics });
+  await using env = await openServerEnv({}, { load });
+  await answers(env);
+  await using calls = new AsyncDisposableStack();
+  const half = Array.from({ length: 20 }, () => calls.use(halfCall(env, 60_000)));
+  await eventually(() => expect(half.filter(({ session }) => session.destroyed).length).toBeGreaterThan(10));
+  expect(metrics.calls).toContainEqual(['limited', 'grpc', 'bytes', 'shed']);
+  expect(metrics.calls.every(([, ...labels]) => labels.join(' ') === 'grpc bytes shed')).toBe(true);
+  await answers(env);
+});
+
+test('a request that is not finished after its answer is asked to stop', async () => {
+  await using env = await openServerEnv();
+  await using call = rawCall(env.port, pathOf('CreateToken'));
+  call.stream.resume();
+  call.stream.write(frame(Buffer.alloc(600 * 1024)).subarray(0, 1000));
+  expect(await call.ended).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+  await eventually(() => call.stream.destroyed);
+  await answers(env);
+});
+
+const plainSocket = async (port: number): Promise<Socket> => {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  await once(socket.resume(), 'connect');
+  return socket;
+};
+
+test('a connection on which no preface has arrived within 10 s is closed', async () => {
+  const clock = new FakeClock();
+  await using env = await openServerEnv({}, { clock });
+  const socket = await plainSocket(env.port);
+  const closed = once(socket, 'close');
+  await eventually(() => clock.pending === 1);
+  await clock.advance(10_000);
+  await closed;
+});
+
+test('a list that its client does not read is made no further than it is sent ahead', async () => {
+  let read = 0;
+  const record = tokenRecord('one');
+  const records = Array.from({ length: 10_000 }, (_, at) =>
+    Object.defineProperty({ ...record, id: `id-${at}` }, 'name', {
+      get: () => {
+        read += 1;
+        return 'x'.repeat(1000);
+      },
+    }),
+  );
+  await using env = await openServerEnv({
+    async *listTokens() {
+      yield records;
+    },
+  });
+  await using call = rawCall(env.port, pathOf('GetTokens'), {
+    headers: { authorization: 'Bearer b' },
+    initialWindowSize: 0,
+  });
+  call.stream.end(frame(new Uint8Array()));
+  await eventually(() => read > 0);
+  await answers(env);
+  expect(read).toBeLessThan(1000);
+});

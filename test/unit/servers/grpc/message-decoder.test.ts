@@ -1,0 +1,77 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { MessageDecoder } from '../../../../operator/servers/grpc/message-decoder.ts';
+import { frame } from './raw-call.ts';
+
+const MAX = 1000;
+
+const makeDecoder = () => {
+  const seen = { kept: 0, most: 0, tooLarge: 0 };
+  const decoder = new MessageDecoder({
+    maxBytes: MAX,
+    onKept: (bytes) => {
+      seen.kept += bytes;
+      seen.most = Math.max(seen.most, seen.kept);
+    },
+    onTooLarge: () => {
+      seen.tooLarge += 1;
+    },
+  });
+  return { decoder, seen };
+};
+
+test('messages are the same however their bytes are split, and nothing is kept after the last one', () => {
+  const messages = fc.array(fc.uint8Array({ maxLength: MAX }), { minLength: 1, maxLength: 5 });
+  fc.assert(
+    fc.property(messages, fc.array(fc.nat({ max: 700 }), { maxLength: 40 }), (sent, sizes) => {
+      const { decoder, seen } = makeDecoder();
+      const frames = sent.map((message) => frame(message));
+      let rest = Buffer.concat(frames);
+      const received: Buffer[] = [];
+      for (const size of [...sizes, rest.length]) {
+        received.push(...decoder.write(rest.subarray(0, size)).map((message) => Buffer.from(message)));
+        rest = rest.subarray(size);
+      }
+      expect(Buffer.concat(received).equals(Buffer.concat(frames))).toBe(true);
+      expect(received.map(({ length }) => length)).toEqual(frames.map(({ length }) => length));
+      expect(seen.kept).toBe(0);
+      expect(seen.most).toBeLessThanOrEqual(MAX + 5);
+    }),
+  );
+});
+
+test('a message that arrives byte by byte keeps no block from which a byte was taken', () => {
+  const { decoder, seen } = makeDecoder();
+  const message = frame(Buffer.alloc(MAX));
+  for (let at = 0; at < message.length - 1; at += 1) {
+    const block = Buffer.alloc(65_536);
+    block[0] = message[at] ?? 0;
+    expect(decoder.write(block.subarray(0, 1))).toEqual([]);
+  }
+  expect(seen.kept).toBe(MAX + 5);
+  decoder.release();
+  expect(seen.kept).toBe(0);
+});
+
+test('what a client announces and does not send is not kept', () => {
+  const { decoder, seen } = makeDecoder();
+  decoder.write(frame(Buffer.alloc(MAX)).subarray(0, 6));
+  expect(seen.kept).toBeLessThanOrEqual(256);
+});
+
+test.each([5, 1])(
+  'a message that is too large is rejected once its length is there, in blocks of %i',
+  (size) => {
+    const { decoder, seen } = makeDecoder();
+    const head = frame(Buffer.alloc(MAX + 1)).subarray(0, 5);
+    const write = (): void => {
+      for (let at = 0; at < 5; at += size) decoder.write(head.subarray(at, at + size));
+    };
+    expect(write).toThrow('Received message larger than max (1001 vs 1000)');
+    expect(seen.tooLarge).toBe(1);
+  },
+);
+
+test('a block of thousands of empty messages gives no more than 256', () => {
+  expect(makeDecoder().decoder.write(Buffer.alloc(65_000))).toHaveLength(256);
+});
