@@ -9,6 +9,7 @@ import { buildIssuer } from './compose/issuer.ts';
 import { operationsComponent } from './compose/operations.ts';
 import { populationOf } from './compose/population.ts';
 import { buildReconcilers } from './compose/reconcilers.ts';
+import { rememberedKeysOf } from './compose/remembered-keys.ts';
 import { buildReplicaLeases, replicasComponent } from './compose/replicas.ts';
 import { resourceClients } from './compose/resources.ts';
 import { buildServers } from './compose/servers.ts';
@@ -107,6 +108,7 @@ const createKeyring = (
     random,
     log,
     signingKeys: informers.signingKeys.cache,
+    remembered: rememberedKeysOf(informers.configMaps.cache, namespace),
     namespace,
     signingKey: config.issuer.signingKey,
     issuerUrl: config.issuer.url,

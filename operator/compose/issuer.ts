@@ -83,7 +83,7 @@ const freshnessOf = (informers: Informers, clock: MonotonicClock): Freshness => 
   issuedTokens: () => isSynced(informers.issued, clock),
   tokenBatches: () => isSynced(informers.batches, clock),
   clients: () => isSynced(informers.clients, clock),
-  signingKeys: () => isSynced(informers.signingKeys, clock),
+  signingKeys: () => isSynced(informers.signingKeys, clock) && informers.configMaps.cache.synced,
 });
 
 const buildAuthentication = (

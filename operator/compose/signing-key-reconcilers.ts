@@ -13,6 +13,7 @@ import {
 } from '../reconcilers/signing-key/signing-key-triggers.ts';
 import { Controller } from '../runtime/controller.ts';
 import { type ReconcilerParts, type Wired, whileClockUsable } from './reconciler-parts.ts';
+import { rememberedKeysOf } from './remembered-keys.ts';
 import { resourceClients } from './resources.ts';
 
 /** Wires the SigningKeys of the operator's namespace. */
@@ -63,6 +64,9 @@ export const wireSigningKeys = (namespace: string, parts: Omit<ReconcilerParts, 
       }),
       informers.secrets.cache.onChange((change) => addKnown(signingKeyOfSecret(change))),
       informers.configMaps.cache.onChange((change) => addKnown(signingKeyOfJwks(change))),
+      rememberedKeysOf(informers.configMaps.cache, namespace).onChange(() => {
+        for (const key of signingKeyTriggers(signingKeys)) addKnown(key);
+      }),
       named.onChange((owner) => addKnown(signingKeyOfFollower(owner))),
     ];
     return () => {

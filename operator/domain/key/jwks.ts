@@ -26,8 +26,10 @@ export const compromisedKids = (signingKeys: Iterable<SigningKey>): ReadonlySet<
 };
 
 /** The public set of all SigningKeys but compromised keys (spec §2.5), in the order of the kids, so that an equal set is equal text. */
-export const buildJwks = (signingKeys: readonly SigningKey[]): Jwks => {
-  const compromised = compromisedKids(signingKeys);
+export const buildJwks = (
+  signingKeys: readonly SigningKey[],
+  compromised: ReadonlySet<string> = compromisedKids(signingKeys),
+): Jwks => {
   const keys = new Map<string, Readonly<Record<string, unknown>>>();
   for (const { status } of signingKeys) {
     for (const entry of status?.keys ?? []) {

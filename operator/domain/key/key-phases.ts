@@ -44,12 +44,12 @@ export const byPublication = (a: KeyEntry, b: KeyEntry): number =>
 
 /**
  * The entries of the status, and those that it lost and the Secrets still describe (spec §2.5). Compromised keys are not
- * rebuilt, and those that are only remembered as compromised are left out.
+ * rebuilt, nor any that could be one that is not remembered, and those that are only remembered as compromised are left out.
  */
 export const knownEntries = (context: RotationContext): KeyEntry[] => {
   const entries = new Map<string, KeyEntry>();
   const secrets = [...context.ownSecrets.values()];
-  const rebuilt = secrets.flatMap((secret) => rebuildEntry(secret) ?? []);
+  const rebuilt = context.hasForgotten ? [] : secrets.flatMap((secret) => rebuildEntry(secret) ?? []);
   const kept = secrets.flatMap(({ retired }) => retired).filter(({ phase }) => phase === 'Retired');
   for (const entry of [...kept, ...rebuilt])
     if (!context.compromised.has(entry.kid)) entries.set(entry.kid, entry);

@@ -35,7 +35,7 @@ export const planSecretChanges = (
     .filter(({ phase, kid }) => phase === 'Retired' && !context.compromised.has(kid))
     .map(({ secretRef: _, ...rest }) => rest);
   // Kids that specs name precede the remembered ones, so that the limit drops remembered ones.
-  const compromised = [...context.compromised].slice(0, MAX_COMPROMISED).sort();
+  const compromised = [...context.noted].slice(0, MAX_COMPROMISED).sort();
   return entries.flatMap((entry) => {
     const secret = context.ownSecrets.get(keySecretName(name, entry.kid));
     if (entry.phase === 'Retired' || secret?.key === undefined) return [];

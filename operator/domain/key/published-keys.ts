@@ -1,6 +1,6 @@
 import type { KeyEntry } from '../../api/signing-key.ts';
 import { byPublication, isUserProvided, retire, usableActiveOf } from './key-phases.ts';
-import type { PublicKey } from './key-secrets.ts';
+import { type PublicKey, rebuildEntry } from './key-secrets.ts';
 import type { RotationContext } from './signing-key-observation.ts';
 
 const newEntry = (key: PublicKey, secretRef: KeyEntry['secretRef'], context: RotationContext): KeyEntry => ({
@@ -34,6 +34,10 @@ export const findProvidedKey = (
   const { key, secretRef } = provided;
   if (context.compromised.has(key.kid)) return { problem: `key ${key.kid} is compromised: provide another` };
   const known = entries.find(({ kid }) => kid === key.kid);
+  if (known === undefined && context.hasForgotten) {
+    const problem = `key ${key.kid} may be one of the compromised keys that were too many to be remembered: let the operator generate keys`;
+    return { problem };
+  }
   if (known?.phase === 'Retired') return { problem: `key ${key.kid} has retired: provide another` };
   if (known && known.algorithm !== key.algorithm) {
     return {
@@ -78,6 +82,7 @@ const unpublishedKeys = (entries: readonly KeyEntry[], context: RotationContext)
     !context.compromised.has(key.kid) &&
     !entries.some(({ kid }) => kid === key.kid);
   return [...context.ownSecrets.values()]
+    .filter((secret) => !context.hasForgotten || rebuildEntry(secret) === undefined)
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap(({ key, name }) => (key && isUnpublished(key) ? [newEntry(key, { name }, context)] : []));
 };

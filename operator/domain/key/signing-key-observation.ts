@@ -1,5 +1,6 @@
 import type { KeyEntry, SigningKey } from '../../api/signing-key.ts';
 import { durationMs, floorSeconds, formatTime } from '../../api/time.ts';
+import type { CompromisedKeys } from './compromised-keys.ts';
 import { isKeySecretOf, type KeySecret, keySecretName, type PublicKey } from './key-secrets.ts';
 
 /** The key that `spec.privateKeyRef` names, or why it can't be used. */
@@ -12,6 +13,8 @@ export interface SigningKeyObservation {
   readonly signingKey: SigningKey;
   /** Every kid that a SigningKey of the namespace names as compromised: it counts for all of them. */
   readonly compromised: ReadonlySet<string>;
+  /** What the operator remembers of compromised keys, whether a SigningKey still names them or not. Absent: nothing. */
+  readonly remembered?: CompromisedKeys;
   /** The Secrets that the operator created for its keys. */
   readonly secrets: readonly KeySecret[];
   /** Undefined if the operator generates the keys. */
@@ -32,7 +35,7 @@ const DEFAULT_ROTATION = { interval: '2160h', publishBefore: '24h' };
 const MIN_PUBLISH_SECONDS = 300;
 
 /** An observation with what every step of a plan derives from it. Times and durations are in seconds. */
-export interface RotationContext extends SigningKeyObservation {
+export interface RotationContext extends Omit<SigningKeyObservation, 'remembered'> {
   /** `now`. */
   readonly seconds: number;
   /** `now` as RFC 3339. */
@@ -41,8 +44,12 @@ export interface RotationContext extends SigningKeyObservation {
   readonly publishBefore: number;
   /** Named by a spec, or only remembered. */
   readonly compromised: ReadonlySet<string>;
-  /** Compromised kids that only the operator's Secrets name, and no spec any more: the JWKS does not leave them out. */
+  /** Compromised kids that only the operator remembers, and no spec names any more: the JWKS does not leave them out. */
   readonly remembered: ReadonlySet<string>;
+  /** Compromised kids that the Secrets of keys are to keep: those of specs and of Secrets. */
+  readonly noted: ReadonlySet<string>;
+  /** Too many keys were compromised to remember all: a key that is new to the status may be one of them. */
+  readonly hasForgotten: boolean;
   /** The operator's Secrets for keys of this SigningKey, by name. */
   readonly ownSecrets: ReadonlyMap<string, KeySecret>;
   /** Whether the private key of an entry is available. */
@@ -51,23 +58,27 @@ export interface RotationContext extends SigningKeyObservation {
 
 /** Derives the {@link RotationContext} of an observation. */
 export const buildRotationContext = (observation: SigningKeyObservation): RotationContext => {
-  const { signingKey, compromised: named, secrets, provided, readableKids, now } = observation;
+  const { remembered, ...rest } = observation;
+  const { signingKey, compromised: named, secrets, provided, readableKids, now } = rest;
   const { name } = signingKey.metadata;
   const { interval, publishBefore } = { ...DEFAULT_ROTATION, ...signingKey.spec.rotation };
   const ownSecrets = new Map(
     secrets.filter((secret) => isKeySecretOf(name, secret)).map((secret) => [secret.name, secret]),
   );
   const seconds = floorSeconds(now);
-  const stored = [...ownSecrets.values()].flatMap(({ compromised }) => compromised);
+  const noted = [...ownSecrets.values()].flatMap(({ compromised }) => compromised);
+  const stored = [...noted, ...(remembered?.kids ?? [])];
   const providedKid = provided && 'key' in provided ? provided.key.kid : undefined;
   return {
-    ...observation,
+    ...rest,
     seconds,
     time: formatTime(seconds),
     interval: durationMs(interval) / 1000,
     publishBefore: Math.max(MIN_PUBLISH_SECONDS, durationMs(publishBefore) / 1000),
     compromised: new Set([...named, ...stored]),
     remembered: new Set(stored.filter((kid) => !named.has(kid))),
+    noted: new Set([...named, ...noted]),
+    hasForgotten: remembered?.hasOverflowed === true,
     ownSecrets,
     isUsable: ({ kid }) =>
       readableKids.has(kid) ||

@@ -1,20 +1,10 @@
 import { API_VERSION, MANAGED_BY_LABEL, MANAGER, type OwnerReference } from '../../api/meta.ts';
 import { secondsOf } from '../../api/time.ts';
 import type { Token, TokenStatus } from '../../api/token.ts';
-import { RENEW_REQUEST } from '../annotation-request.ts';
+import { SECRET_ANNOTATIONS, secretNameOf } from '../delivered-secret.ts';
 import { heldText } from '../held-metadata.ts';
 import { currentExpiration, nextTokenId } from './declared-token.ts';
 import type { ObservedJwt, ObservedSecret, TokenObservation } from './token-observation.ts';
-
-/** The annotations of a Token's Secret that belong to the operator (spec §2.1); a spec can't set them. */
-export const SECRET_ANNOTATIONS = {
-  /** The `jti` of the JWT. */
-  tokenId: 'm2moauth.dev/token-id',
-  /** The uid of the OAuthClient for which the JWT was issued. */
-  clientUID: 'm2moauth.dev/client-uid',
-  /** `status.lastHandledRenew` at the issuance. */
-  renew: RENEW_REQUEST.annotation,
-} as const;
 
 /**
  * The content of a Token's Secret: the one definition of which names the operator writes. The writer fills it, the observation looks
@@ -51,9 +41,6 @@ export interface SecretRemoval {
   readonly name: string;
   readonly observed: { readonly uid: string; readonly resourceVersion: string } | undefined;
 }
-
-/** The name of the Secret that a Token asks for. */
-export const secretNameOf = ({ metadata, spec }: Token): string => spec.secret?.name ?? metadata.name;
 
 /** The data keys of the Secret that a Token asks for. */
 export const dataKeysOf = ({ spec }: Token): SecretContent['dataKeys'] => ({
@@ -94,10 +81,6 @@ export const ownerReferenceTo = ({ metadata }: Token): OwnerReference => ({
   uid: metadata.uid,
   controller: true,
 });
-
-/** Whether the object with that uid is the controller of an object with these owner references. */
-export const isControlledBy = (uid: string, references: readonly OwnerReference[] | undefined): boolean =>
-  (references ?? []).some((reference) => reference.uid === uid && reference.controller === true);
 
 /** The observed Secret with the name that the Token asks for, whoever owns it. */
 export const secretInPlace = ({ token, secrets }: TokenObservation): ObservedSecret | undefined =>

@@ -2,6 +2,7 @@ import type { TokenReason } from '../../api/conditions.ts';
 import { findCondition } from '../../api/meta.ts';
 import { floorSeconds, formatTime, secondsOf } from '../../api/time.ts';
 import type { Token, TokenStatus } from '../../api/token.ts';
+import { secretNameOf } from '../delivered-secret.ts';
 import type { JwtContent } from '../jwt/claims.ts';
 import {
   CAUSE_TRAITS,
@@ -20,7 +21,6 @@ import {
   type SecretFault,
   secretContentOf,
   secretInPlace,
-  secretNameOf,
 } from './secret-content.ts';
 import { currentJwt, nextJwt, statusOfJwt } from './token-jwt.ts';
 import type { PermittedObservation, TokenObservation } from './token-observation.ts';

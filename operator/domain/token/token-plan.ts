@@ -1,6 +1,7 @@
 import { TOKEN_CLAIM } from '../../api/reserved-claims.ts';
 import { floorSeconds, formatTime, secondsOf } from '../../api/time.ts';
 import type { TokenStatus } from '../../api/token.ts';
+import { SECRET_ANNOTATIONS } from '../delivered-secret.ts';
 import { typeOf } from '../jwt/claims.ts';
 import { currentExpiration, isBlacklisted, nextTokenId } from './declared-token.ts';
 import {
@@ -10,7 +11,7 @@ import {
   previousAfter,
   type Succession,
 } from './issue-cause.ts';
-import { planRemovals, SECRET_ANNOTATIONS } from './secret-content.ts';
+import { planRemovals } from './secret-content.ts';
 import { planDelivery } from './token-delivery.ts';
 import { statusOfJwt } from './token-jwt.ts';
 import type { ObservedJwt, ObservedSecret, TokenObservation } from './token-observation.ts';

@@ -90,12 +90,21 @@ export class VerificationKeys {
 
 export interface IssuerKeyringOptions extends Omit<KeyLoaderOptions, 'onLoaded'> {
   readonly signingKeys: Cache<SigningKey>;
+  /** The compromised keys that the operator remembers, whether a SigningKey names them or not. Absent: only those that one names. */
+  readonly remembered?: RememberedKeys;
   /** The operator's namespace; SigningKeys elsewhere are ignored. */
   readonly namespace: string;
   /** Name of the SigningKey whose Active key signs (spec §6, `issuer.signingKey`). */
   readonly signingKey: string;
   /** `iss` of every JWT of this issuer. */
   readonly issuerUrl: string;
+}
+
+/** Compromised keys from a cache. */
+export interface RememberedKeys {
+  kids(): ReadonlySet<string>;
+  /** Returns the function that ends it. */
+  onChange(handler: () => void): () => void;
 }
 
 type Phase = KeyPhase | 'Compromised';
@@ -130,7 +139,11 @@ export class IssuerKeyring implements Keyring, PublicKeys {
   /** Starts following the cache. */
   start(): void {
     this.#unsubscribe();
-    this.#unsubscribe = this.#options.signingKeys.onChange(() => this.#refresh());
+    const { signingKeys, remembered } = this.#options;
+    const stops = [signingKeys, remembered].map((source) => source?.onChange(() => this.#refresh()));
+    this.#unsubscribe = () => {
+      for (const stop of stops) stop?.();
+    };
     this.#refresh();
   }
 
@@ -162,7 +175,8 @@ export class IssuerKeyring implements Keyring, PublicKeys {
 
   /** The public keys of all SigningKeys, without compromised ones (RFC 7517 §5), in a stable order. */
   jwks(): Jwks {
-    return buildJwks(this.#signingKeys());
+    const signingKeys = this.#signingKeys();
+    return buildJwks(signingKeys, this.#compromised(signingKeys));
   }
 
   verify(jwt: string, inTurn?: RunCheck): Awaitable<VerifiedJwt | undefined> {
@@ -185,11 +199,15 @@ export class IssuerKeyring implements Keyring, PublicKeys {
     return [...signingKeys.values()].filter(({ metadata }) => metadata.namespace === namespace);
   }
 
+  #compromised(signingKeys: readonly SigningKey[]): ReadonlySet<string> {
+    return new Set([...compromisedKids(signingKeys), ...(this.#options.remembered?.kids() ?? [])]);
+  }
+
   /** Takes over the phases and keys of all SigningKeys from the cache. */
   #refresh(): void {
     const { namespace, signingKey } = this.#options;
     const signingKeys = this.#signingKeys();
-    const compromised = compromisedKids(signingKeys);
+    const compromised = this.#compromised(signingKeys);
     const entries = signingKeys.flatMap(({ status }) => status?.keys ?? []);
     const phases = new Map<string, Phase>();
     for (const { kid, phase } of entries) {

@@ -8,6 +8,7 @@ import type { Log } from '../../ports/log.ts';
 import type { NamedSecrets, Secret } from '../../ports/secrets.ts';
 import { DONE, type ReconcileResult } from '../../runtime/controller.ts';
 import { lastExpirations, type TokenExpirations } from '../token/token-expirations.ts';
+import { CompromisedKeysMemory } from './compromised-keys-config-map.ts';
 import { applyJwks, configMapNameOf, holdsKid, type JwksSinks } from './jwks-config-map.ts';
 import {
   describeKeySecret,
@@ -45,7 +46,7 @@ const LOOK_AGAIN_MS = 300_000;
 /** Failed writes of the JWKS ConfigMap in a row after which a key signs although the ConfigMap lacks it: a quota must not stop the issuer. */
 const MAX_UNPUBLISHED = 5;
 
-/** A plan, what it is made from, and why keys that it asked for are not there. */
+/** A plan, what it is made from, and why keys that it asked for are not there, or compromised ones are not remembered. */
 interface Planned {
   readonly plan: SigningKeyPlan;
   readonly observed: ObservedSigningKey;
@@ -62,10 +63,12 @@ export class SigningKeyReconciler {
   readonly #log: Log;
   /** By key, how often in a row the key set could not be written. */
   readonly #unpublished = new Map<string, number>();
+  readonly #memory: CompromisedKeysMemory;
 
   constructor(options: SigningKeyReconcilerOptions) {
     this.#options = options;
     this.#log = options.log.child({ kind: 'SigningKey' });
+    this.#memory = new CompromisedKeysMemory(options, options.namespace);
   }
 
   /**
@@ -114,9 +117,15 @@ export class SigningKeyReconciler {
     const observed = await observeSigningKey(this.#options, signingKey, signal);
     const now = clock.now();
     const compromised = compromisedKids([signingKey, ...this.#others(signingKey)]);
-    const rest = { compromised, lastExpirationOf: lastExpirations(this.#options, now), now };
+    const stored = observed.observation.secrets.flatMap((secret) => secret.compromised);
+    // Before anything else is written: what names a kid may be deleted next.
+    const { keys: remembered, failure: notRemembered } = await this.#memory.remember(
+      [...compromised, ...stored],
+      signal,
+    );
+    const rest = { compromised, remembered, lastExpirationOf: lastExpirations(this.#options, now), now };
     const plan = planSigningKey({ ...observed.observation, ...rest });
-    if (plan.generate.length === 0) return { plan, observed };
+    if (plan.generate.length === 0) return { plan, observed, ...notRemembered };
     const secrets = new Map(observed.secrets);
     const described = [...observed.observation.secrets];
     let failure: { text: string; error: unknown } | undefined;
@@ -134,6 +143,7 @@ export class SigningKeyReconciler {
     return {
       plan: planSigningKey({ ...observation, ...rest }),
       observed: { observation, secrets },
+      ...notRemembered,
       ...(failure && { error: failure.error }),
     };
   }

@@ -2,9 +2,10 @@ import type { KubeObject } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Token } from '../../api/token.ts';
 import type { CachedNamespace } from '../../domain/cached-namespace.ts';
+import { isControlledBy, secretNameOf } from '../../domain/delivered-secret.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';
 import { clientKeyOf } from '../../domain/token/declared-token.ts';
-import { dataKeysOf, isControlledBy, needsContent, secretNameOf } from '../../domain/token/secret-content.ts';
+import { dataKeysOf, needsContent } from '../../domain/token/secret-content.ts';
 import type {
   KnownBlocker,
   ObservedJwt,

@@ -1,8 +1,8 @@
 import { keyOf } from '../../api/meta.ts';
 import type { Token, TokenStatus } from '../../api/token.ts';
+import { isControlledBy } from '../../domain/delivered-secret.ts';
 import {
   encodeData,
-  isControlledBy,
   ownerReferenceTo,
   type SecretRemoval,
   type SecretWrite,

@@ -104,6 +104,30 @@ describe('what is lost', () => {
     expect(env.keyring.phase(compromised)).toBeUndefined();
   });
 
+  test('a compromised key that is restored with its Secret from a backup does not come back', async () => {
+    await env.create();
+    const { active: compromised } = await env.settled();
+    const backup = (await env.keySecrets()).filter(
+      ({ metadata }) => metadata.annotations?.['m2moauth.dev/kid'] === compromised,
+    );
+    expect(backup).toHaveLength(1);
+    await env.patch({ spec: { compromised: [compromised] } });
+    await env.settled(1);
+    await env.api.delete(env.ref('SigningKey', 'default'));
+    for (const { metadata } of await env.keySecrets()) await env.api.delete(env.ref('Secret', metadata.name));
+    await env.restart();
+    for (const { metadata, type, data } of backup) {
+      const { name, labels, annotations } = metadata;
+      const base = env.ref('Secret', name);
+      const restored = { ...base, type, data, metadata: { ...base.metadata, labels, annotations } };
+      bodyOf(await env.api.create(restored));
+    }
+    await env.create();
+    const { active, standby } = await env.settled();
+    expect([active, standby]).not.toContain(compromised);
+    expect((await env.jwks()).keys.map(({ kid }) => kid)).not.toContain(compromised);
+  });
+
   test('a quota that leaves no room for keys is NoActiveKey, and is got over', async () => {
     const quota = {
       apiVersion: 'v1',

@@ -104,6 +104,32 @@ describe('a provided key', () => {
     expect(await activeKid()).not.toBe(kid);
   });
 
+  test('that is compromised stays so when its SigningKey is deleted and created again, across a restart', async () => {
+    await env.provide(newPem());
+    await env.create({ privateKeyRef });
+    await env.ready('Active');
+    const kid = await activeKid();
+    await env.patch({ spec: { compromised: [kid] } });
+    await env.ready('KeyCompromised');
+    const remembered = env.ref('ConfigMap', 'm2m-oauth-compromised-keys');
+    const stored = async (): Promise<unknown> =>
+      JSON.parse(bodyOf(await env.api.get(remembered)).data['kids.json']);
+    expect(await stored()).toEqual([kid]);
+    // A running leader restores it.
+    bodyOf(await env.api.patch(remembered, 'merge', { data: { 'kids.json': '[]' } }));
+    await env.until(async () => expect(await stored()).toEqual([kid]));
+    bodyOf(await env.api.delete(remembered));
+    await env.until(async () => expect(await stored()).toEqual([kid]));
+    await env.api.delete(env.ref('SigningKey', 'default'));
+    await env.restart();
+    await env.create({ privateKeyRef });
+    await env.ready('KeyCompromised');
+    expect(await env.keys()).toEqual([]);
+    expect(env.keyring.active()).toBeUndefined();
+    await env.provide(newPem());
+    await env.ready('Active');
+  });
+
   test('that lost its Secret stays Active and reports it, and signs again when it is back; the Secret is never written', async () => {
     const pem = newPem();
     await env.provide(pem);

@@ -1,5 +1,6 @@
 import type { KeyEntry, SigningKey, SigningKeySpec } from '../../../../operator/api/signing-key.ts';
 import { ROTATE_REQUEST } from '../../../../operator/domain/annotation-request.ts';
+import type { CompromisedKeys } from '../../../../operator/domain/key/compromised-keys.ts';
 import { compromisedKids } from '../../../../operator/domain/key/jwks.ts';
 import {
   algorithmOf,
@@ -45,6 +46,8 @@ export class FakeSigningKey {
   /** The other SigningKeys of the namespace. */
   others: readonly SigningKey[] = [];
   provided: ProvidedKey | undefined;
+  /** What the operator remembers of compromised keys. */
+  remembered: CompromisedKeys | undefined;
   secrets = new Map<string, StoredSecret>();
   /** Whatever any spec ever named. */
   readonly everCompromised = new Set<string>();
@@ -113,6 +116,7 @@ export class FakeSigningKey {
       compromised: compromisedKids([this.signingKey, ...this.others]),
       secrets: [...this.secrets.values()].map((secret) => this.#observe(secret)),
       provided: this.provided,
+      ...(this.remembered && { remembered: this.remembered }),
       readableKids: new Set(),
       lastExpirationOf: (kid) => this.#lastExpirationOf(kid),
       now: this.now,

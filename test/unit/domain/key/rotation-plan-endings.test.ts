@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { CompromisedKeys } from '../../../../operator/domain/key/compromised-keys.ts';
 import { readCompromisedKids, readRetiredKeys } from '../../../../operator/domain/key/key-secrets.ts';
 import { HOUR, MINUTE, SECOND } from '../../../support/durations.ts';
 import { FakeSigningKey } from './fake-signing-key.ts';
@@ -88,6 +89,19 @@ describe('from the Secrets alone', () => {
     expect(fake.active()?.kid).toBe('k2');
   });
 
+  test.each<[string, CompromisedKeys]>([
+    ['is remembered', { kids: new Set(['k1']), hasOverflowed: false }],
+    ['may be one of too many', { kids: new Set(), hasOverflowed: true }],
+  ])('the Secret of a compromised key that %s does not bring it back from a backup', (_name, remembered) => {
+    fake.reconcile();
+    fake.reconcile();
+    expect(fake.active()?.kid).toBe('k1');
+    fake.status = undefined;
+    fake.remembered = remembered;
+    fake.reconcile();
+    expect(fake.keys.map(({ kid }) => kid)).not.toContain('k1');
+  });
+
   test.each([
     ['at once', 0],
     ['with a long life behind it', 200 * 24 * HOUR],
@@ -173,6 +187,32 @@ describe('a provided key', () => {
     expect(fake.ready()).toMatchObject({
       reason: 'PrivateKeyInvalid',
       message: expect.stringContaining('"x"'),
+    });
+  });
+
+  test('that was compromised stays so when its SigningKey is created again', () => {
+    bring('mine');
+    fake.remembered = { kids: new Set(['mine']), hasOverflowed: false };
+    fake.reconcile();
+    expect(phases()).toEqual([]);
+    expect(fake.ready()).toMatchObject({ status: 'False', reason: 'KeyCompromised' });
+    bring('another');
+    fake.reconcile();
+    expect(phases()).toEqual(['another Active']);
+  });
+
+  test('that is new is rejected if compromised keys were too many to be remembered, and one in the status goes on', () => {
+    bring('mine');
+    fake.reconcile();
+    fake.remembered = { kids: new Set(), hasOverflowed: true };
+    fake.reconcile();
+    expect(phases()).toEqual(['mine Active']);
+    bring('another');
+    fake.reconcile();
+    expect(phases()).not.toContain('another Active');
+    expect(fake.ready()).toMatchObject({
+      reason: 'PrivateKeyInvalid',
+      message: expect.stringContaining('too many to be remembered'),
     });
   });
 

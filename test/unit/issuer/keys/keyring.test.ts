@@ -2,8 +2,10 @@ import { generateKeyPairSync } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SignJWT } from 'jose';
 import type { KeyEntry, KeyPhase, SigningKey } from '../../../../operator/api/signing-key.ts';
+import { rememberedKeysOf } from '../../../../operator/compose/remembered-keys.ts';
 import { joseKeyPairs } from '../../../../operator/crypto/key-pairs.ts';
 import { IssuerKeyring } from '../../../../operator/issuer/keys/keyring.ts';
+import type { ConfigMap } from '../../../../operator/ports/config-maps.ts';
 import type { KeyPair } from '../../../../operator/ports/keys.ts';
 import type { Secret } from '../../../../operator/ports/secrets.ts';
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
@@ -76,6 +78,8 @@ let log: RecordedLog;
 let secrets: Map<string, Secret | Error>;
 let keyring: IssuerKeyring;
 let notifications: number;
+/** The ConfigMaps of the operator, one of which remembers compromised keys. */
+let configMaps: ObjectStore<ConfigMap>;
 
 beforeEach(() => {
   log = recordedLog();
@@ -83,8 +87,10 @@ beforeEach(() => {
   clock = new FakeClock();
   secrets = new Map([a, b, c].map((key) => [key.kid, secretOf(key.privatePem)]));
   notifications = 0;
+  configMaps = new ObjectStore<ConfigMap>({ log });
   keyring = new IssuerKeyring({
     signingKeys: store,
+    remembered: rememberedKeysOf(configMaps, 'system'),
     namespace: 'system',
     signingKey: 'default',
     issuerUrl: URL,
@@ -140,6 +146,26 @@ test('a rotation is taken over without waiting: the standby is loaded beforehand
   expect(keyring.active()?.kid).toBe(b.kid);
   expect(notifications).toBe(before + 1);
   expect(await keyring.verify(await jwtOf(a))).toMatchObject({ kid: a.kid });
+});
+
+test('a key that is remembered as compromised is rejected, though a restored status calls it Active', async () => {
+  await apply(signingKey([entryOf(a, 'Active'), entryOf(b, 'Published')]));
+  const jwt = await jwtOf(a);
+  expect(await keyring.verify(jwt)).toBeDefined();
+  const remember = (name: string) =>
+    configMaps.apply({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { ...signingKey([]).metadata, name },
+      data: { 'kids.json': JSON.stringify([a.kid]) },
+    });
+  remember('another');
+  expect(keyring.phase(a.kid)).toBe('Active');
+  remember('m2m-oauth-compromised-keys');
+  expect(keyring.phase(a.kid)).toBe('Compromised');
+  expect(keyring.active()).toBeUndefined();
+  expect(await keyring.verify(jwt)).toBeUndefined();
+  expect(keyring.jwks().keys.map(({ kid }) => kid)).toEqual([b.kid]);
 });
 
 test('keys of another SigningKey, or another namespace, do not sign; those of another namespace do not verify either', async () => {

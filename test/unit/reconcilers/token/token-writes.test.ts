@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import { SECRET_ANNOTATIONS } from '../../../../operator/domain/delivered-secret.ts';
 import {
   planSecretWrite,
-  SECRET_ANNOTATIONS,
   type SecretContent,
   secretContentOf,
 } from '../../../../operator/domain/token/secret-content.ts';
