@@ -1,6 +1,7 @@
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo, LookupFunction } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type LookupFunction } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type JsonFetcherOptions, jsonFetcher } from '../../../operator/outbound/fetch-json.ts';
 import { OutboundError } from '../../../operator/ports/outbound.ts';
@@ -163,6 +164,28 @@ test('a caFile that can not be read is named', async () => {
     await failureOf(fetcher()(`${issuer.url}/document`, { caFile: `${issuer.caFile}.broken` })),
   ).toBeDefined();
 });
+
+test.each(['/nowhere/ca.crt', '/etc', '/dev/zero', '/etc/passwd'])(
+  'a host sees the same connection, which ends in the handshake, with the caFile %s',
+  async (caFile) => {
+    const events: string[] = [];
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => {});
+      events.push('connected');
+      // A ClientHello is a handshake record (RFC 8446 section 5.1). It is not answered.
+      socket.once('data', ([type]) => {
+        events.push(`record ${type}`);
+        socket.destroy();
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    await failureOf(fetcher()(`https://127.0.0.1:${port}/`, { caFile }));
+    server.close();
+    expect(events).toEqual(['connected', 'record 22']);
+  },
+);
 
 test('an aborted fetch rejects with the reason of its signal', async () => {
   issuer.on('/hang', () => {});
