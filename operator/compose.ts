@@ -20,6 +20,7 @@ import { Rejections } from './issuer/limits/rejections.ts';
 import { createKubeClient, type KubeClient } from './kube/client.ts';
 import { type Connection, loadConnection } from './kube/connection.ts';
 import { ApiEventRecorder } from './kube/event-recorder.ts';
+import { LiveHeap } from './ops/live-heap.ts';
 import { createMemoryWatermark, memoryLimitOf } from './ops/memory-watermark.ts';
 import { createMetrics } from './ops/metrics.ts';
 import { systemClock } from './ops/system-clock.ts';
@@ -87,14 +88,21 @@ const createElection = (
 };
 
 /** The memory that this process may have is read once. */
-const memoryWatermark = ({ limits }: Config, log: Log): (() => boolean) =>
-  createMemoryWatermark({
-    limitBytes: memoryLimitOf({ constrained: process.constrainedMemory(), total: totalmem() }),
+const memoryWatermark = ({ limits }: Config, log: Log, heap: LiveHeap): (() => boolean) => {
+  const limitBytes = memoryLimitOf({ constrained: process.constrainedMemory(), total: totalmem() });
+  return createMemoryWatermark({
+    uses:
+      limitBytes === undefined
+        ? {}
+        : {
+            resident: { limitBytes, usedBytes: () => process.memoryUsage.rss() },
+            heap: { limitBytes: heap.limitBytes, usedBytes: () => heap.bytes },
+          },
     percent: limits.memoryWatermark,
-    residentBytes: () => process.memoryUsage.rss(),
     clock,
     log,
   });
+};
 
 const createKeyring = (
   config: Config,
@@ -144,7 +152,8 @@ export const compose = async (
   const named = watchNamed(client, watching);
   const keyring = createKeyring(config, client, { informers, log, metrics });
   const events = new ApiEventRecorder({ client, instance: identity, clock, random, log, metrics });
-  const isMemoryExceeded = memoryWatermark(config, log);
+  const heap = new LiveHeap();
+  const isMemoryExceeded = memoryWatermark(config, log, heap);
   const rejections = new Rejections(clock);
   const rejected = new ReportedRejections(log);
   const replicas = buildReplicaLeases(config, {
@@ -199,6 +208,7 @@ export const compose = async (
       keyring,
       isServing: () => manager.ready,
     }),
+    { name: 'heap', start: () => heap.start(), stop: () => heap.stop() },
     { name: 'events', start: () => undefined, stop: () => events.stop() },
     { name: 'named-secrets', start: () => undefined, stop: () => named.stop() },
     { name: 'keyring', start: () => keyring.start(), stop: () => keyring.stop() },

@@ -13,45 +13,58 @@ export interface MemoryFigures {
 export const memoryLimitOf = ({ constrained, total }: MemoryFigures): number | undefined =>
   constrained > 0 && constrained < total ? constrained : undefined;
 
+/** What is used of one kind of memory, of which the process dies when it reaches the limit. */
+interface MemoryUse {
+  readonly limitBytes: number;
+  /** A read takes some 20 µs. */
+  readonly usedBytes: () => number;
+}
+
 export interface MemoryWatermarkOptions {
-  readonly limitBytes: number | undefined;
-  /** The part of the limit at which the watermark is exceeded; 0: never. */
+  /** By their names in the log. Empty: the watermark is never exceeded. */
+  readonly uses: Readonly<Record<string, MemoryUse>>;
+  /** The part of each limit at which the watermark is exceeded; 0: never. */
   readonly percent: number;
-  /** The resident set size in bytes; a read takes some 20 µs. */
-  readonly residentBytes: () => number;
   readonly clock: Pick<MonotonicClock, 'monotonic'>;
   readonly log: Log;
 }
 
 /** The memory is read at most once in this time, and only if it is asked for. */
 const SAMPLE_MS = 1_000;
-/** The watermark is exceeded until the memory is so many percent of the limit below it. */
+/** The watermark is exceeded until all memory is so many percent of its limit below it. */
 const HYSTERESIS_PERCENT = 5;
 
 /** Makes the function that says whether this process has so little memory left that it must not keep more (spec §6). */
 export const createMemoryWatermark = ({
-  limitBytes,
+  uses,
   percent,
-  residentBytes,
   clock,
   log,
 }: MemoryWatermarkOptions): (() => boolean) => {
-  if (limitBytes === undefined || percent === 0) return () => false;
-  const high = (limitBytes / 100) * percent;
-  const low = (limitBytes / 100) * Math.max(0, percent - HYSTERESIS_PERCENT);
+  if (Object.keys(uses).length === 0 || percent === 0) return () => false;
   let sampledAt = Number.NEGATIVE_INFINITY;
   let isExceeded = false;
+
+  const sample = (): boolean => {
+    const limitPercent = isExceeded ? Math.max(0, percent - HYSTERESIS_PERCENT) : percent;
+    const used = Object.entries(uses).map(([name, { limitBytes, usedBytes }]) => ({
+      name,
+      usedPercent: (usedBytes() / limitBytes) * 100,
+    }));
+    const isNow = used.some(({ usedPercent }) => usedPercent >= limitPercent);
+    if (isNow === isExceeded) return isNow;
+    const fields = Object.fromEntries(used.map(({ name, usedPercent }) => [name, Math.round(usedPercent)]));
+    if (isNow) log.error('the memory watermark is exceeded: no tokens are issued', { percent: fields });
+    else log.info('the memory is below the watermark again: tokens are issued', { percent: fields });
+    return isNow;
+  };
+
   return () => {
     const now = clock.monotonic();
-    if (now - sampledAt < SAMPLE_MS) return isExceeded;
-    sampledAt = now;
-    const resident = residentBytes();
-    const before = isExceeded;
-    isExceeded = resident >= (before ? low : high);
-    if (isExceeded === before) return isExceeded;
-    const fields = { residentBytes: resident, limitBytes, watermarkPercent: percent };
-    if (isExceeded) log.error('the memory watermark is exceeded: no tokens are issued', fields);
-    else log.info('the memory is below the watermark again: tokens are issued', fields);
+    if (now - sampledAt >= SAMPLE_MS) {
+      sampledAt = now;
+      isExceeded = sample();
+    }
     return isExceeded;
   };
 };

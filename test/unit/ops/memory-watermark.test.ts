@@ -18,21 +18,31 @@ test.each<[string, number, number | undefined]>([
 describe('the watermark', () => {
   let clock: FakeClock;
   let resident: number;
+  let heap: number;
   let reads: number;
   beforeEach(() => {
     clock = new FakeClock();
     resident = 0;
+    heap = 0;
     reads = 0;
   });
   const log = recordedLog();
   const create = (limitBytes: number | undefined, percent = 90) =>
     createMemoryWatermark({
-      limitBytes,
+      uses:
+        limitBytes === undefined
+          ? {}
+          : {
+              resident: {
+                limitBytes,
+                usedBytes: () => {
+                  reads += 1;
+                  return resident * MIB;
+                },
+              },
+              heap: { limitBytes: limitBytes / 2, usedBytes: () => heap * MIB },
+            },
       percent,
-      residentBytes: () => {
-        reads += 1;
-        return resident * MIB;
-      },
       clock,
       log,
     });
@@ -56,6 +66,21 @@ describe('the watermark', () => {
     ]);
   });
 
+  test('is exceeded by the live heap alone, while there is memory left, until both are below', async () => {
+    const isExceeded = create(100 * MIB);
+    const seen: boolean[] = [];
+    for ([resident, heap] of [
+      [60, 44],
+      [60, 45],
+      [86, 42],
+      [84, 42],
+    ] as const) {
+      seen.push(isExceeded());
+      await clock.advance(1_000);
+    }
+    expect(seen).toEqual([false, true, true, false]);
+  });
+
   test('reads the memory once a second at most, and only if it is asked', async () => {
     const isExceeded = create(100 * MIB);
     await clock.advance(60_000);
@@ -77,8 +102,8 @@ describe('the watermark', () => {
       await clock.advance(1_000);
     }
     expect(log.lines).toMatchObject([
-      { level: 'error', fields: { residentBytes: 95 * MIB, limitBytes: 100 * MIB, watermarkPercent: 90 } },
-      { level: 'info', fields: { residentBytes: 10 * MIB } },
+      { level: 'error', fields: { percent: { resident: 95, heap: 0 } } },
+      { level: 'info', fields: { percent: { resident: 10, heap: 0 } } },
     ]);
   });
 
