@@ -69,8 +69,8 @@ export const ATTACKS: readonly Attack[] = [
   },
   {
     name: 'half-messages-many',
-    does: '300 connections from 4 addresses send 16 gRPC messages each without their last byte',
-    run: halfSentMessages({ connections: 300, streams: 16, addresses: 4 }),
+    does: '200 connections from 4 addresses send 16 gRPC messages each without their last byte',
+    run: halfSentMessages({ connections: 200, streams: 16, addresses: 4 }),
     isRefused: true,
   },
   {

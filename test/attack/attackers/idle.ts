@@ -2,14 +2,13 @@ import type { Attacker } from '../lib/attacker.ts';
 import { type ConnectionOptions, keepConnections } from '../lib/connections.ts';
 import { preface } from '../lib/frames.ts';
 
-/** Connections that send nothing; over HTTP/2 they begin as clients do, and read. */
+/** Connections that send nothing; over HTTP/2 they begin as clients do. */
 export const idle =
   (options: ConnectionOptions): Attacker =>
   (context) =>
     keepConnections(context, options, (socket) => {
-      if (!options.secure || options.port !== 'grpc') return;
-      socket.write(preface());
       socket.resume();
+      if (options.secure && options.port === 'grpc') socket.write(preface());
     });
 
 /** Several attackers at once. */

@@ -50,7 +50,9 @@ const abortWhenLost = async ({ pid }: Replica['process'], over: AbortController)
 const peakUntil = async (pid: number, over: AbortSignal): Promise<number> => {
   let peak = 0;
   const look = async (): Promise<void> => {
-    peak = Math.max(peak, await peakMiBOf(pid).catch(() => 0));
+    const now = await peakMiBOf(pid).catch(() => Number.NaN);
+    // A process that has ended has none.
+    if (now > peak) peak = now;
   };
   while (!over.aborted) {
     await look();
