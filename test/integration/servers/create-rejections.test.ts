@@ -362,8 +362,13 @@ test('malformed requests are INVALID_ARGUMENT', async () => {
     bySecret('secret', { clientSecret: 'x'.repeat(10_000) }),
     bySecret('secret', { audience: Array.from({ length: 1000 }, (_, at) => `a-${at}`) }),
     bySecret('secret', { scope: ['x'.repeat(1000)] }),
-    byAssertion('keyed', 'x'.repeat(100_000)),
+    byAssertion('keyed', 'x'.repeat(60_000)),
   ]) {
     expect(await failureOf(request)).toMatchObject({ code: 'INVALID_ARGUMENT' });
   }
+});
+
+test('a request of more than 68 KiB is RESOURCE_EXHAUSTED', async () => {
+  const request = byAssertion('keyed', 'x'.repeat(70_000));
+  expect(await failureOf(request)).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
 });
