@@ -1,5 +1,6 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { status } from '@grpc/grpc-js';
+import { BoundedMap } from '../../async/bounded-map.ts';
 import { TokenBucket } from '../../async/token-bucket.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { Connection } from '../listener/connection.ts';
@@ -18,8 +19,10 @@ export interface StreamGateOptions {
  * their deadline passes, and then so many per second.
  */
 const RESETS = { burst: 300, refillMs: 20 };
-/** Before a caller has authenticated, there are no such calls. */
-const UNPROVEN_RESETS = { burst: 100, refillMs: 100 };
+/** Of all connections of an address on which no caller has authenticated yet: hardly any call of an honest client ends so. */
+const UNPROVEN_RESETS = { burst: 100, refillMs: 20 };
+/** Addresses whose resets are remembered. */
+const MAX_ADDRESSES = 4096;
 /** The time in which the connection preface must arrive, which ends with the client's SETTINGS (RFC 9113 §3.4). */
 const PREFACE_MS = 10_000;
 /** New connections that a flood on one of them costs its address. */
@@ -29,7 +32,6 @@ const FLOOD_COST = 50;
 interface Session {
   readonly connection: Connection;
   readonly resets: TokenBucket;
-  readonly unprovenResets: TokenBucket;
 }
 
 const EXHAUSTED = {
@@ -56,6 +58,8 @@ export class StreamGate implements Http2Gate {
   readonly #options: StreamGateOptions;
   readonly #sessions = new WeakMap<ServerHttp2Session, Session>();
 
+  readonly #unprovenResets = new BoundedMap<string, TokenBucket>(MAX_ADDRESSES);
+
   constructor(options: StreamGateOptions) {
     this.#options = options;
   }
@@ -66,8 +70,7 @@ export class StreamGate implements Http2Gate {
       session.destroy();
       return;
     }
-    const [resets, unprovenResets] = [new TokenBucket(RESETS), new TokenBucket(UNPROVEN_RESETS)];
-    const entry = { connection, resets, unprovenResets };
+    const entry = { connection, resets: new TokenBucket(RESETS) };
     this.#sessions.set(session, entry);
     // A stream that was reset at once no longer has its session.
     session.on('stream', (stream) => {
@@ -102,9 +105,17 @@ export class StreamGate implements Http2Gate {
     return stream.session && this.#sessions.get(stream.session as ServerHttp2Session)?.connection;
   }
 
-  #onReset(session: ServerHttp2Session, { connection, resets, unprovenResets }: Session): void {
+  #unprovenResetsOf({ group }: Connection): TokenBucket {
+    const known = this.#unprovenResets.get(group);
+    if (known) return known;
+    const bucket = new TokenBucket(UNPROVEN_RESETS);
+    this.#unprovenResets.set(group, bucket);
+    return bucket;
+  }
+
+  #onReset(session: ServerHttp2Session, { connection, resets }: Session): void {
     if (session.destroyed) return;
-    const bucket = connection.isProven ? resets : unprovenResets;
+    const bucket = connection.isProven ? resets : this.#unprovenResetsOf(connection);
     if (bucket.take(this.#options.clock.monotonic()) === 0) return;
     const { connections, report } = this.#options.load;
     report('grpc', 'resets', 'shed');

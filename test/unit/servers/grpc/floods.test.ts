@@ -41,6 +41,14 @@ test('a client that resets its streams in a flood gets GOAWAY with ENHANCE_YOUR_
   await answers(env);
 });
 
+test('a flood that is spread over connections of an address is one flood', async () => {
+  const metrics = recordedMetrics();
+  await using env = await openServerEnv({}, { load: testLoadLimits({ metrics }) });
+  const floods = Array.from({ length: 10 }, () => goawayFor(env.port, resetCalls(90)));
+  expect(await Promise.race(floods)).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  await answers(env);
+});
+
 test('a caller whose calls all time out at once keeps its connection', async () => {
   const metrics = recordedMetrics();
   let begun = 0;
