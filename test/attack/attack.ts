@@ -11,6 +11,8 @@ export interface Attack {
   readonly run: Attacker;
   /** Whether it goes beyond a limit, at the latest ten seconds after it is whole, so that the operator has to reject or cut off some of it. */
   readonly isRefused: boolean;
+  /** Set while it is known to succeed: what it still does. A short run, in CI, then shows it and does not fail by it; a full one does. */
+  readonly stillSucceeds?: string;
   /** How many times its usual p99 the honest client's may be; 10 unless given. */
   readonly slowdown?: number;
   /** The client that it attacks by name; a second honest client calls as this one, instead of from the attacker's address. */

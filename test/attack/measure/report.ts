@@ -21,7 +21,9 @@ const honestText = ({ p50Ms, p99Ms, calls, failed }: HonestRound): string =>
 
 const resultOf = ({ attack, found }: Row): string => {
   const missed = verdictsOf(attack, found).filter(({ holds }) => !holds);
-  return missed.length === 0 ? 'PASS' : `FAIL: ${missed.map(({ bound }) => bound).join(', ')}`;
+  if (missed.length === 0) return 'PASS';
+  const known = attack.stillSucceeds === undefined ? '' : ` (known: ${attack.stillSucceeds})`;
+  return `FAIL: ${missed.map(({ bound }) => bound).join(', ')}${known}`;
 };
 
 const refusalsText = ({ counts }: Measurement): string =>
