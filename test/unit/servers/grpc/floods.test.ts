@@ -185,3 +185,16 @@ test('a list that its client does not read is made no further than it is sent ah
   await answers(env);
   expect(read).toBeLessThan(1000);
 });
+
+test('a thousand connections of one address, each with a call, are no flood', async () => {
+  const metrics = recordedMetrics();
+  await using env = await openServerEnv({}, { load: testLoadLimits({ metrics }) });
+  await using calls = new AsyncDisposableStack();
+  for (let batch = 0; batch < 10; batch += 1) {
+    const some = Array.from({ length: 100 }, () => calls.use(rawCall(env.port, pathOf('CreateToken'))));
+    for (const { stream } of some) stream.resume().end(frame(new Uint8Array()));
+    const ended = await Promise.all(some.map((call) => call.ended));
+    expect(ended.every(({ code }) => code === 'OK')).toBe(true);
+  }
+  expect(metrics.calls).toEqual([]);
+});
