@@ -89,7 +89,8 @@ export class StreamGate implements Http2Gate {
       return;
     }
     const { connection } = entry;
-    const release = this.#options.load.streams(connection.address);
+    const { streams, provenStreams } = this.#options.load;
+    const release = (connection.isProven ? provenStreams : streams)(connection.address);
     connection.begin();
     stream.once('close', () => {
       connection.end();

@@ -33,8 +33,10 @@ export interface LoadLimits {
   readonly report: ReportLimit;
   readonly connections: ConnectionTable;
   readonly handshakes: HandshakeQueue;
-  /** HTTP/2 streams, whatever runs on them. */
+  /** HTTP/2 streams, whatever runs on them, of connections on which no caller has authenticated. */
   readonly streams: TakeFor;
+  /** Those of the other connections: strangers at the same address take none from them. */
+  readonly provenStreams: TakeFor;
   /** gRPC requests of which a part has arrived. */
   readonly unfinishedRequests: TakeFor;
   /** What all connections together may keep. */
@@ -97,6 +99,7 @@ export const createLoadLimits = (options: LoadLimitsOptions): LoadLimits => {
     bytes,
     handshakes: new HandshakeQueue(clock),
     streams: taker('streams', { total: MAX_STREAMS, perKey: perAddress.streams }),
+    provenStreams: taker('streams', { total: MAX_STREAMS, perKey: perAddress.streams }),
     unfinishedRequests: taker('unfinishedRequests', {
       total: MAX_UNFINISHED_REQUESTS,
       perKey: perAddress.unfinishedRequests,

@@ -198,3 +198,16 @@ test('a thousand connections of one address, each with a call, are no flood', as
   }
   expect(metrics.calls).toEqual([]);
 });
+
+test('calls of strangers at the same address leave those of an authenticated caller their own share', async () => {
+  const metrics = recordedMetrics();
+  const load = testLoadLimits({ perAddress: { streams: 2 }, metrics });
+  await using env = await openServerEnv({}, { load });
+  await answers(env);
+  await using calls = new AsyncDisposableStack();
+  const strangers = Array.from({ length: 3 }, () => calls.use(rawCall(env.port, pathOf('CreateToken'))));
+  const refused = await Promise.race(strangers.map(({ ended }) => ended));
+  expect(refused).toEqual({ code: 'RESOURCE_EXHAUSTED', message: 'too many calls are in progress' });
+  expect(metrics.calls).toEqual([['limited', 'grpc', 'streams', 'refused']]);
+  await answers(env);
+});
