@@ -15,7 +15,7 @@ export interface Attempt {
  * (spec §4). Correct credentials are accepted even beyond the limit.
  */
 export interface FailureLimit {
-  /** Whether this client ID and address, or either of them, have exceeded their limit. */
+  /** Whether this client ID and address, or either of them, or all attempts together have exceeded their limit. */
   isOver(attempt: Attempt): boolean;
   /** Counts a failure; false if it exceeds one of the limits. */
   note(attempt: Attempt): boolean;
@@ -94,7 +94,8 @@ export const createFailureLimit = (options: FailureLimitOptions): FailureLimit =
       return (
         pairs.isEmpty(keys.pair, now) ||
         clients.isEmpty(keys.client, now) ||
-        addresses.isEmpty(keys.address, now)
+        addresses.isEmpty(keys.address, now) ||
+        all.waitMs(now) > 0
       );
     },
     note: (attempt) => {

@@ -58,8 +58,13 @@ describe('the limit of failures', () => {
     times(5000, (at) => limit.note(attempt(`from-one-address-${at}`)));
     const many = (count: number, from = 0): boolean[] =>
       times(count, (at) => limit.note(attempt(`client-${from + at}`, addressOf(from + at))));
-    expect(many(1100).filter(Boolean)).toHaveLength(900);
+    const fresh = attempt('fresh', '203.0.113.7');
+    expect(many(899)).not.toContain(false);
+    expect(limit.isOver(fresh)).toBe(false);
+    expect(many(200, 899).filter(Boolean)).toHaveLength(1);
+    expect(limit.isOver(fresh)).toBe(true);
     await clock.advance(1000);
+    expect(limit.isOver(fresh)).toBe(false);
     expect(many(150, 2000).filter(Boolean)).toHaveLength(100);
   });
 
@@ -121,9 +126,7 @@ describe('the limit of failures', () => {
             { ...kinds.total, key: '' },
           ].map((kind) => ({ ...kind, value: kind.left.get(kind.key) ?? kind.most }));
           const isWithin = own.every(({ value }) => value >= 1000);
-          expect(limit.isOver(attempt(client, address))).toBe(
-            own.slice(0, 3).some(({ value }) => value < 1000),
-          );
+          expect(limit.isOver(attempt(client, address))).toBe(!isWithin);
           expect(limit.note(attempt(client, address))).toBe(isWithin);
           if (isWithin) for (const { left, key, value } of own) left.set(key, value - 1000);
         }
