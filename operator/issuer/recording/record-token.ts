@@ -6,6 +6,7 @@ import { requestedClientID } from '../../domain/client/client-rules.ts';
 import { buildIssuedToken } from '../../domain/record/issued-token.ts';
 import type { RecordFields } from '../../domain/record/token-batch.ts';
 import { uuidV5 } from '../../domain/token/declared-token.ts';
+import type { Cacheable } from '../../ports/cache.ts';
 import { isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
 import { calledOff, recordFailure } from '../failure.ts';
 import { clientKey } from '../fair-keys.ts';
@@ -73,10 +74,22 @@ export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
   };
 
   /** Removes a record that should not have been created again: it could bring back a JWT that was revoked by its deletion. */
-  const removeAgain = async ({ metadata }: IssuedToken): Promise<void> => {
+  const removeAgain = async ({ metadata }: Cacheable): Promise<void> => {
     const { uid, resourceVersion } = metadata;
     // If it stays, no JWT of it has left all the same.
     await records.delete(metadata, { uid, resourceVersion }).catch(() => undefined);
+  };
+
+  /** Confirms the use of an assertion; unless that succeeds, its record is removed again. @throws IssuerFailure `Unavailable` */
+  const confirmUse = async (...[use, created, signal]: Parameters<UsedAssertions['confirm']>) => {
+    let isConfirmed = false;
+    try {
+      const problem = await usedAssertions.confirm(use, created, signal);
+      isConfirmed = problem === undefined;
+      return problem;
+    } finally {
+      if (!isConfirmed) await removeAgain(created);
+    }
   };
 
   const recordOncePerAssertion = async (token: Recordable, assertion: OneTimeAssertion, sign: Sign) => {
@@ -87,10 +100,7 @@ export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
     if (known !== undefined) return known;
     try {
       const { id, accessToken, created } = await recordUnder(use.name, token, sign);
-      const problem = await usedAssertions.confirm(use, created, token.call.signal);
-      if (problem === undefined) return { id, accessToken };
-      await removeAgain(created);
-      return problem;
+      return (await confirmUse(use, created, token.call.signal)) ?? { id, accessToken };
     } catch (error) {
       if (isAlreadyExists(error)) return 'AssertionUsed';
       throw recordFailure(error);

@@ -419,6 +419,14 @@ describe('a client’s own assertion', () => {
     expect(steps.at(-1)).toBe(`delete ${derivedID} u 1`);
   });
 
+  test('leaves no record if it can not be known whether it was used', async () => {
+    problems.after = () => {
+      throw new IssuerFailure('Unavailable', 'not known now');
+    };
+    await expect(createToken()).rejects.toMatchObject({ code: 'Unavailable', message: 'not known now' });
+    expect(steps.at(-1)).toBe(`delete ${derivedID} u 1`);
+  });
+
   test('that is too old does not count towards the limit of failures', async () => {
     problems.before = () => 'AssertionTooOld';
     const run = build();
