@@ -234,7 +234,13 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
       clock,
       metrics,
     }),
-    listTokens: createListTokens({ records, lookups, freshness, turn: () => turnOfTheLoop() }),
+    listTokens: createListTokens({
+      records,
+      lookups,
+      freshness,
+      queue: queues.streams,
+      turn: () => turnOfTheLoop(),
+    }),
     deleteTokens: createDeleteTokens({
       tokens,
       issued,

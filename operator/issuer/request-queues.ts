@@ -25,7 +25,14 @@ const LIMITS = {
     waiting: 8192,
     waitingPerGroup: 4096,
   },
-  /** Lists of all records of an owner. */
+  /** GetTokens of all tokens of an owner: each holds its ids for as long as its client takes to read it. */
+  streams: {
+    atOnce: 256,
+    atOncePerGroup: { alone: 64, besideOthers: 32 },
+    waiting: 1024,
+    waitingPerGroup: 256,
+  },
+  /** Lists of all records of an owner at the API server. */
   lists: { atOnce: 4, atOncePerGroup: { alone: 2, besideOthers: 1 }, waiting: 256, waitingPerGroup: 64 },
   /** Reads of ids in filters: of those that no cache knows, and of those in a stale cache. */
   filters: {
@@ -102,6 +109,7 @@ export const createRequestQueues = (
   const unverified = new RecentGroups();
   const reviewed = new RecentGroups();
   const failing = new RecentGroups();
+  const reading = new RecentGroups();
   const queue = (name: keyof typeof LIMITS, groups = clients): FairSemaphore =>
     createFairSemaphore({
       ...LIMITS[name],
@@ -112,6 +120,7 @@ export const createRequestQueues = (
   return {
     records: queue('records'),
     revocations: queue('revocations'),
+    streams: queue('streams', reading),
     lists: queue('lists'),
     filters: queue('filters'),
     validations: queue('validations'),

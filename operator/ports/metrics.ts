@@ -10,6 +10,7 @@ export type LimitName =
   | 'connectionRate'
   | 'streams'
   | 'resets'
+  | 'pipelinedRequests'
   | 'unfinishedRequests'
   | 'bytes'
   | 'healthWatches'

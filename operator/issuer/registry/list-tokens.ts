@@ -1,7 +1,9 @@
+import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { type FoundRecord, ownerOf, type TokenRecord } from '../../domain/record/token-record.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { calledOff } from '../failure.ts';
-import type { Bearer, ListTokens, TokenQuery } from '../use-cases.ts';
+import { bearerKey } from '../fair-keys.ts';
+import type { Bearer, Call, ListTokens, TokenQuery } from '../use-cases.ts';
 import { type Lookups, requireFresh } from './lookups.ts';
 import { checkIdFilter, type Records } from './records.ts';
 
@@ -9,6 +11,8 @@ export interface ListTokensOptions {
   readonly records: Records;
   readonly lookups: Lookups;
   readonly freshness: Freshness;
+  /** Bounds the lists without a filter that are sent at a time. */
+  readonly queue: FairSemaphore;
   /** Resolves in a later turn of the event loop, so that other work can run. */
   readonly turn: () => Promise<void>;
 }
@@ -51,11 +55,24 @@ const isShown = (
   ownerOf(record) === bearer.owner &&
   (includeBlacklisted || record.blacklistedAt === undefined);
 
+/** Waits for a place in the queue. Resolves with the function that gives it back. */
+const enter = (queue: FairSemaphore, bearer: Bearer, call: Call): Promise<() => void> =>
+  new Promise((resolve, reject) => {
+    const { promise: left, resolve: leave } = Promise.withResolvers<void>();
+    const stay = (): Promise<void> => {
+      resolve(leave);
+      return left;
+    };
+    queue.run(bearerKey(bearer, call), stay, call.signal).catch(reject);
+  });
+
 /**
  * Makes {@link ListTokens} (spec §4): from the caches, in the order of ids. Only ids and names of TokenBatches are held in memory; each
  * record is looked up when it is sent, as it is then.
  */
-export const createListTokens = ({ records, lookups, freshness, turn }: ListTokensOptions): ListTokens => {
+export const createListTokens = (options: ListTokensOptions): ListTokens => {
+  const { records, lookups, freshness, queue, turn } = options;
+
   function* idsIn(runs: readonly string[], owner: string): Generator<string> {
     for (const run of runs) yield* records.idsIn(run, owner);
   }
@@ -84,8 +101,14 @@ export const createListTokens = ({ records, lookups, freshness, turn }: ListToke
   return async function* list(bearer, query, call) {
     checkIdFilter(query.ids);
     const ids = selectIds(bearer, query.ids);
-    if (ids === 'all') yield* listAll(bearer, query, call.signal);
-    else {
+    if (ids === 'all') {
+      const leave = await enter(queue, bearer, call);
+      try {
+        yield* listAll(bearer, query, call.signal);
+      } finally {
+        leave();
+      }
+    } else {
       const found = await lookups.find(bearer, ids, call);
       const shown = found.filter((record) => isShown(record, bearer, query));
       if (shown.length > 0) yield shown;

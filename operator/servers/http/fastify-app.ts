@@ -7,10 +7,10 @@ import {
   fastify,
   type RawServerDefault,
 } from 'fastify';
-import type { ByteBudget } from '../listener/byte-budget.ts';
 import type { Connection } from '../listener/connection.ts';
+import type { LoadLimits } from '../listener/load-limits.ts';
 import { HttpFailure } from './http-failure.ts';
-import { MAX_BODY_BYTES, MAX_HEADER_FIELDS } from './limits.ts';
+import { MAX_BODY_BYTES, MAX_HEADER_FIELDS, MAX_PIPELINED } from './limits.ts';
 import { type HttpRequestDeps, RequestLifecycle } from './request-lifecycle.ts';
 import type { FindRoute } from './route.ts';
 import { rejectUnreadable } from './unreadable.ts';
@@ -38,6 +38,9 @@ const ALLOWED_HEADERS = 'authorization, content-type, accept';
 const PREFLIGHT_SECONDS = '600';
 
 const NO_QUERY = {};
+
+/** New connections that an address has spent with one that was closed for its requests. */
+const PIPELINING_COST = 20;
 
 /** Parsed like every other type. Fastify finds the parser of a type faster if it is registered by name. */
 const COMMON_TYPES = ['application/x-www-form-urlencoded', 'application/json'];
@@ -190,15 +193,22 @@ interface OpenSocket {
   readBefore: number;
 }
 
+/** Bytes that the client has not read: the responses that wait for the one before are not in the socket's buffer yet. */
+const unsentOn = (socket: Socket, { exchanges }: OpenSocket): number => {
+  let bytes = 0;
+  for (const exchange of exchanges) bytes += exchange.unsentBytes;
+  return Math.max(bytes, socket.writableLength);
+};
+
 /** A server's connections and the exchanges in progress on each, so that a drain closes idle connections and waits for the others. */
 export class Connections {
   readonly #sockets = new Map<Socket, OpenSocket>();
-  readonly #bytes: ByteBudget;
+  readonly #load: Pick<LoadLimits, 'bytes' | 'connections' | 'report'>;
   #isDraining = false;
 
-  /** `bytes` is the budget for what requests and unread answers keep. */
-  constructor(bytes: ByteBudget) {
-    this.#bytes = bytes;
+  /** `load` has the budget for what requests and unread answers keep. */
+  constructor(load: Pick<LoadLimits, 'bytes' | 'connections' | 'report'>) {
+    this.#load = load;
   }
 
   /** Whether new requests are rejected. */
@@ -214,14 +224,20 @@ export class Connections {
     }
     const open: OpenSocket = { connection, exchanges: new Set(), readBefore: 0 };
     this.#sockets.set(socket, open);
-    this.#bytes.watch(connection, () => socket.bytesRead - open.readBefore + socket.writableLength);
+    this.#load.bytes.watch(connection, () => socket.bytesRead - open.readBefore + unsentOn(socket, open));
     socket.once('close', () => this.#sockets.delete(socket));
   }
 
+  /** A request has arrived. Closes the connection of a client that sends more and more without reading the responses. */
   begin(exchange: RequestLifecycle): void {
     const open = this.#sockets.get(exchange.socket);
     if (open?.exchanges.size === 0) open.connection.begin();
     open?.exchanges.add(exchange);
+    if (open && open.exchanges.size > MAX_PIPELINED) {
+      this.#load.report('http', 'pipelinedRequests', 'shed');
+      this.#load.connections.penalize(open.connection.group, PIPELINING_COST);
+      exchange.socket.destroy();
+    }
     if (this.#isDraining) exchange.setConnectionClose();
   }
 

@@ -5,6 +5,9 @@ export const MAX_BODY_BYTES = 65_536;
 /** More header fields than clients and proxies send. */
 export const MAX_HEADER_FIELDS = 100;
 
+/** Requests on a connection that wait for the response to the one before (RFC 9112 §9.3.2): no client in use sends as many. */
+export const MAX_PIPELINED = 4;
+
 /** Limits of a listener, for each connection and in total. */
 export interface ListenerLimits {
   /** Room for a long token in a header, and for a filter of 1,000 ids in the URL. */

@@ -51,8 +51,12 @@ const createSecureServer = (
 };
 
 /** Makes the server with every limit on time and size that Node knows. */
-export const createHttpListener = (options: HttpListenerOptions, handler: RequestListener): HttpListener => {
+export const createHttpListener = (options: HttpListenerOptions, handle: RequestListener): HttpListener => {
   const { certificates, connections, limits, load, clock, log } = options;
+  // What has arrived with a request for which the connection was closed is not answered any more.
+  const handler: RequestListener = (request, response) => {
+    if (!request.socket.destroyed) handle(request, response);
+  };
   const server = certificates
     ? createSecureServer(certificates, options, handler)
     : createPlainServer(serverOptions(options), handler);

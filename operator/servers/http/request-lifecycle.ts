@@ -165,6 +165,11 @@ export class RequestLifecycle {
     return route !== undefined && route.isPublic !== true && this.#response.statusCode < 400;
   }
 
+  /** Bytes of the response that the network has not taken yet. */
+  get unsentBytes(): number {
+    return this.#response.writableLength;
+  }
+
   /** Runs the handler, unless the client is gone. What it throws or rejects with is passed to `fail`. */
   run(handle: () => Promise<void> | void, fail: (error: unknown) => void): void {
     if (this.#isClosed) return;

@@ -29,7 +29,7 @@ const build = async (
 ): Promise<ServerHandle> => {
   const { clock, issuerUrl, load, log, metrics, tls, trustedProxies, limits = LISTENER_LIMITS } = options;
   const { clientCertificateRequired } = tls;
-  const connections = new Connections(load.bytes);
+  const connections = new Connections(load);
   let listener: HttpListener | undefined;
   const app = createFastifyApp({
     findRoute: createRouteTable(routesOf(options), errorsElsewhere(issuerUrl)),

@@ -113,6 +113,20 @@ const abortAtEnd = async (
   over.abort();
 };
 
+/** What limits have refused or shed, as the replica counts it; 0 for a revision that does not, or a replica that does not answer. */
+const refusedBy = async ({ process, ended }: Replica): Promise<number> => {
+  if (ended.aborted) return 0;
+  const names = ['m2moauth_server_limits_total', 'm2moauth_requests_dropped_total'];
+  const counts = await Promise.all(names.map((name) => process.sum(name).catch(() => 0)));
+  return counts.reduce((sum, count) => sum + count, 0);
+};
+
+/** An attacker that reads nothing does not see that its requests are rejected: then the replica's count is taken. */
+const withRefusals = ({ counts }: { readonly counts: Counts }, counted: number): Counts => {
+  const isSeen = Object.keys(counts.refusals).length > 0;
+  return isSeen || counted <= 0 ? counts : { ...counts, refusals: { 'counted by the replica': counted } };
+};
+
 /** Runs one attack against one replica. @throws Error where the attack did not take place */
 export const measureAttack = async (attack: Attack, scene: Scene): Promise<Measurement> => {
   const { replica, target } = scene;
@@ -123,6 +137,7 @@ export const measureAttack = async (attack: Attack, scene: Scene): Promise<Measu
     const calm = AbortSignal.timeout(CALM_MS);
     const [usual] = await Promise.all([honest.main.run(calm), honest.beside.run(calm)]);
     await resetPeak(replica.process.pid);
+    const refusedBefore = await refusedBy(replica);
     replica.takeTurn();
     const [watched] = await Promise.all([
       watchAttack(attack, scene, { honest, over }),
@@ -130,7 +145,7 @@ export const measureAttack = async (attack: Attack, scene: Scene): Promise<Measu
     ]);
     const turn = replica.takeTurn();
     const hasEnded = replica.ended.aborted;
-    const { counts } = await attacker.stop();
+    const counts = withRefusals(await attacker.stop(), (await refusedBy(replica)) - refusedBefore);
     const refusals = Object.values(counts.refusals).reduce((sum, times) => sum + times, 0);
     if (counts.accepted === 0 && refusals === 0) {
       throw new Error(`it did not take place: ${JSON.stringify(counts)}`);

@@ -111,8 +111,9 @@ const bearerSees = async (client: TestClient, id: string): Promise<number> => {
   return (await other.getTokens(bearer, { idFilter: [id] })).length;
 };
 
-/** What every path shares: the wiring, logs, metrics and the clock, the recorder of Events with its limiter, generated code. */
-const SHARED = /^(?:compose(?:\.ts|\/)|ops\/|kube\/event|async\/token-bucket|servers\/grpc\/generated\/)/u;
+/** What every path shares: the wiring, logs, metrics and the clock, the recorder of Events with its limiter, the budget of bytes, which a timer measures, generated code. */
+const SHARED =
+  /^(?:compose(?:\.ts|\/)|ops\/|kube\/event|async\/token-bucket|servers\/listener\/byte-budget|servers\/grpc\/generated\/)/u;
 
 /** Holds the page to what was measured. */
 const expectListed = async (name: string, called: readonly string[]): Promise<void> => {

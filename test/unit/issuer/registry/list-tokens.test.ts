@@ -1,10 +1,12 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { FairSemaphore } from '../../../../operator/async/fair-semaphore.ts';
 import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
 import { cachedTokenBatchOf } from '../../../../operator/domain/record/cached-token-batch.ts';
 import { BatchDraft, type RecordFields } from '../../../../operator/domain/record/token-batch.ts';
 import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
 import { createListTokens, inOrder } from '../../../../operator/issuer/registry/list-tokens.ts';
+import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';
 import type { Bearer } from '../../../../operator/issuer/use-cases.ts';
 import { clientWith } from '../clients.ts';
 import { declaredToken, FakeRegistry, issuedToken, TOKEN_UID } from './fake-registry.ts';
@@ -14,10 +16,12 @@ const REVOKED = { blacklisted: { flag: true, timestamp: '2026-01-01T00:00:10Z' }
 const alice: Bearer = { owner: 'alice', onlyID: undefined, client: 'team/app' };
 let env: FakeRegistry;
 let mutex: number;
+let queue: FairSemaphore;
 
 beforeEach(() => {
   env = new FakeRegistry();
   mutex = 0;
+  queue = createRequestQueues(env.metrics, env.clock).streams;
 });
 
 const open = (
@@ -28,6 +32,7 @@ const open = (
   const listTokens = createListTokens({
     ...env,
     lookups: env.lookups,
+    queue,
     turn: async () => {
       mutex += 1;
     },
@@ -230,4 +235,34 @@ test('ids in groups come in the order of all of them', () => {
       expect(ordered).toEqual([...ids].sort());
     }),
   );
+});
+
+describe('lists that nobody reads to their end', () => {
+  const bob: Bearer = { owner: 'bob', onlyID: undefined, client: 'team/bob' };
+  const record = (at: number, owner: string): void => env.cache(issuedToken(idOf(at), { owner }));
+
+  /** Begins a list; resolves with whether it was served, and leaves it where it is. */
+  const begin = (bearer: Bearer) => {
+    const iterator = open(bearer, {}, patient)[Symbol.asyncIterator]();
+    const first = iterator.next().then(
+      () => 'served',
+      ({ code }: { code: string }) => code,
+    );
+    return { first, end: () => iterator.return?.() };
+  };
+
+  test('take no more than the share of their client, and none of another one', async () => {
+    record(1, 'alice');
+    record(2, 'bob');
+    const unread = Array.from({ length: 64 + 256 + 1 }, () => begin(alice));
+    expect(await Promise.race(unread.map(({ first }) => first))).toBe('served');
+    expect(await unread.at(-1)?.first).toBe('Exhausted');
+    expect(await begin(bob).first).toBe('served');
+    // The other client is not there any more.
+    await env.clock.advance(10_000);
+    await unread[0]?.end();
+    expect(await unread[64]?.first).toBe('served');
+    // Ids in a filter are not held for long.
+    expect(await list(alice, { ids: [idOf(1)] })).toEqual([idOf(1)]);
+  });
 });

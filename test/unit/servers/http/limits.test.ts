@@ -4,6 +4,7 @@ import {
   LISTENER_LIMITS,
   MAX_BODY_BYTES,
   MAX_HEADER_FIELDS,
+  MAX_PIPELINED,
 } from '../../../../operator/servers/http/limits.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { recordedMetrics } from '../../../support/quiet.ts';
@@ -214,4 +215,14 @@ describe('a connection beyond the limit of its address', () => {
       return (await fourth.answer())?.status === 200;
     });
   });
+});
+
+test('a client that sends more and more requests without reading the responses loses its connection', async () => {
+  await using env = await openServerEnv();
+  await using connection = new RawConnection(env.port);
+  connection.write(rawRequest(`GET ${TOKENS}`).repeat(500));
+  await connection.closed;
+  expect(env.calls.filter(([name]) => name === 'listTokens').length).toBeLessThanOrEqual(MAX_PIPELINED + 1);
+  expect(env.metrics.calls).toContainEqual(['limited', 'http', 'pipelinedRequests', 'shed']);
+  await answers(env);
 });
