@@ -101,16 +101,23 @@ const rejectIfMemoryExceeded = ({
   });
 };
 
-/** Records a token, and ends its admission when nothing more can come of it. */
+/** Records a token, and ends its admission once: when its record counts, or when nothing more can come of it. */
 const whileAdmitted = async (
   admission: Admission | undefined,
-  record: (onWrite: NonNullable<Recordable['onWrite']>) => ReturnType<RecordToken>,
+  record: (notified: Pick<Recordable, 'onRecorded' | 'onWrite'>) => ReturnType<RecordToken>,
 ): ReturnType<RecordToken> => {
   let write: Promise<unknown> = Promise.resolve();
-  const end = (): void => admission?.end();
+  let isPending = true;
+  const end = (): void => {
+    if (isPending) admission?.end();
+    isPending = false;
+  };
   try {
-    const recorded = await record((written) => {
-      write = written;
+    const recorded = await record({
+      onRecorded: end,
+      onWrite: (written) => {
+        write = written;
+      },
     });
     if (typeof recorded === 'string') admission?.giveBack();
     return recorded;
@@ -144,8 +151,8 @@ export const buildCreateToken = (options: CreateTokenOptions): CreateToken => {
     const fields = recordFieldsOf(input, { request, authenticated, keyID: signer.kid });
     const clientID = requestedClientID(client);
     const admission = admit(client);
-    const recorded = await whileAdmitted(admission, (onWrite) =>
-      recordToken({ client, fields, assertion, call, onWrite }, (id) =>
+    const recorded = await whileAdmitted(admission, (notified) =>
+      recordToken({ client, fields, assertion, call, ...notified }, (id) =>
         signer.sign(jwtOf(id, fields, { client, clientID, settings })),
       ),
     );

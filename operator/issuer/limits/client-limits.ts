@@ -14,7 +14,7 @@ import type { Rejections } from './rejections.ts';
 export interface Admission {
   /** The token is recorded, or is not: to be called once. */
   end(): void;
-  /** Nothing was issued, and nothing must count: the assertion was used before. To be called before {@link Admission.end}. */
+  /** Nothing was issued, and nothing must count: the assertion was used before. */
   giveBack(): void;
 }
 

@@ -21,6 +21,8 @@ export interface Recordable {
   /** The client's own assertion, which may be used for one token only. */
   readonly assertion: OneTimeAssertion | undefined;
   readonly call: Pick<Call, 'address' | 'signal'>;
+  /** Called once the record is in the cache, which may be long before its token is returned. */
+  readonly onRecorded?: () => void;
   /** Called with a write that goes on when the caller leaves: the record may appear until it settles. */
   readonly onWrite?: (written: Promise<unknown>) => void;
 }
@@ -61,7 +63,8 @@ export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
   const { records, usedAssertions, onRecorded, addToBatch, queue, newID, defer } = options;
 
   /** Signs when its turn has come: a token that is rejected costs no signature. @throws ApiError, IssuerFailure */
-  const recordUnder = async (id: string, { client, fields, call }: Recordable, sign: Sign) => {
+  const recordUnder = async (id: string, token: Recordable, sign: Sign) => {
+    const { client, fields, call } = token;
     const { signal } = call;
     const record = buildIssuedToken({ ...fields, id, client, clientID: requestedClientID(client) });
     const [created, accessToken] = await queue.run(
@@ -70,6 +73,7 @@ export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
       signal,
     );
     onRecorded(created);
+    token.onRecorded?.();
     return { id, accessToken, created };
   };
 

@@ -41,7 +41,7 @@ let ids: number;
 let steps: string[];
 let problems: {
   before?: (id: string) => AssertionProblem | undefined;
-  after?: (id: string) => AssertionProblem | undefined;
+  after?: (id: string) => AssertionProblem | undefined | Promise<undefined>;
 };
 
 const stored: Create = async (record) =>
@@ -313,6 +313,19 @@ describe('the limits of the client', () => {
     expect(steps).toEqual(['authenticate']);
     settleWrite();
     await settle();
+    expect(steps).toEqual(['authenticate', 'end']);
+  });
+
+  test('do not count a recorded token as pending while its assertion is confirmed', async () => {
+    authenticated = { method: 'privateKeyJWT', assertion: { id: 'one', earliestUse: 0 } };
+    admit = admission;
+    const confirmed = Promise.withResolvers<undefined>();
+    problems.after = () => confirmed.promise;
+    const creating = createToken();
+    await settle();
+    expect([observed.length, steps]).toEqual([1, ['authenticate', 'end']]);
+    confirmed.resolve(undefined);
+    await creating;
     expect(steps).toEqual(['authenticate', 'end']);
   });
 
