@@ -188,6 +188,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
   });
   const bearers = {
     externalIssuers,
+    queue: queues.signatures,
     validateJwt,
     settings,
     policy: config.authorization.issuedTokens,

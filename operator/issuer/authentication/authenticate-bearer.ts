@@ -1,3 +1,4 @@
+import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { mapAwaitable } from '../../async/map-awaitable.ts';
 import { isSameIssuer } from '../../domain/client/issuer-identity.ts';
 import type { IssuerSettings, SignedClaims } from '../../domain/jwt/claims.ts';
@@ -5,9 +6,10 @@ import type { JwtFault } from '../../domain/jwt/jwt-checks.ts';
 import { recordOfClaims } from '../../domain/record/claimed-record.ts';
 import type { TokenRecord } from '../../domain/record/token-record.ts';
 import { IssuerFailure } from '../failure.ts';
+import { unauthenticatedKey } from '../fair-keys.ts';
 import { MAX_JWT_CHARACTERS } from '../keys/keyring.ts';
 import type { JwtValidation, ValidateJwt, ValidJwt } from '../registry/validate-jwt.ts';
-import type { AuthenticateBearer, AuthenticateSelf, Bearer, BearerSelf } from '../use-cases.ts';
+import type { AuthenticateBearer, AuthenticateSelf, Bearer, BearerSelf, Call } from '../use-cases.ts';
 import { type ExternalIssuers, ownClaim, prefixedName } from './external-issuers.ts';
 import type { TrustedEndpoint } from './trusted-endpoints.ts';
 import { hasAudience, readUnverifiedJwt } from './unverified-jwt.ts';
@@ -22,6 +24,8 @@ export interface BearerPolicy {
 export interface AuthenticateBearerOptions {
   readonly validateJwt: ValidateJwt;
   readonly externalIssuers: ExternalIssuers;
+  /** Bounds the checks of signatures of external issuers, and lets addresses take turns; `validateJwt` does so for those of this issuer. */
+  readonly queue: FairSemaphore;
   readonly settings: Pick<IssuerSettings, 'url' | 'ownerClaim'>;
   readonly policy: BearerPolicy;
   readonly endpoints: readonly TrustedEndpoint[];
@@ -81,16 +85,19 @@ const ownerMissing = (): IssuerFailure =>
 const byEndpoint = async (
   options: AuthenticateBearerOptions,
   jwt: string,
-  signal: AbortSignal,
+  call: Pick<Call, 'address' | 'signal'>,
 ): Promise<Bearer | undefined> => {
-  const { endpoints, externalIssuers, settings } = options;
+  const { endpoints, externalIssuers, queue, settings } = options;
   const iss = readUnverifiedJwt(jwt)?.claims.iss;
   const named = endpoints.filter(
     ({ authority }) => authority === iss && !isSameIssuer(authority, settings.url),
   );
   if (named.length === 0) return undefined;
+  const { signal } = call;
+  const inTurn = <T>(check: () => Promise<T>): Promise<T> =>
+    queue.run(unauthenticatedKey(call), check, signal);
   for (const endpoint of named) {
-    const claims = await externalIssuers.verify(jwt, endpoint, signal);
+    const claims = await externalIssuers.verify(jwt, endpoint, { signal, inTurn });
     if (claims === undefined) continue;
     const owner = prefixedName(endpoint.ownerPrefix ?? '', ownClaim(claims, settings.ownerClaim));
     if (owner === undefined) throw ownerMissing();
@@ -120,7 +127,7 @@ export const createAuthenticateSelf = (options: AuthenticateBearerOptions): Auth
   const { endpoints, validateJwt } = options;
   return (authorization, call) => {
     const jwt = bearerOf(authorization);
-    const external = endpoints.length === 0 ? undefined : byEndpoint(options, jwt, call.signal);
+    const external = endpoints.length === 0 ? undefined : byEndpoint(options, jwt, call);
     return mapAwaitable(external, (bearer) =>
       bearer
         ? { bearer, own: undefined }

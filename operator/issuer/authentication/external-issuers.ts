@@ -1,7 +1,7 @@
 import { isSameIssuer } from '../../domain/client/issuer-identity.ts';
 import { EXTERNAL_JWT_TYPES, isJwtTypeIn, type JwtType } from '../../domain/jwt/jwt-type.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { RemoteKeys } from './remote-keys.ts';
+import type { RemoteKeys, VerificationWait } from './remote-keys.ts';
 import { type Claims, findTimeProblem, hasAudience, readUnverifiedJwt } from './unverified-jwt.ts';
 
 /** The longest owner or subject of a record (api/issued-token.ts). */
@@ -38,7 +38,7 @@ export interface ExternalIssuers {
   verify(
     jwt: string,
     issuer: ExternalIssuer,
-    signal: AbortSignal,
+    wait: VerificationWait,
   ): Promise<Readonly<Record<string, unknown>> | undefined>;
 }
 
@@ -68,12 +68,12 @@ export const createExternalIssuers = ({
   issuerUrl,
   clock,
 }: ExternalIssuersOptions): ExternalIssuers => ({
-  verify: async (jwt, issuer, signal) => {
+  verify: async (jwt, issuer, wait) => {
     const { authority: url, caFile } = issuer;
     const parsed = readUnverifiedJwt(jwt);
     if (!parsed || isSameIssuer(url, issuerUrl)) return undefined;
     if (findExternalJwtProblem(parsed, issuer, clock.now()) !== undefined) return undefined;
-    const claims = await keys.verify(parsed, { kind: 'authority', url, caFile }, signal);
+    const claims = await keys.verify(parsed, { kind: 'authority', url, caFile }, wait);
     // Checked again: these claims are the signed ones, and fetching keys takes time.
     const isValid = claims && !findExternalJwtProblem({ ...parsed, claims }, issuer, clock.now());
     return isValid ? claims : undefined;

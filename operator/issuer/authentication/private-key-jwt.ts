@@ -71,7 +71,7 @@ export const createPrivateKeyJwt = (options: PrivateKeyJwtOptions): CheckAsserti
       const verification = await keySetOf(jwks).verify(jwt);
       return verification.kind === 'valid' ? verification.claims : undefined;
     }
-    return jwksURI === undefined ? undefined : keys.verify(jwt, { kind: 'jwks', url: jwksURI }, signal);
+    return jwksURI === undefined ? undefined : keys.verify(jwt, { kind: 'jwks', url: jwksURI }, { signal });
   };
 
   return async (input) => {

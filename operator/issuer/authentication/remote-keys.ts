@@ -17,10 +17,17 @@ interface KeySource {
   readonly caFile?: string | undefined;
 }
 
+/** What a verification waits for. */
+export interface VerificationWait {
+  readonly signal: AbortSignal;
+  /** Runs each check of a signature, at once or later; at once unless given. Fetching keys is no part of it. */
+  readonly inTurn?: <T>(check: () => Promise<T>) => Promise<T>;
+}
+
 /** Verifies JWTs with keys that are fetched, cached, and refreshed. */
 export interface RemoteKeys {
   /** The claims, if a key of the source has signed the JWT; else undefined. @throws IssuerFailure `Unavailable` if no usable keys can be fetched */
-  verify(jwt: UnverifiedJwt, source: KeySource, signal: AbortSignal): Promise<Claims | undefined>;
+  verify(jwt: UnverifiedJwt, source: KeySource, wait: VerificationWait): Promise<Claims | undefined>;
 }
 
 export interface RemoteKeysOptions extends DocumentReader {
@@ -52,6 +59,8 @@ const unavailable = (cause?: unknown): IssuerFailure =>
     detail: 'no usable keys of an issuer',
     cause,
   });
+
+const atOnce: NonNullable<VerificationWait['inTurn']> = (check) => check();
 
 const NEVER = Number.NEGATIVE_INFINITY;
 
@@ -144,12 +153,12 @@ class Sources {
 export const createRemoteKeys = (options: RemoteKeysOptions): RemoteKeys => {
   const sources = new Sources(options);
   return {
-    verify: async (jwt, source, signal) => {
+    verify: async (jwt, source, { signal, inTurn = atOnce }) => {
       const keys = await sources.keys(source, signal);
-      let verification = await keys.verify(jwt);
+      let verification = await inTurn(() => keys.verify(jwt));
       if (verification.kind === 'unknownKey') {
         const others = await sources.newerThan(source, keys, signal);
-        if (others && others !== keys) verification = await others.verify(jwt);
+        if (others && others !== keys) verification = await inTurn(() => others.verify(jwt));
       }
       return verification.kind === 'valid' ? verification.claims : undefined;
     },

@@ -5,6 +5,9 @@ import {
   createAuthenticateBearer,
 } from '../../../../operator/issuer/authentication/authenticate-bearer.ts';
 import type { JwtValidation } from '../../../../operator/issuer/registry/validate-jwt.ts';
+import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';
+import { FakeClock, settle } from '../../../support/fake-clock.ts';
+import { recordedMetrics } from '../../../support/quiet.ts';
 import { settings } from '../../domain/token/fake-token.ts';
 import { patient } from '../clients.ts';
 import { issuedToken } from '../registry/fake-registry.ts';
@@ -45,6 +48,7 @@ const authenticate = (authorization: string | undefined) =>
         return audience === 'wrong' ? undefined : external;
       },
     },
+    queue: createRequestQueues(recordedMetrics(), new FakeClock()).signatures,
     settings,
     policy: { access: 'Owner', scope: '', audience: '' },
     endpoints: [],
@@ -186,5 +190,60 @@ describe('a token of another issuer', () => {
     options = { endpoints: [{ ...endpoint, authority: settings.url }] };
     await authenticate(`Bearer ${OURS}`);
     expect(asked).toEqual([OURS]);
+  });
+});
+
+describe('signatures of made-up bearers of an external issuer', () => {
+  const endpoints = [{ authority: OTHER, audience: 'm2m' }];
+  let checking: number;
+  let release: () => void;
+  let results: string[];
+  let present: (address: string) => Promise<unknown>;
+
+  beforeEach(() => {
+    checking = 0;
+    results = [];
+    const { promise: released, resolve } = Promise.withResolvers<void>();
+    release = resolve;
+    const authenticateBearer = createAuthenticateBearer({
+      validateJwt: async () => validation,
+      externalIssuers: {
+        verify: async (_jwt, _issuer, { inTurn = (check) => check() }) =>
+          inTurn(async () => {
+            checking += 1;
+            await released;
+            return undefined;
+          }),
+      },
+      queue: createRequestQueues(recordedMetrics(), new FakeClock()).signatures,
+      settings,
+      policy: { access: 'Owner', scope: '', audience: '' },
+      endpoints,
+    });
+    present = (address) =>
+      authenticateBearer(`Bearer ${jwtOf(OTHER)}`, { address, signal: patient }).catch(
+        ({ code }: { code: string }) => results.push(`${address} ${code}`),
+      );
+  });
+
+  test('are checked a few at a time, and those of one address that wait are limited', async () => {
+    const bearers = Array.from({ length: 16 + 2048 + 10 }, () => present('192.0.2.1'));
+    await settle();
+    expect(checking).toBe(16);
+    expect(results).toEqual(Array.from({ length: 10 }, () => '192.0.2.1 Exhausted'));
+    release();
+    await Promise.all(bearers);
+    expect(results.filter((result) => result === '192.0.2.1 BearerInvalid')).toHaveLength(16 + 2048);
+  });
+
+  test('take turns by address', async () => {
+    const bearers = Array.from({ length: 1000 }, () => present('192.0.2.1'));
+    const other = present('198.51.100.1');
+    await settle();
+    release();
+    await other;
+    expect(results.length).toBeLessThan(100);
+    await Promise.all(bearers);
+    expect(checking).toBe(1001);
   });
 });

@@ -6,6 +6,7 @@ import {
   createAuthenticateSelf,
 } from '../../../../operator/issuer/authentication/authenticate-bearer.ts';
 import type { ValidateJwt } from '../../../../operator/issuer/registry/validate-jwt.ts';
+import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';
 import { settings } from '../../domain/token/fake-token.ts';
 import { patient } from '../clients.ts';
 import {
@@ -34,6 +35,7 @@ const authenticate = (jwt: string) =>
   createAuthenticateSelf({
     validateJwt: (text) => env.validateJwt(Buffer.from(text, 'base64url').toString()),
     externalIssuers: { verify: async () => undefined },
+    queue: createRequestQueues(env.metrics, env.clock).signatures,
     settings,
     policy,
     endpoints: [],
@@ -91,7 +93,9 @@ test('a valid bearer has to meet the bearer requirements', async () => {
 
 test('only a blacklisting is reported, whatever the validation found', async () => {
   const { record } = (await env.validateJwt(jwtOf(claimsOf(ID)))) as { record: TokenRecord };
-  const options = { externalIssuers: { verify: async () => undefined }, settings, policy, endpoints: [] };
+  const queue = createRequestQueues(env.metrics, env.clock).signatures;
+  const externalIssuers = { verify: async () => undefined };
+  const options = { externalIssuers, queue, settings, policy, endpoints: [] };
   const validateJwt: ValidateJwt = async () => ({
     kind: 'invalid',
     fault: 'ClientGone',

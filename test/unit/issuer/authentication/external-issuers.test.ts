@@ -45,7 +45,7 @@ afterEach(async () => {
 });
 
 const verify = (jwt: string, issuer: ExternalIssuer = trusted, signal = patient) =>
-  issuers.verify(jwt, issuer, signal);
+  issuers.verify(jwt, issuer, { signal });
 const nowSeconds = () => Math.floor(clock.now() / 1000);
 /** A token that does not expire during the test, whatever its clock does. */
 const lasting = (changes: object = {}) => provider.issue('m2m', { exp: nowSeconds() + 86_400, ...changes });
@@ -110,6 +110,28 @@ describe('a JWT of a trusted issuer', () => {
     expect(await verify(await otherSigner.sign(claims, { kid: undefined }))).toBeUndefined();
     const rsa = await testSigner('RS256');
     expect(await verify(await rsa.sign(claims, { kid: provider.signer.kid }))).toBeUndefined();
+  });
+
+  test('is checked in its turn, with every set of keys, and does not take that of others while keys are fetched', async () => {
+    const turns: string[][] = [];
+    const inTurn = async <T>(check: () => Promise<T>): Promise<T> => {
+      turns.push([...provider.https.asked]);
+      const checked = await check();
+      turns.push([...provider.https.asked]);
+      return checked;
+    };
+    const documents = ['/.well-known/openid-configuration', '/jwks'];
+    expect(await issuers.verify(await lasting(), trusted, { signal: patient, inTurn })).toBeDefined();
+    expect(turns).toEqual([documents, documents]);
+    const other = await testSigner();
+    publish(other);
+    await clock.advance(MINUTE);
+    const claims = { iss: provider.authority, aud: 'm2m', sub: 'a', exp: nowSeconds() + 60 };
+    expect(
+      await issuers.verify(await other.sign(claims), trusted, { signal: patient, inTurn }),
+    ).toBeDefined();
+    const twice = [...documents, ...documents];
+    expect(turns.slice(2)).toEqual([documents, documents, twice, twice]);
   });
 
   test('may have any audience where the audience is *', async () => {
