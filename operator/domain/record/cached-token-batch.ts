@@ -180,6 +180,7 @@ export const expiriesOf = (batch: CachedTokenBatch): readonly BatchedExpiry[] =>
       keyID: stored.profile.keyID,
       expiration: stored.entry.expiration,
       blacklistedAt: blacklistedAtPosition(batch, position),
+      isRestored: isRestored(stored.entry.issuedAt, batch.createdAt),
     });
   }
   return expiries;

@@ -44,11 +44,13 @@ interface End {
 
 /** When and why a record has no use any more; undefined where time alone does not bring that about. */
 const endOf = ({ record, client, settings }: IssuedTokenObservation): End | undefined => {
-  const { expiration, blacklistedAt } = record;
+  const { expiration, metadata, isRestored } = record;
   const held = replayableUntil(record) * 1000;
   const end = (why: CollectReason, at: number): End => ({ why, at: Math.max(at, held) });
   if (client === 'Gone') return end('ClientGone', 0);
   if (expiration !== undefined) return end('Expired', expiration * 1000 + settings.ttlAfterExpiry);
+  // Unknown to every endpoint, it is as good as blacklisted.
+  const blacklistedAt = record.blacklistedAt ?? (isRestored && secondsOf(metadata.creationTimestamp));
   if (blacklistedAt === undefined || isRevocationRequested(record)) return undefined;
   return end('Blacklisted', blacklistedAt * 1000 + settings.ttlAfterBlacklisted);
 };

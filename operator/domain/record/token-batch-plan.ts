@@ -46,16 +46,22 @@ export const changedBatchStatus = (
 };
 
 /** When a record has no use any more, in milliseconds; undefined where time alone does not bring that about. */
-const endOf = ({ expiration, blacklistedAt }: RecordExpiry, settings: CollectionSettings) => {
+const endOf = (record: RecordExpiry, createdAt: number, settings: CollectionSettings) => {
+  const { expiration, isRestored } = record;
   if (expiration !== undefined) return expiration * 1000 + settings.ttlAfterExpiry;
+  // Unknown to every endpoint, it is as good as blacklisted.
+  const blacklistedAt = record.blacklistedAt ?? (isRestored ? createdAt : undefined);
   return blacklistedAt === undefined ? undefined : blacklistedAt * 1000 + settings.ttlAfterBlacklisted;
 };
 
 /** The end of the last of its records; records that never expire are only with each other. */
-const lastEndOf = (expiries: readonly RecordExpiry[], settings: CollectionSettings) => {
+const lastEndOf = (
+  expiries: readonly RecordExpiry[],
+  { batch, settings }: Pick<TokenBatchObservation, 'batch' | 'settings'>,
+) => {
   let last = 0;
   for (const expiry of expiries) {
-    const end = endOf(expiry, settings);
+    const end = endOf(expiry, batch.createdAt, settings);
     if (end === undefined) return undefined;
     if (end > last) last = end;
   }
@@ -70,12 +76,12 @@ const lastEndOf = (expiries: readonly RecordExpiry[], settings: CollectionSettin
  * all whose key is compromised (spec §2.5). Pure.
  */
 export const planTokenBatch = (observation: TokenBatchObservation): RecordPlan<TokenBatchStatus> => {
-  const { batch, client, keyPhase, settings, now } = observation;
+  const { batch, client, keyPhase, now } = observation;
   if (batch.metadata.deletionTimestamp !== undefined) return { kind: 'wait', requeueAt: undefined };
   const expiries = expiriesOf(batch);
   const collect = (why: CollectReason) => ({ kind: 'collect', why, records: expiries.length }) as const;
   if (client === 'Gone') return collect('ClientGone');
-  const end = lastEndOf(expiries, settings);
+  const end = lastEndOf(expiries, observation);
   if (end && end.at <= now) return collect(end.why);
   const compromised = expiries.filter(
     (expiry) => isLive(expiry, now) && keyPhase(expiry.keyID) === 'Compromised',

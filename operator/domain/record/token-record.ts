@@ -89,7 +89,10 @@ export function ownerOf(record: FoundRecord): string | undefined {
 }
 
 /** The part of a record that says until when it is of use. */
-export type RecordExpiry = Pick<TokenRecord, 'keyID' | 'expiration' | 'blacklistedAt'>;
+export interface RecordExpiry extends Pick<TokenRecord, 'keyID' | 'expiration' | 'blacklistedAt'> {
+  /** Whether it was created again, so that no endpoint knows its token (spec §2.2). Absent: no. */
+  readonly isRestored?: boolean;
+}
 
 /** Whether a token is neither expired nor blacklisted; `now` in milliseconds since the Unix epoch. */
 export const isLive = ({ expiration, blacklistedAt }: RecordExpiry, now: number): boolean =>

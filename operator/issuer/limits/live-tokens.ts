@@ -41,9 +41,9 @@ export class LiveTally {
     return this.#live + this.pending;
   }
 
-  /** Adds (1) or removes (-1) a record. */
-  add({ expiration, blacklistedAt }: RecordExpiry, by: 1 | -1): void {
-    if (blacklistedAt !== undefined) return;
+  /** Adds (1) or removes (-1) a record, unless its token can't be valid: blacklisted, or created again. */
+  add({ expiration, blacklistedAt, isRestored }: RecordExpiry, by: 1 | -1): void {
+    if (blacklistedAt !== undefined || isRestored) return;
     if (expiration !== undefined) {
       if (expiration <= this.#expiredUntil) return;
       const count = (this.#bySecond.get(expiration) ?? 0) + by;

@@ -8,8 +8,9 @@ import {
 import { planIssuedToken } from '../../../../operator/domain/record/issued-token-plan.ts';
 import { batchedId } from '../../../../operator/domain/record/record-object.ts';
 import { isRestored, MAX_BACKDATE_SECONDS } from '../../../../operator/domain/record/restored-record.ts';
-import { BATCH, batchWith } from './batch-fixtures.ts';
-import { BEGIN, HOUR, makeRecord, observe } from './issued-token-fixtures.ts';
+import { planTokenBatch } from '../../../../operator/domain/record/token-batch-plan.ts';
+import { BATCH, batchWith, timeAt } from './batch-fixtures.ts';
+import { BEGIN, DAY, HOUR, makeRecord, observe, SETTINGS } from './issued-token-fixtures.ts';
 
 const NOW = 1_767_225_600;
 
@@ -41,6 +42,30 @@ describe('a record', () => {
     const plan = (at: number) => planIssuedToken(observe({ createdAt: 1000, expiresAt: HOUR }, at));
     expect(plan(2 * HOUR - 1)).toEqual({ kind: 'wait', requeueAt: expect.any(Number) });
     expect(plan(2 * HOUR)).toMatchObject({ kind: 'collect', why: 'Expired' });
+  });
+
+  test('that was created again and never expires counts as blacklisted then', () => {
+    const plan = (at: number) => planIssuedToken(observe({ createdAt: 1000 }, at));
+    expect(plan(1000)).toEqual({ kind: 'wait', requeueAt: (BEGIN + 1000 + 30 * DAY) * 1000 });
+    expect(plan(1000 + 30 * DAY)).toEqual({ kind: 'collect', why: 'Blacklisted', records: 1 });
+  });
+
+  test('so it does in a batch, which stays for the others that never expire', () => {
+    const plan = (...[contents, status]: Parameters<typeof batchWith>) =>
+      planTokenBatch({
+        batch: batchWith(contents, status),
+        client: 'Known',
+        keyPhase: () => 'Active',
+        settings: SETTINGS,
+        now: (BEGIN + 30 * DAY) * 1000,
+      });
+    const [restored, other] = [{ issuedAt: BEGIN - 841 }, { issuedAt: BEGIN }];
+    expect(plan([restored, restored])).toEqual({ kind: 'collect', why: 'Blacklisted', records: 2 });
+    expect(plan([restored, other])).toEqual({ kind: 'wait', requeueAt: undefined });
+    expect(plan([restored, other], { blacklisted: { 1: timeAt(9) } })).toEqual({
+      kind: 'wait',
+      requeueAt: (BEGIN + 9 + 30 * DAY) * 1000,
+    });
   });
 });
 

@@ -189,6 +189,7 @@ describe('the records of a batch', () => {
         keyID: record?.keyID,
         expiration: record?.expiration,
         blacklistedAt: record?.blacklistedAt,
+        isRestored: false,
       };
     };
     expect(expiriesOf(batch)).toEqual([0, 1].map(termOf));

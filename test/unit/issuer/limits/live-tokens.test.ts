@@ -50,6 +50,7 @@ describe('of a client', () => {
     ['unexpired ones and those without expiration are', [{ expiresAt: 60 }, {}, { expiresAt: 11 }], 3],
     ['expired ones are not', [{ expiresAt: 10 }, { expiresAt: 9 }], 0],
     ['blacklisted ones and those to be blacklisted are not', [{ blacklistedAt: 1 }, { revoked: true }], 0],
+    ['those that were created again are not', [{ createdAt: 841 }, { createdAt: 841, expiresAt: 9999 }], 0],
     ['those of a client of the same name that is gone are not', [{ clientUID: 'gone' }], 0],
   ])('%s', (_name, records, expected) => {
     const { issued, live } = openLive();
@@ -70,6 +71,18 @@ describe('of a client', () => {
       live.of(client).count(at(60)),
       live.of(client).count(at(90)),
     ]).toEqual([2, 1, 0]);
+  });
+
+  test('records of a batch that were created again are not, before and after it changes', () => {
+    const { batches, live } = openLive();
+    const records = [{ issuedAt: BEGIN - 841 }, { issuedAt: BEGIN - 841, expiresAt: 60 }, { expiresAt: 60 }];
+    batches.apply(batchWith(records));
+    const tally = live.of(client);
+    expect(tally.count(at(10))).toBe(1);
+    batches.apply(batchWith(records, { blacklisted: { 0: timeAt(1) } }, { resourceVersion: '2' }));
+    expect(tally.count(at(10))).toBe(1);
+    batches.remove(batchWith(records, {}, { resourceVersion: '3' }));
+    expect(tally.count(at(10))).toBe(0);
   });
 
   test('they are counted as they come, are blacklisted, expire and go', () => {
