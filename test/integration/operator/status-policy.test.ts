@@ -6,7 +6,7 @@ import { bodyOf, type KubeObject, type Ref, testApi } from '../../support/api.ts
 import { applyFiles, applyObjects, readObjects } from '../../support/apply.ts';
 import { eventually } from '../../support/eventually.ts';
 import { requestAs } from '../../support/impersonate.ts';
-import { objectPath } from '../../support/resource-path.ts';
+import { collectionPath, objectPath } from '../../support/resource-path.ts';
 import { client, issuedToken, key, token, tokenBatch } from '../api/objects.ts';
 
 /** The admission policy of operator/deploy/roles.yaml, asked of a real API server by users with real roles. */
@@ -18,12 +18,24 @@ const RBAC = 'rbac.authorization.k8s.io';
 const api = testApi();
 let namespace: string;
 
-/** Users of the namespace under test: the role, the writers of every field that RBAC knows, and the one who may do everything. */
-const [REVOKER, WILDCARD, CLUSTER_ADMIN] = [
+/** Users of the namespace under test: the role, who may do all but update, who may do everything in it, and everywhere. */
+const [REVOKER, PATCHER, WILDCARD, CLUSTER_ADMIN] = [
   'an-incident-responder',
+  'a-namespace-patcher',
   'a-namespace-wildcard',
   'a-cluster-admin',
 ];
+/** The rights of the operator, held by ServiceAccounts and in namespaces that the manifests do not name. */
+const [ELSEWHERE, WATCHING] = [
+  'system:serviceaccount:elsewhere:tokens',
+  'system:serviceaccount:elsewhere:watching',
+];
+/** May update the status of Tokens alone, and patch those of all kinds. */
+const TOKEN_UPDATER = 'an-updater-of-tokens';
+const serviceAccount = (user: string) => {
+  const [, , of, name] = user.split(':');
+  return [{ kind: 'ServiceAccount', name, namespace: of }];
+};
 
 const binding = (kind: string, name: string, role: { kind: string; name: string }): Ref => ({
   apiVersion: `${RBAC}/v1`,
@@ -44,39 +56,57 @@ beforeAll(async () => {
   namespace = await api.createNamespace('status-policy');
   await applyFiles(api, [DEPLOY]);
   const everything = [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }];
+  const allButUpdate = ['get', 'list', 'watch', 'create', 'patch', 'delete', 'deletecollection'];
+  const role = (name: string, rules: readonly object[]): Ref[] =>
+    [
+      { apiVersion: `${RBAC}/v1`, kind: 'Role', metadata: { name, namespace }, rules },
+      binding('RoleBinding', name, { kind: 'Role', name }),
+    ] as Ref[];
   await applyObjects(api, [
     binding('RoleBinding', REVOKER, { kind: 'ClusterRole', name: 'm2moauth-revoker' }),
+    ...role(WILDCARD, everything),
+    ...role(TOKEN_UPDATER, [
+      { apiGroups: ['m2moauth.dev'], resources: ['*/status'], verbs: ['patch'] },
+      { apiGroups: ['m2moauth.dev'], resources: ['tokens/status'], verbs: ['update'] },
+    ]),
     {
-      apiVersion: `${RBAC}/v1`,
-      kind: 'Role',
-      metadata: { name: 'everything', namespace },
-      rules: everything,
+      ...binding('ClusterRoleBinding', 'elsewhere', { kind: 'ClusterRole', name: 'm2m-oauth-operator' }),
+      subjects: serviceAccount(ELSEWHERE),
     },
-    binding('RoleBinding', WILDCARD, { kind: 'Role', name: 'everything' }),
+    {
+      ...binding('RoleBinding', 'watching', { kind: 'ClusterRole', name: 'm2m-oauth-operator' }),
+      subjects: serviceAccount(WATCHING),
+    },
     binding('ClusterRoleBinding', CLUSTER_ADMIN, { kind: 'ClusterRole', name: 'cluster-admin' }),
     // The operator writes SigningKeys of its own namespace only.
     {
-      ...binding('RoleBinding', 'operator', { kind: 'Role', name: 'everything' }),
-      subjects: [{ kind: 'ServiceAccount', name: 'm2m-oauth-operator', namespace: 'm2m-oauth-system' }],
+      ...binding('RoleBinding', 'operator', { kind: 'Role', name: WILDCARD }),
+      subjects: serviceAccount(OPERATOR),
     },
+    // Last: who finds this role in effect finds those above too.
+    ...role(PATCHER, [{ apiGroups: ['*'], resources: ['*'], verbs: allButUpdate }]),
   ]);
   const probe = client({}, { namespace, name: 'probe' });
   bodyOf(await api.create(probe));
+  for (const user of [ELSEWHERE, CLUSTER_ADMIN]) {
+    const list: KubeRequest = { verb: 'list', path: collectionPath(probe) };
+    await eventually(async () => (await requestAs(user, list)).status === 'ok');
+  }
   // The API server takes a while to enforce a new policy; until then each write has to be a change.
   let observedGeneration = 0;
   await eventually(
     async () => {
       observedGeneration += 1;
-      const { message } = await requestAs(WILDCARD, patchStatus(probe, { observedGeneration }));
+      const { message } = await requestAs(PATCHER, patchStatus(probe, { observedGeneration }));
       return message.includes('m2m-oauth-operator-status');
     },
     { timeoutMs: 30_000 },
   );
 }, 90_000);
 afterAll(async () => {
-  await api.delete(
-    binding('ClusterRoleBinding', CLUSTER_ADMIN, { kind: 'ClusterRole', name: 'cluster-admin' }),
-  );
+  for (const name of [CLUSTER_ADMIN, 'elsewhere']) {
+    await api.delete(binding('ClusterRoleBinding', name, { kind: 'ClusterRole', name: 'cluster-admin' }));
+  }
   await api.close();
 });
 
@@ -217,16 +247,15 @@ describe('a revoker', () => {
   });
 });
 
-describe('whoever may write every status', () => {
-  test.each(KINDS)('still only revokes: %s', async (kind) => {
-    const { revocation } = REVOCABLE[kind];
-    const field = kind === 'TokenBatch' ? { deleted: [0, 1] } : { version: 7 };
+/** A field that only the operator writes. */
+const fieldOf = (kind: Revocable) => (kind === 'TokenBatch' ? { deleted: [0, 1] } : { version: 7 });
+
+describe('whoever may patch every status, and update none', () => {
+  test.each(KINDS)('only revokes: %s', async (kind) => {
     const object = await revocable(kind);
-    expect(await requestAs(WILDCARD, patchStatus(object, field))).toMatchObject({ status: 403 });
-    const body = { ...object, status: { ...object.status, ...field } };
-    const replace = { verb: 'update', path: objectPath(object, 'status'), body } as const;
-    expect(await requestAs(WILDCARD, replace)).toMatchObject({ status: 403 });
-    expect(await requestAs(WILDCARD, patchStatus(object, revocation))).toMatchObject({ status: 'ok' });
+    expect(await requestAs(PATCHER, patchStatus(object, fieldOf(kind)))).toMatchObject({ status: 403 });
+    const { revocation } = REVOCABLE[kind];
+    expect(await requestAs(PATCHER, patchStatus(object, revocation))).toMatchObject({ status: 'ok' });
   });
 
   test.each([
@@ -234,16 +263,18 @@ describe('whoever may write every status', () => {
     ['SigningKey', key, { observedGeneration: 7 }],
   ] as const)('writes nothing to a %s', async (_, make, status) => {
     const object = await written(make({}, { namespace, name: randomUUID() }), { observedGeneration: 1 });
-    expect(await requestAs(WILDCARD, patchStatus(object, status))).toMatchObject({ status: 403 });
-    expect(await requestAs(WILDCARD, patchStatus(object, { blacklisted }))).toMatchObject({ status: 'ok' });
+    expect(await requestAs(PATCHER, patchStatus(object, status))).toMatchObject({ status: 403 });
+    expect(await requestAs(PATCHER, patchStatus(object, { blacklisted }))).toMatchObject({ status: 'ok' });
     expect(await statusOf(object)).toEqual({ observedGeneration: 1 });
   });
 
-  test('repairs as a cluster admin, who could remove the policy', async () => {
-    const object = await revocable('Token');
-    expect(await requestAs(CLUSTER_ADMIN, patchStatus(object, { keyID: 'restored' }))).toMatchObject({
+  test('may write no status of one kind because of the right to update another', async () => {
+    const [updatable, other] = [await revocable('Token'), await revocable('IssuedToken')];
+    expect(await requestAs(TOKEN_UPDATER, patchStatus(updatable, { keyID: 'x' }))).toMatchObject({
       status: 'ok',
     });
+    const { message } = await requestAs(TOKEN_UPDATER, patchStatus(other, { version: 7 }));
+    expect(message).toContain('m2m-oauth-operator-status');
   });
 
   test('still deletes what it may delete, and changes metadata', async () => {
@@ -252,10 +283,33 @@ describe('whoever may write every status', () => {
       const body = { metadata: { annotations: { 'example.com/a': 'b' } } };
       const contentType = 'application/merge-patch+json';
       const path = objectPath(object);
-      expect(await requestAs(WILDCARD, { verb: 'patch', path, contentType, body })).toMatchObject({
+      expect(await requestAs(PATCHER, { verb: 'patch', path, contentType, body })).toMatchObject({
         status: 'ok',
       });
-      expect(await requestAs(WILDCARD, { verb: 'delete', path })).toMatchObject({ status: 'ok' });
+      expect(await requestAs(PATCHER, { verb: 'delete', path })).toMatchObject({ status: 'ok' });
+    }
+  });
+});
+
+describe('whoever may update a status', () => {
+  test.each(KINDS)(
+    'writes every field of a %s with the operator’s rights, whatever its name',
+    async (kind) => {
+      for (const user of [OPERATOR, ELSEWHERE, WATCHING]) {
+        const object = await revocable(kind);
+        const body = { ...object, status: { ...object.status, ...fieldOf(kind) } };
+        const update = { verb: 'update', path: objectPath(object, 'status'), body } as const;
+        expect(await requestAs(user, update)).toEqual({ status: 'ok', message: '' });
+        expect(await statusOf(object)).toMatchObject(fieldOf(kind));
+      }
+    },
+  );
+
+  test.each(KINDS)('patches every field of a %s too', async (kind) => {
+    for (const user of [OPERATOR, WILDCARD, CLUSTER_ADMIN]) {
+      const object = await revocable(kind);
+      expect(await requestAs(user, patchStatus(object, fieldOf(kind)))).toMatchObject({ status: 'ok' });
+      expect(await statusOf(object)).toMatchObject(fieldOf(kind));
     }
   });
 });
@@ -313,13 +367,13 @@ test('a field that a later version adds is the operator’s, without being named
     await eventually(
       async () => {
         next += 1;
-        const { message } = await requestAs(WILDCARD, patch({ laterField: { deep: [1, next] } }));
+        const { message } = await requestAs(PATCHER, patch({ laterField: { deep: [1, next] } }));
         return message.includes('only the operator may change status.laterField');
       },
       { timeoutMs: 30_000 },
     );
-    expect(await requestAs(WILDCARD, patch({ laterField: null }))).toMatchObject({ status: 403 });
-    expect(await requestAs(WILDCARD, patch({ blacklisted }))).toMatchObject({ status: 'ok' });
+    expect(await requestAs(PATCHER, patch({ laterField: null }))).toMatchObject({ status: 403 });
+    expect(await requestAs(PATCHER, patch({ blacklisted }))).toMatchObject({ status: 'ok' });
   } finally {
     for (const copy of copies.toReversed()) await api.delete(copy as Ref);
   }
