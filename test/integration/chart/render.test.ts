@@ -195,6 +195,18 @@ withHelm('the chart', () => {
     ]);
   });
 
+  test.each([
+    ['the defaults', {}, false],
+    ['two namespaces alone', VALUES['two namespaces alone'], false],
+    ['a second release', VALUES['a second release, which has no roles of its own'], false],
+    ['no roles and no policy', VALUES['without rights to create cluster roles'], true],
+    ['no roles, and Never', { 'rbac.aggregatedRoles': false, 'rbac.statusPolicy': 'Never' }, true],
+  ])('its notes warn where it has neither the policy nor the roles: %s', async (_, values = {}, warns) => {
+    const flags = ['--dry-run=client', '--namespace', 'default', ...valueFlags(values)];
+    const notes = await helm('install', RELEASE, CHART, ...flags);
+    expect(notes.includes('WARNING: this release has no admission policy')).toBe(warns);
+  });
+
   test('with watchNamespaces it may do nothing in other namespaces but read their labels', async () => {
     const rendered = await renderChart({ watchNamespaces: ['team-a'] });
     const { rules } = named(rendered, 'ClusterRole');
