@@ -251,6 +251,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
       listRecordsOfOwner: listOwnedIn(client, config.kubernetes.watchNamespaces),
       revokeRecords,
       queue: queues.lists,
+      turn: () => turnOfTheLoop(),
     }),
     introspectToken: createIntrospectToken({ authenticateClient, validateJwt }),
     revokeToken: createRevokeToken({ authenticateClient, validateJwt, revokeRecords }),

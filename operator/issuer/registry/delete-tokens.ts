@@ -14,6 +14,7 @@ import type { Freshness } from '../../ports/freshness.ts';
 import { calledOff, IssuerFailure } from '../failure.ts';
 import { bearerKey } from '../fair-keys.ts';
 import type { Bearer, Call, DeletedTokens, DeleteTokens } from '../use-cases.ts';
+import { inPieces } from './in-pieces.ts';
 import { selectIds } from './list-tokens.ts';
 import { type Lookups, requireFresh } from './lookups.ts';
 import { checkIdFilter } from './records.ts';
@@ -35,22 +36,34 @@ export interface DeleteTokensOptions {
   readonly revokeRecords: RevokeRecords;
   /** Bounds the lists of all records of an owner, and lets clients take turns. */
   readonly queue: FairSemaphore;
+  /** Resolves in a later turn of the event loop, so that other work can run. */
+  readonly turn: () => Promise<void>;
 }
 
+/** Records that are made targets before the event loop can run other work. */
+const COLLECTED = 2048;
+/** Targets that are begun before it can: for those with nothing to write nothing else is waited for. */
+const BEGUN = 128;
 /** Concurrent writes of one call. */
 export const WORKERS = 16;
 
 /** The call that waits for the API server. */
 type Waiting = Pick<Call, 'address' | 'signal'>;
 
+/** What is to be ended: the record of an id, or those of a Token. */
+interface Ending {
+  readonly origin: RecordOrigin;
+  readonly id?: string;
+}
+
 /** The objects to write, each once. The ids select records of a TokenBatch; a Token and an IssuedToken are revoked whole. */
 class Targets {
   readonly #byUid = new Map<string, RevocationTarget & { readonly ids: Set<string> }>();
 
-  add(origin: RecordOrigin, ids: Iterable<string> = []): void {
-    const known = this.#byUid.get(origin.uid);
-    if (known === undefined) this.#byUid.set(origin.uid, { ...origin, ids: new Set(ids) });
-    else for (const id of ids) known.ids.add(id);
+  add({ origin, id }: Ending): void {
+    const target = this.#byUid.get(origin.uid) ?? { ...origin, ids: new Set<string>() };
+    this.#byUid.set(origin.uid, target);
+    if (id !== undefined) target.ids.add(id);
   }
 
   get all(): readonly RevocationTarget[] {
@@ -62,17 +75,21 @@ class Targets {
 const revokeAll = async (
   targets: readonly RevocationTarget[],
   end: (target: RevocationTarget) => Promise<RevocationCounts>,
-  signal: AbortSignal,
+  { turn, signal }: { turn: () => Promise<void>; signal: AbortSignal },
 ): Promise<DeletedTokens> => {
   const counts = { blacklisted: 0, deleted: 0 };
   let failure: unknown;
   let next = 0;
+  /** What all workers wait for. */
+  let pause = Promise.resolve();
   const work = async (): Promise<void> => {
     while (next < targets.length && !signal.aborted) {
       const target = targets[next];
       next += 1;
       if (target === undefined) return;
+      if (next % BEGUN === 0) pause = turn();
       try {
+        await pause;
         const { blacklisted, deleted } = await end(target);
         counts.blacklisted += blacklisted;
         counts.deleted += deleted;
@@ -94,7 +111,8 @@ const revokeAll = async (
  * label was changed.
  */
 export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens => {
-  const { tokens, issued, batches, lookups, freshness, listRecordsOfOwner, revokeRecords, queue } = options;
+  const { tokens, issued, batches, lookups, freshness, listRecordsOfOwner, revokeRecords, queue, turn } =
+    options;
 
   const readRecordsOfOwner = async (owner: string, signal: AbortSignal): Promise<void> => {
     try {
@@ -107,6 +125,18 @@ export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens =
     }
   };
 
+  function* endingsOf(owner: string): Generator<Ending> {
+    yield* issued.byIndex(ISSUED_INDEX.owner, owner);
+    for (const batch of batches.byIndex(BATCH_INDEX.owner, owner)) {
+      const origin = batchOriginOf(batch);
+      for (const id of batchedIdsOf(batch, owner)) yield { origin, id };
+    }
+    for (const { metadata } of tokens.byIndex(RECORD_INDEX.owner, owner)) {
+      const { namespace, name, uid } = metadata;
+      yield { origin: { kind: 'Token', namespace, name, uid } };
+    }
+  }
+
   const allOf = async (bearer: Bearer, call: Waiting): Promise<Targets> => {
     const { owner } = bearer;
     const { signal } = call;
@@ -115,13 +145,8 @@ export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens =
     // The caches may have become stale meanwhile. The labels of the list are a user's to change, the owner in the caches is not.
     requireFresh(freshness);
     const targets = new Targets();
-    for (const { id, origin } of issued.byIndex(ISSUED_INDEX.owner, owner)) targets.add(origin, [id]);
-    for (const batch of batches.byIndex(BATCH_INDEX.owner, owner)) {
-      targets.add(batchOriginOf(batch), batchedIdsOf(batch, owner));
-    }
-    for (const { metadata } of tokens.byIndex(RECORD_INDEX.owner, owner)) {
-      const { namespace, name, uid } = metadata;
-      targets.add({ kind: 'Token', namespace, name, uid });
+    for await (const endings of inPieces(endingsOf(owner), { size: COLLECTED, turn, signal })) {
+      for (const ending of endings) targets.add(ending);
     }
     return targets;
   };
@@ -130,7 +155,7 @@ export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens =
     const selected = selectIds(bearer, ids);
     if (selected === 'all') return allOf(bearer, call);
     const targets = new Targets();
-    for (const { id, origin } of await lookups.find(bearer, selected, call)) targets.add(origin, [id]);
+    for (const record of await lookups.find(bearer, selected, call)) targets.add(record);
     return targets;
   };
 
@@ -138,6 +163,6 @@ export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens =
     checkIdFilter(ids);
     const { all } = await targetsOf(bearer, ids, call);
     const revoker = { key: bearerKey(bearer, call), signal: call.signal };
-    return revokeAll(all, (target) => revokeRecords(target, revoker), call.signal);
+    return revokeAll(all, (target) => revokeRecords(target, revoker), { turn, signal: call.signal });
   };
 };

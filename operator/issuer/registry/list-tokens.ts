@@ -1,9 +1,9 @@
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { type FoundRecord, ownerOf, type TokenRecord } from '../../domain/record/token-record.ts';
 import type { Freshness } from '../../ports/freshness.ts';
-import { calledOff } from '../failure.ts';
 import { bearerKey } from '../fair-keys.ts';
 import type { Bearer, Call, ListTokens, TokenQuery } from '../use-cases.ts';
+import { inPieces } from './in-pieces.ts';
 import { type Lookups, requireFresh } from './lookups.ts';
 import { checkIdFilter, type Records } from './records.ts';
 
@@ -17,26 +17,30 @@ export interface ListTokensOptions {
   readonly turn: () => Promise<void>;
 }
 
-/** Records that are looked up before the event loop can run other work. */
-const CHUNK = 128;
+/** Records that are looked up before the event loop can run other work, whether they are shown or not. */
+const LOOKED_UP = 128;
+/** Ids that are collected before it can. */
+const COLLECTED = 4096;
 /** Characters of an id that make its group. They are random, so that groups are about equal in size. */
 const PREFIX = 2;
 
-/**
- * The ids in order, in groups by prefix. A group is sorted when it is needed, so that the first message does not wait until all ids are
- * sorted.
- */
-export function* inOrder(ids: Iterable<string>): Generator<readonly string[]> {
-  const groups = new Map<string, string[]>();
-  for (const id of ids) {
+/** Ids in groups by prefix. */
+export class IdGroups {
+  readonly #byPrefix = new Map<string, string[]>();
+
+  add(id: string): void {
     const prefix = id.slice(0, PREFIX);
-    const group = groups.get(prefix);
+    const group = this.#byPrefix.get(prefix);
     if (group) group.push(id);
-    else groups.set(prefix, [id]);
+    else this.#byPrefix.set(prefix, [id]);
   }
-  for (const prefix of [...groups.keys()].sort()) {
-    yield (groups.get(prefix) ?? []).sort();
-    groups.delete(prefix);
+
+  /** Removes all ids, in order. A group is sorted when it is needed, so that the first message does not wait until all ids are sorted. */
+  *drain(): Generator<string> {
+    for (const prefix of [...this.#byPrefix.keys()].sort()) {
+      yield* (this.#byPrefix.get(prefix) ?? []).sort();
+      this.#byPrefix.delete(prefix);
+    }
   }
 }
 
@@ -73,7 +77,7 @@ const enter = (queue: FairSemaphore, bearer: Bearer, call: Call): Promise<() => 
 export const createListTokens = (options: ListTokensOptions): ListTokens => {
   const { records, lookups, freshness, queue, turn } = options;
 
-  function* idsIn(runs: readonly string[], owner: string): Generator<string> {
+  function* idsIn(runs: Iterable<string>, owner: string): Generator<string> {
     for (const run of runs) yield* records.idsIn(run, owner);
   }
 
@@ -83,19 +87,16 @@ export const createListTokens = (options: ListTokensOptions): ListTokens => {
     signal: AbortSignal,
   ): AsyncGenerator<readonly TokenRecord[]> {
     requireFresh(freshness);
-    let chunk: TokenRecord[] = [];
-    for (const group of inOrder(records.runsOf(bearer.owner))) {
-      for (const id of idsIn(group, bearer.owner)) {
-        const record = records.find(id);
-        if (record && isShown(record, bearer, query)) chunk.push(record);
-        if (chunk.length < CHUNK) continue;
-        yield chunk;
-        chunk = [];
-        await turn();
-        if (signal.aborted) throw calledOff();
-      }
+    const { owner } = bearer;
+    const groups = new IdGroups();
+    for await (const runs of inPieces(records.runsOf(owner), { size: COLLECTED, turn, signal })) {
+      for (const run of runs) groups.add(run);
     }
-    if (chunk.length > 0) yield chunk;
+    for await (const ids of inPieces(idsIn(groups.drain(), owner), { size: LOOKED_UP, turn, signal })) {
+      const found = ids.map((id) => records.find(id));
+      const shown = found.filter((record) => record !== undefined && isShown(record, bearer, query));
+      if (shown.length > 0) yield shown;
+    }
   }
 
   return async function* list(bearer, query, call) {

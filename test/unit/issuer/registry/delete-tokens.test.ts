@@ -4,6 +4,7 @@ import type { RevocationTarget } from '../../../../operator/issuer/registry/revo
 import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';
 import { patient } from '../clients.ts';
 import { declaredToken, FakeRegistry, issuedToken } from './fake-registry.ts';
+import { WorkPerTurn } from './work-per-turn.ts';
 
 const ID = '00000000-0000-4000-8000-000000000001';
 const ALICE = { owner: 'alice', onlyID: undefined, client: 'team/app' };
@@ -11,12 +12,17 @@ const call = { address: '192.0.2.1', signal: patient };
 
 let env: FakeRegistry;
 let revoked: RevocationTarget[];
+/** Records that are read from the cache, and targets that are begun. */
+let read: WorkPerTurn;
+let begun: WorkPerTurn;
 /** What happens while the API server lists the records of the owner, of which it finds none by the label. */
 let whileListing: () => void;
 
 beforeEach(() => {
   env = new FakeRegistry();
   revoked = [];
+  read = new WorkPerTurn();
+  begun = new WorkPerTurn();
   whileListing = () => undefined;
 });
 
@@ -25,20 +31,25 @@ async function* nothing(): AsyncGenerator<readonly never[]> {
   yield [];
 }
 
-const deleteAll = () =>
+const deleteAll = ({ signal } = call) =>
   createDeleteTokens({
     tokens: env.tokens,
-    issued: env.issued,
+    issued: {
+      byIndex: (...index) => read.of(env.issued.byIndex(...index)),
+      putIfNewer: (record) => env.issued.putIfNewer(record),
+    },
     batches: env.batches,
     lookups: env.lookups,
     freshness: env.freshness,
     listRecordsOfOwner: { issued: nothing, batches: nothing },
     revokeRecords: async (target) => {
+      begun.count();
       revoked.push(target);
       return { blacklisted: 1, deleted: 0 };
     },
     queue: createRequestQueues(env.metrics, env.clock).lists,
-  })(ALICE, [], call);
+    turn: () => Promise.all([read.turn(), begun.turn()]).then(() => undefined),
+  })(ALICE, [], { ...call, signal });
 
 const kinds = (): string[] => revoked.map(({ kind }) => kind).sort();
 
@@ -66,6 +77,31 @@ describe('all tokens of an owner', () => {
       env.fresh.tokens = false;
     };
     await expect(deleteAll()).rejects.toMatchObject({ code: 'Unavailable' });
+    expect(revoked).toEqual([]);
+  });
+});
+
+describe('an owner of many tokens', () => {
+  const MANY = 10_000;
+
+  beforeEach(() => {
+    for (let at = 0; at < MANY; at += 1)
+      env.cache(issuedToken(`00000000-0000-4000-8000-${String(at).padStart(12, '0')}`));
+  });
+
+  test('keeps nobody waiting, even where there is nothing to write', async () => {
+    expect(await deleteAll()).toEqual({ blacklisted: MANY, deleted: 0 });
+    expect(new Set(revoked.map(({ uid }) => uid)).size).toBe(MANY);
+    expect(read.most).toBeLessThanOrEqual(2048);
+    expect(begun.most).toBeLessThanOrEqual(256);
+  });
+
+  test('who is gone before all are found has none revoked', async () => {
+    const leaving = new AbortController();
+    whileListing = () => void setImmediate(() => leaving.abort());
+    await expect(deleteAll({ ...call, signal: leaving.signal })).rejects.toMatchObject({
+      code: 'Unavailable',
+    });
     expect(revoked).toEqual([]);
   });
 });

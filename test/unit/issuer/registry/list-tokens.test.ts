@@ -5,11 +5,12 @@ import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-i
 import { cachedTokenBatchOf } from '../../../../operator/domain/record/cached-token-batch.ts';
 import { BatchDraft, type RecordFields } from '../../../../operator/domain/record/token-batch.ts';
 import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
-import { createListTokens, inOrder } from '../../../../operator/issuer/registry/list-tokens.ts';
+import { createListTokens, IdGroups } from '../../../../operator/issuer/registry/list-tokens.ts';
 import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';
 import type { Bearer } from '../../../../operator/issuer/use-cases.ts';
 import { clientWith } from '../clients.ts';
 import { declaredToken, FakeRegistry, issuedToken, TOKEN_UID } from './fake-registry.ts';
+import { WorkPerTurn } from './work-per-turn.ts';
 
 const idOf = (at: number): string => `00000000-0000-4000-8000-${String(at).padStart(12, '0')}`;
 const REVOKED = { blacklisted: { flag: true, timestamp: '2026-01-01T00:00:10Z' } };
@@ -168,6 +169,47 @@ describe('all tokens of an owner', () => {
   });
 });
 
+describe('no list keeps others waiting', () => {
+  const listWith = async (records: Partial<FakeRegistry['records']>, turn: () => Promise<void>) => {
+    const listTokens = createListTokens({
+      ...env,
+      records: { ...env.records, ...records },
+      lookups: env.lookups,
+      queue,
+      turn,
+    });
+    const query = { ids: [], includeBlacklisted: false };
+    const found: string[] = [];
+    for await (const chunk of listTokens(alice, query, { address: '192.0.2.1', signal: patient }))
+      found.push(...chunk.map(({ id }) => id));
+    return found;
+  };
+
+  test.each([
+    ['blacklisted', (id: string) => issuedToken(id, {}, { status: REVOKED })],
+    ['created again', (id: string) => issuedToken(id, {}, { createdAt: Date.UTC(2026, 1, 1) / 1000 })],
+    ['shown', (id: string) => issuedToken(id)],
+  ])('while it looks up records that are %s', async (name, object) => {
+    for (let at = 0; at < 1000; at += 1) env.cache(object(idOf(at)));
+    const work = new WorkPerTurn();
+    const find = (id: string) => {
+      work.count();
+      return env.records.find(id);
+    };
+    expect(await listWith({ find }, work.turn)).toHaveLength(name === 'shown' ? 1000 : 0);
+    expect(work.most).toBeGreaterThan(0);
+    expect(work.most).toBeLessThanOrEqual(256);
+  });
+
+  test('while it collects the ids', async () => {
+    const work = new WorkPerTurn();
+    const ids = Array.from({ length: 20_000 }, (_, at) => idOf(at));
+    await listWith({ runsOf: () => work.of(ids) as Generator<string>, find: () => undefined }, work.turn);
+    expect(work.most).toBeGreaterThan(0);
+    expect(work.most).toBeLessThanOrEqual(4096);
+  });
+});
+
 describe('tokens by their ids', () => {
   test('come once each, in order, and unknown ids and those of other owners are skipped', async () => {
     env.cache(issuedToken(idOf(2)));
@@ -231,8 +273,10 @@ test('a bearer that may see itself alone sees nothing else, whatever it asks for
 test('ids in groups come in the order of all of them', () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(fc.uuid(), fc.string({ maxLength: 5 }))), (ids) => {
-      const ordered = [...inOrder(ids)].flat();
-      expect(ordered).toEqual([...ids].sort());
+      const groups = new IdGroups();
+      for (const id of ids) groups.add(id);
+      expect([...groups.drain()]).toEqual([...ids].sort());
+      expect([...groups.drain()]).toEqual([]);
     }),
   );
 });
@@ -255,7 +299,7 @@ describe('lists that nobody reads to their end', () => {
     record(1, 'alice');
     record(2, 'bob');
     const unread = Array.from({ length: 64 + 256 + 1 }, () => begin(alice));
-    expect(await Promise.race(unread.map(({ first }) => first))).toBe('served');
+    expect(await unread[0]?.first).toBe('served');
     expect(await unread.at(-1)?.first).toBe('Exhausted');
     expect(await begin(bob).first).toBe('served');
     // The other client is not there any more.
