@@ -1,22 +1,39 @@
+/** Why the messages of a client are rejected. */
+export type MessageProblem = 'tooLarge' | 'tooMany' | 'compressed';
+
 /** What a {@link MessageDecoder} reports. */
 export interface MessageDecoderOptions {
   /** The longest message. */
   readonly maxBytes: number;
+  /** Messages that may be complete with one block. */
+  readonly maxAtOnce: number;
   /** Bytes more (or, negative, fewer) are kept for a message that has not arrived in full. @throws Error where they can't be */
   readonly onKept: (bytes: number) => void;
-  /** A message is too large; what {@link MessageDecoder.write} throws says so. */
-  readonly onTooLarge: () => void;
+  /** A message of so many bytes is complete. @throws Error where it can't be kept */
+  readonly onComplete: (bytes: number) => void;
+  /** What {@link MessageDecoder.write} throws next says the same. */
+  readonly onProblem: (problem: MessageProblem) => void;
 }
 
 /** Compressed flag and length (gRPC over HTTP/2, Length-Prefixed-Message). */
 const PREFIX_BYTES = 5;
-/** A client that sends a second message to a method with one gets its error; a third changes nothing. */
-const MAX_MESSAGES_AT_ONCE = 256;
 const SMALLEST_BYTES = 256;
+/** What a message may keep of the block in which it arrived, beside as much as itself. */
+const MAX_EXCESS_BYTES = 4096;
+
+/** The message without what else was in its block, where that is much. */
+const ownedOf = (message: Buffer): Buffer => {
+  const { length } = message;
+  if (message.buffer.byteLength <= 2 * length + MAX_EXCESS_BYTES) return message;
+  const own = Buffer.allocUnsafeSlow(length);
+  message.copy(own);
+  return own;
+};
 
 /**
  * Takes the place of the decoder of grpc-js, which keeps every piece of a message with the whole block that was read from the
  * network: 1 byte may keep 64 KiB. This one copies, into a buffer that grows with what has arrived, up to the length of the message.
+ * It takes no compressed messages: grpc-js would inflate all that a block has at the same time, each to the longest message.
  */
 export class MessageDecoder {
   readonly #options: MessageDecoderOptions;
@@ -27,15 +44,17 @@ export class MessageDecoder {
     this.#options = options;
   }
 
-  /** Takes a block, and returns the messages that are complete with it, each with its prefix. @throws Error for a message that is too large */
+  /** Takes a block, and returns the messages that are complete with it, each with its prefix. @throws Error for a message that is too large or compressed, and for too many at once */
   write(block: Buffer): Buffer[] {
     const messages: Buffer[] = [];
     let rest = block;
-    while (rest.length > 0 && messages.length < MAX_MESSAGES_AT_ONCE) {
+    while (rest.length > 0) {
+      if (messages.length >= this.#options.maxAtOnce)
+        this.#fail('tooMany', 'Received too many messages at once');
       // Most messages arrive whole.
       const size = this.#length === 0 ? this.#sizeOf(rest) : undefined;
       if (size !== undefined && rest.length >= size) {
-        messages.push(rest.subarray(0, size));
+        messages.push(this.#complete(ownedOf(rest.subarray(0, size))));
         rest = rest.subarray(size);
       } else rest = this.#keep(rest, messages);
     }
@@ -53,11 +72,22 @@ export class MessageDecoder {
   /** The size of a message with its prefix; undefined where the prefix is not complete. */
   #sizeOf(bytes: Buffer): number | undefined {
     if (bytes.length < PREFIX_BYTES) return undefined;
+    if (bytes[0] !== 0) this.#fail('compressed', 'Received a compressed message, which is not supported');
     const length = bytes.readUInt32BE(1);
-    const { maxBytes, onTooLarge } = this.#options;
-    if (length <= maxBytes) return PREFIX_BYTES + length;
-    onTooLarge();
-    throw new Error(`Received message larger than max (${length} vs ${maxBytes})`);
+    const { maxBytes } = this.#options;
+    if (length > maxBytes)
+      this.#fail('tooLarge', `Received message larger than max (${length} vs ${maxBytes})`);
+    return PREFIX_BYTES + length;
+  }
+
+  #fail(problem: MessageProblem, message: string): never {
+    this.#options.onProblem(problem);
+    throw new Error(message);
+  }
+
+  #complete(message: Buffer): Buffer {
+    this.#options.onComplete(message.length);
+    return message;
   }
 
   /** Adds what belongs to the message that is kept, and returns the rest. */
@@ -70,8 +100,9 @@ export class MessageDecoder {
     this.#length += taken.length;
     const complete = size ?? this.#sizeOf(this.#kept.subarray(0, this.#length));
     if (complete === this.#length) {
-      messages.push(this.#kept.subarray(0, complete));
+      const message = this.#kept.subarray(0, complete);
       this.release();
+      messages.push(this.#complete(message));
     }
     return bytes.subarray(taken.length);
   }

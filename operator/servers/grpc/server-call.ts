@@ -43,6 +43,8 @@ interface ServerCallParts {
   readonly connection: Connection;
   /** Whether the method needs credentials. */
   readonly isProof: boolean;
+  /** The request has arrived in full, or nobody waits for it any more. */
+  readonly onArrived: () => void;
 }
 
 const { OK } = status;
@@ -78,10 +80,12 @@ class GrpcServerCall extends ServerInterceptingCall {
       onReceiveHalfClose: () => {
         this.#hasArrived = true;
         this.#cancelArrival();
+        this.#parts.onArrived();
         listener.onReceiveHalfClose();
       },
       onCancel: () => {
         this.#cancelArrival();
+        this.#parts.onArrived();
         this.#cancelStall();
         this.#takeBytes(-this.#ahead);
         this.#isOver = true;
@@ -153,33 +157,72 @@ export interface ServerCallsOptions {
   readonly gate: Pick<StreamGate, 'connectionOf'>;
 }
 
-/** Counts what a request that has not arrived in full keeps. `decoder` is a private member of grpc-js, too. */
+/** Messages that a block of 64 KiB may have on a stream of requests. */
+const MAX_MESSAGES_AT_ONCE = 256;
+/** Where there is a single request: a client that sends a second one gets grpc-js's error. */
+const MAX_SINGLE_AT_ONCE = 2;
+
+const COMPRESSED = {
+  code: status.UNIMPLEMENTED,
+  details: 'compressed messages are not supported: send messages without compression',
+};
+
+/**
+ * Counts what a request keeps that has not arrived in full: its pieces, and, where there is a single request, the whole message too,
+ * which grpc-js keeps until the client ends its side of the stream. Returns what to call then. `decoder` is a private member of grpc-js.
+ */
 const countRequest = (
   call: ServerInterceptingCallInterface,
-  connection: Connection,
+  { connection, isSingle }: { readonly connection: Connection; readonly isSingle: boolean },
   { bytes, unfinishedRequests }: ServerCallsOptions['load'],
-): void => {
+): (() => void) => {
   let release: (() => void) | undefined;
+  let isWatched = false;
+  let whole = 0;
   const reject = (message: string): never => {
     setImmediate(() => stopRequest(call));
     throw new Error(message);
   };
+  const take = (count: number): void => {
+    if (bytes.take(connection, count) || count < 0) return;
+    bytes.take(connection, -count);
+    reject('too many bytes of requests are unfinished');
+  };
+  const end = (): void => {
+    decoder.release();
+    // The last piece may have been rejected, so that the decoder keeps nothing.
+    release = void release?.();
+  };
   const begin = (): void => {
     release = unfinishedRequests(connection.address);
     if (!release) reject('too many requests are unfinished');
-    streamOf(call)?.once('close', () => decoder.release());
+    if (!isWatched) streamOf(call)?.once('close', end);
+    isWatched = true;
   };
   const decoder = new MessageDecoder({
     maxBytes: MAX_REQUEST_BYTES,
+    maxAtOnce: isSingle ? MAX_SINGLE_AT_ONCE : MAX_MESSAGES_AT_ONCE,
     onKept: (kept) => {
       if (kept > 0 && !release) begin();
-      const isWithin = bytes.take(connection, kept);
-      if (kept > 0 && !isWithin) reject('too many bytes of requests are unfinished');
+      take(kept);
       if (kept < 0) release = void release?.();
     },
-    onTooLarge: () => setImmediate(() => stopRequest(call)),
+    onComplete: (size) => {
+      if (!isSingle) return;
+      take(size);
+      whole += size;
+    },
+    onProblem: (problem) => {
+      // What grpc-js would answer to the error counts no more then.
+      if (problem === 'compressed') call.sendStatus(COMPRESSED);
+      setImmediate(() => stopRequest(call));
+    },
   });
   Object.assign(call, { decoder });
+  return () => {
+    if (whole > 0) bytes.take(connection, -whole);
+    whole = 0;
+  };
 };
 
 /** Makes each call with a single request a {@link GrpcServerCall}; its responses must be bytes. */
@@ -190,8 +233,8 @@ export const serverCalls =
     const connection = stream && gate.connectionOf(stream);
     // Its session has ended already.
     if (!connection) return new ServerInterceptingCall(call);
-    countRequest(call, connection, load);
+    const onArrived = countRequest(call, { connection, isSingle: !requestStream }, load);
     if (requestStream) return new ServerInterceptingCall(call);
     const isProof = path.startsWith(SERVICE_PATH);
-    return new GrpcServerCall(call, { clock, bytes: load.bytes, connection, isProof });
+    return new GrpcServerCall(call, { clock, bytes: load.bytes, connection, isProof, onArrived });
   };

@@ -5,17 +5,19 @@ import { frame } from './raw-call.ts';
 
 const MAX = 1000;
 
-const makeDecoder = () => {
-  const seen = { kept: 0, most: 0, tooLarge: 0 };
+const makeDecoder = (maxAtOnce = 256) => {
+  const seen = { kept: 0, most: 0, complete: 0, problems: [] as string[] };
   const decoder = new MessageDecoder({
     maxBytes: MAX,
+    maxAtOnce,
     onKept: (bytes) => {
       seen.kept += bytes;
       seen.most = Math.max(seen.most, seen.kept);
     },
-    onTooLarge: () => {
-      seen.tooLarge += 1;
+    onComplete: (bytes) => {
+      seen.complete += bytes;
     },
+    onProblem: (problem) => seen.problems.push(problem),
   });
   return { decoder, seen };
 };
@@ -34,6 +36,7 @@ test('messages are the same however their bytes are split, and nothing is kept a
       }
       expect(Buffer.concat(received).equals(Buffer.concat(frames))).toBe(true);
       expect(received.map(({ length }) => length)).toEqual(frames.map(({ length }) => length));
+      expect(seen.complete).toBe(Buffer.concat(frames).length);
       expect(seen.kept).toBe(0);
       expect(seen.most).toBeLessThanOrEqual(MAX + 5);
     }),
@@ -68,10 +71,30 @@ test.each([5, 1])(
       for (let at = 0; at < 5; at += size) decoder.write(head.subarray(at, at + size));
     };
     expect(write).toThrow('Received message larger than max (1001 vs 1000)');
-    expect(seen.tooLarge).toBe(1);
+    expect(seen.problems).toEqual(['tooLarge']);
   },
 );
 
-test('a block of thousands of empty messages gives no more than 256', () => {
-  expect(makeDecoder().decoder.write(Buffer.alloc(65_000))).toHaveLength(256);
+test.each([256, 2])('of a block, %i messages are taken and none beyond is dropped', (most) => {
+  const { decoder, seen } = makeDecoder(most);
+  expect(decoder.write(Buffer.alloc(5 * most))).toHaveLength(most);
+  expect(() => decoder.write(Buffer.alloc(5 * most + 1))).toThrow('Received too many messages at once');
+  expect(seen.problems).toEqual(['tooMany']);
+});
+
+test.each([1000, 1])('a compressed message is rejected, in blocks of %i', (size) => {
+  const { decoder, seen } = makeDecoder();
+  const bytes = Buffer.concat([frame(Buffer.from('plain')), frame(Buffer.from('packed'), 1)]);
+  const write = (): void => {
+    for (let at = 0; at < bytes.length; at += size) decoder.write(bytes.subarray(at, at + size));
+  };
+  expect(write).toThrow('Received a compressed message, which is not supported');
+  expect([seen.problems, seen.kept > MAX]).toEqual([['compressed'], false]);
+});
+
+test('a small message does not keep the block in which it arrived', () => {
+  const block = Buffer.alloc(65_536);
+  frame(Buffer.from('small')).copy(block, 1000);
+  const [message] = makeDecoder().decoder.write(block.subarray(1000, 1010));
+  expect([message?.toString('latin1', 5), message?.buffer.byteLength]).toEqual(['small', 10]);
 });
