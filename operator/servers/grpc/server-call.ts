@@ -194,7 +194,7 @@ const countRequest = (
     release = void release?.();
   };
   const begin = (): void => {
-    release = unfinishedRequests(connection.address);
+    release = unfinishedRequests.take(connection);
     if (!release) reject('too many requests are unfinished');
     if (!isWatched) streamOf(call)?.once('close', end);
     isWatched = true;

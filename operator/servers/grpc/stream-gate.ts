@@ -90,7 +90,7 @@ export class StreamGate implements Http2Gate {
     }
     const { connection } = entry;
     const { streams, provenStreams } = this.#options.load;
-    const release = (connection.isProven ? provenStreams : streams)(connection.address);
+    const release = (connection.isProven ? provenStreams : streams).take(connection);
     connection.begin();
     stream.once('close', () => {
       connection.end();

@@ -81,6 +81,7 @@ export class ConnectionTable {
       address,
       // The limits per address do not count for a trusted proxy, but it has a share like the others where the total is reached.
       group: limited ?? address,
+      limitedGroup: limited,
       now: () => clock.monotonic(),
       onProven: () => this.#groups.get(connection.group)?.unproven.delete(connection),
     });

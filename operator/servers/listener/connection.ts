@@ -5,8 +5,10 @@ export interface ConnectionOptions {
   readonly server: ServerName;
   /** The peer's address. */
   readonly address: string;
-  /** Whose limits it counts against. */
+  /** Whose share it has. */
   readonly group: string;
+  /** Whose limits it counts against; undefined for a trusted proxy, behind which there are many callers. */
+  readonly limitedGroup: string | undefined;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
   readonly onProven: () => void;
@@ -17,6 +19,7 @@ export class Connection {
   readonly server: ServerName;
   readonly address: string;
   readonly group: string;
+  readonly limitedGroup: string | undefined;
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
   #requests = 0;
@@ -31,6 +34,7 @@ export class Connection {
     this.server = options.server;
     this.address = options.address;
     this.group = options.group;
+    this.limitedGroup = options.limitedGroup;
     this.#idleSince = options.now();
   }
 

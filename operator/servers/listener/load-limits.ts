@@ -2,6 +2,7 @@ import { KeyedLimit, type KeyedLimits } from '../../async/keyed-limit.ts';
 import { createGroupOf, type GroupOf } from '../../domain/caller-address.ts';
 import type { LimitName } from '../../ports/metrics.ts';
 import { ByteBudget } from './byte-budget.ts';
+import { ConnectionLimit } from './connection-limit.ts';
 import { ConnectionTable } from './connection-table.ts';
 import { HandshakeQueue } from './handshake-queue.ts';
 import { createLimitReports, type LimitReportsOptions, type ReportLimit } from './limit-reports.ts';
@@ -34,11 +35,11 @@ export interface LoadLimits {
   readonly connections: ConnectionTable;
   readonly handshakes: HandshakeQueue;
   /** HTTP/2 streams, whatever runs on them, of connections on which no caller has authenticated. */
-  readonly streams: TakeFor;
+  readonly streams: ConnectionLimit;
   /** Those of the other connections: strangers at the same address take none from them. */
-  readonly provenStreams: TakeFor;
+  readonly provenStreams: ConnectionLimit;
   /** gRPC requests of which a part has arrived. */
-  readonly unfinishedRequests: TakeFor;
+  readonly unfinishedRequests: ConnectionLimit;
   /** What all connections together may keep. */
   readonly bytes: ByteBudget;
   /** Open streams of Health/Watch. */
@@ -47,8 +48,13 @@ export interface LoadLimits {
   readonly reflections: TakeFor;
 }
 
-/** A stream takes some 20 KB. */
+/**
+ * A stream takes some 20 KB: all of them 80 MB, of the 512 MiB that the chart gives a replica. Half of them are for connections with
+ * an authenticated caller alone, and a quarter for the others alone.
+ */
 const MAX_STREAMS = 4096;
+const MAX_UNPROVEN_STREAMS = 2048;
+const MAX_PROVEN_STREAMS = 3072;
 const MAX_UNFINISHED_REQUESTS = 2048;
 /** Of the 512 MiB that the chart gives a replica, 16 times as much. */
 const MAX_KEPT_BYTES = 32 * 1024 * 1024;
@@ -88,22 +94,34 @@ export const createLoadLimits = (options: LoadLimitsOptions): LoadLimits => {
     groupOf,
     clock,
     report,
-    onRemoved: (connection) => bytes.forget(connection),
+    onRemoved: (connection) => {
+      bytes.forget(connection);
+      for (const limit of [streams, provenStreams, unfinishedRequests]) limit.forget(connection);
+    },
   });
   const bytes = new ByteBudget({ limit: maxKeptBytes, connections: table, clock });
   const taker = (limit: LimitName, limits: KeyedLimits): TakeFor =>
     takerOf(new KeyedLimit(limits), { groupOf, onRefused: () => report('grpc', limit, 'refused') });
+  const limitOf = (name: 'streams' | 'unfinishedRequests', total: () => number): ConnectionLimit =>
+    new ConnectionLimit({
+      total,
+      perAddress: perAddress[name],
+      shed: (connection) => table.shed(connection, name),
+      onRefused: () => report('grpc', name, 'refused'),
+    });
+  const streams: ConnectionLimit = limitOf('streams', () =>
+    Math.min(MAX_UNPROVEN_STREAMS, MAX_STREAMS - provenStreams.size),
+  );
+  const provenStreams = limitOf('streams', () => Math.min(MAX_PROVEN_STREAMS, MAX_STREAMS - streams.size));
+  const unfinishedRequests = limitOf('unfinishedRequests', () => MAX_UNFINISHED_REQUESTS);
   return {
     report,
     connections: table,
     bytes,
     handshakes: new HandshakeQueue(clock),
-    streams: taker('streams', { total: MAX_STREAMS, perKey: perAddress.streams }),
-    provenStreams: taker('streams', { total: MAX_STREAMS, perKey: perAddress.streams }),
-    unfinishedRequests: taker('unfinishedRequests', {
-      total: MAX_UNFINISHED_REQUESTS,
-      perKey: perAddress.unfinishedRequests,
-    }),
+    streams,
+    provenStreams,
+    unfinishedRequests,
     watches: taker('healthWatches', { total: MAX_WATCHES, perKey: perAddress.healthWatches }),
     reflections: taker('reflections', REFLECTIONS),
   };
