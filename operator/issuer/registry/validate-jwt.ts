@@ -172,10 +172,11 @@ const withClient = async (
   return { ...record, clientUID };
 };
 
-/** The record as it is after a wait, during which this replica may have blacklisted it. */
+/** The record as it is after a wait, during which this replica may have blacklisted it, for the client that was found. */
 const afterWait = ({ records }: ValidateJwtOptions, record: FoundRecord): FoundRecord => {
   const latest = records.find(record.id);
-  return latest?.blacklistedAt === undefined ? record : latest;
+  if (latest?.blacklistedAt === undefined) return record;
+  return latest.state === 'Next' ? { ...latest, clientUID: record.clientUID } : latest;
 };
 
 /** Steps 3 to 6 of spec §3; the keyring has checked 1 and 2: the signature, the key and `iss`. */

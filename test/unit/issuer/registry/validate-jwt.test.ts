@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { formatTime } from '../../../../operator/api/time.ts';
 import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
 import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
+import { settle } from '../../../support/fake-clock.ts';
 import { CLIENT_UID, clientWith } from '../clients.ts';
 import {
   claimsOf,
@@ -256,6 +257,19 @@ describe('the next JWT of a declared token', () => {
     expect(await Promise.all([result(next), result(next)])).toEqual(['valid', 'valid']);
     expect(await result(next)).toBe('valid');
     expect(env.asked).toEqual(['secrets team/reports']);
+  });
+
+  test('is known as revoked if that happens while it is read whose it is', async () => {
+    madeAgain();
+    env.store('secrets', deliveredSecret(SECOND, 'other'));
+    const held = Promise.withResolvers<void>();
+    env.hold = held.promise;
+    const validated = result(next);
+    await settle();
+    expect(env.asked).toEqual(['secrets team/reports']);
+    env.tokens.putIfNewer(declaredToken({}, { revoked: true }, { resourceVersion: '2' }));
+    held.resolve();
+    expect(await validated).toBe('Blacklisted');
   });
 
   test('can’t be validated if that can not be read', async () => {
