@@ -64,9 +64,10 @@ interface Entry {
   /** Secret and key from which they were read. */
   readonly place: string;
   digests: Digests | undefined;
-  /** When the last read began, and the last one that succeeded; monotonic milliseconds. */
-  triedAt: number;
+  /** When the last read that succeeded began; monotonic milliseconds. */
   readAt: number;
+  /** The same for the last read with a wrong secret, whether it succeeded or not. Reads for correct ones would tell that there is one. */
+  failedAt: number;
 }
 
 /** A removed secret is rejected by every replica after this time. */
@@ -101,8 +102,8 @@ const digestsOf = (secret: Secret | undefined, key: string): Digests => {
 const newEntry = (place: string): Entry => ({
   place,
   digests: undefined,
-  triedAt: -Infinity,
   readAt: -Infinity,
+  failedAt: -Infinity,
 });
 
 /** What a verification needs, whether there is a Secret to read or not. */
@@ -146,7 +147,6 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
 
   const read = async (entry: Entry, ref: ObjectRef, key: string): Promise<Digests> => {
     const startedAt = clock.monotonic();
-    entry.triedAt = startedAt;
     try {
       const secret = await withDeadline({ clock, ms: DEADLINE_MS }, (signal) => readSecret(ref, signal));
       entry.digests = digestsOf(secret, key);
@@ -163,7 +163,6 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
 
   const imitateRead = async (entry: Entry): Promise<Digests> => {
     const startedAt = clock.monotonic();
-    entry.triedAt = startedAt;
     if (lastReadMs > 0) await sleep(clock, lastReadMs);
     entry.digests = NO_DIGESTS;
     entry.readAt = startedAt;
@@ -171,15 +170,23 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
   };
 
   const verifyWith = ({ entry, digest, read, signal, turn }: Verification): Awaitable<boolean> => {
+    const isFresh = (now: number): boolean => now - entry.readAt <= FRESH_MS;
     const knownNow = (): boolean | undefined => {
       const now = clock.monotonic();
-      if (entry.digests === undefined || now - entry.readAt > FRESH_MS) return undefined;
+      if (entry.digests === undefined || !isFresh(now)) return undefined;
       if (matches(digest, entry.digests)) return true;
-      return !readings.has(entry) && now - entry.triedAt < RETRY_MS ? false : undefined;
+      return !readings.has(entry) && now - entry.failedAt < RETRY_MS ? false : undefined;
     };
     const readNow = (): Promise<boolean> => {
-      const reading = readings.run(entry, read);
-      return unlessAborted(reading, signal, calledOff).then((digests) => matches(digest, digests));
+      const startedAt = clock.monotonic();
+      // It is read though the digests are fresh, since none matches.
+      if (isFresh(startedAt)) entry.failedAt = startedAt;
+      const reading = readings.run(entry, read).then((digests) => {
+        const isCorrect = matches(digest, digests);
+        if (!isCorrect) entry.failedAt = startedAt;
+        return isCorrect;
+      });
+      return unlessAborted(reading, signal, calledOff);
     };
     // While it waited for its turn another request may have read the Secret.
     return knownNow() ?? turn(async () => knownNow() ?? readNow());

@@ -92,6 +92,26 @@ describe('a client secret', () => {
     expect(reads).toHaveLength(3);
   });
 
+  test('that is wrong is looked for as long as that of an unknown client, though a correct one was just read', async () => {
+    gate = sleep(clock, 7).then(() => undefined);
+    const honest = verify('current');
+    await clock.advance(7);
+    expect(await honest).toBe(true);
+    for (const expected of [2, 2]) {
+      expect(await verify('wrong')).toBe(false);
+      expect(reads).toHaveLength(expected);
+    }
+  });
+
+  test('that is wrong costs one look a second also while looks fail', async () => {
+    await verify('current');
+    await clock.advance(1000);
+    failing = true;
+    await expect(verify('wrong')).rejects.toMatchObject({ code: 'Unavailable' });
+    expect(await verify('wrong')).toBe(false);
+    expect(reads).toHaveLength(2);
+  });
+
   test('that was taken away is rejected after 10 s, also where the wall clock goes back', async () => {
     await verify('current');
     data = {};
