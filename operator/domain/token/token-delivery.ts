@@ -102,7 +102,7 @@ const findBlocker = (observation: PermittedObservation, { cause, fault }: Drift)
   if (needsSigner && observation.keys.activeKid === undefined) {
     return { reason: 'SigningKeyNotReady', message: 'the SigningKey of this issuer has no active key' };
   }
-  return findPace(observation, cause) ?? observation.failure;
+  return observation.failure ?? findPace(observation, cause);
 };
 
 /** Reasons whose end the operator may not be notified about: they are retried by time. */

@@ -52,9 +52,14 @@ export class TokenPace {
     return waitMs;
   }
 
+  /** How long to wait until one can be taken, in milliseconds; 0: now. */
+  waitMs(uid: string, now: number): number {
+    return this.#buckets.get(uid)?.waitMs(now) ?? 0;
+  }
+
   /** When one can be taken; undefined: now. */
   possibleAt(uid: string, now: number): number | undefined {
-    const waitMs = this.#buckets.get(uid)?.waitMs(now) ?? 0;
+    const waitMs = this.waitMs(uid, now);
     return waitMs > 0 ? now + waitMs : undefined;
   }
 }

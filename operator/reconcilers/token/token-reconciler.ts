@@ -182,7 +182,8 @@ export class TokenReconciler {
   ): Promise<Step> {
     const { token } = observed.observation;
     const { whole } = observed;
-    const wait = this.#takePace(token, plan.cause);
+    const { uid } = token.metadata;
+    const wait = plan.cause === 'SecretFault' ? this.#repairs.waitMs(uid, this.#options.clock.now()) : 0;
     if (wait > 0) return { end: { kind: 'requeue', afterMs: wait } };
     const written = await writeSecret(this.#options, observed, { ...plan, signal });
     switch (written.kind) {
@@ -195,6 +196,7 @@ export class TokenReconciler {
       case 'failed':
         return { again: { failure: written.failure, error: written.error, whole } };
       case 'written':
+        this.#countDelivery(token, plan.cause);
         break;
     }
     const denied = await this.#tryRemoval(token, plan, signal);
@@ -207,12 +209,11 @@ export class TokenReconciler {
     return { end: this.#resultOf(plan) };
   }
 
-  /** Counts a delivery. Returns how long to wait with a repair, in milliseconds; a plan to issue knows of its pace. */
-  #takePace({ metadata }: Token, cause: IssueCause | 'SecretFault'): number {
+  /** Counts a Secret that was written. A write that failed has its own backoff, by the blocker that it leaves. */
+  #countDelivery({ metadata }: Token, cause: IssueCause | 'SecretFault'): void {
     const now = this.#options.clock.now();
-    if (cause === 'SecretFault') return this.#repairs.take(metadata.uid, now);
-    if (CAUSE_TRAITS[cause].isPaced) this.#reissues.take(metadata.uid, now);
-    return 0;
+    if (cause === 'SecretFault') this.#repairs.take(metadata.uid, now);
+    else if (CAUSE_TRAITS[cause].isPaced) this.#reissues.take(metadata.uid, now);
   }
 
   #resultOf({ requeueAt }: TokenPlan): ReconcileResult {

@@ -9,6 +9,7 @@ import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import type { KeyPhase } from '../../../../operator/api/signing-key.ts';
 import type { Token, TokenSpec, TokenStatus } from '../../../../operator/api/token.ts';
 import { cachedTokenOf } from '../../../../operator/domain/token/cached-token.ts';
+import type { SecretFailure } from '../../../../operator/domain/token/token-observation.ts';
 import { planToken } from '../../../../operator/domain/token/token-plan.ts';
 import type { TokenPlan } from '../../../../operator/domain/token/token-status.ts';
 import { reduceSecretMeta } from '../../../../operator/kube/secret-meta.ts';
@@ -191,9 +192,9 @@ export class FakeToken {
     return reconciler.reconcile(`${namespace}/${name}`, never);
   }
 
-  /** What the next reconcile would do first, if the next paced JWT is possible at that time. */
-  async plan(reissueAt?: number): Promise<TokenPlan> {
-    const input = { now: this.now, signal: never, reissueAt };
+  /** What the next reconcile would do first, if the next paced JWT is possible at that time; and after that failure. */
+  async plan(reissueAt?: number, failure?: SecretFailure): Promise<TokenPlan> {
+    const input = { now: this.now, signal: never, reissueAt, failure };
     const { observation } = await observeToken(this.token ?? makeToken(), this.#options(), input);
     return planToken(observation);
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
-import type { TokenSpec } from '../../../../operator/api/token.ts';
+import type { TokenSpec, TokenStatus } from '../../../../operator/api/token.ts';
 import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
 import { FakeToken, makeClient, makeToken, START, settings } from './fake-token.ts';
 
@@ -406,6 +406,56 @@ describe('a Token whose JWT is asked for anew again and again', () => {
     ask(fake, 9);
     await fake.reconcile();
     expect(fake.status.issuance).toBe(7);
+  });
+
+  test.each<[string, (fake: FakeToken) => void]>([
+    ['a new JWT', (fake) => fake.edit({ tokenName: 'other' })],
+    ['a renewal', (fake) => renew(fake, 1)],
+    ['the repair of a Secret', (fake) => fake.edit({ secret: { labels: { a: 'b' } } })],
+  ])('uses up nothing while its Secret is refused, whose cause it names: %s', async (_, ask) => {
+    const fake = await running();
+    fake.isOverQuota = true;
+    ask(fake);
+    const waits: number[] = [];
+    for (let n = 0; n < 7; n += 1) {
+      const result = await fake.reconcile();
+      const afterMs = result.kind === 'requeue' ? result.afterMs : 0;
+      waits.push(afterMs / 1000);
+      const said = condition(fake, 'Renewing') ?? ready(fake);
+      expect(said).toMatchObject({ status: 'False', reason: 'SecretRefused' });
+      fake.now += afterMs;
+    }
+    expect(waits).toEqual([15, 15, 30, 60, 120, 240, 480]);
+    fake.isOverQuota = false;
+    await fake.reconcile();
+    expect(ready(fake)).toMatchObject({ status: 'True', reason: 'Issued' });
+    expect(condition(fake, 'Renewing')).toBeUndefined();
+  });
+
+  test.each<[string, (fake: FakeToken, n: number) => void]>([
+    ['a new JWT', (fake, n) => fake.edit({ tokenName: `n${n}` })],
+    ['a renewal', renew],
+    ['the repair of a Secret', (fake, n) => fake.edit({ secret: { labels: { a: `${n}` } } })],
+  ])('uses up nothing by attempts that fail, however quickly they follow: %s', async (_, ask) => {
+    const fake = await running();
+    fake.isOverQuota = true;
+    for (let n = 0; n < 8; n += 1) {
+      ask(fake, n);
+      await fake.reconcile();
+      expect(condition(fake, 'Renewing') ?? ready(fake)).toMatchObject({ reason: 'SecretRefused' });
+    }
+    fake.isOverQuota = false;
+    await fake.reconcile();
+    expect(ready(fake)).toMatchObject({ status: 'True', reason: 'Issued' });
+    expect((await fake.plan()).kind).toBe('wait');
+  });
+
+  test('names the cause of an attempt that failed, also while the next JWT is paced', async () => {
+    const fake = await running();
+    const failure = { reason: 'SecretRefused', message: 'quota' } as const;
+    fake.edit({ tokenName: 'other' });
+    const { status } = (await fake.plan(START + 5_000, failure)) as { status?: TokenStatus };
+    expect(status?.conditions?.[0]).toMatchObject({ type: 'Ready', ...failure });
   });
 
   test('gets what was asked for last', async () => {
