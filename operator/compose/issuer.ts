@@ -3,6 +3,7 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import type { FairSemaphore } from '../async/fair-semaphore.ts';
 import type { Config } from '../config/schema.ts';
 import { findJwkProblem, thumbprintOf } from '../crypto/public-jwk.ts';
+import type { IssuerSettings } from '../domain/jwt/claims.ts';
 import { cachedIssuedTokenOf } from '../domain/record/cached-issued-token.ts';
 import { cachedTokenBatchOf, hasRestoredRecords } from '../domain/record/cached-token-batch.ts';
 import {
@@ -16,6 +17,7 @@ import { createIntrospectToken } from '../issuer/introspect-token.ts';
 import { createClientLimits } from '../issuer/limits/client-limits.ts';
 import type { Rejections } from '../issuer/limits/rejections.ts';
 import { createGroupCommit, createWriteBatch } from '../issuer/recording/group-commit.ts';
+import { createAgeCheck } from '../issuer/recording/record-age.ts';
 import { createRecordToken, type RecordToken } from '../issuer/recording/record-token.ts';
 import { type UsedAssertions, watchUsedAssertions } from '../issuer/recording/used-assertions.ts';
 import { createDeleteTokens } from '../issuer/registry/delete-tokens.ts';
@@ -122,11 +124,17 @@ const buildAuthentication = (
 const buildRecording = (
   { informers, clock, defer, metrics }: IssuerParts,
   { issued, batches }: ResourceClients,
-  { usedAssertions, queue }: { usedAssertions: UsedAssertions; queue: FairSemaphore },
+  {
+    usedAssertions,
+    queue,
+    settings,
+  }: { usedAssertions: UsedAssertions; queue: FairSemaphore; settings: Pick<IssuerSettings, 'backdateMs'> },
 ): RecordToken => {
+  const checkAge = createAgeCheck({ clock, settings });
   const writeBatch = createWriteBatch({
     batches,
     onRecorded: (batch) => informers.batches.cache.putIfNewer(cachedTokenBatchOf(batch)),
+    checkAge,
     queue,
     clock,
   });
@@ -140,6 +148,7 @@ const buildRecording = (
       defer,
       overloaded: () => overloaded('records', metrics),
     }),
+    checkAge,
     queue,
     newID: randomUUID,
     defer,
@@ -230,7 +239,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
       keyring,
       isMemoryExceeded: parts.isMemoryExceeded,
       admit: limits.admit,
-      recordToken: buildRecording(parts, resources, { usedAssertions, queue: queues.records }),
+      recordToken: buildRecording(parts, resources, { usedAssertions, queue: queues.records, settings }),
       isClockUsable,
       clock,
       metrics,

@@ -95,8 +95,8 @@ export const findReservedClaims = (
     .sort();
 
 /** `iat` of a JWT that is signed at `nowMs`: rounded down, less the configured backdate, in seconds since the Unix epoch. */
-export const issuedAtFor = (nowMs: number, settings: IssuerSettings): number =>
-  Math.floor(nowMs / 1000) - Math.ceil(settings.backdateMs / 1000);
+export const issuedAtFor = (nowMs: number, { backdateMs }: Pick<IssuerSettings, 'backdateMs'>): number =>
+  Math.floor(nowMs / 1000) - Math.ceil(backdateMs / 1000);
 
 const isPresent = (value: unknown): boolean => value !== undefined && value !== '';
 

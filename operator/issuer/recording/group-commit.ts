@@ -4,6 +4,7 @@ import { withDeadline } from '../../async/deadline.ts';
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
 import { requestedClientID } from '../../domain/client/client-rules.ts';
+import { readEntry } from '../../domain/record/cached-token-batch.ts';
 import { batchNameFrom } from '../../domain/record/record-object.ts';
 import {
   BatchDraft,
@@ -15,6 +16,7 @@ import type { Clock } from '../../ports/clock.ts';
 import { ApiError, isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
 import { IssuerFailure, recordFailure } from '../failure.ts';
 import { batchKey } from '../fair-keys.ts';
+import type { CheckAge } from './record-age.ts';
 
 /** A record with its position in a TokenBatch. */
 interface BatchedRecord {
@@ -165,6 +167,7 @@ export interface WriteBatchOptions {
   readonly batches: Pick<ResourceClient<TokenBatch>, 'create' | 'get'>;
   /** Called with each object as the API server returned it, before any caller gets its token. */
   readonly onRecorded: (batch: TokenBatch) => void;
+  readonly checkAge: CheckAge;
   /** Bounds the writes, and lets clients take turns. */
   readonly queue: FairSemaphore;
   readonly clock: Clock;
@@ -183,7 +186,8 @@ const isUnresolved = (error: unknown): boolean =>
  * Makes {@link WriteBatch}. A write with an unknown outcome is repeated under the same name: the batch is recorded if the create
  * succeeds, or if an object with an equal spec exists (spec §2.3).
  */
-export const createWriteBatch = ({ batches, onRecorded, queue, clock }: WriteBatchOptions): WriteBatch => {
+export const createWriteBatch = (options: WriteBatchOptions): WriteBatch => {
+  const { batches, onRecorded, checkAge, queue, clock } = options;
   // No single caller may cancel the write that all of them share.
   const neverAborts = new AbortController().signal;
 
@@ -206,6 +210,9 @@ export const createWriteBatch = ({ batches, onRecorded, queue, clock }: WriteBat
     });
 
   const write = async (batch: NewTokenBatch): Promise<TokenBatch> => {
+    // The first record has waited for the longest time.
+    const [first] = batch.spec.tokens;
+    if (first !== undefined) checkAge(readEntry(first).issuedAt);
     for (let tries = 1; ; tries += 1) {
       try {
         return await tryOnce(batch);

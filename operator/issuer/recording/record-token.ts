@@ -12,6 +12,7 @@ import { calledOff, recordFailure } from '../failure.ts';
 import { clientKey } from '../fair-keys.ts';
 import type { Call, OneTimeAssertion } from '../use-cases.ts';
 import type { AddToBatch } from './group-commit.ts';
+import type { CheckAge } from './record-age.ts';
 import type { AssertionProblem, UsedAssertions } from './used-assertions.ts';
 
 /** A token to be recorded. */
@@ -47,6 +48,7 @@ export interface RecordTokenOptions {
   /** Called with each record as the API server returned it, before the JWT is. */
   readonly onRecorded: (record: IssuedToken) => void;
   readonly addToBatch: AddToBatch;
+  readonly checkAge: CheckAge;
   /** Bounds the creates, and lets clients take turns. */
   readonly queue: FairSemaphore;
   /** A random version 4 UUID. */
@@ -60,7 +62,7 @@ export interface RecordTokenOptions {
  * assertion is always an IssuedToken, whose name prevents a replay (spec §4).
  */
 export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
-  const { records, usedAssertions, onRecorded, addToBatch, queue, newID, defer } = options;
+  const { records, usedAssertions, onRecorded, addToBatch, checkAge, queue, newID, defer } = options;
 
   /** Signs when its turn has come: a token that is rejected costs no signature. @throws ApiError, IssuerFailure */
   const recordUnder = async (id: string, token: Recordable, sign: Sign) => {
@@ -69,7 +71,10 @@ export const createRecordToken = (options: RecordTokenOptions): RecordToken => {
     const record = buildIssuedToken({ ...fields, id, client, clientID: requestedClientID(client) });
     const [created, accessToken] = await queue.run(
       clientKey(client.metadata, call),
-      () => Promise.all([records.create(record, { signal }), sign(id)]),
+      async () => {
+        checkAge(fields.issuedAt);
+        return Promise.all([records.create(record, { signal }), sign(id)]);
+      },
       signal,
     );
     onRecorded(created);

@@ -6,6 +6,7 @@ import { batchedRecordOf, cachedTokenBatchOf } from '../../../operator/domain/re
 import { batchNameFrom, batchNameOf, positionOf } from '../../../operator/domain/record/record-object.ts';
 import { BatchDraft, batchOwnerLabel } from '../../../operator/domain/record/token-batch.ts';
 import { createWriteBatch } from '../../../operator/issuer/recording/group-commit.ts';
+import { createAgeCheck } from '../../../operator/issuer/recording/record-age.ts';
 import { createRequestQueues } from '../../../operator/issuer/request-queues.ts';
 import { createResourceClient, TOKEN_BATCHES } from '../../../operator/kube/resource-client.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
@@ -139,6 +140,7 @@ describe('a write without an answer', () => {
     let isFirst = true;
     const write = createWriteBatch({
       queue: createRequestQueues(recordedMetrics(), new FakeClock()).records,
+      checkAge: createAgeCheck({ clock: new FakeClock(), settings: { backdateMs: 0 } }),
       batches: {
         ...batches,
         get: (...args) => batches.get(...args),

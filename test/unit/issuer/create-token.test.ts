@@ -10,6 +10,7 @@ import { createFailureLimit } from '../../../operator/issuer/authentication/fail
 import { buildCreateToken } from '../../../operator/issuer/create-token.ts';
 import { IssuerFailure, refused } from '../../../operator/issuer/failure.ts';
 import type { AdmitToken } from '../../../operator/issuer/limits/client-limits.ts';
+import { createAgeCheck } from '../../../operator/issuer/recording/record-age.ts';
 import { createRecordToken } from '../../../operator/issuer/recording/record-token.ts';
 import type { AssertionProblem } from '../../../operator/issuer/recording/used-assertions.ts';
 import { createRequestQueues } from '../../../operator/issuer/request-queues.ts';
@@ -109,6 +110,7 @@ const build = () => {
       onRecorded: (record) => void observed.push(record),
       addToBatch: () => ({ id: idOf(ids++), recorded: written.promise }),
       newID: () => idOf(ids++),
+      checkAge: createAgeCheck({ clock, settings }),
       queue: createRequestQueues(metrics, clock).records,
       defer: setImmediate,
     }),
@@ -473,6 +475,26 @@ describe('under load', () => {
     for (const go of open) go();
     const codes = await Promise.all(all);
     expect(codes.filter((code) => code === 'Unavailable')).toHaveLength(4096);
+  });
+
+  test('what has its turn more than a minute after its request is not recorded', async () => {
+    const held = Promise.withResolvers<void>();
+    create = async (record) => {
+      await held.promise;
+      return stored(record);
+    };
+    const run = build();
+    const outcomes = Array.from({ length: 33 }, () =>
+      run(request(), call).then(
+        () => 'recorded',
+        ({ code }: { code: string }) => code,
+      ),
+    );
+    await settle();
+    clock.freeze(61_000);
+    held.resolve();
+    expect((await Promise.all(outcomes)).slice(-2)).toEqual(['recorded', 'Unavailable']);
+    expect(created).toHaveLength(32);
   });
 
   test('the create is called off with the call', async () => {

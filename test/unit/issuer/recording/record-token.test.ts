@@ -37,6 +37,9 @@ const build = (order: string[]) =>
       return { id: 'id', recorded: Promise.resolve() };
     },
     newID: () => 'another',
+    checkAge: () => {
+      throw new Error('its batch checks that');
+    },
     queue: createRequestQueues(recordedMetrics(), new FakeClock()).records,
     defer: setImmediate,
   });

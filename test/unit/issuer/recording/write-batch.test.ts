@@ -2,11 +2,13 @@ import { describe, expect, test } from '@jest/globals';
 import type { TokenBatch } from '../../../../operator/api/token-batch.ts';
 import type { NewTokenBatch } from '../../../../operator/domain/record/token-batch.ts';
 import { createWriteBatch } from '../../../../operator/issuer/recording/group-commit.ts';
+import { createAgeCheck } from '../../../../operator/issuer/recording/record-age.ts';
 import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';
 import { ApiError, EXCEEDED_QUOTA } from '../../../../operator/ports/kube.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { recordedMetrics } from '../../../support/quiet.ts';
 import { storedBatch } from '../../domain/record/batch-fixtures.ts';
+import { settings } from '../../domain/token/fake-token.ts';
 
 const BATCH = storedBatch([{ expiresAt: 60 }]);
 const { name, namespace, labels = {} } = BATCH.metadata;
@@ -17,7 +19,12 @@ const exists = new ApiError('it is there', { status: 409, reason: 'AlreadyExists
 const answers = (status: number, reason = '') => new ApiError('no', { status, reason });
 
 /** Writes the batch while the API server answers creates with these, one after the other; undefined: it is made. */
-const write = async (creates: readonly (ApiError | undefined)[], there: TokenBatch = BATCH) => {
+const write = async (
+  creates: readonly (ApiError | undefined)[],
+  { there = BATCH, waitedMs = 0 }: { there?: TokenBatch; waitedMs?: number } = {},
+) => {
+  const clock = new FakeClock();
+  clock.freeze(waitedMs);
   const recorded: TokenBatch[] = [];
   const calls: string[] = [];
   const left = [...creates];
@@ -35,8 +42,9 @@ const write = async (creates: readonly (ApiError | undefined)[], there: TokenBat
       },
     },
     onRecorded: (batch) => void recorded.push(batch),
-    queue: createRequestQueues(recordedMetrics(), new FakeClock()).records,
-    clock: new FakeClock(),
+    checkAge: createAgeCheck({ clock, settings }),
+    queue: createRequestQueues(recordedMetrics(), clock).records,
+    clock,
   });
   const failure = await writeBatch(NEW).then(
     () => undefined,
@@ -72,8 +80,15 @@ describe('a batch is recorded', () => {
 });
 
 describe('a batch is not called recorded', () => {
+  test('whose first record has its turn more than a minute after its request, and is not made', async () => {
+    expect((await write([undefined], { waitedMs: 60_999 })).failure).toBeUndefined();
+    const { calls, recorded, failure } = await write([undefined], { waitedMs: 61_000 });
+    expect(failure).toMatchObject({ code: 'Unavailable' });
+    expect([calls, recorded]).toEqual([[], []]);
+  });
+
   test('where another is there under its name', async () => {
-    const { recorded, failure } = await write([exists], storedBatch([{ expiresAt: 61 }]));
+    const { recorded, failure } = await write([exists], { there: storedBatch([{ expiresAt: 61 }]) });
     expect(failure).toMatchObject({ code: 'Unavailable' });
     expect(recorded).toEqual([]);
   });
