@@ -108,10 +108,15 @@ export class ReplicaLeases {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
+    let wasNeeded = false;
     while (!signal.aborted) {
       const woken = new AbortController();
       this.#wakeUp = () => woken.abort();
-      if (this.#options.isNeeded()) await this.#cycle(signal);
+      const isNeeded = this.#options.isNeeded();
+      // The reports end with the need for them, also where our Lease was lost before.
+      if (wasNeeded && !isNeeded) this.#options.onReports([]);
+      wasNeeded = isNeeded;
+      if (isNeeded) await this.#cycle(signal);
       else if (this.#own !== undefined) await this.#try('delete', (bounded) => this.#leave(bounded), signal);
       await sleep(this.#options.clock, PERIOD_MS, signal, woken.signal);
     }
@@ -144,6 +149,8 @@ export class ReplicaLeases {
     const { clock } = this.#options;
     const sentAt = clock.monotonic();
     this.#own = await this.#write(signal);
+    // Written after the last one ran out: meanwhile the others may have divided our share among themselves.
+    if (clock.monotonic() >= this.#countedUntil) this.#others = undefined;
     this.#countedUntil = sentAt + DURATION_MS;
     this.#isListed = false;
   }
@@ -230,7 +237,6 @@ export class ReplicaLeases {
     if (own === undefined) return;
     this.#forgetOwn();
     this.#lastCount = 1;
-    this.#options.onReports([]);
     await deleteIfPresent(this.#options.leases.delete(own, own, { signal }));
   }
 }

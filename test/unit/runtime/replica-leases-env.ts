@@ -1,4 +1,5 @@
 import type { ObjectMeta } from '../../../operator/api/meta.ts';
+import { sleep } from '../../../operator/async/sleep.ts';
 import { ApiError, type NewObject } from '../../../operator/ports/kube.ts';
 import type { Lease } from '../../../operator/ports/lease.ts';
 import { ReplicaLeases } from '../../../operator/runtime/replica-leases.ts';
@@ -55,6 +56,8 @@ export interface TestReplica {
   readonly name: string;
   /** What fails now: every call, or the lists alone. */
   fault: 'none' | 'all' | 'lists';
+  /** How long a call takes until the API server has it, in milliseconds; less than its deadline. */
+  delayMs: number;
   isNeeded: boolean;
   isLeading: boolean;
   report: string;
@@ -68,11 +71,13 @@ export const startReplica = (server: LeaseServer, clock: FakeClock, name: string
   };
   const call = async <T>(run: () => T): Promise<T> => {
     check();
+    if (replica.delayMs > 0) await sleep(clock, replica.delayMs);
     return run();
   };
   const replica: TestReplica = {
     name,
     fault: 'none',
+    delayMs: 0,
     isNeeded: true,
     isLeading: false,
     report: '',

@@ -75,6 +75,22 @@ describe('the share', () => {
     expect(shares()).toEqual([0.5, 0.5]);
   });
 
+  test('of one whose renewal comes late is small until the others count it again', async () => {
+    const late = await start();
+    await start();
+    await clock.advance(SETTLED_MS);
+    late.fault = 'all';
+    await clock.advance(7_000);
+    Object.assign(late, { fault: 'none', delayMs: 3_500 });
+    for (let passed = 0; passed < 10_000; passed += 100) {
+      await clock.advance(100);
+      expect(shares().reduce((sum, share) => sum + share)).toBeLessThan(1.2);
+    }
+    late.delayMs = 0;
+    await clock.advance(2 * SETTLED_MS);
+    expect(shares()).toEqual([0.5, 0.5]);
+  });
+
   test('of one that can not list the others is not renewed: it would pass for one that counts those who join', async () => {
     const first = await start();
     await clock.advance(SETTLED_MS);
@@ -166,6 +182,19 @@ test('reports of live replicas reach every one, and those of a crashed one do no
   second.fault = 'all';
   await clock.advance(14_000);
   expect(first.reports).toEqual(['a']);
+});
+
+test('no report stays when the last limit goes, whether or not the Lease was lost before', async () => {
+  const only = await start();
+  only.report = 'a';
+  await clock.advance(4_000);
+  expect(only.reports).toEqual(['a']);
+  server.leases.delete(only.name);
+  await clock.advance(2_000);
+  expect(only.reports).toEqual(['a']);
+  only.isNeeded = false;
+  await clock.advance(2_000);
+  expect(only.reports).toEqual([]);
 });
 
 type Step =
