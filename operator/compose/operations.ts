@@ -50,8 +50,8 @@ export const operationsComponent = (
       { name: 'started', problem: () => (isServing() ? undefined : 'starting or stopping') },
     ],
   };
-  const probeServer = createProbeServer({ address: probeAddress, probes });
-  const opsServer = createOpsServer({ address: ops.address, probes, registry, clock });
+  const probeServer = createProbeServer({ address: probeAddress, probes, log });
+  const opsServer = createOpsServer({ address: ops.address, probes, registry, clock, log });
   return {
     name: 'operations',
     start: async () => {

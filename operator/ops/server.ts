@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { MonotonicClock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
 import { shareConnections } from './connection-shares.ts';
 import { type Check, report } from './health.ts';
 import { createMetricsText } from './metrics-text.ts';
@@ -15,6 +16,7 @@ export interface Probes {
 interface ServerOptions {
   readonly address: { readonly host: string; readonly port: number };
   readonly probes: Probes;
+  readonly log: Pick<Log, 'warn'>;
 }
 
 export interface OpsServerOptions extends ServerOptions {
@@ -71,11 +73,13 @@ const handle = async (
   return send(response, 404, TEXT, `try ${Object.keys(endpoints).join(' or ')}\n`);
 };
 
-const listen = (server: Server, address: OpsServerOptions['address']): Promise<number> =>
+const listen = (server: Server, { address, log }: ServerOptions): Promise<number> =>
   new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(address.port, address.host, () => {
       server.off('error', reject);
+      // For example, there is no file descriptor left for a connection (EMFILE): without a listener the process would end.
+      server.on('error', (error) => log.warn('a listener for probes or metrics has failed', { error }));
       resolve((server.address() as AddressInfo).port);
     });
   });
@@ -87,7 +91,7 @@ const MAX_HEADER_BYTES = 8192;
 
 /** Bodies are not read; slow or large heads are cut off, and one address can use up no more than its share of the connections. */
 const createProbeListener = (
-  { address }: ServerOptions,
+  options: ServerOptions,
   endpoints: Endpoints,
   keepAliveTimeout: number,
 ): OpsServer => {
@@ -117,7 +121,7 @@ const createProbeListener = (
   server.timeout = STALL_MS;
   shareConnections(server, { total: 64, perAddress: 16 });
   return {
-    start: () => listen(server, address),
+    start: () => listen(server, options),
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { connect, Server as NetServer, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createMetrics, type PrometheusMetrics } from '../../../operator/ops/metrics.ts';
 import { createOpsServer, createProbeServer, type OpsServer } from '../../../operator/ops/server.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import { eventually } from '../../support/eventually.ts';
+import { type RecordedLog, recordedLog } from '../../support/quiet.ts';
 
 let metrics: PrometheusMetrics;
 let server: OpsServer;
@@ -13,9 +14,11 @@ let base: string;
 let probeBase: string;
 let probePort: number;
 let problem: string | undefined;
+let log: RecordedLog;
 
 beforeEach(async () => {
   problem = undefined;
+  log = recordedLog();
   metrics = createMetrics({ processMetrics: false });
   const address = { host: '127.0.0.1', port: 0 };
   const probes = {
@@ -31,8 +34,8 @@ beforeEach(async () => {
       },
     ],
   };
-  server = createOpsServer({ address, registry: metrics.registry, probes, clock: systemClock });
-  probeServer = createProbeServer({ address, probes });
+  server = createOpsServer({ address, registry: metrics.registry, probes, clock: systemClock, log });
+  probeServer = createProbeServer({ address, probes, log });
   base = `http://127.0.0.1:${await server.start()}`;
   probePort = await probeServer.start();
   probeBase = `http://127.0.0.1:${probePort}`;
@@ -153,4 +156,28 @@ describe('the probe listener', () => {
     await once(socket, 'close');
     expect((await fetch(`${probeBase}/healthz`)).status).toBe(200);
   });
+});
+
+test('an error while a connection is accepted is logged, and the listener goes on', async () => {
+  const listen = jest.spyOn(NetServer.prototype, 'listen');
+  const address = { host: '127.0.0.1', port: 0 };
+  const probes = { live: [], ready: [] };
+  const servers = [
+    createProbeServer({ address, probes, log }),
+    createOpsServer({ address, probes, registry: metrics.registry, clock: systemClock, log }),
+  ];
+  try {
+    for (const each of servers) {
+      const port = await each.start();
+      (listen.mock.contexts.at(-1) as NetServer).emit('error', new Error('accept EMFILE'));
+      expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+    }
+  } finally {
+    listen.mockRestore();
+    for (const each of servers) await each.stop();
+  }
+  expect(log.lines.map(({ level, message }) => `${level}: ${message}`)).toEqual([
+    'warn: a listener for probes or metrics has failed',
+    'warn: a listener for probes or metrics has failed',
+  ]);
 });
