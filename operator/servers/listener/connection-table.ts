@@ -28,6 +28,15 @@ interface Group {
   readonly unproven: Set<Connection>;
 }
 
+/** What connections of a group keep, and the one that keeps the most of it. */
+interface Weight {
+  readonly bytes: number;
+  readonly connection: Connection | undefined;
+}
+
+/** The part of what the heaviest address keeps that makes another one worth closing. */
+const MIN_WEIGHT = 1 / 8;
+
 /** Groups whose rate of new connections is remembered. */
 const MAX_RATED = 8192;
 
@@ -104,12 +113,18 @@ export class ConnectionTable {
     connection.destroy();
   }
 
-  /** The connection that keeps the most bytes, of the address with the most: without an authenticated caller, or else of all. Undefined where none keeps any. */
+  /**
+   * The connection that keeps the most bytes, of the address with the most: without an authenticated caller, or else of all.
+   * Undefined where none keeps any. An address without authenticated callers that keeps little beside another one is left alone.
+   */
   heaviest(): Connection | undefined {
-    return this.#heaviestOf(({ unproven }) => unproven) ?? this.#heaviestOf(({ connections }) => connections);
+    const ofAll = this.#heaviestOf(({ connections }) => connections);
+    const unproven = this.#heaviestOf((group) => group.unproven);
+    const isMuch = unproven.bytes > 0 && unproven.bytes >= MIN_WEIGHT * ofAll.bytes;
+    return (isMuch ? unproven : ofAll).connection;
   }
 
-  #heaviestOf(connectionsOf: (group: Group) => ReadonlySet<Connection>): Connection | undefined {
+  #heaviestOf(connectionsOf: (group: Group) => ReadonlySet<Connection>): Weight {
     let [most, heaviest]: [number, Connection | undefined] = [0, undefined];
     for (const group of this.#groups.values()) {
       let [bytes, largest]: [number, Connection | undefined] = [0, undefined];
@@ -119,7 +134,7 @@ export class ConnectionTable {
       }
       if (bytes > most) [most, heaviest] = [bytes, largest];
     }
-    return heaviest;
+    return { bytes: most, connection: heaviest };
   }
 
   /** The limit that refuses another connection of a group; makes room for it where a connection can be closed instead. */

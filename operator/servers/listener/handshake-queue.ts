@@ -1,20 +1,22 @@
-import type { Clock } from '../../ports/clock.ts';
+import type { MonotonicClock } from '../../ports/clock.ts';
 
 /** Handshakes that start within one period; each takes about a millisecond, most of it for a signature. */
 const PER_PERIOD = 4;
 const PERIOD_MS = 10;
+/** Periods that a timer which is late makes up for. */
+const MAX_PERIODS = 5;
 
 /**
  * Starts TLS handshakes at a limited rate, so that a flood of them leaves the event loop to others: at once while there are few;
  * else one after the other, each group of addresses in its turn.
  */
 export class HandshakeQueue {
-  readonly #clock: Clock;
+  readonly #clock: MonotonicClock;
   readonly #waiting = new Map<string, Set<() => void>>();
   #left = PER_PERIOD;
   #isPeriodRunning = false;
 
-  constructor(clock: Clock) {
+  constructor(clock: MonotonicClock) {
     this.#clock = clock;
   }
 
@@ -33,14 +35,15 @@ export class HandshakeQueue {
     this.#left -= 1;
     if (!this.#isPeriodRunning) {
       this.#isPeriodRunning = true;
-      this.#clock.after(PERIOD_MS, () => this.#nextPeriod());
+      const begunAt = this.#clock.monotonic();
+      this.#clock.after(PERIOD_MS, () => this.#nextPeriod(this.#clock.monotonic() - begunAt));
     }
     start();
   }
 
-  #nextPeriod(): void {
+  #nextPeriod(elapsedMs: number): void {
     this.#isPeriodRunning = false;
-    this.#left = PER_PERIOD;
+    this.#left = PER_PERIOD * Math.min(MAX_PERIODS, Math.max(1, Math.round(elapsedMs / PERIOD_MS)));
     while (this.#left > 0) {
       const next = this.#next();
       if (!next) return;

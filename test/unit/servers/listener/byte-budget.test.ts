@@ -51,6 +51,14 @@ test('one on which a caller has authenticated is closed last', () => {
   expect([known, other].map(({ connection }) => connection.isOpen)).toEqual([false, true]);
 });
 
+test('one on which a caller has authenticated is closed where the others keep little beside it', () => {
+  const { budget, open } = makeBudget(100);
+  const [known, ...strangers] = [open('192.0.2.1', true), open('192.0.2.2'), open('192.0.2.3')];
+  for (const { connection } of strangers) budget.take(connection, 5);
+  expect(budget.take(known.connection, 95)).toBe(false);
+  expect(strangers.map(({ connection }) => connection.isOpen)).toEqual([true, true]);
+});
+
 test('what is given back, or was kept by a connection that has ended, can be taken again', () => {
   const { budget, open } = makeBudget(100);
   const [first, second, third] = [open('192.0.2.1', true), open('192.0.2.2', true), open('192.0.2.3', true)];

@@ -44,3 +44,14 @@ test('a handshake that is cancelled does not start', async () => {
   await clock.advance(20);
   expect(started).toEqual(['first', 'first', 'first', 'first', 'last']);
 });
+
+test.each([
+  [25, 12],
+  [10_000, 20],
+])('a timer that is %i ms late makes up for it, up to five periods', async (lateMs, expected) => {
+  const { add, clock, started } = recording();
+  for (let at = 0; at < 1000; at += 1) add('a', String(at));
+  clock.freeze(lateMs);
+  await clock.advance(0);
+  expect(started).toHaveLength(4 + expected);
+});
