@@ -18,7 +18,7 @@ export const limitHttp2 = (server: Server, { settings, ...limits }: Http2Limits)
   Object.assign(options, limits, { settings: { ...options.settings, ...settings } });
 };
 
-type Headers = Readonly<Record<string, unknown>>;
+export type Headers = Readonly<Record<string, unknown>>;
 type OnStream = (stream: ServerHttp2Stream, headers: Headers, flags: number) => void;
 
 /** What comes between node:http2 and grpc-js. */
@@ -26,7 +26,7 @@ export interface Http2Gate {
   /** A connection has become an HTTP/2 session. */
   onSession(session: ServerHttp2Session): void;
   /** A request has begun: its headers are in. Calls `serve` to have grpc-js answer it. */
-  onStream(stream: ServerHttp2Stream, serve: () => void): void;
+  onStream(stream: ServerHttp2Stream, headers: Headers, serve: () => void): void;
 }
 
 /** Puts a gate before the handlers of grpc-js; to be called after the server has made its HTTP/2 server, once. */
@@ -36,7 +36,7 @@ export const gateHttp2 = (server: Server, gate: Http2Gate): void => {
     http2Server.removeAllListeners('stream');
     http2Server.prependListener('session', (session) => gate.onSession(session));
     http2Server.on('stream', (stream, headers, flags) =>
-      gate.onStream(stream, () => {
+      gate.onStream(stream, headers, () => {
         for (const handle of handlers) handle(stream, headers, flags);
       }),
     );

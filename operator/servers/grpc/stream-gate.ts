@@ -6,7 +6,8 @@ import type { MonotonicClock } from '../../ports/clock.ts';
 import type { Connection } from '../listener/connection.ts';
 import type { Listener } from '../listener/listener.ts';
 import type { LoadLimits } from '../listener/load-limits.ts';
-import type { Http2Gate } from './http2-server.ts';
+import type { Headers, Http2Gate } from './http2-server.ts';
+import { hasTimedOut } from './timeout.ts';
 
 export interface StreamGateOptions {
   readonly load: LoadLimits;
@@ -19,8 +20,8 @@ export interface StreamGateOptions {
  * their deadline passes, and then so many per second.
  */
 const RESETS = { burst: 300, refillMs: 20 };
-/** Of all connections of an address on which no caller has authenticated yet: hardly any call of an honest client ends so. */
-const UNPROVEN_RESETS = { burst: 100, refillMs: 20 };
+/** Of all connections of an address on which no caller has authenticated yet: one for each connection that it may have. */
+const UNPROVEN_RESETS = { burst: 1024, refillMs: 20 };
 /** Addresses whose resets are remembered. */
 const MAX_ADDRESSES = 4096;
 /** The time in which the connection preface must arrive, which ends with the client's SETTINGS (RFC 9113 §3.4). */
@@ -47,8 +48,9 @@ const refuse = (stream: ServerHttp2Stream): void => {
   stream.respond(EXHAUSTED, { endStream: true });
 };
 
-/** Whether the client has ended a stream that was not answered. */
-const wasReset = ({ rstCode }: ServerHttp2Stream): boolean => rstCode !== constants.NGHTTP2_NO_ERROR;
+/** Whether the client has ended a stream that was not answered, with whatever error code. */
+const wasReset = ({ aborted, rstCode }: ServerHttp2Stream): boolean =>
+  aborted || rstCode !== constants.NGHTTP2_NO_ERROR;
 
 /**
  * Counts the streams of each connection and limits them, in number and in how many are reset. A client that floods gets GOAWAY with
@@ -81,7 +83,7 @@ export class StreamGate implements Http2Gate {
     session.once('close', cancel);
   }
 
-  onStream(stream: ServerHttp2Stream, serve: () => void): void {
+  onStream(stream: ServerHttp2Stream, headers: Headers, serve: () => void): void {
     const session = stream.session as ServerHttp2Session | undefined;
     const entry = session && this.#sessions.get(session);
     if (!session || !entry) {
@@ -91,11 +93,14 @@ export class StreamGate implements Http2Gate {
     const { connection } = entry;
     const { streams, provenStreams } = this.#options.load;
     const release = (connection.isProven ? provenStreams : streams).take(connection);
+    const { clock } = this.#options;
+    const [begunAt, timeout] = [clock.monotonic(), headers['grpc-timeout']];
     connection.begin();
     stream.once('close', () => {
       connection.end();
       release?.();
-      if (wasReset(stream)) this.#onReset(session, entry);
+      if (wasReset(stream) && !hasTimedOut(timeout, clock.monotonic() - begunAt))
+        this.#onReset(session, entry);
     });
     if (release) serve();
     else refuse(stream);
@@ -106,7 +111,7 @@ export class StreamGate implements Http2Gate {
     return stream.session && this.#sessions.get(stream.session as ServerHttp2Session)?.connection;
   }
 
-  #unprovenResetsOf({ group }: Connection): TokenBucket {
+  #unprovenResetsOf(group: string): TokenBucket {
     const known = this.#unprovenResets.get(group);
     if (known) return known;
     const bucket = new TokenBucket(UNPROVEN_RESETS);
@@ -114,10 +119,18 @@ export class StreamGate implements Http2Gate {
     return bucket;
   }
 
-  #onReset(session: ServerHttp2Session, { connection, resets }: Session): void {
-    if (session.destroyed) return;
-    const bucket = connection.isProven ? resets : this.#unprovenResetsOf(connection);
-    if (bucket.take(this.#options.clock.monotonic()) === 0) return;
+  /** Whether a connection, or its address, has no more resets left. */
+  #isFlood({ connection, resets }: Session): boolean {
+    const now = this.#options.clock.monotonic();
+    if (resets.take(now) > 0) return true;
+    const { isProven, limitedGroup } = connection;
+    // Behind a trusted proxy there are many callers.
+    return !isProven && limitedGroup !== undefined && this.#unprovenResetsOf(limitedGroup).take(now) > 0;
+  }
+
+  #onReset(session: ServerHttp2Session, entry: Session): void {
+    if (session.destroyed || !this.#isFlood(entry)) return;
+    const { connection } = entry;
     const { connections, report } = this.#options.load;
     report('grpc', 'resets', 'shed');
     connections.penalize(connection.group, FLOOD_COST);

@@ -1,13 +1,20 @@
 import { once } from 'node:events';
-import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect as connectHttp2,
+  constants,
+  type OutgoingHttpHeaders,
+} from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { expect, jest, test } from '@jest/globals';
+import type { LoadLimits } from '../../../../operator/servers/listener/load-limits.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { recordedMetrics } from '../../../support/quiet.ts';
 import { testLoadLimits } from '../listener/test-load-limits.ts';
 import { frame, pathOf, type RawCall, rawCall } from './raw-call.ts';
-import { goawayFor, resetCalls } from './raw-frames.ts';
+import { beginCalls, endCalls, goawayFor, resetCalls } from './raw-frames.ts';
 import { openServerEnv, type ServerEnv, tokenRecord } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
@@ -36,7 +43,7 @@ const openSession = async (env: ServerEnv): Promise<ClientHttp2Session> => {
 test('a client that resets its streams in a flood gets GOAWAY with ENHANCE_YOUR_CALM', async () => {
   const metrics = recordedMetrics();
   await using env = await openServerEnv({}, { load: testLoadLimits({ metrics }) });
-  expect(await goawayFor(env.port, resetCalls(200))).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  expect(await goawayFor(env.port, [resetCalls(400)])).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   expect(metrics.calls).toEqual([['limited', 'grpc', 'resets', 'shed']]);
   await answers(env);
 });
@@ -44,9 +51,99 @@ test('a client that resets its streams in a flood gets GOAWAY with ENHANCE_YOUR_
 test('a flood that is spread over connections of an address is one flood', async () => {
   const metrics = recordedMetrics();
   await using env = await openServerEnv({}, { load: testLoadLimits({ metrics }) });
-  const floods = Array.from({ length: 10 }, () => goawayFor(env.port, resetCalls(90)));
+  const floods = Array.from({ length: 10 }, () => goawayFor(env.port, [resetCalls(150)]));
   expect(await Promise.race(floods)).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   await answers(env);
+});
+
+/** Opens calls of which nothing but the headers arrives, on a session of their own, and waits until they have begun. */
+const openCalls = async (
+  { env, load }: { readonly env: ServerEnv; readonly load: LoadLimits },
+  headers: OutgoingHttpHeaders = HEADERS,
+) => {
+  const [session, before] = [await openSession(env), load.streams.size];
+  let goaway: number | undefined;
+  session.on('goaway', (code) => {
+    goaway = code;
+  });
+  const open = async (count: number): Promise<ClientHttp2Stream[]> => {
+    const streams = Array.from({ length: count }, () =>
+      session.request(headers).on('error', () => undefined),
+    );
+    await eventually(() => load.streams.size === before + count);
+    return streams;
+  };
+  const reset = async (streams: readonly ClientHttp2Stream[], code: number): Promise<void> => {
+    for (const stream of streams) stream.close(code);
+    await eventually(() => load.streams.size === before);
+  };
+  return {
+    open,
+    reset,
+    goaway: () => goaway,
+    [Symbol.asyncDispose]: async () => session.destroy(),
+  };
+};
+
+test('a stream that its client resets with NO_ERROR counts as any other', async () => {
+  const load = testLoadLimits();
+  await using env = await openServerEnv({}, { load });
+  const flood = async function* () {
+    for (let first = 0; first < 400; first += 200) {
+      yield beginCalls(first, 200);
+      await eventually(() => load.streams.size === 200);
+      yield endCalls(first, 200, constants.NGHTTP2_NO_ERROR);
+      await eventually(() => load.streams.size === 0);
+    }
+  };
+  expect(await goawayFor(env.port, flood())).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  await answers(env);
+});
+
+test.each([
+  [1000, undefined],
+  [800, constants.NGHTTP2_ENHANCE_YOUR_CALM],
+])('calls with a deadline of 1,000 s that their client resets after %i s', async (seconds, expected) => {
+  const [clock, metrics] = [new FakeClock(), recordedMetrics()];
+  const load = testLoadLimits({ clock, metrics });
+  await using env = await openServerEnv({}, { clock, load });
+  await using calls = await openCalls({ env, load }, { ...HEADERS, 'grpc-timeout': '1000S' });
+  const streams = await calls.open(250);
+  clock.freeze(seconds * 1000);
+  await calls.reset(streams, constants.NGHTTP2_CANCEL);
+  // 300 may be reset.
+  await calls.reset(await calls.open(100), constants.NGHTTP2_CANCEL);
+  if (expected !== undefined) await eventually(() => calls.goaway() === expected);
+  expect(metrics.calls).toEqual(expected === undefined ? [] : [['limited', 'grpc', 'resets', 'shed']]);
+});
+
+test.each<[string, number, string[]]>([
+  ['of one address, each with a call that times out', 100, []],
+  ['behind a trusted proxy', 150, ['127.0.0.1']],
+])('many connections %s are no flood', async (_what, count, trustedProxies) => {
+  const metrics = recordedMetrics();
+  const load = testLoadLimits({ metrics, trustedProxies });
+  await using env = await openServerEnv({}, { load });
+  for (let at = 0; at < 10; at += 1) {
+    await using calls = await openCalls({ env, load });
+    await calls.reset(await calls.open(count), constants.NGHTTP2_CANCEL);
+  }
+  await answers(env);
+  expect(metrics.calls).toEqual([]);
+});
+
+test('calls that the server asks to stop are no resets of their client', async () => {
+  const metrics = recordedMetrics();
+  const load = testLoadLimits({ metrics });
+  await using env = await openServerEnv({}, { load });
+  const session = await openSession(env);
+  for (let round = 0; round < 4; round += 1) {
+    const streams = Array.from({ length: 100 }, () => session.request(HEADERS).on('error', () => undefined));
+    for (const stream of streams) stream.resume().write(frame(Buffer.alloc(0), 1));
+    await Promise.all(streams.map((stream) => once(stream, 'close')));
+  }
+  expect([session.destroyed, metrics.calls]).toEqual([false, []]);
+  session.destroy();
 });
 
 test('a caller whose calls all time out at once keeps its connection', async () => {

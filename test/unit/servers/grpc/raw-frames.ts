@@ -35,23 +35,33 @@ const CALL = Buffer.concat([
   field('te', 'trailers'),
 ]);
 
+const idsOf = (first: number, count: number): number[] =>
+  Array.from({ length: count }, (_, at) => 2 * (first + at) + 1);
+
+/** So many calls, of which only the headers are sent, from the `first`th of the connection on. */
+export const beginCalls = (first: number, count: number): Buffer =>
+  Buffer.concat(idsOf(first, count).map((id) => frameOf(HEADERS, END_HEADERS, id, CALL)));
+
+/** Resets these calls with an error code. */
+export const endCalls = (first: number, count: number, code = CANCEL): Buffer =>
+  Buffer.concat(idsOf(first, count).map((id) => frameOf(RST_STREAM, 0, id, Buffer.from([0, 0, 0, code]))));
+
 /** So many calls, each reset as soon as it has begun. */
-export const resetCalls = (count: number): Buffer => {
-  const reset = Buffer.from([0, 0, 0, CANCEL]);
-  const streams = Array.from({ length: count }, (_, at) => 1 + 2 * at);
-  return Buffer.concat(
-    streams.flatMap((id) => [frameOf(HEADERS, END_HEADERS, id, CALL), frameOf(RST_STREAM, 0, id, reset)]),
-  );
-};
+export const resetCalls = (count: number): Buffer =>
+  Buffer.concat(idsOf(0, count).flatMap((_id, at) => [beginCalls(at, 1), endCalls(at, 1)]));
 
 /** Sends the preface and then `frames`. Resolves when the server has closed the connection, with the error code of its GOAWAY. */
-export const goawayFor = async (port: number, frames: Buffer): Promise<number | undefined> => {
+export const goawayFor = async (
+  port: number,
+  frames: Iterable<Buffer> | AsyncIterable<Buffer>,
+): Promise<number | undefined> => {
   const socket = connect(port, '127.0.0.1');
   const blocks: Buffer[] = [];
   socket.on('error', () => undefined).on('data', (block) => blocks.push(block));
   const closed = new Promise((resolve) => socket.once('close', resolve));
   await once(socket, 'connect');
-  socket.write(Buffer.concat([PREFACE, frameOf(SETTINGS, 0, 0), frames]));
+  socket.write(Buffer.concat([PREFACE, frameOf(SETTINGS, 0, 0)]));
+  for await (const some of frames) socket.write(some);
   await closed;
   const received = Buffer.concat(blocks);
   for (let at = 0; at + HEADER_BYTES <= received.length; ) {
