@@ -199,7 +199,7 @@ test('no report stays when the last limit goes, whether or not the Lease was los
 
 type Step =
   | { readonly kind: 'join' }
-  | { readonly kind: 'leave' | 'crash' | 'cut' | 'restore'; readonly which: number }
+  | { readonly kind: 'leave' | 'crash' | 'cut' | 'slow' | 'restore'; readonly which: number }
   | { readonly kind: 'wait'; readonly ms: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -207,7 +207,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.record({
-      kind: fc.constantFrom('leave' as const, 'crash' as const, 'cut' as const, 'restore' as const),
+      kind: fc.constantFrom(
+        'leave' as const,
+        'crash' as const,
+        'cut' as const,
+        'slow' as const,
+        'restore' as const,
+      ),
       which: fc.nat(7),
     }),
   },
@@ -249,7 +255,8 @@ test('whatever replicas join, leave, crash or are cut off, those that can write 
           one.fault = 'all';
           crashed.add(one);
         } else {
-          one.fault = each.kind === 'restore' ? 'none' : 'all';
+          one.delayMs = each.kind === 'slow' ? 3_500 : 0;
+          one.fault = each.kind === 'restore' || each.kind === 'slow' ? 'none' : 'all';
           if (each.kind === 'crash') crashed.add(one);
         }
       };
@@ -257,6 +264,7 @@ test('whatever replicas join, leave, crash or are cut off, those that can write 
         await run(each);
         expectBound();
       }
+      for (const one of running()) one.delayMs = 0;
       await time.advance(60_000);
       expect(running().map(({ leases }) => leases.share())).toEqual(
         running().map(() => 1 / running().length),
