@@ -5,6 +5,8 @@ export interface BufferedResponse {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
+  /** Length of the body, of which `text` has fewer characters. */
+  readonly bytes: number;
 }
 
 /** The body has more bytes than the caller reads. */
@@ -72,6 +74,7 @@ class Collector implements Dispatcher.DispatchHandler {
       statusCode: this.#statusCode,
       headers: this.#headers,
       text: body.toString('utf8'),
+      bytes: this.#bytes,
     });
   }
 

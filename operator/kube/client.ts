@@ -29,8 +29,8 @@ export interface KubeRequest {
   readonly timeoutMs?: number;
   /** Most bytes of the answer; beyond it the call fails with status 0, reason `TooLarge`. Not for a watch. */
   readonly maxBytes?: number | undefined;
-  /** Called with the length of the answer's text, before it is parsed. */
-  readonly onLength?: (length: number) => void;
+  /** Called with the number of bytes of the answer, before it is parsed. */
+  readonly onBytes?: (bytes: number) => void;
   /** Asked before each try of a write; see {@link KubeClient.gated}. */
   readonly mayWrite?: () => boolean;
 }
@@ -159,7 +159,10 @@ class RequestExecutor {
     }
   }
 
-  #rejection(request: KubeRequest, { statusCode: status, headers, text }: BufferedResponse): ApiError {
+  #rejection(
+    request: KubeRequest,
+    { statusCode: status, headers, text }: Omit<BufferedResponse, 'bytes'>,
+  ): ApiError {
     if (status === 401) this.#options.connection.distrust();
     let body: unknown;
     try {
@@ -171,8 +174,8 @@ class RequestExecutor {
   }
 }
 
-const answerOf = <T>(request: KubeRequest, { statusCode, text }: BufferedResponse): T => {
-  request.onLength?.(text.length);
+const answerOf = <T>(request: KubeRequest, { statusCode, text, bytes }: BufferedResponse): T => {
+  request.onBytes?.(bytes);
   try {
     return JSON.parse(text) as T;
   } catch {

@@ -147,8 +147,8 @@ const createList = <T>(client: KubeClient, { path, selectors, metadataOnly, deco
       accept: acceptOf(metadataOnly, 'PartialObjectMetadataList'),
       signal,
       maxBytes: asked.maxBytes,
-      onLength: (length) => {
-        bytes = length;
+      onBytes: (read) => {
+        bytes = read;
       },
     });
     pages.read({ limit: asked.limit, items: page.items?.length ?? 0, bytes });

@@ -26,9 +26,9 @@ const measuring = (client: KubeClient) => {
   const request = <T>(sent: KubeRequest): Promise<T> =>
     client.request<T>({
       ...sent,
-      onLength: (length) => {
+      onBytes: (length) => {
         lengths.push(length);
-        sent.onLength?.(length);
+        sent.onBytes?.(length);
       },
     });
   return { lengths, client: { ...client, request } };

@@ -21,7 +21,7 @@ const setUp = (...answers: readonly Answer[]) => {
     request: async ({ method }) => {
       const { statusCode, headers = {}, text = '{}' } = answers[sent.length] ?? { statusCode: 500 };
       sent.push(method);
-      return { statusCode, headers, text };
+      return { statusCode, headers, text, bytes: Buffer.byteLength(text) };
     },
     distrust: () => undefined,
   };
@@ -82,4 +82,12 @@ test('a response that is not JSON is reported by its status alone, without its c
   expect(failure).toMatchObject({ status: 200, reason: 'NotJSON' });
   expect(failure.cause).toBeUndefined();
   expect(failure.message).toBe('update /api/v1/namespaces/n/secrets/s: 200 NotJSON');
+});
+
+test('a caller learns the length of an answer in bytes', async () => {
+  const text = JSON.stringify({ name: '大きさ' });
+  const { client } = setUp({ statusCode: 200, text });
+  const lengths: number[] = [];
+  await client.request({ verb: 'get', path: '/api', onBytes: (bytes) => lengths.push(bytes) });
+  expect(lengths).toEqual([text.length + 6]);
 });
