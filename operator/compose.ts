@@ -10,7 +10,7 @@ import { operationsComponent } from './compose/operations.ts';
 import { populationOf } from './compose/population.ts';
 import { buildReconcilers } from './compose/reconcilers.ts';
 import { rememberedKeysOf } from './compose/remembered-keys.ts';
-import { buildReplicaLeases, replicasComponent } from './compose/replicas.ts';
+import { buildReplicaLeases, podOwner, replicasComponent } from './compose/replicas.ts';
 import { resourceClients } from './compose/resources.ts';
 import { buildServers } from './compose/servers.ts';
 import type { Config } from './config/schema.ts';
@@ -158,6 +158,7 @@ export const compose = async (
   const rejected = new ReportedRejections(log);
   const replicas = buildReplicaLeases(config, {
     identity,
+    owner: podOwner(env, config.kubernetes.namespace),
     name: `${MANAGER}-replica-${processID}`,
     client: createKubeClient({ connection: leaseConnection, clock, log, metrics }),
     informers,

@@ -1,3 +1,4 @@
+import type { OwnerReference } from '../api/meta.ts';
 import type { Config } from '../config/schema.ts';
 import { areLimited } from '../domain/client/client-limits.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -14,7 +15,7 @@ import { resourceClients } from './resources.ts';
 
 /** What the Leases of the replicas are built from. */
 export interface ReplicaParts
-  extends Pick<ReplicaLeasesOptions, 'identity' | 'isLeading' | 'report' | 'onReports'> {
+  extends Pick<ReplicaLeasesOptions, 'identity' | 'owner' | 'isLeading' | 'report' | 'onReports'> {
   /** Unique to the process, in the operator's namespace. */
   readonly name: string;
   /** Over the connection for Leases. */
@@ -26,6 +27,13 @@ export interface ReplicaParts
 
 /** More replicas than the API server could serve. */
 const MAX_REPLICAS = 500;
+
+/** This Pod, as the owner of objects in `namespace`; undefined where the downward API does not tell it, or it is in another namespace. */
+export const podOwner = (
+  { POD_NAME: name, POD_UID: uid, POD_NAMESPACE }: NodeJS.ProcessEnv,
+  namespace: string,
+): OwnerReference | undefined =>
+  name && uid && POD_NAMESPACE === namespace ? { apiVersion: 'v1', kind: 'Pod', name, uid } : undefined;
 
 /** Builds the Leases by which replicas know each other while a client or the configuration has a limit. */
 export const buildReplicaLeases = (

@@ -1,11 +1,13 @@
-import type { ObjectRef } from '../api/meta.ts';
+import type { ObjectRef, OwnerReference } from '../api/meta.ts';
 import { withDeadline } from '../async/deadline.ts';
 import { sleep } from '../async/sleep.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
 import {
   deleteIfPresent,
+  getIfThere,
   isAlreadyExists,
   isConflict,
+  isForbidden,
   isNotFound,
   type ResourceClient,
 } from '../ports/kube.ts';
@@ -26,6 +28,8 @@ export interface ReplicaLeasesOptions {
   readonly listLeases: (signal: AbortSignal) => Promise<readonly Lease[]>;
   /** Of this replica's own Lease: unique to the process. */
   readonly lease: ObjectRef;
+  /** With which our Lease is deleted, in its namespace: this Pod. Undefined where none is known. */
+  readonly owner?: OwnerReference | undefined;
   readonly identity: string;
   /** Whether replicas have to know each other now. Nothing is written while they have not. */
   readonly isNeeded: () => boolean;
@@ -49,6 +53,8 @@ const DURATION_MS = 10_000;
 /** Then its Lease is deleted. */
 const ABANDONED_AFTER_MS = 3 * DURATION_MS;
 const CALL_MS = 4_000;
+/** Between two log lines about the same action, which is tried every {@link PERIOD_MS}. */
+const LOG_EVERY_MS = 60_000;
 
 const identityOf = ({ name, namespace, uid, resourceVersion }: Lease['metadata']) => ({
   name,
@@ -70,6 +76,10 @@ export class ReplicaLeases {
   #own: Lease['metadata'] | undefined;
   /** Whether our Lease was listed since it was last renewed. */
   #isListed = true;
+  /** Whether a list has ever succeeded. Before, no Lease is created: without the right to list, nobody would delete it. */
+  #mayList = false;
+  /** By action, the monotonic time before which its failures are not logged. */
+  readonly #quietUntil = new Map<string, number>();
   /** Monotonic time until which the others count us; from before the write was sent. */
   #countedUntil = Number.NEGATIVE_INFINITY;
   #others: ObservedReplicas | undefined;
@@ -124,6 +134,7 @@ export class ReplicaLeases {
 
   async #cycle(signal: AbortSignal): Promise<void> {
     if (this.#options.clock.monotonic() >= this.#countedUntil) this.#others = undefined;
+    if (!this.#mayList && !(await this.#try('list', (bounded) => this.#probeList(bounded), signal))) return;
     if (this.#isListed && !(await this.#try('renew', (bounded) => this.#renew(bounded), signal))) return;
     await this.#try('list', (bounded) => this.#list(bounded), signal);
   }
@@ -134,15 +145,27 @@ export class ReplicaLeases {
     call: (signal: AbortSignal) => Promise<void>,
     signal?: AbortSignal,
   ): Promise<boolean> {
-    const { clock, log, lease } = this.#options;
+    const { clock } = this.#options;
     try {
       await withDeadline({ clock, ms: CALL_MS, signal }, call);
       return true;
     } catch (error) {
-      if (!signal?.aborted)
-        log.warn('the Lease of this replica failed', { action, lease: lease.name, error });
+      if (!signal?.aborted) this.#logFailure(action, error);
       return false;
     }
+  }
+
+  #logFailure(action: string, error: unknown): void {
+    const { clock, log, lease } = this.#options;
+    const now = clock.monotonic();
+    if (now < (this.#quietUntil.get(action) ?? 0)) return;
+    this.#quietUntil.set(action, now + LOG_EVERY_MS);
+    log.warn('the Lease of this replica failed', { action, lease: lease.name, error });
+  }
+
+  async #probeList(signal: AbortSignal): Promise<void> {
+    await this.#options.listLeases(signal);
+    this.#mayList = true;
   }
 
   async #renew(signal: AbortSignal): Promise<void> {
@@ -156,7 +179,7 @@ export class ReplicaLeases {
   }
 
   async #write(signal: AbortSignal): Promise<Lease['metadata']> {
-    const { leases, lease, identity, clock, report } = this.#options;
+    const { leases, lease, identity, owner, clock, report } = this.#options;
     const now = microTime(clock.now());
     const text = report();
     const object = {
@@ -166,6 +189,7 @@ export class ReplicaLeases {
     };
     const meta = {
       labels: { [REPLICA_LABEL]: 'true' },
+      ...(owner && { ownerReferences: [owner] }),
       ...(text !== '' && { annotations: { [REPORT_ANNOTATION]: text } }),
     };
     try {
@@ -232,11 +256,24 @@ export class ReplicaLeases {
     this.#countedUntil = Number.NEGATIVE_INFINITY;
   }
 
+  /** Deletes our Lease; what fails is tried again in the next period. */
   async #leave(signal: AbortSignal): Promise<void> {
+    const { leases, lease } = this.#options;
     const own = this.#own;
     if (own === undefined) return;
     this.#forgetOwn();
+    this.#own = own;
     this.#lastCount = 1;
-    await deleteIfPresent(this.#options.leases.delete(own, own, { signal }));
+    try {
+      await deleteIfPresent(leases.delete(own, own, { signal }));
+    } catch (error) {
+      // Without the right to delete it is left to the garbage collector.
+      if (isForbidden(error)) this.#own = undefined;
+      if (!isConflict(error)) throw error;
+      // A renewal without an answer was written.
+      const current = await getIfThere(leases, lease, signal);
+      if (current) await deleteIfPresent(leases.delete(current.metadata, current.metadata, { signal }));
+    }
+    this.#own = undefined;
   }
 }

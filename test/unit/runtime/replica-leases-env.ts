@@ -4,7 +4,7 @@ import { ApiError, type NewObject } from '../../../operator/ports/kube.ts';
 import type { Lease } from '../../../operator/ports/lease.ts';
 import { ReplicaLeases } from '../../../operator/runtime/replica-leases.ts';
 import type { FakeClock } from '../../support/fake-clock.ts';
-import { recordedLog } from '../../support/quiet.ts';
+import { type RecordedLog, recordedLog } from '../../support/quiet.ts';
 
 const notFound = () => new ApiError('404', { status: 404, reason: 'NotFound' });
 const conflict = (reason: string) => new ApiError('409', { status: 409, reason });
@@ -54,19 +54,29 @@ export class LeaseServer {
 export interface TestReplica {
   readonly leases: ReplicaLeases;
   readonly name: string;
-  /** What fails now: every call, or the lists alone. */
-  fault: 'none' | 'all' | 'lists';
+  /** What fails now: every call, or the lists alone; or RBAC forbids every call. */
+  fault: 'none' | 'all' | 'lists' | 'forbidden';
   /** How long a call takes until the API server has it, in milliseconds; less than its deadline. */
   delayMs: number;
   isNeeded: boolean;
   isLeading: boolean;
   report: string;
   reports: readonly string[];
+  readonly log: RecordedLog;
 }
 
-export const startReplica = (server: LeaseServer, clock: FakeClock, name: string): TestReplica => {
+export const OWNER = { apiVersion: 'v1', kind: 'Pod', name: 'pod', uid: 'pod-uid' };
+
+export const startReplica = (
+  server: LeaseServer,
+  clock: FakeClock,
+  name: string,
+  state: Partial<TestReplica> = {},
+): TestReplica => {
+  const log = recordedLog();
   const check = (isList = false): void => {
     const { fault } = replica;
+    if (fault === 'forbidden') throw new ApiError('403', { status: 403, reason: 'Forbidden' });
     if (fault === 'all' || (fault === 'lists' && isList)) throw new ApiError('0', { status: 0 });
   };
   const call = async <T>(run: () => T): Promise<T> => {
@@ -82,6 +92,7 @@ export const startReplica = (server: LeaseServer, clock: FakeClock, name: string
     isLeading: false,
     report: '',
     reports: [],
+    log,
     leases: new ReplicaLeases({
       leases: {
         get: (ref) => call(() => server.get(ref.name)),
@@ -102,9 +113,11 @@ export const startReplica = (server: LeaseServer, clock: FakeClock, name: string
         replica.reports = reports;
       },
       clock,
-      log: recordedLog(),
+      owner: OWNER,
+      log,
     }),
   };
+  Object.assign(replica, state);
   replica.leases.start();
   return replica;
 };

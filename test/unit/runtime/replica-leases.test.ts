@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
-import { LeaseServer, startReplica, type TestReplica } from './replica-leases-env.ts';
+import { LeaseServer, OWNER, startReplica, type TestReplica } from './replica-leases-env.ts';
 
 let clock: FakeClock;
 let server: LeaseServer;
@@ -149,6 +149,57 @@ test('nothing is written while no limit is set, and the Lease is deleted when th
   expect(server.leases.size).toBe(1);
   idle.isNeeded = false;
   await clock.advance(2_000);
+  expect(server.leases.size).toBe(0);
+});
+
+test('a Lease belongs to its Pod, also after it was renewed', async () => {
+  const only = await start();
+  await clock.advance(4_000);
+  expect(server.writes).toBeGreaterThan(1);
+  expect(server.get(only.name).metadata.ownerReferences).toEqual([OWNER]);
+});
+
+test('no Lease is created before a list succeeds, since without the right to list none would be deleted', async () => {
+  const only = startReplica(server, clock, 'only', { fault: 'lists' });
+  replicas.push(only);
+  await clock.advance(599_000);
+  expect(server.writes).toBe(0);
+  expect(shares()).toEqual([0.1]);
+  const minutes = 10;
+  expect(only.log.lines.length).toBeGreaterThan(0);
+  expect(only.log.lines.length).toBeLessThanOrEqual(minutes);
+  only.fault = 'none';
+  await clock.advance(2_000);
+  expect(shares()).toEqual([1]);
+});
+
+test('a Lease whose delete fails is deleted in a later period', async () => {
+  const only = await start();
+  Object.assign(only, { fault: 'all', isNeeded: false });
+  await clock.advance(6_000);
+  expect(server.leases.size).toBe(1);
+  expect(only.leases.share()).toBe(0.1);
+  only.fault = 'none';
+  await clock.advance(2_000);
+  expect(server.leases.size).toBe(0);
+  expect(only.leases.isSettled).toBe(true);
+});
+
+test('a Lease that may not be deleted is left, without another try', async () => {
+  const only = await start();
+  Object.assign(only, { fault: 'forbidden', isNeeded: false });
+  await clock.advance(60_000);
+  expect(only.log.lines.filter(({ fields }) => fields.action === 'delete')).toHaveLength(1);
+  only.fault = 'none';
+  await clock.advance(4_000);
+  expect(server.leases.size).toBe(1);
+});
+
+test('a Lease that was renewed without an answer is deleted by the replica that stops', async () => {
+  const only = await start();
+  const { metadata, ...rest } = server.get(only.name);
+  server.update({ ...rest, metadata });
+  await only.leases.stop();
   expect(server.leases.size).toBe(0);
 });
 
