@@ -5,7 +5,7 @@ import { type AttackerReport, type AttackOrder, READY, STOP, WHOLE } from './lib
 
 /** The process of an attacker (lib/order.ts). It keeps below {@link MOST_BYTES}, so that the machine is not what fails, and ends with its parent. */
 
-const MOST_BYTES = 300 * 1024 * 1024;
+const MOST_BYTES = 1024 * 1024 * 1024;
 const LOOK_MS = 250;
 
 const stopping = new AbortController();
