@@ -140,7 +140,8 @@ export const ATTACKS: readonly Attack[] = [
     name: 'unread-http-lists',
     does: '500 HTTP connections list 3,000 tokens and read nothing',
     run: unreadHttpLists({ connections: 500 }),
-    isRefused: true,
+    // The kernel's buffers take a list of 3,000 tokens whole: then it has ended for the operator.
+    isRefused: false,
   },
   {
     name: 'unread-documents',
