@@ -12,6 +12,12 @@ export interface FairQueueLimits {
   readonly perGroup: number;
 }
 
+/** Work that waits in a {@link FairQueue}: lets it start, or rejects it. */
+export interface Waiter {
+  readonly start: () => void;
+  readonly reject: (error: Error) => void;
+}
+
 /** What takes turns with others of its kind. */
 interface Part {
   readonly key: string;

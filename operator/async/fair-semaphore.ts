@@ -1,5 +1,6 @@
 import type { MonotonicClock } from '../ports/clock.ts';
-import { type FairKey, FairQueue, type QueuedItem } from './fair-queue.ts';
+import { type FairKey, FairQueue, type QueuedItem, type Waiter } from './fair-queue.ts';
+import { KeyedLimit } from './keyed-limit.ts';
 import type { RecentGroups } from './recent-groups.ts';
 
 /** Bounds how many run at a time and how many wait; those that wait take turns by group and by member (see {@link FairQueue}). */
@@ -20,36 +21,23 @@ export interface FairSemaphoreOptions {
   readonly atOncePerGroup: { readonly alone: number; readonly besideOthers: number };
   readonly waiting: number;
   readonly waitingPerGroup: number;
-  /** What {@link FairSemaphore.run} rejects with. */
   /** Which groups are there; other semaphores may know them too. */
   readonly groups: RecentGroups;
   readonly clock: MonotonicClock;
+  /** What {@link FairSemaphore.run} rejects with. */
   readonly errors: { readonly full: () => Error; readonly aborted: () => Error };
-}
-
-/** Lets one that waits start, or rejects it. */
-interface Waiter {
-  readonly start: () => void;
-  readonly reject: (error: Error) => void;
 }
 
 /** Makes {@link FairSemaphore}. */
 export const createFairSemaphore = (options: FairSemaphoreOptions): FairSemaphore => {
   const { atOnce, atOncePerGroup, waiting, waitingPerGroup, groups, clock, errors } = options;
   const queue = new FairQueue<Waiter>({ total: waiting, perGroup: waitingPerGroup });
-  const runningByGroup = new Map<string, number>();
-  let running = 0;
+  const running = new KeyedLimit({ total: atOnce, perKey: Number.POSITIVE_INFINITY });
 
-  const runningOf = (group: string): number => runningByGroup.get(group) ?? 0;
   const isHeld = (group: string): boolean => {
-    const now = runningOf(group);
+    const now = running.countOf(group);
     if (now < atOncePerGroup.besideOthers) return false;
     return now >= atOncePerGroup.alone || groups.hasOthers(group, clock.monotonic());
-  };
-
-  const begin = (group: string): void => {
-    running += 1;
-    runningByGroup.set(group, runningOf(group) + 1);
   };
 
   const turn = (key: FairKey, signal: AbortSignal): Promise<void> =>
@@ -77,19 +65,16 @@ export const createFairSemaphore = (options: FairSemaphoreOptions): FairSemaphor
     });
 
   const startWaiting = (): void => {
-    while (running < atOnce) {
+    while (running.size < atOnce) {
       const next = queue.shift(isHeld);
       if (next === undefined) return;
-      begin(next.group);
+      running.take(next.group);
       next.item.start();
     }
   };
 
   const end = (group: string): void => {
-    running -= 1;
-    const left = runningOf(group) - 1;
-    if (left > 0) runningByGroup.set(group, left);
-    else runningByGroup.delete(group);
+    running.release(group);
     if (queue.size > 0) startWaiting();
   };
 
@@ -97,7 +82,7 @@ export const createFairSemaphore = (options: FairSemaphoreOptions): FairSemaphor
     run: async (key, work, signal) => {
       groups.seen(key.group, clock.monotonic());
       // Whatever waits while there is room is of groups that have reached their own limit.
-      if (running < atOnce && !isHeld(key.group)) begin(key.group);
+      if (running.size < atOnce && !isHeld(key.group)) running.take(key.group);
       else await turn(key, signal);
       try {
         return await work();

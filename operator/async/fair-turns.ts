@@ -1,5 +1,5 @@
 import type { MonotonicClock } from '../ports/clock.ts';
-import { type FairKey, FairQueue, type FairQueueLimits } from './fair-queue.ts';
+import { type FairKey, FairQueue, type FairQueueLimits, type Waiter } from './fair-queue.ts';
 import type { Awaitable } from './map-awaitable.ts';
 
 /** Bounds how much work starts in one turn of the event loop; the rest starts in later ones, by group and by member (see {@link FairQueue}). */
@@ -20,12 +20,6 @@ export interface FairTurnsOptions {
   readonly defer: (work: () => void) => void;
   /** What {@link FairTurns.run} rejects with. */
   readonly full: () => Error;
-}
-
-/** Starts work that waits, or rejects it. */
-interface Waiter {
-  readonly start: () => void;
-  readonly reject: (error: Error) => void;
 }
 
 /** Makes {@link FairTurns}. */

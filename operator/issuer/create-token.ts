@@ -1,3 +1,4 @@
+import { once } from '../async/once.ts';
 import { requestedClientID } from '../domain/client/client-rules.ts';
 import {
   findFormProblem,
@@ -107,11 +108,7 @@ const whileAdmitted = async (
   record: (notified: Pick<Recordable, 'onRecorded' | 'onWrite'>) => ReturnType<RecordToken>,
 ): ReturnType<RecordToken> => {
   let write: Promise<unknown> = Promise.resolve();
-  let isPending = true;
-  const end = (): void => {
-    if (isPending) admission?.end();
-    isPending = false;
-  };
+  const end = once(() => admission?.end());
   try {
     const recorded = await record({
       onRecorded: end,

@@ -1,4 +1,5 @@
 import { KeyedLimit } from '../../async/keyed-limit.ts';
+import { once } from '../../async/once.ts';
 import type { Connection } from './connection.ts';
 
 export interface ConnectionLimitOptions {
@@ -49,11 +50,7 @@ export class ConnectionLimit {
     }
     this.#inUse.take(connection.limitedGroup);
     this.#counts.set(connection, this.#countOf(connection) + 1);
-    let isTaken = true;
-    return () => {
-      if (isTaken) this.#release(connection);
-      isTaken = false;
-    };
+    return once(() => this.#release(connection));
   }
 
   /** The connection has ended; what it had is free. */

@@ -1,4 +1,5 @@
 import { KeyedLimit, type KeyedLimits } from '../../async/keyed-limit.ts';
+import { once } from '../../async/once.ts';
 import { createGroupOf, type GroupOf } from '../../domain/caller-address.ts';
 import type { LimitName } from '../../ports/metrics.ts';
 import { ByteBudget } from './byte-budget.ts';
@@ -74,11 +75,7 @@ const takerOf = (
       onRefused();
       return undefined;
     }
-    let isTaken = true;
-    return () => {
-      if (isTaken) limit.release(group);
-      isTaken = false;
-    };
+    return once(() => limit.release(group));
   };
 };
 

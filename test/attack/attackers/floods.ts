@@ -1,7 +1,16 @@
 import type { Socket } from 'node:net';
+import {
+  callBlock,
+  FLAG,
+  FRAME,
+  field,
+  frame,
+  preface,
+  settings,
+  windowUpdate,
+} from '../../support/http2-frames.ts';
 import type { AttackContext, Attacker } from '../lib/attacker.ts';
 import { type ConnectionOptions, keepConnections, writeOn } from '../lib/connections.ts';
-import { callBlock, FLAG, FRAME, field, frame, preface, settings, windowUpdate } from '../lib/frames.ts';
 import { CREATE_TOKEN } from '../lib/grpc-session.ts';
 import { countRejections, grpcConnections } from './streams.ts';
 

@@ -1,7 +1,7 @@
 import { connect as connectHttp2, constants } from 'node:http2';
+import { grpcMessage } from '../../support/http2-frames.ts';
 import type { Attacker } from '../lib/attacker.ts';
 import { type ConnectionOptions, keepConnections, writeEvery } from '../lib/connections.ts';
-import { grpcMessage } from '../lib/frames.ts';
 import { CREATE_TOKEN, PREFIX_BYTES } from '../lib/grpc-session.ts';
 import { BASE } from '../lib/target.ts';
 import { grpcConnections, type StreamOptions } from './streams.ts';

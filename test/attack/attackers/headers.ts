@@ -1,6 +1,6 @@
+import { callBlock, FLAG, FRAME, field, frame, preface } from '../../support/http2-frames.ts';
 import type { Attacker } from '../lib/attacker.ts';
 import { keepConnections, writeOn } from '../lib/connections.ts';
-import { callBlock, FLAG, FRAME, field, frame, preface } from '../lib/frames.ts';
 import { CREATE_TOKEN } from '../lib/grpc-session.ts';
 import { BASE } from '../lib/target.ts';
 import { countRejections, grpcConnections, type StreamOptions, streamIds } from './streams.ts';

@@ -1,6 +1,6 @@
+import { preface } from '../../support/http2-frames.ts';
 import type { Attacker } from '../lib/attacker.ts';
 import { type ConnectionOptions, keepConnections } from '../lib/connections.ts';
-import { preface } from '../lib/frames.ts';
 
 /** Connections that send nothing; over HTTP/2 they begin as clients do. */
 export const idle =

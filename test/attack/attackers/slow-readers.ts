@@ -1,6 +1,15 @@
+import {
+  callBlock,
+  FLAG,
+  FRAME,
+  frame,
+  grpcMessage,
+  preface,
+  SETTING,
+  windowUpdate,
+} from '../../support/http2-frames.ts';
 import type { Attacker } from '../lib/attacker.ts';
 import { type ConnectionOptions, keepConnections, writeEvery, writeOn } from '../lib/connections.ts';
-import { callBlock, FLAG, FRAME, frame, grpcMessage, preface, SETTING, windowUpdate } from '../lib/frames.ts';
 import { GET_TOKENS } from '../lib/grpc-session.ts';
 import { BASE } from '../lib/target.ts';
 import { countRejections, grpcConnections, type StreamOptions, streamIds } from './streams.ts';

@@ -1,7 +1,15 @@
 import type { Socket } from 'node:net';
+import {
+  callBlock,
+  FLAG,
+  FRAME,
+  frame,
+  grpcMessage,
+  preface,
+  readFrames,
+} from '../../support/http2-frames.ts';
 import type { AttackContext, Attacker } from '../lib/attacker.ts';
 import { type ConnectionOptions, keepConnections } from '../lib/connections.ts';
-import { callBlock, FLAG, FRAME, frame, grpcMessage, preface, readFrames } from '../lib/frames.ts';
 
 /** Where the streams of gRPC connections go, and how many each connection opens. */
 export type StreamOptions = Pick<ConnectionOptions, 'connections' | 'addresses'> & {

@@ -1,8 +1,8 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { grpcMessage } from '../../support/http2-frames.ts';
 import { secureContext } from './connections.ts';
-import { grpcMessage } from './frames.ts';
 import { HOST } from './target.ts';
 
 /** Calls of gRPC over node:http2, from an address of choice, which grpc-js does not offer. */

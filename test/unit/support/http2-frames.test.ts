@@ -12,7 +12,7 @@ import {
   readFrames,
   settings,
   windowUpdate,
-} from '../../attack/lib/frames.ts';
+} from '../../support/http2-frames.ts';
 
 const seen = (chunks: readonly Buffer[]): number[][] => {
   const frames: number[][] = [];
