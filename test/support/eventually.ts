@@ -13,7 +13,7 @@ export interface Patience {
  */
 export async function eventually<T>(
   look: () => T | Promise<T>,
-  { timeoutMs = 10_000, intervalMs = 20 }: Patience = {},
+  { timeoutMs = 30_000, intervalMs = 20 }: Patience = {},
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import { afterAll, expect, jest, test } from '@jest/globals';
+import { afterAll, expect, test } from '@jest/globals';
 import { bodyOf, type Ref, testApi } from '../../support/api.ts';
 import { readObjects } from '../../support/apply.ts';
 import { eventually } from '../../support/eventually.ts';
 import { client, issuedToken, token, tokenBatch } from './objects.ts';
 
-jest.setTimeout(90_000);
 const SAMPLE = join(import.meta.dirname, '../../../crds/samples/tenant-quota.yaml');
 
 const api = testApi();

@@ -3,12 +3,10 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { bodyOf, testApi } from '../../support/api.ts';
 
 // Each command is a process of its own, on a machine that may be busy.
-jest.setTimeout(30_000);
-
 const script = join(import.meta.dirname, '..', '..', 'cluster', 'cli.ts');
 
 interface Outcome {

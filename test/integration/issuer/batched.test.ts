@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import type { TokenBatch } from '../../../operator/api/token-batch.ts';
 import { batchedRecordOf, cachedTokenBatchOf } from '../../../operator/domain/record/cached-token-batch.ts';
@@ -17,8 +17,6 @@ import { FakeClock } from '../../support/fake-clock.ts';
 import { recordedMetrics } from '../../support/quiet.ts';
 import { ISSUER } from '../reconcilers/test-keyring.ts';
 import { CreateTokenEnv, call, type Replica, requestOf } from './create-token-env.ts';
-
-jest.setTimeout(30_000);
 
 let env: CreateTokenEnv;
 let replica: Replica;

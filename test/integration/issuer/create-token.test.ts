@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import { OWNER_LABEL, ownerLabel } from '../../../operator/domain/record/issued-token.ts';
 import { bodyOf } from '../../support/api.ts';
@@ -6,8 +6,6 @@ import { assertionClaims, JWT_BEARER, type TestSigner, testSigner } from '../../
 import { eventually } from '../../support/eventually.ts';
 import { ISSUER } from '../reconcilers/test-keyring.ts';
 import { CreateTokenEnv, call, type Replica, requestOf } from './create-token-env.ts';
-
-jest.setTimeout(30_000);
 
 let env: CreateTokenEnv;
 let first: Replica;

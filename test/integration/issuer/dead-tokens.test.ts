@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { API_VERSION, MANAGED_BY_LABEL, MANAGER } from '../../../operator/api/meta.ts';
 import { TOKEN_CLAIM } from '../../../operator/api/reserved-claims.ts';
 import { buildIssuedToken } from '../../../operator/domain/record/issued-token.ts';
@@ -12,8 +12,6 @@ import { ISSUER } from '../reconcilers/test-keyring.ts';
 import { CreateTokenEnv, call, type Replica, requestOf } from './create-token-env.ts';
 
 /** Tokens that stay dead whatever is restored or created again, against a real API server. */
-
-jest.setTimeout(30_000);
 
 let env: CreateTokenEnv;
 let replica: Replica;

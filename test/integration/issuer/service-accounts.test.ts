@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createReviewToken } from '../../../operator/kube/token-reviews.ts';
 import { bodyOf } from '../../support/api.ts';
 import { JWT_BEARER, serviceAccountToken, testSigner } from '../../support/assertions.ts';
 import { eventually } from '../../support/eventually.ts';
 import { ISSUER } from '../reconcilers/test-keyring.ts';
 import { CreateTokenEnv, call, type Replica, requestOf } from './create-token-env.ts';
-
-jest.setTimeout(30_000);
 
 let env: CreateTokenEnv;
 let replica: Replica;

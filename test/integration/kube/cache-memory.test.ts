@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { API_VERSION, type KubeObject } from '../../../operator/api/meta.ts';
 import { listWatchSecretMeta, listWatchTokens } from '../../../operator/kube/list-watch.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
@@ -10,7 +10,6 @@ import { Informer } from '../../../operator/runtime/informer.ts';
 import { bodyOf, type Ref, testApi } from '../../support/api.ts';
 import { openKube } from '../../support/kube.ts';
 
-jest.setTimeout(120_000);
 const api = testApi();
 afterAll(api.close);
 const kube = openKube();

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import type { KubeObject } from '../../../operator/api/meta.ts';
 import { createKubeClient } from '../../../operator/kube/client.ts';
 import { Connection } from '../../../operator/kube/connection.ts';
@@ -24,7 +24,6 @@ interface ConfigMap extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
-jest.setTimeout(30_000);
 const api = testApi();
 afterAll(api.close);
 const kube = openKube();

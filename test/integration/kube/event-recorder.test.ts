@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import type { KubeObject } from '../../../operator/api/meta.ts';
 import { ApiEventRecorder } from '../../../operator/kube/event-recorder.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
@@ -8,7 +8,6 @@ import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { openKube } from '../../support/kube.ts';
 import { startTcpProxy } from '../../support/tcp-proxy.ts';
 
-jest.setTimeout(30_000);
 const api = testApi();
 afterAll(api.close);
 

@@ -1,4 +1,4 @@
-import { afterAll, expect, jest, test } from '@jest/globals';
+import { afterAll, expect, test } from '@jest/globals';
 import { API_VERSION } from '../../../operator/api/meta.ts';
 import type { Token } from '../../../operator/api/token.ts';
 import type { KubeClient, KubeRequest } from '../../../operator/kube/client.ts';
@@ -10,7 +10,6 @@ import { eventually } from '../../support/eventually.ts';
 import { openKube } from '../../support/kube.ts';
 import { watch } from '../../support/watched.ts';
 
-jest.setTimeout(60_000);
 const api = testApi();
 afterAll(api.close);
 const kube = openKube();

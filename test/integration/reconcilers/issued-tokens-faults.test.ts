@@ -1,10 +1,8 @@
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { ApiError } from '../../../operator/ports/kube.ts';
 import { HOUR, MINUTE } from '../../support/durations.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type CallFault, IssuedTokenEnv, TTL } from './issued-token-env.ts';
-
-jest.setTimeout(30_000);
 
 const silence = () => new ApiError('no answer', { status: 0, reason: 'Unreachable' });
 const busy = () => new ApiError('busy', { status: 503, reason: 'ServiceUnavailable' });

@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { floorSeconds, formatTime } from '../../../operator/api/time.ts';
 import { bodyOf } from '../../support/api.ts';
 import { HOUR, MINUTE, SECOND } from '../../support/durations.ts';
 import { SigningKeyEnv } from './signing-key-env.ts';
-
-jest.setTimeout(30_000);
 
 /** An issued token that the key has signed; `lifetime` in milliseconds, absent = it never expires. Its name. */
 const issueToken = async (env: SigningKeyEnv, keyID: string, lifetime?: number): Promise<string> => {

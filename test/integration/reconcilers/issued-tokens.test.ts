@@ -1,11 +1,9 @@
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { formatTime } from '../../../operator/api/time.ts';
 import { uuidV5 } from '../../../operator/domain/token/declared-token.ts';
 import { bodyOf } from '../../support/api.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../support/durations.ts';
 import { IssuedTokenEnv, TTL } from './issued-token-env.ts';
-
-jest.setTimeout(30_000);
 
 describe('revoking an issued token', () => {
   test('by a patch of its spec shows in its status within moments', async () => {

@@ -1,10 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ApiError } from '../../../operator/ports/kube.ts';
 import { bodyOf, type KubeObject } from '../../support/api.ts';
 import { ClientEnv, conditionOf } from './client-env.ts';
-
-jest.setTimeout(30_000);
 
 let env: ClientEnv;
 beforeEach(async () => {

@@ -1,14 +1,12 @@
 import { generateKeyPairSync, type JsonWebKey } from 'node:crypto';
 import type { LookupFunction } from 'node:net';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import { API_VERSION } from '../../../operator/api/meta.ts';
 import { jsonFetcher } from '../../../operator/outbound/fetch-json.ts';
 import { bodyOf, type KubeObject } from '../../support/api.ts';
 import { type HttpsIssuer, startHttpsIssuer } from '../../support/https-issuer.ts';
 import { ClientEnv, conditionOf, ISSUER } from './client-env.ts';
-
-jest.setTimeout(30_000);
 
 let env: ClientEnv;
 beforeEach(async () => {

@@ -1,10 +1,8 @@
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { formatReport } from '../../../operator/domain/client/limit-reports.ts';
 import { ApiError } from '../../../operator/ports/kube.ts';
 import { eventually } from '../../support/eventually.ts';
 import { ClientEnv, conditionOf } from './client-env.ts';
-
-jest.setTimeout(30_000);
 
 let env: ClientEnv;
 afterEach(async () => {

@@ -1,9 +1,7 @@
-import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { ApiError } from '../../../operator/ports/kube.ts';
 import { bodyOf } from '../../support/api.ts';
 import { ClientEnv, conditionOf } from './client-env.ts';
-
-jest.setTimeout(30_000);
 
 let env: ClientEnv;
 afterEach(async () => {

@@ -1,9 +1,7 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { bodyOf } from '../../support/api.ts';
 import { MINUTE } from '../../support/durations.ts';
 import { SigningKeyEnv } from './signing-key-env.ts';
-
-jest.setTimeout(30_000);
 
 let env: SigningKeyEnv;
 beforeEach(async () => {

@@ -1,9 +1,7 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ApiError } from '../../../operator/ports/kube.ts';
 import { HOUR } from '../../support/durations.ts';
 import { SigningKeyEnv } from './signing-key-env.ts';
-
-jest.setTimeout(30_000);
 
 let env: SigningKeyEnv;
 beforeEach(async () => {

@@ -1,12 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { bodyOf } from '../../support/api.ts';
 import { DAY } from '../../support/durations.ts';
 import { acceptedPems, rejectedPems } from '../../support/private-pems.ts';
 import { conditionOf, ISSUER_URL, SigningKeyEnv } from './signing-key-env.ts';
-
-jest.setTimeout(30_000);
 
 let env: SigningKeyEnv;
 beforeEach(async () => {

@@ -1,10 +1,8 @@
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { bodyOf } from '../../support/api.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../support/durations.ts';
 import { conditionOf, ISSUER_URL, SigningKeyEnv } from './signing-key-env.ts';
-
-jest.setTimeout(30_000);
 
 let env: SigningKeyEnv;
 beforeEach(async () => {

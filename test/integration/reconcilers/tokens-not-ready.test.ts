@@ -170,7 +170,7 @@ describe('a Token that may not be issued says why, writes once, and is issued wh
       await env.idle();
       expect(conditionOf(await env.get('Token', 'reports'), 'Ready')?.reason).toBe('Issued');
     });
-  }, 30_000);
+  });
 
   test('SecretRefused: what was False for another reason before is retried as early', async () => {
     await using env = await TokenEnv.open();

@@ -1,8 +1,6 @@
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { eventually } from '../../support/eventually.ts';
 import { conditionOf, TokenEnv } from './token-env.ts';
-
-jest.setTimeout(60_000);
 
 /** Of one Token at once, after its first. */
 const BURST = 5;

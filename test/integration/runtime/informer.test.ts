@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import type { KubeObject } from '../../../operator/api/meta.ts';
 import { listWatchObjects } from '../../../operator/kube/list-watch.ts';
 import { CONFIG_MAPS } from '../../../operator/kube/resource-client.ts';
@@ -14,7 +14,6 @@ interface ConfigMap extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
-jest.setTimeout(30_000);
 const api = testApi();
 afterAll(api.close);
 

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { CONFIG_MAPS, createResourceClient, LEASES } from '../../../operator/kube/resource-client.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import type { MonotonicClock } from '../../../operator/ports/clock.ts';
@@ -19,7 +19,6 @@ const leaseOf = (namespace: string) => ({
 });
 
 const TIMES = { leaseDurationMs: 3_000, renewDeadlineMs: 2_000, retryPeriodMs: 100 };
-jest.setTimeout(30_000);
 /** As the API server stores what client-go sends: six digits, always. */
 const MICRO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/u;
 

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import type { KubeObject } from '../../../operator/api/meta.ts';
 import { listWatchObjects } from '../../../operator/kube/list-watch.ts';
 import { CONFIG_MAPS, createResourceClient, LEASES } from '../../../operator/kube/resource-client.ts';
@@ -13,7 +13,6 @@ import { eventually } from '../../support/eventually.ts';
 import { openKube } from '../../support/kube.ts';
 import { startTcpProxy } from '../../support/tcp-proxy.ts';
 
-jest.setTimeout(30_000);
 const api = testApi();
 afterAll(api.close);
 

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { listWatchSecretMeta } from '../../../operator/kube/list-watch.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import { NamedSecretWatches } from '../../../operator/runtime/named-secrets.ts';
@@ -6,7 +6,6 @@ import { bodyOf, testApi } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { openKube } from '../../support/kube.ts';
 
-jest.setTimeout(30_000);
 const api = testApi();
 afterAll(api.close);
 
@@ -105,5 +104,5 @@ describe('Secrets that are followed by name', () => {
     bodyOf(await api.create(secret(namespace, 's0')));
     bodyOf(await api.create(secret(namespace, 's249')));
     await eventually(() => expect(reported).toHaveLength(2));
-  }, 20_000);
+  });
 });

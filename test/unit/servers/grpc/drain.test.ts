@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { systemClock } from '../../../../operator/ops/system-clock.ts';
 import { createGrpcServer } from '../../../../operator/servers/grpc/server.ts';
 import { eventually } from '../../../support/eventually.ts';
@@ -10,8 +10,6 @@ import { testLoadLimits } from '../listener/test-load-limits.ts';
 import { openServerEnv, PLAIN, tokenRecord } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
-jest.setTimeout(30_000);
-
 /** Start and stop of a server. */
 
 /** A list of two tokens that waits between them. */

@@ -7,7 +7,7 @@ import {
   type OutgoingHttpHeaders,
 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import type { LoadLimits } from '../../../../operator/servers/listener/load-limits.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
@@ -18,8 +18,6 @@ import { beginCalls, endCalls, goawayFor, resetCalls } from './raw-frames.ts';
 import { openServerEnv, type ServerEnv, tokenRecord } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
-jest.setTimeout(30_000);
-
 /** What clients send to use up the server: afterwards it answers the next call. */
 
 const answers = async ({ client }: ServerEnv): Promise<void> => {

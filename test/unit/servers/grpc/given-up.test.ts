@@ -1,5 +1,5 @@
 import { constants } from 'node:http2';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { systemClock } from '../../../../operator/ops/system-clock.ts';
 import type { GrpcIssuer } from '../../../../operator/servers/grpc/services.ts';
 import { eventually } from '../../../support/eventually.ts';
@@ -9,8 +9,6 @@ import { frame, pathOf, rawCall } from './raw-call.ts';
 import { openServerEnv } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
-jest.setTimeout(30_000);
-
 /** Callers that neither go nor go on, and are given up. */
 
 /** Real time, and timers that the test moves. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { systemClock } from '../../../../operator/ops/system-clock.ts';
 import { createGrpcListener } from '../../../../operator/servers/grpc/listener.ts';
 import { openServerCertificates } from '../../../../operator/servers/listener/server-certificates.ts';
@@ -10,8 +10,6 @@ import { makeCertificateFolder } from '../listener/certificate-folder.ts';
 import { testLoadLimits } from '../listener/test-load-limits.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
-jest.setTimeout(30_000);
-
 test.each([
   ['that does not come', ''],
   ['that comes by half', '\u0016\u0003\u0001\u0002\u0000'],

@@ -5,7 +5,7 @@ import {
   makeGenericClientConstructor,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { service } from 'grpc-health-check';
 import { createHealth } from '../../../../operator/servers/grpc/health.ts';
 import { eventually } from '../../../support/eventually.ts';
@@ -16,8 +16,6 @@ import { testLoadLimits } from '../listener/test-load-limits.ts';
 import { openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
-jest.setTimeout(30_000);
-
 const SERVICE = 'm2moauthserver.pb.M2MOAuthService';
 
 interface HealthResponse {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type ClientSessionOptions, connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { DeleteTokensRequest } from '../../../../operator/servers/grpc/generated/m2moauthserver/pb/service.ts';
 import { writeMessage } from '../../../../operator/servers/grpc/wire.ts';
 import { rejectionOf } from '../../../support/grpc.ts';
@@ -11,8 +11,6 @@ import { frame, pathOf, rawCall } from './raw-call.ts';
 import { openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
-jest.setTimeout(30_000);
-
 /** Calls that must not harm the server: after each of them it answers the next call. */
 
 const answers = async ({ client }: ServerEnv): Promise<void> => {

@@ -7,7 +7,7 @@ import {
   type ServiceDefinition,
 } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { eventually } from '../../../support/eventually.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { recordedMetrics } from '../../../support/quiet.ts';
@@ -16,8 +16,6 @@ import { frame, rawCall } from './raw-call.ts';
 import { openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
-jest.setTimeout(30_000);
-
 const PATH = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
 
 /** A request for the files of the service. */

@@ -1,6 +1,6 @@
 import { constants } from 'node:http2';
 import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { M2MOAuthServiceClient } from '../../../../operator/servers/grpc/generated/m2moauthserver/pb/service.ts';
 import type { GrpcIssuer } from '../../../../operator/servers/grpc/services.ts';
 import { eventually } from '../../../support/eventually.ts';
@@ -9,8 +9,6 @@ import { frame, pathOf, type RawCall, rawCall } from './raw-call.ts';
 import { openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
-jest.setTimeout(30_000);
-
 /** Callers that go, are out of time, or read slowly. */
 
 /** The reader's window of 64 KiB, as much ahead of it, and what the streams between hold. */

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect as connectPlain } from 'node:net';
 import { type ConnectionOptions, connect } from 'node:tls';
 import { ChannelCredentials, type ChannelCredentials as Credentials, credentials } from '@grpc/grpc-js';
-import { beforeAll, expect, jest, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { M2MOAuthServiceClient } from '../../../../operator/servers/grpc/generated/m2moauthserver/pb/service.ts';
 import { type ClusterCertificates, createCertificates } from '../../../cluster/certificates.ts';
 import { eventually } from '../../../support/eventually.ts';
@@ -11,8 +11,6 @@ import { makeCertificateFolder } from '../listener/certificate-folder.ts';
 import { openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
-jest.setTimeout(30_000);
-
 /** The server over TLS, called by clients that check its certificate. */
 
 let ours: ClusterCertificates;

@@ -1,12 +1,10 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { IssuerFailure } from '../../../../operator/issuer/failure.ts';
 import { LISTENER_LIMITS } from '../../../../operator/servers/http/limits.ts';
 import { RawConnection, rawRequest } from './raw-http.ts';
 import { BASE, openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets and timers on a machine that may be busy.
-jest.setTimeout(30_000);
-
 /** Attempts to bypass the bearer check: each is rejected, and none reaches a use case but the check itself. */
 
 const TOKENS = `${BASE}/api/v1/tokens`;

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { systemClock } from '../../../../operator/ops/system-clock.ts';
 import { createHttpServer } from '../../../../operator/servers/http/server.ts';
 import { eventually } from '../../../support/eventually.ts';
@@ -12,8 +12,6 @@ import { RawConnection, rawRequest } from './raw-http.ts';
 import { BASE, ISSUER_URL, openServerEnv, type ServerEnv, TestKeys, TOKEN } from './server-env.ts';
 
 // Real sockets and timers on a machine that may be busy.
-jest.setTimeout(30_000);
-
 /** Start and stop of a server. */
 
 const LIST = rawRequest(`GET ${BASE}/api/v1/tokens`, { Authorization: 'Bearer b' });

@@ -1,4 +1,4 @@
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { systemClock } from '../../../../operator/ops/system-clock.ts';
 import {
   LISTENER_LIMITS,
@@ -13,8 +13,6 @@ import { RawConnection, rawRequest, sendRaw } from './raw-http.ts';
 import { BASE, openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets and timers on a machine that may be busy.
-jest.setTimeout(30_000);
-
 /** Requests that must not harm the server: after each of them it answers the next request. */
 
 const TOKENS = `${BASE}/api/v1/tokens`;

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { IssuerFailure } from '../../../../operator/issuer/failure.ts';
 import { LISTENER_LIMITS } from '../../../../operator/servers/http/limits.ts';
 import { eventually } from '../../../support/eventually.ts';
@@ -9,8 +9,6 @@ import { RawConnection, rawRequest } from './raw-http.ts';
 import { BASE, openServerEnv, type ServerEnv, TOKEN } from './server-env.ts';
 
 // Real sockets and timers on a machine that may be busy.
-jest.setTimeout(30_000);
-
 /** Lists that are long, and callers that read slowly, go, or do not go on. */
 
 const CHUNK_BYTES = CHUNK.map(lineOf).join('').length;

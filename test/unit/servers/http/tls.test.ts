@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { request } from 'node:https';
 import { connect as connectPlain } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
-import { beforeAll, expect, jest, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import type { Issuer } from '../../../../operator/issuer/use-cases.ts';
 import { LISTENER_LIMITS } from '../../../../operator/servers/http/limits.ts';
 import { type ClusterCertificates, createCertificates } from '../../../cluster/certificates.ts';
@@ -13,8 +13,6 @@ import { sendRaw } from './raw-http.ts';
 import { BASE, openServerEnv, type ServerEnv } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
-jest.setTimeout(30_000);
-
 /** The server over TLS, called by clients that check its certificate. */
 
 let ours: ClusterCertificates;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type FailureCode, IssuerFailure, refused } from '../../../../operator/issuer/failure.ts';
 import type { Issuer } from '../../../../operator/issuer/use-cases.ts';
 import { systemClock } from '../../../../operator/ops/system-clock.ts';
@@ -15,8 +15,6 @@ import { BASE, openServerEnv, type ServerEnv } from './server-env.ts';
 import { type ReconcileResult, resultOf } from './verifier.ts';
 
 // Real sockets and timers on a machine that may be busy.
-jest.setTimeout(30_000);
-
 /** No error under `/api/v1`, whichever layer makes it, passes for a valid token (spec §5). */
 
 const API = `${BASE}/api/v1`;

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
-import { beforeAll, expect, jest, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { systemClock } from '../../../../operator/ops/system-clock.ts';
 import type { Clock } from '../../../../operator/ports/clock.ts';
 import { openServerCertificates } from '../../../../operator/servers/listener/server-certificates.ts';
@@ -15,8 +15,6 @@ import { recordedLog } from '../../../support/quiet.ts';
 import { type CertificateFolder, type Content, makeCertificateFolder } from './certificate-folder.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
-jest.setTimeout(30_000);
-
 let first: ClusterCertificates;
 let second: ClusterCertificates;
 beforeAll(async () => {
