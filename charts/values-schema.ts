@@ -117,6 +117,8 @@ const pods = {
   tolerations: kubernetesObjects,
   affinity: kubernetesObject,
   priorityClassName: name,
+  podSecurityContext: kubernetesObject,
+  securityContext: kubernetesObject,
   podLabels: labels,
   podAnnotations: annotations,
   extraEnv: kubernetesObjects,

@@ -57,9 +57,9 @@ export const operationsComponent = (
     start: async () => {
       crds.start(stopping.signal);
       const probePort = await probeServer.start();
-      log.info('probe listener started', { host: probeAddress.host, port: probePort });
+      log.info('probe listener started', { host: probeAddress.host ?? 'all', port: probePort });
       const port = await opsServer.start();
-      log.info('operations listener started', { host: ops.address.host, port });
+      log.info('operations listener started', { host: ops.address.host ?? 'all', port });
     },
     stop: async () => {
       stopping.abort();

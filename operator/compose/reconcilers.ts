@@ -19,8 +19,15 @@ export interface Reconcilers {
 /** Builds the reconcilers of every kind, each with its controller and its triggers. */
 export const buildReconcilers = (config: Config, parts: ReconcilerParts & ClientParts): Reconcilers => {
   const settings = issuerSettingsOf(config);
+  const { signingKey } = config;
   const wired = [
-    wireSigningKeys(config.kubernetes.namespace, parts),
+    wireSigningKeys(
+      {
+        namespace: config.kubernetes.namespace,
+        defaultKey: signingKey.create ? { name: config.issuer.signingKey, spec: signingKey.spec } : undefined,
+      },
+      parts,
+    ),
     wireClients(
       { settings, fetchJson: jsonFetcher(config.outbound), endpoints: config.authorization.endpoints },
       parts,

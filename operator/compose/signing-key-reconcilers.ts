@@ -4,6 +4,7 @@ import { listWatchObjects } from '../kube/list-watch.ts';
 import { SECRETS } from '../kube/resource-client.ts';
 import type { Secret } from '../ports/secrets.ts';
 import { RecordExpirations } from '../reconcilers/record/record-expirations.ts';
+import type { DefaultSigningKey } from '../reconcilers/signing-key/default-signing-key.ts';
 import { SigningKeyReconciler } from '../reconcilers/signing-key/signing-key-reconciler.ts';
 import {
   signingKeyOfFollower,
@@ -17,10 +18,17 @@ import { rememberedKeysOf } from './remembered-keys.ts';
 import { resourceClients } from './resources.ts';
 
 /** Wires the SigningKeys of the operator's namespace. */
-export const wireSigningKeys = (namespace: string, parts: Omit<ReconcilerParts, 'keyring'>): Wired => {
+export const wireSigningKeys = (
+  {
+    namespace,
+    defaultKey,
+  }: { readonly namespace: string; readonly defaultKey?: DefaultSigningKey | undefined },
+  parts: Omit<ReconcilerParts, 'keyring'>,
+): Wired => {
   const { informers, writer, named, events, isClockUsable, clock, defer, random, log, metrics } = parts;
   const resources = resourceClients(writer);
   const signingKeys = informers.signingKeys.cache;
+  const defaultKeyName = defaultKey && `${namespace}/${defaultKey.name}`;
   const recordObjects = new RecordExpirations({
     issued: informers.issued.cache,
     batches: informers.batches.cache,
@@ -31,6 +39,7 @@ export const wireSigningKeys = (namespace: string, parts: Omit<ReconcilerParts, 
     clock,
     log,
     namespace,
+    defaultKey,
     signingKeys,
     tokens: informers.tokens.cache,
     recordObjects,
@@ -50,10 +59,11 @@ export const wireSigningKeys = (namespace: string, parts: Omit<ReconcilerParts, 
     name: 'SigningKey',
     concurrency: 1,
     reconcile: whileClockUsable(isClockUsable, (key, signal) => reconciler.reconcile(key, signal)),
-    seed: () => signingKeys.keys(),
+    seed: () => new Set([...(defaultKeyName ? [defaultKeyName] : []), ...signingKeys.keys()]),
   });
   const addKnown = (key: string | undefined): void => {
-    if (key !== undefined && signingKeys.get(key) !== undefined) controller.queue.add(key, 'high');
+    if (key !== undefined && (key === defaultKeyName || signingKeys.get(key) !== undefined))
+      controller.queue.add(key, 'high');
   };
   const connect = (): (() => void) => {
     const stops = [

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SigningKeySpecSchema } from '../api/signing-key.ts';
 import { isSameIssuer } from '../domain/client/issuer-identity.ts';
 import { MAX_BACKDATE_SECONDS } from '../domain/record/restored-record.ts';
 import {
@@ -125,6 +126,13 @@ const checkEndpoints = (
     context.addIssue({ code: 'custom', path, message });
   });
 
+/** What of a SigningKey's spec it makes sense to create one with: strict at every depth, unlike the CRD's schema. */
+const signingKeySpec = z.strictObject({
+  ...SigningKeySpecSchema.shape,
+  rotation: z.strictObject(SigningKeySpecSchema.shape.rotation.unwrap().shape).optional(),
+  privateKeyRef: z.strictObject(SigningKeySpecSchema.shape.privateKeyRef.unwrap().shape).optional(),
+});
+
 const leaderElection = z
   .strictObject({
     enabled: z.boolean().default(true),
@@ -178,20 +186,20 @@ export const configSchema = (podNamespace: string | undefined) =>
       kubernetes: kubernetes(podNamespace),
       issuer,
       grpc: z
-        .strictObject({ address: address('0.0.0.0:9100'), tls })
+        .strictObject({ address: address(':9100'), tls })
         .prefault({})
         .superRefine(checkListener),
       http: z
         .strictObject({
-          address: address('0.0.0.0:9101'),
+          address: address(':9101'),
           tls,
           cors: z.strictObject({ origins: z.array(z.string().min(1)).max(100).default([]) }).prefault({}),
           trustedProxies: z.array(cidr).max(100).default([]),
         })
         .prefault({})
         .superRefine(checkListener),
-      ops: z.strictObject({ address: address('0.0.0.0:9102') }).prefault({}),
-      probes: z.strictObject({ address: address('0.0.0.0:9104') }).prefault({}),
+      ops: z.strictObject({ address: address(':9102') }).prefault({}),
+      probes: z.strictObject({ address: address(':9104') }).prefault({}),
       authorization,
       outbound: z
         .strictObject({ caFile: file, allowedCIDRs: z.array(cidr).max(100).default([]) })
@@ -201,6 +209,9 @@ export const configSchema = (podNamespace: string | undefined) =>
         .prefault({}),
       leaderElection,
       limits,
+      signingKey: z
+        .strictObject({ create: z.boolean().default(false), spec: signingKeySpec.prefault({}) })
+        .prefault({}),
     })
     .superRefine(checkProbePort)
     .superRefine(checkEndpoints);

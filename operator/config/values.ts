@@ -20,7 +20,8 @@ export const duration = (fallback: string) =>
 
 /** A listening address, split. */
 export interface Address {
-  readonly host: string;
+  /** Undefined: all addresses, of IPv6 and IPv4, or of IPv4 alone where the host has no IPv6. */
+  readonly host: string | undefined;
   readonly port: number;
 }
 
@@ -29,22 +30,25 @@ loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
 /** True for `localhost` and the loopback addresses of both families. */
-export const isLoopbackHost = (host: string): boolean => {
+export const isLoopbackHost = (host: string | undefined): boolean => {
+  if (host === undefined) return false;
   const family = isIP(host);
   return host === 'localhost' || (family !== 0 && loopback.check(host, family === 6 ? 'ipv6' : 'ipv4'));
 };
 
-/** `host:port` (IPv6 in brackets); port 0 asks the system for a free one. */
+/** `host:port` (IPv6 in brackets), or `:port` for all addresses; port 0 asks the system for a free one. */
 export const address = (fallback: string) =>
   z
     .string()
     .default(fallback)
     .transform((text, context): Address => {
-      const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):([0-9]{1,5})$/u.exec(text);
+      const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))?:([0-9]{1,5})$/u.exec(text);
       const host = match?.[1] ?? match?.[2];
       const port = Number(match?.[3]);
-      if (host !== undefined && port <= 65_535) return { host, port };
-      context.addIssue(`must be HOST:PORT such as 0.0.0.0:9102 or [::1]:9102, not ${JSON.stringify(text)}`);
+      if (match !== null && port <= 65_535) return { host, port };
+      context.addIssue(
+        `must be HOST:PORT such as 127.0.0.1:9102 or [::1]:9102, or :9102 for all addresses, not ${JSON.stringify(text)}`,
+      );
       return z.NEVER;
     });
 

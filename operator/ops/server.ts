@@ -14,7 +14,7 @@ export interface Probes {
 }
 
 interface ServerOptions {
-  readonly address: { readonly host: string; readonly port: number };
+  readonly address: { readonly host: string | undefined; readonly port: number };
   readonly probes: Probes;
   readonly log: Pick<Log, 'warn'>;
 }

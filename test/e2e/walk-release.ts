@@ -75,17 +75,25 @@ export const uninstalled = async (walk: Walk, env: ClusterEnv): Promise<void> =>
   );
 };
 
+/** IDs as OpenShift's restricted-v2 assigns them: any user, in the group 0. */
+const ASSIGNED_IDS = ['runAsUser=1000680000', 'runAsGroup=0', 'fsGroup=1000680000']
+  .map((id) => `podSecurityContext.${id}`)
+  .join(',');
+
 /** `watchNamespaces`: Roles in place of the ClusterRole, and a namespace that is not watched. */
 export const narrowed = async (walk: Walk, env: ClusterEnv): Promise<void> => {
   const { kubectl, apply } = env;
-  await walk.step('with watchNamespaces it issues there, with Roles alone', async () => {
-    await upgradeWith(env, `watchNamespaces={${TEAM}}`);
-    await kubectl(...inSystem('rollout', 'status', `deployment/${RELEASE}`, '--timeout=2m'));
-    await apply(tokenManifest('narrowed'));
-    await kubectl(...inTeam('wait', '--for=condition=Ready', 'm2mtoken/narrowed', '--timeout=1m'));
-    const account = `system:serviceaccount:${SYSTEM}:${RELEASE}`;
-    const asked = ['auth', 'can-i', 'list', 'secrets', '--namespace', 'default', '--as', account];
-    const answer = await kubectl(...asked).catch(String);
-    expect(answer.includes('no'), `it may list Secrets elsewhere: ${answer}`);
-  });
+  await walk.step(
+    'with watchNamespaces it issues there, with Roles alone, and as a user that a platform assigned',
+    async () => {
+      await upgradeWith(env, `watchNamespaces={${TEAM}},${ASSIGNED_IDS}`);
+      await kubectl(...inSystem('rollout', 'status', `deployment/${RELEASE}`, '--timeout=2m'));
+      await apply(tokenManifest('narrowed'));
+      await kubectl(...inTeam('wait', '--for=condition=Ready', 'm2mtoken/narrowed', '--timeout=1m'));
+      const account = `system:serviceaccount:${SYSTEM}:${RELEASE}`;
+      const asked = ['auth', 'can-i', 'list', 'secrets', '--namespace', 'default', '--as', account];
+      const answer = await kubectl(...asked).catch(String);
+      expect(answer.includes('no'), `it may list Secrets elsewhere: ${answer}`);
+    },
+  );
 };

@@ -26,14 +26,14 @@ kubernetes:
 issuer:
   {{- toYaml (merge (dict "url" (include "m2m.issuerURL" .)) $config.issuer) | nindent 2 }}
 grpc:
-  address: "0.0.0.0:9100"
+  address: ":9100"
   tls:
     {{- include "m2m.tls" . | nindent 4 }}
     {{- with include "m2m.clientCertificates" (dict "root" . "listener" "grpc") | trim }}
     {{- . | nindent 4 }}
     {{- end }}
 http:
-  address: "0.0.0.0:9101"
+  address: ":9101"
   tls:
     {{- include "m2m.tls" . | nindent 4 }}
     {{- with include "m2m.clientCertificates" (dict "root" . "listener" "http") | trim }}
@@ -43,9 +43,9 @@ http:
     {{- toYaml $config.cors | nindent 4 }}
   trustedProxies: {{ toJson $config.trustedProxies }}
 ops:
-  address: "0.0.0.0:9102"
+  address: ":9102"
 probes:
-  address: "0.0.0.0:9104"
+  address: ":9104"
 authorization:
   {{- toYaml $config.authorization | nindent 2 }}
 outbound:
@@ -56,4 +56,6 @@ leaderElection:
   {{- toYaml (merge (dict "enabled" true) $config.leaderElection) | nindent 2 }}
 limits:
   {{- toYaml $config.limits | nindent 2 }}
+signingKey:
+  {{- toYaml .Values.signingKey | nindent 2 }}
 {{- end }}

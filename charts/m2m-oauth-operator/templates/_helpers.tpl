@@ -124,17 +124,3 @@ means gRPC, and has no effect without `caSecretName` or with `tls.mode: None`, a
 {{- $namespace := .Release.Namespace }}
 {{- concat (list $name (printf "%s.%s" $name $namespace) (include "m2m.host" .) (printf "%s.cluster.local" (include "m2m.host" .)) "localhost") .Values.tls.dnsNames | uniq | toYaml }}
 {{- end }}
-
-{{- define "m2m.podSecurityContext" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-seccompProfile: {type: RuntimeDefault}
-{{- end }}
-
-{{- define "m2m.securityContext" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities: {drop: [ALL]}
-{{- end }}

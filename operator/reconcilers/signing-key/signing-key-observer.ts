@@ -38,7 +38,8 @@ const decode = (secret: Secret | undefined, key: string): string | undefined => 
   return data === undefined ? undefined : Buffer.from(data, 'base64').toString('utf8');
 };
 
-const listKeySecrets = async (
+/** The Secrets with keys of the SigningKey of that name, by their names, as they are now. @throws ApiError */
+export const listKeySecrets = async (
   { keySecrets }: SigningKeySources,
   signingKey: string,
   signal: AbortSignal,

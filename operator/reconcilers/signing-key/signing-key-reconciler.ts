@@ -9,9 +9,11 @@ import type { NamedSecrets, Secret } from '../../ports/secrets.ts';
 import { DONE, type ReconcileResult } from '../../runtime/controller.ts';
 import { lastExpirations, type TokenExpirations } from '../token/token-expirations.ts';
 import { CompromisedKeysMemory } from './compromised-keys-config-map.ts';
+import { createDefaultSigningKey, type DefaultSigningKey } from './default-signing-key.ts';
 import { applyJwks, configMapNameOf, holdsKid, type JwksSinks } from './jwks-config-map.ts';
 import {
   describeKeySecret,
+  listKeySecrets,
   type ObservedSigningKey,
   observeSigningKey,
   type SigningKeySources,
@@ -33,6 +35,8 @@ export type SigningKeyReconcilerOptions = SigningKeySources &
   TokenExpirations & {
     /** The operator's own: a SigningKey elsewhere is none. */
     readonly namespace: string;
+    /** Created if it does not exist; undefined: none is. */
+    readonly defaultKey?: DefaultSigningKey | undefined;
     readonly named: NamedSecrets;
     readonly clock: Clock;
     readonly log: Log;
@@ -54,8 +58,8 @@ interface Planned {
 }
 
 /**
- * Keeps the keys of SigningKeys (spec §2.5) and the ConfigMaps with the key set. Needs get, list, watch of
- * signingkeys; update of signingkeys/status; get, list, watch, create, update, delete of secrets and configmaps, all in
+ * Keeps the keys of SigningKeys (spec §2.5) and the ConfigMaps with the key set, and creates the default one. Needs get, list, watch,
+ * create of signingkeys; update of signingkeys/status; get, list, watch, create, update, delete of secrets and configmaps, all in
  * the operator's namespace.
  */
 export class SigningKeyReconciler {
@@ -78,11 +82,7 @@ export class SigningKeyReconciler {
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const signingKey = await this.#read(key, signal);
-      if (!signingKey) {
-        this.#options.named.follow(signingKeyFollowerOf(key), []);
-        this.#unpublished.delete(key);
-        return DONE;
-      }
+      if (!signingKey) return this.#reconcileMissing(key, signal);
       const isFollowed = this.#follow(signingKey);
       const { plan, observed, error } = await this.#plan(signingKey, signal);
       // Before the status says that a key signs.
@@ -99,6 +99,17 @@ export class SigningKeyReconciler {
     throw new Error(
       `SigningKey ${key} is not as planned after ${MAX_ROUNDS} rounds: something changes its status or Secrets back, such as a mutating webhook`,
     );
+  }
+
+  async #reconcileMissing(key: string, signal: AbortSignal): Promise<ReconcileResult> {
+    this.#options.named.follow(signingKeyFollowerOf(key), []);
+    this.#unpublished.delete(key);
+    const { defaultKey, namespace } = this.#options;
+    if (!defaultKey || key !== `${namespace}/${defaultKey.name}`) return DONE;
+    const keySecrets = (await listKeySecrets(this.#options, defaultKey.name, signal)).size;
+    const request = { defaultKey, keySecrets, signal };
+    const isCreated = await createDefaultSigningKey({ ...this.#options, log: this.#log }, request);
+    return isCreated ? DONE : { kind: 'requeue', afterMs: LOOK_AGAIN_MS };
   }
 
   /** As it is now: next to Secrets that are read live, a status of yesterday would make them look spent. */

@@ -20,7 +20,7 @@ import type { Secret } from '../../ports/secrets.ts';
 /** Where a SigningKey's plan is written to. */
 export interface SigningKeySinks {
   readonly signingKeys: WritableCache<SigningKey>;
-  readonly signingKeyClient: Pick<ResourceClient<SigningKey>, 'get' | 'updateStatus'>;
+  readonly signingKeyClient: Pick<ResourceClient<SigningKey>, 'get' | 'create' | 'updateStatus'>;
   readonly secretClient: Pick<ResourceClient<Secret>, 'get' | 'create' | 'update' | 'delete'>;
   readonly keyPairs: Pick<KeyPairs, 'read' | 'generate'>;
   readonly events: EventRecorder;

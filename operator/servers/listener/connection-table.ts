@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { BoundedMap } from '../../async/bounded-map.ts';
 import { TokenBucket } from '../../async/token-bucket.ts';
-import type { GroupOf } from '../../domain/caller-address.ts';
+import { type GroupOf, plainAddress } from '../../domain/caller-address.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { LimitName, ServerName } from '../../ports/metrics.ts';
 import { Connection } from './connection.ts';
@@ -77,7 +77,7 @@ export class ConnectionTable {
   /** Takes in a connection until it is closed; undefined where a limit refuses it: then it is closed already. */
   admit(socket: Socket, server: ServerName): Connection | undefined {
     const { groupOf, clock } = this.#options;
-    const address = socket.remoteAddress;
+    const address = socket.remoteAddress && plainAddress(socket.remoteAddress);
     const limited = address === undefined ? undefined : groupOf(address);
     const refusal = address === undefined ? 'gone' : this.#refusalOf(limited);
     if (address === undefined || refusal !== undefined) {

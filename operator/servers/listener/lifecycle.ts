@@ -46,7 +46,7 @@ export const createLifecycle = (
       signal.throwIfAborted();
       server = await build(certificates);
       const port = await server.listener.listen(address);
-      log.info(`${name} listener started`, { host: address.host, port, tls: protectionOf(tls) });
+      log.info(`${name} listener started`, { host: address.host ?? 'all', port, tls: protectionOf(tls) });
       return port;
     },
     stop: async (deadlineMs) => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
+import { plainAddress } from '../../domain/caller-address.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ServerName } from '../../ports/metrics.ts';
@@ -12,7 +13,8 @@ import { HANDSHAKE_MS } from './tls-options.ts';
 
 /** Where to listen; port 0 takes any that is free. */
 export interface ListenAddress {
-  readonly host: string;
+  /** Undefined: all addresses, of IPv6 and IPv4, or of IPv4 alone where the host has no IPv6. */
+  readonly host: string | undefined;
   readonly port: number;
 }
 
@@ -47,7 +49,7 @@ const logFailedHandshake = (log: Log, code: string | undefined, address: string 
 /** Gives a TLS server the certificates of its listener, now and whenever they change, and logs handshakes that fail. */
 export const followCertificates = (server: TlsServer, certificates: ServerCertificates, log: Log): void => {
   server.on('tlsClientError', ({ code }: NodeJS.ErrnoException, { remoteAddress }) =>
-    logFailedHandshake(log, code, remoteAddress),
+    logFailedHandshake(log, code, remoteAddress && plainAddress(remoteAddress)),
   );
   certificates.follow(server);
 };

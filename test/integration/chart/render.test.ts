@@ -114,6 +114,24 @@ withHelm('the chart', () => {
     expect(await rejectionOfHelm('template', RELEASE, CHART, ...flags)).toContain(culprit);
   });
 
+  test('user and group IDs can be left out, for platforms that assign them', async () => {
+    const flags = ['--values', join(CHART, 'values-openshift.yaml')];
+    const objects = await renderChart({}, 'm2m-oauth-system', flags);
+    const { securityContext, volumes } = named(objects, 'Deployment').spec.template.spec;
+    expect(securityContext).toEqual({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+    // Readable by any user: only kubelet's group could read them otherwise.
+    expect(volumes.find(({ name }: { name: string }) => name === 'tls').secret.defaultMode).toBe(0o444);
+  });
+
+  test('no SigningKey is rendered: the operator creates it', async () => {
+    const objects = await renderChart();
+    expect(objects.filter(({ kind }) => kind === 'SigningKey')).toEqual([]);
+    expect(parseConfig(configOf(objects), 'config.yaml').signingKey).toMatchObject({
+      create: true,
+      spec: { algorithm: 'ES256' },
+    });
+  });
+
   test('its CRDs are those of crds/, kept when the release goes', async () => {
     const rendered = (await renderChart()).filter(({ kind }) => kind === 'CustomResourceDefinition');
     const wanted = (await readObjects([join(ROOT, 'crds')])) as KubeObject[];

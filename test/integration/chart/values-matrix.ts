@@ -6,6 +6,8 @@ const ROOT = join(import.meta.dirname, '../../..');
 /** The values for hardened installations that the chart ships. */
 const hardened = parse(readFileSync(join(ROOT, 'charts/m2m-oauth-operator/values-hardened.yaml'), 'utf8'));
 
+const openshift = parse(readFileSync(join(ROOT, 'charts/m2m-oauth-operator/values-openshift.yaml'), 'utf8'));
+
 /** Values that between them reach every branch of every template; each name says what a platform team wants. */
 export const VALUES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'the defaults': {},
@@ -66,6 +68,7 @@ export const VALUES: Readonly<Record<string, Readonly<Record<string, unknown>>>>
     'networkPolicy.extraEgress': [{ to: [{ ipBlock: { cidr: '10.0.0.0/8' } }] }],
   },
   'hardened, by the file in the chart': hardened,
+  'for OpenShift, by the file in the chart': openshift,
   'exposed by an Ingress': {
     'ingress.enabled': true,
     'ingress.host': 'tokens.example.com',

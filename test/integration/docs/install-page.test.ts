@@ -35,7 +35,6 @@ const MANIFESTS: readonly Expectation[] = [
     'customresourcedefinition.apiextensions.k8s.io/tokens.m2moauth.dev condition met',
     'secret/serving-cert created',
     'deployment.apps/m2m-oauth-operator serverside-applied',
-    'signingkey.m2moauth.dev/default serverside-applied',
   ],
 ];
 const TAKEOVER: readonly Expectation[] = [['--take-ownership', 'STATUS: deployed']];

@@ -73,7 +73,7 @@ export class SigningKeyEnv implements AsyncDisposable {
       readSecret: (name, signal) => getIfThere(secrets, { namespace, name }, signal),
     });
     keyring.start();
-    const wired = wireSigningKeys(namespace, parts);
+    const wired = wireSigningKeys({ namespace }, parts);
     const watched = ['signingKeys', 'tokens', 'issued', 'batches', 'secrets', 'configMaps'] as const;
     const stop = await startWired(wired, parts, watched);
     this.#keyring = keyring;

@@ -6,6 +6,7 @@ import { SIGNING_KEY_LABEL } from '../../../../operator/domain/key/key-secrets.t
 import type { ConfigMap } from '../../../../operator/ports/config-maps.ts';
 import { ApiError, type ResourceClient } from '../../../../operator/ports/kube.ts';
 import type { Secret } from '../../../../operator/ports/secrets.ts';
+import type { DefaultSigningKey } from '../../../../operator/reconcilers/signing-key/default-signing-key.ts';
 import { SigningKeyReconciler } from '../../../../operator/reconcilers/signing-key/signing-key-reconciler.ts';
 import { TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-triggers.ts';
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
@@ -81,30 +82,36 @@ export class FakeSigningKeyApi {
   readonly secrets = new Shelf<Secret>();
   readonly configMaps = new Shelf<ConfigMap>();
   readonly cache = new ObjectStore<SigningKey>({ log: this.log });
-  readonly #reconciler = new SigningKeyReconciler({
-    namespace: 'system',
-    signingKeys: this.cache,
-    configMaps: new ObjectStore<ConfigMap>({ log: this.log }),
-    tokens: new ObjectStore<Token>({ log: this.log, indexers: TOKEN_INDEXERS }),
-    recordObjects: { lastOf: (_, start) => start },
-    signingKeyClient: this.signingKeys.client(),
-    secretClient: this.secrets.client(),
-    configMapClient: this.configMaps.client(),
-    keySecrets: {
-      list: async () => ({
-        items: [...this.secrets.objects.values()]
-          .filter(({ metadata }) => metadata.labels?.[SIGNING_KEY_LABEL] !== undefined)
-          .map((secret) => structuredClone(secret)),
-        resourceVersion: `${version}`,
-        continueToken: undefined,
-      }),
-    },
-    keyPairs: joseKeyPairs(),
-    named: { follow: () => true } as never,
-    events: { record: () => {} },
-    clock: this.clock,
-    log: this.log,
-  });
+  readonly #reconciler: SigningKeyReconciler;
+
+  /** `defaultKey` is the SigningKey that the reconciler creates. */
+  constructor(defaultKey?: DefaultSigningKey) {
+    this.#reconciler = new SigningKeyReconciler({
+      namespace: 'system',
+      defaultKey,
+      signingKeys: this.cache,
+      configMaps: new ObjectStore<ConfigMap>({ log: this.log }),
+      tokens: new ObjectStore<Token>({ log: this.log, indexers: TOKEN_INDEXERS }),
+      recordObjects: { lastOf: (_, start) => start },
+      signingKeyClient: this.signingKeys.client(),
+      secretClient: this.secrets.client(),
+      configMapClient: this.configMaps.client(),
+      keySecrets: {
+        list: async () => ({
+          items: [...this.secrets.objects.values()]
+            .filter(({ metadata }) => metadata.labels?.[SIGNING_KEY_LABEL] !== undefined)
+            .map((secret) => structuredClone(secret)),
+          resourceVersion: `${version}`,
+          continueToken: undefined,
+        }),
+      },
+      keyPairs: joseKeyPairs(),
+      named: { follow: () => true } as never,
+      events: { record: () => {} },
+      clock: this.clock,
+      log: this.log,
+    });
+  }
 
   /** Stores a SigningKey and shows it to the cache. */
   create(spec: Partial<SigningKeySpec> = {}): void {

@@ -11,6 +11,65 @@ beforeEach(() => {
 
 const activeKid = (): string | undefined => fake.keys.find(({ phase }) => phase === 'Active')?.kid;
 
+describe('the default SigningKey', () => {
+  const defaultKey = { name: 'default', spec: { algorithm: 'EdDSA' } } as const;
+  const warnings = (): unknown[] => fake.log.lines.filter(({ level }) => level === 'warn');
+
+  test('is created with the configured spec, and signs', async () => {
+    fake = new FakeSigningKeyApi(defaultKey);
+    await fake.reconcile();
+    expect(fake.signingKeys.find('default').spec).toEqual({ algorithm: 'EdDSA' });
+    await fake.reconcile();
+    expect(fake.keys.map(({ algorithm }) => algorithm)).toEqual(['EdDSA', 'EdDSA']);
+  });
+
+  test('is not created without a configuration that says so', async () => {
+    await fake.reconcile();
+    expect(fake.signingKeys.objects.size).toBe(0);
+  });
+
+  test('is left as it is where it exists', async () => {
+    fake = new FakeSigningKeyApi(defaultKey);
+    fake.create({ algorithm: 'RS256' });
+    await fake.reconcile();
+    expect(fake.signingKeys.find('default').spec).toEqual({ algorithm: 'RS256' });
+  });
+
+  test('is not created while Secrets with its keys exist, and with them it comes back', async () => {
+    fake = new FakeSigningKeyApi(defaultKey);
+    fake.create();
+    await fake.reconcile();
+    const active = activeKid();
+    fake.signingKeys.objects.clear();
+    expect(await fake.reconcile()).toEqual({ kind: 'requeue', afterMs: 300_000 });
+    expect(fake.signingKeys.objects.size).toBe(0);
+    expect(warnings()).toMatchObject([{ fields: { name: 'default', keySecrets: 2 } }]);
+    fake.create();
+    await fake.reconcile();
+    expect(activeKid()).toBe(active);
+  });
+
+  test('that exists although the cache lacks it is no failure', async () => {
+    fake = new FakeSigningKeyApi(defaultKey);
+    fake.signingKeys.put({
+      ...{ apiVersion: 'm2moauth.dev/v1alpha1', kind: 'SigningKey', spec: { algorithm: 'ES256' } },
+      metadata: { namespace: 'system', name: 'default' },
+    } as never);
+    expect(await fake.reconcile()).toEqual({ kind: 'done' });
+  });
+
+  test('that the API server rejects is an error that names the setting, and is not tried in a loop', async () => {
+    fake = new FakeSigningKeyApi(defaultKey);
+    fake.signingKeys.admit = () => {
+      throw new ApiError('is invalid', { status: 422, reason: 'Invalid' });
+    };
+    expect(await fake.reconcile()).toEqual({ kind: 'requeue', afterMs: 300_000 });
+    expect(fake.log.lines).toContainEqual(
+      expect.objectContaining({ level: 'error', message: expect.stringContaining('signingKey.spec') }),
+    );
+  });
+});
+
 describe('while the ConfigMap with the key set can not be written', () => {
   const rejectWrites = (status = 403): void => {
     fake.configMaps.admit = () => {

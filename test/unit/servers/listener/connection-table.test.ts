@@ -82,6 +82,7 @@ describe('of one address', () => {
     expect(open('2001:db8:0:1::1').connection).toBeDefined();
     expect(open('::ffff:192.0.2.1').connection).toBeUndefined();
     expect(openSockets([six, four])).toEqual([true, true]);
+    expect(open('::ffff:192.0.2.2').connection?.address).toBe('192.0.2.2');
   });
 
   test('the rate of new connections is limited, and a flood counts as several', async () => {
