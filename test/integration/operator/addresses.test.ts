@@ -39,7 +39,7 @@ test.each(['127.0.0.1', '[::1]'])('every listener is reached by %s', async (host
   for (const [listener, path] of [
     ['operations', '/metrics'],
     ['probe', '/readyz'],
-    ['HTTP', '/m2m-oauth-server/.well-known/jwks.json'],
+    ['HTTP', '/m2m-oauth-server/openapi.json'],
   ] as const) {
     const response = await fetch(`http://${host}:${portOf(listener)}${path}`);
     expect([listener, response.status]).toEqual([listener, 200]);
