@@ -85,6 +85,11 @@ withHelm('the chart', () => {
       'excludedNamespaces',
     ],
     ['a policy that is none', { 'rbac.statusPolicy': true }, 'statusPolicy'],
+    [
+      'an upgrade with the values of a release that had fewer (--reuse-values)',
+      { ownerPolicy: null, 'config.limits': null },
+      "'ownerPolicy'",
+    ],
     ['a Secret without its name', { 'tls.mode': 'Secret' }, 'tls.secretName'],
     [
       'client certificates for a listener that is none',
