@@ -76,9 +76,13 @@ const RECEIVED_MS = 60_000;
 const cachedTokens = ({ process }: Replica): Promise<number> =>
   process.metric('m2moauth_cached_objects{resource="tokens"}');
 
-/** Waits until a replica has as many Tokens as another one. */
-const sameTokens = (a: Replica, b: Replica): Promise<boolean> =>
-  eventually(async () => (await cachedTokens(a)) === (await cachedTokens(b)), { timeoutMs: RECEIVED_MS });
+/** Waits until both replicas have as many Tokens, or one has ended. @returns whether both live */
+const haveSameTokens = async (a: Replica, b: Replica): Promise<boolean> => {
+  const live = (): boolean => !a.ended.aborted && !b.ended.aborted;
+  const isOver = async (): Promise<boolean> => !live() || (await cachedTokens(a)) === (await cachedTokens(b));
+  await eventually(isOver, { timeoutMs: RECEIVED_MS });
+  return live();
+};
 
 /** Whether what a replica keeps of Tokens grows with what their annotations say, and whether a replica that starts can list them. */
 export const checkGrowth = async (scene: Scene, signal: AbortSignal): Promise<readonly Check[]> => {
@@ -88,7 +92,9 @@ export const checkGrowth = async (scene: Scene, signal: AbortSignal): Promise<re
   const began = performance.now();
   const next = await scene.startAnother();
   const seconds = (performance.now() - began) / 1000;
-  await sameTokens(replica, next);
+  if (!(await haveSameTokens(replica, next))) {
+    return [{ bound: 'replicas list large Tokens', holds: false, found: 'a replica ended' }];
+  }
   const growth = ((await replica.retainedBytes()) - before) / MIB;
   const peakMiB = await peakMiBOf(next.process.pid);
   await next.stop();
