@@ -38,14 +38,17 @@ const HEALTHY_STREAM_MS = 5_000;
 
 /**
  * Keeps a store synced with the API server, after client-go's Reflector: the first state by watch-list (KEP-3157), or by paged
- * lists if the server does not support it; then events, resumed at the last resourceVersion after anything but a 410, which
+ * lists if the server does not support it, or if the one before stalled; then events, resumed at the last resourceVersion after anything but a 410, which
  * alone makes it list again. After a gap the list brings the store to the current state: intermediate changes are not seen, and an
  * object created again under its name is reported as a deletion and an addition.
  */
 export class Reflector<T extends Cacheable> {
   readonly #options: ReflectorOptions<T>;
   #resourceVersion: string | undefined;
-  #usesPagedLists = false;
+  /** The server has rejected watch-list: it does not support it. */
+  #isWatchListRejected = false;
+  /** A watch-list has stalled: the next whole list comes by pages. */
+  #hasWatchListStalled = false;
   /** Restarts in a row without progress. */
   #failures = 0;
   #synced = false;
@@ -116,7 +119,7 @@ export class Reflector<T extends Cacheable> {
     const stall = new StallTimer(clock, this.#options.stallAfterMs ?? STALL_AFTER_MS, signal);
     let failure: unknown;
     try {
-      if (this.#resourceVersion === undefined && this.#usesPagedLists) await this.#listAll(stall);
+      if (this.#resourceVersion === undefined && this.#usesPagedLists()) await this.#listAll(stall);
       await this.#follow(stall);
     } catch (error) {
       failure = error;
@@ -128,7 +131,7 @@ export class Reflector<T extends Cacheable> {
     metrics.watchRestarted(source.resource, why);
     if (why !== 'closed') this.#logRestart(why, failure);
     // The end-of-list bookmark never came, or the connection stalled: paged lists make progress in either case.
-    if (why === 'stalled' && this.#resourceVersion === undefined) this.#usesPagedLists = true;
+    if (why === 'stalled' && this.#resourceVersion === undefined) this.#hasWatchListStalled = true;
     if (clock.now() - startedAt >= HEALTHY_STREAM_MS) this.#failures = 0;
     const askedMs = failure instanceof ApiError ? (failure.retryAfterMs ?? 0) : 0;
     const jitterMs =
@@ -147,8 +150,12 @@ export class Reflector<T extends Cacheable> {
       return 'expired';
     }
     const isRejected = failure instanceof ApiError && (failure.status === 400 || failure.status === 422);
-    if (isRejected && this.#resourceVersion === undefined) this.#usesPagedLists = true;
+    if (isRejected && this.#resourceVersion === undefined) this.#isWatchListRejected = true;
     return 'error';
+  }
+
+  #usesPagedLists(): boolean {
+    return this.#isWatchListRejected || this.#hasWatchListStalled;
   }
 
   #logRestart(why: string, error: unknown): void {
@@ -179,6 +186,7 @@ export class Reflector<T extends Cacheable> {
   #finishList(seen: ReadonlySet<string>, resourceVersion: string): void {
     this.#options.store.prune({ seen, resourceVersion, inScope: this.#options.inScope });
     this.#lastListed = this.#options.clock.now();
+    this.#hasWatchListStalled = false;
     this.#advanceTo(resourceVersion);
     if (this.#synced) return;
     this.#synced = true;

@@ -227,6 +227,16 @@ describe('a reflector', () => {
     expect(lists.length).toBeGreaterThan(0);
   });
 
+  test('lists by initial events again once a list by pages is whole', async () => {
+    const page: ListPage<Thing> = { resourceVersion: '5', continueToken: undefined, items: [thing('a', 1)] };
+    const again: Stream = { batches: [[added('b', 9), bookmark(9, true)]] };
+    const { clock, store, lists, watches } = run([{}, gone, again], [page]);
+    await clock.advance(92_000);
+    expect(lists).toHaveLength(1);
+    expect(watches.map(({ initialEvents }) => initialEvents)).toEqual([true, false, true]);
+    expect([...store.keys()]).toEqual(['n/b']);
+  });
+
   test('backs off from failure to failure, up to ten seconds, and starts anew after a successful stream', async () => {
     const { clock, watches } = run(
       [first, ...Array.from({ length: 12 }, () => broken)].map((one, at) =>
