@@ -40,7 +40,7 @@ export type CheckAssertion = (input: AssertionInput) => Promise<AssertionOutcome
 
 export interface AuthenticateClientOptions {
   /** Indexed by {@link CLIENT_ID_INDEX}. */
-  readonly clients: Pick<Cache<OAuthClient>, 'byIndex' | 'synced'>;
+  readonly clients: Pick<Cache<OAuthClient>, 'byIndex' | 'synced' | 'values'>;
   readonly freshness: Pick<Freshness, 'clients'>;
   /** Reads the client from the API server, for when the cache is stale; undefined if it does not exist. */
   readonly readClient: (ref: ObjectRef, reader: Reader) => Promise<OAuthClient | undefined>;
@@ -102,9 +102,25 @@ const findClient = (
   call: Call,
 ): Awaitable<OAuthClient | undefined> => {
   const cached = findCachedClient(options, clientID);
-  return cached === undefined || options.freshness.clients()
-    ? cached
-    : readRegistered(options, cached, { key: unauthenticatedKey(call, clientID), signal: call.signal });
+  if (options.freshness.clients()) return cached;
+  const reader = { key: unauthenticatedKey(call, clientID), signal: call.signal };
+  return cached === undefined ? readAny(options, reader) : readRegistered(options, cached, reader);
+};
+
+const readLive = (
+  { readClient }: AuthenticateClientOptions,
+  { namespace, name }: ObjectRef,
+  reader: Reader,
+): Promise<OAuthClient | undefined> =>
+  readClient({ namespace, name }, reader).catch((error: unknown) => {
+    throw unavailable(error);
+  });
+
+/** Reads any client in place of one that does not exist: otherwise the answer would tell which exist while none can be read. */
+const readAny = async (options: AuthenticateClientOptions, reader: Reader): Promise<undefined> => {
+  const [any] = options.clients.values();
+  if (any) await readLive(options, any.metadata, reader);
+  return undefined;
 };
 
 const readRegistered = async (
@@ -112,11 +128,8 @@ const readRegistered = async (
   cached: OAuthClient,
   reader: Reader,
 ): Promise<OAuthClient | undefined> => {
-  const { namespace, name, uid } = cached.metadata;
-  const live = await options.readClient({ namespace, name }, reader).catch((error: unknown) => {
-    throw unavailable(error);
-  });
-  const isSame = live?.metadata.uid === uid && live.metadata.deletionTimestamp === undefined;
+  const live = await readLive(options, cached.metadata, reader);
+  const isSame = live?.metadata.uid === cached.metadata.uid && live.metadata.deletionTimestamp === undefined;
   return isSame && isRegistered(live) ? live : undefined;
 };
 

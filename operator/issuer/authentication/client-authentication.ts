@@ -28,7 +28,7 @@ import { createTrustedIssuers } from './trusted-issuers.ts';
 
 export interface ClientAuthenticationOptions extends DocumentReader {
   /** Indexed by `CLIENT_ID_INDEX`. */
-  readonly clients: Pick<Cache<OAuthClient>, 'byIndex' | 'synced' | 'onChange'>;
+  readonly clients: Pick<Cache<OAuthClient>, 'byIndex' | 'synced' | 'values' | 'onChange'>;
   readonly freshness: Pick<Freshness, 'clients'>;
   readonly readClient: (ref: ObjectRef, reader: Reader) => Promise<OAuthClient | undefined>;
   readonly readSecret: (ref: ObjectRef, signal: AbortSignal) => Promise<Secret | undefined>;

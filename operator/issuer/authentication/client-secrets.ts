@@ -27,8 +27,9 @@ export interface ClientSecrets {
     turn?: Turn,
   ): Awaitable<boolean>;
   /**
-   * The same work for a client that does not exist or has no secret, so that the time does not tell it from one that has: a read of
-   * its Secret is a wait for as long as the last read took. Always false.
+   * The same work for a client that does not exist or has no secret, so that neither time nor answer tells it from one that has: a read of
+   * its Secret is a wait for as long as the last read of any took, which fails if that failed. Never true.
+   * @throws IssuerFailure `Unavailable`
    */
   verifyAgainstDummy(clientSecret: string, instead: Instead): Awaitable<false>;
   /** Drops all digests, and stops following the clients. */
@@ -106,6 +107,12 @@ const newEntry = (place: string): Entry => ({
   failedAt: -Infinity,
 });
 
+const unavailable = (detail: string, cause?: unknown): IssuerFailure =>
+  new IssuerFailure('Unavailable', 'the client can not be authenticated now, try again later', {
+    detail,
+    cause,
+  });
+
 /** What a verification needs, whether there is a Secret to read or not. */
 interface Verification {
   readonly entry: Entry;
@@ -121,7 +128,7 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
   /** By the digest of a client ID that has no secret; made-up ones drop no others. */
   const imitated = new BoundedMap<string, Entry>(MAX_CLIENTS);
   const readings = new SingleFlight<Entry, Digests>();
-  let lastReadMs = 0;
+  let lastRead = { ms: 0, hasFailed: false };
   const unsubscribe = clients.onChange((change) => {
     const object = change.type === 'set' ? change.object : change.old;
     entries.delete(object.metadata.uid);
@@ -151,19 +158,19 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
       const secret = await withDeadline({ clock, ms: DEADLINE_MS }, (signal) => readSecret(ref, signal));
       entry.digests = digestsOf(secret, key);
       entry.readAt = startedAt;
-      lastReadMs = clock.monotonic() - startedAt;
+      lastRead = { ms: clock.monotonic() - startedAt, hasFailed: false };
       return entry.digests;
     } catch (cause) {
-      throw new IssuerFailure('Unavailable', 'the client can not be authenticated now, try again later', {
-        detail: 'the Secret of the client can not be read',
-        cause,
-      });
+      lastRead = { ms: clock.monotonic() - startedAt, hasFailed: true };
+      throw unavailable('the Secret of the client can not be read', cause);
     }
   };
 
   const imitateRead = async (entry: Entry): Promise<Digests> => {
     const startedAt = clock.monotonic();
-    if (lastReadMs > 0) await sleep(clock, lastReadMs);
+    const { ms, hasFailed } = lastRead;
+    if (ms > 0) await sleep(clock, ms);
+    if (hasFailed) throw unavailable('the last read of a Secret failed');
     entry.digests = NO_DIGESTS;
     entry.readAt = startedAt;
     return NO_DIGESTS;

@@ -232,6 +232,25 @@ describe('while the cache is stale', () => {
     await expect(replicaOf(clientWith(SECRET))(right, call)).rejects.toMatchObject({ code: 'Unavailable' });
     expect(causes()).toEqual([]);
   });
+
+  test.each<[string, Authentication, () => ClientCredentials]>([
+    ['a secret', SECRET, () => wrong],
+    ['an assertion', ACCOUNTS, asserted],
+  ])('an unknown client gets the answer of one that exists, by %s', async (_name, authentication, make) => {
+    checks = [async () => ({ problem: 'no' })];
+    const authenticate = replicaOf(clientWith(authentication));
+    const answerOf = (clientID: string) =>
+      authenticate({ ...make(), clientID }, call).catch(({ code, message }: IssuerFailure) => ({
+        code,
+        message,
+      }));
+    for (const answer of [clientWith(authentication), new Error('away')]) {
+      live = answer;
+      const known = await answerOf('app');
+      expect(known).toMatchObject({ code: answer instanceof Error ? 'Unavailable' : 'Refused' });
+      expect(await answerOf('unknown')).toEqual(known);
+    }
+  });
 });
 
 describe('beyond the limit of failures', () => {
@@ -363,7 +382,7 @@ test('the log and the failure hold nothing that was sent but the client ID, in q
 
 test('before the clients are known, no client is called unknown', async () => {
   const authenticate = createAuthenticateClient({
-    clients: { synced: false, byIndex: () => [].values() },
+    clients: { synced: false, byIndex: () => [].values(), values: () => [].values() },
     freshness: { clients: () => false },
     readClient: async () => undefined,
     secrets: { verify: async () => false, verifyAgainstDummy: () => false, stop: () => {} },

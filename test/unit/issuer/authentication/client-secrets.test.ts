@@ -1,10 +1,12 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
+import type { Awaitable } from '../../../../operator/async/map-awaitable.ts';
 import { sleep } from '../../../../operator/async/sleep.ts';
 import {
   type ClientSecrets,
   createClientSecrets,
 } from '../../../../operator/issuer/authentication/client-secrets.ts';
+import type { IssuerFailure } from '../../../../operator/issuer/failure.ts';
 import type { Secret } from '../../../../operator/ports/secrets.ts';
 import type { ObjectStore } from '../../../../operator/runtime/object-store.ts';
 import { FakeClock, settle } from '../../../support/fake-clock.ts';
@@ -210,6 +212,28 @@ describe('a client secret', () => {
       }
       expect(waits).toEqual([7, undefined, undefined, 7, 7]);
       expect(reads).toHaveLength(1);
+    });
+
+    test('gets the answer of a known client while Secrets can’t be read, and again once they can', async () => {
+      const answerOf = async (verification: () => Awaitable<boolean>) => {
+        try {
+          return await verification();
+        } catch (error) {
+          const { code, message } = error as IssuerFailure;
+          return { code, message };
+        }
+      };
+      const answers: unknown[] = [];
+      for (const isAway of [true, true, false, true]) {
+        failing = isAway;
+        await clock.advance(10_001);
+        const known = await answerOf(() => verify('wrong'));
+        for (const clientID of ['unknown', 'another'])
+          expect(await answerOf(() => verifyUnknown(clientID, 'wrong'))).toEqual(known);
+        answers.push(known);
+      }
+      const unavailable = expect.objectContaining({ code: 'Unavailable' });
+      expect(answers).toEqual([unavailable, unavailable, false, unavailable]);
     });
 
     test('is not waited for by who has gone', async () => {
