@@ -11,6 +11,7 @@ import { MAX_JWT_CHARACTERS } from '../keys/keyring.ts';
 import type { JwtValidation, ValidateJwt, ValidJwt } from '../registry/validate-jwt.ts';
 import type { AuthenticateBearer, AuthenticateSelf, Bearer, BearerSelf, Call } from '../use-cases.ts';
 import { type ExternalIssuers, ownClaim, prefixedName } from './external-issuers.ts';
+import type { InTurn } from './remote-keys.ts';
 import type { TrustedEndpoint } from './trusted-endpoints.ts';
 import { hasAudience, readUnverifiedJwt } from './unverified-jwt.ts';
 
@@ -94,8 +95,7 @@ const byEndpoint = async (
   );
   if (named.length === 0) return undefined;
   const { signal } = call;
-  const inTurn = <T>(check: () => Promise<T>): Promise<T> =>
-    queue.run(unauthenticatedKey(call), check, signal);
+  const inTurn: InTurn = (check) => queue.run(unauthenticatedKey(call), check, signal);
   for (const endpoint of named) {
     const claims = await externalIssuers.verify(jwt, endpoint, { signal, inTurn });
     if (claims === undefined) continue;

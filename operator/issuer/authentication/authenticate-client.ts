@@ -13,6 +13,7 @@ import type { AuthenticationFailures, FailureCause } from './authentication-fail
 import { findMethodProblem, NOBODY } from './client-methods.ts';
 import type { ClientSecrets } from './client-secrets.ts';
 import type { FailureLimit } from './failure-limit.ts';
+import type { InTurn } from './remote-keys.ts';
 import { readUnverifiedJwt, type UnverifiedJwt } from './unverified-jwt.ts';
 
 /** The only `client_assertion_type` (RFC 7523 §2.2). */
@@ -27,6 +28,7 @@ export interface AssertionInput {
   /** The caller's. */
   readonly address: string;
   readonly signal: AbortSignal;
+  readonly inTurn: InTurn;
 }
 
 /** The result of checking an assertion; `problem` is fixed text for the log. */
@@ -49,6 +51,8 @@ export interface AuthenticateClientOptions {
   readonly assertions: readonly CheckAssertion[];
   readonly limit: FailureLimit;
   readonly failures: AuthenticationFailures;
+  /** For the checks of signatures of assertions. */
+  readonly signatures: FairSemaphore;
   /** For what attempts beyond the limit cost, so that guessing can't occupy the server; correct credentials still get their turn. */
   readonly queue: FairSemaphore;
 }
@@ -201,9 +205,14 @@ const byAssertion = async (
   const jwt = readUnverifiedJwt(assertion);
   if (jwt === undefined) return rejected('not an acceptable JWT');
   const { address, signal } = call;
+  const key = unauthenticatedKey(call, clientID);
+  const checked = { clientID, jwt, address, signal };
   const candidate = cause === undefined ? client : undefined;
   const outcome = await inTurn(options, input, () =>
-    checkEqually(options.assertions, candidate, { clientID, jwt, address, signal }),
+    checkEqually(options.assertions, candidate, {
+      ...checked,
+      inTurn: (check) => options.signatures.run(key, check, signal),
+    }),
   );
   if (outcome === undefined) return rejected();
   return 'authenticated' in outcome ? outcome : rejected(outcome.problem);

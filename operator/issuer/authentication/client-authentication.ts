@@ -38,7 +38,7 @@ export interface ClientAuthenticationOptions extends DocumentReader {
   readonly endpoints: readonly TrustedEndpoint[];
   readonly thumbprintOf: ThumbprintOf;
   readonly keyring: Pick<Keyring, 'phase'>;
-  readonly queues: Pick<RequestQueues, 'beyondFailureLimit' | 'reviews'>;
+  readonly queues: Pick<RequestQueues, 'beyondFailureLimit' | 'reviews' | 'signatures'>;
   readonly clock: MonotonicClock;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'authenticationFailed'>;
@@ -88,6 +88,7 @@ export const createClientAuthentication = (options: ClientAuthenticationOptions)
     ],
     limit,
     failures,
+    signatures: queues.signatures,
     queue: queues.beyondFailureLimit,
   });
   return { authenticateClient, failures, externalIssuers, stop: () => secrets.stop() };

@@ -64,14 +64,15 @@ export const createPrivateKeyJwt = (options: PrivateKeyJwtOptions): CheckAsserti
 
   const verify = async (
     method: PrivateKeyJwt,
-    { jwt, signal }: AssertionInput,
+    { jwt, signal, inTurn }: AssertionInput,
   ): Promise<Claims | undefined> => {
     const { jwks, jwksURI } = method;
     if (jwks) {
-      const verification = await keySetOf(jwks).verify(jwt);
+      const verification = await inTurn(() => keySetOf(jwks).verify(jwt));
       return verification.kind === 'valid' ? verification.claims : undefined;
     }
-    return jwksURI === undefined ? undefined : keys.verify(jwt, { kind: 'jwks', url: jwksURI }, { signal });
+    if (jwksURI === undefined) return undefined;
+    return keys.verify(jwt, { kind: 'jwks', url: jwksURI }, { signal, inTurn });
   };
 
   return async (input) => {

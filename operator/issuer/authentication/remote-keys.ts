@@ -17,11 +17,14 @@ interface KeySource {
   readonly caFile?: string | undefined;
 }
 
+/** Runs a check of a signature, at once or later. */
+export type InTurn = <T>(check: () => Promise<T>) => Promise<T>;
+
 /** What a verification waits for. */
 export interface VerificationWait {
   readonly signal: AbortSignal;
-  /** Runs each check of a signature, at once or later; at once unless given. Fetching keys is no part of it. */
-  readonly inTurn?: <T>(check: () => Promise<T>) => Promise<T>;
+  /** Fetching keys is no part of it. */
+  readonly inTurn: InTurn;
 }
 
 /** Verifies JWTs with keys that are fetched, cached, and refreshed. */
@@ -59,8 +62,6 @@ const unavailable = (cause?: unknown): IssuerFailure =>
     detail: 'no usable keys of an issuer',
     cause,
   });
-
-const atOnce: NonNullable<VerificationWait['inTurn']> = (check) => check();
 
 const NEVER = Number.NEGATIVE_INFINITY;
 
@@ -153,7 +154,7 @@ class Sources {
 export const createRemoteKeys = (options: RemoteKeysOptions): RemoteKeys => {
   const sources = new Sources(options);
   return {
-    verify: async (jwt, source, { signal, inTurn = atOnce }) => {
+    verify: async (jwt, source, { signal, inTurn }) => {
       const keys = await sources.keys(source, signal);
       let verification = await inTurn(() => keys.verify(jwt));
       if (verification.kind === 'unknownKey') {

@@ -110,7 +110,7 @@ export const createTrustedIssuers = (options: TrustedIssuersOptions): CheckAsser
     return { authenticated: { client, method, owner, subject, originalTokenClaims, assertion } };
   };
 
-  return async ({ client, jwt, signal }) => {
+  return async ({ client, jwt, signal, inTurn }) => {
     const trusted = client.spec.authentication?.trustedIssuers ?? [];
     const named = trusted.filter(({ authority }) => authority === jwt.claims.iss);
     if (named.length === 0) return undefined;
@@ -120,7 +120,7 @@ export const createTrustedIssuers = (options: TrustedIssuersOptions): CheckAsser
     // Of several entries that accept it, the strictest one.
     const isOneTime = accepting.some(({ oneTimeUse }) => oneTimeUse === true);
     for (const issuer of accepting) {
-      const claims = await issuers.verify(jwt.jwt, issuer, { signal });
+      const claims = await issuers.verify(jwt.jwt, issuer, { signal, inTurn });
       if (claims && accepts(issuer, claims)) return authenticatedBy(client, { issuer, isOneTime }, claims);
     }
     return { problem: 'it is expired, incomplete, of another type, or not signed by an external issuer' };

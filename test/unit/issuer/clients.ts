@@ -1,4 +1,5 @@
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
+import type { InTurn } from '../../../operator/issuer/authentication/remote-keys.ts';
 import { CLIENT_INDEXERS } from '../../../operator/reconcilers/oauth-client/client-indexes.ts';
 import { ObjectStore } from '../../../operator/runtime/object-store.ts';
 import { recordedLog } from '../../support/quiet.ts';
@@ -27,6 +28,9 @@ export const cacheOf = (...clients: OAuthClient[]): ObjectStore<OAuthClient> => 
   store.markSynced();
   return store;
 };
+
+/** Turns that always come at once. */
+export const atOnce: InTurn = (check) => check();
 
 /** A signal that never aborts. */
 export const patient = new AbortController().signal;

@@ -51,6 +51,7 @@ type Authenticate = (...asked: Parameters<AuthenticateClient>) => Promise<Authen
 
 const replicaOf = (...clients: OAuthClient[]): Authenticate => {
   const limit = createFailureLimit({ clock });
+  const queues = createRequestQueues(metrics, clock);
   const authenticate = createAuthenticateClient({
     clients: cacheOf(...clients),
     freshness: { clients: () => isSynced },
@@ -72,7 +73,8 @@ const replicaOf = (...clients: OAuthClient[]): Authenticate => {
     assertions: checks,
     limit,
     failures: createAuthenticationFailures({ limit, log, metrics }),
-    queue: createRequestQueues(metrics, clock).beyondFailureLimit,
+    signatures: queues.signatures,
+    queue: queues.beyondFailureLimit,
   });
   return async (...asked) => authenticate(...asked);
 };
@@ -381,6 +383,7 @@ test('the log and the failure hold nothing that was sent but the client ID, in q
 });
 
 test('before the clients are known, no client is called unknown', async () => {
+  const queues = createRequestQueues(metrics, clock);
   const authenticate = createAuthenticateClient({
     clients: { synced: false, byIndex: () => [].values(), values: () => [].values() },
     freshness: { clients: () => false },
@@ -389,7 +392,8 @@ test('before the clients are known, no client is called unknown', async () => {
     assertions: [],
     limit: createFailureLimit({ clock }),
     failures: createAuthenticationFailures({ limit: createFailureLimit({ clock }), log, metrics }),
-    queue: createRequestQueues(metrics, clock).beyondFailureLimit,
+    signatures: queues.signatures,
+    queue: queues.beyondFailureLimit,
   });
   expect(() => authenticate(right, call)).toThrow(expect.objectContaining({ code: 'Unavailable' }));
 });

@@ -17,7 +17,7 @@ import {
 } from '../../../support/assertions.ts';
 import { FakeClock, settle } from '../../../support/fake-clock.ts';
 import { type RecordedLog, recordedLog } from '../../../support/quiet.ts';
-import { ISSUER, patient } from '../clients.ts';
+import { atOnce, ISSUER, patient } from '../clients.ts';
 
 const MINUTE = 60_000;
 
@@ -45,7 +45,7 @@ afterEach(async () => {
 });
 
 const verify = (jwt: string, issuer: ExternalIssuer = trusted, signal = patient) =>
-  issuers.verify(jwt, issuer, { signal });
+  issuers.verify(jwt, issuer, { signal, inTurn: atOnce });
 const nowSeconds = () => Math.floor(clock.now() / 1000);
 /** A token that does not expire during the test, whatever its clock does. */
 const lasting = (changes: object = {}) => provider.issue('m2m', { exp: nowSeconds() + 86_400, ...changes });

@@ -5,7 +5,7 @@ import { createPrivateKeyJwt } from '../../../../operator/issuer/authentication/
 import { readUnverifiedJwt } from '../../../../operator/issuer/authentication/unverified-jwt.ts';
 import { type TestSigner, testSigner, unsignedJwt } from '../../../support/assertions.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
-import { type Authentication, clientWith, ISSUER, patient } from '../clients.ts';
+import { type Authentication, atOnce, clientWith, ISSUER, patient } from '../clients.ts';
 
 const clock = new FakeClock();
 const now = Math.floor(clock.now() / 1000);
@@ -44,7 +44,7 @@ const check = async (jwt: string, authentication?: Authentication) => {
   const parsed = readUnverifiedJwt(jwt);
   if (parsed === undefined) return { problem: 'unreadable' };
   const client = clientWith(authentication ?? { privateKeyJWT });
-  return run({ client, clientID: 'app', jwt: parsed, address: '192.0.2.1', signal: patient });
+  return run({ client, clientID: 'app', jwt: parsed, address: '192.0.2.1', signal: patient, inTurn: atOnce });
 };
 
 describe('a client’s own assertion is accepted', () => {

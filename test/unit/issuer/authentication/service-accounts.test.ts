@@ -8,7 +8,7 @@ import type { TokenReview } from '../../../../operator/ports/token-reviews.ts';
 import { type TestSigner, testSigner } from '../../../support/assertions.ts';
 import { FakeClock, settle } from '../../../support/fake-clock.ts';
 import { recordedMetrics } from '../../../support/quiet.ts';
-import { clientWith, ISSUER, patient } from '../clients.ts';
+import { atOnce, clientWith, ISSUER, patient } from '../clients.ts';
 
 const USER = 'system:serviceaccount:team:worker';
 const ACCEPTED: TokenReview = { authenticated: true, username: USER, audiences: [ISSUER] };
@@ -55,7 +55,7 @@ const token = (changes: object = {}) =>
 const run = async (jwt: string, of = client, address = '192.0.2.1') => {
   const parsed = readUnverifiedJwt(jwt);
   if (!parsed) throw new Error('unreadable');
-  return check({ client: of, clientID: 'app', jwt: parsed, address, signal: patient });
+  return check({ client: of, clientID: 'app', jwt: parsed, address, signal: patient, inTurn: atOnce });
 };
 
 describe('a ServiceAccount token', () => {

@@ -4,7 +4,7 @@ import type { TrustedEndpoint } from '../../../../operator/issuer/authentication
 import { createTrustedIssuers } from '../../../../operator/issuer/authentication/trusted-issuers.ts';
 import { readUnverifiedJwt } from '../../../../operator/issuer/authentication/unverified-jwt.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
-import { clientWith, patient } from '../clients.ts';
+import { atOnce, clientWith, patient } from '../clients.ts';
 
 const AUTHORITY = 'https://idp.example';
 const clock = new FakeClock();
@@ -44,6 +44,7 @@ const check = async (claims: object, setup: Setup = {}) => {
     jwt,
     address: '192.0.2.1',
     signal: patient,
+    inTurn: atOnce,
   });
   return { outcome, asked };
 };
