@@ -97,7 +97,7 @@ const byEndpoint = async (
   const { signal } = call;
   const inTurn: InTurn = (check) => queue.run(unauthenticatedKey(call), check, signal);
   for (const endpoint of named) {
-    const claims = await externalIssuers.verify(jwt, endpoint, { signal, inTurn });
+    const claims = await externalIssuers.verify(jwt, endpoint, { namespace: '', signal, inTurn });
     if (claims === undefined) continue;
     const owner = prefixedName(endpoint.ownerPrefix ?? '', ownClaim(claims, settings.ownerClaim));
     if (owner === undefined) throw ownerMissing();

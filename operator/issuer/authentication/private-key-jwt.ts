@@ -64,7 +64,7 @@ export const createPrivateKeyJwt = (options: PrivateKeyJwtOptions): CheckAsserti
 
   const verify = async (
     method: PrivateKeyJwt,
-    { jwt, signal, inTurn }: AssertionInput,
+    { client, jwt, signal, inTurn }: AssertionInput,
   ): Promise<Claims | undefined> => {
     const { jwks, jwksURI } = method;
     if (jwks) {
@@ -72,7 +72,8 @@ export const createPrivateKeyJwt = (options: PrivateKeyJwtOptions): CheckAsserti
       return verification.kind === 'valid' ? verification.claims : undefined;
     }
     if (jwksURI === undefined) return undefined;
-    return keys.verify(jwt, { kind: 'jwks', url: jwksURI }, { signal, inTurn });
+    const { namespace } = client.metadata;
+    return keys.verify(jwt, { kind: 'jwks', url: jwksURI }, { namespace, signal, inTurn });
   };
 
   return async (input) => {

@@ -1,6 +1,6 @@
 import { unlessAborted } from '../../async/abort.ts';
 import { type BackoffBounds, backoffCeilingMs } from '../../async/backoff.ts';
-import { BoundedMap } from '../../async/bounded-map.ts';
+import { FairCache } from '../../async/fair-cache.ts';
 import { SingleFlight } from '../../async/single-flight.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
@@ -20,8 +20,10 @@ interface KeySource {
 /** Runs a check of a signature, at once or later. */
 export type InTurn = <T>(check: () => Promise<T>) => Promise<T>;
 
-/** What a verification waits for. */
+/** For whom a JWT is verified, and what that waits for. */
 export interface VerificationWait {
+  /** That of the client that trusts the keys; '' for the configuration. Namespaces have equal shares of the cache. */
+  readonly namespace: string;
   readonly signal: AbortSignal;
   /** Fetching keys is no part of it. */
   readonly inTurn: InTurn;
@@ -54,8 +56,8 @@ const LONGEST_MS = 60 * 60_000;
 /** The shortest time between two fetches that a JWT with an unknown `kid` causes. */
 const UNKNOWN_KID_MS = 30_000;
 const BACKOFF: BackoffBounds = { baseMs: 1000, capMs: 60_000 };
-/** More sources than the clients of a cluster have; the least recently used one is evicted. */
-const MAX_SOURCES = 256;
+/** More sources than the clients of a cluster have; beyond that the namespace with the most loses its least recently used one. */
+const LIMITS = { entries: 256, uses: 4096 };
 
 const unavailable = (cause?: unknown): IssuerFailure =>
   new IssuerFailure('Unavailable', 'the keys of the issuer can not be fetched now, try again later', {
@@ -65,32 +67,31 @@ const unavailable = (cause?: unknown): IssuerFailure =>
 
 const NEVER = Number.NEGATIVE_INFINITY;
 
+type Caller = Pick<VerificationWait, 'namespace' | 'signal'>;
+
 /** The cached keys by source. Fetches are shared, and failures retried with backoff. */
 class Sources {
   readonly #options: RemoteKeysOptions;
-  readonly #entries = new BoundedMap<string, Entry>(MAX_SOURCES);
+  readonly #entries = new FairCache<Entry>(LIMITS);
   readonly #fetches = new SingleFlight<Entry, KeySet>();
 
   constructor(options: RemoteKeysOptions) {
     this.#options = options;
   }
 
-  #entry({ kind, url, caFile = '' }: KeySource): Entry {
-    const key = JSON.stringify([kind, url, caFile]);
-    const entry = this.#entries.get(key) ?? {
+  #entry({ kind, url, caFile = '' }: KeySource, namespace: string): Entry {
+    return this.#entries.use(namespace, JSON.stringify([kind, url, caFile]), () => ({
       keys: undefined,
       fetchedAt: NEVER,
       triedAt: NEVER,
       failures: 0,
       notBefore: NEVER,
-    };
-    this.#entries.set(key, entry);
-    return entry;
+    }));
   }
 
   /** The keys of a source, fetched if they are too old. @throws IssuerFailure `Unavailable` */
-  async keys(source: KeySource, signal: AbortSignal): Promise<KeySet> {
-    const entry = this.#entry(source);
+  async keys(source: KeySource, { namespace, signal }: Caller): Promise<KeySet> {
+    const entry = this.#entry(source, namespace);
     const now = this.#options.clock.monotonic();
     const age = now - entry.fetchedAt;
     if (entry.keys && age <= LONGEST_MS) {
@@ -103,8 +104,12 @@ class Sources {
   }
 
   /** Newer keys than `known`, if there are any; fetched at a limited rate. */
-  async newerThan(source: KeySource, known: KeySet, signal: AbortSignal): Promise<KeySet | undefined> {
-    const entry = this.#entry(source);
+  async newerThan(
+    source: KeySource,
+    known: KeySet,
+    { namespace, signal }: Caller,
+  ): Promise<KeySet | undefined> {
+    const entry = this.#entry(source, namespace);
     if (entry.keys !== known && entry.keys) return entry.keys;
     const now = this.#options.clock.monotonic();
     const isTooSoon = now - entry.triedAt < UNKNOWN_KID_MS || now < entry.notBefore;
@@ -154,11 +159,12 @@ class Sources {
 export const createRemoteKeys = (options: RemoteKeysOptions): RemoteKeys => {
   const sources = new Sources(options);
   return {
-    verify: async (jwt, source, { signal, inTurn }) => {
-      const keys = await sources.keys(source, signal);
+    verify: async (jwt, source, wait) => {
+      const { inTurn } = wait;
+      const keys = await sources.keys(source, wait);
       let verification = await inTurn(() => keys.verify(jwt));
       if (verification.kind === 'unknownKey') {
-        const others = await sources.newerThan(source, keys, signal);
+        const others = await sources.newerThan(source, keys, wait);
         if (others && others !== keys) verification = await inTurn(() => others.verify(jwt));
       }
       return verification.kind === 'valid' ? verification.claims : undefined;

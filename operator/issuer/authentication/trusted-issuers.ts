@@ -119,8 +119,9 @@ export const createTrustedIssuers = (options: TrustedIssuersOptions): CheckAsser
     if (accepting.length === 0) return { problem: 'aud or a required claim is not the configured one' };
     // Of several entries that accept it, the strictest one.
     const isOneTime = accepting.some(({ oneTimeUse }) => oneTimeUse === true);
+    const { namespace } = client.metadata;
     for (const issuer of accepting) {
-      const claims = await issuers.verify(jwt.jwt, issuer, { signal, inTurn });
+      const claims = await issuers.verify(jwt.jwt, issuer, { namespace, signal, inTurn });
       if (claims && accepts(issuer, claims)) return authenticatedBy(client, { issuer, isOneTime }, claims);
     }
     return { problem: 'it is expired, incomplete, of another type, or not signed by an external issuer' };

@@ -208,7 +208,7 @@ describe('signatures of made-up bearers of an external issuer', () => {
     const authenticateBearer = createAuthenticateBearer({
       validateJwt: async () => validation,
       externalIssuers: {
-        verify: async (_jwt, _issuer, { inTurn = (check) => check() }) =>
+        verify: async (_jwt, _issuer, { inTurn }) =>
           inTurn(async () => {
             checking += 1;
             await released;

@@ -45,7 +45,7 @@ afterEach(async () => {
 });
 
 const verify = (jwt: string, issuer: ExternalIssuer = trusted, signal = patient) =>
-  issuers.verify(jwt, issuer, { signal, inTurn: atOnce });
+  issuers.verify(jwt, issuer, { namespace: '', signal, inTurn: atOnce });
 const nowSeconds = () => Math.floor(clock.now() / 1000);
 /** A token that does not expire during the test, whatever its clock does. */
 const lasting = (changes: object = {}) => provider.issue('m2m', { exp: nowSeconds() + 86_400, ...changes });
@@ -120,16 +120,15 @@ describe('a JWT of a trusted issuer', () => {
       turns.push([...provider.https.asked]);
       return checked;
     };
+    const wait = { namespace: '', signal: patient, inTurn };
     const documents = ['/.well-known/openid-configuration', '/jwks'];
-    expect(await issuers.verify(await lasting(), trusted, { signal: patient, inTurn })).toBeDefined();
+    expect(await issuers.verify(await lasting(), trusted, wait)).toBeDefined();
     expect(turns).toEqual([documents, documents]);
     const other = await testSigner();
     publish(other);
     await clock.advance(MINUTE);
     const claims = { iss: provider.authority, aud: 'm2m', sub: 'a', exp: nowSeconds() + 60 };
-    expect(
-      await issuers.verify(await other.sign(claims), trusted, { signal: patient, inTurn }),
-    ).toBeDefined();
+    expect(await issuers.verify(await other.sign(claims), trusted, wait)).toBeDefined();
     const twice = [...documents, ...documents];
     expect(turns.slice(2)).toEqual([documents, documents, twice, twice]);
   });
