@@ -75,14 +75,14 @@ const jwtOf = (
   id: string,
   fields: RecordFields,
   {
-    client,
+    authenticated: { client, deviceID },
     clientID,
     settings,
-  }: { client: AuthenticatedClient['client']; clientID: string; settings: IssuerSettings },
+  }: { authenticated: AuthenticatedClient; clientID: string; settings: IssuerSettings },
 ): UnsignedJwt =>
   buildJwt(
     settings,
-    { ...fields, clientID, name: fields.tokenName, extraClaims: client.spec.insertTokenClaims },
+    { ...fields, clientID, name: fields.tokenName, deviceID, extraClaims: client.spec.insertTokenClaims },
     { id, issuedAt: fields.issuedAt, expiresAt: fields.expiration },
   );
 
@@ -150,7 +150,7 @@ export const buildCreateToken = (options: CreateTokenOptions): CreateToken => {
     const admission = admit(client);
     const recorded = await whileAdmitted(admission, (notified) =>
       recordToken({ client, fields, assertion, call, ...notified }, (id) =>
-        signer.sign(jwtOf(id, fields, { client, clientID, settings })),
+        signer.sign(jwtOf(id, fields, { authenticated, clientID, settings })),
       ),
     );
     const attempt = { clientID, address: call.address };

@@ -33,6 +33,8 @@ export interface AuthenticatedClient {
   readonly owner?: string | undefined;
   /** The subject, from the assertion of a trusted issuer or a ServiceAccount. */
   readonly subject?: string | undefined;
+  /** The value of the device-ID claim, from the assertion of a trusted issuer. */
+  readonly deviceID?: string | undefined;
   readonly originalTokenClaims?: Readonly<Record<string, unknown>> | undefined;
   /** The client's own assertion, which may be used for one token only. */
   readonly assertion?: OneTimeAssertion | undefined;

@@ -33,7 +33,7 @@ export interface ClientAuthenticationOptions extends DocumentReader {
   readonly readClient: (ref: ObjectRef, reader: Reader) => Promise<OAuthClient | undefined>;
   readonly readSecret: (ref: ObjectRef, signal: AbortSignal) => Promise<Secret | undefined>;
   readonly reviewToken: ReviewToken;
-  readonly settings: Pick<IssuerSettings, 'url' | 'ownerClaim'>;
+  readonly settings: Pick<IssuerSettings, 'url' | 'ownerClaim' | 'deviceIDClaim'>;
   /** The external issuers whose bearers are trusted: their bearers are no assertions. */
   readonly endpoints: readonly TrustedEndpoint[];
   readonly thumbprintOf: ThumbprintOf;
@@ -73,7 +73,7 @@ export const createClientAuthentication = (options: ClientAuthenticationOptions)
       createPrivateKeyJwt({ issuerUrl: settings.url, findJwkProblem, isOwnKey, keys, clock }),
       createTrustedIssuers({
         issuers: externalIssuers,
-        ownerClaim: settings.ownerClaim,
+        settings,
         endpoints,
         clock,
       }),

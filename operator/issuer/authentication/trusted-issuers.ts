@@ -1,4 +1,5 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
+import type { IssuerSettings } from '../../domain/jwt/claims.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { refused } from '../failure.ts';
 import type { AssertionOutcome, CheckAssertion } from './authenticate-client.ts';
@@ -8,8 +9,8 @@ import { type Claims, hasAudience } from './unverified-jwt.ts';
 
 export interface TrustedIssuersOptions {
   readonly issuers: ExternalIssuers;
-  /** The claim that names the owner (spec §6, `issuer.ownerClaim`). */
-  readonly ownerClaim: string;
+  /** The claims that name owner and device (spec §6). */
+  readonly settings: Pick<IssuerSettings, 'ownerClaim' | 'deviceIDClaim'>;
   /** The external issuers whose bearers are trusted: their bearers are no assertions. */
   readonly endpoints: readonly TrustedEndpoint[];
   readonly clock: Clock;
@@ -80,6 +81,17 @@ const earliestUseOf = ({ iat, nbf, exp }: Claims): number => {
   return typeof nbf === 'number' ? Math.max(first, nbf) : first;
 };
 
+/**
+ * The device ID in an assertion; undefined if there is none. One in `sub` is the subject, which has the issuer's prefix.
+ * `problem` is fixed text.
+ */
+const deviceIn = (claims: Claims, name: string): { readonly id?: string } | { readonly problem: string } => {
+  const value = name === '' || name === 'sub' ? undefined : ownClaim(claims, name);
+  if (value === undefined || value === null || value === '') return {};
+  const id = prefixedName('', value);
+  return id === undefined ? { problem: 'the device-ID claim can not name a device' } : { id };
+};
+
 /** Whether an issuer's entry accepts these claims, apart from signature and times. */
 const accepts = (issuer: TrustedIssuer, claims: Claims): boolean =>
   claims.iss === issuer.authority &&
@@ -88,7 +100,7 @@ const accepts = (issuer: TrustedIssuer, claims: Claims): boolean =>
 
 /** Checks assertions of OpenID providers that the client trusts; they determine owner and subject (spec §2.4). */
 export const createTrustedIssuers = (options: TrustedIssuersOptions): CheckAssertion => {
-  const { issuers, ownerClaim, endpoints, clock } = options;
+  const { issuers, settings, endpoints, clock } = options;
 
   const authenticatedBy = (
     client: OAuthClient,
@@ -96,18 +108,21 @@ export const createTrustedIssuers = (options: TrustedIssuersOptions): CheckAsser
     claims: Claims,
   ): AssertionOutcome => {
     const prefix = issuer.ownerPrefix ?? '';
-    const owner = prefixedName(prefix, ownClaim(claims, ownerClaim));
+    const owner = prefixedName(prefix, ownClaim(claims, settings.ownerClaim));
     const subject = prefixedName(prefix, claims.sub);
     if (owner === undefined) return { problem: 'the owner claim is missing, or can not name an owner' };
     if (subject === undefined) return { problem: 'sub can not name a subject' };
     const problem = isOneTime ? findOneTimeProblem(claims, clock.now()) : undefined;
     if (problem !== undefined) return { problem };
+    const device = deviceIn(claims, settings.deviceIDClaim);
+    if ('problem' in device) return device;
     const originalTokenClaims = originalClaimsOf(claims, issuer.claims);
     const method = 'trustedIssuer';
     // Of its issuer, so that no other issuer, and not the client itself, can use up its jti.
     const id = JSON.stringify([issuer.authority, claims.jti]);
     const assertion = isOneTime ? { id, earliestUse: earliestUseOf(claims) } : undefined;
-    return { authenticated: { client, method, owner, subject, originalTokenClaims, assertion } };
+    const deviceID = device.id;
+    return { authenticated: { client, method, owner, subject, deviceID, originalTokenClaims, assertion } };
   };
 
   return async ({ client, jwt, signal, inTurn }) => {

@@ -4,6 +4,7 @@ import type { IssuedToken } from '../../../operator/api/issued-token.ts';
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
 import { joseKeyPairs } from '../../../operator/crypto/key-pairs.ts';
 import type { TokenRequest } from '../../../operator/domain/client/token-request.ts';
+import type { IssuerSettings } from '../../../operator/domain/jwt/claims.ts';
 import { uuidV5 } from '../../../operator/domain/token/declared-token.ts';
 import { createAuthenticationFailures } from '../../../operator/issuer/authentication/authentication-failures.ts';
 import { createFailureLimit } from '../../../operator/issuer/authentication/failure-limit.ts';
@@ -36,6 +37,7 @@ let client: OAuthClient;
 let active: Signer | undefined;
 let isClockUsable: boolean;
 let admit: AdmitToken;
+let issuer: IssuerSettings;
 let written: PromiseWithResolvers<void>;
 let isMemoryExceeded: boolean;
 let ids: number;
@@ -71,6 +73,7 @@ beforeEach(() => {
   isMemoryExceeded = false;
   written = Promise.withResolvers();
   admit = () => undefined;
+  issuer = settings;
   ids = 0;
   steps = [];
   problems = {};
@@ -89,7 +92,7 @@ const build = () => {
       return { client, method: 'clientSecret', ...authenticated };
     },
     failures: createAuthenticationFailures({ limit: createFailureLimit({ clock }), log, metrics }),
-    settings,
+    settings: issuer,
     keyring: { active: () => active },
     isMemoryExceeded: () => isMemoryExceeded,
     admit: (limited) => admit(limited),
@@ -123,6 +126,15 @@ const createToken = (changes: Partial<TokenRequest> = {}, signal = patient) =>
   build()(request(changes), { ...call, signal });
 
 describe('a token', () => {
+  test('has the device ID of its assertion in the configured claim, and no such claim without one', async () => {
+    issuer = { ...settings, deviceIDClaim: 'device' };
+    expect(decodeJwt((await createToken()).accessToken)).not.toHaveProperty('device');
+    authenticated = { method: 'trustedIssuer', deviceID: 'd-1' };
+    expect(decodeJwt((await createToken()).accessToken)).toHaveProperty('device', 'd-1');
+    issuer = settings;
+    expect(Object.values(decodeJwt((await createToken()).accessToken))).not.toContain('d-1');
+  });
+
   test('is recorded by one create, and says what its record says', async () => {
     const token = await createToken({
       scope: ['read'],

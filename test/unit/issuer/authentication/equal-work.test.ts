@@ -79,7 +79,7 @@ beforeEach(async () => {
     thumbprintOf,
     keyring: { phase: () => undefined },
     endpoints: [],
-    settings: { url: ISSUER, ownerClaim: 'sub' },
+    settings: { url: ISSUER, ownerClaim: 'sub', deviceIDClaim: '' },
     queues: createRequestQueues(metrics, clock),
     clock,
     log,

@@ -14,19 +14,20 @@ const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).to
 interface Setup {
   readonly trusted?: object | readonly object[];
   readonly ownerClaim?: string;
+  readonly deviceIDClaim?: string;
   readonly endpoints?: readonly TrustedEndpoint[];
   /** What the issuers say to the signature. */
   readonly isGood?: boolean;
 }
 
 const check = async (claims: object, setup: Setup = {}) => {
-  const { trusted = {}, ownerClaim = 'sub', isGood = true, endpoints = [] } = setup;
+  const { trusted = {}, ownerClaim = 'sub', deviceIDClaim = '', isGood = true, endpoints = [] } = setup;
   const asked: ExternalIssuer[] = [];
   const all = { iss: AUTHORITY, sub: 'bob', aud: 'm2m', ...claims };
   const jwt = readUnverifiedJwt(`${encode({ alg: 'ES256' })}.${encode(all)}.x`);
   if (!jwt) throw new Error('unreadable');
   const run = createTrustedIssuers({
-    ownerClaim,
+    settings: { ownerClaim, deviceIDClaim },
     endpoints,
     clock,
     issuers: {
@@ -134,6 +135,34 @@ describe('an assertion of a trusted issuer', () => {
   test('may have claims at the limit of depth', async () => {
     const deep = JSON.parse(`${'['.repeat(15)}${']'.repeat(15)}`);
     expect((await check({ deep })).outcome).toHaveProperty('authenticated');
+  });
+
+  test.each<[string, object, string, string | undefined]>([
+    ['that of the configured claim', { device: 'd-1' }, 'device', 'd-1'],
+    ['none without that claim', {}, 'device', undefined],
+    ['none by an empty claim', { device: '' }, 'device', undefined],
+    ['none by null', { device: null }, 'device', undefined],
+    ['none where no claim is configured', { device: 'd-1', '': 'd-2' }, '', undefined],
+    ['none by what every object has', {}, 'constructor', undefined],
+    ['none beside the subject by sub, whose prefix it lacks', {}, 'sub', undefined],
+    ['the longest one', { device: 'x'.repeat(512) }, 'device', 'x'.repeat(512)],
+  ])('gives as device ID %s', async (_name, claims, deviceIDClaim, deviceID) => {
+    const { outcome } = await check({ tenant: 't1', ...claims }, { ownerClaim: 'tenant', deviceIDClaim });
+    expect(outcome).toMatchObject({ authenticated: { owner: 't1' } });
+    expect(outcome).toHaveProperty('authenticated.deviceID', deviceID);
+  });
+
+  test.each<[string, unknown]>([
+    ['is no text', 7],
+    ['is a list', ['d-1']],
+    ['is too long', 'x'.repeat(513)],
+    ['has a control character', 'a\nb'],
+    ['is no Unicode text', 'a\ud800'],
+  ])('whose device ID %s is rejected', async (_name, device) => {
+    expect((await check({ device }, { deviceIDClaim: 'device' })).outcome).toEqual({
+      problem: expect.any(String),
+    });
+    expect((await check({ device })).outcome).toHaveProperty('authenticated');
   });
 
   const once = { trusted: { oneTimeUse: true } };
