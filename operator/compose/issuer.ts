@@ -169,7 +169,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
   const queues = createRequestQueues(metrics, clock);
   const turns = createRequestTurns(metrics, clock, parts.defer);
   const reads = readsOf(objects, queues.validations, clock);
-  const filterReads = readsOf(objects, queues.filters, clock);
+  const filterReads = readsOf(objects, undefined, clock);
   const records = createRecords({ tokens, issued, batches, clients });
   const validateJwt = createJwtValidator({
     keyring,
@@ -184,7 +184,10 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
     clock,
     metrics,
   });
-  const lookups = lookupsInTurns(createLookups({ records, clients, reads: filterReads, freshness }), turns);
+  const lookups = lookupsInTurns(
+    createLookups({ records, clients, reads: filterReads, queue: queues.filters, freshness, clock }),
+    turns,
+  );
   const { secrets } = resources;
   const authentication = buildAuthentication(config, parts, { reads, freshness, queues, secrets });
   const { authenticateClient, externalIssuers, failures } = authentication;

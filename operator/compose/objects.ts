@@ -47,10 +47,10 @@ export const objectsOf = (
   };
 };
 
-/** Reads that go into the caches, in one queue for all types. */
+/** Reads that go into the caches, in one queue for all types, or at once. */
 export const readsOf = (
   objects: ReturnType<typeof objectsOf>,
-  queue: FairSemaphore,
+  queue: FairSemaphore | undefined,
   clock: MonotonicClock,
 ): RegistryReads => {
   const reads = <T extends Cacheable>({ cache, client }: Readable<T>): LiveReads<T> =>

@@ -34,13 +34,11 @@ const LIMITS = {
   },
   /** Lists of all records of an owner at the API server. */
   lists: { atOnce: 4, atOncePerGroup: { alone: 2, besideOthers: 1 }, waiting: 256, waitingPerGroup: 64 },
-  /** Reads of ids in filters: of those that no cache knows, and of those in a stale cache. */
-  filters: {
-    atOnce: 16,
-    atOncePerGroup: { alone: 8, besideOthers: 2 },
-    waiting: 2048,
-    waitingPerGroup: 1024,
-  },
+  /**
+   * Requests with ids in filters that have to be read, since no cache knows them or a stale one does: each makes two reads at a time
+   * (registry/lookups.ts), and holds up to 1,000 ids meanwhile.
+   */
+  filters: { atOnce: 8, atOncePerGroup: { alone: 4, besideOthers: 1 }, waiting: 256, waitingPerGroup: 64 },
   /** Reads for the validation of JWTs, and of clients. */
   validations: {
     atOnce: 32,

@@ -46,8 +46,8 @@ export interface RegistryReads {
 export interface LiveReadsOptions<T> {
   readonly cache: Pick<WritableCache<T>, 'get' | 'putIfNewer' | 'forget'>;
   readonly readObject: ReadObject<T>;
-  /** Limits concurrent reads; shared by all kinds. */
-  readonly queue: FairSemaphore;
+  /** Limits concurrent reads; shared by all kinds. Absent: whoever reads has had its turn. */
+  readonly queue?: FairSemaphore | undefined;
   readonly clock: MonotonicClock;
 }
 
@@ -77,9 +77,10 @@ export const createLiveReads = <T extends Pick<KubeObject, 'metadata'>>({
     const key = keyOf(ref);
     const before = cache.get(key);
     try {
-      const object = await withDeadline({ clock, ms: DEADLINE_MS }, (signal) =>
-        queue.run(fairKey, () => readObject(ref, signal), signal),
-      );
+      const object = await withDeadline({ clock, ms: DEADLINE_MS }, (signal) => {
+        const read = () => readObject(ref, signal);
+        return queue ? queue.run(fairKey, read, signal) : read();
+      });
       if (object === undefined) {
         negativeCache.set(key, clock.monotonic() + NO_MS);
         // The object from before the read is gone; one that arrived during the read may be newer than the answer.

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
 import type { Bearer } from '../../../../operator/issuer/use-cases.ts';
 import { settle } from '../../../support/fake-clock.ts';
@@ -16,6 +16,8 @@ const THERE = '198.51.100.1';
 
 let env: FakeRegistry;
 let release: () => void;
+/** Aborts when a caller leaves. */
+let gone: AbortController;
 beforeEach(() => {
   env = new FakeRegistry();
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -80,9 +82,68 @@ describe('while one client floods filters with unknown ids', () => {
     expect(env.asked).toHaveLength(8);
     release();
     const outcomes = await Promise.all(flood);
-    // The filter whose reads were the last to wait, and those before it.
-    expect(outcomes.filter((outcome) => outcome === 'answered')).toHaveLength(16);
+    // Four filters with two reads each at a time, and those that may wait.
+    expect(outcomes.filter((outcome) => outcome === 'answered')).toHaveLength(4 + 64);
+    expect(outcomes.filter((outcome) => outcome === 'Exhausted')).toHaveLength(100 - 4 - 64);
     expect(env.metrics.calls).toContainEqual(['requestDropped', 'filters']);
+  });
+
+  test('what is rejected costs no read', async () => {
+    const flood = floodOfFilters(100);
+    await settle();
+    release();
+    const outcomes = await Promise.all(flood);
+    await settle();
+    const answered = outcomes.filter((outcome) => outcome === 'answered').length;
+    expect(env.asked).toHaveLength(answered * 64);
+  });
+});
+
+describe('a filter of 1,000 ids that nobody has', () => {
+  const ids = Array.from({ length: 1000 }, (_, at) => idOf(at));
+
+  test('is looked up once for each id, and again only for those that were read', async () => {
+    release();
+    const find = jest.spyOn(env.records, 'find');
+    expect(await env.lookups.find(ALICE, ids, { address: HERE, signal: patient })).toEqual([]);
+    expect(find.mock.calls.length).toBeLessThanOrEqual(1000 + 64);
+  });
+
+  test('looks for no namespaces beyond those that are read', async () => {
+    release();
+    const values = jest.spyOn(env.clients, 'values');
+    await env.lookups.find(ALICE, ids, { address: HERE, signal: patient });
+    expect(values).not.toHaveBeenCalled();
+  });
+
+  test.each<[string, () => void, string]>([
+    [
+      'a read fails',
+      () => {
+        env.isReachable = false;
+      },
+      'Unavailable',
+    ],
+    ['its caller leaves', () => gone.abort(), 'Unavailable'],
+  ])('is read no further once %s', async (_name, happen, outcome) => {
+    gone = new AbortController();
+    const found = outcomeOf(env.lookups.find(ALICE, ids, { address: HERE, signal: gone.signal }));
+    await settle();
+    expect(env.asked).toHaveLength(2);
+    happen();
+    release();
+    expect(await found).toBe(outcome);
+    await settle();
+    expect(env.asked).toHaveLength(2);
+  });
+
+  test('waits for its turn and its reads for 5 s, and no longer', async () => {
+    const outcomes: string[] = [];
+    for (const flooded of floodOfFilters(10)) void flooded.then((outcome) => outcomes.push(outcome));
+    await env.clock.advance(4_999);
+    expect(outcomes).toEqual([]);
+    await env.clock.advance(1);
+    expect(outcomes).toEqual(Array(10).fill('Unavailable'));
   });
 });
 

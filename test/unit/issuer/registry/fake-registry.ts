@@ -4,6 +4,7 @@ import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import { TOKEN_CLAIM } from '../../../../operator/api/reserved-claims.ts';
 import { formatTime } from '../../../../operator/api/time.ts';
 import type { Token, TokenStatus } from '../../../../operator/api/token.ts';
+import type { FairSemaphore } from '../../../../operator/async/fair-semaphore.ts';
 import {
   type CachedIssuedToken,
   cachedIssuedTokenOf,
@@ -169,8 +170,8 @@ export class FakeRegistry {
   readonly verified: string[] = [];
   isClockUsable = true;
   readonly #queues = createRequestQueues(this.metrics, this.clock);
-  readonly reads = this.#readsIn('validations');
-  readonly filterReads = this.#readsIn('filters');
+  readonly reads = this.#readsIn(this.#queues.validations);
+  readonly filterReads = this.#readsIn();
   readonly records = createRecords(this);
   readonly freshness = {
     tokens: () => this.fresh.tokens,
@@ -185,9 +186,8 @@ export class FakeRegistry {
     this.clients.putIfNewer(clientWith(undefined));
   }
 
-  #readsIn(name: 'validations' | 'filters'): RegistryReads {
+  #readsIn(queue?: FairSemaphore): RegistryReads {
     const { clock } = this;
-    const queue = this.#queues[name];
     const reading =
       <T>(kind: Kind) =>
       async (ref: ObjectRef): Promise<T | undefined> => {
@@ -236,7 +236,7 @@ export class FakeRegistry {
   }
 
   get lookups() {
-    return createLookups({ ...this, reads: this.filterReads });
+    return createLookups({ ...this, reads: this.filterReads, queue: this.#queues.filters });
   }
 
   async validateJwt(jwt: string, address = '192.0.2.1') {
