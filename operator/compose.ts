@@ -182,7 +182,11 @@ export const compose = async (
     rejected,
     isClockUsable,
   });
-  const { issuer, stop: stopIssuer } = buildIssuer(config, {
+  const {
+    issuer,
+    turns,
+    stop: stopIssuer,
+  } = buildIssuer(config, {
     clock,
     defer,
     log,
@@ -227,6 +231,7 @@ export const compose = async (
       log,
       metrics,
       issuer,
+      turns,
       keys: keyring,
       version,
       isServing: () => manager.ready && isSynced.problem() === undefined,

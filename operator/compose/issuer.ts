@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import type { FairSemaphore } from '../async/fair-semaphore.ts';
+import type { FairTurns } from '../async/fair-turns.ts';
 import type { Config } from '../config/schema.ts';
 import { findJwkProblem, thumbprintOf } from '../crypto/public-jwk.ts';
 import type { IssuerSettings } from '../domain/jwt/claims.ts';
@@ -77,6 +78,8 @@ export interface IssuerParts {
 /** The use cases behind the servers, and what ends with them. */
 export interface WiredIssuer {
   readonly issuer: Issuer;
+  /** In which its use cases start. */
+  readonly turns: FairTurns;
   stop(): void;
 }
 
@@ -270,6 +273,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
   };
   return {
     issuer: issuerInTurns(issuer, turns),
+    turns,
     stop: () => {
       usedAssertions.stop();
       for (const end of warnings) end();

@@ -1,3 +1,4 @@
+import type { FairTurns } from '../async/fair-turns.ts';
 import type { Config } from '../config/schema.ts';
 import type { Issuer } from '../issuer/use-cases.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
@@ -13,6 +14,8 @@ import { createLoadLimits } from '../servers/listener/load-limits.ts';
 /** What the servers are built from. */
 export interface ServerParts {
   readonly issuer: Issuer;
+  /** In which requests start. */
+  readonly turns: FairTurns;
   readonly keys: PublicKeys;
   readonly version: string;
   /** Whether calls can be answered: this replica is ready, and its caches are fresh. */
@@ -31,7 +34,7 @@ const componentOf = (name: string, server: Lifecycle): Component => ({
 /** The listeners for users, the same on every replica. */
 export const buildServers = (config: Config, parts: ServerParts): Component[] => {
   const { grpc, http } = config;
-  const { issuer, keys, version, isServing, clock, log, metrics } = parts;
+  const { issuer, turns, keys, version, isServing, clock, log, metrics } = parts;
   const load = createLoadLimits({
     connections: config.limits.connections,
     perAddress: config.limits.perAddress,
@@ -42,6 +45,7 @@ export const buildServers = (config: Config, parts: ServerParts): Component[] =>
   });
   const grpcServer = createGrpcServer({
     issuer,
+    turns,
     isServing,
     load,
     clock,

@@ -21,13 +21,13 @@ export interface GrpcServerOptions extends GrpcCallDeps, Pick<LifecycleOptions, 
 
 /** The gRPC server (spec §4): M2MOAuthService with health and reflection. At {@link Lifecycle.stop} its health is NOT_SERVING first. */
 export const createGrpcServer = (options: GrpcServerOptions): Lifecycle => {
-  const { address, clock, issuer, isServing, load, log, metrics, tls } = options;
+  const { address, clock, issuer, isServing, load, log, metrics, tls, turns } = options;
   const health = createHealth({ services: HEALTH_NAMES, isServing, clock });
   let listener: Listener | undefined;
   const gate = new StreamGate({ load, clock, connectionOf: (socket) => listener?.connectionOf(socket) });
   const server = new Server({ ...SERVER_OPTIONS, interceptors: [serverCalls({ clock, load, gate })] });
   limitHttp2(server, HTTP2_LIMITS);
-  addServices(server, { issuer, health, load, deps: { clock, log, metrics } });
+  addServices(server, { issuer, health, load, deps: { turns, clock, log, metrics } });
   const build = (certificates: ServerCertificates | undefined) => {
     const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
     const { clientCertificateRequired } = tls;

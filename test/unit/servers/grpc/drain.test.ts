@@ -7,7 +7,7 @@ import { eventually } from '../../../support/eventually.ts';
 import { rejectionOf } from '../../../support/grpc.ts';
 import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
 import { testLoadLimits } from '../listener/test-load-limits.ts';
-import { openServerEnv, PLAIN, tokenRecord } from './server-env.ts';
+import { AT_ONCE, openServerEnv, PLAIN, tokenRecord } from './server-env.ts';
 
 // Real sockets, files and timers on a machine that may be busy.
 /** Start and stop of a server. */
@@ -85,6 +85,7 @@ const plainServer = (port: number) =>
     address: { host: '127.0.0.1', port },
     tls: PLAIN,
     issuer: {} as never,
+    turns: AT_ONCE,
     isServing: () => true,
     load: testLoadLimits(),
     clock: systemClock,

@@ -1,3 +1,4 @@
+import type { FairTurns } from '../../../../operator/async/fair-turns.ts';
 import type { CurrentRecord } from '../../../../operator/domain/record/token-record.ts';
 import { systemClock } from '../../../../operator/ops/system-clock.ts';
 import { createGrpcServer, type GrpcServerOptions } from '../../../../operator/servers/grpc/server.ts';
@@ -60,6 +61,9 @@ const ISSUER: GrpcIssuer = {
   deleteTokens: async () => ({ blacklisted: 1, deleted: 2 }),
 };
 
+/** Turns that always come at once. */
+export const AT_ONCE: FairTurns = { run: (_keyOf, work) => work() };
+
 export const PLAIN = { certFile: '', keyFile: '', caFile: '', clientCertificateRequired: false };
 
 /** Opens a server on a free port of loopback. */
@@ -72,6 +76,7 @@ export const openServerEnv = async (
     address: { host: '127.0.0.1', port: 0 },
     tls: PLAIN,
     issuer: { ...ISSUER, ...issuer },
+    turns: AT_ONCE,
     isServing: () => true,
     load: testLoadLimits({ log, metrics }),
     clock: systemClock,
