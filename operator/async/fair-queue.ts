@@ -1,5 +1,3 @@
-import { type Link, LinkedList } from './linked-list.ts';
-
 /** For whom something waits: groups take turns, and the members of a group take turns with its turns. */
 export interface FairKey {
   readonly group: string;
@@ -16,6 +14,52 @@ export interface FairQueueLimits {
 export interface Waiter {
   readonly start: () => void;
   readonly reject: (error: Error) => void;
+}
+
+/** A value's place in a {@link LinkedList}. */
+export interface Link<T> {
+  readonly value: T;
+}
+
+interface Node<T> extends Link<T> {
+  before: Node<T> | undefined;
+  after: Node<T> | undefined;
+}
+
+/** A doubly linked list: adds at its end and removes anywhere at the same cost, however long it is. */
+export class LinkedList<T> {
+  #first: Node<T> | undefined;
+  #last: Node<T> | undefined;
+
+  get first(): Link<T> | undefined {
+    return this.#first;
+  }
+
+  get last(): Link<T> | undefined {
+    return this.#last;
+  }
+
+  push(value: T): Link<T> {
+    const node: Node<T> = { value, before: this.#last, after: undefined };
+    if (this.#last) this.#last.after = node;
+    else this.#first = node;
+    this.#last = node;
+    return node;
+  }
+
+  /** Removes a link of this list. A link that was removed must not be removed again. */
+  remove(link: Link<T>): void {
+    const { before, after } = link as Node<T>;
+    if (before) before.after = after;
+    else this.#first = after;
+    if (after) after.before = before;
+    else this.#last = before;
+  }
+
+  /** From the first to the last; the list must not change meanwhile. */
+  *[Symbol.iterator](): Generator<T> {
+    for (let node = this.#first; node; node = node.after) yield node.value;
+  }
 }
 
 /** What takes turns with others of its kind. */
@@ -116,14 +160,11 @@ interface Entry<T> extends QueuedItem<T> {
 export class FairQueue<T> {
   readonly #limits: FairQueueLimits;
   readonly #groups = new Rotation<Group<T>>();
-  #size = 0;
+  /** How many items wait; only the queue itself changes it. */
+  size = 0;
 
   constructor(limits: FairQueueLimits) {
     this.#limits = limits;
-  }
-
-  get size(): number {
-    return this.#size;
   }
 
   /** Adds an item. Beyond a limit one item is dropped, which may be this one. */
@@ -137,7 +178,7 @@ export class FairQueue<T> {
     entry.link = line.entries.push(entry);
     group.lines.grown(line);
     this.#groups.grown(group);
-    this.#size += 1;
+    this.size += 1;
     return { queued: entry, dropped: this.#dropBeyondLimit(entry) };
   }
 
@@ -160,13 +201,13 @@ export class FairQueue<T> {
     line.entries.remove(link);
     inGroup.lines.shrunk(line);
     this.#groups.shrunk(inGroup);
-    this.#size -= 1;
+    this.size -= 1;
   }
 
   #dropBeyondLimit(entry: Entry<T>): QueuedItem<T> | undefined {
     const { total, perGroup } = this.#limits;
     const own = entry.inGroup;
-    if (own.size <= perGroup && this.#size <= total) return undefined;
+    if (own.size <= perGroup && this.size <= total) return undefined;
     const group = own.size > perGroup ? own : this.#groups.longest(own);
     const newest = group?.lines.longest(group === own ? entry.line : undefined)?.entries.last?.value;
     if (newest) this.remove(newest);

@@ -1,7 +1,6 @@
 import type { MonotonicClock } from '../ports/clock.ts';
 import { type FairKey, FairQueue, type QueuedItem, type Waiter } from './fair-queue.ts';
 import { KeyedLimit } from './keyed-limit.ts';
-import type { RecentGroups } from './recent-groups.ts';
 
 /** Bounds how many run at a time and how many wait; those that wait take turns by group and by member (see {@link FairQueue}). */
 export interface FairSemaphore {
@@ -26,6 +25,36 @@ export interface FairSemaphoreOptions {
   readonly clock: MonotonicClock;
   /** What {@link FairSemaphore.run} rejects with. */
   readonly errors: { readonly full: () => Error; readonly aborted: () => Error };
+}
+
+/** How long a group counts as present after it was seen, in milliseconds. */
+const PRESENT_MS = 1000;
+
+interface Seen {
+  readonly group: string;
+  at: number;
+}
+
+/** Which groups were seen lately, as far as is needed to tell whether a group is alone. Times are milliseconds of the caller's clock. */
+export class RecentGroups {
+  #last: Seen | undefined;
+  /** Of another group than the last one. */
+  #other: Seen | undefined;
+
+  seen(group: string, now: number): void {
+    if (this.#last?.group === group) {
+      this.#last.at = now;
+      return;
+    }
+    this.#other = this.#last;
+    this.#last = { group, at: now };
+  }
+
+  /** Whether any other group was seen within the last second. */
+  hasOthers(group: string, now: number): boolean {
+    const other = this.#last?.group === group ? this.#other : this.#last;
+    return other !== undefined && now - other.at < PRESENT_MS;
+  }
 }
 
 /** Makes {@link FairSemaphore}. */

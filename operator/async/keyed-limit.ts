@@ -43,3 +43,13 @@ export class KeyedLimit {
     return key === undefined ? 0 : (this.#counts.get(key) ?? 0);
   }
 }
+
+/** A function that calls `work` the first time it is called, and does nothing afterwards: what was taken is released once. */
+export const once = (work: () => void): (() => void) => {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    work();
+  };
+};

@@ -1,4 +1,4 @@
-import { once } from '../async/once.ts';
+import { once } from '../async/keyed-limit.ts';
 import { requestedClientID } from '../domain/client/client-rules.ts';
 import {
   findFormProblem,

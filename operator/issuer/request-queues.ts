@@ -1,6 +1,5 @@
-import { createFairSemaphore, type FairSemaphore } from '../async/fair-semaphore.ts';
+import { createFairSemaphore, type FairSemaphore, RecentGroups } from '../async/fair-semaphore.ts';
 import { createFairTurns, type FairTurns } from '../async/fair-turns.ts';
-import { RecentGroups } from '../async/recent-groups.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import { calledOff, IssuerFailure } from './failure.ts';

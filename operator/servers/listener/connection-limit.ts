@@ -1,5 +1,4 @@
-import { KeyedLimit } from '../../async/keyed-limit.ts';
-import { once } from '../../async/once.ts';
+import { KeyedLimit, once } from '../../async/keyed-limit.ts';
 import type { Connection } from './connection.ts';
 
 export interface ConnectionLimitOptions {

@@ -1,5 +1,4 @@
-import { KeyedLimit, type KeyedLimits } from '../../async/keyed-limit.ts';
-import { once } from '../../async/once.ts';
+import { KeyedLimit, type KeyedLimits, once } from '../../async/keyed-limit.ts';
 import { createGroupOf, type GroupOf } from '../../domain/caller-address.ts';
 import type { LimitName } from '../../ports/metrics.ts';
 import { ByteBudget } from './byte-budget.ts';

@@ -1,6 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { createFairSemaphore, type FairSemaphoreOptions } from '../../../operator/async/fair-semaphore.ts';
-import { RecentGroups } from '../../../operator/async/recent-groups.ts';
+import {
+  createFairSemaphore,
+  type FairSemaphoreOptions,
+  RecentGroups,
+} from '../../../operator/async/fair-semaphore.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 
 const errors = { full: () => new Error('full'), aborted: () => new Error('aborted') };

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type Link, LinkedList } from '../../../operator/async/linked-list.ts';
+import { type Link, LinkedList } from '../../../operator/async/fair-queue.ts';
 
 test('a linked list has what an array has after the same changes, in the same order', () => {
   // A number below 0 adds; another one removes the link at that place, counted round.

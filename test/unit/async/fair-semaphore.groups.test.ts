@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { RecentGroups } from '../../../operator/async/recent-groups.ts';
+import { RecentGroups } from '../../../operator/async/fair-semaphore.ts';
 
 test('a group has others exactly if another one was seen less than a second ago', () => {
   const step = fc.record({
