@@ -7,9 +7,8 @@ import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { ListWatch, WatchEvent } from '../ports/watch.ts';
 import { cacheKeyOf, type ObjectStore } from './object-store.ts';
-import { StallTimer } from './stall-timer.ts';
 import { advanceWatchCacheWhenSilent } from './watch-cache-advance.ts';
-import { WatchProgress } from './watch-progress.ts';
+import { StallTimer, WatchProgress } from './watch-progress.ts';
 
 type Bookmark = Extract<WatchEvent<never>, { type: 'BOOKMARK' }>;
 
