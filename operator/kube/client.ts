@@ -231,7 +231,8 @@ export class ClockSkew {
   readonly #metrics: Pick<Metrics, 'clockSkew'>;
   #sampledAt = Number.NEGATIVE_INFINITY;
   #warnedAt = Number.NEGATIVE_INFINITY;
-  #seconds = 0;
+  /** Seconds that this clock is ahead of the API server (negative: behind); 0 before the first answer. */
+  seconds = 0;
 
   constructor(options: {
     readonly clock: Clock;
@@ -243,11 +244,6 @@ export class ClockSkew {
     this.#metrics = options.metrics;
   }
 
-  /** Seconds that this clock is ahead of the API server (negative: behind); 0 before the first answer. */
-  get seconds(): number {
-    return this.#seconds;
-  }
-
   /** Takes the `Date` header of an answer to a request sent at `sentAt` (epoch milliseconds). */
   sample(date: string | undefined, sentAt: number): void {
     const now = this.#clock.now();
@@ -257,8 +253,8 @@ export class ClockSkew {
     this.#sampledAt = now;
     // The header is floored to the second, and was written somewhere between sending and now.
     const seconds = ((sentAt + now) / 2 - (server + 500)) / 1000;
-    this.#seconds = Math.abs(seconds) <= 0.5 + (now - sentAt) / 2000 ? 0 : seconds;
-    this.#metrics.clockSkew(this.#seconds);
+    this.seconds = Math.abs(seconds) <= 0.5 + (now - sentAt) / 2000 ? 0 : seconds;
+    this.#metrics.clockSkew(this.seconds);
     if (Math.abs(seconds) <= WARN_SECONDS || Math.abs(now - this.#warnedAt) < WARN_EVERY_MS) return;
     this.#warnedAt = now;
     this.#log.warn('this clock differs from the API server’s', { aheadSeconds: Math.round(seconds) });
