@@ -1,4 +1,4 @@
-import { MAX_CLOCK_SKEW_SECONDS } from '../domain/jwt/jwt-checks.ts';
+import { MAX_CLOCK_SKEW_SECONDS } from '../domain/jwt/claims.ts';
 import type { Check } from '../ops/health.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { InformerHealth } from '../runtime/informer.ts';

@@ -1,6 +1,6 @@
 import type { OwnerReference } from '../api/meta.ts';
 import type { Config } from '../config/schema.ts';
-import { areLimited } from '../domain/client/client-limits.ts';
+import { areLimited } from '../domain/client/client-rules.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { listWatchObjects } from '../kube/list-watch.ts';
 import { LEASES } from '../kube/resource-client.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { SigningKeySpecSchema } from '../api/signing-key.ts';
 import { isSameIssuer } from '../domain/client/issuer-identity.ts';
-import { MAX_BACKDATE_SECONDS } from '../domain/record/restored-record.ts';
+import { MAX_BACKDATE_SECONDS } from '../domain/record/token-record.ts';
 import {
   type Address,
   address,

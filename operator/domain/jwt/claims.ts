@@ -94,6 +94,12 @@ export const findReservedClaims = (
     .filter((name) => isReserved(name, settings))
     .sort();
 
+/**
+ * How far a replica's clock may be off the API server's, in seconds: beyond it the replica is not ready and neither issues nor
+ * validates (spec §3, Clock).
+ */
+export const MAX_CLOCK_SKEW_SECONDS = 120;
+
 /** `iat` of a JWT that is signed at `nowMs`: rounded down, less the configured backdate, in seconds since the Unix epoch. */
 export const issuedAtFor = (nowMs: number, { backdateMs }: Pick<IssuerSettings, 'backdateMs'>): number =>
   Math.floor(nowMs / 1000) - Math.ceil(backdateMs / 1000);

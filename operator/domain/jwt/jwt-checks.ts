@@ -2,7 +2,7 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import { TOKEN_CLAIM } from '../../api/reserved-claims.ts';
 import { isRegistered, requestedClientID } from '../client/client-rules.ts';
 import type { FoundRecord, PreviousRecord } from '../record/token-record.ts';
-import type { SignedClaims } from './claims.ts';
+import { MAX_CLOCK_SKEW_SECONDS, type SignedClaims } from './claims.ts';
 
 /** Why a JWT of this issuer is invalid; for the log and metrics only. */
 export type JwtFault =
@@ -21,12 +21,6 @@ export const declaredIn = (claims: SignedClaims): { namespace: string; name: str
   const [namespace = '', name = '', ...rest] = claim.split('/');
   return rest.length === 0 && namespace !== '' && name !== '' ? { namespace, name } : undefined;
 };
-
-/**
- * How far a replica's clock may be off the API server's, in seconds: beyond it the replica is not ready and neither issues nor
- * validates (spec §3, Clock).
- */
-export const MAX_CLOCK_SKEW_SECONDS = 120;
 
 /** Leeway of `nbf`, in seconds: the clocks of two ready replicas may be off by the maximum in opposite directions. */
 export const NOT_BEFORE_LEEWAY_SECONDS = 2 * MAX_CLOCK_SKEW_SECONDS;

@@ -1,9 +1,8 @@
 import type { IssuedToken } from '../../api/issued-token.ts';
 import { secondsOf } from '../../api/time.ts';
-import { heldMetadata } from '../held-metadata.ts';
-import { RECORD_OBJECT_INDEX, RESTORED, type RecordObject, sharedList, sharedText } from './record-object.ts';
-import { isRestored } from './restored-record.ts';
-import { blacklistedAtOf, type CurrentRecord } from './token-record.ts';
+import { heldMetadata, sharedList, sharedText } from '../held-metadata.ts';
+import { RECORD_OBJECT_INDEX, RESTORED, type RecordObject } from './record-object.ts';
+import { blacklistedAtOf, type CurrentRecord, isRestored } from './token-record.ts';
 
 /** What caches hold of an IssuedToken: the record alone, times as numbers, without what the API server adds. */
 export interface CachedIssuedToken extends CurrentRecord, RecordObject {

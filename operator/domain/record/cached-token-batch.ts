@@ -9,8 +9,7 @@ import {
   RESTORED,
   type RecordObject,
 } from './record-object.ts';
-import { isRestored } from './restored-record.ts';
-import type { CurrentRecord, RecordExpiry, RecordOrigin } from './token-record.ts';
+import { type CurrentRecord, isRestored, type RecordExpiry, type RecordOrigin } from './token-record.ts';
 
 /** What caches hold of a TokenBatch: its records as they are stored, each read when it is asked for. */
 export interface CachedTokenBatch extends RecordObject {

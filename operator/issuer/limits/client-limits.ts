@@ -2,7 +2,7 @@ import type { LimitReason } from '../../api/conditions.ts';
 import { keyOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { type Rate, TokenBucket } from '../../async/token-bucket.ts';
-import { type ClientLimits, type DefaultLimits, limitsOf } from '../../domain/client/client-limits.ts';
+import { type ClientLimits, type DefaultLimits, limitsOf } from '../../domain/client/client-rules.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { Metrics } from '../../ports/metrics.ts';

@@ -1,7 +1,7 @@
 import { keyOf } from '../../api/meta.ts';
 import { BoundedMap } from '../../async/bounded-map.ts';
 import { withDeadline } from '../../async/deadline.ts';
-import { MAX_CLOCK_SKEW_SECONDS } from '../../domain/jwt/jwt-checks.ts';
+import { MAX_CLOCK_SKEW_SECONDS } from '../../domain/jwt/claims.ts';
 import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
 import { REPLAY_WINDOW_SECONDS } from '../../domain/record/issued-token.ts';
 import { replayableUntil } from '../../domain/record/issued-token-plan.ts';

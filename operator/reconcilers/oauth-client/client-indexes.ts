@@ -1,6 +1,5 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { hasOwnLimit } from '../../domain/client/client-limits.ts';
-import { CLIENT_ID_INDEX, requestedClientID } from '../../domain/client/client-rules.ts';
+import { CLIENT_ID_INDEX, hasOwnLimit, requestedClientID } from '../../domain/client/client-rules.ts';
 import { hasReachedLimit } from '../../domain/client/limit-condition.ts';
 import type { Indexers } from '../../ports/cache.ts';
 

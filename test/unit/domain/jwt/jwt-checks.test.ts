@@ -1,10 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { isSkewAcceptable } from '../../../../operator/compose/health.ts';
-import {
-  findTimeFault,
-  MAX_CLOCK_SKEW_SECONDS,
-  NOT_BEFORE_LEEWAY_SECONDS,
-} from '../../../../operator/domain/jwt/jwt-checks.ts';
+import { MAX_CLOCK_SKEW_SECONDS } from '../../../../operator/domain/jwt/claims.ts';
+import { findTimeFault, NOT_BEFORE_LEEWAY_SECONDS } from '../../../../operator/domain/jwt/jwt-checks.ts';
 
 const NOW = 1_767_225_600;
 

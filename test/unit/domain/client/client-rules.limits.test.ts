@@ -6,7 +6,7 @@ import {
   type DefaultLimits,
   hasOwnLimit,
   limitsOf,
-} from '../../../../operator/domain/client/client-limits.ts';
+} from '../../../../operator/domain/client/client-rules.ts';
 import { makeClient } from '../token/fake-token.ts';
 
 const NONE: DefaultLimits = { tokensPerSecond: 0, burst: 0, activeTokens: 0 };

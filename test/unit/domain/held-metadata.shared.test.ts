@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { sharedList, sharedText } from '../../../../operator/domain/record/record-object.ts';
+import { sharedList, sharedText } from '../../../operator/domain/held-metadata.ts';
 
 test('equal lists are one, frozen, and the list that was given stays as it is', () => {
   const given = ['a', 'b'];
