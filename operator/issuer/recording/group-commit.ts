@@ -1,4 +1,3 @@
-import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { TokenBatch } from '../../api/token-batch.ts';
 import { withDeadline } from '../../async/deadline.ts';
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
@@ -6,28 +5,12 @@ import { canonicalJson } from '../../domain/canonical-json.ts';
 import { requestedClientID } from '../../domain/client/client-rules.ts';
 import { readEntry } from '../../domain/record/cached-token-batch.ts';
 import { batchNameFrom } from '../../domain/record/record-object.ts';
-import {
-  BatchDraft,
-  lifetimeClassOf,
-  type NewTokenBatch,
-  type RecordFields,
-} from '../../domain/record/token-batch.ts';
+import { BatchDraft, lifetimeClassOf, type NewTokenBatch } from '../../domain/record/token-batch.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { ApiError, isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
 import { IssuerFailure, recordFailure } from '../failure.ts';
 import { batchKey } from '../fair-keys.ts';
-import type { CheckAge } from './record-age.ts';
-
-/** A record with its position in a TokenBatch. */
-interface BatchedRecord {
-  /** The `jti`, which follows from the position. */
-  readonly id: string;
-  /** Resolves once the API server has acknowledged the TokenBatch. Rejects with the error of {@link WriteBatch}. */
-  readonly recorded: Promise<void>;
-}
-
-/** Adds a record to the TokenBatch that is written next. @throws IssuerFailure `Exhausted` if too many records of the client wait */
-export type AddToBatch = (client: OAuthClient, fields: RecordFields) => BatchedRecord;
+import type { AddToBatch, CheckAge } from './record-token.ts';
 
 /** Writes a TokenBatch; resolves once the API server has it. @throws IssuerFailure */
 export type WriteBatch = (batch: NewTokenBatch) => Promise<void>;

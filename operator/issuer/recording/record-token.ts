@@ -3,16 +3,16 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import { unlessAborted } from '../../async/abort.ts';
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { requestedClientID } from '../../domain/client/client-rules.ts';
+import { type IssuerSettings, issuedAtFor } from '../../domain/jwt/claims.ts';
 import { buildIssuedToken } from '../../domain/record/issued-token.ts';
 import type { RecordFields } from '../../domain/record/token-batch.ts';
 import { uuidV5 } from '../../domain/token/declared-token.ts';
 import type { Cacheable } from '../../ports/cache.ts';
+import type { Clock } from '../../ports/clock.ts';
 import { isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
-import { calledOff, recordFailure } from '../failure.ts';
+import { calledOff, IssuerFailure, recordFailure } from '../failure.ts';
 import { clientKey } from '../fair-keys.ts';
 import type { Call, OneTimeAssertion } from '../use-cases.ts';
-import type { AddToBatch } from './group-commit.ts';
-import type { CheckAge } from './record-age.ts';
 import type { AssertionProblem, UsedAssertions } from './used-assertions.ts';
 
 /** A token to be recorded. */
@@ -41,6 +41,42 @@ interface RecordedToken {
  * keeps an assertion from being used. @throws IssuerFailure
  */
 export type RecordToken = (token: Recordable, sign: Sign) => Promise<RecordedToken | AssertionProblem>;
+
+/** A record with its position in a TokenBatch. */
+interface BatchedRecord {
+  /** The `jti`, which follows from the position. */
+  readonly id: string;
+  /** Resolves once the API server has acknowledged the TokenBatch. Rejects with an IssuerFailure. */
+  readonly recorded: Promise<void>;
+}
+
+/** Adds a record to the TokenBatch that is written next. @throws IssuerFailure `Exhausted` if too many records of the client wait */
+export type AddToBatch = (client: OAuthClient, fields: RecordFields) => BatchedRecord;
+
+/**
+ * Checks, when a token has its turn to be recorded, that its `issuedAt` (seconds since the Unix epoch) is not so long ago that its record
+ * could count as created again (spec §2.2). @throws IssuerFailure `Unavailable`
+ */
+export type CheckAge = (issuedAt: number) => void;
+
+/** Most callers have given up by then. */
+const MAX_WAIT_SECONDS = 60;
+
+/** Makes {@link CheckAge}. */
+export const createAgeCheck =
+  ({
+    clock,
+    settings,
+  }: {
+    readonly clock: Clock;
+    readonly settings: Pick<IssuerSettings, 'backdateMs'>;
+  }): CheckAge =>
+  (issuedAt) => {
+    if (issuedAtFor(clock.now(), settings) - issuedAt <= MAX_WAIT_SECONDS) return;
+    throw new IssuerFailure('Unavailable', 'the token can not be recorded now, try again later', {
+      detail: 'it waited too long for its turn',
+    });
+  };
 
 export interface RecordTokenOptions {
   readonly records: Pick<ResourceClient<IssuedToken>, 'create' | 'delete'>;

@@ -6,7 +6,7 @@ import { batchedRecordOf, cachedTokenBatchOf } from '../../../operator/domain/re
 import { batchNameFrom, batchNameOf, positionOf } from '../../../operator/domain/record/record-object.ts';
 import { BatchDraft, batchOwnerLabel } from '../../../operator/domain/record/token-batch.ts';
 import { createWriteBatch } from '../../../operator/issuer/recording/group-commit.ts';
-import { createAgeCheck } from '../../../operator/issuer/recording/record-age.ts';
+import { createAgeCheck } from '../../../operator/issuer/recording/record-token.ts';
 import { createRequestQueues } from '../../../operator/issuer/request-queues.ts';
 import { createResourceClient, TOKEN_BATCHES } from '../../../operator/kube/resource-client.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';

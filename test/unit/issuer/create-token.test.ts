@@ -11,8 +11,7 @@ import { createFailureLimit } from '../../../operator/issuer/authentication/fail
 import { buildCreateToken } from '../../../operator/issuer/create-token.ts';
 import { IssuerFailure, refused } from '../../../operator/issuer/failure.ts';
 import type { AdmitToken } from '../../../operator/issuer/limits/client-limits.ts';
-import { createAgeCheck } from '../../../operator/issuer/recording/record-age.ts';
-import { createRecordToken } from '../../../operator/issuer/recording/record-token.ts';
+import { createAgeCheck, createRecordToken } from '../../../operator/issuer/recording/record-token.ts';
 import type { AssertionProblem } from '../../../operator/issuer/recording/used-assertions.ts';
 import { createRequestQueues } from '../../../operator/issuer/request-queues.ts';
 import type { AuthenticatedClient } from '../../../operator/issuer/use-cases.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { TokenBatch } from '../../../../operator/api/token-batch.ts';
 import type { NewTokenBatch } from '../../../../operator/domain/record/token-batch.ts';
 import { createWriteBatch } from '../../../../operator/issuer/recording/group-commit.ts';
-import { createAgeCheck } from '../../../../operator/issuer/recording/record-age.ts';
+import { createAgeCheck } from '../../../../operator/issuer/recording/record-token.ts';
 import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';
 import { ApiError, EXCEEDED_QUOTA } from '../../../../operator/ports/kube.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
