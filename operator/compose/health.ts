@@ -38,26 +38,23 @@ export const informersAlive = (informers: readonly WatchedType[], clock: Clock):
 
 /**
  * Readiness: the first whole list of every type is in, and every watch is fresh (spec §3): an event or bookmark
- * 90 s ago at most, and, where connections are pinged (HTTP/2), a sign of life 10 s ago at most.
+ * 90 s ago at most, and, where connections are pinged (HTTP/2), a sign of life 10 s ago at most. Nothing is remembered between two
+ * probes: what a replica can validate does not depend on when it was asked.
  */
-export const informersSynced = (informers: readonly WatchedType[], clock: Clock): Check => {
-  let arePinged = false;
-  return {
-    name: 'caches',
-    problem: () => {
-      const missing = informers.filter(({ health }) => !health.synced).map(({ name }) => name);
-      if (missing.length > 0) return `not listed yet: ${missing.join(', ')}`;
-      arePinged ||= informers.some(({ health }) => health.lastContact > health.lastProgress);
-      const now = clock.now();
-      const behind = informers.find(
-        ({ health }) =>
-          now - health.lastProgress > PROGRESS_FRESH_MS ||
-          (arePinged && now - health.lastContact > CONTACT_FRESH_MS),
-      );
-      return behind && `${behind.name}: the API server has not been heard of for too long`;
-    },
-  };
-};
+export const informersSynced = (informers: readonly WatchedType[], clock: Clock): Check => ({
+  name: 'caches',
+  problem: () => {
+    const missing = informers.filter(({ health }) => !health.synced).map(({ name }) => name);
+    if (missing.length > 0) return `not listed yet: ${missing.join(', ')}`;
+    const now = clock.now();
+    const behind = informers.find(
+      ({ health }) =>
+        now - health.lastProgress > PROGRESS_FRESH_MS ||
+        (health.isPinged && now - health.lastContact > CONTACT_FRESH_MS),
+    );
+    return behind && `${behind.name}: the API server has not been heard of for too long`;
+  },
+});
 
 /** Whether a yes may come from this type's cache (spec §3). Stricter than readiness where a connection is not pinged (HTTP/1.1): its last sign of life counts all the same. */
 export const isSynced = ({ health }: WatchedType, clock: Clock): boolean => {

@@ -25,6 +25,7 @@ export class ConnectionMonitor implements WatchContact {
   readonly #monitor = new Set<Contact>();
   #cancel: (() => void) | undefined;
   #lookedAt: number;
+  #arePinged = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -40,11 +41,16 @@ export class ConnectionMonitor implements WatchContact {
       missedProbes: 0,
     };
     this.#monitor.add(contact);
+    this.#arePinged = isHttp2(socket);
     socket.once('close', () => {
       this.#monitor.delete(contact);
       if (this.#monitor.size === 0) this.stop();
     });
     if (!this.#cancel) this.#arm();
+  }
+
+  get arePinged(): boolean {
+    return this.#arePinged;
   }
 
   /** When the connection that has been silent for longest last answered; 0 where there is none. Epoch milliseconds. */

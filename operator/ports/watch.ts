@@ -52,6 +52,11 @@ export interface ListWatch<T> {
 /** When connections last brought anything at all. */
 export interface WatchContact {
   /**
+   * Whether silence means that the API server does not answer: the last connection that was made is pinged (HTTP/2), whether it still
+   * exists or not.
+   */
+  readonly arePinged: boolean;
+  /**
    * When the connection that has been silent for longest last answered, an HTTP/2 ping counted too, in epoch milliseconds; 0 if
    * there is no connection.
    */

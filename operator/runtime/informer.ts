@@ -38,6 +38,8 @@ export interface InformerHealth {
   /** Of the reflector that is furthest behind. */
   readonly lastContact: number;
   readonly lastProgress: number;
+  /** Connections are pinged, so that a `lastContact` that is not recent means that the API server does not answer. */
+  readonly isPinged: boolean;
 }
 
 /** The API server sends a bookmark each minute if its cache has advanced; progress is requested twice in that time. */
@@ -102,7 +104,8 @@ export class Informer<T extends Cacheable> {
       lastContact = Math.min(lastContact, reflector.lastContact);
       lastProgress = Math.min(lastProgress, reflector.lastProgress);
     }
-    return { synced: this.#store.synced, alive, lastContact, lastProgress };
+    const isPinged = first?.isPinged ?? false;
+    return { synced: this.#store.synced, alive, lastContact, lastProgress, isPinged };
   }
 
   /**

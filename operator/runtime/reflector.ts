@@ -78,6 +78,11 @@ export class Reflector<T extends Cacheable> {
     return this.#lastProgress;
   }
 
+  /** Whether the connection of this watch is pinged, so that {@link Reflector.lastContact} is recent while the API server answers. */
+  get isPinged(): boolean {
+    return this.#options.source.contact.arePinged;
+  }
+
   /** When the API server last gave any sign on the connection of this watch. */
   get lastContact(): number {
     return Math.max(this.#lastProgress, this.#options.source.contact.lastAnswerAt());

@@ -3,7 +3,13 @@ import { clockAgrees, informersAlive, informersSynced, isSynced } from '../../..
 
 const NOW = 1_000_000_000;
 const clock = { now: () => NOW, after: () => () => undefined };
-const well = { synced: true, alive: true, lastContact: NOW - 1000, lastProgress: NOW - 30_000 };
+const well = {
+  synced: true,
+  alive: true,
+  lastContact: NOW - 1000,
+  lastProgress: NOW - 30_000,
+  isPinged: true,
+};
 const problemOf = (health: object) =>
   informersAlive([{ name: 'tokens', health: { ...well, ...health } }], clock).problem();
 
@@ -52,6 +58,11 @@ describe('readiness', () => {
     ['watches with recent signs of life are fresh', {}, undefined],
     ['no event or bookmark for 90 s', { lastProgress: NOW - 91_000 }, 'tokens: '],
     ['pings that stopped', { lastContact: NOW - 11_000 }, 'tokens: '],
+    [
+      'pings that stopped, on a connection that was cut before the first probe',
+      { lastContact: NOW - 30_000 },
+      'tokens: ',
+    ],
   ])('%s', (_name, health, expected) => {
     const informers = [{ name: 'tokens', health: { ...well, ...health } }];
     const problem = informersSynced(informers, clock).problem();
@@ -60,7 +71,7 @@ describe('readiness', () => {
   });
 
   test('without pings (HTTP/1.1) events and bookmarks are all there is', () => {
-    const quiet = { ...well, lastProgress: NOW - 60_000, lastContact: NOW - 60_000 };
+    const quiet = { ...well, lastProgress: NOW - 60_000, lastContact: NOW - 60_000, isPinged: false };
     expect(informersSynced([{ name: 'tokens', health: quiet }], clock).problem()).toBeUndefined();
   });
 

@@ -58,6 +58,18 @@ describe('contacts', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test('remember that connections are pinged when none is left', async () => {
+    const clock = new FakeClock();
+    const monitor = new ConnectionMonitor(clock);
+    expect(monitor.arePinged).toBe(false);
+    track(monitor);
+    await clock.advance(12_000);
+    expect([monitor.lastAnswerAt(), monitor.arePinged]).toEqual([0, true]);
+    track(monitor, 'http/1.1');
+    expect(monitor.arePinged).toBe(false);
+    monitor.stop();
+  });
+
   test('leave an HTTP/1.1 connection alone: nothing is asked of it between events', async () => {
     const clock = new FakeClock();
     const wire = track(new ConnectionMonitor(clock), 'http/1.1');

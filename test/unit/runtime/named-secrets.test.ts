@@ -7,7 +7,7 @@ import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
 
 const silent: ListWatch<SecretMeta> = {
   resource: 'secrets',
-  contact: { lastAnswerAt: () => 0 },
+  contact: { lastAnswerAt: () => 0, arePinged: false },
   advanceWatchCache: async () => undefined,
   list: (): Promise<ListPage<SecretMeta>> => new Promise(() => undefined),
   watch: ({ signal }) =>

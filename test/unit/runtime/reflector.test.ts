@@ -66,7 +66,7 @@ const run = (streams: readonly (Stream | ApiError)[], pages: readonly ListPage<T
     });
   const source: ListWatch<Thing> = {
     resource: 'things',
-    contact: { lastAnswerAt: () => 0 },
+    contact: { lastAnswerAt: () => 0, arePinged: false },
     advanceWatchCache: async () => undefined,
     list: async (options) => {
       lists.push(options);
