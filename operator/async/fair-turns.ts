@@ -1,3 +1,4 @@
+import { nextTick } from 'node:process';
 import type { MonotonicClock } from '../ports/clock.ts';
 import { type FairKey, FairQueue, type FairQueueLimits, type Waiter } from './fair-queue.ts';
 import type { Awaitable } from './map-awaitable.ts';
@@ -9,6 +10,12 @@ export interface FairTurns {
    * @throws `full()` if too much waits and this is dropped; whatever `work` throws
    */
   run<T>(keyOf: () => FairKey, work: () => Awaitable<T>): Awaitable<T>;
+  /**
+   * Resolves when the caller may go on, one caller after the other: what each does until it waits for an event counts. So the parts of
+   * work that is done by many at once, of which none takes long, take no longer together.
+   * @throws `full()` if too much waits and this is dropped
+   */
+  next(key: FairKey): Promise<void>;
 }
 
 export interface FairTurnsOptions {
@@ -35,13 +42,22 @@ export const createFairTurns = (options: FairTurnsOptions): FairTurns => {
   };
   const isOver = (): boolean => beganAt !== undefined && clock.monotonic() - beganAt >= budgetMs;
 
-  /** One after the other as microtasks, so that the time which the work takes after its first `await` counts too. */
+  let isContinuing = false;
+  /** Starts the next one when that before has come to wait for an event: what it does after an `await` counts, too. */
+  const continueLater = (): void => {
+    if (isContinuing) return;
+    isContinuing = true;
+    // The tick runs when all microtasks have: those of the work, too.
+    queueMicrotask(() =>
+      nextTick(() => {
+        isContinuing = false;
+        if (!isOver()) startNext();
+      }),
+    );
+  };
   const startNext = (): void => {
     queue.shift()?.item.start();
-    if (queue.size === 0) return;
-    queueMicrotask(() => {
-      if (!isOver()) startNext();
-    });
+    if (queue.size > 0) continueLater();
   };
 
   const endTurn = (): void => {
@@ -68,6 +84,12 @@ export const createFairTurns = (options: FairTurnsOptions): FairTurns => {
       if (queue.size > 0 || isOver()) return enqueue(keyOf(), work);
       if (beganAt === undefined) begin();
       return work();
+    },
+    next: (key) => {
+      const turn = enqueue(key, () => undefined);
+      if (beganAt === undefined) begin();
+      continueLater();
+      return turn;
     },
   };
 };

@@ -254,7 +254,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
       lookups,
       freshness,
       queue: queues.streams,
-      turn: () => turnOfTheLoop(),
+      turns,
     }),
     deleteTokens: createDeleteTokens({
       tokens,

@@ -7,7 +7,7 @@ import type { Issuer } from './use-cases.ts';
  * The use cases, which start when their caller has its turn: nobody is authenticated yet, so that callers are addresses, and there the
  * client IDs that they name. As long as this turn of the event loop has time left, they start at once.
  */
-export const issuerInTurns = (issuer: Issuer, turns: FairTurns): Issuer => ({
+export const issuerInTurns = (issuer: Issuer, turns: Pick<FairTurns, 'run'>): Issuer => ({
   ...issuer,
   createToken: async (request, call) =>
     turns.run(
@@ -37,7 +37,7 @@ export const issuerInTurns = (issuer: Issuer, turns: FairTurns): Issuer => ({
 });
 
 /** Look-ups of filters, which may have 1,000 ids, when their bearer has its turn. */
-export const lookupsInTurns = (lookups: Lookups, turns: FairTurns): Lookups => ({
+export const lookupsInTurns = (lookups: Lookups, turns: Pick<FairTurns, 'run'>): Lookups => ({
   find: async (bearer, ids, call) =>
     turns.run(
       () => bearerKey(bearer, call),

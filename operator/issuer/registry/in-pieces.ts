@@ -3,7 +3,7 @@ import { calledOff } from '../failure.ts';
 export interface PiecesOptions {
   /** Items of a piece, which are taken and used before the event loop can run other work. */
   readonly size: number;
-  /** Resolves in a later turn of the event loop, so that other work can run. */
+  /** Resolves when the next piece may be taken, and other work could run. */
   readonly turn: () => Promise<void>;
   readonly signal: AbortSignal;
 }

@@ -1,4 +1,5 @@
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
+import type { FairTurns } from '../../async/fair-turns.ts';
 import { type FoundRecord, ownerOf, type TokenRecord } from '../../domain/record/token-record.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { bearerKey } from '../fair-keys.ts';
@@ -13,8 +14,8 @@ export interface ListTokensOptions {
   readonly freshness: Freshness;
   /** Bounds the lists without a filter that are sent at a time. */
   readonly queue: FairSemaphore;
-  /** Resolves in a later turn of the event loop, so that other work can run. */
-  readonly turn: () => Promise<void>;
+  /** In which records are collected and looked up, piece by piece: all lists together leave the event loop to others. */
+  readonly turns: Pick<FairTurns, 'next'>;
 }
 
 /** Records that are looked up before the event loop can run other work, whether they are shown or not. */
@@ -75,7 +76,7 @@ const enter = (queue: FairSemaphore, bearer: Bearer, call: Call): Promise<() => 
  * record is looked up when it is sent, as it is then.
  */
 export const createListTokens = (options: ListTokensOptions): ListTokens => {
-  const { records, lookups, freshness, queue, turn } = options;
+  const { records, lookups, freshness, queue, turns } = options;
 
   function* idsIn(runs: Iterable<string>, owner: string): Generator<string> {
     for (const run of runs) yield* records.idsIn(run, owner);
@@ -84,11 +85,14 @@ export const createListTokens = (options: ListTokensOptions): ListTokens => {
   async function* listAll(
     bearer: Bearer,
     query: TokenQuery,
-    signal: AbortSignal,
+    call: Call,
   ): AsyncGenerator<readonly TokenRecord[]> {
     requireFresh(freshness);
     const { owner } = bearer;
+    const { signal } = call;
+    const turn = () => turns.next(bearerKey(bearer, call));
     const groups = new IdGroups();
+    await turn();
     for await (const runs of inPieces(records.runsOf(owner), { size: COLLECTED, turn, signal })) {
       for (const run of runs) groups.add(run);
     }
@@ -105,7 +109,7 @@ export const createListTokens = (options: ListTokensOptions): ListTokens => {
     if (ids === 'all') {
       const leave = await enter(queue, bearer, call);
       try {
-        yield* listAll(bearer, query, call.signal);
+        yield* listAll(bearer, query, call);
       } finally {
         leave();
       }

@@ -38,7 +38,7 @@ const setUp = (limits = { total: 100, perGroup: 100 }) => {
     await settle();
     return done.slice(before).join(' ');
   };
-  return { clock, deferred, done, outcomes, run, nextTurn };
+  return { clock, deferred, done, outcomes, run, turns, nextTurn };
 };
 
 describe('turns of the event loop', () => {
@@ -73,16 +73,44 @@ describe('turns of the event loop', () => {
     expect(deferred).toEqual([]);
   });
 
-  test('count the time that work takes after its first wait', async () => {
+  test.each([1, 2, 10])('count the time that work takes after it has waited %i times', async (waits) => {
     const { clock, run, nextTurn } = setUp();
     const later = async (): Promise<void> => {
-      await undefined;
+      for (let wait = 0; wait < waits; wait += 1) await undefined;
       clock.freeze(100);
     };
     for (const id of ['a1', 'a2', 'a3']) run(id);
     for (const id of ['a4', 'a5']) run(id, later);
     expect(await nextTurn()).toBe('a4');
     expect(await nextTurn()).toBe('a5');
+  });
+
+  test('let those go on who are in the midst of their work, one after the other', async () => {
+    const { clock, done, turns, nextTurn } = setUp();
+    const work = async (id: string): Promise<void> => {
+      for (let part = 1; part <= 2; part += 1) {
+        await turns.next({ group: id, member: '' });
+        await undefined;
+        clock.freeze(4);
+        done.push(`${id}${part}`);
+      }
+    };
+    const all = Promise.all(['a', 'b', 'c', 'd'].map(work));
+    expect(done).toEqual([]);
+    await settle();
+    expect(done).toEqual(['a1', 'b1', 'c1']);
+    expect(await nextTurn()).toBe('d1 a2 b2');
+    expect(await nextTurn()).toBe('c2 d2');
+    await all;
+    expect(await nextTurn()).toBe('');
+  });
+
+  test('let none go on while too many wait', async () => {
+    const { turns, nextTurn } = setUp({ total: 1, perGroup: 100 });
+    const [first, second] = ['a', 'b'].map((group) => turns.next({ group, member: '' }));
+    await expect(second).rejects.toThrow('full');
+    await first;
+    expect(await nextTurn()).toBe('');
   });
 
   test('return what the work does, and go on after it fails', async () => {

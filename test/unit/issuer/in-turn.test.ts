@@ -27,9 +27,9 @@ const NAMES = [
   'revokeToken',
 ];
 
-const build = (): { issuer: Issuer; keys: FairKey[]; turns: FairTurns } => {
+const build = (): { issuer: Issuer; keys: FairKey[]; turns: Pick<FairTurns, 'run'> } => {
   const keys: FairKey[] = [];
-  const turns: FairTurns = {
+  const turns: Pick<FairTurns, 'run'> = {
     run: <T>(keyOf: () => FairKey, work: () => Awaitable<T>) => {
       keys.push(keyOf());
       return work();

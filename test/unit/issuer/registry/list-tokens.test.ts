@@ -1,12 +1,14 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { FairSemaphore } from '../../../../operator/async/fair-semaphore.ts';
+import type { FairTurns } from '../../../../operator/async/fair-turns.ts';
 import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
 import { cachedTokenBatchOf } from '../../../../operator/domain/record/cached-token-batch.ts';
 import { BatchDraft, type RecordFields } from '../../../../operator/domain/record/token-batch.ts';
 import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
 import { createListTokens, IdGroups } from '../../../../operator/issuer/registry/list-tokens.ts';
-import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';
+import { createRequestQueues, createRequestTurns } from '../../../../operator/issuer/request-queues.ts';
 import type { Bearer } from '../../../../operator/issuer/use-cases.ts';
 import { clientWith } from '../clients.ts';
 import { declaredToken, FakeRegistry, issuedToken, TOKEN_UID } from './fake-registry.ts';
@@ -25,6 +27,9 @@ beforeEach(() => {
   queue = createRequestQueues(env.metrics, env.clock).streams;
 });
 
+/** Turns, each of which begins when `turn` resolves. */
+const turnsOf = (turn: () => Promise<void>): Pick<FairTurns, 'next'> => ({ next: turn });
+
 const open = (
   bearer: Bearer,
   query: { ids?: string[]; includeBlacklisted?: boolean },
@@ -34,9 +39,9 @@ const open = (
     ...env,
     lookups: env.lookups,
     queue,
-    turn: async () => {
+    turns: turnsOf(async () => {
       mutex += 1;
-    },
+    }),
   });
   return listTokens(
     bearer,
@@ -176,7 +181,7 @@ describe('no list keeps others waiting', () => {
       records: { ...env.records, ...records },
       lookups: env.lookups,
       queue,
-      turn,
+      turns: turnsOf(turn),
     });
     const query = { ids: [], includeBlacklisted: false };
     const found: string[] = [];
@@ -199,6 +204,46 @@ describe('no list keeps others waiting', () => {
     expect(await listWith({ find }, work.turn)).toHaveLength(name === 'shown' ? 1000 : 0);
     expect(work.most).toBeGreaterThan(0);
     expect(work.most).toBeLessThanOrEqual(256);
+  });
+
+  test('while many are made at once', async () => {
+    for (let at = 0; at < 1000; at += 1) env.cache(issuedToken(idOf(at)));
+    const { clock, metrics } = env;
+    let [mostMs, since] = [0, clock.monotonic()];
+    const find = (id: string) => {
+      clock.freeze(0.05);
+      return env.records.find(id);
+    };
+    const turns = createRequestTurns(metrics, clock, setImmediate);
+    const listTokens = createListTokens({
+      ...env,
+      records: { ...env.records, find },
+      lookups: env.lookups,
+      queue,
+      turns,
+    });
+    const query = { ids: [], includeBlacklisted: false };
+    const listOnce = async (): Promise<number> => {
+      let found = 0;
+      for await (const chunk of listTokens(alice, query, { address: '192.0.2.1', signal: patient }))
+        found += chunk.length;
+      return found;
+    };
+    const listed = Promise.all(Array.from({ length: 64 }, listOnce));
+    let isListed = false;
+    const done = listed.finally(() => {
+      isListed = true;
+    });
+    while (!isListed) {
+      await turnOfTheLoop();
+      mostMs = Math.max(mostMs, clock.monotonic() - since);
+      since = clock.monotonic();
+    }
+    await done;
+    expect(await listed).toEqual(Array.from({ length: 64 }, () => 1000));
+    // 10 ms, and the piece that was begun before they were over.
+    expect(mostMs).toBeGreaterThan(0);
+    expect(mostMs).toBeLessThan(30);
   });
 
   test('while it collects the ids', async () => {

@@ -19,7 +19,7 @@ test.each(CALLS)(
   '%s: a large request is decoded when its address has its turn, a small one at once',
   async (_, call) => {
     const waiting: { readonly key: FairKey; readonly start: () => void }[] = [];
-    const turns: FairTurns = {
+    const turns: Pick<FairTurns, 'run'> = {
       run: (keyOf, work) =>
         new Promise((resolve) => waiting.push({ key: keyOf(), start: () => resolve(work()) })),
     };
@@ -37,7 +37,7 @@ test.each(CALLS)(
 );
 
 test.each(CALLS)('%s: a large request is rejected where too many wait for their turn', async (_, call) => {
-  const turns: FairTurns = {
+  const turns: Pick<FairTurns, 'run'> = {
     run: () => Promise.reject(new IssuerFailure('Exhausted', 'too much is asked for')),
   };
   await using env = await openServerEnv({}, { turns });

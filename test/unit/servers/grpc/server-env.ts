@@ -62,7 +62,7 @@ const ISSUER: GrpcIssuer = {
 };
 
 /** Turns that always come at once. */
-export const AT_ONCE: FairTurns = { run: (_keyOf, work) => work() };
+export const AT_ONCE: Pick<FairTurns, 'run'> = { run: (_keyOf, work) => work() };
 
 export const PLAIN = { certFile: '', keyFile: '', caFile: '', clientCertificateRequired: false };
 
