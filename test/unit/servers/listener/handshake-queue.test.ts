@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { HandshakeQueue } from '../../../../operator/servers/listener/handshake-queue.ts';
-import { FakeClock } from '../../../support/fake-clock.ts';
+import { FakeClock, settle } from '../../../support/fake-clock.ts';
 
 const recording = () => {
   const [clock, started] = [new FakeClock(), [] as string[]];
@@ -54,4 +54,25 @@ test.each([
   clock.freeze(lateMs);
   await clock.advance(0);
   expect(started).toHaveLength(4 + expected);
+});
+
+test('what a late timer makes up for starts in several turns of the event loop', async () => {
+  const clock = new FakeClock();
+  const queue = new HandshakeQueue(clock);
+  const perTurn: number[] = [];
+  let started = 0;
+  for (let at = 0; at < 24; at += 1) {
+    queue.add('a', () => {
+      started += 1;
+      if (started > 1) return;
+      setImmediate(() => {
+        perTurn.push(started);
+        started = 0;
+      });
+    });
+  }
+  await settle();
+  clock.freeze(10_000);
+  await clock.advance(0);
+  expect(perTurn).toEqual([4, 4, 4, 4, 4, 4]);
 });
