@@ -12,7 +12,9 @@ const present = (fields: Fields, showsEmpty: boolean): Fields => {
   if (showsEmpty) return fields;
   const isEmpty = (value: unknown): boolean =>
     value === null || value === '' || value === '0' || (Array.isArray(value) && value.length === 0);
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => !isEmpty(value)));
+  const shown: Record<string, unknown> = {};
+  for (const name of Object.keys(fields)) if (!isEmpty(fields[name])) shown[name] = fields[name];
+  return shown;
 };
 
 /** The Token message of a record. */
