@@ -11,6 +11,7 @@ export type LimitName =
   | 'streams'
   | 'resets'
   | 'pipelinedRequests'
+  | 'rejectedRequests'
   | 'unfinishedRequests'
   | 'bytes'
   | 'healthWatches'

@@ -1,6 +1,5 @@
 import { status, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { service as definition } from 'grpc-health-check';
-import type { TakeFor } from '../listener/load-limits.ts';
 import { answerStream, answerUnary, type GrpcCallDeps, type StreamMethod, type UnaryMethod } from './call.ts';
 import type { Health, ServingStatus } from './health.ts';
 import { StatusFailure } from './status.ts';
@@ -36,17 +35,11 @@ const checkMethod = (health: Health): UnaryMethod<HealthRequest, HealthResponse>
   },
 });
 
-/** Streams are limited in number: anyone may open one, and each lasts until its client ends it. */
-const watchMethod = (health: Health, takeFor: TakeFor): StreamMethod<HealthRequest, HealthResponse> => ({
+/** `stream-gate.ts` limits their number. */
+const watchMethod = (health: Health): StreamMethod<HealthRequest, HealthResponse> => ({
   ...shape('Watch'),
-  async *run({ service }, { address, signal }) {
-    const release = takeFor(address);
-    if (!release) throw new StatusFailure(status.RESOURCE_EXHAUSTED, 'too many watches are open');
-    try {
-      for await (const serving of health.watch(service, signal)) yield [{ status: serving }];
-    } finally {
-      release();
-    }
+  async *run({ service }, { signal }) {
+    for await (const serving of health.watch(service, signal)) yield [{ status: serving }];
   },
 });
 
@@ -63,12 +56,8 @@ const listMethod = (health: Health): UnaryMethod<unknown, HealthListResponse> =>
  * grpc.health.v1.Health over the definition of grpc-health-check. That package's own implementation keeps every name that was ever
  * watched, and its Watch streams would block a drain.
  */
-export const healthImplementation = (
-  health: Health,
-  watches: TakeFor,
-  deps: GrpcCallDeps,
-): UntypedServiceImplementation => ({
+export const healthImplementation = (health: Health, deps: GrpcCallDeps): UntypedServiceImplementation => ({
   Check: answerUnary(checkMethod(health), deps),
-  Watch: answerStream(watchMethod(health, watches), deps),
+  Watch: answerStream(watchMethod(health), deps),
   List: answerUnary(listMethod(health), deps),
 });

@@ -9,7 +9,6 @@ import {
 } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import type { Clock } from '../../ports/clock.ts';
-import type { TakeFor } from '../listener/load-limits.ts';
 import { type GrpcCallDeps, openCall } from './call.ts';
 import { DESCRIPTORS } from './generated/descriptors.ts';
 import { StatusFailure } from './status.ts';
@@ -60,11 +59,11 @@ const endIdle = (call: ReflectionCall, clock: Clock, onEnd: (failure: StatusFail
 };
 
 /**
- * Logs, counts and bounds a call, and adds backpressure: the package would buffer its responses for a client that does not read, so
+ * Logs and counts a call and adds backpressure: the package would buffer its responses for a client that does not read, so
  * it gets no more requests meanwhile.
  */
 const observed =
-  (handler: Handler, takeFor: TakeFor, deps: GrpcCallDeps): Handler =>
+  (handler: Handler, deps: GrpcCallDeps): Handler =>
   (call) => {
     const open = openCall(call, METHOD, deps);
     const fail = (error: StatusFailure): void => {
@@ -72,16 +71,8 @@ const observed =
       open.ended(failed.code, error);
       call.emit('error', failed);
     };
-    const release = takeFor(open.context.address);
-    if (!release) {
-      fail(new StatusFailure(status.RESOURCE_EXHAUSTED, 'too many streams are open'));
-      return;
-    }
     call.once('finish', () => open.ended(status.OK));
-    call.once('cancelled', () => {
-      release();
-      open.ended(status.CANCELLED);
-    });
+    call.once('cancelled', () => open.ended(status.CANCELLED));
     endIdle(call, deps.clock, fail);
     handler(call);
     call.on('data', () => {
@@ -92,13 +83,13 @@ const observed =
   };
 
 /** Adds grpc.reflection (v1 and v1alpha), which describes every service of this server, itself included. */
-export const addReflection = (server: Server, takeFor: TakeFor, deps: GrpcCallDeps): void => {
+export const addReflection = (server: Server, deps: GrpcCallDeps): void => {
   const files = {
     fileDescriptorProtos: filesOf(Buffer.from(DESCRIPTORS, 'base64')),
   } as unknown as PackageDefinition;
   for (const [definition, { ServerReflectionInfo }] of partsOf(new ReflectionService({ files }))) {
     server.addService(definition, {
-      ServerReflectionInfo: observed(ServerReflectionInfo as Handler, takeFor, deps),
+      ServerReflectionInfo: observed(ServerReflectionInfo as Handler, deps),
     });
   }
 };

@@ -154,7 +154,7 @@ const SERVICE_PATH = '/m2moauthserver.pb.M2MOAuthService/';
 export interface ServerCallsOptions {
   readonly clock: Clock;
   readonly load: Pick<LoadLimits, 'bytes' | 'unfinishedRequests'>;
-  readonly gate: Pick<StreamGate, 'connectionOf'>;
+  readonly gate: Pick<StreamGate, 'connectionOf' | 'onRejected'>;
 }
 
 /** Messages that a block of 64 KiB may have on a stream of requests. */
@@ -174,13 +174,18 @@ const COMPRESSED = {
 const countRequest = (
   call: ServerInterceptingCallInterface,
   { connection, isSingle }: { readonly connection: Connection; readonly isSingle: boolean },
-  { bytes, unfinishedRequests }: ServerCallsOptions['load'],
+  { load: { bytes, unfinishedRequests }, gate }: Pick<ServerCallsOptions, 'load' | 'gate'>,
 ): (() => void) => {
   let release: (() => void) | undefined;
   let isWatched = false;
   let whole = 0;
+  const stop = (): void => {
+    const stream = streamOf(call);
+    if (stream) gate.onRejected(stream);
+    stopRequest(call);
+  };
   const reject = (message: string): never => {
-    setImmediate(() => stopRequest(call));
+    setImmediate(stop);
     throw new Error(message);
   };
   const take = (count: number): void => {
@@ -215,7 +220,7 @@ const countRequest = (
     onProblem: (problem) => {
       // What grpc-js would answer to the error counts no more then.
       if (problem === 'compressed') call.sendStatus(COMPRESSED);
-      setImmediate(() => stopRequest(call));
+      setImmediate(stop);
     },
   });
   Object.assign(call, { decoder });
@@ -227,13 +232,14 @@ const countRequest = (
 
 /** Makes each call with a single request a {@link GrpcServerCall}; its responses must be bytes. */
 export const serverCalls =
-  ({ clock, load, gate }: ServerCallsOptions): ServerInterceptor =>
+  (options: ServerCallsOptions): ServerInterceptor =>
   ({ path, requestStream }, call) => {
+    const { clock, load, gate } = options;
     const stream = streamOf(call);
     const connection = stream && gate.connectionOf(stream);
     // Its session has ended already.
     if (!connection) return new ServerInterceptingCall(call);
-    const onArrived = countRequest(call, { connection, isSingle: !requestStream }, load);
+    const onArrived = countRequest(call, { connection, isSingle: !requestStream }, options);
     if (requestStream) return new ServerInterceptingCall(call);
     const isProof = path.startsWith(SERVICE_PATH);
     return new GrpcServerCall(call, { clock, bytes: load.bytes, connection, isProof, onArrived });

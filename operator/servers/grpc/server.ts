@@ -24,10 +24,15 @@ export const createGrpcServer = (options: GrpcServerOptions): Lifecycle => {
   const { address, clock, issuer, isServing, load, log, metrics, tls, turns } = options;
   const health = createHealth({ services: HEALTH_NAMES, isServing, clock });
   let listener: Listener | undefined;
-  const gate = new StreamGate({ load, clock, connectionOf: (socket) => listener?.connectionOf(socket) });
+  const gate = new StreamGate({
+    load,
+    clock,
+    connectionOf: (socket) => listener?.connectionOf(socket),
+    defer: setImmediate,
+  });
   const server = new Server({ ...SERVER_OPTIONS, interceptors: [serverCalls({ clock, load, gate })] });
   limitHttp2(server, HTTP2_LIMITS);
-  addServices(server, { issuer, health, load, deps: { turns, clock, log, metrics } });
+  addServices(server, { issuer, health, deps: { turns, clock, log, metrics } });
   const build = (certificates: ServerCertificates | undefined) => {
     const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
     const { clientCertificateRequired } = tls;

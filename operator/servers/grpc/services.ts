@@ -1,7 +1,6 @@
 import type { Server } from '@grpc/grpc-js';
 import { service as healthDefinition } from 'grpc-health-check';
 import type { Issuer } from '../../issuer/use-cases.ts';
-import type { LoadLimits } from '../listener/load-limits.ts';
 import { answerStream, answerUnary, type GrpcCallDeps } from './call.ts';
 import { M2MOAuthServiceService } from './generated/m2moauthserver/pb/service.ts';
 import type { Health } from './health.ts';
@@ -19,18 +18,13 @@ export const HEALTH_NAMES = ['', 'm2moauthserver.pb.M2MOAuthService'];
 /** Registers M2MOAuthService, health and reflection. */
 export const addServices = (
   server: Server,
-  {
-    issuer,
-    health,
-    load,
-    deps,
-  }: { issuer: GrpcIssuer; health: Health; load: LoadLimits; deps: GrpcCallDeps },
+  { issuer, health, deps }: { issuer: GrpcIssuer; health: Health; deps: GrpcCallDeps },
 ): void => {
   server.addService(inBytes(M2MOAuthServiceService), {
     createToken: answerUnary(createTokenMethod(issuer), deps),
     getTokens: answerStream(getTokensMethod(issuer, deps.log), deps),
     deleteTokens: answerUnary(deleteTokensMethod(issuer), deps),
   });
-  server.addService(inBytes(healthDefinition), healthImplementation(health, load.watches, deps));
-  addReflection(server, load.reflections, deps);
+  server.addService(inBytes(healthDefinition), healthImplementation(health, deps));
+  addReflection(server, deps);
 };

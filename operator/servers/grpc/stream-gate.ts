@@ -1,11 +1,14 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import { BoundedMap } from '../../async/bounded-map.ts';
+import type { FairKey } from '../../async/fair-queue.ts';
+import { createFairTurns, type FairTurns } from '../../async/fair-turns.ts';
 import { TokenBucket } from '../../async/token-bucket.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
+import type { LimitName } from '../../ports/metrics.ts';
 import type { Connection } from '../listener/connection.ts';
 import type { Listener } from '../listener/listener.ts';
-import type { LoadLimits } from '../listener/load-limits.ts';
+import type { LoadLimits, TakeFor } from '../listener/load-limits.ts';
 import type { Headers, Http2Gate } from './http2-server.ts';
 import { hasTimedOut } from './timeout.ts';
 
@@ -13,6 +16,8 @@ export interface StreamGateOptions {
   readonly load: LoadLimits;
   readonly clock: MonotonicClock;
   readonly connectionOf: Listener['connectionOf'];
+  /** Runs `work` in the next turn of the event loop, as `setImmediate` does. */
+  readonly defer: (work: () => void) => void;
 }
 
 /**
@@ -20,7 +25,7 @@ export interface StreamGateOptions {
  * their deadline passes, and then so many per second.
  */
 const RESETS = { burst: 300, refillMs: 20 };
-/** Of all connections of an address on which no caller has authenticated yet: one for each connection that it may have. */
+/** Of all connections of an address on which no caller has authenticated yet, with requests that are rejected: one for each connection that it may have. */
 const UNPROVEN_RESETS = { burst: 1024, refillMs: 20 };
 /** Addresses whose resets are remembered. */
 const MAX_ADDRESSES = 4096;
@@ -29,23 +34,51 @@ const PREFACE_MS = 10_000;
 /** New connections that a flood on one of them costs its address. */
 const FLOOD_COST = 50;
 
+/** Milliseconds of a turn of the event loop in which calls of strangers may begin, each of which takes a fraction of one. */
+const TURN_MS = 5;
+/** More than there may be in progress: those that were reset while they waited are among them. */
+const MAX_WAITING = 8192;
+
 /** A session and what its client has done on it. */
 interface Session {
   readonly connection: Connection;
   readonly resets: TokenBucket;
+  /** For whom its calls wait. */
+  readonly key: FairKey;
 }
 
-const EXHAUSTED = {
-  ':status': 200,
-  'content-type': 'application/grpc+proto',
-  'grpc-status': status.RESOURCE_EXHAUSTED,
-  'grpc-message': 'too many calls are in progress',
+/** Answers a call without running anything for it. */
+const refuse = (stream: ServerHttp2Stream, message: string): void => {
+  if (stream.closed || stream.destroyed) return;
+  stream.on('error', () => undefined);
+  const exhausted = {
+    ':status': 200,
+    'content-type': 'application/grpc+proto',
+    'grpc-status': status.RESOURCE_EXHAUSTED,
+    'grpc-message': message,
+  };
+  stream.respond(exhausted, { endStream: true });
 };
 
-/** Answers a call without running anything for it. */
-const refuse = (stream: ServerHttp2Stream): void => {
-  stream.on('error', () => undefined);
-  stream.respond(EXHAUSTED, { endStream: true });
+const TOO_MANY_CALLS = 'too many calls are in progress';
+const FULL = new Error(TOO_MANY_CALLS);
+
+/** Streams that anyone may open and that last until their client ends them; limited apart from all others. */
+interface Subscription {
+  readonly take: TakeFor;
+  readonly tooMany: string;
+}
+
+const subscriptionsOf = ({ watches, reflections }: LoadLimits): ReadonlyMap<unknown, Subscription> => {
+  const reflection = { take: reflections, tooMany: 'cannot reflect: too many streams are open' };
+  return new Map([
+    [
+      '/grpc.health.v1.Health/Watch',
+      { take: watches, tooMany: 'cannot tell health: too many watches are open' },
+    ],
+    ['/grpc.reflection.v1.ServerReflection/ServerReflectionInfo', reflection],
+    ['/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo', reflection],
+  ]);
 };
 
 /** Whether the client has ended a stream that was not answered, with whatever error code. */
@@ -61,9 +94,21 @@ export class StreamGate implements Http2Gate {
   readonly #sessions = new WeakMap<ServerHttp2Session, Session>();
 
   readonly #unprovenResets = new BoundedMap<string, TokenBucket>(MAX_ADDRESSES);
+  readonly #subscriptions: ReadonlyMap<unknown, Subscription>;
+  readonly #turns: FairTurns;
+  #opened = 0;
 
   constructor(options: StreamGateOptions) {
+    const { load, clock, defer } = options;
     this.#options = options;
+    this.#subscriptions = subscriptionsOf(load);
+    this.#turns = createFairTurns({
+      budgetMs: TURN_MS,
+      waiting: { total: MAX_WAITING, perGroup: MAX_WAITING },
+      clock,
+      defer,
+      full: () => FULL,
+    });
   }
 
   onSession(session: ServerHttp2Session): void {
@@ -72,7 +117,9 @@ export class StreamGate implements Http2Gate {
       session.destroy();
       return;
     }
-    const entry = { connection, resets: new TokenBucket(RESETS) };
+    this.#opened += 1;
+    const key = { group: connection.group, member: String(this.#opened) };
+    const entry = { connection, resets: new TokenBucket(RESETS), key };
     this.#sessions.set(session, entry);
     // A stream that was reset at once no longer has its session.
     session.on('stream', (stream) => {
@@ -93,22 +140,51 @@ export class StreamGate implements Http2Gate {
     const { connection } = entry;
     const { streams, provenStreams } = this.#options.load;
     const release = (connection.isProven ? provenStreams : streams).take(connection);
+    const subscription = this.#subscriptions.get(headers[':path']);
+    const unsubscribe = release && subscription?.take(connection.address);
     const { clock } = this.#options;
     const [begunAt, timeout] = [clock.monotonic(), headers['grpc-timeout']];
     connection.begin();
     stream.once('close', () => {
       connection.end();
       release?.();
+      unsubscribe?.();
       if (wasReset(stream) && !hasTimedOut(timeout, clock.monotonic() - begunAt))
         this.#onReset(session, entry);
     });
-    if (release) serve();
-    else refuse(stream);
+    if (!release) refuse(stream, TOO_MANY_CALLS);
+    else if (subscription && !unsubscribe) refuse(stream, subscription.tooMany);
+    else if (connection.isProven) serve();
+    else void this.#serveInTurn(stream, entry, serve);
+  }
+
+  /** Of a burst of strangers' calls some begin in this turn of the event loop, the rest in later ones, each address in its turn. */
+  async #serveInTurn(stream: ServerHttp2Stream, { key }: Session, serve: () => void): Promise<void> {
+    try {
+      await this.#turns.run(
+        () => key,
+        () => {
+          if (!stream.closed && !stream.destroyed) serve();
+        },
+      );
+    } catch (error) {
+      if (error !== FULL) throw error;
+      refuse(stream, TOO_MANY_CALLS);
+    }
   }
 
   /** The connection on which a stream runs. */
   connectionOf(stream: ServerHttp2Stream): Connection | undefined {
     return stream.session && this.#sessions.get(stream.session as ServerHttp2Session)?.connection;
+  }
+
+  /** The request of a stream was rejected before it had arrived as a whole. */
+  onRejected(stream: ServerHttp2Stream): void {
+    const session = stream.session as ServerHttp2Session | undefined;
+    const connection = this.connectionOf(stream);
+    if (session && connection && this.#isFloodOfStrangers(connection)) {
+      this.#end(session, connection, 'rejectedRequests');
+    }
   }
 
   #unprovenResetsOf(group: string): TokenBucket {
@@ -119,20 +195,23 @@ export class StreamGate implements Http2Gate {
     return bucket;
   }
 
-  /** Whether a connection, or its address, has no more resets left. */
-  #isFlood({ connection, resets }: Session): boolean {
-    const now = this.#options.clock.monotonic();
-    if (resets.take(now) > 0) return true;
-    const { isProven, limitedGroup } = connection;
+  /** Whether an address has no more resets and rejected requests left, on connections without an authenticated caller. */
+  #isFloodOfStrangers({ isProven, limitedGroup }: Connection): boolean {
     // Behind a trusted proxy there are many callers.
-    return !isProven && limitedGroup !== undefined && this.#unprovenResetsOf(limitedGroup).take(now) > 0;
+    if (isProven || limitedGroup === undefined) return false;
+    return this.#unprovenResetsOf(limitedGroup).take(this.#options.clock.monotonic()) > 0;
   }
 
-  #onReset(session: ServerHttp2Session, entry: Session): void {
-    if (session.destroyed || !this.#isFlood(entry)) return;
-    const { connection } = entry;
+  #onReset(session: ServerHttp2Session, { connection, resets }: Session): void {
+    if (session.destroyed) return;
+    const isFlood = resets.take(this.#options.clock.monotonic()) > 0 || this.#isFloodOfStrangers(connection);
+    if (isFlood) this.#end(session, connection, 'resets');
+  }
+
+  #end(session: ServerHttp2Session, connection: Connection, limit: LimitName): void {
+    if (session.destroyed) return;
     const { connections, report } = this.#options.load;
-    report('grpc', 'resets', 'shed');
+    report('grpc', limit, 'shed');
     connections.penalize(connection.group, FLOOD_COST);
     session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     session.destroy();

@@ -37,6 +37,11 @@ interface Weight {
 /** The part of what the heaviest address keeps that makes another one worth closing. */
 const MIN_WEIGHT = 1 / 8;
 
+/** New connections that one which is closed for what it has costs its address. */
+const SHED_COST = 50;
+/** Limits on connections alone. */
+const OF_CONNECTIONS: readonly LimitName[] = ['connections', 'addressConnections'];
+
 /** Groups whose rate of new connections is remembered. */
 const MAX_RATED = 8192;
 
@@ -106,9 +111,14 @@ export class ConnectionTable {
     for (let taken = 0; taken < connections && bucket.take(now) === 0; taken += 1);
   }
 
-  /** Closes the connection, to make room. */
+  /**
+   * Closes the connection, to make room. Where it is closed for what it has, and no caller has authenticated on it, its address pays
+   * with new connections, so that it does not just go on with another one.
+   */
   shed(connection: Connection, limit: LimitName): void {
-    this.#options.report(connection.server, limit, 'shed');
+    const { report } = this.#options;
+    report(connection.server, limit, 'shed');
+    if (!connection.isProven && !OF_CONNECTIONS.includes(limit)) this.penalize(connection.group, SHED_COST);
     this.#remove(connection);
     connection.destroy();
   }

@@ -144,6 +144,41 @@ test('calls that the server asks to stop are no resets of their client', async (
   session.destroy();
 });
 
+test.each([
+  ['on connections of strangers are a flood', false],
+  ['on a connection with an authenticated caller are none', true],
+])('requests that are rejected again and again %s', async (_where, isProven) => {
+  const metrics = recordedMetrics();
+  await using env = await openServerEnv({}, { load: testLoadLimits({ metrics }) });
+  const rejectAll = async (session: ClientHttp2Session, count: number): Promise<void> => {
+    const streams = Array.from({ length: count }, () => session.request(HEADERS));
+    const closed = streams.map((stream) => new Promise((resolve) => stream.once('close', resolve)));
+    // The message is too large.
+    for (const stream of streams) {
+      stream.on('error', () => undefined).resume();
+      stream.write(frame(Buffer.alloc(69 * 1024)).subarray(0, 100));
+    }
+    await Promise.all(closed);
+  };
+  const codes: number[] = [];
+  // 1,024 may be rejected, and 50 more per second.
+  for (let round = 0; round < 15; round += 1) {
+    const session = await openSession(env);
+    session.on('goaway', (code) => codes.push(code));
+    if (isProven) {
+      const proof = session.request(HEADERS).resume();
+      proof.end(frame(new Uint8Array()));
+      await once(proof, 'close');
+    }
+    await rejectAll(session, 100);
+    session.destroy();
+  }
+  const flood = ['limited', 'grpc', 'rejectedRequests', 'shed'];
+  expect(metrics.calls.some((call) => call.join() === flood.join())).toBe(!isProven);
+  expect(codes.includes(constants.NGHTTP2_ENHANCE_YOUR_CALM)).toBe(!isProven);
+  await answers(env);
+});
+
 test('a caller whose calls all time out at once keeps its connection', async () => {
   const metrics = recordedMetrics();
   let begun = 0;

@@ -33,7 +33,11 @@ const makeCall = (load: LoadLimits, connection: Connection, requestStream = fals
     },
     sendStatus: () => undefined,
   };
-  const intercept = serverCalls({ clock: new FakeClock(), load, gate: { connectionOf: () => connection } });
+  const intercept = serverCalls({
+    clock: new FakeClock(),
+    load,
+    gate: { connectionOf: () => connection, onRejected: () => undefined },
+  });
   intercept(
     { path: '/x', requestStream } as Method,
     call as unknown as ServerInterceptingCallInterface,

@@ -106,6 +106,20 @@ describe('of one address', () => {
     expect(admitted('192.0.2.1')).toBe(true);
   });
 
+  test.each([
+    ['its bytes', 'bytes', 'request', 10],
+    ['its calls', 'streams', 'request', 10],
+    ['its bytes, with an authenticated caller,', 'bytes', 'both', 60],
+    ['the number of connections', 'connections', 'request', 60],
+  ] as const)('one that is closed for %s leaves room for new ones', (_why, limit, use, expected) => {
+    const { table, open } = makeTable({ total: 1000, perAddress: 60, perSecond: 1 });
+    const { connection } = open('192.0.2.1', use);
+    if (connection) table.shed(connection, limit);
+    const admitted = Array.from({ length: 100 }, () => open('192.0.2.1', 'both').connection);
+    expect(admitted.filter((found) => found !== undefined)).toHaveLength(expected);
+    expect(open('192.0.2.2').connection).toBeDefined();
+  });
+
   test('a trusted proxy has no limit of its own', () => {
     const { open } = makeTable({
       groupOf: createGroupOf(['192.0.2.1']),
