@@ -14,7 +14,7 @@ export interface Call {
 /** What authenticates a client (RFC 6749 §2.3, RFC 7521 §4.2); '' for an absent part. */
 export type ClientCredentials = Pick<
   TokenRequest,
-  'clientID' | 'clientSecret' | 'assertionType' | 'assertion'
+  'clientID' | 'clientSecret' | 'alternatives' | 'assertionType' | 'assertion'
 >;
 
 /** An assertion that may be used for one token only. */

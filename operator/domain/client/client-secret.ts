@@ -14,10 +14,13 @@ export const CLIENT_ID_KEY = 'client_id';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
+/** A text without the newline (LF or CRLF) with which a file ends that it was read from. */
+export const withoutFinalNewline = (text: string): string => text.replace(/\r?\n$/u, '');
+
 const readValue = (base64: string | undefined): string | undefined => {
   if (base64 === undefined) return undefined;
   try {
-    const text = utf8.decode(Buffer.from(base64, 'base64')).replace(/\r?\n$/u, '');
+    const text = withoutFinalNewline(utf8.decode(Buffer.from(base64, 'base64')));
     return text === '' ? undefined : text;
   } catch {
     return undefined;
@@ -26,7 +29,7 @@ const readValue = (base64: string | undefined): string | undefined => {
 
 /**
  * Reads the data of a client's Secret (base64 values): the secret under `key` and the one under `<key>_previous`,
- * each without one trailing newline. What is missing, empty or no UTF-8 is undefined, and matches nothing.
+ * each {@link withoutFinalNewline}. What is missing, empty or no UTF-8 is undefined, and matches nothing.
  */
 export const readClientSecrets = (
   data: Readonly<Record<string, string>> | undefined,

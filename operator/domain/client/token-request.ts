@@ -16,10 +16,16 @@ import {
   ScopeNotAllowed,
 } from './client-rules.ts';
 
-/** A token request over gRPC or HTTP; '' for an absent text. */
-export interface TokenRequest {
+/** A client ID and the secret that goes with it; '' for an absent one. */
+export interface IDAndSecret {
   readonly clientID: string;
   readonly clientSecret: string;
+}
+
+/** A token request over gRPC or HTTP; '' for an absent text. */
+export interface TokenRequest extends IDAndSecret {
+  /** What the ID and secret may have meant instead, in the order in which to try it: a header of Basic can be encoded or not. */
+  readonly alternatives?: readonly IDAndSecret[];
   readonly assertionType: string;
   readonly assertion: string;
   readonly grantType: string;

@@ -3,6 +3,7 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { bySeniority, CLIENT_ID_INDEX, isRegistered } from '../../domain/client/client-rules.ts';
+import { withoutFinalNewline } from '../../domain/client/client-secret.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { IssuerFailure } from '../failure.ts';
@@ -12,7 +13,7 @@ import type { AuthenticateClient, AuthenticatedClient, Call, ClientCredentials }
 import type { AuthenticationFailures, FailureCause } from './authentication-failures.ts';
 import { findMethodProblem, NOBODY } from './client-methods.ts';
 import type { ClientSecrets } from './client-secrets.ts';
-import type { FailureLimit } from './failure-limit.ts';
+import type { Attempt, FailureLimit } from './failure-limit.ts';
 import type { InTurn } from './remote-keys.ts';
 import { readUnverifiedJwt, type UnverifiedJwt } from './unverified-jwt.ts';
 
@@ -57,10 +58,12 @@ export interface AuthenticateClientOptions {
   readonly queue: FairSemaphore;
 }
 
-/** One authentication attempt. */
+/** The authentication as one client. */
 interface AuthenticationInput {
   /** From the request or its assertion. */
   readonly clientID: string;
+  /** Those that the request may mean, in the order in which they are tried. */
+  readonly clientSecrets: readonly string[];
   readonly credentials: ClientCredentials;
   readonly call: Call;
 }
@@ -70,6 +73,9 @@ interface Failed {
   readonly cause: FailureCause;
   readonly detail?: string | undefined;
 }
+type Inputs = readonly [AuthenticationInput, ...AuthenticationInput[]];
+/** Of one client ID. */
+type FailedAttempt = Failed & { readonly attempt: Attempt };
 type Outcome = { readonly authenticated: AuthenticatedClient } | Failed;
 
 const unavailable = (cause?: unknown): IssuerFailure =>
@@ -166,15 +172,14 @@ const bySecret = (
   client: OAuthClient | undefined,
   input: AuthenticationInput,
 ): Awaitable<Outcome> => {
-  const { clientID, call } = input;
-  const { clientSecret } = input.credentials;
+  const { clientID, clientSecrets, call } = input;
   const turn = (read: () => Promise<boolean>) => inTurn(options, input, read);
   const cause = findMethodProblem(client, 'secret');
   if (client === undefined || cause !== undefined) {
-    const compared = options.secrets.verifyAgainstDummy(clientSecret, { clientID, call, turn });
+    const compared = options.secrets.verifyAgainstDummy(clientSecrets, { clientID, call, turn });
     return mapAwaitable(compared, () => ({ cause: cause ?? 'UnknownClient' }));
   }
-  return mapAwaitable(options.secrets.verify(client, clientSecret, call, turn), (isCorrect) =>
+  return mapAwaitable(options.secrets.verify(client, clientSecrets, call, turn), (isCorrect) =>
     isCorrect ? { authenticated: { client, method: 'clientSecret' } } : { cause: 'WrongSecret' },
   );
 };
@@ -218,6 +223,29 @@ const byAssertion = async (
   return 'authenticated' in outcome ? outcome : rejected(outcome.problem);
 };
 
+/** What was read from a file ends with its newline; no client ID and no JWT does. */
+const withoutNewline = (credentials: ClientCredentials): ClientCredentials => ({
+  ...credentials,
+  clientID: withoutFinalNewline(credentials.clientID),
+  assertion: withoutFinalNewline(credentials.assertion),
+});
+
+/** The clients that a request may mean, each once, with the secrets that it may mean for it. */
+const inputsOf = (sent: ClientCredentials, call: Call): Inputs => {
+  const credentials = withoutNewline(sent);
+  const { clientSecret, alternatives = [] } = credentials;
+  const clientID = clientIDOf(credentials);
+  const secretsOf = (id: string): string[] =>
+    alternatives.flatMap((other) => (other.clientID === id ? [other.clientSecret] : []));
+  const otherIDs = new Set(alternatives.map((other) => other.clientID));
+  otherIDs.delete(clientID);
+  const more = { credentials, call };
+  return [
+    { clientID, clientSecrets: [clientSecret, ...secretsOf(clientID)], ...more },
+    ...[...otherIDs].map((id) => ({ clientID: id, clientSecrets: secretsOf(id), ...more })),
+  ];
+};
+
 /**
  * Makes {@link AuthenticateClient} (spec §2.4, §4). A client with an assertion method authenticates by assertions only, another one by
  * its client secret; without any method nobody does. The work depends on what is sent, not on whether there is a client with that ID
@@ -225,20 +253,26 @@ const byAssertion = async (
  * verified. What remains different: documents of an issuer that are fetched, and a TokenReview.
  */
 export const createAuthenticateClient = (options: AuthenticateClientOptions): AuthenticateClient => {
-  const { failures } = options;
-
-  const authenticate = (client: OAuthClient | undefined, input: AuthenticationInput): Awaitable<Outcome> =>
-    input.credentials.assertion === ''
-      ? bySecret(options, client, input)
-      : byAssertion(options, client, input);
-
-  return (credentials, call) => {
-    const clientID = clientIDOf(credentials);
+  const authenticate = (input: AuthenticationInput): Awaitable<Outcome> => {
+    const { clientID, credentials, call } = input;
     const client = clientID === '' ? undefined : findClient(options, clientID, call);
-    const outcome = mapAwaitable(client, (found) => authenticate(found, { clientID, credentials, call }));
-    return mapAwaitable(outcome, (reached) => {
-      if ('authenticated' in reached) return reached.authenticated;
-      throw failures.fail({ clientID, address: call.address }, reached.cause, reached.detail);
-    });
+    const prove = credentials.assertion === '' ? bySecret : byAssertion;
+    return mapAwaitable(client, (found) => prove(options, found, input));
   };
+
+  /** Tries one after the other. If none authenticates, each counts as failed; otherwise none does. */
+  const authenticateAny = (
+    [input, ...others]: Inputs,
+    failed: readonly FailedAttempt[] = [],
+  ): Awaitable<AuthenticatedClient> =>
+    mapAwaitable(authenticate(input), (reached) => {
+      if ('authenticated' in reached) return reached.authenticated;
+      const attempt = { clientID: input.clientID, address: input.call.address };
+      const [next, ...rest] = others;
+      if (next) return authenticateAny([next, ...rest], [...failed, { ...reached, attempt }]);
+      for (const former of failed) options.failures.fail(former.attempt, former.cause, former.detail);
+      throw options.failures.fail(attempt, reached.cause, reached.detail);
+    });
+
+  return (credentials, call) => authenticateAny(inputsOf(credentials, call));
 };

@@ -7,7 +7,7 @@ import { withDeadline } from '../../async/deadline.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { SingleFlight } from '../../async/single-flight.ts';
 import { sleep } from '../../async/sleep.ts';
-import { readClientSecrets } from '../../domain/client/client-secret.ts';
+import { readClientSecrets, withoutFinalNewline } from '../../domain/client/client-secret.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { Secret } from '../../ports/secrets.ts';
@@ -17,12 +17,13 @@ import type { Call } from '../use-cases.ts';
 /** Verifies client secrets. In memory a secret is its SHA-256 only (spec §4). */
 export interface ClientSecrets {
   /**
-   * Whether the client secret is correct. What has to be read for that is read by `turn`, which may let it wait.
+   * Whether one of the client secrets is correct: those that a request may mean, at least one. What has to be read for that is read by
+   * `turn`, which may let it wait.
    * @throws IssuerFailure `Unavailable` if the Secret can't be read and no cached digest matches
    */
   verify(
     client: OAuthClient,
-    clientSecret: string,
+    clientSecrets: readonly string[],
     call: Pick<Call, 'signal'>,
     turn?: Turn,
   ): Awaitable<boolean>;
@@ -31,7 +32,7 @@ export interface ClientSecrets {
    * its Secret is a wait for as long as the last read of any took, which fails if that failed. Never true.
    * @throws IssuerFailure `Unavailable`
    */
-  verifyAgainstDummy(clientSecret: string, instead: Instead): Awaitable<false>;
+  verifyAgainstDummy(clientSecrets: readonly string[], instead: Instead): Awaitable<false>;
   /** Drops all digests, and stops following the clients. */
   stop(): void;
 }
@@ -83,11 +84,19 @@ const NOTHING = Buffer.alloc(32);
 
 const digestOf = (text: string): Buffer => hash('sha256', text, 'buffer');
 
-/** Compares with both digests in constant time, so that the duration says nothing about either. */
-const matches = (digest: Buffer, { current, previous }: Digests): boolean => {
-  const isCurrent = timingSafeEqual(digest, current ?? NOTHING) && current !== undefined;
-  const isPrevious = timingSafeEqual(digest, previous ?? NOTHING) && previous !== undefined;
-  return isCurrent || isPrevious;
+/** The digests of what was sent, also without the newline of a file, so that a Secret and a request from the same file agree. */
+const sentDigests = (clientSecrets: readonly string[]): Buffer[] =>
+  [...new Set(clientSecrets.flatMap((secret) => [secret, withoutFinalNewline(secret)]))].map(digestOf);
+
+/** Compares each with both digests in constant time, so that the duration says nothing about either. */
+const matches = (sent: readonly Buffer[], { current, previous }: Digests): boolean => {
+  let matching = 0;
+  for (const digest of sent) {
+    const isCurrent = timingSafeEqual(digest, current ?? NOTHING) && current !== undefined;
+    const isPrevious = timingSafeEqual(digest, previous ?? NOTHING) && previous !== undefined;
+    matching += Number(isCurrent) + Number(isPrevious);
+  }
+  return matching > 0;
 };
 
 const NO_DIGESTS: Digests = { current: undefined, previous: undefined };
@@ -116,7 +125,7 @@ const unavailable = (detail: string, cause?: unknown): IssuerFailure =>
 /** What a verification needs, whether there is a Secret to read or not. */
 interface Verification {
   readonly entry: Entry;
-  readonly digest: Buffer;
+  readonly sent: readonly Buffer[];
   readonly read: () => Promise<Digests>;
   readonly signal: AbortSignal;
   readonly turn: Turn;
@@ -176,12 +185,12 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
     return NO_DIGESTS;
   };
 
-  const verifyWith = ({ entry, digest, read, signal, turn }: Verification): Awaitable<boolean> => {
+  const verifyWith = ({ entry, sent, read, signal, turn }: Verification): Awaitable<boolean> => {
     const isFresh = (now: number): boolean => now - entry.readAt <= FRESH_MS;
     const knownNow = (): boolean | undefined => {
       const now = clock.monotonic();
       if (entry.digests === undefined || !isFresh(now)) return undefined;
-      if (matches(digest, entry.digests)) return true;
+      if (matches(sent, entry.digests)) return true;
       return !readings.has(entry) && now - entry.failedAt < RETRY_MS ? false : undefined;
     };
     const readNow = (): Promise<boolean> => {
@@ -189,7 +198,7 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
       // It is read though the digests are fresh, since none matches.
       if (isFresh(startedAt)) entry.failedAt = startedAt;
       const reading = readings.run(entry, read).then((digests) => {
-        const isCorrect = matches(digest, digests);
+        const isCorrect = matches(sent, digests);
         if (!isCorrect) entry.failedAt = startedAt;
         return isCorrect;
       });
@@ -200,20 +209,20 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
   };
 
   return {
-    verify: (client, clientSecret, { signal }, turn = atOnce) => {
-      const digest = digestOf(clientSecret);
+    verify: (client, clientSecrets, { signal }, turn = atOnce) => {
+      const sent = sentDigests(clientSecrets);
       const { secretRef } = client.spec.authentication?.clientSecret ?? {};
-      if (secretRef === undefined) return matches(digest, NO_DIGESTS);
+      if (secretRef === undefined) return matches(sent, NO_DIGESTS);
       const { name, key } = secretRef;
       const ref = { namespace: client.metadata.namespace, name };
       const entry = entryOf(client, `${keyOf(ref)}/${key}`);
-      return verifyWith({ entry, digest, read: () => read(entry, ref, key), signal, turn });
+      return verifyWith({ entry, sent, read: () => read(entry, ref, key), signal, turn });
     },
-    verifyAgainstDummy: (clientSecret, { clientID, call, turn = atOnce }) => {
-      const digest = digestOf(clientSecret);
+    verifyAgainstDummy: (clientSecrets, { clientID, call, turn = atOnce }) => {
+      const sent = sentDigests(clientSecrets);
       const entry = imitatedEntryOf(clientID);
       const read = () => imitateRead(entry);
-      const result = verifyWith({ entry, digest, read, signal: call.signal, turn });
+      const result = verifyWith({ entry, sent, read, signal: call.signal, turn });
       return mapAwaitable(result, () => false as const);
     },
     stop: () => {

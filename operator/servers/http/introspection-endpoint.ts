@@ -1,18 +1,19 @@
 import { memoizeFrozen } from '../../async/bounded-map.ts';
 import { mapAwaitable } from '../../async/map-awaitable.ts';
+import { withoutFinalNewline } from '../../domain/client/client-secret.ts';
 import { IssuerFailure } from '../../issuer/failure.ts';
 import type { IntrospectToken } from '../../issuer/use-cases.ts';
 import { type Parameters, parametersOf, single } from './body.ts';
-import { credentialsOf, withCredentials } from './client-credentials.ts';
+import { credentialsOf } from './client-credentials.ts';
 import { oauthErrors } from './oauth-errors.ts';
 import { formBody, jsonAnswer, OAUTH_ERRORS } from './openapi-parts.ts';
 import type { Route } from './route.ts';
 
 const INACTIVE = '{"active":false}';
 
-/** The `token` parameter of introspection and revocation. @throws IssuerFailure `Malformed` if it is missing */
+/** The `token` parameter of introspection and revocation, without the newline of a file that it was read from. @throws IssuerFailure `Malformed` if it is missing */
 export const tokenOf = (parameters: Parameters): string => {
-  const token = single(parameters, 'token');
+  const token = withoutFinalNewline(single(parameters, 'token'));
   if (token === '') throw new IssuerFailure('Malformed', 'token is missing');
   return token;
 };
@@ -53,10 +54,8 @@ export const introspectionRoute = (base: string, introspectToken: IntrospectToke
   handle: (request, reply, call) => {
     const parameters = parametersOf(request);
     const token = tokenOf(parameters);
-    const introspected = withCredentials(credentialsOf(call.authorization(), parameters), (credentials) =>
-      introspectToken(token, credentials, call),
-    );
-    return mapAwaitable(introspected, (claims) => {
+    const credentials = credentialsOf(call.authorization(), parameters);
+    return mapAwaitable(introspectToken(token, credentials, call), (claims) => {
       call.note({ active: claims !== undefined, jti: claims?.jti });
       void reply.type('application/json').send(claims ? activeOf(claims) : INACTIVE);
     });

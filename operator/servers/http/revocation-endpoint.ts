@@ -1,6 +1,6 @@
 import type { RevokeToken } from '../../issuer/use-cases.ts';
 import { parametersOf } from './body.ts';
-import { credentialsOf, withCredentials } from './client-credentials.ts';
+import { credentialsOf } from './client-credentials.ts';
 import { tokenOf } from './introspection-endpoint.ts';
 import { oauthErrors } from './oauth-errors.ts';
 import { formBody, OAUTH_ERRORS } from './openapi-parts.ts';
@@ -21,9 +21,7 @@ export const revocationRoute = (base: string, revokeToken: RevokeToken): Route =
   handle: async (request, reply, call) => {
     const parameters = parametersOf(request);
     const token = tokenOf(parameters);
-    const revoked = await withCredentials(credentialsOf(call.authorization(), parameters), (credentials) =>
-      revokeToken(token, credentials, call),
-    );
+    const revoked = await revokeToken(token, credentialsOf(call.authorization(), parameters), call);
     call.note({ client: revoked.clientID, jti: revoked.id });
     void reply.send();
   },

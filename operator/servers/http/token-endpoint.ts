@@ -2,7 +2,7 @@ import type { TokenRequest } from '../../domain/client/token-request.ts';
 import { IssuerFailure } from '../../issuer/failure.ts';
 import type { ClientCredentials, CreateToken, IssuedAccessToken } from '../../issuer/use-cases.ts';
 import { type Parameters, parametersOf, single } from './body.ts';
-import { credentialsOf, withCredentials } from './client-credentials.ts';
+import { credentialsOf } from './client-credentials.ts';
 import { oauthErrors } from './oauth-errors.ts';
 import { formBody, jsonAnswer, OAUTH_ERROR, OAUTH_ERRORS } from './openapi-parts.ts';
 import type { Route } from './route.ts';
@@ -89,10 +89,8 @@ export const tokenRoute = (base: string, createToken: CreateToken): Route => ({
   handle: async (httpRequest, reply, call) => {
     const parameters = parametersOf(httpRequest);
     const request = tokenRequestOf(parameters);
-    const candidates = credentialsOf(call.authorization(), parameters);
-    const token = await withCredentials(candidates, (credentials) =>
-      createToken({ ...request, ...credentials }, call),
-    );
+    const credentials = credentialsOf(call.authorization(), parameters);
+    const token = await createToken({ ...request, ...credentials }, call);
     call.note({ jti: token.id, client: token.clientID });
     // RFC 6749 §5.1, beside the Cache-Control of every answer.
     void reply.header('pragma', 'no-cache').type('application/json').send(answerOf(token));

@@ -60,12 +60,12 @@ const replicaOf = (...clients: OAuthClient[]): Authenticate => {
       return live;
     },
     secrets: {
-      verify: async (_client, secret) => {
-        compared.push(secret);
-        return secret === 'right';
+      verify: async (_client, secrets) => {
+        compared.push(...secrets);
+        return secrets.includes('right');
       },
-      verifyAgainstDummy: (secret) => {
-        compared.push(secret);
+      verifyAgainstDummy: (secrets) => {
+        compared.push(...secrets);
         return false;
       },
       stop: () => {},
@@ -196,6 +196,77 @@ describe('a client is not let in', () => {
     expect(compared).toEqual(['wrong', 'wrong', 'wrong']);
   });
 });
+
+describe('credentials that may mean several things', () => {
+  const meaning = (...all: readonly (readonly [clientID: string, clientSecret: string])[]) => {
+    const [first, ...alternatives] = all.map(([clientID, clientSecret]) => ({ clientID, clientSecret }));
+    return credentials({ ...first, alternatives });
+  };
+  const other: OAuthClient = {
+    ...clientWith(SECRET),
+    metadata: { ...clientWith(SECRET).metadata, name: 'a+b', uid: 'uid-of-other' },
+    status: { clientID: 'a+b' },
+  };
+
+  test.each([
+    ['the second secret', meaning(['app', 'wrong'], ['app', 'right']), 'app'],
+    ['the second client ID', meaning(['a b', 'right'], ['a+b', 'right']), 'a+b'],
+    ['the second of both', meaning(['a b', 'x'], ['a b', 'right'], ['a+b', 'x'], ['a+b', 'right']), 'a+b'],
+    ['the first client ID and the second secret', meaning(['app', 'x'], ['app', 'right'], ['a', 'x']), 'app'],
+  ])('authenticate by %s, and nothing has failed', async (_name, sent, name) => {
+    const found = await replicaOf(clientWith(SECRET), other)(sent, call);
+    expect(found.client.metadata.name).toBe(name);
+    expect(metrics.calls).toEqual([]);
+    expect(log.lines).toEqual([]);
+  });
+
+  test('never reach the limit of failures while they are right', async () => {
+    const authenticate = replicaOf(other);
+    for (let at = 0; at < 20; at++) await authenticate(meaning(['a b', 'x'], ['a+b', 'right']), call);
+    const failure = await authenticate({ ...wrong, clientID: 'a b' }, call).catch((error: unknown) => error);
+    expect(failure).toMatchObject(INVALID_CLIENT);
+  });
+
+  test('that are all wrong fail once for each client ID, and count for both', async () => {
+    const authenticate = replicaOf(other);
+    const sent = meaning(['a b', 'x'], ['a b', 'y'], ['a+b', 'x'], ['a+b', 'y']);
+    await expect(authenticate(sent, call)).rejects.toMatchObject(INVALID_CLIENT);
+    expect(causes()).toEqual(['UnknownClient', 'WrongSecret']);
+    expect(compared).toEqual(['x', 'y', 'x', 'y']);
+    for (let at = 0; at < 9; at++)
+      await expect(authenticate(sent, call)).rejects.toMatchObject(INVALID_CLIENT);
+    for (const clientID of ['a b', 'a+b']) {
+      await expect(authenticate({ ...wrong, clientID }, call)).rejects.toThrow('too many failed');
+    }
+  });
+
+  test('are not tried on while the API server is unreachable', async () => {
+    isSynced = false;
+    live = new Error('away');
+    const sent = meaning(['a+b', 'x'], ['other', 'right']);
+    await expect(replicaOf(other)(sent, call)).rejects.toMatchObject({ code: 'Unavailable' });
+    expect(causes()).toEqual([]);
+  });
+
+  test('name the client of an assertion', async () => {
+    const client = { ...other, spec: { ...other.spec, authentication: ACCOUNTS } } as OAuthClient;
+    const sent = { ...meaning(['a b', ''], ['a+b', '']), assertion, assertionType: JWT_BEARER };
+    expect(await replicaOf(client)(sent, call)).toMatchObject({ client: { metadata: { name: 'a+b' } } });
+    expect(causes()).toEqual([]);
+  });
+});
+
+test.each(['\n', '\r\n'])(
+  'what was read from a file that ends with %j is what it is without',
+  async (end) => {
+    const clientID = `app${end}`;
+    expect(await replicaOf(clientWith(SECRET))({ ...right, clientID }, call)).toMatchObject({
+      method: 'clientSecret',
+    });
+    const sent = { ...asserted(), clientID, assertion: `${assertion}${end}` };
+    expect(await replicaOf(clientWith(ACCOUNTS))(sent, call)).toMatchObject({ method: 'serviceAccount' });
+  },
+);
 
 describe('of two that hold one client ID', () => {
   test('the older is meant', async () => {

@@ -43,18 +43,41 @@ beforeEach(() => {
   });
 });
 
-const verify = (text: string) => secrets.verify(client, text, { signal: patient });
+const verify = (...texts: string[]) => secrets.verify(client, texts, { signal: patient });
 
 describe('a client secret', () => {
   test.each<[string, string, boolean]>([
     ['the current one', 'current', true],
     ['the former one', 'former', true],
-    ['the current one with its newline', 'current\n', false],
+    ['the current one with its newline', 'current\n', true],
+    ['the current one with a newline of Windows', 'current\r\n', true],
+    ['the former one with a newline', 'former\n', true],
+    ['the current one with two newlines', 'current\n\n', false],
+    ['the current one with a space', 'current ', false],
+    ['a newline', '\n', false],
     ['a wrong one', 'wrong', false],
     ['an empty one', '', false],
     ['the beginning of one', 'curren', false],
   ])('%s: right is %s', async (_name, text, right) => {
     expect(await verify(text)).toBe(right);
+  });
+
+  test.each([
+    ['a newline', 'secret\n', ['secret', 'secret\n', 'secret\r\n']],
+    ['a newline of Windows', 'secret\r\n', ['secret', 'secret\n', 'secret\r\n']],
+    ['no newline', 'secret', ['secret', 'secret\n', 'secret\r\n']],
+    ['two newlines', 'secret\n\n', ['secret\n', 'secret\n\n']],
+  ])('from a file that ends with %s is right from the same file', async (_name, stored, right) => {
+    data = { client_secret: stored };
+    for (const text of right) expect(await verify(text)).toBe(true);
+    expect(await verify('secret\n\n\n')).toBe(false);
+  });
+
+  test('is right if one of those that were meant is, with one read', async () => {
+    expect(await verify('wrong', 'current', 'worse')).toBe(true);
+    expect(await verify('worse', 'former')).toBe(true);
+    expect(reads).toHaveLength(1);
+    expect(await verify('wrong', 'worse')).toBe(false);
   });
 
   test.each<[string, Record<string, string> | undefined]>([
@@ -147,7 +170,7 @@ describe('a client secret', () => {
     await verify('current');
     data = { client_secret: 'elsewhere' };
     const moved = clientWith({ clientSecret: { secretRef: { name: 'other', key: 'client_secret' } } });
-    expect(await secrets.verify(moved, 'current', { signal: patient })).toBe(false);
+    expect(await secrets.verify(moved, ['current'], { signal: patient })).toBe(false);
     expect(reads).toEqual(['team/credentials', 'team/other']);
   });
 
@@ -157,7 +180,7 @@ describe('a client secret', () => {
       open = resolve;
     });
     const gone = new AbortController();
-    const first = secrets.verify(client, 'current', gone);
+    const first = secrets.verify(client, ['current'], gone);
     const second = verify('current');
     gone.abort();
     await expect(first).rejects.toMatchObject({ code: 'Unavailable' });
@@ -170,7 +193,7 @@ describe('a client secret', () => {
     const turns: (() => void)[] = [];
     const inTurn = (text: string) =>
       Promise.resolve(
-        secrets.verify(client, text, { signal: patient }, async (work) => {
+        secrets.verify(client, [text], { signal: patient }, async (work) => {
           await new Promise<void>((resolve) => turns.push(resolve));
           return work();
         }),
@@ -188,7 +211,7 @@ describe('a client secret', () => {
 
   describe('of an unknown client', () => {
     const verifyUnknown = (clientID: string, text = 'current') =>
-      secrets.verifyAgainstDummy(text, { clientID, call: { signal: patient } });
+      secrets.verifyAgainstDummy([text], { clientID, call: { signal: patient } });
 
     test('is never right, and costs no read', async () => {
       expect(await verifyUnknown('unknown')).toBe(false);
@@ -242,7 +265,7 @@ describe('a client secret', () => {
       await clock.advance(7);
       await known;
       const gone = new AbortController();
-      const answer = secrets.verifyAgainstDummy('x', { clientID: 'unknown', call: gone });
+      const answer = secrets.verifyAgainstDummy(['x'], { clientID: 'unknown', call: gone });
       gone.abort();
       await expect(answer).rejects.toMatchObject({ code: 'Unavailable' });
     });
