@@ -10,6 +10,9 @@ export type OAuthErrorCode =
   | 'unauthorized_client'
   | 'unsupported_grant_type';
 
+/** What is wrong with a bearer that was sent (RFC 6750 §3.1). */
+export type BearerError = 'invalid_token' | 'insufficient_scope';
+
 /**
  * Why a call failed. `Refused`: a rejected token request, with its OAuth code. `BearerInvalid`: the bearer is missing or not valid.
  * `OwnerMissing`: a valid bearer without the owner claim. `Malformed`: the request exceeds a limit of size, depth or form.
@@ -31,6 +34,8 @@ export class IssuerFailure extends Error {
   readonly code: FailureCode;
   /** Present with `Refused` only. */
   readonly oauthCode: OAuthErrorCode | undefined;
+  /** With `BearerInvalid` only; undefined if there was no bearer. */
+  readonly bearerError: BearerError | undefined;
   /** Names and reasons for the log, never a secret. */
   readonly detail: string | undefined;
   /** Whole seconds after which a retry may succeed, at least 1; undefined if nothing better than 1 is known. */
@@ -41,6 +46,7 @@ export class IssuerFailure extends Error {
     message: string,
     more: {
       oauthCode?: OAuthErrorCode;
+      bearerError?: BearerError | undefined;
       detail?: string | undefined;
       cause?: unknown;
       retryAfterSeconds?: number;
@@ -49,6 +55,7 @@ export class IssuerFailure extends Error {
     super(message, more.cause === undefined ? undefined : { cause: more.cause });
     this.code = code;
     this.oauthCode = more.oauthCode;
+    this.bearerError = more.bearerError;
     this.detail = more.detail;
     this.retryAfterSeconds = more.retryAfterSeconds;
   }

@@ -5,7 +5,7 @@ import type { IssuerSettings, SignedClaims } from '../../domain/jwt/claims.ts';
 import type { JwtFault } from '../../domain/jwt/jwt-checks.ts';
 import { recordOfClaims } from '../../domain/record/claimed-record.ts';
 import type { TokenRecord } from '../../domain/record/token-record.ts';
-import { IssuerFailure } from '../failure.ts';
+import { type BearerError, IssuerFailure } from '../failure.ts';
 import { unauthenticatedKey } from '../fair-keys.ts';
 import { MAX_JWT_CHARACTERS } from '../keys/keyring.ts';
 import type { JwtValidation, ValidateJwt, ValidJwt } from '../registry/validate-jwt.ts';
@@ -33,24 +33,36 @@ export interface AuthenticateBearerOptions {
 }
 
 /** RFC 6750 §2.1: the scheme in any case (RFC 9110 §11.1), and one b64token. */
+const SCHEME = /^bearer(?: |$)/iu;
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/iu;
 
 /** The same text for every cause; `detail` is for the log. */
-const invalid = (detail: string): IssuerFailure =>
-  new IssuerFailure('BearerInvalid', 'the bearer is missing or not good', { detail });
+const unauthenticated = (detail: string, bearerError: BearerError | undefined): IssuerFailure =>
+  new IssuerFailure('BearerInvalid', 'the bearer is missing or not good', { detail, bearerError });
+const missing = (detail: string): IssuerFailure => unauthenticated(detail, undefined);
+
+/** The failure of a bearer that is malformed, expired, revoked or not valid for another reason. */
+export const invalidBearer = (detail: string): IssuerFailure => unauthenticated(detail, 'invalid_token');
 
 /** The JWT in an Authorization header. @throws IssuerFailure `BearerInvalid` if there is none */
 const bearerOf = (authorization: string | undefined): string => {
-  if (authorization === undefined || authorization === '') throw invalid('no bearer');
-  if (authorization.length > MAX_JWT_CHARACTERS) throw invalid('too long');
+  if (authorization === undefined || authorization === '') throw missing('no bearer');
+  if (!SCHEME.test(authorization)) throw missing('no bearer scheme');
+  if (authorization.length > MAX_JWT_CHARACTERS) throw invalidBearer('too long');
   const jwt = BEARER.exec(authorization)?.[1];
-  if (jwt === undefined) throw invalid('no bearer scheme');
+  if (jwt === undefined) throw invalidBearer('not one token');
   return jwt;
 };
 
-const hasAll = (claims: SignedClaims, { scope, audience }: BearerPolicy): boolean => {
+/** Checks what the configuration requires of a valid token. @throws IssuerFailure */
+const requireAll = (claims: SignedClaims, { scope, audience }: BearerPolicy): void => {
   const scopes = typeof claims.scope === 'string' ? claims.scope.split(' ') : [];
-  return (scope === '' || scopes.includes(scope)) && (audience === '' || hasAudience(claims, audience));
+  if (audience !== '' && !hasAudience(claims, audience)) {
+    throw invalidBearer('the audience that the configuration requires is missing');
+  }
+  if (scope !== '' && !scopes.includes(scope)) {
+    throw unauthenticated('the scope that the configuration requires is missing', 'insufficient_scope');
+  }
 };
 
 /**
@@ -65,8 +77,7 @@ const isForOthers = (claims: SignedClaims, { policy, settings }: AuthenticateBea
 /** What a valid token of this issuer may see and revoke. @throws IssuerFailure */
 const ownBearer = ({ claims, record }: ValidJwt, options: AuthenticateBearerOptions): Bearer => {
   const { policy, settings } = options;
-  if (!hasAll(claims, policy))
-    throw invalid('the scope or audience that the configuration requires is missing');
+  requireAll(claims, policy);
   const owner = claims[settings.ownerClaim];
   if (typeof owner !== 'string' || owner === '') throw ownerMissing();
   const isLimited = policy.access === 'Self' || isForOthers(claims, options);
@@ -103,7 +114,7 @@ const byEndpoint = async (
     if (owner === undefined) throw ownerMissing();
     return { owner, onlyID: undefined, client: undefined };
   }
-  throw invalid('of a trusted issuer, but not valid');
+  throw invalidBearer('of a trusted issuer, but not valid');
 };
 
 /** Why a token of this issuer is rejected, for the log. */
@@ -115,7 +126,7 @@ const selfOf = (options: AuthenticateBearerOptions, validation: JwtValidation): 
     return { bearer: ownBearer(validation, options), own: ownRecord(validation, options.settings) };
   }
   const { fault, claims, record } = validation;
-  if (fault !== 'Blacklisted' || !claims || !record) throw invalid(detailOf(fault));
+  if (fault !== 'Blacklisted' || !claims || !record) throw invalidBearer(detailOf(fault));
   return { bearer: undefined, own: ownRecord({ claims, record }, options.settings) };
 };
 
@@ -141,7 +152,7 @@ export const createAuthenticateBearer = (options: AuthenticateBearerOptions): Au
   const authenticateSelf = createAuthenticateSelf(options);
   return async (authorization, call) => {
     const { bearer } = await authenticateSelf(authorization, call);
-    if (bearer === undefined) throw invalid(detailOf('Blacklisted'));
+    if (bearer === undefined) throw invalidBearer(detailOf('Blacklisted'));
     return bearer;
   };
 };

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { memoizeFrozen } from '../../async/bounded-map.ts';
 import { mapAwaitable } from '../../async/map-awaitable.ts';
 import type { TokenRecord } from '../../domain/record/token-record.ts';
+import { invalidBearer } from '../../issuer/authentication/authenticate-bearer.ts';
 import { IssuerFailure } from '../../issuer/failure.ts';
 import { checkIdFilter } from '../../issuer/registry/records.ts';
 import type { Issuer, TokenQuery } from '../../issuer/use-cases.ts';
@@ -144,8 +145,7 @@ const getTokensRoute = (path: string, { authenticateSelf, listTokens }: GatewayI
         return void reply.type(contentTypeOf(request)).send(line);
       }
       if (bearer === undefined) {
-        const detail = 'blacklisted, and asks for more than itself';
-        throw new IssuerFailure('BearerInvalid', 'the bearer is missing or not good', { detail });
+        throw invalidBearer('blacklisted, and asks for more than itself');
       }
       return sendList(request, reply, { call, chunks: listTokens(bearer, query, call) });
     });

@@ -72,7 +72,10 @@ const authorizationOf = ({ raw }: FastifyRequest): string | undefined => {
   for (let at = 0; at < rawHeaders.length; at += 2) {
     if (rawHeaders[at]?.toLowerCase() === 'authorization') count += 1;
   }
-  if (count > 1) throw new IssuerFailure('BearerInvalid', 'more than one Authorization header is given');
+  if (count > 1) {
+    const bearerError = 'invalid_token';
+    throw new IssuerFailure('BearerInvalid', 'more than one Authorization header is given', { bearerError });
+  }
   return raw.headers.authorization;
 };
 

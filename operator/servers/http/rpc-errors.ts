@@ -51,14 +51,20 @@ const errorOf = (failure: unknown, purpose: string): RpcError => {
   return { status: 500, code: CODE.INTERNAL, message: `cannot ${purpose}: internal error` };
 };
 
-const CHALLENGE = { 'www-authenticate': 'Bearer realm="m2m-oauth-operator"' };
+/** The challenge of a 401 (RFC 6750 §3); it has an error code only if a bearer was sent (§3.1). */
+const challengeOf = (failure: unknown): Readonly<Record<string, string>> => {
+  const error = failure instanceof IssuerFailure ? failure.bearerError : undefined;
+  return {
+    'www-authenticate': `Bearer realm="m2m-oauth-operator"${error === undefined ? '' : `, error="${error}"`}`,
+  };
+};
 
 /** Errors of the gateway, and of unknown paths: google.rpc.Status without `details` (spec §5). */
 export const rpcErrors: ErrorFamily = (failure, purpose) => {
   const { status, code, message } = errorOf(failure, purpose);
   return {
     status,
-    headers: { ...(status === 401 && CHALLENGE), ...retryAfter(status, failure) },
+    headers: { ...(status === 401 && challengeOf(failure)), ...retryAfter(status, failure) },
     body: { code, message: message.toWellFormed() },
   };
 };

@@ -86,6 +86,50 @@ describe('an Authorization header', () => {
   });
 });
 
+const bearerErrorOf = (authorization: string | undefined): Promise<unknown> =>
+  authenticate(authorization).then(
+    () => 'accepted',
+    ({ bearerError }: { bearerError: unknown }) => bearerError,
+  );
+
+describe('a bearer that is rejected', () => {
+  test.each([
+    ['is no header', undefined, undefined],
+    ['is an empty header', '', undefined],
+    ['is of another scheme', `Basic ${OURS}`, undefined],
+    ['has no scheme', OURS, undefined],
+    ['begins like one', `Bearers ${OURS}`, undefined],
+    ['is the scheme alone', 'Bearer', 'invalid_token'],
+    ['is malformed', 'bearer a b', 'invalid_token'],
+    ['is too long', `Bearer ${'x'.repeat(300_000)}`, 'invalid_token'],
+  ])('and %s has the error of RFC 6750 §3.1: %#', async (_name, header, wanted) => {
+    expect(await bearerErrorOf(header)).toBe(wanted);
+  });
+
+  test.each(['NotOurs', 'Expired', 'Blacklisted', 'Unknown', 'ClientSuspended'] as const)(
+    'because it is %s is invalid',
+    async (fault) => {
+      validation = { kind: 'invalid', fault };
+      expect(await bearerErrorOf(`Bearer ${OURS}`)).toBe('invalid_token');
+    },
+  );
+
+  test.each([
+    ['scope', { scope: 'admin', audience: '' }, 'insufficient_scope'],
+    ['audience', { scope: '', audience: 'c' }, 'invalid_token'],
+    ['audience and scope', { scope: 'admin', audience: 'c' }, 'invalid_token'],
+  ])('because the %s is missing', async (_name, policy, wanted) => {
+    options = { policy: { access: 'Owner', ...policy } };
+    expect(await bearerErrorOf(`Bearer ${OURS}`)).toBe(wanted);
+  });
+
+  test('by a trusted issuer is invalid', async () => {
+    external = undefined;
+    options = { endpoints: [{ authority: OTHER, audience: 'wrong', ownerPrefix: '' }] };
+    expect(await bearerErrorOf(`Bearer ${jwtOf(OTHER)}`)).toBe('invalid_token');
+  });
+});
+
 describe('a token of ours', () => {
   test('that is invalid is rejected, and the caller does not learn why', async () => {
     validation = { kind: 'invalid', fault: 'Blacklisted' };

@@ -7,6 +7,7 @@ import {
 } from '../../../../operator/issuer/failure.ts';
 import type { Issuer } from '../../../../operator/issuer/use-cases.ts';
 import { postForm } from '../../../support/http.ts';
+import { tokenRecord } from '../grpc/server-env.ts';
 import { openServerEnv, type ServerEnv } from './server-env.ts';
 
 /** The answer to each way to fail, in both families. */
@@ -155,6 +156,39 @@ describe.each(CASES)('%s', (_name, error, [oauthStatus, word], [gatewayStatus, c
       });
     }
   });
+});
+
+test.each(['invalid_token', 'insufficient_scope'] as const)(
+  'a bearer with the error %s has it in the challenge, and in no body (RFC 6750 §3.1)',
+  async (bearerError) => {
+    const failure = new IssuerFailure('BearerInvalid', 'no', { bearerError });
+    await using env = await openServerEnv(failing(failure));
+    for (const [purpose, answer] of gateway(env)) {
+      expect(await answer).toEqual({
+        status: 401,
+        body: { code: 16, message: `cannot ${purpose}: no` },
+        challenge: `${BEARER}, error="${bearerError}"`,
+        retryAfter: undefined,
+      });
+    }
+  },
+);
+
+test('a blacklisted bearer that asks for more than itself is told that it is invalid', async () => {
+  await using env = await openServerEnv({
+    authenticateSelf: async () => ({ bearer: undefined, own: tokenRecord('one') }),
+  });
+  for (const query of [
+    '',
+    '?idFilter=one',
+    '?includeBlacklisted=true',
+    '?idFilter=two&includeBlacklisted=true',
+  ]) {
+    expect(await seen(fetch(`${env.url}/api/v1/tokens${query}`))).toMatchObject({
+      status: 401,
+      challenge: `${BEARER}, error="invalid_token"`,
+    });
+  }
 });
 
 test.each(['Limited', 'Unavailable', 'Exhausted'] as const)(
