@@ -12,6 +12,7 @@ import type { LoadLimits } from '../listener/load-limits.ts';
 import { HttpFailure } from './http-failure.ts';
 import { MAX_BODY_BYTES, MAX_HEADER_FIELDS, MAX_PIPELINED } from './limits.ts';
 import { type HttpRequestDeps, RequestLifecycle } from './request-lifecycle.ts';
+import { targetOf } from './request-target.ts';
 import type { FindRoute } from './route.ts';
 import { rejectUnreadable } from './unreadable.ts';
 
@@ -44,12 +45,6 @@ const PIPELINING_COST = 20;
 
 /** Parsed like every other type. Fastify finds the parser of a type faster if it is registered by name. */
 const COMMON_TYPES = ['application/x-www-form-urlencoded', 'application/json'];
-
-const pathOf = ({ raw }: FastifyRequest): string => {
-  const url = raw.url ?? '';
-  const end = url.indexOf('?');
-  return end < 0 ? url : url.slice(0, end);
-};
 
 /** Adds the headers of the CORS protocol (Fetch standard). Credentials are never cookies, so that allowing any origin is safe. */
 class Cors {
@@ -101,7 +96,7 @@ class RequestHandler {
   begin(request: FastifyRequest, reply: FastifyReply): RequestLifecycle {
     if (request.exchange) return request.exchange;
     const { findRoute, connections, deps } = this.#options;
-    const match = findRoute(pathOf(request), request.method);
+    const match = findRoute(targetOf(request.raw.url).path, request.method);
     const exchange = new RequestLifecycle(request, reply, { match, startedAt: deps.clock.monotonic() });
     request.exchange = exchange;
     connections.begin(exchange);

@@ -10,6 +10,7 @@ import { mediaTypeOf, textOf } from './body.ts';
 import { CREATE_TOKEN, DELETE_TOKENS, GET_TOKENS } from './gateway-operations.ts';
 import { HttpFailure } from './http-failure.ts';
 import { createdJson, deletedJson, readCreateRequest, tokenJson } from './protojson.ts';
+import { targetOf } from './request-target.ts';
 import type { HttpRequestContext, Route } from './route.ts';
 import { rpcErrors } from './rpc-errors.ts';
 import { streamLines } from './stream-lines.ts';
@@ -45,11 +46,7 @@ const TRUE: readonly string[] = ['1', 't', 'T', 'TRUE', 'true', 'True'];
 const FALSE: readonly string[] = ['0', 'f', 'F', 'FALSE', 'false', 'False'];
 
 /** The query of the request's URL, parsed as a form. */
-const queryOf = ({ raw }: FastifyRequest): URLSearchParams => {
-  const url = raw.url ?? '';
-  const at = url.indexOf('?');
-  return new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
-};
+const queryOf = ({ raw }: FastifyRequest): URLSearchParams => new URLSearchParams(targetOf(raw.url).query);
 
 const valuesOf = (query: URLSearchParams, [json, proto]: FieldNames): string[] => [
   ...query.getAll(json),

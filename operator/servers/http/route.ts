@@ -59,7 +59,7 @@ export interface RouteMatch {
   readonly errors: ErrorFamily;
 }
 
-/** Finds the route of a request by its path, as it was sent, and its method. */
+/** Finds the route of a request by its path, as it was sent (request-target.ts), and its method. */
 export type FindRoute = (path: string, method: string) => RouteMatch;
 
 interface PathEntry {
@@ -87,8 +87,7 @@ const entryOf = (name: string, routes: readonly Route[], errors: ErrorFamily): P
 };
 
 /**
- * Makes {@link FindRoute}. Paths are compared literally, so that no percent-encoding, dot segment or absolute URL leads to a route
- * (decision 0014). Paths without a route have the errors that `errorsOf` gives.
+ * Makes {@link FindRoute}. Paths are compared literally, so that no percent-encoding or dot segment leads to a route (decision 0014). Paths without a route have the errors that `errorsOf` gives.
  */
 export const createRouteTable = (
   routes: readonly Route[],

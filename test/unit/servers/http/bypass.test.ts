@@ -68,8 +68,18 @@ describe('another spelling of a path is no path', () => {
     ['an encoded question mark', `${TOKENS}%3fidFilter=x`],
     ['an encoding that is none', `${TOKENS}%zz`],
     ['an encoding that is cut short', `${TOKENS}%2`],
-    ['a URL', `http://issuer.example${TOKENS}`],
     ['a URL with a user', `http://issuer.example@evil${TOKENS}`],
+    ['a URL with a name and a password', `http://a:b@issuer.example${TOKENS}`],
+    ['a URL without a host', `http://${TOKENS}`],
+    ['a URL without slashes', `http:${TOKENS}`],
+    ['a URL of another scheme', `ftp://issuer.example${TOKENS}`],
+    ['a URL in a URL', `http://issuer.example/http://issuer.example${TOKENS}`],
+    ['a URL with dot segments', `http://issuer.example${BASE}/.well-known/../api/v1/tokens`],
+    ['a URL with two slashes', `http://issuer.example/${TOKENS}`],
+    ['a URL with a backslash', `http://issuer.example\\evil${TOKENS}`],
+    ['a URL with a fragment', `http://issuer.example#${TOKENS}`],
+    ['a URL whose path is in its query', `http://issuer.example?${TOKENS}`],
+    ['a URL without a scheme', `//issuer.example${TOKENS}`],
     ['no slash at the start', TOKENS.slice(1)],
     ['a colon', `:${TOKENS}`],
     ['a question mark before it', `?${TOKENS}`],
@@ -86,6 +96,19 @@ describe('another spelling of a path is no path', () => {
     }
     expect(env.calls).toEqual([]);
   });
+});
+
+test.each([
+  `http://issuer.example${TOKENS}`,
+  `https://issuer.example:9101${TOKENS}`,
+  `HTTP://evil.example${TOKENS}?includeBlacklisted=true&idFilter=x`,
+  `http://[::1]:80${TOKENS}?x=${PUBLIC}`,
+])('a URL as the target asks for a bearer as its path does: %s', async (target) => {
+  for (const method of ['GET', 'HEAD']) {
+    expect(await statusesOf(rawRequest(`${method} ${target}`, { Connection: 'close' }))).toEqual([401]);
+  }
+  expect(env.calls).toHaveLength(2);
+  expectNoWayAround();
 });
 
 describe('a query does not change the path', () => {
