@@ -1,5 +1,6 @@
 import type { Http2Server, ServerHttp2Session, ServerHttp2Stream, ServerOptions } from 'node:http2';
 import type { Server } from '@grpc/grpc-js';
+import { servedTimeout } from './timeout.ts';
 
 /** The private members of grpc-js's Server that this file uses: a test fails if grpc-js renames one of them. */
 interface Internals {
@@ -29,6 +30,12 @@ export interface Http2Gate {
   onStream(stream: ServerHttp2Stream, headers: Headers, serve: () => void): void;
 }
 
+const withServedTimeout = (headers: Headers): Headers => {
+  const timeout = headers['grpc-timeout'];
+  const served = servedTimeout(timeout);
+  return served === timeout ? headers : { ...headers, 'grpc-timeout': served };
+};
+
 /** Puts a gate before the handlers of grpc-js; to be called after the server has made its HTTP/2 server, once. */
 export const gateHttp2 = (server: Server, gate: Http2Gate): void => {
   for (const http2Server of internalsOf(server).http2Servers.keys()) {
@@ -37,7 +44,8 @@ export const gateHttp2 = (server: Server, gate: Http2Gate): void => {
     http2Server.prependListener('session', (session) => gate.onSession(session));
     http2Server.on('stream', (stream, headers, flags) =>
       gate.onStream(stream, headers, () => {
-        for (const handle of handlers) handle(stream, headers, flags);
+        const served = withServedTimeout(headers);
+        for (const handle of handlers) handle(stream, served, flags);
       }),
     );
   }

@@ -40,12 +40,18 @@ interface Ask {
   readonly schema: readonly string[];
   readonly request?: object;
   readonly bearer?: string;
+  /** The deadline. */
+  readonly maxSeconds?: number;
 }
 
 /** `-expand-headers` and `-d @` keep what is secret out of the process list. */
-const call = (method: string, { schema, request = {}, bearer }: Ask): Promise<Outcome> => {
+const call = (method: string, { schema, request = {}, bearer, maxSeconds }: Ask): Promise<Outcome> => {
   const header = bearer === undefined ? [] : ['-expand-headers', '-H', `authorization: Bearer \${BEARER}`];
-  const args = ['-plaintext', '-format-error', ...schema, ...header, '-d', '@', address, method];
+  const deadline = maxSeconds === undefined ? [] : ['-max-time', String(maxSeconds)];
+  const args = [
+    ...['-plaintext', '-format-error', ...schema],
+    ...[...deadline, ...header, '-d', '@', address, method],
+  ];
   return run(grpcurl, args, { stdin: JSON.stringify(request), env: { BEARER: bearer } });
 };
 
@@ -190,6 +196,14 @@ suite.each(SCHEMAS)('grpcurl, $how', ({ schema }) => {
 });
 
 suite('grpcurl, beside the calls', () => {
+  test.each([2_592_000, 99_999_999, 9_000_000_000])('a deadline in %d s is served', async (maxSeconds) => {
+    const health = { schema: REFLECTION, request: { service: SERVICE }, maxSeconds };
+    expect(messagesOf(await call('grpc.health.v1.Health/Check', health))).toEqual([{ status: 'SERVING' }]);
+    const request = { grant_type: 'client_credentials', client_id: 'nobody', client_secret: 'x' };
+    const rejection = await call(`${SERVICE}/CreateToken`, { schema: REFLECTION, request, maxSeconds });
+    expect(JSON.parse(rejection.stderr)).toMatchObject({ code: 16 });
+  });
+
   test('reflection lists every service, in both of its versions', async () => {
     expect((await outputOf(address, 'list')).trim().split('\n')).toEqual([
       'grpc.health.v1.Health',

@@ -1,10 +1,12 @@
 import { constants } from 'node:http2';
 import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { sleep } from '../../../../operator/async/sleep.ts';
+import { systemClock } from '../../../../operator/ops/system-clock.ts';
 import { M2MOAuthServiceClient } from '../../../../operator/servers/grpc/generated/m2moauthserver/pb/service.ts';
 import type { GrpcIssuer } from '../../../../operator/servers/grpc/services.ts';
 import { eventually } from '../../../support/eventually.ts';
-import { CHUNK_BYTES, endlessList, lineOf, settledChunks, startUnreadList } from './lists.ts';
+import { CHUNK, CHUNK_BYTES, endlessList, lineOf, settledChunks, startUnreadList } from './lists.ts';
 import { frame, pathOf, type RawCall, rawCall } from './raw-call.ts';
 import { openServerEnv, type ServerEnv } from './server-env.ts';
 
@@ -101,6 +103,30 @@ test('the deadline ends a stream', async () => {
   expect(errors[0]?.code).toBe(status.DEADLINE_EXCEEDED);
   await eventually(() => expect(lineOf(env)?.fields).toMatchObject({ code: 'DEADLINE_EXCEEDED' }));
 });
+
+test.each(['99999999M', '2592000S', '4294967S', '3000000S'])(
+  'a deadline that no timer of Node reaches is no deadline that has passed: %s',
+  async (timeout) => {
+    // Later than a timer that fires at once, as one that is too long would.
+    const outlast = () => sleep(systemClock, 10);
+    await using env = await openServerEnv({
+      createToken: async () => {
+        await outlast();
+        return { id: 'jti', clientID: 'c', accessToken: 'jwt', expiresInSeconds: 60, scope: [] };
+      },
+      async *listTokens() {
+        await outlast();
+        yield CHUNK;
+      },
+    });
+    for (const method of ['CreateToken', 'GetTokens']) {
+      const headers = { 'grpc-timeout': timeout, authorization: 'Bearer b' };
+      await using call = rawCall(env.port, pathOf(method), { headers });
+      call.stream.resume().end(frame(new Uint8Array()));
+      expect(await call.ended).toMatchObject({ code: 'OK' });
+    }
+  },
+);
 
 describe('the deadline of a call with one answer aborts its use case', () => {
   /** A use case that never answers, and what became of it. */

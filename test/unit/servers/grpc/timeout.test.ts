@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { hasTimedOut } from '../../../../operator/servers/grpc/timeout.ts';
+import { hasTimedOut, servedTimeout } from '../../../../operator/servers/grpc/timeout.ts';
 
 test.each<[string, number]>([
   ['2H', 6_480_000],
@@ -19,3 +19,32 @@ test.each<[unknown]>([[''], ['1'], ['1s'], ['-1S'], ['123456789S'], ['1S '], [un
     expect(hasTimedOut(header, 1e12)).toBe(false);
   },
 );
+
+test.each([
+  ['99999999H'],
+  ['99999999M'],
+  ['99999999S'],
+  ['2592000S'],
+  ['2147484S'],
+  ['597H'],
+  ['123456789S'],
+  ['9999999999H'],
+  ['99999999 H'],
+])('%s is longer than a timer of Node, and is served as the longest one', (header) => {
+  expect(servedTimeout(header)).toBe('2147483S');
+});
+
+test.each<[unknown]>([
+  ['596H'],
+  ['2147483S'],
+  ['99999999m'],
+  ['99999999u'],
+  ['1n'],
+  [''],
+  ['1s'],
+  ['-1S'],
+  [undefined],
+  [['1S', '2S']],
+])('%j is served as it is', (header) => {
+  expect(servedTimeout(header)).toBe(header);
+});
