@@ -43,6 +43,15 @@ const countMembers = (json: string): number => {
   return count;
 };
 
+const isJson = (text: string): boolean => {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 /**
  * The JSON object in a text. Duplicate member names are rejected (RFC 8259 §4): a proxy in front of this server may have read the
  * other one. @throws IssuerFailure `Malformed`
@@ -117,18 +126,16 @@ function* entriesOf(object: Readonly<Record<string, unknown>>): Generator<readon
 }
 
 /**
- * The parameters in the body of a request to an OAuth endpoint: a form (RFC 6749 appendix B), or the same as a JSON object.
- * @throws HttpFailure 415 for another content type; IssuerFailure `Malformed`
+ * The parameters in the body of a request to an OAuth endpoint: a form (RFC 6749 appendix B), or the same as a JSON object, which many
+ * clients send without a content type or with another one. @throws HttpFailure 415 for a body that is neither; IssuerFailure `Malformed`
  */
 export const parametersOf = (request: WithBody): Parameters => {
-  switch (mediaTypeOf(request)) {
-    case 'application/x-www-form-urlencoded':
-      return collect(new URLSearchParams(textOf(request)));
-    case 'application/json':
-      return collect(entriesOf(objectOf(textOf(request))));
-    default:
-      throw new HttpFailure(415);
-  }
+  const type = mediaTypeOf(request);
+  if (type === 'application/x-www-form-urlencoded') return collect(new URLSearchParams(textOf(request)));
+  if (type.startsWith('multipart/')) throw new HttpFailure(415);
+  const text = textOf(request);
+  if (type !== 'application/json' && !isJson(text)) throw new HttpFailure(415);
+  return collect(entriesOf(objectOf(text)));
 };
 
 /** The value of a parameter that can't be repeated; '' if it is absent. */

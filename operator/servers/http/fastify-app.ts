@@ -114,6 +114,8 @@ class RequestHandler {
     this.begin(request, reply);
     if (this.#options.connections.isDraining) throw new HttpFailure(503);
     if (request.raw.rawHeaders.length > 2 * MAX_HEADER_FIELDS) throw new HttpFailure(431);
+    // Fastify rejects an empty one; it says as much as none.
+    if (request.raw.headers['content-type'] === '') delete request.raw.headers['content-type'];
   }
 
   /**

@@ -3,7 +3,8 @@ import type { TokenRequest } from '../../../../operator/domain/client/token-requ
 import { refused } from '../../../../operator/issuer/failure.ts';
 import { basic } from '../../../support/http.ts';
 import { tokenRequest } from '../../../support/token-request.ts';
-import { jsonAnswerOf, openServerEnv, type ServerEnv, TOKEN } from './server-env.ts';
+import { rawRequest, sendRaw } from './raw-http.ts';
+import { BASE, jsonAnswerOf, openServerEnv, type ServerEnv, TOKEN } from './server-env.ts';
 
 /** `POST /oauth/token` by RFC 6749 §2.3, §3.2, §4.4, §5; RFC 7521 §4.2; RFC 8707 §2. */
 
@@ -99,6 +100,46 @@ describe('what is asked for', () => {
         expiration: 1_700_000_000,
       },
     ]);
+  });
+});
+
+describe('JSON', () => {
+  const BODY = '{"grant_type":"client_credentials","client_id":"id","client_secret":"secret"}';
+  test.each([
+    ['without a content type', []],
+    ['as text/plain', ['Content-Type: text/plain;charset=UTF-8']],
+    ['as another type', ['Content-Type: application/octet-stream']],
+    ['as a type of its own', ['Content-Type: application/vnd.api+json']],
+    ['with an empty content type', ['Content-Type:']],
+  ])('%s is read as JSON', async (_name, headers) => {
+    await using env = await openServerEnv();
+    const length = `Content-Length: ${BODY.length}`;
+    const answer = await sendRaw(
+      env.port,
+      rawRequest(`POST ${BASE}/oauth/token`, [...headers, length], BODY),
+    );
+    expect([answer?.status, answer?.body]).toEqual([200, expect.stringContaining('access-token')]);
+    expect(asked(env)).toEqual([{ ...NOTHING, clientID: 'id', clientSecret: 'secret' }]);
+  });
+
+  test('in chunks without a content type is read as JSON', async () => {
+    await using env = await openServerEnv();
+    const chunks = `${BODY.length.toString(16)}\r\n${BODY}\r\n0\r\n\r\n`;
+    const request = rawRequest(`POST ${BASE}/oauth/token`, ['Transfer-Encoding: chunked'], chunks);
+    expect((await sendRaw(env.port, request))?.status).toBe(200);
+    expect(asked(env)).toEqual([{ ...NOTHING, clientID: 'id', clientSecret: 'secret' }]);
+  });
+
+  test.each([
+    ['in a form of several parts', 'multipart/form-data; boundary=x', BODY, 415],
+    ['as text/plain with a member twice', 'text/plain', '{"scope":"a","scope":"b"}', 400],
+    ['as text/plain that is no object', 'text/plain', '[]', 400],
+    ['as text/plain that ends too soon', 'text/plain', BODY.slice(0, -1), 415],
+    ['as text/plain that is empty', 'text/plain', '', 415],
+  ])('%s is rejected', async (_name, type, body, status) => {
+    await using env = await openServerEnv();
+    expect((await post(env, body, { 'content-type': type })).status).toBe(status);
+    expect(env.calls).toEqual([]);
   });
 });
 
@@ -247,6 +288,14 @@ describe('a client proves itself', () => {
     ['by Basic and a secret', 'client_secret=s', basic('id', 's'), 400, 'invalid_request', TWO],
     ['by Basic and an assertion', 'client_assertion=a', basic('id', 's'), 400, 'invalid_request', TWO],
     [
+      'by Basic without a secret and a secret',
+      'client_secret=s',
+      basic('id', ''),
+      400,
+      'invalid_request',
+      TWO,
+    ],
+    [
       'by a secret and an assertion',
       'client_secret=s&client_assertion=a',
       undefined,
@@ -287,14 +336,6 @@ describe('a client proves itself', () => {
       { error, error_description: description },
     ]);
     expect(response.headers.get('www-authenticate')).toBe(
-    [
-      'by Basic without a secret and a secret',
-      'client_secret=s',
-      basic('id', ''),
-      400,
-      'invalid_request',
-      TWO,
-    ],
       status === 401 ? 'Basic realm="m2m-oauth-operator", charset="UTF-8"' : null,
     );
     expect(env.calls).toEqual([]);
@@ -341,7 +382,7 @@ describe('a client proves itself', () => {
     expect(asked(env)).toEqual([{ ...NOTHING, clientID: 'urn:id', ...proof, alternatives }]);
   });
 
-  test('once, where it is rejected for another reason', async () => {
+  test('once, also where it is rejected', async () => {
     await using env = await openServerEnv({
       createToken: async () => {
         throw refused('invalid_scope', 'no');
