@@ -32,12 +32,19 @@ const meaningsOf = (raw: string): readonly string[] => {
 const isBasic = (authorization: string | undefined): authorization is string =>
   authorization !== undefined && /^basic(?: |$)/iu.test(authorization);
 
+/** Printable ASCII without spaces (spec §2.4). */
+const CLIENT_ID = /^[\x21-\x7e]+$/u;
+
+/** What an ID may mean. One that no client can have is left out if there is another. */
+const idsOf = (raw: string): readonly string[] => {
+  const ids = meaningsOf(raw).filter((id) => CLIENT_ID.test(id));
+  return ids.length > 0 ? ids : [raw];
+};
+
 /** What a Basic header may mean, in the order in which to try it: some clients encode the ID and not the secret. */
 const readBasic = ({ clientID, clientSecret }: IDAndSecret): IDAndSecret[] => {
   const secrets = meaningsOf(clientSecret);
-  return meaningsOf(clientID).flatMap((id) =>
-    secrets.map((secret) => ({ clientID: id, clientSecret: secret })),
-  );
+  return idsOf(clientID).flatMap((id) => secrets.map((secret) => ({ clientID: id, clientSecret: secret })));
 };
 
 /**

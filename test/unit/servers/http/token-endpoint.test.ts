@@ -352,7 +352,10 @@ describe('a client proves itself', () => {
       ['i:d s +%ä', 'i:d s+%2B%25%C3%A4', 'i%3Ad s +%ä', 'i%3Ad s+%2B%25%C3%A4'],
     ],
     ['a secret that is not encoded', 'id:a%20b+c', ['id a b c', 'id a%20b+c']],
-    ['an ID that is not encoded', 'a+b:secret', ['a b secret', 'a+b secret']],
+    ['an ID that is not encoded', 'a+b:secret', ['a+b secret']],
+    ['an ID and a secret that are not encoded', 'a+b:p+q', ['a+b p q', 'a+b p+q']],
+    ['an ID that no client can have', 'a%20b:s', ['a%20b s']],
+    ['an ID that no client can have, however it is read', 'a b%20:s', ['a b%20 s']],
     [
       'an ID that is encoded and a secret that is not',
       'urn%3Aid:p+q/r=',
