@@ -4,7 +4,7 @@ import { MANAGER } from './api/meta.ts';
 import { assertionGate } from './compose/assertion-gate.ts';
 import { gate } from './compose/gates.ts';
 import { informersSynced, isSkewAcceptable, watchedTypes } from './compose/health.ts';
-import { buildInformers, type Informers, watchNamed } from './compose/informers.ts';
+import { buildInformers, type Informers, scopesOf, watchNamed } from './compose/informers.ts';
 import { buildIssuer } from './compose/issuer.ts';
 import { operationsComponent } from './compose/operations.ts';
 import { populationOf } from './compose/population.ts';
@@ -148,7 +148,7 @@ export const compose = async (
     : undefined;
   const isLeading = (): boolean => election?.isLeader() ?? true;
   const writer = election ? client.gated(isLeading) : client;
-  const informers = buildInformers(config.kubernetes, client, watching);
+  const { informers, access } = buildInformers(config.kubernetes, client, watching);
   const named = watchNamed(client, watching);
   const keyring = createKeyring(config, client, { informers, log, metrics });
   const events = new ApiEventRecorder({ client, instance: identity, clock, random, log, metrics });
@@ -196,12 +196,13 @@ export const compose = async (
     keyring,
     isClockUsable,
     isLeading,
+    scopes: () => scopesOf(config.kubernetes.watchNamespaces, access),
     share: () => replicas.share(),
     rejections,
     isMemoryExceeded,
   });
   const isSynced = informersSynced(watchedTypes(informers), clock);
-  metrics.watch(populationOf(informers, { replicas, isMemoryExceeded }));
+  metrics.watch(populationOf(informers, { replicas, access, isMemoryExceeded }));
 
   const base: Component[] = [
     operationsComponent(config, {

@@ -10,7 +10,7 @@ import type { Gate } from '../runtime/manager.ts';
 export const assertionGate =
   (records: Pick<WatchCoverage<never>, 'completeSince'>, clock: Clock): Gate =>
   async (signal) => {
-    const nextSecond = Math.ceil((records.completeSince ?? 0) / 1000) * 1000;
+    const nextSecond = Math.ceil((records.completeSince() ?? 0) / 1000) * 1000;
     const waitMs = nextSecond - clock.now() + 1;
     await sleep(clock, Math.min(Math.max(0, waitMs), 1000), signal);
   };

@@ -23,14 +23,17 @@ const PROGRESS_FRESH_MS = 90_000;
 export const isSkewAcceptable = (skewSeconds: number): boolean =>
   Math.abs(Math.round(skewSeconds)) <= MAX_CLOCK_SKEW_SECONDS;
 
-/** Liveness: every informer runs, and none is silent while its connection is not. An API server that is away is no reason to restart. */
+/**
+ * Liveness: every informer runs, and none is silent while its connection is not. An API server that is away is no reason to restart,
+ * nor one that answers with errors: a restart gets the same.
+ */
 export const informersAlive = (informers: readonly WatchedType[], clock: Clock): Check => ({
   name: 'informers',
   problem: () => {
     const now = clock.now();
     const stopped = informers.find(({ health }) => {
       const reachable = now - health.lastContact < CONTACT_FRESH_MS;
-      return !health.alive || (health.synced && reachable && now - health.lastProgress > DEAD_AFTER_MS);
+      return !health.alive || (health.synced && reachable && now - health.lastAnswered > DEAD_AFTER_MS);
     });
     return stopped && `${stopped.name}: the watch gave up`;
   },
@@ -57,8 +60,7 @@ export const informersSynced = (informers: readonly WatchedType[], clock: Clock)
 });
 
 /** Whether a yes may come from this type's cache (spec §3). Stricter than readiness where a connection is not pinged (HTTP/1.1): its last sign of life counts all the same. */
-export const isSynced = ({ health }: WatchedType, clock: Clock): boolean => {
-  const { synced, lastContact, lastProgress } = health;
+export const isSynced = ({ synced, lastContact, lastProgress }: InformerHealth, clock: Clock): boolean => {
   const now = clock.now();
   return synced && now - lastContact <= CONTACT_FRESH_MS && now - lastProgress <= PROGRESS_FRESH_MS;
 };

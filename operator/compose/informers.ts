@@ -27,6 +27,7 @@ import { CLIENT_INDEXERS } from '../reconcilers/oauth-client/client-indexes.ts';
 import { SECRET_INDEXERS, TOKEN_INDEXERS } from '../reconcilers/token/token-triggers.ts';
 import { Informer, type InformerSource, type ReflectorSurroundings } from '../runtime/informer.ts';
 import { NamedSecretWatches } from '../runtime/named-secrets.ts';
+import { NamespaceAccess } from '../runtime/namespace-access.ts';
 
 /** What the operator watches. */
 export interface Informers {
@@ -47,61 +48,71 @@ export interface Informers {
 
 const OURS: Selection = { labelSelector: `${MANAGED_BY_LABEL}=${MANAGER}` };
 
+/** The informers, and which of the watched namespaces they can't watch. */
+interface Watching {
+  readonly informers: Informers;
+  readonly access: NamespaceAccess;
+}
+
+/** One source for each namespace, or one for all. */
 const inEach = <T>(
   namespaces: readonly string[],
+  access: NamespaceAccess,
   listWatch: (selection: Selection) => ListWatch<T>,
-): InformerSource<T>[] =>
-  namespaces.length === 0
-    ? [{ listWatch: listWatch({}) }]
-    : namespaces.map((namespace) => ({ namespace, listWatch: listWatch({ namespace }) }));
+): InformerSource<T>[] => {
+  if (namespaces.length === 0) return [{ listWatch: listWatch({}) }];
+  return namespaces.map((namespace) => {
+    const source = listWatch({ namespace });
+    return { namespace, listWatch: source, access: access.of(namespace, source.resource) };
+  });
+};
 
-/** Builds every informer; Tokens, clients and Secrets in the watched namespaces, keys in the operator's own. */
+/** Builds every informer; Tokens, clients and Secrets in the watched namespaces, keys in the operator's own, which is required. */
 export const buildInformers = (
   { namespace, watchNamespaces }: Pick<Config['kubernetes'], 'namespace' | 'watchNamespaces'>,
   client: KubeClient,
   watching: ReflectorSurroundings,
-): Informers => {
+): Watching => {
   const withOwn = watchNamespaces.length === 0 ? [] : [...new Set([...watchNamespaces, namespace])];
   const build = <T extends Cacheable>(
     name: string,
     sources: readonly InformerSource<T>[],
     indexers: Indexers<T> = {},
   ): Informer<T> => new Informer<T>({ ...watching, name, sources, indexers });
-  return {
-    tokens: build(
-      'tokens',
-      inEach(watchNamespaces, (selection) => listWatchTokens(client, selection)),
-      TOKEN_INDEXERS,
-    ),
-    issued: build(
-      'issuedtokens',
-      inEach(watchNamespaces, (selection) => listWatchIssuedTokens(client, selection)),
-      ISSUED_INDEXERS,
-    ),
-    batches: build(
-      'tokenbatches',
-      inEach(watchNamespaces, (selection) => listWatchTokenBatches(client, selection)),
-      BATCH_INDEXERS,
-    ),
-    clients: build(
-      'oauthclients',
-      inEach(watchNamespaces, (selection) => listWatchClients(client, selection)),
-      CLIENT_INDEXERS,
-    ),
+  const namespaces = build<CachedNamespace>('namespaces', [{ listWatch: listWatchNamespaces(client) }]);
+  const access = new NamespaceAccess({
+    namespaces: watchNamespaces.filter((name) => name !== namespace),
+    exists: (name) => !namespaces.cache.synced || namespaces.cache.get(name) !== undefined,
+    log: watching.log,
+  });
+  const inWatched = <T>(listWatch: (client: KubeClient, selection: Selection) => ListWatch<T>) =>
+    inEach(watchNamespaces, access, (selection) => listWatch(client, selection));
+  const ours = (selection: Selection) => listWatchSecretMeta(client, { ...OURS, ...selection });
+  const informers = {
+    tokens: build('tokens', inWatched(listWatchTokens), TOKEN_INDEXERS),
+    issued: build('issuedtokens', inWatched(listWatchIssuedTokens), ISSUED_INDEXERS),
+    batches: build('tokenbatches', inWatched(listWatchTokenBatches), BATCH_INDEXERS),
+    clients: build('oauthclients', inWatched(listWatchClients), CLIENT_INDEXERS),
     signingKeys: build('signingkeys', [
       { namespace, listWatch: listWatchSigningKeys(client, { namespace }) },
     ]),
-    secrets: build(
-      'secrets',
-      inEach(withOwn, (selection) => listWatchSecretMeta(client, { ...OURS, ...selection })),
-      SECRET_INDEXERS,
-    ),
+    secrets: build('secrets', inEach(withOwn, access, ours), SECRET_INDEXERS),
     configMaps: build('configmaps', [
       { namespace, listWatch: listWatchObjects<ConfigMap>(client, CONFIG_MAPS, { ...OURS, namespace }) },
     ]),
-    namespaces: build('namespaces', [{ listWatch: listWatchNamespaces(client) }]),
+    namespaces,
   };
+  return { informers, access };
 };
+
+/** Where records can be: in each watched namespace that is not gone, or in all. */
+export const scopesOf = (
+  watchNamespaces: readonly string[],
+  access: NamespaceAccess,
+): readonly Pick<Selection, 'namespace'>[] =>
+  watchNamespaces.length === 0
+    ? [{}]
+    : watchNamespaces.filter((name) => !access.isGone(name)).map((namespace) => ({ namespace }));
 
 /** Builds the watches of Secrets that resources name. */
 export const watchNamed = (client: KubeClient, watching: ReflectorSurroundings): NamedSecretWatches =>

@@ -38,6 +38,7 @@ import {
 import { createRevokeToken } from '../issuer/revoke-token.ts';
 import type { Issuer } from '../issuer/use-cases.ts';
 import type { KubeClient } from '../kube/client.ts';
+import type { Selection } from '../kube/list-watch.ts';
 import { readSecretMetaOf } from '../kube/secret-meta-reader.ts';
 import { createReviewToken } from '../kube/token-reviews.ts';
 import { jsonFetcher } from '../outbound/fetch-json.ts';
@@ -62,6 +63,8 @@ export interface IssuerParts {
   readonly keyring: Keyring;
   readonly isClockUsable: () => boolean;
   readonly isLeading: () => boolean;
+  /** Where records can be now: a namespace each, or all of them. */
+  readonly scopes: () => readonly Pick<Selection, 'namespace'>[];
   /** The part of each client's rate that this replica may use now. */
   readonly share: () => number;
   readonly rejections: Rejections;
@@ -82,13 +85,19 @@ export interface WiredIssuer {
   stop(): void;
 }
 
-const freshnessOf = (informers: Informers, clock: MonotonicClock): Freshness => ({
-  tokens: () => isSynced(informers.tokens, clock),
-  issuedTokens: () => isSynced(informers.issued, clock),
-  tokenBatches: () => isSynced(informers.batches, clock),
-  clients: () => isSynced(informers.clients, clock),
-  signingKeys: () => isSynced(informers.signingKeys, clock) && informers.configMaps.cache.synced,
-});
+const freshnessOf = (informers: Informers, clock: MonotonicClock): Freshness => {
+  const of =
+    (informer: Pick<Informers['tokens'], 'healthIn' | 'healthOfAll'>) =>
+    (namespace?: string): boolean =>
+      isSynced(namespace === undefined ? informer.healthOfAll : informer.healthIn(namespace), clock);
+  return {
+    tokens: of(informers.tokens),
+    issuedTokens: of(informers.issued),
+    tokenBatches: of(informers.batches),
+    clients: of(informers.clients),
+    signingKeys: () => isSynced(informers.signingKeys.health, clock) && informers.configMaps.cache.synced,
+  };
+};
 
 const buildAuthentication = (
   config: Config,
@@ -262,7 +271,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
       batches,
       lookups,
       freshness,
-      listRecordsOfOwner: listOwnedIn(client, config.kubernetes.watchNamespaces),
+      listRecordsOfOwner: listOwnedIn(client, parts.scopes),
       revokeRecords,
       queue: queues.lists,
       turn: () => turnOfTheLoop(),

@@ -67,13 +67,12 @@ export const readsOf = (
 /** Objects of one page of a consistent list. */
 const PAGE = 500;
 
-/** One list by a label in each watched namespace: quorum reads, since no resourceVersion is given. */
+/** One list by a label in each scope: quorum reads, since no resourceVersion is given. */
 async function* listAll<T>(
   sourceIn: (selection: Selection) => ListWatch<T>,
-  { watchNamespaces, labelSelector }: { watchNamespaces: readonly string[]; labelSelector: string },
+  { scopes, labelSelector }: { scopes: readonly Selection[]; labelSelector: string },
   signal: AbortSignal,
 ): AsyncGenerator<readonly T[]> {
-  const scopes = watchNamespaces.length === 0 ? [{}] : watchNamespaces.map((namespace) => ({ namespace }));
   for (const scope of scopes) {
     const source = sourceIn({ ...scope, labelSelector });
     let continueToken: string | undefined;
@@ -85,18 +84,18 @@ async function* listAll<T>(
   }
 }
 
-/** Lists the records of an owner's issued tokens by the owner label. */
-export const listOwnedIn = (client: KubeClient, watchNamespaces: readonly string[]): ListRecordsOfOwner => ({
+/** Lists the records of an owner's issued tokens by the owner label, in each scope that can have some. */
+export const listOwnedIn = (client: KubeClient, scopes: () => readonly Selection[]): ListRecordsOfOwner => ({
   issued: (owner, signal) =>
     listAll(
       (selection) => listWatchIssuedTokens(client, selection),
-      { watchNamespaces, labelSelector: `${OWNER_LABEL}=${ownerLabel(owner)}` },
+      { scopes: scopes(), labelSelector: `${OWNER_LABEL}=${ownerLabel(owner)}` },
       signal,
     ),
   batches: (owner, signal) =>
     listAll(
       (selection) => listWatchTokenBatches(client, selection),
-      { watchNamespaces, labelSelector: batchOwnerLabel(owner) },
+      { scopes: scopes(), labelSelector: batchOwnerLabel(owner) },
       signal,
     ),
 });

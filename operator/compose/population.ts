@@ -4,12 +4,14 @@ import { RECORD_OBJECT_INDEX, RESTORED } from '../domain/record/record-object.ts
 import type { Population } from '../ops/metrics.ts';
 import type { Cache } from '../ports/cache.ts';
 import { TOKEN_INDEX } from '../reconcilers/token/token-triggers.ts';
+import type { NamespaceAccess } from '../runtime/namespace-access.ts';
 import type { ReplicaLeases } from '../runtime/replica-leases.ts';
 import type { Informers } from './informers.ts';
 
 /** What the population metrics read at a scrape besides the caches. */
 export interface PopulationParts {
   readonly replicas: Pick<ReplicaLeases, 'share'>;
+  readonly access: Pick<NamespaceAccess, 'counts'>;
   readonly isMemoryExceeded: () => boolean;
 }
 
@@ -19,10 +21,11 @@ const countRestored = (cache: Pick<Cache<unknown>, 'countByIndex'>): number =>
 /** What the population metrics read at a scrape: sizes of indexes, never a walk over Tokens. */
 export const populationOf = (
   informers: Informers,
-  { replicas, isMemoryExceeded }: PopulationParts,
+  { replicas, access, isMemoryExceeded }: PopulationParts,
 ): Population => ({
   rateShare: () => replicas.share(),
   memoryExceeded: isMemoryExceeded,
+  deniedNamespaces: () => access.counts(),
   tokensByState: () =>
     Object.fromEntries(
       TOKEN_REASONS.map((reason) => [reason, informers.tokens.cache.countByIndex(TOKEN_INDEX.state, reason)]),

@@ -16,6 +16,8 @@ export interface Population {
   memoryExceeded(): boolean;
   /** Objects with records that were created again, by plural. */
   restored(): Readonly<Record<string, number>>;
+  /** By watched namespace, 1 if it can't be watched. */
+  deniedNamespaces(): Readonly<Record<string, number>>;
 }
 
 /** The registry that /metrics shows, and the port that fills it. */
@@ -150,6 +152,12 @@ const populationMetrics = (registers: Registry[], population: () => Population |
     'IssuedTokens and TokenBatches that were created again long after their tokens were issued, which are rejected.',
     'resource',
     (p) => p.restored(),
+  );
+  gauge(
+    'm2moauth_denied_namespaces',
+    '1 for a namespace of watchNamespaces that this replica can not watch: deleted, or without the roles of the operator.',
+    'namespace',
+    (p) => p.deniedNamespaces(),
   );
   const single = (name: string, help: string, read: (population: Population) => number) =>
     new Gauge({

@@ -4,6 +4,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { ListWatch } from '../ports/watch.ts';
+import type { ScopeAccess } from './namespace-access.ts';
 import { cacheKeyOf, ObjectStore } from './object-store.ts';
 import { Reflector } from './reflector.ts';
 
@@ -21,6 +22,8 @@ export interface InformerSource<T> {
   /** Absent = every namespace (or a type that has none). */
   readonly namespace?: string;
   readonly listWatch: ListWatch<T>;
+  /** Of a scope without which the others are served; absent: it is required. */
+  readonly access?: ScopeAccess | undefined;
 }
 
 export interface InformerOptions<T> extends ReflectorSurroundings {
@@ -38,6 +41,8 @@ export interface InformerHealth {
   /** Of the reflector that is furthest behind. */
   readonly lastContact: number;
   readonly lastProgress: number;
+  /** When the API server last answered it, be it with an error. */
+  readonly lastAnswered: number;
   /** Connections are pinged, so that a `lastContact` that is not recent means that the API server does not answer. */
   readonly isPinged: boolean;
 }
@@ -50,6 +55,8 @@ export class Informer<T extends Cacheable> {
   readonly name: string;
   readonly #store: ObjectStore<T>;
   readonly #reflectors: readonly Reflector<T>[];
+  /** By namespace; '' for the reflector of all of them. */
+  readonly #byNamespace: ReadonlyMap<string, Reflector<T>>;
   /** The reflectors by the scope that they watch. */
   readonly #byScope: readonly {
     readonly inScope: (key: string) => boolean;
@@ -63,28 +70,34 @@ export class Informer<T extends Cacheable> {
     this.name = name;
     const store = new ObjectStore<T>({ log, ...(indexers && { indexers }) });
     this.#store = store;
-    this.#byScope = sources.map(({ namespace, listWatch }) => {
+    this.#byScope = sources.map(({ namespace, listWatch, access }) => {
       const inScope = scopeOf(namespace);
       const advanceWatchCacheAfterMs = ADVANCE_WATCH_CACHE_AFTER_MS;
       return {
         inScope,
-        reflector: new Reflector({ ...options, source: listWatch, store, inScope, advanceWatchCacheAfterMs }),
+        reflector: new Reflector({
+          ...options,
+          source: listWatch,
+          store,
+          inScope,
+          advanceWatchCacheAfterMs,
+          access,
+          onSettled: () => this.#settle(),
+        }),
       };
     });
     this.#reflectors = this.#byScope.map(({ reflector }) => reflector);
-    let missing = sources.length;
-    const countDown = (): void => {
-      if (missing > 0) return;
-      store.markSynced();
-      this.#synced.resolve();
-    };
-    for (const reflector of this.#reflectors) {
-      reflector.whenSynced(() => {
-        missing--;
-        countDown();
-      });
-    }
-    countDown();
+    this.#byNamespace = new Map(
+      this.#byScope.map(({ reflector }, at) => [sources[at]?.namespace ?? '', reflector]),
+    );
+  }
+
+  /** Synced: every scope is listed or denied, and one is listed at least. */
+  #settle(): void {
+    const areSettled = this.#reflectors.every(({ synced, isDenied }) => synced || isDenied);
+    if (!areSettled || !this.#reflectors.some(({ synced }) => synced)) return;
+    this.#store.markSynced();
+    this.#synced.resolve();
   }
 
   /** What is known now. Handlers set on it before {@link Informer.start} see the first list too. */
@@ -92,29 +105,43 @@ export class Informer<T extends Cacheable> {
     return this.#store;
   }
 
+  /** Of what is served: all scopes but those that are denied. */
   get health(): InformerHealth {
-    const [first, ...others] = this.#reflectors;
-    let [alive, lastContact, lastProgress] = [
-      first?.alive ?? true,
-      first?.lastContact ?? 0,
-      first?.lastProgress ?? 0,
-    ];
-    for (const reflector of others) {
-      alive &&= reflector.alive;
-      lastContact = Math.min(lastContact, reflector.lastContact);
-      lastProgress = Math.min(lastProgress, reflector.lastProgress);
+    return this.#healthOf(({ isDenied }) => !isDenied);
+  }
+
+  /** Of all scopes but those of namespaces that are gone, in which there is nothing. One that is denied is not synced. */
+  get healthOfAll(): InformerHealth {
+    return this.#healthOf(({ isGone }) => !isGone);
+  }
+
+  /** Of the scope that has the namespace. */
+  healthIn(namespace: string): InformerHealth {
+    const reflector = this.#byNamespace.get(namespace) ?? this.#byNamespace.get('');
+    return this.#healthOf((other) => other === reflector);
+  }
+
+  #healthOf(isCounted: (reflector: Reflector<T>) => boolean): InformerHealth {
+    const { synced } = this.#store;
+    let health: InformerHealth | undefined;
+    for (const reflector of this.#reflectors) {
+      if (!isCounted(reflector)) continue;
+      health = worseOf(health, { ...stateOf(reflector), synced: synced && isListed(reflector) });
     }
-    const isPinged = first?.isPinged ?? false;
-    return { synced: this.#store.synced, alive, lastContact, lastProgress, isPinged };
+    return health ?? NOTHING;
   }
 
   /**
-   * Since when every deletion has been seen, in epoch milliseconds: the last whole list of any scope. Undefined before the first of
-   * every scope.
+   * Since when every deletion in the namespace has been seen, in epoch milliseconds: the last whole list of its scope, or of any scope
+   * if none is given. Undefined before the first of these.
    */
-  get completeSince(): number | undefined {
+  completeSince(namespace?: string): number | undefined {
+    if (namespace !== undefined) {
+      return (this.#byNamespace.get(namespace) ?? this.#byNamespace.get(''))?.lastListed;
+    }
     let latest = 0;
-    for (const { lastListed } of this.#reflectors) {
+    for (const { lastListed, isDenied } of this.#reflectors) {
+      if (isDenied) continue;
       if (lastListed === undefined) return undefined;
       latest = Math.max(latest, lastListed);
     }
@@ -138,7 +165,7 @@ export class Informer<T extends Cacheable> {
     this.#running = Promise.all(this.#reflectors.map((reflector) => reflector.run(signal)));
   }
 
-  /** Resolves when the first whole list of every scope is in. Rejects with the signal's reason when it aborts. */
+  /** Resolves when the first whole list of every scope that is not denied is in, of one at least. Rejects with the signal's reason when it aborts. */
   whenSynced(signal: AbortSignal): Promise<void> {
     return unlessAborted(this.#synced.promise, signal);
   }
@@ -148,6 +175,40 @@ export class Informer<T extends Cacheable> {
     await this.#running;
   }
 }
+
+/** Of no scope at all. */
+const NOTHING: InformerHealth = {
+  synced: false,
+  alive: true,
+  lastContact: 0,
+  lastProgress: 0,
+  lastAnswered: 0,
+  isPinged: false,
+};
+
+type ReflectorState = Pick<Reflector<never>, 'synced' | 'isDenied' | keyof Omit<InformerHealth, 'synced'>>;
+
+const isListed = ({ synced, isDenied }: ReflectorState): boolean => synced && !isDenied;
+
+const stateOf = ({ alive, lastContact, lastProgress, lastAnswered, isPinged }: ReflectorState) => ({
+  alive,
+  lastContact,
+  lastProgress,
+  lastAnswered,
+  isPinged,
+});
+
+const worseOf = (a: InformerHealth | undefined, b: InformerHealth): InformerHealth =>
+  a === undefined
+    ? b
+    : {
+        synced: a.synced && b.synced,
+        alive: a.alive && b.alive,
+        lastContact: Math.min(a.lastContact, b.lastContact),
+        lastProgress: Math.min(a.lastProgress, b.lastProgress),
+        lastAnswered: Math.min(a.lastAnswered, b.lastAnswered),
+        isPinged: a.isPinged || b.isPinged,
+      };
 
 const scopeOf =
   (namespace: string | undefined) =>

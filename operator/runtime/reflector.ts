@@ -2,10 +2,11 @@ import { type BackoffBounds, fullJitterMs } from '../async/backoff.ts';
 import { sleep } from '../async/sleep.ts';
 import type { Cacheable } from '../ports/cache.ts';
 import type { Clock } from '../ports/clock.ts';
-import { ApiError, isExpired } from '../ports/kube.ts';
+import { ApiError, isExpired, isForbidden } from '../ports/kube.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { ListWatch, WatchEvent } from '../ports/watch.ts';
+import type { ScopeAccess } from './namespace-access.ts';
 import { cacheKeyOf, type ObjectStore } from './object-store.ts';
 import { advanceWatchCacheWhenSilent } from './watch-cache-advance.ts';
 import { StallTimer, WatchProgress } from './watch-progress.ts';
@@ -27,6 +28,10 @@ export interface ReflectorOptions<T extends Cacheable> {
   readonly pageSize?: number;
   /** After so long without an event or bookmark the API server is made to advance its watch cache, so that it sends one (decision 0017). Absent: never. */
   readonly advanceWatchCacheAfterMs?: number;
+  /** Of a scope without which the others are served. Absent: what the API server denies is tried again, and nothing else. */
+  readonly access?: ScopeAccess | undefined;
+  /** Called when it is synced, and when its scope is denied. */
+  readonly onSettled?: () => void;
 }
 
 const BACKOFF: BackoffBounds = { baseMs: 100, capMs: 10_000 };
@@ -34,6 +39,8 @@ const STALL_AFTER_MS = 90_000;
 const PAGE_SIZE = 500;
 /** A stream that lived so long was healthy, however it ended: the backoff starts anew. */
 const HEALTHY_STREAM_MS = 5_000;
+/** 403 for so long is not the start of an API server whose authorizer has not read the roles yet. Shorter than a cache may be without contact. */
+const DENIED_AFTER_MS = 5_000;
 
 /**
  * Keeps a store synced with the API server, after client-go's Reflector: the first state by watch-list (KEP-3157), or by paged
@@ -54,10 +61,14 @@ export class Reflector<T extends Cacheable> {
   #alive = false;
   #lastProgress = 0;
   #lastListed: number | undefined;
+  /** When the last answer of the API server came that was an error. */
+  #lastRejected = 0;
+  /** When the present row of 403s began; undefined if there is none. */
+  #deniedSince: number | undefined;
+  #isDenied = false;
   readonly #progress = new WatchProgress();
   /** Keys of the list that a watch-list is sending; undefined once it is complete. */
   #listedKeys: Set<string> | undefined;
-  readonly #onSynced: (() => void)[] = [];
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
@@ -68,6 +79,16 @@ export class Reflector<T extends Cacheable> {
     return this.#synced;
   }
 
+  /** The API server has denied the scope for some seconds; until the next whole list. Never for a scope that is required. */
+  get isDenied(): boolean {
+    return this.#isDenied;
+  }
+
+  /** Denied, since its namespace does not exist. */
+  get isGone(): boolean {
+    return this.#isDenied && this.#options.access?.isGone() === true;
+  }
+
   /** {@link Reflector.run} is running. */
   get alive(): boolean {
     return this.#alive;
@@ -76,6 +97,11 @@ export class Reflector<T extends Cacheable> {
   /** When an event or bookmark last came, in epoch milliseconds; 0 before the first. */
   get lastProgress(): number {
     return this.#lastProgress;
+  }
+
+  /** When the API server last answered this reflector, be it with an error. */
+  get lastAnswered(): number {
+    return Math.max(this.#lastProgress, this.#lastRejected);
   }
 
   /** Whether the connection of this watch is pinged, so that {@link Reflector.lastContact} is recent while the API server answers. */
@@ -99,12 +125,6 @@ export class Reflector<T extends Cacheable> {
   /** Resolves once every event up to `resourceVersion` is in the store. Rejects with the signal's reason when it aborts. */
   reached(resourceVersion: string, signal: AbortSignal): Promise<void> {
     return this.#progress.reached(resourceVersion, signal);
-  }
-
-  /** Calls back once, when synced. */
-  whenSynced(callback: () => void): void {
-    if (this.#synced) callback();
-    else this.#onSynced.push(callback);
   }
 
   /** Runs until `signal` aborts; never rejects. */
@@ -141,12 +161,39 @@ export class Reflector<T extends Cacheable> {
     const jitterMs =
       why === 'closed' && this.#failures === 0 ? 0 : fullJitterMs(this.#failures, BACKOFF, random);
     this.#failures++;
-    await sleep(clock, Math.max(askedMs, jitterMs), signal);
+    await sleep(clock, Math.max(askedMs, Math.min(jitterMs, this.#untilDenied())), signal);
+  }
+
+  /** Milliseconds until another 403 means that the scope is denied. */
+  #untilDenied(): number {
+    if (this.#deniedSince === undefined || this.#isDenied) return Number.POSITIVE_INFINITY;
+    return Math.max(0, this.#deniedSince + DENIED_AFTER_MS - this.#options.clock.now());
+  }
+
+  /** Takes a 403, or any other end. What is denied is listed again once it is permitted. */
+  #takeDenial(failure: unknown): void {
+    const { access, clock, store, inScope } = this.#options;
+    if (access === undefined) return;
+    if (!isForbidden(failure)) {
+      this.#deniedSince = undefined;
+      return;
+    }
+    this.#deniedSince ??= clock.now();
+    if (clock.now() - this.#deniedSince < DENIED_AFTER_MS) return;
+    this.#resourceVersion = undefined;
+    if (!this.#isDenied) {
+      this.#isDenied = true;
+      access.denied();
+      this.#options.onSettled?.();
+    }
+    if (access.isGone()) store.drop(inScope);
   }
 
   /** What ended the stream. A 410, and a rejected watch-list, also change how the next one begins. */
   #classify(failure: unknown): 'closed' | 'error' | 'expired' {
+    this.#takeDenial(failure);
     if (failure === undefined) return 'closed';
+    if (failure instanceof ApiError && failure.status > 0) this.#lastRejected = this.#options.clock.now();
     if (isExpired(failure)) {
       // The API server answers again, so that the list starts with the shortest backoff; a list that itself expires is a failure like any other.
       if (this.#resourceVersion !== undefined) this.#failures = 0;
@@ -164,7 +211,8 @@ export class Reflector<T extends Cacheable> {
 
   #logRestart(why: string, error: unknown): void {
     const { log, source } = this.#options;
-    const level = this.#failures >= 3 ? 'warn' : 'debug';
+    // Of a scope that is denied the log has one line.
+    const level = this.#failures >= 3 && this.#deniedSince === undefined ? 'warn' : 'debug';
     log[level]('watch restarts', { resource: source.resource, why, failures: this.#failures, error });
   }
 
@@ -192,9 +240,11 @@ export class Reflector<T extends Cacheable> {
     this.#lastListed = this.#options.clock.now();
     this.#hasWatchListStalled = false;
     this.#advanceTo(resourceVersion);
-    if (this.#synced) return;
+    if (this.#isDenied) this.#options.access?.permitted();
+    const isSettled = this.#synced && !this.#isDenied;
     this.#synced = true;
-    for (const callback of this.#onSynced.splice(0)) callback();
+    this.#isDenied = false;
+    if (!isSettled) this.#options.onSettled?.();
   }
 
   /** One watch, to its end. Without a resourceVersion it begins with the whole list (KEP-3157). */

@@ -112,7 +112,7 @@ const findClient = (
   call: Call,
 ): Awaitable<OAuthClient | undefined> => {
   const cached = findCachedClient(options, clientID);
-  if (options.freshness.clients()) return cached;
+  if (options.freshness.clients(cached?.metadata.namespace)) return cached;
   const reader = { key: unauthenticatedKey(call, clientID), signal: call.signal };
   return cached === undefined ? readAny(options, reader) : readRegistered(options, cached, reader);
 };

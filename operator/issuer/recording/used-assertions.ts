@@ -42,8 +42,8 @@ export interface UsedAssertionsOptions {
   readonly issued: Pick<Cache<CachedIssuedToken>, 'get'>;
   /** Of the watch of that cache. */
   readonly coverage: WatchCoverage<CachedIssuedToken>;
-  /** Whether that watch is fresh. */
-  readonly isFresh: () => boolean;
+  /** Whether that watch is fresh in a namespace. */
+  readonly isFresh: (namespace: string) => boolean;
   /** Seconds that this replica's clock is ahead of the API server's. */
   readonly skewSeconds: () => number;
   readonly clock: MonotonicClock;
@@ -95,14 +95,14 @@ export const watchUsedAssertions = (options: UsedAssertionsOptions): UsedAsserti
   };
 
   /** In epoch milliseconds by this clock or the API server's, whichever is ahead: clients are more likely to follow that one. */
-  const knownSince = (): number => {
-    const { completeSince } = coverage;
-    if (completeSince === undefined || !isFresh()) throw unavailable();
+  const knownSince = (namespace: string): number => {
+    const completeSince = coverage.completeSince(namespace);
+    if (completeSince === undefined || !isFresh(namespace)) throw unavailable();
     return Math.max(completeSince, forgottenAt) + Math.max(0, -skewSeconds()) * 1000;
   };
 
-  const findDeletion = ({ name, earliestUse }: AssertionUse): AssertionProblem | undefined => {
-    const since = knownSince();
+  const findDeletion = ({ namespace, name, earliestUse }: AssertionUse): AssertionProblem | undefined => {
+    const since = knownSince(namespace);
     if ((deletions.get(name) ?? 0) > clock.monotonic()) return 'AssertionUsed';
     return earliestUse * 1000 < since ? 'AssertionTooOld' : undefined;
   };

@@ -66,11 +66,11 @@ export interface Records {
 export const isFresh = ({ origin }: Pick<FoundRecord, 'origin'>, freshness: Freshness): boolean => {
   switch (origin.kind) {
     case 'Token':
-      return freshness.tokens();
+      return freshness.tokens(origin.namespace);
     case 'IssuedToken':
-      return freshness.issuedTokens();
+      return freshness.issuedTokens(origin.namespace);
     case 'TokenBatch':
-      return freshness.tokenBatches();
+      return freshness.tokenBatches(origin.namespace);
   }
 };
 

@@ -148,7 +148,8 @@ const findClient = (
   waiting: Waiting,
 ): Awaitable<OAuthClient | undefined> => {
   const cached = clients.get(record.client);
-  if (cached && (record.blacklistedAt !== undefined || freshness.clients())) return cached;
+  if (cached && (record.blacklistedAt !== undefined || freshness.clients(cached.metadata.namespace)))
+    return cached;
   const ref = refOf(record.client);
   return reads.clients.read(ref, readerOf(waiting, waiting.client?.metadata ?? ref));
 };

@@ -54,7 +54,7 @@ export class CreateTokenEnv implements AsyncDisposable {
     const kube = openKube();
     const { client, log, metrics } = kube;
     const { namespace } = this;
-    const informers = buildInformers({ namespace, watchNamespaces: [namespace] }, client, {
+    const { informers } = buildInformers({ namespace, watchNamespaces: [namespace] }, client, {
       clock: systemClock,
       random: Math.random,
       log,
@@ -66,6 +66,7 @@ export class CreateTokenEnv implements AsyncDisposable {
       keyring: this.keyring,
       isClockUsable: () => true,
       isLeading: () => true,
+      scopes: () => [{ namespace }],
       share: () => 1,
       rejections: new Rejections(systemClock),
       isMemoryExceeded: () => false,

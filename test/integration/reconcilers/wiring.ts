@@ -22,7 +22,7 @@ export const buildParts = (
   const watching = { clock: systemClock, random: Math.random, log, metrics };
   const [namespace] = watchNamespaces;
   return {
-    informers: buildInformers({ namespace, watchNamespaces }, client, watching),
+    informers: buildInformers({ namespace, watchNamespaces }, client, watching).informers,
     named: watchNamed(client, watching),
     writer: guardClient(client, { calls, faults }),
     events: { record: (note: EventNote) => void events.push(note) },

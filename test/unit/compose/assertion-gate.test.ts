@@ -12,7 +12,7 @@ test.each<[string, number, number]>([
   const start = Date.UTC(2026, 0, 1);
   const clock = new FakeClock(start + nowMs);
   let isOver = false;
-  const gate = assertionGate({ completeSince: start + 400 }, clock);
+  const gate = assertionGate({ completeSince: () => start + 400 }, clock);
   void Promise.resolve(gate(never)).then(() => {
     isOver = true;
   });

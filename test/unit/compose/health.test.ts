@@ -8,6 +8,7 @@ const well = {
   alive: true,
   lastContact: NOW - 1000,
   lastProgress: NOW - 30_000,
+  lastAnswered: NOW - 30_000,
   isPinged: true,
 };
 const problemOf = (health: object) =>
@@ -19,12 +20,17 @@ describe('liveness', () => {
     ['a reflector that ended is not alive', { alive: false }, 'tokens: the watch gave up'],
     [
       'silence on a connection that answers is not alive',
-      { lastProgress: NOW - 400_000 },
+      { lastProgress: NOW - 400_000, lastAnswered: NOW - 400_000 },
       'tokens: the watch gave up',
     ],
     [
       'silence of an API server that is away is no reason to restart',
-      { lastProgress: NOW - 400_000, lastContact: NOW - 400_000 },
+      { lastProgress: NOW - 400_000, lastAnswered: NOW - 400_000, lastContact: NOW - 400_000 },
+      undefined,
+    ],
+    [
+      'a restart is no help against an API server that answers with errors',
+      { lastProgress: NOW - 400_000 },
       undefined,
     ],
     ['the first list may take its time', { synced: false, lastProgress: 0 }, undefined],
@@ -41,7 +47,7 @@ describe('a positive answer from the cache', () => {
     ['nor a watch without event or bookmark', { lastProgress: NOW - 90_001 }, false],
     ['nor one that is not listed yet', { synced: false }, false],
   ])('%s', (_name, health, expected) => {
-    expect(isSynced({ name: 'tokens', health: { ...well, ...health } }, clock)).toBe(expected);
+    expect(isSynced({ ...well, ...health }, clock)).toBe(expected);
   });
 });
 

@@ -80,6 +80,7 @@ describe('metrics', () => {
       keysByPhase: () => ({ Active: 1 }),
       cached: () => ({ tokens: 4 }),
       restored: () => ({ issuedtokens: 2 }),
+      deniedNamespaces: () => ({ 'team-a': 0, 'team-b': 1 }),
     });
     const text = await (await fetch(`${base}/metrics`)).text();
     for (const line of [
@@ -91,6 +92,7 @@ describe('metrics', () => {
       'm2moauth_signing_keys{phase="Active"} 1',
       'm2moauth_cached_objects{resource="tokens"} 4',
       'm2moauth_restored_records{resource="issuedtokens"} 2',
+      'm2moauth_denied_namespaces{namespace="team-b"} 1',
     ]) {
       expect(text).toContain(line);
     }

@@ -8,7 +8,7 @@ import type {
   WatchOptions,
 } from '../../../operator/ports/watch.ts';
 import { ObjectStore } from '../../../operator/runtime/object-store.ts';
-import { Reflector } from '../../../operator/runtime/reflector.ts';
+import { Reflector, type ReflectorOptions } from '../../../operator/runtime/reflector.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
 
@@ -51,7 +51,11 @@ const stop = { current: new AbortController() };
 afterEach(() => stop.current.abort());
 
 /** A reflector over scripted streams; the last of them is followed by silence. */
-const run = (streams: readonly (Stream | ApiError)[], pages: readonly ListPage<Thing>[] = []) => {
+const run = (
+  streams: readonly (Stream | ApiError)[],
+  pages: readonly ListPage<Thing>[] = [],
+  more: Partial<ReflectorOptions<Thing>> = {},
+) => {
   stop.current = new AbortController();
   const clock = new FakeClock();
   const [log, metrics] = [recordedLog(), recordedMetrics()];
@@ -93,6 +97,7 @@ const run = (streams: readonly (Stream | ApiError)[], pages: readonly ListPage<T
     random: () => 0.5,
     log,
     metrics,
+    ...more,
   });
   const ended = reflector.run(stop.current.signal);
   const restarts = () => metrics.calls.map((call) => call[2]);
@@ -334,5 +339,76 @@ describe('a reflector', () => {
     await ended;
     expect(reflector.alive).toBe(false);
     expect(clock.pending).toBe(0);
+  });
+});
+
+const forbidden = new ApiError('no role', { status: 403, reason: 'Forbidden' });
+
+describe('a scope that the API server denies', () => {
+  const denials = Array.from({ length: 12 }, () => forbidden);
+  const accessOf = (isGone = false) => {
+    const seen: string[] = [];
+    const access = {
+      denied: () => void seen.push('denied'),
+      permitted: () => void seen.push('permitted'),
+      isGone: () => isGone,
+    };
+    return { seen, more: { access, onSettled: () => void seen.push('settled') } };
+  };
+
+  test('counts as denied after 5 s of 403, and no sooner', async () => {
+    const { seen, more } = accessOf();
+    const { clock, reflector } = run(denials, [], more);
+    await clock.advance(4_999);
+    expect([seen, reflector.isDenied]).toEqual([[], false]);
+    await clock.advance(1);
+    expect([seen, reflector.isDenied]).toEqual([['denied', 'settled'], true]);
+  });
+
+  test('is listed anew when it is permitted again, at most 10 s later', async () => {
+    const { seen, more } = accessOf();
+    const { clock, store, watches, reflector } = run(
+      [{ ...first, ends: broken }, ...denials, { batches: [[added('b', 9), bookmark(9, true)]] }],
+      [],
+      more,
+    );
+    await settle();
+    while (watches.length < denials.length + 1) await clock.advance(clock.untilNext ?? 0);
+    expect([seen, reflector.isDenied]).toEqual([['settled', 'denied', 'settled'], true]);
+    await clock.advance(10_000);
+    expect([seen, reflector.isDenied]).toEqual([
+      ['settled', 'denied', 'settled', 'permitted', 'settled'],
+      false,
+    ]);
+    expect(watches.at(-1)).toMatchObject({ resourceVersion: '', initialEvents: true });
+    expect([...store.keys()]).toEqual(['n/b']);
+  });
+
+  test.each([
+    ['keeps its objects while its namespace exists', false, ['n/a', 'n/b']],
+    ['loses them when its namespace is gone', true, []],
+  ])('%s', async (_name, isGone, expected) => {
+    const { clock, store, reflector } = run(
+      [{ ...first, ends: broken }, ...denials],
+      [],
+      accessOf(isGone).more,
+    );
+    await clock.advance(20_000);
+    expect([...store.keys()]).toEqual(expected);
+    expect(reflector.isGone).toBe(isGone);
+  });
+
+  test('is not denied by 403s with other answers between them', async () => {
+    const { seen, more } = accessOf();
+    const { clock } = run([forbidden, forbidden, forbidden, broken, forbidden, first], [], more);
+    await clock.advance(20_000);
+    expect(seen).toEqual(['settled']);
+  });
+
+  test('that is required is tried again, and never counts as denied', async () => {
+    const { clock, reflector } = run(denials);
+    await clock.advance(30_000);
+    expect([reflector.isDenied, reflector.synced]).toEqual([false, false]);
+    expect(reflector.lastAnswered).toBeGreaterThan(0);
   });
 });

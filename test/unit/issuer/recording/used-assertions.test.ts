@@ -38,9 +38,7 @@ const watch = () =>
   watchUsedAssertions({
     issued: { get: (key) => cached.get(key) },
     coverage: {
-      get completeSince() {
-        return completeSince;
-      },
+      completeSince: () => completeSince,
       onDeleted: (handler) => deletions.on(handler),
       reached: (_object, signal) => reached(signal),
     },
