@@ -79,8 +79,12 @@ const cachedTokens = ({ process }: Replica): Promise<number> =>
 /** Waits until both replicas have as many Tokens, or one has ended. @returns whether both live */
 const haveSameTokens = async (a: Replica, b: Replica): Promise<boolean> => {
   const live = (): boolean => !a.ended.aborted && !b.ended.aborted;
-  const isOver = async (): Promise<boolean> => !live() || (await cachedTokens(a)) === (await cachedTokens(b));
-  await eventually(isOver, { timeoutMs: RECEIVED_MS });
+  const settle = async (): Promise<void> => {
+    if (!live()) return;
+    const [one, other] = [await cachedTokens(a), await cachedTokens(b)];
+    if (one !== other) throw new Error(`one replica has ${one} Tokens, the other ${other}`);
+  };
+  await eventually(settle, { timeoutMs: RECEIVED_MS });
   return live();
 };
 
