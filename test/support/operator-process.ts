@@ -36,7 +36,7 @@ export interface OperatorProcess {
   readonly opsUrl: string;
   /** Every log line so far. */
   readonly log: readonly LogLine[];
-  /** Resolves when /readyz answers 200. */
+  /** Resolves when /readyz answers 200. @throws Error with its last answer */
   ready(timeoutMs?: number): Promise<void>;
   /** The value of a metric's line, e.g. `m2moauth_leader`; 0 where there is none. Label sets are written as they are exposed. */
   metric(line: string): Promise<number>;
@@ -123,7 +123,12 @@ export async function startOperator(options: OperatorOptions): Promise<OperatorP
     log,
     exited,
     ready: async (timeoutMs = 60_000) => {
-      await eventually(async () => (await fetch(`${opsUrl}/readyz`)).status === 200, { timeoutMs });
+      const look = async (): Promise<void> => {
+        const answer = await fetch(`${opsUrl}/readyz`);
+        const text = await answer.text();
+        if (answer.status !== 200) throw new Error(`/readyz answers ${answer.status}: ${text}`);
+      };
+      await eventually(look, { timeoutMs });
     },
     metric: async (line) =>
       Number(
