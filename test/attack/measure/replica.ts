@@ -102,6 +102,9 @@ interface ReplicaOptions {
 /** The heap that Node takes in a container with the chart's limit of 512 MiB: half of it. Without a limit it collects garbage later. */
 const HEAP = '--max-old-space-size=256';
 
+/** What the chart's startup probe allows. */
+const STARTUP_MS = 120_000;
+
 /** Starts one; it is ready when this resolves. */
 export const startReplica = async (
   env: BenchEnv,
@@ -124,7 +127,7 @@ export const startReplica = async (
   });
   const ended = new AbortController();
   void operator.exited.then(() => ended.abort(new Error('the operator ended')));
-  await operator.ready();
+  await operator.ready(STARTUP_MS);
   if (leads) {
     await eventually(async () => (await operator.metric('m2moauth_leader')) === 1, { timeoutMs: 60_000 });
   }
