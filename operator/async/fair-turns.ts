@@ -18,6 +18,19 @@ export interface FairTurns {
   next(key: FairKey): Promise<void>;
 }
 
+/** `work`, of which each call runs in turn; `keyOf` says for whom it waits. */
+export const inTurns =
+  <A extends readonly unknown[], T>(
+    turns: Pick<FairTurns, 'run'>,
+    work: (...args: A) => Awaitable<T>,
+    keyOf: (...args: A) => FairKey,
+  ): ((...args: A) => Awaitable<T>) =>
+  (...args) =>
+    turns.run(
+      () => keyOf(...args),
+      () => work(...args),
+    );
+
 export interface FairTurnsOptions {
   /** Milliseconds after the first work of a turn in which further work may start. */
   readonly budgetMs: number;

@@ -5,15 +5,15 @@ import type { FairTurns } from '../async/fair-turns.ts';
 import type { Config } from '../config/schema.ts';
 import { findJwkProblem, thumbprintOf } from '../crypto/public-jwk.ts';
 import type { IssuerSettings } from '../domain/jwt/claims.ts';
-import { cachedIssuedTokenOf } from '../domain/record/cached-issued-token.ts';
 import { cachedTokenBatchOf, hasRestoredRecords } from '../domain/record/cached-token-batch.ts';
+import { cachedIssuedTokenOf } from '../domain/record/issued-token.ts';
 import {
   createAuthenticateBearer,
   createAuthenticateSelf,
 } from '../issuer/authentication/authenticate-bearer.ts';
 import { createClientAuthentication } from '../issuer/authentication/client-authentication.ts';
 import { buildCreateToken } from '../issuer/create-token.ts';
-import { issuerInTurns, lookupsInTurns } from '../issuer/in-turn.ts';
+import { authenticationInTurns, lookupsInTurns } from '../issuer/in-turn.ts';
 import { createIntrospectToken } from '../issuer/introspect-token.ts';
 import { createClientLimits } from '../issuer/limits/client-limits.ts';
 import type { Rejections } from '../issuer/limits/rejections.ts';
@@ -201,7 +201,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
   );
   const { secrets } = resources;
   const authentication = buildAuthentication(config, parts, { reads, freshness, queues, secrets });
-  const { authenticateClient, externalIssuers, failures } = authentication;
+  const { externalIssuers, failures } = authentication;
   const revokeRecords = createRevokeRecords({
     tokens: objects.tokens,
     issued: objects.issued,
@@ -209,14 +209,20 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
     queue: queues.revocations,
     clock,
   });
-  const bearers = {
-    externalIssuers,
-    queue: queues.signatures,
-    validateJwt,
-    settings,
-    policy: config.authorization.issuedTokens,
-    endpoints: config.authorization.endpoints,
-  };
+  const { authenticateClient, authenticateSelf } = authenticationInTurns(
+    {
+      authenticateClient: authentication.authenticateClient,
+      authenticateSelf: createAuthenticateSelf({
+        externalIssuers,
+        queue: queues.signatures,
+        validateJwt,
+        settings,
+        policy: config.authorization.issuedTokens,
+        endpoints: config.authorization.endpoints,
+      }),
+    },
+    turns,
+  );
   const limits = createClientLimits({
     records: { issued, batches },
     clients,
@@ -243,9 +249,8 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
   ];
   const stopWatching = watchRevocations({ tokens, issued, batches, isLeading, clock, metrics });
   const issuer: Issuer = {
-    authenticateClient,
-    authenticateBearer: createAuthenticateBearer(bearers),
-    authenticateSelf: createAuthenticateSelf(bearers),
+    authenticateBearer: createAuthenticateBearer(authenticateSelf),
+    authenticateSelf,
     createToken: buildCreateToken({
       authenticateClient,
       failures,
@@ -280,7 +285,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
     revokeToken: createRevokeToken({ authenticateClient, validateJwt, revokeRecords }),
   };
   return {
-    issuer: issuerInTurns(issuer, turns),
+    issuer,
     turns,
     stop: () => {
       usedAssertions.stop();

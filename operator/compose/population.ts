@@ -1,6 +1,6 @@
 import { TOKEN_REASONS } from '../api/conditions.ts';
 import { KEY_PHASES } from '../api/signing-key.ts';
-import { RECORD_OBJECT_INDEX, RESTORED } from '../domain/record/record-object.ts';
+import { RECORD_OBJECT_INDEX, RESTORED } from '../domain/record/token-record.ts';
 import type { Population } from '../ops/metrics.ts';
 import type { Cache } from '../ports/cache.ts';
 import { TOKEN_INDEX } from '../reconcilers/token/token-triggers.ts';

@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import type { RecordObject } from '../domain/record/record-object.ts';
+import type { RecordObject } from '../domain/record/token-record.ts';
 import type { WritableCache } from '../ports/cache.ts';
 import type { DecodedClient } from '../ports/decoded-client.ts';
 import { ClientPresenceReader } from '../reconcilers/record/client-presence.ts';

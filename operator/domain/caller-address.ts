@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import type { ObjectRef } from '../api/meta.ts';
 import { createAddressList } from './address-policy.ts';
 
 const MAPPED = /^::ffff:(?=\d)/iu;
@@ -41,3 +42,34 @@ export const createGroupOf = (trustedProxies: readonly string[]): GroupOf => {
   const isTrusted = createAddressList(trustedProxies);
   return (address) => (isTrusted(address) ? undefined : addressGroup(address));
 };
+
+/** Whom a request counts for while it waits (spec §4, Fair shares): groups share alike, and within a group its members. */
+interface CallerKey {
+  readonly group: string;
+  readonly member: string;
+}
+
+interface Caller {
+  readonly address: string;
+}
+
+/** Before its client is authenticated a request counts for its address, and there for the client that it names, which anybody can. */
+export const unauthenticatedKey = ({ address }: Caller, clientID = ''): CallerKey => ({
+  group: `address ${addressGroup(address)}`,
+  member: clientID,
+});
+
+/** A request of an authenticated client counts for the client, and there for its address; what is for several addresses has none. */
+export const clientKey = ({ namespace, name }: ObjectRef, { address }: Caller): CallerKey => ({
+  group: `client ${namespace}/${name}`,
+  member: addressGroup(address),
+});
+
+/** A request with a bearer counts for the client that the token was issued to; with one of an external issuer for the owner. */
+export const bearerKey = (
+  { client, owner }: { readonly client: string | undefined; readonly owner: string },
+  { address }: Caller,
+): CallerKey => ({
+  group: client === undefined ? `owner ${owner}` : `client ${client}`,
+  member: addressGroup(address),
+});

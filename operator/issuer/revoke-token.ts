@@ -1,5 +1,5 @@
+import { clientKey } from '../domain/caller-address.ts';
 import { isOwnToken, requestedClientID } from '../domain/client/client-rules.ts';
-import { clientKey } from './fair-keys.ts';
 import { authenticateCaller } from './introspect-token.ts';
 import { endTargetOf, type RevokeRecords } from './registry/revoke-records.ts';
 import type { ValidateJwt } from './registry/validate-jwt.ts';

@@ -130,7 +130,6 @@ export type RevokeToken = (
 
 /** The use cases behind the endpoints. */
 export interface Issuer {
-  readonly authenticateClient: AuthenticateClient;
   readonly authenticateBearer: AuthenticateBearer;
   readonly authenticateSelf: AuthenticateSelf;
   readonly createToken: CreateToken;

@@ -1,5 +1,5 @@
 import type { ObjectRef } from '../api/meta.ts';
-import { withDeadline } from '../async/deadline.ts';
+import { withDeadline } from '../async/abort.ts';
 import { sleep } from '../async/sleep.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
 import { isAlreadyExists, isNotFound, type ResourceClient } from '../ports/kube.ts';

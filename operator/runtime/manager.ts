@@ -1,5 +1,4 @@
-import { whenAborted } from '../async/abort.ts';
-import { settlesWithin } from '../async/deadline.ts';
+import { settlesWithin, whenAborted } from '../async/abort.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Controller } from './controller.ts';

@@ -1,5 +1,5 @@
 import type { ObjectRef, OwnerReference } from '../api/meta.ts';
-import { withDeadline } from '../async/deadline.ts';
+import { withDeadline } from '../async/abort.ts';
 import { sleep } from '../async/sleep.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
 import {

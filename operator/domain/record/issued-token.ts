@@ -2,7 +2,10 @@ import { hash } from 'node:crypto';
 import type { IssuedToken } from '../../api/issued-token.ts';
 import { API_VERSION, GROUP } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { formatTime } from '../../api/time.ts';
+import { formatTime, secondsOf } from '../../api/time.ts';
+import { heldMetadata, sharedList, sharedText } from '../held-metadata.ts';
+import type { CachedIssuedToken } from './cached-issued-token.ts';
+import { blacklistedAtOf, isRestored } from './token-record.ts';
 
 /** Label by which one list finds all of an owner's records, those made a moment ago through another replica too. */
 export const OWNER_LABEL = `${GROUP}/owner`;
@@ -69,5 +72,36 @@ export const buildIssuedToken = (content: IssuedTokenContent): NewIssuedToken =>
       keyID,
       ...(originalTokenClaims && { originalTokenClaims }),
     },
+  };
+};
+
+const NONE: readonly string[] = [];
+
+/** The record that an IssuedToken is (spec §2.2). */
+export const cachedIssuedTokenOf = (object: IssuedToken): CachedIssuedToken => {
+  const { spec, status } = object;
+  const metadata = heldMetadata(object.metadata);
+  const { name, namespace, uid } = metadata;
+  const { expiration, originalTokenClaims } = spec;
+  return {
+    metadata,
+    id: name,
+    origin: { kind: 'IssuedToken', namespace, name, uid },
+    state: 'Current',
+    version: status?.version ?? 0,
+    name: spec.tokenName ?? '',
+    owner: sharedText(spec.owner),
+    subject: sharedText(spec.subject),
+    clientID: sharedText(spec.clientID),
+    client: sharedText(`${namespace}/${spec.clientRef.name}`),
+    clientUID: sharedText(spec.clientUID),
+    keyID: sharedText(spec.keyID),
+    audience: sharedList(spec.audience ?? NONE),
+    scope: sharedList(spec.scope ?? NONE),
+    issuedAt: secondsOf(spec.issuedAt),
+    expiration: expiration === undefined ? undefined : secondsOf(expiration),
+    originalTokenClaims,
+    blacklistedAt: blacklistedAtOf(object),
+    ...(isRestored(secondsOf(spec.issuedAt), secondsOf(metadata.creationTimestamp)) && { isRestored: true }),
   };
 };

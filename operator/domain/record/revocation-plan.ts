@@ -1,9 +1,8 @@
 import type { Token } from '../../api/token.ts';
 import type { CachedIssuedToken } from './cached-issued-token.ts';
-import { type CachedTokenBatch, expiriesOf } from './cached-token-batch.ts';
+import { batchedId, type CachedTokenBatch, expiriesOf } from './cached-token-batch.ts';
 import { lastExpirationOf } from './declared-records.ts';
 import { blacklistedStatus, replayableUntil } from './issued-token-plan.ts';
-import { batchedId } from './record-object.ts';
 import { changedBatchStatus } from './token-batch-plan.ts';
 import { blacklistedAtOf } from './token-record.ts';
 

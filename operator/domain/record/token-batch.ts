@@ -7,9 +7,8 @@ import {
   type TokenBatchSpec,
   type TokenProfile,
 } from '../../api/token-batch.ts';
-import { entryText } from './cached-token-batch.ts';
+import { batchedId, entryText } from './cached-token-batch.ts';
 import { type IssuedTokenContent, ownerLabel } from './issued-token.ts';
-import { batchedId } from './record-object.ts';
 
 /** What a record says, besides its id and its client. */
 export type RecordFields = Omit<IssuedTokenContent, 'id' | 'client' | 'clientID'>;

@@ -1,3 +1,4 @@
+import type { ObjectMeta } from '../../api/meta.ts';
 import { secondsOf } from '../../api/time.ts';
 import { MAX_CLOCK_SKEW_SECONDS } from '../jwt/claims.ts';
 
@@ -8,6 +9,28 @@ export const RECORD_INDEX = {
   /** By the owner in the status. */
   owner: 'owner',
 } as const;
+
+/** What caches hold of an object with one or more records of issued tokens, whatever its kind. */
+export interface RecordObject {
+  readonly metadata: ObjectMeta;
+  /** `<namespace>/<name>` of the OAuthClient. */
+  readonly client: string;
+  readonly clientUID: string;
+}
+
+/** Names of the indexes that the caches of such objects have in common. */
+export const RECORD_OBJECT_INDEX = {
+  owner: 'owner',
+  /** By `<namespace>/<name>` of the OAuthClient. */
+  client: 'client',
+  /** By the kid of each key that signed a JWT of it. */
+  kid: 'kid',
+  /** By {@link RESTORED}, if a record of it was created again. */
+  restored: 'restored',
+} as const;
+
+/** The values under which an object with records that were created again is found. */
+export const RESTORED: readonly string[] = ['restored'];
 
 /** The kinds of resource that hold records. */
 type RecordKind = 'Token' | 'IssuedToken' | 'TokenBatch';

@@ -1,12 +1,12 @@
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { mapAwaitable } from '../../async/map-awaitable.ts';
+import { unauthenticatedKey } from '../../domain/caller-address.ts';
 import { isSameIssuer } from '../../domain/client/issuer-identity.ts';
 import type { IssuerSettings, SignedClaims } from '../../domain/jwt/claims.ts';
 import type { JwtFault } from '../../domain/jwt/jwt-checks.ts';
 import { recordOfClaims } from '../../domain/record/claimed-record.ts';
 import type { TokenRecord } from '../../domain/record/token-record.ts';
 import { type BearerError, IssuerFailure } from '../failure.ts';
-import { unauthenticatedKey } from '../fair-keys.ts';
 import { MAX_JWT_CHARACTERS } from '../keys/keyring.ts';
 import type { JwtValidation, ValidateJwt, ValidJwt } from '../registry/validate-jwt.ts';
 import type { AuthenticateBearer, AuthenticateSelf, Bearer, BearerSelf, Call } from '../use-cases.ts';
@@ -148,11 +148,10 @@ export const createAuthenticateSelf = (options: AuthenticateBearerOptions): Auth
 };
 
 /** Makes {@link AuthenticateBearer}: a blacklisted bearer is rejected. */
-export const createAuthenticateBearer = (options: AuthenticateBearerOptions): AuthenticateBearer => {
-  const authenticateSelf = createAuthenticateSelf(options);
-  return async (authorization, call) => {
+export const createAuthenticateBearer =
+  (authenticateSelf: AuthenticateSelf): AuthenticateBearer =>
+  async (authorization, call) => {
     const { bearer } = await authenticateSelf(authorization, call);
     if (bearer === undefined) throw invalidBearer(detailOf('Blacklisted'));
     return bearer;
   };
-};

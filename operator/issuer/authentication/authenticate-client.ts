@@ -2,44 +2,19 @@ import type { ObjectRef } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
+import { unauthenticatedKey } from '../../domain/caller-address.ts';
 import { bySeniority, CLIENT_ID_INDEX, isRegistered } from '../../domain/client/client-rules.ts';
 import { withoutFinalNewline } from '../../domain/client/client-secret.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { IssuerFailure } from '../failure.ts';
-import { unauthenticatedKey } from '../fair-keys.ts';
 import type { Reader } from '../registry/live-reads.ts';
 import type { AuthenticateClient, AuthenticatedClient, Call, ClientCredentials } from '../use-cases.ts';
 import type { AuthenticationFailures, FailureCause } from './authentication-failures.ts';
-import { findMethodProblem, NOBODY } from './client-methods.ts';
+import { type CheckAssertion, checkEqually, JWT_BEARER } from './client-assertions.ts';
 import type { ClientSecrets } from './client-secrets.ts';
 import type { Attempt, FailureLimit } from './failure-limit.ts';
-import type { InTurn } from './remote-keys.ts';
-import { readUnverifiedJwt, type UnverifiedJwt } from './unverified-jwt.ts';
-
-/** The only `client_assertion_type` (RFC 7523 §2.2). */
-export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
-
-/** An assertion, and the client that it is to authenticate. */
-export interface AssertionInput {
-  readonly client: OAuthClient;
-  /** The client ID of that client. */
-  readonly clientID: string;
-  readonly jwt: UnverifiedJwt;
-  /** The caller's. */
-  readonly address: string;
-  readonly signal: AbortSignal;
-  readonly inTurn: InTurn;
-}
-
-/** The result of checking an assertion; `problem` is fixed text for the log. */
-export type AssertionOutcome = { readonly authenticated: AuthenticatedClient } | { readonly problem: string };
-
-/**
- * Checks an assertion by one method (spec §4). Undefined if the client has not configured the method, or the JWT does not claim to be
- * of its kind. @throws IssuerFailure
- */
-export type CheckAssertion = (input: AssertionInput) => Promise<AssertionOutcome | undefined>;
+import { readUnverifiedJwt } from './unverified-jwt.ts';
 
 export interface AuthenticateClientOptions {
   /** Indexed by {@link CLIENT_ID_INDEX}. */
@@ -143,18 +118,24 @@ const readRegistered = async (
   return isSame && isRegistered(live) ? live : undefined;
 };
 
-const checkAssertions = async (
-  assertions: readonly CheckAssertion[],
-  input: AssertionInput,
-): Promise<AssertionOutcome> => {
-  let problem = 'it is of no method that the client has configured';
-  for (const check of assertions) {
-    const outcome = await check(input);
-    if (outcome === undefined) continue;
-    if ('authenticated' in outcome) return outcome;
-    problem = outcome.problem;
-  }
-  return { problem };
+const hasAssertionMethod = ({ spec }: OAuthClient): boolean => {
+  const { privateKeyJWT, trustedIssuers = [], serviceAccounts = [] } = spec.authentication ?? {};
+  return privateKeyJWT !== undefined || trustedIssuers.length > 0 || serviceAccounts.length > 0;
+};
+
+/**
+ * Why a client can't authenticate by what it has sent, an assertion or a secret; undefined if it may (spec §2.4: a client with an
+ * assertion method authenticates by assertions only, another one by its client secret, and without any method nobody does).
+ */
+const findMethodProblem = (
+  client: OAuthClient | undefined,
+  sent: 'assertion' | 'secret',
+): FailureCause | undefined => {
+  if (client === undefined) return 'UnknownClient';
+  if (hasAssertionMethod(client)) return sent === 'assertion' ? undefined : 'AssertionMissing';
+  if (!client.spec.authentication?.clientSecret) return 'NoMethod';
+  // RFC 6749 §2.3: a client must not use more than one method in a request.
+  return sent === 'secret' ? undefined : 'AssertionUnexpected';
 };
 
 /** Does at once what a check costs, beyond the failure limit when the address and the client that it names have their turn. */
@@ -182,19 +163,6 @@ const bySecret = (
   return mapAwaitable(options.secrets.verify(client, clientSecrets, call, turn), (isCorrect) =>
     isCorrect ? { authenticated: { client, method: 'clientSecret' } } : { cause: 'WrongSecret' },
   );
-};
-
-/** Checks an assertion of a client that has an assertion method. One that is rejected costs a check by `privateKeyJWT`, whatever the method. */
-const checkEqually = async (
-  assertions: readonly CheckAssertion[],
-  client: OAuthClient | undefined,
-  input: Omit<AssertionInput, 'client'>,
-): Promise<AssertionOutcome | undefined> => {
-  const outcome = client && (await checkAssertions(assertions, { ...input, client }));
-  if (outcome && 'authenticated' in outcome) return outcome;
-  const hasDone = client?.spec.authentication?.privateKeyJWT !== undefined;
-  if (!hasDone) await checkAssertions(assertions, { ...input, client: NOBODY });
-  return outcome;
 };
 
 const byAssertion = async (

@@ -1,9 +1,8 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { keyOf, type ObjectRef } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { unlessAborted } from '../../async/abort.ts';
+import { unlessAborted, withDeadline } from '../../async/abort.ts';
 import { BoundedMap } from '../../async/bounded-map.ts';
-import { withDeadline } from '../../async/deadline.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { SingleFlight } from '../../async/single-flight.ts';
 import { sleep } from '../../async/sleep.ts';

@@ -3,7 +3,7 @@ import { CLIENT_ASSERTION_TYPES, isJwtTypeIn } from '../../domain/jwt/jwt-type.t
 import type { Clock } from '../../ports/clock.ts';
 import type { FindJwkProblem } from '../../ports/keys.ts';
 import type { IsOwnKey } from '../keys/own-keys.ts';
-import type { AssertionInput, CheckAssertion } from './authenticate-client.ts';
+import type { AssertionInput, CheckAssertion } from './client-assertions.ts';
 import { createKeySet, type KeySet } from './key-set.ts';
 import type { RemoteKeys } from './remote-keys.ts';
 import { type Claims, findTimeProblem, LEEWAY_SECONDS } from './unverified-jwt.ts';

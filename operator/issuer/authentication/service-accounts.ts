@@ -1,19 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { unlessAborted } from '../../async/abort.ts';
+import { unlessAborted, withDeadline } from '../../async/abort.ts';
 import { BoundedMap } from '../../async/bounded-map.ts';
-import { withDeadline } from '../../async/deadline.ts';
 import type { FairKey } from '../../async/fair-queue.ts';
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { SingleFlight } from '../../async/single-flight.ts';
+import { unauthenticatedKey } from '../../domain/caller-address.ts';
 import { isSameIssuer } from '../../domain/client/issuer-identity.ts';
 import { isJwtTypeIn } from '../../domain/jwt/jwt-type.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { ReviewToken } from '../../ports/token-reviews.ts';
 import { calledOff, IssuerFailure } from '../failure.ts';
-import { unauthenticatedKey } from '../fair-keys.ts';
 import type { Reader } from '../registry/live-reads.ts';
-import type { CheckAssertion } from './authenticate-client.ts';
+import type { CheckAssertion } from './client-assertions.ts';
 import { isBearerOnly, type TrustedEndpoint } from './trusted-endpoints.ts';
 import { hasAudience } from './unverified-jwt.ts';
 

@@ -2,7 +2,7 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { refused } from '../failure.ts';
-import type { AssertionOutcome, CheckAssertion } from './authenticate-client.ts';
+import type { AssertionOutcome, CheckAssertion } from './client-assertions.ts';
 import { type ExternalIssuers, ownClaim, prefixedName } from './external-issuers.ts';
 import { isBearerOnly, type TrustedEndpoint } from './trusted-endpoints.ts';
 import { type Claims, hasAudience } from './unverified-jwt.ts';

@@ -3,8 +3,7 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import { floorSeconds } from '../../api/time.ts';
 import { type CachedIssuedToken, ISSUED_INDEX } from '../../domain/record/cached-issued-token.ts';
 import { BATCH_INDEX, type CachedTokenBatch, expiriesOf } from '../../domain/record/cached-token-batch.ts';
-import type { RecordObject } from '../../domain/record/record-object.ts';
-import type { RecordExpiry } from '../../domain/record/token-record.ts';
+import type { RecordExpiry, RecordObject } from '../../domain/record/token-record.ts';
 import type { Cache } from '../../ports/cache.ts';
 
 type Followed<T> = Pick<Cache<T>, 'byIndex' | 'onChange' | 'synced'>;

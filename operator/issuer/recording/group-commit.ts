@@ -1,15 +1,14 @@
 import type { TokenBatch } from '../../api/token-batch.ts';
-import { withDeadline } from '../../async/deadline.ts';
+import { withDeadline } from '../../async/abort.ts';
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
+import { clientKey } from '../../domain/caller-address.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
 import { requestedClientID } from '../../domain/client/client-rules.ts';
-import { readEntry } from '../../domain/record/cached-token-batch.ts';
-import { batchNameFrom } from '../../domain/record/record-object.ts';
+import { batchNameFrom, readEntry } from '../../domain/record/cached-token-batch.ts';
 import { BatchDraft, lifetimeClassOf, type NewTokenBatch } from '../../domain/record/token-batch.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { ApiError, isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
 import { IssuerFailure, recordFailure } from '../failure.ts';
-import { batchKey } from '../fair-keys.ts';
 import type { AddToBatch, CheckAge } from './record-token.ts';
 
 /** Writes a TokenBatch; resolves once the API server has it. @throws IssuerFailure */
@@ -161,6 +160,9 @@ const TRY_MS = 5000;
 /** Tries of one write, without a pause and at most 15 s in all: most callers have given up by then. */
 const MAX_TRIES = 3;
 
+/** The records of a batch may come from any addresses. */
+const SEVERAL = { address: '' };
+
 /** Whether the write may have succeeded nevertheless: no answer, or a server error. */
 const isUnresolved = (error: unknown): boolean =>
   error instanceof ApiError && (error.status === 0 || error.status >= 500);
@@ -206,8 +208,10 @@ export const createWriteBatch = (options: WriteBatchOptions): WriteBatch => {
   };
 
   return async (batch) => {
+    const client = { namespace: batch.metadata.namespace, name: batch.spec.clientRef.name };
     try {
-      onRecorded(await queue.run(batchKey(batch), () => write(batch), neverAborts));
+      const written = await queue.run(clientKey(client, SEVERAL), () => write(batch), neverAborts);
+      onRecorded(written);
     } catch (error) {
       throw recordFailure(error);
     }

@@ -2,6 +2,7 @@ import type { IssuedToken } from '../../api/issued-token.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { unlessAborted } from '../../async/abort.ts';
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
+import { clientKey } from '../../domain/caller-address.ts';
 import { requestedClientID } from '../../domain/client/client-rules.ts';
 import { type IssuerSettings, issuedAtFor } from '../../domain/jwt/claims.ts';
 import { buildIssuedToken } from '../../domain/record/issued-token.ts';
@@ -11,7 +12,6 @@ import type { Cacheable } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { isAlreadyExists, type ResourceClient } from '../../ports/kube.ts';
 import { calledOff, IssuerFailure, recordFailure } from '../failure.ts';
-import { clientKey } from '../fair-keys.ts';
 import type { Call, OneTimeAssertion } from '../use-cases.ts';
 import type { AssertionProblem, UsedAssertions } from './used-assertions.ts';
 

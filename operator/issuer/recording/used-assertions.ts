@@ -1,6 +1,6 @@
 import { keyOf } from '../../api/meta.ts';
+import { withDeadline } from '../../async/abort.ts';
 import { BoundedMap } from '../../async/bounded-map.ts';
-import { withDeadline } from '../../async/deadline.ts';
 import { MAX_CLOCK_SKEW_SECONDS } from '../../domain/jwt/claims.ts';
 import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
 import { REPLAY_WINDOW_SECONDS } from '../../domain/record/issued-token.ts';

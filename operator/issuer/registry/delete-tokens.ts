@@ -1,5 +1,6 @@
 import type { Token } from '../../api/token.ts';
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
+import { bearerKey } from '../../domain/caller-address.ts';
 import { type CachedIssuedToken, ISSUED_INDEX } from '../../domain/record/cached-issued-token.ts';
 import {
   BATCH_INDEX,
@@ -12,7 +13,6 @@ import { RECORD_INDEX, type RecordOrigin } from '../../domain/record/token-recor
 import type { WritableCache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { calledOff, IssuerFailure } from '../failure.ts';
-import { bearerKey } from '../fair-keys.ts';
 import type { Bearer, Call, DeletedTokens, DeleteTokens } from '../use-cases.ts';
 import { inPieces } from './in-pieces.ts';
 import { selectIds } from './list-tokens.ts';

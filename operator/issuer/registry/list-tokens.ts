@@ -1,8 +1,8 @@
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import type { FairTurns } from '../../async/fair-turns.ts';
+import { bearerKey } from '../../domain/caller-address.ts';
 import { type FoundRecord, ownerOf, type TokenRecord } from '../../domain/record/token-record.ts';
 import type { Freshness } from '../../ports/freshness.ts';
-import { bearerKey } from '../fair-keys.ts';
 import type { Bearer, Call, ListTokens, TokenQuery } from '../use-cases.ts';
 import { inPieces } from './in-pieces.ts';
 import { type Lookups, requireFresh } from './lookups.ts';

@@ -1,14 +1,14 @@
 import { type ObjectRef, refOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { withDeadline } from '../../async/deadline.ts';
+import { withDeadline } from '../../async/abort.ts';
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
-import { batchNameOf, isBatchedId } from '../../domain/record/record-object.ts';
+import { bearerKey } from '../../domain/caller-address.ts';
+import { batchNameOf, isBatchedId } from '../../domain/record/cached-token-batch.ts';
 import { type FoundRecord, ownerOf, type RecordOrigin } from '../../domain/record/token-record.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { calledOff, IssuerFailure } from '../failure.ts';
-import { bearerKey } from '../fair-keys.ts';
 import type { Bearer, Call } from '../use-cases.ts';
 import type { Reader, RegistryReads } from './live-reads.ts';
 import { isFresh, type Records } from './records.ts';

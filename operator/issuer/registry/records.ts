@@ -5,11 +5,12 @@ import {
   BATCH_INDEX,
   batchedIdsOf,
   batchedRecordOf,
+  batchNameOf,
   type CachedTokenBatch,
   hasRestoredRecords,
+  isBatchedId,
 } from '../../domain/record/cached-token-batch.ts';
 import { declaredRecordOf } from '../../domain/record/declared-records.ts';
-import { batchNameOf, isBatchedId } from '../../domain/record/record-object.ts';
 import { type FoundRecord, RECORD_INDEX } from '../../domain/record/token-record.ts';
 import { clientKeyOf, recordedIdsOf } from '../../domain/token/declared-token.ts';
 import type { Cache, Cacheable } from '../../ports/cache.ts';

@@ -1,4 +1,4 @@
-import type { RecordObject } from '../../domain/record/record-object.ts';
+import type { RecordObject } from '../../domain/record/token-record.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';

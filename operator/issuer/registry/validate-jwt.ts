@@ -2,6 +2,7 @@ import { keyOf, type ObjectRef, refOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
+import { clientKey, unauthenticatedKey } from '../../domain/caller-address.ts';
 import { CLIENT_ID_INDEX, isRegistered } from '../../domain/client/client-rules.ts';
 import type { IssuerSettings, SignedClaims } from '../../domain/jwt/claims.ts';
 import {
@@ -11,8 +12,8 @@ import {
   findTimeFault,
   type JwtFault,
 } from '../../domain/jwt/jwt-checks.ts';
+import { batchNameOf, isBatchedId } from '../../domain/record/cached-token-batch.ts';
 import { clientOfDelivery } from '../../domain/record/declared-records.ts';
-import { batchNameOf, isBatchedId } from '../../domain/record/record-object.ts';
 import type { FoundRecord } from '../../domain/record/token-record.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -21,7 +22,6 @@ import type { Metrics } from '../../ports/metrics.ts';
 import type { SecretMeta } from '../../ports/secrets.ts';
 import type { Keyring, VerifiedJwt } from '../../ports/signing.ts';
 import { IssuerFailure } from '../failure.ts';
-import { clientKey, unauthenticatedKey } from '../fair-keys.ts';
 import type { Call } from '../use-cases.ts';
 import type { Reader, RegistryReads } from './live-reads.ts';
 import { isFresh, type Records } from './records.ts';

@@ -1,7 +1,6 @@
 import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
 import type { CachedTokenBatch } from '../../domain/record/cached-token-batch.ts';
-import type { RecordObject } from '../../domain/record/record-object.ts';
-import type { RecordExpiry } from '../../domain/record/token-record.ts';
+import type { RecordExpiry, RecordObject } from '../../domain/record/token-record.ts';
 import type { Cache } from '../../ports/cache.ts';
 import { ISSUED_TOKEN_KIND, type RecordObjectKind, TOKEN_BATCH_KIND } from './record-kinds.ts';
 

@@ -1,10 +1,13 @@
 import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
 import { type CachedTokenBatch, expiriesOf } from '../../domain/record/cached-token-batch.ts';
 import { planIssuedToken } from '../../domain/record/issued-token-plan.ts';
-import type { RecordObject } from '../../domain/record/record-object.ts';
 import type { ClientPresence, CollectionSettings, RecordPlan } from '../../domain/record/record-plan.ts';
 import { planTokenBatch } from '../../domain/record/token-batch-plan.ts';
-import { isRevocationRequested, type RecordExpiry } from '../../domain/record/token-record.ts';
+import {
+  isRevocationRequested,
+  type RecordExpiry,
+  type RecordObject,
+} from '../../domain/record/token-record.ts';
 import type { Keyring } from '../../ports/signing.ts';
 
 /** What a plan is made from, besides the object. */

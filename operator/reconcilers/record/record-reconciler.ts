@@ -1,6 +1,6 @@
 import { keyOf } from '../../api/meta.ts';
-import type { RecordObject } from '../../domain/record/record-object.ts';
 import type { ClientPresence, CollectionSettings, RecordPlan } from '../../domain/record/record-plan.ts';
+import type { RecordObject } from '../../domain/record/token-record.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { DecodedClient } from '../../ports/decoded-client.ts';

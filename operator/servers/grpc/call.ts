@@ -7,9 +7,8 @@ import {
 } from '@grpc/grpc-js';
 import type { FairTurns } from '../../async/fair-turns.ts';
 import type { Awaitable } from '../../async/map-awaitable.ts';
-import { plainAddress } from '../../domain/caller-address.ts';
+import { plainAddress, unauthenticatedKey } from '../../domain/caller-address.ts';
 import { IssuerFailure, whyOf } from '../../issuer/failure.ts';
-import { unauthenticatedKey } from '../../issuer/fair-keys.ts';
 import type { Call } from '../../issuer/use-cases.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
 import type { Log, LogFields } from '../../ports/log.ts';

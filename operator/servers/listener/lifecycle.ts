@@ -1,4 +1,4 @@
-import { settlesWithin } from '../../async/deadline.ts';
+import { settlesWithin } from '../../async/abort.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ListenAddress, Listener, ListenerOptions } from './listener.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
 import { MAX_BATCH_RECORDS } from '../../../operator/api/token-batch.ts';
+import { batchNameFrom } from '../../../operator/domain/record/cached-token-batch.ts';
 import { buildIssuedToken } from '../../../operator/domain/record/issued-token.ts';
-import { batchNameFrom } from '../../../operator/domain/record/record-object.ts';
 import {
   BatchDraft,
   type NewTokenBatch,

@@ -2,8 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import type { TokenBatch } from '../../../operator/api/token-batch.ts';
-import { batchedRecordOf, cachedTokenBatchOf } from '../../../operator/domain/record/cached-token-batch.ts';
-import { batchNameFrom, batchNameOf, positionOf } from '../../../operator/domain/record/record-object.ts';
+import {
+  batchedRecordOf,
+  batchNameFrom,
+  batchNameOf,
+  cachedTokenBatchOf,
+  positionOf,
+} from '../../../operator/domain/record/cached-token-batch.ts';
 import { BatchDraft, batchOwnerLabel } from '../../../operator/domain/record/token-batch.ts';
 import { createWriteBatch } from '../../../operator/issuer/recording/group-commit.ts';
 import { createAgeCheck } from '../../../operator/issuer/recording/record-token.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { batchNameOf, positionOf } from '../../../operator/domain/record/record-object.ts';
+import { batchNameOf, positionOf } from '../../../operator/domain/record/cached-token-batch.ts';
 import { bodyOf, type KubeObject, type Ref } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { connectGrpc, type GrpcClient, rejectionOf } from '../../support/grpc.ts';

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { batchedId } from '../../../operator/domain/record/record-object.ts';
+import { batchedId } from '../../../operator/domain/record/cached-token-batch.ts';
 import { bodyOf, type KubeObject } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { connectGrpc, type GrpcClient } from '../../support/grpc.ts';

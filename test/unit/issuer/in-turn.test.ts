@@ -2,32 +2,16 @@ import { expect, test } from '@jest/globals';
 import type { FairKey } from '../../../operator/async/fair-queue.ts';
 import type { FairTurns } from '../../../operator/async/fair-turns.ts';
 import type { Awaitable } from '../../../operator/async/map-awaitable.ts';
-import { issuerInTurns, lookupsInTurns } from '../../../operator/issuer/in-turn.ts';
-import type { Issuer } from '../../../operator/issuer/use-cases.ts';
+import { authenticationInTurns, lookupsInTurns } from '../../../operator/issuer/in-turn.ts';
+import type { AuthenticatedClient, BearerSelf } from '../../../operator/issuer/use-cases.ts';
 import { tokenRequest } from '../../support/token-request.ts';
 import { patient } from './clients.ts';
 
 const call = { address: '2001:db8::1', signal: patient };
-const credentials = tokenRequest({ clientID: 'app' });
 const bearer = { owner: 'alice', onlyID: undefined, client: 'team/app' };
 
-/** Returns what it was called with, and the name. */
-const useCase =
-  (name: string) =>
-  async (...args: unknown[]): Promise<unknown[]> => [name, ...args];
-
-const NAMES = [
-  'authenticateClient',
-  'authenticateBearer',
-  'authenticateSelf',
-  'createToken',
-  'listTokens',
-  'deleteTokens',
-  'introspectToken',
-  'revokeToken',
-];
-
-const build = (): { issuer: Issuer; keys: FairKey[]; turns: Pick<FairTurns, 'run'> } => {
+/** Turns in which everything starts at once, and the keys for which it does. */
+const build = (): { keys: FairKey[]; turns: Pick<FairTurns, 'run'> } => {
   const keys: FairKey[] = [];
   const turns: Pick<FairTurns, 'run'> = {
     run: <T>(keyOf: () => FairKey, work: () => Awaitable<T>) => {
@@ -35,47 +19,40 @@ const build = (): { issuer: Issuer; keys: FairKey[]; turns: Pick<FairTurns, 'run
       return work();
     },
   };
-  const plain = Object.fromEntries(NAMES.map((name) => [name, useCase(name)])) as unknown as Issuer;
-  return { issuer: issuerInTurns(plain, turns), keys, turns };
+  return { keys, turns };
 };
 
 const FROM = 'address 2001:db8:0:0::/64';
 
-test.each<[string, (issuer: Issuer) => unknown, unknown[], FairKey]>([
-  [
-    'createToken',
-    (issuer) => issuer.createToken(credentials, call),
+test('authentication starts in the turn of its address and the client that it names', async () => {
+  const { keys, turns } = build();
+  const client = {} as AuthenticatedClient;
+  const self = {} as BearerSelf;
+  const calls: unknown[] = [];
+  const inTurns = authenticationInTurns(
+    {
+      authenticateClient: async (...args) => {
+        calls.push(args);
+        return client;
+      },
+      authenticateSelf: async (...args) => {
+        calls.push(args);
+        return self;
+      },
+    },
+    turns,
+  );
+  const credentials = tokenRequest({ clientID: 'app' });
+  expect(await inTurns.authenticateClient(credentials, call)).toBe(client);
+  expect(await inTurns.authenticateSelf('Bearer x', call)).toBe(self);
+  expect(keys).toEqual([
+    { group: FROM, member: 'app' },
+    { group: FROM, member: '' },
+  ]);
+  expect(calls).toEqual([
     [credentials, call],
-    { group: FROM, member: 'app' },
-  ],
-  [
-    'authenticateBearer',
-    (issuer) => issuer.authenticateBearer('Bearer x', call),
     ['Bearer x', call],
-    { group: FROM, member: '' },
-  ],
-  [
-    'authenticateSelf',
-    (issuer) => issuer.authenticateSelf('Bearer x', call),
-    ['Bearer x', call],
-    { group: FROM, member: '' },
-  ],
-  [
-    'introspectToken',
-    (issuer) => issuer.introspectToken('jwt', credentials, call),
-    ['jwt', credentials, call],
-    { group: FROM, member: 'app' },
-  ],
-  [
-    'revokeToken',
-    (issuer) => issuer.revokeToken('jwt', credentials, call),
-    ['jwt', credentials, call],
-    { group: FROM, member: 'app' },
-  ],
-])('%s starts in the turn of its address and the client that it names', async (name, run, args, key) => {
-  const { issuer, keys } = build();
-  expect(await run(issuer)).toEqual([name, ...args]);
-  expect(keys).toEqual([key]);
+  ]);
 });
 
 test('the look-up of a filter starts in the turn of its bearer', async () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { cachedIssuedTokenOf } from '../../../operator/domain/record/cached-issued-token.ts';
+import { cachedIssuedTokenOf } from '../../../operator/domain/record/issued-token.ts';
 import { tokenId } from '../../../operator/domain/token/declared-token.ts';
 import { refused } from '../../../operator/issuer/failure.ts';
 import { createIntrospectToken } from '../../../operator/issuer/introspect-token.ts';

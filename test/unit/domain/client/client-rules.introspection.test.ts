@@ -5,7 +5,7 @@ import {
   isOwnToken,
   mayIntrospect,
 } from '../../../../operator/domain/client/client-rules.ts';
-import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
+import { cachedIssuedTokenOf } from '../../../../operator/domain/record/issued-token.ts';
 import type {
   CurrentRecord,
   NextRecord,

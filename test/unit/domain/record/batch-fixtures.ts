@@ -1,10 +1,10 @@
 import { formatTime } from '../../../../operator/api/time.ts';
 import type { TokenBatch, TokenBatchStatus } from '../../../../operator/api/token-batch.ts';
 import {
+  batchNameFrom,
   type CachedTokenBatch,
   cachedTokenBatchOf,
 } from '../../../../operator/domain/record/cached-token-batch.ts';
-import { batchNameFrom } from '../../../../operator/domain/record/record-object.ts';
 import { BatchDraft, type RecordFields } from '../../../../operator/domain/record/token-batch.ts';
 import { BEGIN, CLIENT_UID, recordClient } from './issued-token-fixtures.ts';
 

@@ -1,11 +1,8 @@
 import type { IssuedToken } from '../../../../operator/api/issued-token.ts';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import { formatTime } from '../../../../operator/api/time.ts';
-import {
-  type CachedIssuedToken,
-  cachedIssuedTokenOf,
-} from '../../../../operator/domain/record/cached-issued-token.ts';
-import { buildIssuedToken } from '../../../../operator/domain/record/issued-token.ts';
+import type { CachedIssuedToken } from '../../../../operator/domain/record/cached-issued-token.ts';
+import { buildIssuedToken, cachedIssuedTokenOf } from '../../../../operator/domain/record/issued-token.ts';
 import type { IssuedTokenObservation } from '../../../../operator/domain/record/issued-token-plan.ts';
 
 /** When everything here begins: 2026-01-01T00:00:00Z, in seconds since the Unix epoch. */

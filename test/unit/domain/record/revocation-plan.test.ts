@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
+import { cachedIssuedTokenOf } from '../../../../operator/domain/record/issued-token.ts';
 import {
   planIssuedTokenRevocation,
   planTokenRevocation,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { batchedId } from '../../../../operator/domain/record/record-object.ts';
+import { batchedId } from '../../../../operator/domain/record/cached-token-batch.ts';
 import type { ClientPresence } from '../../../../operator/domain/record/record-plan.ts';
 import { planBatchRevocation } from '../../../../operator/domain/record/revocation-plan.ts';
 import { planTokenBatch } from '../../../../operator/domain/record/token-batch-plan.ts';

@@ -2,20 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
+  batchedId,
   batchedIdsOf,
   batchedRecordOf,
+  batchNameFrom,
+  batchNameOf,
   cachedTokenBatchOf,
   entryText,
   expiriesOf,
-  readEntry,
-} from '../../../../operator/domain/record/cached-token-batch.ts';
-import {
-  batchedId,
-  batchNameFrom,
-  batchNameOf,
   isBatchedId,
   positionOf,
-} from '../../../../operator/domain/record/record-object.ts';
+  readEntry,
+} from '../../../../operator/domain/record/cached-token-batch.ts';
 import {
   BatchDraft,
   batchOwnerLabel,

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { MAX_CLOCK_SKEW_SECONDS } from '../../../../operator/domain/jwt/claims.ts';
 import {
+  batchedId,
   batchedRecordOf,
   expiriesOf,
   hasRestoredRecords,
 } from '../../../../operator/domain/record/cached-token-batch.ts';
 import { planIssuedToken } from '../../../../operator/domain/record/issued-token-plan.ts';
-import { batchedId } from '../../../../operator/domain/record/record-object.ts';
 import { planTokenBatch } from '../../../../operator/domain/record/token-batch-plan.ts';
 import { isRestored, MAX_BACKDATE_SECONDS } from '../../../../operator/domain/record/token-record.ts';
 import { BATCH, batchWith, timeAt } from './batch-fixtures.ts';

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
+import { cachedIssuedTokenOf } from '../../../../operator/domain/record/issued-token.ts';
 import {
   type AuthenticateBearerOptions,
   createAuthenticateBearer,
+  createAuthenticateSelf,
 } from '../../../../operator/issuer/authentication/authenticate-bearer.ts';
 import type { JwtValidation } from '../../../../operator/issuer/registry/validate-jwt.ts';
 import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';
@@ -37,23 +38,25 @@ beforeEach(() => {
 });
 
 const authenticate = (authorization: string | undefined) =>
-  createAuthenticateBearer({
-    validateJwt: async (jwt) => {
-      asked.push(jwt);
-      return validation;
-    },
-    externalIssuers: {
-      verify: async (_jwt, { authority, audience }) => {
-        asked.push(`${authority} ${audience}`);
-        return audience === 'wrong' ? undefined : external;
+  createAuthenticateBearer(
+    createAuthenticateSelf({
+      validateJwt: async (jwt) => {
+        asked.push(jwt);
+        return validation;
       },
-    },
-    queue: createRequestQueues(recordedMetrics(), new FakeClock()).signatures,
-    settings,
-    policy: { access: 'Owner', scope: '', audience: '' },
-    endpoints: [],
-    ...options,
-  })(authorization, { address: '192.0.2.1', signal: patient });
+      externalIssuers: {
+        verify: async (_jwt, { authority, audience }) => {
+          asked.push(`${authority} ${audience}`);
+          return audience === 'wrong' ? undefined : external;
+        },
+      },
+      queue: createRequestQueues(recordedMetrics(), new FakeClock()).signatures,
+      settings,
+      policy: { access: 'Owner', scope: '', audience: '' },
+      endpoints: [],
+      ...options,
+    }),
+  )(authorization, { address: '192.0.2.1', signal: patient });
 const codeOf = (authorization: string | undefined): Promise<string> =>
   authenticate(authorization).then(
     () => 'accepted',
@@ -249,7 +252,7 @@ describe('signatures of made-up bearers of an external issuer', () => {
     results = [];
     const { promise: released, resolve } = Promise.withResolvers<void>();
     release = resolve;
-    const authenticateBearer = createAuthenticateBearer({
+    const authenticateSelf = createAuthenticateSelf({
       validateJwt: async () => validation,
       externalIssuers: {
         verify: async (_jwt, _issuer, { inTurn }) =>
@@ -264,6 +267,7 @@ describe('signatures of made-up bearers of an external issuer', () => {
       policy: { access: 'Owner', scope: '', audience: '' },
       endpoints,
     });
+    const authenticateBearer = createAuthenticateBearer(authenticateSelf);
     present = (address) =>
       authenticateBearer(`Bearer ${jwtOf(OTHER)}`, { address, signal: patient }).catch(
         ({ code }: { code: string }) => results.push(`${address} ${code}`),

@@ -1,11 +1,11 @@
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
+import { createAuthenticateClient } from '../../../../operator/issuer/authentication/authenticate-client.ts';
+import { createAuthenticationFailures } from '../../../../operator/issuer/authentication/authentication-failures.ts';
 import {
   type CheckAssertion,
-  createAuthenticateClient,
   JWT_BEARER,
-} from '../../../../operator/issuer/authentication/authenticate-client.ts';
-import { createAuthenticationFailures } from '../../../../operator/issuer/authentication/authentication-failures.ts';
+} from '../../../../operator/issuer/authentication/client-assertions.ts';
 import { createFailureLimit } from '../../../../operator/issuer/authentication/failure-limit.ts';
 import type { IssuerFailure } from '../../../../operator/issuer/failure.ts';
 import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';

@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { CheckAssertion } from '../../../../operator/issuer/authentication/authenticate-client.ts';
+import type { CheckAssertion } from '../../../../operator/issuer/authentication/client-assertions.ts';
 import { createServiceAccounts } from '../../../../operator/issuer/authentication/service-accounts.ts';
 import { readUnverifiedJwt } from '../../../../operator/issuer/authentication/unverified-jwt.ts';
 import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { batchNameOf } from '../../../../operator/domain/record/record-object.ts';
+import { batchNameOf } from '../../../../operator/domain/record/cached-token-batch.ts';
 import type { NewTokenBatch } from '../../../../operator/domain/record/token-batch.ts';
 import { createGroupCommit } from '../../../../operator/issuer/recording/group-commit.ts';
 import { overloaded } from '../../../../operator/issuer/request-queues.ts';

@@ -2,10 +2,10 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { formatTime } from '../../../../operator/api/time.ts';
 import type { TokenBatchStatus } from '../../../../operator/api/token-batch.ts';
 import {
+  batchedId,
   type CachedTokenBatch,
   cachedTokenBatchOf,
 } from '../../../../operator/domain/record/cached-token-batch.ts';
-import { batchedId } from '../../../../operator/domain/record/record-object.ts';
 import { BatchDraft } from '../../../../operator/domain/record/token-batch.ts';
 import { watchRevocations } from '../../../../operator/issuer/registry/revocations.ts';
 import { clientWith, patient } from '../clients.ts';

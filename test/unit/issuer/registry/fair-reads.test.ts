@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
+import { cachedIssuedTokenOf } from '../../../../operator/domain/record/issued-token.ts';
 import type { Bearer } from '../../../../operator/issuer/use-cases.ts';
 import { settle } from '../../../support/fake-clock.ts';
 import { clientWith, patient } from '../clients.ts';

@@ -7,13 +7,13 @@ import type { Token, TokenStatus } from '../../../../operator/api/token.ts';
 import type { FairSemaphore } from '../../../../operator/async/fair-semaphore.ts';
 import {
   type CachedIssuedToken,
-  cachedIssuedTokenOf,
   ISSUED_INDEXERS,
 } from '../../../../operator/domain/record/cached-issued-token.ts';
 import {
   BATCH_INDEXERS,
   type CachedTokenBatch,
 } from '../../../../operator/domain/record/cached-token-batch.ts';
+import { cachedIssuedTokenOf } from '../../../../operator/domain/record/issued-token.ts';
 import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
 import { createLiveReads, type RegistryReads } from '../../../../operator/issuer/registry/live-reads.ts';
 import { createLookups } from '../../../../operator/issuer/registry/lookups.ts';

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { formatTime } from '../../../../operator/api/time.ts';
-import { cachedIssuedTokenOf } from '../../../../operator/domain/record/cached-issued-token.ts';
+import { cachedIssuedTokenOf } from '../../../../operator/domain/record/issued-token.ts';
 import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
 import { settle } from '../../../support/fake-clock.ts';
 import { CLIENT_UID, clientWith } from '../clients.ts';

@@ -18,7 +18,6 @@ const failing = (error: unknown): Issuer => {
     throw error;
   };
   return {
-    authenticateClient: fail,
     authenticateBearer: fail,
     authenticateSelf: fail,
     createToken: fail,

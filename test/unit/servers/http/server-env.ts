@@ -42,7 +42,6 @@ const BEARER = { owner: 'owner', onlyID: undefined, client: 'ns/client' };
 
 /** What each use case does unless the test says otherwise. */
 const ISSUER: Issuer = {
-  authenticateClient: () => Promise.reject(new Error('no server calls it')),
   createToken: async () => TOKEN,
   authenticateBearer: async () => BEARER,
   authenticateSelf: async () => ({ bearer: BEARER, own: undefined }),

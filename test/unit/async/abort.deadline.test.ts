@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { settlesWithin, withDeadline } from '../../../operator/async/deadline.ts';
+import { settlesWithin, withDeadline } from '../../../operator/async/abort.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 const untilAborted = (signal: AbortSignal): Promise<never> =>
