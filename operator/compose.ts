@@ -116,7 +116,7 @@ const createKeyring = (
     random,
     log,
     signingKeys: informers.signingKeys.cache,
-    remembered: rememberedKeysOf(informers.configMaps.cache, namespace),
+    remembered: rememberedKeysOf(informers.compromisedKeys.cache, namespace),
     namespace,
     signingKey: config.issuer.signingKey,
     issuerUrl: config.issuer.url,

@@ -52,6 +52,10 @@ export const TOKEN_REASONS = [
 ] as const;
 export type TokenReason = (typeof TOKEN_REASONS)[number];
 
+/** Reasons of a Token's condition `SecretOverwritten`, which is there only while it is True (spec §2.1). */
+export const OVERWRITTEN_REASONS = ['FieldsChanged'] as const;
+export type OverwrittenReason = (typeof OVERWRITTEN_REASONS)[number];
+
 /** Reasons of an OAuthClient's condition `Ready` (spec §2.4). */
 export const CLIENT_REASONS = ['Registered', 'Suspended', 'ClientIDConflict'] as const;
 export type ClientReason = (typeof CLIENT_REASONS)[number];

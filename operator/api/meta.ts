@@ -9,7 +9,7 @@ export const API_VERSION = `${GROUP}/${VERSION}`;
  * of its leader election, which the roles grant by that name.
  */
 export const MANAGER = 'm2m-oauth-operator';
-/** Label on every Secret and ConfigMap that the operator makes; its Secret watch selects by it. */
+/** Label on every Secret and ConfigMap that the operator makes. Others set it too: it makes nothing the operator's (see domain/own-mark.ts). */
 export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
 
 /** `metadata.ownerReferences[]`, as far as this product reads and writes it. */

@@ -69,7 +69,7 @@ export const TokenStatusSchema = z
       'The last handled value of the annotation m2moauth.dev/renew; another value renews the token now.',
     ).optional(),
     conditions: conditionList(
-      'Ready (the current JWT is valid and matches the spec), Renewing (False while a renewal fails), Stalled (True if only a person can help).',
+      'Ready (the current JWT is valid and matches the spec), Renewing (False while a renewal fails), Stalled (True if only a person can help), SecretOverwritten (True while others keep changing what the operator writes to the Secret).',
     ).optional(),
   })
   .meta({ description: 'The current JWT and the state of the Token. Written by the operator.' });

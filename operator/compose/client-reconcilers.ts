@@ -18,6 +18,7 @@ import {
   type ReportedRejections,
 } from '../reconcilers/oauth-client/limit-reconciler.ts';
 import { Controller } from '../runtime/controller.ts';
+import { secretsOf } from './informers.ts';
 import type { ReconcilerParts, Wired } from './reconciler-parts.ts';
 import { resourceClients } from './resources.ts';
 
@@ -96,7 +97,7 @@ export const wireClients = (
         for (const key of clientTriggers(change, clients)) registers.queue.add(key);
         verifies.queue.add(change.key);
       }),
-      informers.secrets.cache.onChange((change) => {
+      secretsOf(informers).onChange((change) => {
         const key = clientOfSecret(change.type === 'set' ? change.object : change.old);
         if (key !== undefined) verifies.queue.add(key);
       }),

@@ -47,7 +47,7 @@ export const informersAlive = (informers: readonly WatchedType[], clock: Clock):
 export const informersSynced = (informers: readonly WatchedType[], clock: Clock): Check => ({
   name: 'caches',
   problem: () => {
-    const missing = informers.filter(({ health }) => !health.synced).map(({ name }) => name);
+    const missing = [...new Set(informers.filter(({ health }) => !health.synced).map(({ name }) => name))];
     if (missing.length > 0) return `not listed yet: ${missing.join(', ')}`;
     const now = clock.now();
     const behind = informers.find(

@@ -1,9 +1,10 @@
-import { MANAGED_BY_LABEL, MANAGER } from '../api/meta.ts';
 import type { OAuthClient } from '../api/oauth-client.ts';
 import type { SigningKey } from '../api/signing-key.ts';
 import type { Token } from '../api/token.ts';
 import type { Config } from '../config/schema.ts';
 import type { CachedNamespace } from '../domain/cached-namespace.ts';
+import { COMPROMISED_KEYS_CONFIG_MAP } from '../domain/key/compromised-keys.ts';
+import { WATCH_SELECTORS, watchedBy } from '../domain/own-mark.ts';
 import { type CachedIssuedToken, ISSUED_INDEXERS } from '../domain/record/cached-issued-token.ts';
 import { BATCH_INDEXERS, type CachedTokenBatch } from '../domain/record/cached-token-batch.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -19,7 +20,7 @@ import {
   type Selection,
 } from '../kube/list-watch.ts';
 import { CONFIG_MAPS } from '../kube/resource-client.ts';
-import type { Cacheable, Indexers } from '../ports/cache.ts';
+import type { Cacheable, Indexers, WritableCache } from '../ports/cache.ts';
 import type { ConfigMap } from '../ports/config-maps.ts';
 import type { SecretMeta } from '../ports/secrets.ts';
 import type { ListWatch } from '../ports/watch.ts';
@@ -28,6 +29,7 @@ import { SECRET_INDEXERS, TOKEN_INDEXERS } from '../reconcilers/token/token-trig
 import { Informer, type InformerSource, type ReflectorSurroundings } from '../runtime/informer.ts';
 import { NamedSecretWatches } from '../runtime/named-secrets.ts';
 import { NamespaceAccess } from '../runtime/namespace-access.ts';
+import { uniteCaches } from '../runtime/united-cache.ts';
 
 /** What the operator watches. */
 export interface Informers {
@@ -40,13 +42,41 @@ export interface Informers {
   readonly signingKeys: Informer<SigningKey>;
   /** Those that the operator made, metadata alone. */
   readonly secrets: Informer<SecretMeta>;
+  /** Those that versions without the label `m2moauth.dev/own-name` made, until they are written next. */
+  readonly earlierSecrets: Informer<SecretMeta>;
   /** Those that the operator made, in its own namespace. */
   readonly configMaps: Informer<ConfigMap>;
+  /** Likewise those of versions without the label. */
+  readonly earlierConfigMaps: Informer<ConfigMap>;
+  /** The one with the compromised keys, by its name: whoever changes its labels must not make replicas forget them. */
+  readonly compromisedKeys: Informer<ConfigMap>;
   /** For their labels. */
   readonly namespaces: Informer<CachedNamespace>;
 }
 
-const OURS: Selection = { labelSelector: `${MANAGED_BY_LABEL}=${MANAGER}` };
+const OURS: Selection = { labelSelector: WATCH_SELECTORS.OwnName };
+/** The label of earlier versions is one that others set too, so it is not what the operator's objects are known by. */
+const EARLIER: Selection = { labelSelector: WATCH_SELECTORS.ManagedBy };
+
+const unite = <T extends Cacheable>(own: Informer<T>, earlier: Informer<T>): WritableCache<T> =>
+  uniteCaches({
+    first: own.cache,
+    second: earlier.cache,
+    cacheOf: ({ metadata }) => {
+      const label = watchedBy(metadata);
+      return label && (label === 'OwnName' ? 'first' : 'second');
+    },
+  });
+
+/** The Secrets that the operator made, of whatever version. */
+export const secretsOf = ({ secrets, earlierSecrets }: Pick<Informers, 'secrets' | 'earlierSecrets'>) =>
+  unite(secrets, earlierSecrets);
+
+/** The ConfigMaps that the operator made, of whatever version. */
+export const configMapsOf = ({
+  configMaps,
+  earlierConfigMaps,
+}: Pick<Informers, 'configMaps' | 'earlierConfigMaps'>) => unite(configMaps, earlierConfigMaps);
 
 /** The informers, and which of the watched namespaces they can't watch. */
 interface Watching {
@@ -59,11 +89,12 @@ const inEach = <T>(
   namespaces: readonly string[],
   access: NamespaceAccess,
   listWatch: (selection: Selection) => ListWatch<T>,
+  what?: string,
 ): InformerSource<T>[] => {
   if (namespaces.length === 0) return [{ listWatch: listWatch({}) }];
   return namespaces.map((namespace) => {
     const source = listWatch({ namespace });
-    return { namespace, listWatch: source, access: access.of(namespace, source.resource) };
+    return { namespace, listWatch: source, access: access.of(namespace, what ?? source.resource) };
   });
 };
 
@@ -87,7 +118,14 @@ export const buildInformers = (
   });
   const inWatched = <T>(listWatch: (client: KubeClient, selection: Selection) => ListWatch<T>) =>
     inEach(watchNamespaces, access, (selection) => listWatch(client, selection));
-  const ours = (selection: Selection) => listWatchSecretMeta(client, { ...OURS, ...selection });
+  const secretsBy = (label: Selection, what: string): Informer<SecretMeta> => {
+    const listWatch = (selection: Selection) => listWatchSecretMeta(client, { ...label, ...selection });
+    return build('secrets', inEach(withOwn, access, listWatch, what), SECRET_INDEXERS);
+  };
+  const configMapsBy = (selection: Selection): Informer<ConfigMap> =>
+    build('configmaps', [
+      { namespace, listWatch: listWatchObjects<ConfigMap>(client, CONFIG_MAPS, { ...selection, namespace }) },
+    ]);
   const informers = {
     tokens: build('tokens', inWatched(listWatchTokens), TOKEN_INDEXERS),
     issued: build('issuedtokens', inWatched(listWatchIssuedTokens), ISSUED_INDEXERS),
@@ -96,10 +134,11 @@ export const buildInformers = (
     signingKeys: build('signingkeys', [
       { namespace, listWatch: listWatchSigningKeys(client, { namespace }) },
     ]),
-    secrets: build('secrets', inEach(withOwn, access, ours), SECRET_INDEXERS),
-    configMaps: build('configmaps', [
-      { namespace, listWatch: listWatchObjects<ConfigMap>(client, CONFIG_MAPS, { ...OURS, namespace }) },
-    ]),
+    secrets: secretsBy(OURS, 'secrets'),
+    earlierSecrets: secretsBy(EARLIER, 'secrets of earlier versions'),
+    configMaps: configMapsBy(OURS),
+    earlierConfigMaps: configMapsBy(EARLIER),
+    compromisedKeys: configMapsBy({ fieldSelector: `metadata.name=${COMPROMISED_KEYS_CONFIG_MAP}` }),
     namespaces,
   };
   return { informers, access };

@@ -50,7 +50,7 @@ import type { Metrics } from '../ports/metrics.ts';
 import type { Secret } from '../ports/secrets.ts';
 import type { Keyring } from '../ports/signing.ts';
 import { isSynced } from './health.ts';
-import type { Informers } from './informers.ts';
+import { type Informers, secretsOf } from './informers.ts';
 import { listOwnedIn, objectsOf, readsOf } from './objects.ts';
 import { type ResourceClients, resourceClients } from './resources.ts';
 import { issuerSettingsOf } from './settings.ts';
@@ -95,7 +95,8 @@ const freshnessOf = (informers: Informers, clock: MonotonicClock): Freshness => 
     issuedTokens: of(informers.issued),
     tokenBatches: of(informers.batches),
     clients: of(informers.clients),
-    signingKeys: () => isSynced(informers.signingKeys.health, clock) && informers.configMaps.cache.synced,
+    signingKeys: () =>
+      isSynced(informers.signingKeys.health, clock) && informers.compromisedKeys.cache.synced,
   };
 };
 
@@ -187,7 +188,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
     queue: queues.signatures,
     records,
     clients,
-    secrets: informers.secrets.cache,
+    secrets: secretsOf(informers),
     reads,
     freshness,
     settings,

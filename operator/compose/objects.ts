@@ -1,4 +1,4 @@
-import { MANAGED_BY_LABEL, MANAGER, type ObjectRef } from '../api/meta.ts';
+import type { ObjectRef } from '../api/meta.ts';
 import type { FairSemaphore } from '../async/fair-semaphore.ts';
 import { OWNER_LABEL, ownerLabel } from '../domain/record/issued-token.ts';
 import { batchOwnerLabel } from '../domain/record/token-batch.ts';
@@ -11,7 +11,7 @@ import type { MonotonicClock } from '../ports/clock.ts';
 import type { DecodedClient } from '../ports/decoded-client.ts';
 import type { SecretMeta } from '../ports/secrets.ts';
 import type { ListWatch } from '../ports/watch.ts';
-import type { Informers } from './informers.ts';
+import { type Informers, secretsOf } from './informers.ts';
 import { decodedClients, type ResourceClients } from './resources.ts';
 
 /** What reads of one kind of object need. */
@@ -19,17 +19,6 @@ interface Readable<T> {
   readonly cache: Pick<WritableCache<T>, 'get' | 'putIfNewer' | 'forget'>;
   readonly client: Pick<DecodedClient<T>, 'read'>;
 }
-
-/** The cache of the operator's Secrets, into which Secrets of others do not go: its watch would never remove them. */
-const ownOnly = (
-  cache: WritableCache<SecretMeta>,
-): Pick<WritableCache<SecretMeta>, 'get' | 'putIfNewer' | 'forget'> => ({
-  get: (key) => cache.get(key),
-  forget: (key, uid) => cache.forget(key, uid),
-  putIfNewer: (secret) => {
-    if (secret.metadata.labels?.[MANAGED_BY_LABEL] === MANAGER) cache.putIfNewer(secret);
-  },
-});
 
 /** What holds records, clients and metadata of Secrets: as caches hold them, and as the API server has them. */
 export const objectsOf = (
@@ -43,7 +32,7 @@ export const objectsOf = (
     issued: { cache: informers.issued.cache, client: clients.issued },
     batches: { cache: informers.batches.cache, client: clients.batches },
     clients: { cache: informers.clients.cache, client: clients.clients },
-    secrets: { cache: ownOnly(informers.secrets.cache), client: { read: readSecretMeta } },
+    secrets: { cache: secretsOf(informers), client: { read: readSecretMeta } },
   };
 };
 

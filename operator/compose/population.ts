@@ -41,5 +41,9 @@ export const populationOf = (
     issuedtokens: countRestored(informers.issued.cache),
     tokenbatches: countRestored(informers.batches.cache),
   }),
-  cached: () => Object.fromEntries(Object.values(informers).map(({ name, cache }) => [name, cache.size])),
+  cached: () => {
+    const counts: Record<string, number> = {};
+    for (const { name, cache } of Object.values(informers)) counts[name] = (counts[name] ?? 0) + cache.size;
+    return counts;
+  },
 });

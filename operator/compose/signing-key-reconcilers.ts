@@ -13,6 +13,7 @@ import {
   signingKeyTriggers,
 } from '../reconcilers/signing-key/signing-key-triggers.ts';
 import { Controller } from '../runtime/controller.ts';
+import { configMapsOf, secretsOf } from './informers.ts';
 import { type ReconcilerParts, type Wired, whileClockUsable } from './reconciler-parts.ts';
 import { rememberedKeysOf } from './remembered-keys.ts';
 import { resourceClients } from './resources.ts';
@@ -28,6 +29,7 @@ export const wireSigningKeys = (
   const { informers, writer, named, events, isClockUsable, clock, defer, random, log, metrics } = parts;
   const resources = resourceClients(writer);
   const signingKeys = informers.signingKeys.cache;
+  const configMaps = configMapsOf(informers);
   const defaultKeyName = defaultKey && `${namespace}/${defaultKey.name}`;
   const recordObjects = new RecordExpirations({
     issued: informers.issued.cache,
@@ -43,7 +45,7 @@ export const wireSigningKeys = (
     signingKeys,
     tokens: informers.tokens.cache,
     recordObjects,
-    configMaps: informers.configMaps.cache,
+    configMaps,
     keySecrets: listWatchObjects<Secret>(writer, SECRETS, { namespace, labelSelector: SIGNING_KEY_LABEL }),
     keyPairs: joseKeyPairs(),
     signingKeyClient: resources.signingKeys,
@@ -72,9 +74,9 @@ export const wireSigningKeys = (
         controller.queue.add(key, 'high');
         for (const other of signingKeyTriggers(signingKeys)) controller.queue.add(other, 'high');
       }),
-      informers.secrets.cache.onChange((change) => addKnown(signingKeyOfSecret(change))),
-      informers.configMaps.cache.onChange((change) => addKnown(signingKeyOfJwks(change))),
-      rememberedKeysOf(informers.configMaps.cache, namespace).onChange(() => {
+      secretsOf(informers).onChange((change) => addKnown(signingKeyOfSecret(change))),
+      configMaps.onChange((change) => addKnown(signingKeyOfJwks(change))),
+      rememberedKeysOf(informers.compromisedKeys.cache, namespace).onChange(() => {
         for (const key of signingKeyTriggers(signingKeys)) addKnown(key);
       }),
       named.onChange((owner) => addKnown(signingKeyOfFollower(owner))),

@@ -3,6 +3,7 @@ import { buildSecretMeta, cachedSecretMetaOf } from '../kube/secret-meta.ts';
 import { TokenReconciler } from '../reconcilers/token/token-reconciler.ts';
 import { tokenTriggers } from '../reconcilers/token/token-triggers.ts';
 import { Controller } from '../runtime/controller.ts';
+import { secretsOf } from './informers.ts';
 import { type ReconcilerParts, type Wired, whileClockUsable } from './reconciler-parts.ts';
 import { resourceClients } from './resources.ts';
 
@@ -18,7 +19,7 @@ export const wireTokens = (settings: IssuerSettings, parts: ReconcilerParts): Wi
   const caches = {
     tokens: informers.tokens.cache,
     clients: informers.clients.cache,
-    secrets: informers.secrets.cache,
+    secrets: secretsOf(informers),
     namespaces: informers.namespaces.cache,
   };
   const reconciler = new TokenReconciler({

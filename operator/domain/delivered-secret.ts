@@ -1,6 +1,7 @@
 import type { OwnerReference } from '../api/meta.ts';
 import type { Token } from '../api/token.ts';
 import { RENEW_REQUEST } from './annotation-request.ts';
+import { MADE_AS_ANNOTATION } from './own-mark.ts';
 
 /** The annotations of a Token's Secret that belong to the operator (spec §2.1); a spec can't set them. */
 export const SECRET_ANNOTATIONS = {
@@ -10,6 +11,10 @@ export const SECRET_ANNOTATIONS = {
   clientUID: 'm2moauth.dev/client-uid',
   /** `status.lastHandledRenew` at the issuance. */
   renew: RENEW_REQUEST.annotation,
+  /** The Secret's own name, and the Token. */
+  madeAs: MADE_AS_ANNOTATION,
+  /** The names of `spec.secret` that the operator wrote: others may be those of a policy. */
+  wrote: 'm2moauth.dev/wrote',
 } as const;
 
 /** The name of the Secret that a Token asks for. */

@@ -2,6 +2,7 @@ import { type KubeObject, MANAGED_BY_LABEL, MANAGER, type ManagedFieldsEntry } f
 import { SECRET_ANNOTATIONS } from '../domain/delivered-secret.ts';
 import { heldMetadata, heldText } from '../domain/held-metadata.ts';
 import { SIGNING_KEY_LABEL } from '../domain/key/key-secrets.ts';
+import { OWN_NAME_LABEL } from '../domain/own-mark.ts';
 import type { SecretMeta } from '../ports/secrets.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -13,6 +14,13 @@ const PATHS = {
   labels: ['f:metadata', 'f:labels'],
   annotations: ['f:metadata', 'f:annotations'],
 } as const;
+
+/** Labels and annotations that plans look for whoever set them. */
+const LABELS: readonly string[] = [MANAGED_BY_LABEL, OWN_NAME_LABEL, SIGNING_KEY_LABEL];
+const ANNOTATIONS: readonly string[] = Object.values(SECRET_ANNOTATIONS);
+/** What almost every Secret of a Token has, in memory once. */
+const KNOWN_NAMES = new Map([...LABELS, ...ANNOTATIONS, 'token'].map((name) => [name, name]));
+const known = (name: string): string => KNOWN_NAMES.get(name) ?? name;
 
 /**
  * All metadata of a Secret, from the object or its PartialObjectMetadata. Who wrote which data key, label and annotation comes from
@@ -49,7 +57,7 @@ const ownedKeys = (entries: readonly ManagedFieldsEntry[], path: readonly string
     const fields = path.reduce<Fields | undefined>((at, name) => asFields(at?.[name]), fieldsV1);
     for (const field of Object.keys(fields ?? {})) {
       // `.` is the map itself; `f:<name>` one of its keys (structured-merge-diff, fieldpath/serialize-pe.go).
-      if (field.startsWith('f:')) keys.add(field.slice(2));
+      if (field.startsWith('f:')) keys.add(known(field.slice(2)));
     }
   }
   return [...keys].sort();
@@ -58,9 +66,6 @@ const ownedKeys = (entries: readonly ManagedFieldsEntry[], path: readonly string
 const asFields = (value: unknown): Fields | undefined =>
   typeof value === 'object' && value !== null ? (value as Fields) : undefined;
 
-/** Labels and annotations that plans look for whoever set them. */
-const LABELS: readonly string[] = [MANAGED_BY_LABEL, SIGNING_KEY_LABEL];
-const ANNOTATIONS: readonly string[] = Object.values(SECRET_ANNOTATIONS);
 /** A Token asks for at most 32 labels and 32 annotations; whoever writes as the operator's field manager may own more. */
 const MAX_OWN_NAMES = 64;
 /** Of the data keys of others it counts whether there are any. */
@@ -68,12 +73,12 @@ const MAX_OTHER_NAMES = 4;
 
 type Texts = Readonly<Record<string, string>>;
 
-/** The members with these names; the texts as caches hold them. */
-const pick = (texts: Texts = {}, names: readonly string[]): Texts =>
+/** The members with these names; the texts as caches hold them, `own` in memory once. */
+const pick = (texts: Texts = {}, names: readonly string[], own: string): Texts =>
   Object.fromEntries(
     [...new Set(names)].flatMap((name) => {
       const text = Object.hasOwn(texts, name) ? texts[name] : undefined;
-      return text === undefined ? [] : [[name, heldText(text)]];
+      return text === undefined ? [] : [[name, text === own ? own : heldText(text)]];
     }),
   );
 
@@ -89,8 +94,8 @@ export const reduceSecretMeta = ({ apiVersion, kind, metadata, fields }: SecretM
   const ownLabels = fields.ownLabels.slice(0, MAX_OWN_NAMES);
   const ownAnnotations = fields.ownAnnotations.slice(0, MAX_OWN_NAMES);
   const held = {
-    labels: pick(labels, [...LABELS, ...ownLabels]),
-    annotations: pick(annotations, [...ANNOTATIONS, ...ownAnnotations]),
+    labels: pick(labels, [...LABELS, ...ownLabels], metadata.name),
+    annotations: pick(annotations, [...ANNOTATIONS, ...ownAnnotations], metadata.name),
   };
   const controllers = ownerReferences.filter(({ controller }) => controller === true);
   const isWhole =

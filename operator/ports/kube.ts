@@ -121,6 +121,8 @@ export const isForbidden = (error: unknown): error is ApiError => hasStatus(erro
 /** A quota, an admission policy or validation rejected the object itself (400, 403 or 422): only another object or another policy helps. */
 export const isRejected = (error: unknown): error is ApiError =>
   hasStatus(error, 403) || hasStatus(error, 422) || hasStatus(error, 400);
+/** Validation rejects the object, or the change of one that is immutable. */
+export const isInvalid = (error: unknown): error is ApiError => hasStatus(error, 422);
 /** A ResourceQuota has no room for the object. */
 export const isOverQuota = (error: unknown): error is ApiError =>
   hasStatus(error, 403) && error.reason === EXCEEDED_QUOTA;

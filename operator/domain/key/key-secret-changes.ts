@@ -1,11 +1,13 @@
 import type { KeyEntry } from '../../api/signing-key.ts';
 import { canonicalJson } from '../canonical-json.ts';
+import { watchedBy } from '../own-mark.ts';
 import {
   type KeySecret,
   keySecretAnnotations,
-  keySecretLabels,
+  keySecretMarks,
   keySecretName,
   MAX_COMPROMISED,
+  SIGNING_KEY_LABEL,
 } from './key-secrets.ts';
 import type { RotationContext } from './signing-key-observation.ts';
 
@@ -18,12 +20,16 @@ export interface KeySecretChange {
   readonly compromised: readonly string[];
 }
 
-const storedIn = ({ labels, annotations, retired, compromised }: KeySecret) => ({
-  labels,
-  annotations,
-  retired,
-  compromised,
-});
+/** Other labels, and marks that a Secret of an earlier version lacks, come with the next write: none is made for them alone. */
+const isAsWanted = (
+  secret: KeySecret,
+  signingKey: string,
+  { annotations, retired, compromised }: Omit<KeySecretChange, 'secret' | 'labels'>,
+): boolean =>
+  secret.labels[SIGNING_KEY_LABEL] === signingKey &&
+  watchedBy(secret) !== undefined &&
+  Object.entries(annotations).every(([name, value]) => secret.annotations[name] === value) &&
+  canonicalJson([retired, compromised]) === canonicalJson([secret.retired, secret.compromised]);
 
 /** The Secrets of keys that sign or will sign, as far as they differ from what `entries` says; the Active key's remembers the retired entries. */
 export const planSecretChanges = (
@@ -39,11 +45,15 @@ export const planSecretChanges = (
   return entries.flatMap((entry) => {
     const secret = context.ownSecrets.get(keySecretName(name, entry.kid));
     if (entry.phase === 'Retired' || secret?.key === undefined) return [];
-    const labels = { ...secret.labels, ...keySecretLabels(name) };
-    const annotations = { ...secret.annotations, ...keySecretAnnotations(entry) };
+    const annotations = keySecretAnnotations(entry);
     const retired = entry.phase === 'Active' ? retiredEntries : [];
-    const wanted = { labels, annotations, retired, compromised };
-    return canonicalJson(wanted) === canonicalJson(storedIn(secret)) ? [] : [{ secret, ...wanted }];
+    if (isAsWanted(secret, name, { annotations, retired, compromised })) return [];
+    const marks = keySecretMarks(name, entry.kid);
+    const change = {
+      labels: { ...secret.labels, ...marks.labels },
+      annotations: { ...secret.annotations, ...marks.annotations, ...annotations },
+    };
+    return [{ secret, ...change, retired, compromised }];
   });
 };
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { GROUP, MANAGED_BY_LABEL, MANAGER } from '../../api/meta.ts';
+import { GROUP } from '../../api/meta.ts';
 import { ALGORITHMS, type Algorithm, type KeyEntry } from '../../api/signing-key.ts';
+import { ownAnnotationsOf, ownLabelsOf } from '../own-mark.ts';
 
 /** `type` of the Secrets that hold the private halves. */
 export const KEY_SECRET_TYPE = `${GROUP}/signing-key`;
@@ -47,11 +48,14 @@ export interface KeySecret {
 export const keySecretName = (signingKey: string, kid: string): string =>
   `${signingKey.slice(0, 236)}-${createHash('sha256').update(kid).digest('hex').slice(0, 16)}`;
 
-/** Labels of a key's Secret. */
-export const keySecretLabels = (signingKey: string): Readonly<Record<string, string>> => ({
-  [MANAGED_BY_LABEL]: MANAGER,
-  [SIGNING_KEY_LABEL]: signingKey,
-});
+/** Labels and annotations of a key's Secret that say whose it is. */
+export const keySecretMarks = (signingKey: string, kid: string) => {
+  const name = keySecretName(signingKey, kid);
+  return {
+    labels: { ...ownLabelsOf(name), [SIGNING_KEY_LABEL]: signingKey },
+    annotations: ownAnnotationsOf(name, { kind: 'SigningKey', name: signingKey }),
+  };
+};
 
 /** Annotations of a key's Secret; those of the phases only once the status has said so. */
 export const keySecretAnnotations = (

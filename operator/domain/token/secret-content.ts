@@ -1,10 +1,9 @@
-import { API_VERSION, MANAGED_BY_LABEL, MANAGER, type OwnerReference } from '../../api/meta.ts';
-import { secondsOf } from '../../api/time.ts';
+import { API_VERSION, type OwnerReference } from '../../api/meta.ts';
 import type { Token, TokenStatus } from '../../api/token.ts';
 import { SECRET_ANNOTATIONS, secretNameOf } from '../delivered-secret.ts';
-import { heldText } from '../held-metadata.ts';
-import { currentExpiration, nextTokenId } from './declared-token.ts';
-import type { ObservedJwt, ObservedSecret, TokenObservation } from './token-observation.ts';
+import { isNoCopy, ownAnnotationsOf, ownLabelsOf } from '../own-mark.ts';
+import type { ObservedSecret, TokenObservation } from './token-observation.ts';
+import { DEFAULT_DATA_KEY, readWrittenNames, wroteAnnotation } from './written-names.ts';
 
 /**
  * The content of a Token's Secret: the one definition of which names the operator writes. The writer fills it, the observation looks
@@ -36,7 +35,7 @@ export type SecretWrite = SecretContent & {
   readonly readsFirst: boolean;
 };
 
-/** A Secret to remove. One that was not observed is read first, and left alone unless the Token owns it. */
+/** A Secret to remove. One that was not observed is read first, and left alone unless the Token owns it under that name. */
 export interface SecretRemoval {
   readonly name: string;
   readonly observed: { readonly uid: string; readonly resourceVersion: string } | undefined;
@@ -44,7 +43,7 @@ export interface SecretRemoval {
 
 /** The data keys of the Secret that a Token asks for. */
 export const dataKeysOf = ({ spec }: Token): SecretContent['dataKeys'] => ({
-  jwt: spec.secret?.key ?? 'token',
+  jwt: spec.secret?.key ?? DEFAULT_DATA_KEY,
 });
 
 /** `data` of a Secret that holds these values, in base64. */
@@ -59,13 +58,16 @@ export const secretContentOf = (
   status: Pick<TokenStatus, 'id' | 'clientUID' | 'lastHandledRenew'>,
 ): SecretContent => {
   const { labels = {}, annotations = {} } = token.spec.secret ?? {};
-  const { [SECRET_ANNOTATIONS.renew]: _renew, ...others } = annotations;
+  const { [SECRET_ANNOTATIONS.renew]: _renew, [SECRET_ANNOTATIONS.wrote]: _wrote, ...others } = annotations;
+  const name = secretNameOf(token);
   return {
-    name: secretNameOf(token),
+    name,
     dataKeys: dataKeysOf(token),
-    labels: { ...labels, [MANAGED_BY_LABEL]: MANAGER },
+    labels: { ...labels, ...ownLabelsOf(name) },
     annotations: {
       ...others,
+      ...wroteAnnotation({ labels, annotations: others, dataKey: dataKeysOf(token).jwt }),
+      ...ownAnnotationsOf(name, { kind: 'Token', name: token.metadata.name }),
       [SECRET_ANNOTATIONS.tokenId]: status.id ?? '',
       [SECRET_ANNOTATIONS.clientUID]: status.clientUID ?? '',
       ...(status.lastHandledRenew !== undefined && { [SECRET_ANNOTATIONS.renew]: status.lastHandledRenew }),
@@ -86,85 +88,57 @@ export const ownerReferenceTo = ({ metadata }: Token): OwnerReference => ({
 export const secretInPlace = ({ token, secrets }: TokenObservation): ObservedSecret | undefined =>
   secrets.find(({ name }) => name === secretNameOf(token));
 
-const includesAll = (
-  actual: Readonly<Record<string, string>>,
-  wanted: Readonly<Record<string, string>>,
-): boolean =>
-  Object.entries(wanted).every(([name, value]) => {
-    const found = Object.hasOwn(actual, name) ? actual[name] : undefined;
-    return found !== undefined && heldText(found) === heldText(value);
-  });
-
 const except = (names: readonly string[], kept: readonly string[]): string[] =>
   names.filter((name) => !kept.includes(name));
 
-const leftoversOf = ({ fields }: ObservedSecret, content: SecretContent): SecretWrite['drop'] => ({
-  data: except(fields.managedDataKeys, Object.values(content.dataKeys)),
-  labels: except(fields.ownLabels, Object.keys(content.labels)),
-  annotations: except(fields.ownAnnotations, Object.keys(content.annotations)),
-});
-
-const hasMetadata = (secret: ObservedSecret, content: SecretContent): boolean => {
-  const { data, labels, annotations } = leftoversOf(secret, content);
-  return (
-    includesAll(secret.labels, content.labels) &&
-    includesAll(secret.annotations, content.annotations) &&
-    data.length + labels.length + annotations.length === 0
-  );
-};
-
-const isCurrentJwt = ({ claims, kid }: ObservedJwt, token: Token): boolean => {
-  const { id, keyID, issuedAt } = token.status ?? {};
-  return (
-    claims.jti === id &&
-    kid === keyID &&
-    claims.iat === (issuedAt === undefined ? undefined : secondsOf(issuedAt)) &&
-    claims.exp === currentExpiration(token)
-  );
-};
-
-/** What is wrong with a Secret: the JWT (`Content`), or only labels, annotations and leftovers (`Metadata`). */
-export type SecretFault = 'Content' | 'Metadata' | undefined;
+const OWN_ANNOTATIONS: readonly string[] = Object.values(SECRET_ANNOTATIONS);
 
 /**
- * What is wrong with a Secret that the Token owns. If its data was not read, `managedFields` decide: the JWT is taken to be there if
- * the operator wrote the data key last and the annotation names the current `jti` (docs/decisions/0004).
+ * What the operator wrote to a Secret and does not write any more. What a policy adds to the operator's writes, or others had in an
+ * immutable Secret that was created again, is the operator's too by `managedFields`: only names that the Secret records count, and all
+ * of them in one of an earlier version, which records none.
  */
-export const findSecretFault = (token: Token, secret: ObservedSecret): SecretFault => {
-  const status = token.status ?? {};
-  const content = secretContentOf(token, status);
-  const { jwt: dataKey } = content.dataKeys;
-  const hasJwt = secret.jwts
-    ? secret.jwts.some((jwt) => jwt.dataKey === dataKey && isCurrentJwt(jwt, token))
-    : secret.fields.managedDataKeys.includes(dataKey) &&
-      secret.annotations[SECRET_ANNOTATIONS.tokenId] === status.id;
-  if (!hasJwt) return 'Content';
-  return hasMetadata(secret, content) ? undefined : 'Metadata';
+export const leftoversOf = (
+  { fields, marking, annotations }: ObservedSecret,
+  content: SecretContent,
+): SecretWrite['drop'] => {
+  const isRecorded = marking === 'Own' || marking === 'Partial';
+  const names = readWrittenNames(annotations[SECRET_ANNOTATIONS.wrote]);
+  const wrote = (own: readonly string[], recorded: readonly string[]): readonly string[] =>
+    isRecorded ? own.filter((name) => recorded.includes(name)) : own;
+  const ownAnnotations = wrote(fields.ownAnnotations, [...names.annotations, ...OWN_ANNOTATIONS]);
+  return {
+    data: except(wrote(fields.managedDataKeys, names.data), Object.values(content.dataKeys)),
+    labels: except(wrote(fields.ownLabels, names.labels), Object.keys(content.labels)),
+    annotations: except(ownAnnotations, Object.keys(content.annotations)),
+  };
 };
-
-/** Whether a Secret's data has to be read: its metadata names the next JWT, or differs from what the operator wrote. */
-export const needsContent = (token: Token, secret: ObservedSecret): boolean =>
-  secret.owned &&
-  secret.jwts === undefined &&
-  (secret.annotations[SECRET_ANNOTATIONS.tokenId] === nextTokenId(token) ||
-    (secret.name === secretNameOf(token) && findSecretFault(token, secret) !== undefined));
 
 /** How to write a content over the Secret in place, with a new JWT or with the one that is there; data and metadata of other managers stay. */
 export const planSecretWrite = (
   content: SecretContent,
   inPlace: ObservedSecret | undefined,
   hasNewJwt: boolean,
-): SecretWrite => ({
-  ...content,
-  drop: inPlace ? leftoversOf(inPlace, content) : { data: [], labels: [], annotations: [] },
-  precondition: inPlace && { uid: inPlace.uid, resourceVersion: inPlace.resourceVersion },
-  readsFirst:
-    inPlace !== undefined &&
-    (!hasNewJwt ||
-      inPlace.isReduced ||
-      inPlace.jwts !== undefined ||
-      inPlace.fields.dataOfOtherManagers.length > 0),
-});
+): SecretWrite => {
+  if (inPlace === undefined) {
+    const drop = { data: [], labels: [], annotations: [] };
+    return { ...content, drop, precondition: undefined, readsFirst: false };
+  }
+  const { uid, resourceVersion, isReduced, jwts, fields } = inPlace;
+  const drop = leftoversOf(inPlace, content);
+  const replaced = [...Object.values(content.dataKeys), ...drop.data];
+  const hasOtherData =
+    fields.dataOfOtherManagers.length > 0 || except(fields.managedDataKeys, replaced).length > 0;
+  const readsFirst = !hasNewJwt || isReduced || jwts !== undefined || hasOtherData;
+  return { ...content, drop, precondition: { uid, resourceVersion }, readsFirst };
+};
+
+/** Whether the Token's Secret was made under its own name: a copy has the owner reference and the annotations of the original too. */
+const isMadeAs = ({ name, marking, annotations }: ObservedSecret, token: Token): boolean => {
+  if (marking === 'Own' || marking === 'Partial') return true;
+  const isWritten = name === secretNameOf(token) && annotations[SECRET_ANNOTATIONS.tokenId] !== undefined;
+  return isNoCopy(marking) && (isWritten || name === token.status?.secretRef?.name);
+};
 
 /** The removal of the Token's own Secrets other than `keep`: those that `spec.secret` no longer names, or all if undefined. */
 export const planRemovals = (
@@ -173,11 +147,7 @@ export const planRemovals = (
 ): SecretRemoval[] => {
   const recorded = token.status?.secretRef?.name;
   const own = secrets.filter(
-    (secret) =>
-      secret.owned &&
-      !secret.terminating &&
-      secret.name !== keep &&
-      (secret.annotations[SECRET_ANNOTATIONS.tokenId] !== undefined || secret.name === recorded),
+    (secret) => secret.owned && !secret.terminating && secret.name !== keep && isMadeAs(secret, token),
   );
   const removals: SecretRemoval[] = own.map(({ name, uid, resourceVersion }) => ({
     name,

@@ -15,13 +15,18 @@ import {
 } from './issue-cause.ts';
 import {
   dataKeysOf,
-  findSecretFault,
   planRemovals,
   planSecretWrite,
-  type SecretFault,
   secretContentOf,
   secretInPlace,
 } from './secret-content.ts';
+import {
+  findDeviations,
+  findSecretFault,
+  overwrittenMessage,
+  recordedOverwriting,
+  type SecretFault,
+} from './secret-faults.ts';
 import { currentJwt, nextJwt, statusOfJwt } from './token-jwt.ts';
 import type { PermittedObservation, TokenObservation } from './token-observation.ts';
 import { findIssueViolation } from './token-policies.ts';
@@ -67,7 +72,7 @@ const findDrift = (observation: PermittedObservation): Drift => {
 const findSecretBlocker = (observation: PermittedObservation): Blocker | undefined => {
   const name = secretNameOf(observation.token);
   const inPlace = secretInPlace(observation);
-  if (inPlace?.ofPredecessor) {
+  if (inPlace && !inPlace.owned && inPlace.controller === 'Predecessor') {
     const message = `Secret "${name}" belongs to a deleted Token of the same name: waiting for the garbage collector to delete it`;
     return { reason: 'Issuing', message, awaits: name };
   }
@@ -194,11 +199,16 @@ const planBlocked = (observation: PermittedObservation, drift: Drift, blocker: B
   ];
   if (isCurrentValid) {
     const status = deliveredStatus(observation, token.status ?? {});
-    const conditions = { ready: issuedCondition(token), renewing: { reason, message } };
+    const conditions = {
+      ready: issuedCondition(token),
+      renewing: { reason, message },
+      overwritten: recordedOverwriting(token),
+    };
     return planStatusUpdate(observation, { status, conditions, requeueAtSeconds, awaits }, { remove: [] });
   }
   const status = expired ? withoutDelivery(token.status) : (token.status ?? {});
-  const conditions = { ready: { status: 'False' as const, reason, message } };
+  const overwritten = expired ? undefined : recordedOverwriting(token);
+  const conditions = { ready: { status: 'False' as const, reason, message }, overwritten };
   const remove = expired ? planRemovals(observation, undefined) : [];
   return planStatusUpdate(observation, { status, conditions, requeueAtSeconds, awaits }, { remove });
 };
@@ -231,7 +241,8 @@ const planWrite = (observation: PermittedObservation, { cause, fault }: Drift): 
       : deliveredStatus(observation, token.status ?? {});
   const { status, events, ...notes } = settleOutcome(observation, {
     status: delivered,
-    conditions: { ready: issuedCondition(token) },
+    // Until the API server shows what it stored: then it goes, or names what was changed.
+    conditions: { ready: issuedCondition(token), overwritten: recordedOverwriting(token) },
     requeueAtSeconds: [endOfCurrent(delivered)],
   });
   return {
@@ -246,6 +257,44 @@ const planWrite = (observation: PermittedObservation, { cause, fault }: Drift): 
   };
 };
 
+const secondsOfRepair = ({ repairAt }: TokenObservation): number | undefined =>
+  repairAt === undefined ? undefined : Math.ceil(repairAt / 1000);
+
+/** The fields of the Secret that others change, as far as they can be seen: the JWT if it is gone, which says more than the others. */
+const fieldsOf = (observation: TokenObservation, fault: SecretFault): string[] => {
+  const { token } = observation;
+  if (fault === 'Content') return [`data["${dataKeysOf(token).jwt}"]`];
+  const inPlace = secretInPlace(observation);
+  return inPlace ? findDeviations(inPlace, secretContentOf(token, token.status ?? {})) : [];
+};
+
+const recordedReady = ({ status }: Token) => {
+  const ready = findCondition(status?.conditions, 'Ready');
+  return ready?.status === 'False'
+    ? { status: ready.status, reason: ready.reason as TokenReason, message: ready.message }
+    : undefined;
+};
+
+/** Others undo what the operator repairs: the status says so, and the JWT is restored at intervals (spec §2.1). Nothing else is. */
+const planContested = (observation: PermittedObservation, { fault }: Drift): TokenPlan => {
+  const { token } = observation;
+  const overwritten = overwrittenMessage(secretNameOf(token), fieldsOf(observation, fault));
+  const outcome = {
+    status: token.status ?? {},
+    conditions: { ready: recordedReady(token) ?? issuedCondition(token), overwritten },
+    requeueAtSeconds: [secondsOfRepair(observation), upcomingExpiration(observation)],
+  };
+  return planStatusUpdate(observation, outcome, { remove: [] });
+};
+
+/** What the status says of others that change the Secret, once nothing is to be repaired: what they change now, or did a moment ago. */
+const overwritingOf = (observation: TokenObservation): string | undefined => {
+  const { token, repairAt } = observation;
+  const fields = fieldsOf(observation, undefined);
+  if (fields.length > 0) return overwrittenMessage(secretNameOf(token), fields);
+  return repairAt === undefined ? undefined : recordedOverwriting(token);
+};
+
 const endOfCurrent = ({ renewalTime, expiration }: TokenStatus): number | undefined => {
   const time = renewalTime ?? expiration;
   return time === undefined ? undefined : secondsOf(time);
@@ -257,11 +306,18 @@ export const planDelivery = (observation: PermittedObservation): TokenPlan => {
   const drift = findDrift(observation);
   if (drift.cause !== undefined || drift.fault !== undefined) {
     const blocker = findBlocker(observation, drift);
+    const isRepair = drift.cause === undefined && observation.repairAt !== undefined;
+    if (!blocker && isRepair) return planContested(observation, drift);
     return blocker ? planBlocked(observation, drift, blocker) : planWrite(observation, drift);
   }
   const status = deliveredStatus(observation, token.status ?? {});
-  const conditions = { ready: issuedCondition(token) };
+  const overwritten = overwritingOf(observation);
+  const conditions = { ready: issuedCondition(token), overwritten };
   const remove = planRemovals(observation, secretNameOf(token));
-  const outcome = { status, conditions, requeueAtSeconds: [endOfCurrent(status)] };
+  const requeueAtSeconds = [
+    endOfCurrent(status),
+    overwritten === undefined ? undefined : secondsOfRepair(observation),
+  ];
+  const outcome = { status, conditions, requeueAtSeconds };
   return planStatusUpdate(observation, outcome, { remove });
 };

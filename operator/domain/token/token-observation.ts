@@ -3,6 +3,7 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { KeyPhase } from '../../api/signing-key.ts';
 import type { Token } from '../../api/token.ts';
 import type { IssuerSettings } from '../jwt/claims.ts';
+import type { Marking } from '../own-mark.ts';
 
 /** A JWT found in a Secret whose signature one of the issuer's keys made. The JWT itself is not kept. */
 export interface ObservedJwt {
@@ -11,15 +12,19 @@ export interface ObservedJwt {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
+/** Whose controller reference a Secret has: this Token's, that of a deleted Token of the same name, another resource's, or none. */
+export type SecretController = 'Token' | 'Predecessor' | 'Other' | 'None';
+
 /** A Secret that the Token owns, or that has the name that the Token asks for. */
 export interface ObservedSecret {
   readonly name: string;
   readonly uid: string;
   readonly resourceVersion: string;
-  /** The Token is its controller. */
+  /** The Token is its controller, or may take it over: no other resource controls it, its marks name the Token, and a JWT in it proves it. */
   readonly owned: boolean;
-  /** Its controller is a deleted Token of the same name; Kubernetes' garbage collector has not removed it yet. */
-  readonly ofPredecessor: boolean;
+  readonly controller: SecretController;
+  /** What its marks say of it and this Token. */
+  readonly marking: Marking;
   /** It has a deletionTimestamp: a finalizer delays its deletion. */
   readonly terminating: boolean;
   /** Labels and annotations of others may be missing: the Secret has to be read before it is written. */
@@ -69,6 +74,8 @@ export interface TokenObservation {
   /** Milliseconds since the Unix epoch. */
   readonly now: number;
   readonly failure?: SecretFailure | undefined;
+  /** When the next repair of the Secret that others undo may be made, in milliseconds since the Unix epoch; undefined: now. */
+  readonly repairAt?: number | undefined;
   /** When the next JWT that is paced may be issued, in milliseconds since the Unix epoch; undefined: now. */
   readonly reissueAt?: number | undefined;
   /** Undefined if no earlier reconcile of this process found the Token blocked. */

@@ -12,6 +12,7 @@ import {
   type Succession,
 } from './issue-cause.ts';
 import { planRemovals } from './secret-content.ts';
+import { recordedOverwriting } from './secret-faults.ts';
 import { planDelivery } from './token-delivery.ts';
 import { statusOfJwt } from './token-jwt.ts';
 import type { ObservedJwt, ObservedSecret, TokenObservation } from './token-observation.ts';
@@ -170,7 +171,10 @@ const planRefusal = (observation: TokenObservation, refusal: Refusal): TokenPlan
     observation,
     {
       status: expired ? withoutDelivery(status) : (status ?? {}),
-      conditions: { ready: { status: 'False', reason, message } },
+      conditions: {
+        ready: { status: 'False', reason, message },
+        overwritten: expired ? undefined : recordedOverwriting(observation.token),
+      },
       requeueAtSeconds: [possibleAt, upcomingExpiration(observation)],
     },
     { remove: expired ? planRemovals(observation, undefined) : [] },

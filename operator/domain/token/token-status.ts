@@ -1,4 +1,4 @@
-import type { TokenReason } from '../../api/conditions.ts';
+import type { OverwrittenReason, TokenReason } from '../../api/conditions.ts';
 import { type ConditionUpdate, findCondition, removeCondition, setCondition } from '../../api/meta.ts';
 import { floorSeconds, formatTime } from '../../api/time.ts';
 import type { Token, TokenStatus } from '../../api/token.ts';
@@ -61,6 +61,8 @@ interface TokenConditions {
   };
   /** Why a renewal fails while the current JWT is still valid. */
   readonly renewing?: { readonly reason: TokenReason; readonly message: string } | undefined;
+  /** Which fields of the Secret others keep changing. */
+  readonly overwritten?: string | undefined;
 }
 
 /** The status that a plan leads to. */
@@ -75,9 +77,14 @@ export interface Outcome {
 /** Reasons that only a person can resolve (spec §2.1). */
 const STALLED_REASONS: readonly TokenReason[] = ['Blacklisted', 'Expired', 'InvalidExpiration'];
 
+const overwrittenCondition = (message: string) => {
+  const reason: OverwrittenReason = 'FieldsChanged';
+  return { status: 'True' as const, reason, message };
+};
+
 const withConditions = (
   status: TokenStatus,
-  { ready, renewing }: TokenConditions,
+  { ready, renewing, overwritten }: TokenConditions,
   at: { readonly nowSeconds: number; readonly generation: number },
 ): TokenStatus => {
   const stamp = { now: formatTime(at.nowSeconds), observedGeneration: at.generation };
@@ -87,6 +94,7 @@ const withConditions = (
     Ready: ready,
     Renewing: renewing && { status: 'False', ...renewing },
     Stalled: isStalled ? { status: 'True', reason, message } : undefined,
+    SecretOverwritten: overwritten === undefined ? undefined : overwrittenCondition(overwritten),
   };
   let { conditions } = status;
   for (const [type, update] of Object.entries(wanted)) {
@@ -114,6 +122,18 @@ export const statusDespiteSecret = (token: Token, planned: TokenStatus): TokenSt
   return nextStatus(token, { ...planned, ...(secretRef && { secretRef }) });
 };
 
+/** A status with condition `SecretOverwritten`, in the place of a planned one if there is one; undefined if the Token has it already. */
+export const statusOverwritten = (
+  { token, now }: Pick<TokenObservation, 'token' | 'now'>,
+  planned: TokenStatus | undefined,
+  message: string,
+): TokenStatus | undefined => {
+  const status = planned ?? token.status ?? {};
+  const at = { now: formatTime(floorSeconds(now)), observedGeneration: token.metadata.generation ?? 0 };
+  const update = { type: 'SecretOverwritten', ...overwrittenCondition(message) };
+  return nextStatus(token, { ...status, conditions: setCondition(status.conditions, update, at) });
+};
+
 const ACTIONS: Readonly<Record<string, string>> = { Blacklisted: 'Blacklist', Expired: 'Expire' };
 
 const readyEvent = (before: TokenStatus, after: TokenStatus): PlannedEvent | undefined => {
@@ -136,11 +156,24 @@ const renewingEvent = (before: TokenStatus, after: TokenStatus): PlannedEvent | 
   return { type: 'Warning', reason: is.reason, action: 'Renew', note: is.message };
 };
 
+/** The Event when others begin to change fields of the Secret again and again, or other fields. */
+export const overwrittenEvent = (
+  before: TokenStatus = {},
+  after: TokenStatus | undefined,
+): PlannedEvent | undefined => {
+  const is = findCondition(after?.conditions, 'SecretOverwritten');
+  if (is === undefined || findCondition(before.conditions, 'SecretOverwritten')?.message === is.message)
+    return undefined;
+  return { type: 'Warning', reason: 'SecretOverwritten', action: 'Repair', note: is.message };
+};
+
 /** One Event when a condition changes its reason, none while it lasts. */
 const transitionEvents = (before: TokenStatus = {}, after: TokenStatus | undefined): PlannedEvent[] =>
   after === undefined
     ? []
-    : [readyEvent(before, after), renewingEvent(before, after)].filter((event) => event !== undefined);
+    : [readyEvent(before, after), renewingEvent(before, after), overwrittenEvent(before, after)].filter(
+        (event) => event !== undefined,
+      );
 
 const earliestMs = (seconds: readonly (number | undefined)[]): number | undefined => {
   const known = seconds.filter((second) => second !== undefined);

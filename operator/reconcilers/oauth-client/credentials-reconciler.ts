@@ -19,6 +19,7 @@ export interface ClientCredentialsOptions
   extends ClientSinks,
     CredentialsSecretOptions,
     Omit<IssuerProbeOptions, 'onUnreachable'> {
+  readonly oauthClients: ClientSinks['oauthClients'] & CredentialsSecretOptions['oauthClients'];
   readonly log: Pick<Log, 'warn'>;
   readonly named: NamedSecrets;
   readonly clock: Clock;
@@ -46,7 +47,7 @@ const PROBE_BACKOFF = { baseMs: 5000, capMs: 600_000 };
 /**
  * Keeps condition `CredentialsReady` of clients (spec §2.4), and makes the Secrets that they ask for. Separate from
  * registration, since a slow external issuer must not delay the registration of other clients; several workers may
- * run it. Needs what registration needs, and get, create, update of secrets.
+ * run it. Needs what registration needs, and get, create, update, delete of secrets.
  */
 export class ClientCredentialsReconciler {
   readonly #options: ClientCredentialsOptions;

@@ -1,91 +1,88 @@
-import { API_VERSION, MANAGED_BY_LABEL, MANAGER } from '../../api/meta.ts';
 import type { OAuthClient, OAuthClientSpec } from '../../api/oauth-client.ts';
 import type { CredentialsFinding } from '../../domain/client/client-credentials.ts';
-import { isRegistered, requestedClientID } from '../../domain/client/client-rules.ts';
-import { CLIENT_ID_KEY, findShortSecrets, readClientSecrets } from '../../domain/client/client-secret.ts';
+import { isRegistered } from '../../domain/client/client-rules.ts';
+import { findShortSecrets, readClientSecrets } from '../../domain/client/client-secret.ts';
+import {
+  findOverwrittenFields,
+  type GeneratedSecretRepair,
+  isControlledBy,
+  isGenerated,
+  newGeneratedSecret,
+  planGeneratedRepair,
+} from '../../domain/client/generated-secret.ts';
 import {
   ApiError,
-  type ChangedObject,
+  deleteIfPresent,
   getIfThere,
   isAlreadyExists,
   isRejected,
-  type NewObject,
   type ResourceClient,
   secretRejection,
 } from '../../ports/kube.ts';
 import type { Secret } from '../../ports/secrets.ts';
 
 export interface CredentialsSecretOptions {
-  readonly secretClient: Pick<ResourceClient<Secret>, 'get' | 'create' | 'update'>;
+  readonly oauthClients: Pick<ResourceClient<OAuthClient>, 'get'>;
+  readonly secretClient: Pick<ResourceClient<Secret>, 'get' | 'create' | 'update' | 'delete'>;
   /** 43 base64url characters from the system's randomness. */
   readonly newClientSecret: () => string;
 }
 
 type ClientSecretSpec = NonNullable<NonNullable<OAuthClientSpec['authentication']>['clientSecret']>;
 
+const NEW_SECRET = { apiVersion: 'v1', kind: 'Secret', type: 'Opaque' } as const;
+
 const invalid = (message: string): CredentialsFinding => ({
   method: 'clientSecret',
   problem: { reason: 'SecretInvalid', message },
 });
 
-/** It says nothing about the secret but that it is short, and where it is. */
-const workingFinding = (name: string, short: readonly string[]): CredentialsFinding => {
-  if (short.length === 0) return { method: 'clientSecret' };
+const remarkOn = (name: string, fields: readonly string[]): Pick<CredentialsFinding, 'remark'> =>
+  fields.length === 0
+    ? {}
+    : {
+        remark: `others change ${fields.join(', ')} of Secret "${name}" when the operator writes it: exempt the Secret from the policy or controller that does`,
+      };
+
+/** It says nothing about the secret but that it is short, where it is, and which fields of the Secret others change. */
+const workingFinding = (
+  name: string,
+  { short, overwritten }: { readonly short: readonly string[]; readonly overwritten: readonly string[] },
+): CredentialsFinding => {
+  const working = { method: 'clientSecret', ...remarkOn(name, overwritten) } as const;
+  if (short.length === 0) return working;
   const keys = short.map((key) => `"${key}"`).join(' and ');
   const message = `key ${keys} of Secret "${name}" has fewer than 16 characters, which can be guessed: use 16 random ones or more, or generate: true with an empty key`;
-  return { method: 'clientSecret', weakness: { reason: 'SecretTooShort', message } };
+  return { ...working, weakness: { reason: 'SecretTooShort', message } };
 };
 
-const isOwn = (client: OAuthClient, { metadata }: Secret): boolean =>
-  metadata.ownerReferences?.some(
-    ({ uid, controller }) => controller === true && uid === client.metadata.uid,
-  ) ?? false;
+/** Writes a repair; an immutable Secret is deleted in the version that was read, and created again. */
+const applyRepair = async (
+  secretClient: CredentialsSecretOptions['secretClient'],
+  { found, repair }: { readonly found: Secret; readonly repair: GeneratedSecretRepair },
+  signal: AbortSignal,
+): Promise<Secret> => {
+  const { replace, metadata, data } = repair;
+  const { immutable: _, ...rest } = found;
+  if (!replace) {
+    return secretClient.update({ ...found, metadata: { ...found.metadata, ...metadata }, data }, { signal });
+  }
+  const { name, namespace, uid, resourceVersion } = found.metadata;
+  await deleteIfPresent(secretClient.delete(found.metadata, { uid, resourceVersion }, { signal }));
+  return secretClient.create({ ...rest, metadata: { name, namespace, ...metadata }, data }, { signal });
+};
 
-const encode = (text: string): string => Buffer.from(text).toString('base64');
-
-const generatedSecret = (
-  client: OAuthClient,
-  { secretRef }: ClientSecretSpec,
-  secret: string,
-): NewObject<Secret> => ({
-  apiVersion: 'v1',
-  kind: 'Secret',
-  type: 'Opaque',
-  metadata: {
-    namespace: client.metadata.namespace,
-    name: secretRef.name,
-    labels: { [MANAGED_BY_LABEL]: MANAGER },
-    ownerReferences: [
-      {
-        apiVersion: API_VERSION,
-        kind: 'OAuthClient',
-        name: client.metadata.name,
-        uid: client.metadata.uid,
-        controller: true,
-      },
-    ],
-  },
-  data: { [CLIENT_ID_KEY]: encode(requestedClientID(client)), [secretRef.key]: encode(secret) },
-});
-
-/** The Secret that the operator made, with what is missing or wrong in it; undefined where nothing is. A secret that is there is never replaced. */
-const repairedSecret = (
-  client: OAuthClient,
-  found: Secret,
-  { key, makeSecret }: { key: string; makeSecret: () => string },
-): ChangedObject<Secret> | undefined => {
-  const clientID = encode(requestedClientID(client));
-  const hasSecret = readClientSecrets(found.data, key).current !== undefined;
-  const hasClientID = key === CLIENT_ID_KEY || found.data?.[CLIENT_ID_KEY] === clientID;
-  const hasLabel = found.metadata.labels?.[MANAGED_BY_LABEL] === MANAGER;
-  if (hasSecret && hasClientID && hasLabel) return undefined;
-  const data = {
-    ...found.data,
-    ...(!hasClientID && { [CLIENT_ID_KEY]: clientID }),
-    ...(!hasSecret && { [key]: encode(makeSecret()) }),
-  };
-  const labels = { ...found.metadata.labels, [MANAGED_BY_LABEL]: MANAGER };
-  return { ...found, metadata: { ...found.metadata, labels }, data };
+/**
+ * Whether a Secret without a controller may get the client as its controller: a client that is being deleted, which the cache may not
+ * show yet, would take the client secret with it, although `kubectl delete --cascade=orphan` asks for the opposite.
+ */
+const mayTakeOver = async (
+  { oauthClients }: CredentialsSecretOptions,
+  { metadata }: OAuthClient,
+  signal: AbortSignal,
+): Promise<boolean> => {
+  const live = await getIfThere(oauthClients, metadata, signal);
+  return live?.metadata.uid === metadata.uid && live.metadata.deletionTimestamp === undefined;
 };
 
 const refused = (name: string, error: unknown): CredentialsFinding => {
@@ -94,36 +91,47 @@ const refused = (name: string, error: unknown): CredentialsFinding => {
 };
 
 /**
- * Reads the Secret with the client secret. If the client requests it and is registered, creates or restores it. A Secret that
- * the operator did not create is read and never written.
+ * Reads the Secret with the client secret. If the client requests it and is registered, creates, restores or takes it over. A Secret
+ * that the operator did not create is read and never written.
  * @throws ApiError on a conflict and on what the API server could not do
  */
 export const findClientSecret = async (
-  { secretClient, newClientSecret }: CredentialsSecretOptions,
+  options: CredentialsSecretOptions,
   { client, spec, signal }: { client: OAuthClient; spec: ClientSecretSpec; signal: AbortSignal },
 ): Promise<CredentialsFinding> => {
+  const { secretClient, newClientSecret } = options;
   const { name, key } = spec.secretRef;
   const ref = { namespace: client.metadata.namespace, name };
   const mayWrite = spec.generate === true && isRegistered(client);
+  const wanted = { key, makeSecret: newClientSecret };
   const read = (): Promise<Secret | undefined> => getIfThere(secretClient, ref, signal);
   let found = await read();
+  let overwritten: readonly string[] = [];
   try {
     if (!found && mayWrite) {
+      const { metadata, data } = newGeneratedSecret(client, name, wanted);
+      const created = { ...NEW_SECRET, metadata: { ...ref, ...metadata }, data };
       found = await secretClient
-        .create(generatedSecret(client, spec, newClientSecret()), { signal })
+        .create(created, { signal })
         .catch((error: unknown) => (isAlreadyExists(error) ? read() : Promise.reject(error)));
     }
-    const repaired =
-      found && mayWrite && isOwn(client, found)
-        ? repairedSecret(client, found, { key, makeSecret: newClientSecret })
+    const repair =
+      found && mayWrite && isGenerated(client, found)
+        ? planGeneratedRepair(client, found, wanted)
         : undefined;
-    if (repaired) found = await secretClient.update(repaired, { signal });
+    const isOwned = isControlledBy(client, found?.metadata.ownerReferences);
+    if (found && repair && (isOwned || (await mayTakeOver(options, client, signal))))
+      found = await applyRepair(secretClient, { found, repair }, signal);
+    if (found && mayWrite && isGenerated(client, found)) overwritten = findOverwrittenFields(client, found);
   } catch (error) {
-    return refused(name, error);
+    const finding = refused(name, error);
+    // A secret that is there works, though a policy rejects its labels or its owner.
+    if (readClientSecrets(found?.data, key).current === undefined) return finding;
   }
   if (!found) return invalid(`Secret "${name}" is missing`);
   const secrets = readClientSecrets(found.data, key);
-  if (secrets.current !== undefined) return workingFinding(name, findShortSecrets(secrets, key));
+  if (secrets.current !== undefined)
+    return workingFinding(name, { short: findShortSecrets(secrets, key), overwritten });
   const isKeyThere = found.data?.[key] !== undefined;
   return invalid(`key "${key}" of Secret "${name}" is ${isKeyThere ? 'empty or no UTF-8 text' : 'missing'}`);
 };

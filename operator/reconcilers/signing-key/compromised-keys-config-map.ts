@@ -1,4 +1,3 @@
-import { MANAGED_BY_LABEL, MANAGER } from '../../api/meta.ts';
 import {
   addCompromised,
   areSameKeys,
@@ -7,6 +6,7 @@ import {
   readCompromisedKeys,
   writeCompromisedKeys,
 } from '../../domain/key/compromised-keys.ts';
+import { ownLabelsOf } from '../../domain/own-mark.ts';
 import type { ConfigMap } from '../../ports/config-maps.ts';
 import { getIfThere } from '../../ports/kube.ts';
 import type { JwksSinks } from './jwks-config-map.ts';
@@ -17,10 +17,11 @@ interface Remembered {
   readonly failure?: { readonly error: unknown };
 }
 
-const LABELS = { [MANAGED_BY_LABEL]: MANAGER };
+const LABELS = ownLabelsOf(COMPROMISED_KEYS_CONFIG_MAP);
 
-const isKept = ({ metadata, data }: ConfigMap, keys: CompromisedKeys): boolean =>
-  metadata.labels?.[MANAGED_BY_LABEL] === MANAGER && areSameKeys(readCompromisedKeys(data), keys);
+/** Its labels don't matter: it is watched by its name. */
+const isKept = ({ data }: ConfigMap, keys: CompromisedKeys): boolean =>
+  areSameKeys(readCompromisedKeys(data), keys);
 
 /**
  * The compromised keys that the operator remembers: those of its ConfigMap, read as it is now, and those that this process has seen,

@@ -1,6 +1,14 @@
-import { API_VERSION, MANAGED_BY_LABEL, MANAGER } from '../../api/meta.ts';
+import { API_VERSION } from '../../api/meta.ts';
 import type { SigningKey } from '../../api/signing-key.ts';
 import type { Jwks } from '../../domain/key/jwks.ts';
+import {
+  controllerOf,
+  type MadeFor,
+  markingOf,
+  ownAnnotationsOf,
+  ownLabelsOf,
+  withController,
+} from '../../domain/own-mark.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import type { ConfigMap } from '../../ports/config-maps.ts';
 import { isAlreadyExists, isNotFound, type ResourceClient } from '../../ports/kube.ts';
@@ -41,17 +49,43 @@ const ownerOf = ({ metadata }: SigningKey) => ({
   controller: true,
 });
 
-const isOwn = ({ metadata }: ConfigMap, signingKey: SigningKey): boolean =>
-  metadata.labels?.[MANAGED_BY_LABEL] === MANAGER ||
-  (metadata.ownerReferences?.some(({ uid }) => uid === signingKey.metadata.uid) ?? false);
+const madeFor = ({ metadata }: SigningKey): MadeFor => ({ kind: 'SigningKey', name: metadata.name });
 
-const isAsWanted = ({ metadata, data }: ConfigMap, signingKey: SigningKey, text: string): boolean =>
-  data?.[JWKS_KEY] === text &&
-  metadata.labels?.[MANAGED_BY_LABEL] === MANAGER &&
-  (metadata.ownerReferences?.some(({ uid }) => uid === signingKey.metadata.uid) ?? false);
+const isControlled = ({ metadata }: ConfigMap, signingKey: SigningKey): boolean =>
+  metadata.ownerReferences?.some(({ uid }) => uid === signingKey.metadata.uid) ?? false;
+
+/**
+ * Whether the operator made the ConfigMap for the SigningKey: the SigningKey owns it; or no other resource controls it, as after a
+ * restore from a backup, and its marks say so. The label of versions before them counts if it holds one of the keys.
+ */
+const isOwn = (configMap: ConfigMap, { signingKey, jwks }: Wanted): boolean => {
+  const { metadata } = configMap;
+  if (isControlled(configMap, signingKey)) return true;
+  // It would go with a SigningKey that is being deleted, also by `kubectl delete --cascade=orphan`.
+  if (signingKey.metadata.deletionTimestamp !== undefined) return false;
+  const controller = controllerOf(metadata.ownerReferences);
+  const isPredecessor = controller?.kind === 'SigningKey' && controller.name === signingKey.metadata.name;
+  if (controller !== undefined && !isPredecessor) return false;
+  const marking = markingOf(metadata, madeFor(signingKey));
+  return (
+    marking === 'Own' ||
+    (marking === 'Legacy' && jwks.keys.some(({ kid }) => holdsKid(configMap, String(kid))))
+  );
+};
+
+const isAsWanted = (configMap: ConfigMap, { signingKey, text }: Wanted): boolean => {
+  const marking = markingOf(configMap.metadata, madeFor(signingKey));
+  return (
+    configMap.data?.[JWKS_KEY] === text &&
+    (marking === 'Own' || marking === 'Legacy') &&
+    isControlled(configMap, signingKey)
+  );
+};
 
 interface Wanted {
   readonly signingKey: SigningKey;
+  readonly jwks: Jwks;
+  /** The key set as it is stored. */
   readonly text: string;
   readonly signal: AbortSignal;
 }
@@ -60,11 +94,13 @@ const create = async (
   sinks: JwksSinks,
   { signingKey, text, signal }: Wanted,
 ): Promise<ConfigMap | undefined> => {
-  const { namespace, name } = signingKey.metadata;
+  const { namespace } = signingKey.metadata;
+  const name = configMapNameOf(signingKey.metadata.name);
   const metadata = {
     namespace,
-    name: configMapNameOf(name),
-    labels: { [MANAGED_BY_LABEL]: MANAGER },
+    name,
+    labels: ownLabelsOf(name),
+    annotations: ownAnnotationsOf(name, madeFor(signingKey)),
     ownerReferences: [ownerOf(signingKey)],
   };
   try {
@@ -73,7 +109,7 @@ const create = async (
     return undefined;
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
-    // The label was removed, so that the watch does not see it; or it is not the operator's.
+    // The labels were removed, so that the watch does not see it; or it is not the operator's.
     return sinks.configMapClient.get(metadata, { signal });
   }
 };
@@ -88,13 +124,13 @@ const putBack = async (sinks: JwksSinks, found: ConfigMap, wanted: Wanted): Prom
     await create(sinks, wanted);
     return;
   }
-  const others = (metadata.ownerReferences ?? []).filter(({ controller }) => controller !== true);
   const changed: ConfigMap = {
     ...found,
     metadata: {
       ...metadata,
-      labels: { ...metadata.labels, [MANAGED_BY_LABEL]: MANAGER },
-      ownerReferences: [...others, ownerOf(signingKey)],
+      labels: { ...metadata.labels, ...ownLabelsOf(metadata.name) },
+      annotations: { ...metadata.annotations, ...ownAnnotationsOf(metadata.name, madeFor(signingKey)) },
+      ownerReferences: withController(metadata.ownerReferences, ownerOf(signingKey)),
     },
     data: { ...found.data, [JWKS_KEY]: text },
   };
@@ -111,11 +147,11 @@ export const applyJwks = async (
   { signingKey, jwks, signal }: { signingKey: SigningKey; jwks: Jwks; signal: AbortSignal },
 ): Promise<boolean> => {
   const { namespace, name } = signingKey.metadata;
-  const wanted = { signingKey, text: JSON.stringify(jwks), signal };
+  const wanted = { signingKey, jwks, text: JSON.stringify(jwks), signal };
   const found =
     sinks.configMaps.get(`${namespace}/${configMapNameOf(name)}`) ?? (await create(sinks, wanted));
-  if (!found || isAsWanted(found, signingKey, wanted.text)) return true;
-  if (!isOwn(found, signingKey)) return false;
+  if (!found || isAsWanted(found, wanted)) return true;
+  if (!isOwn(found, wanted)) return false;
   try {
     await putBack(sinks, found, wanted);
   } catch (error) {

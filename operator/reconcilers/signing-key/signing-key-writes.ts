@@ -1,12 +1,13 @@
 import { findCondition } from '../../api/meta.ts';
 import type { Algorithm, KeyEntry, SigningKey, SigningKeyStatus } from '../../api/signing-key.ts';
+import { canonicalJson } from '../../domain/canonical-json.ts';
 import type { KeySecretChange } from '../../domain/key/key-secret-changes.ts';
 import {
   COMPROMISED_KIDS,
   KEY_SECRET_TYPE,
   type KeySecret,
   keySecretAnnotations,
-  keySecretLabels,
+  keySecretMarks,
   keySecretName,
   PRIVATE_PEM,
   RETIRED_KEYS,
@@ -35,6 +36,7 @@ export const createKeySecret = async (
 ): Promise<Secret> => {
   const key = await sinks.keyPairs.generate(algorithm);
   const { namespace, name } = signingKey.metadata;
+  const marks = keySecretMarks(name, key.kid);
   return sinks.secretClient.create(
     {
       apiVersion: 'v1',
@@ -44,8 +46,8 @@ export const createKeySecret = async (
       metadata: {
         namespace,
         name: keySecretName(name, key.kid),
-        labels: keySecretLabels(name),
-        annotations: keySecretAnnotations(key),
+        labels: marks.labels,
+        annotations: { ...marks.annotations, ...keySecretAnnotations(key) },
       },
       data: { [PRIVATE_PEM]: encode(key.privatePem) },
     },
@@ -53,9 +55,20 @@ export const createKeySecret = async (
   );
 };
 
+/** Deletes a Secret that a user made immutable, in the version that was read, and creates it again with other data. */
+const replaceKeySecret = async (
+  { secretClient }: Pick<SigningKeySinks, 'secretClient'>,
+  { immutable: _, metadata, ...rest }: Secret,
+  signal: AbortSignal,
+): Promise<void> => {
+  const { name, namespace, uid, resourceVersion, labels = {}, annotations = {} } = metadata;
+  await deleteIfPresent(secretClient.delete(metadata, { uid, resourceVersion }, { signal }));
+  await secretClient.create({ ...rest, metadata: { name, namespace, labels, annotations } }, { signal });
+};
+
 /** Brings a key Secret's metadata and what it remembers of other keys to what the plan says. @throws ApiError on a conflict */
 export const changeKeySecret = async (
-  { secretClient }: SigningKeySinks,
+  { secretClient }: Pick<SigningKeySinks, 'secretClient'>,
   { change, live, signal }: { change: KeySecretChange; live: Secret | undefined; signal: AbortSignal },
 ): Promise<void> => {
   if (!live) return;
@@ -66,7 +79,10 @@ export const changeKeySecret = async (
     ...(compromised.length > 0 && { [COMPROMISED_KIDS]: encode(JSON.stringify(compromised)) }),
   };
   const metadata = { ...live.metadata, labels, annotations };
-  await secretClient.update({ ...live, metadata, data: { ...data, ...store } }, { signal });
+  const changed: Secret = { ...live, metadata, data: { ...data, ...store } };
+  const isSameData = canonicalJson(changed.data) === canonicalJson(live.data);
+  if (live.immutable && !isSameData) await replaceKeySecret({ secretClient }, changed, signal);
+  else await secretClient.update(changed, { signal });
 };
 
 /** Deletes a private half that the operator made, if it is still what was planned from. @throws ApiError on a conflict */

@@ -2,10 +2,13 @@ import type { KubeObject } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Token } from '../../api/token.ts';
 import type { CachedNamespace } from '../../domain/cached-namespace.ts';
-import { isControlledBy, secretNameOf } from '../../domain/delivered-secret.ts';
+import { secretNameOf } from '../../domain/delivered-secret.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';
+import { markingOf } from '../../domain/own-mark.ts';
 import { clientKeyOf } from '../../domain/token/declared-token.ts';
-import { dataKeysOf, needsContent } from '../../domain/token/secret-content.ts';
+import { dataKeysOf } from '../../domain/token/secret-content.ts';
+import { needsContent } from '../../domain/token/secret-faults.ts';
+import { mayBeTakenOver, provesOwnership, secretControllerOf } from '../../domain/token/secret-ownership.ts';
 import type {
   KnownBlocker,
   ObservedJwt,
@@ -17,7 +20,7 @@ import type { Cache } from '../../ports/cache.ts';
 import { type ApiError, getIfThere, type ResourceClient } from '../../ports/kube.ts';
 import type { NamedSecrets, Secret, SecretMeta } from '../../ports/secrets.ts';
 import type { Keyring } from '../../ports/signing.ts';
-import { controllingToken, SECRET_INDEX } from './token-triggers.ts';
+import { SECRET_INDEX } from './token-triggers.ts';
 
 /** Limits on reading a Secret, which others may write to as well. */
 const MAX_DATA_KEYS = 16;
@@ -26,11 +29,11 @@ const MAX_BASE64_LENGTH = 128 * 1024;
 /** What a Token's observation is read from. */
 export interface TokenSources {
   readonly clients: Cache<OAuthClient>;
-  /** Metadata of the Secrets with the operator's managed-by label. */
+  /** Metadata of the Secrets with the operator's labels. */
   readonly secrets: Cache<SecretMeta>;
   /** By name. */
   readonly namespaces: Cache<CachedNamespace>;
-  /** Secrets without that label, watched by name because a resource refers to them. */
+  /** Secrets without those labels, watched by name because a resource refers to them. */
   readonly named: NamedSecrets;
   readonly keyring: Keyring;
   readonly settings: IssuerSettings;
@@ -63,19 +66,17 @@ export interface Observed {
   readonly secrets: ReadonlyMap<string, KnownSecret>;
 }
 
-const isOfPredecessor = ({ metadata }: Token, secret: SecretMeta): boolean => {
-  const controller = controllingToken(secret);
-  return controller?.name === metadata.name && controller.uid !== metadata.uid;
-};
-
-const describeMetadata = (token: Token, secret: SecretMeta): ObservedSecret => {
+/** A Secret as a plan knows it by its metadata. */
+export const describeMetadata = (token: Token, secret: SecretMeta): ObservedSecret => {
   const { metadata, isReduced, fields } = secret;
+  const controller = secretControllerOf(token, metadata.ownerReferences);
   return {
     name: metadata.name,
     uid: metadata.uid,
     resourceVersion: metadata.resourceVersion,
-    owned: isControlledBy(token.metadata.uid, metadata.ownerReferences),
-    ofPredecessor: isOfPredecessor(token, secret),
+    owned: controller === 'Token',
+    controller,
+    marking: markingOf(metadata, { kind: 'Token', name: token.metadata.name }),
     terminating: metadata.deletionTimestamp !== undefined,
     isReduced,
     labels: metadata.labels ?? {},
@@ -126,7 +127,8 @@ const readSecrets = async (
   const secrets = new Map<string, KnownSecret>();
   for (const [name, meta] of cachedSecrets(token, sources)) {
     if (name === existing?.metadata.name) continue;
-    if (!needsContent(token, describeMetadata(token, meta))) {
+    const described = describeMetadata(token, meta);
+    if (!needsContent(token, described) && !mayBeTakenOver(token, described)) {
       secrets.set(name, { meta, fetched: undefined });
       continue;
     }
@@ -139,20 +141,25 @@ const readSecrets = async (
   return secrets;
 };
 
-const describeSecret = async (
+/** A Secret as a plan knows it, with the JWTs in it if it was fetched and the Token owns it, or a JWT in it proves that it does. */
+export const describeSecret = async (
   token: Token,
   { meta, fetched }: KnownSecret,
   keyring: Keyring,
 ): Promise<ObservedSecret> => {
   const described = describeMetadata(token, meta);
-  if (!fetched || !described.owned) return described;
+  const isCandidate = mayBeTakenOver(token, described);
+  if (!fetched || !(described.owned || isCandidate)) return described;
   const preferredKeys = [...Object.values(dataKeysOf(token)), ...meta.fields.managedDataKeys];
-  return { ...described, jwts: await readJwts(fetched, { preferredKeys, keyring }) };
+  const jwts = await readJwts(fetched, { preferredKeys, keyring });
+  const owned = described.owned || provesOwnership(token, jwts);
+  return owned ? { ...described, owned, jwts } : described;
 };
 
 /**
  * Observes a Token from the caches. The data of a Secret is fetched only if the Token controls it, and its metadata differs
- * from what the operator wrote or names the next `jti`, whose status write may be missing after a crash (spec §2.1).
+ * from what the operator wrote or names the next `jti`, whose status write may be missing after a crash (spec §2.1); or if it may be
+ * taken over.
  * @throws ApiError if a Secret can't be read
  */
 export const observeToken = async (
@@ -163,6 +170,7 @@ export const observeToken = async (
     readonly signal: AbortSignal;
     readonly blocker?: KnownBlocker | undefined;
     readonly reissueAt?: number | undefined;
+    readonly repairAt?: number | undefined;
   },
 ): Promise<Observed> => {
   const secrets = await readSecrets(token, sources, input, input.signal);
@@ -181,6 +189,7 @@ export const observeToken = async (
     failure: input.failure,
     blocker: input.blocker,
     reissueAt: input.reissueAt,
+    repairAt: input.repairAt,
   };
   return { observation, secrets };
 };

@@ -4,7 +4,7 @@ import type { Token } from '../../api/token.ts';
 import { BoundedMap } from '../../async/bounded-map.ts';
 import { type Rate, TokenBucket } from '../../async/token-bucket.ts';
 import { retriedReasonOf } from '../../domain/token/token-delivery.ts';
-import type { KnownBlocker } from '../../domain/token/token-observation.ts';
+import type { KnownBlocker, SecretFailure } from '../../domain/token/token-observation.ts';
 
 /** The number of blocked Tokens that are remembered; beyond it the oldest entry is evicted. */
 const MAX_BLOCKED = 10_000;
@@ -34,6 +34,48 @@ export class BlockerTimes {
  * not become a hot loop.
  */
 export const REPAIRS: Rate = { burst: 3, refillMs: 20_000 };
+
+/** The shortest and the longest time between two writes of a JWT that others change, in milliseconds (spec §2.1, SecretRefused). */
+const ALTERED_RETRY = { shortestMs: 15_000, longestMs: 600_000 } as const;
+
+interface Altered {
+  /** Of the Secret as it was stored. */
+  readonly resourceVersion: string;
+  readonly failure: SecretFailure;
+  readonly delayMs: number;
+  readonly retryAt: number;
+}
+
+/**
+ * Secrets whose JWT a policy changed before they were stored. Such a write succeeds and is watched, unlike one that is rejected: its own
+ * event must not cause the next one. Times in milliseconds since the Unix epoch.
+ */
+export class AlteredSecrets {
+  readonly #known = new BoundedMap<string, Altered>(MAX_BLOCKED);
+
+  note(
+    uid: string,
+    { resourceVersion, failure }: Pick<Altered, 'resourceVersion' | 'failure'>,
+    now: number,
+  ): void {
+    const { shortestMs, longestMs } = ALTERED_RETRY;
+    const delayMs = Math.min((this.#known.get(uid)?.delayMs ?? shortestMs / 2) * 2, longestMs);
+    this.#known.set(uid, { resourceVersion, failure, delayMs, retryAt: now + delayMs });
+  }
+
+  /** A write of the Token's JWT was stored as it was sent. */
+  clear(uid: string): void {
+    this.#known.delete(uid);
+  }
+
+  /** The failure, if the Secret is as it was stored then, and its retry is not due. */
+  failureOf(uid: string, resourceVersion: string | undefined, now: number): SecretFailure | undefined {
+    const altered = this.#known.get(uid);
+    return altered?.resourceVersion === resourceVersion && now < (altered?.retryAt ?? 0)
+      ? altered?.failure
+      : undefined;
+  }
+}
 
 /** An allowance for each Token: its `rate.burst` at once, then one every `rate.refillMs`. Times in milliseconds since the Unix epoch. */
 export class TokenPace {

@@ -1,20 +1,30 @@
 import { keyOf } from '../../api/meta.ts';
 import type { Token } from '../../api/token.ts';
+import { secretNameOf } from '../../domain/delivered-secret.ts';
 import { mayLackAnnotations } from '../../domain/token/cached-token.ts';
 import { CAUSE_TRAITS, type IssueCause } from '../../domain/token/issue-cause.ts';
+import { secretInPlace } from '../../domain/token/secret-content.ts';
+import { overwrittenMessage } from '../../domain/token/secret-faults.ts';
 import { REISSUES } from '../../domain/token/token-delivery.ts';
+import type { TokenObservation } from '../../domain/token/token-observation.ts';
 import { planToken } from '../../domain/token/token-plan.ts';
-import { statusDespiteSecret, type TokenPlan } from '../../domain/token/token-status.ts';
+import {
+  overwrittenEvent,
+  statusDespiteSecret,
+  statusOverwritten,
+  type TokenPlan,
+} from '../../domain/token/token-status.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { EventRecorder } from '../../ports/events.ts';
 import { ApiError, getIfThere, isConflict } from '../../ports/kube.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import { DONE, type ReconcileResult } from '../../runtime/controller.ts';
+import { removeSecrets, writeSecret } from './secret-writes.ts';
 import { type Findings, type Observed, observeToken, type TokenSources } from './token-observer.ts';
-import { BlockerTimes, REPAIRS, TokenPace } from './token-pace.ts';
+import { AlteredSecrets, BlockerTimes, REPAIRS, TokenPace } from './token-pace.ts';
 import { followerOf } from './token-triggers.ts';
-import { deleteToken, removeSecrets, type TokenSinks, writeSecret, writeStatus } from './token-writes.ts';
+import { deleteToken, type TokenSinks, writeStatus } from './token-writes.ts';
 
 /** The dependencies of the {@link TokenReconciler}. */
 export type TokenReconcilerOptions = TokenSources &
@@ -31,7 +41,29 @@ type Step = { readonly end: ReconcileResult } | { readonly again: Findings };
 /** An observation, and the Token that it was made from if that is the whole one. */
 type ObservedWhole = Observed & Pick<Findings, 'whole'>;
 
-type RemovingPlan = Extract<TokenPlan, { kind: 'record' | 'deliver' }>;
+type DeliveringPlan = Extract<TokenPlan, { kind: 'deliver' }>;
+type RemovingPlan = Extract<TokenPlan, { kind: 'record' }> | DeliveringPlan;
+
+/**
+ * Whether the Token would become the controller of the Secret in place. One that is being deleted, which the cache may not show yet,
+ * would take it with it, although `kubectl delete --cascade=orphan` asks for the opposite: the Token is read first.
+ */
+const isTakeover = ({ observation }: Observed): boolean => {
+  const inPlace = secretInPlace(observation);
+  return inPlace?.owned === true && inPlace.controller !== 'Token';
+};
+
+/** A plan whose Secret was written, with the condition about fields that the API server did not store as they were sent. */
+const withOverwriting = (
+  plan: DeliveringPlan,
+  { observation }: Observed,
+  fields: readonly string[],
+): DeliveringPlan => {
+  if (fields.length === 0) return plan;
+  const status = statusOverwritten(observation, plan.status, overwrittenMessage(plan.write.name, fields));
+  const event = overwrittenEvent(observation.token.status, status);
+  return { ...plan, status, events: event ? [...plan.events, event] : plan.events };
+};
 
 /** The most steps of one reconcile: the Token is read, a Secret exists, is adopted, was out of date, could not be written, and a plan after each. */
 const MAX_STEPS = 8;
@@ -51,6 +83,7 @@ export class TokenReconciler {
   readonly #repairs = new TokenPace(REPAIRS);
   readonly #reissues = new TokenPace(REISSUES);
   readonly #blockers = new BlockerTimes();
+  readonly #altered = new AlteredSecrets();
 
   constructor(options: TokenReconcilerOptions) {
     this.#options = options;
@@ -73,8 +106,9 @@ export class TokenReconciler {
         signal,
         blocker: this.#blockers.of(token.metadata.uid),
         reissueAt: this.#reissues.possibleAt(token.metadata.uid, now),
+        repairAt: this.#repairs.possibleAt(token.metadata.uid, now),
       });
-      const plan = planToken(observed.observation);
+      const plan = planToken(this.#withAltered(observed.observation));
       const outcome = await this.#apply(plan, { ...observed, whole: findings.whole }, signal);
       if ('end' in outcome) {
         this.#blockers.note(this.#options.tokens.get(key) ?? token, now);
@@ -84,6 +118,13 @@ export class TokenReconciler {
       findings = outcome.again;
     }
     return { kind: 'requeue', afterMs: SHORTEST_REQUEUE_MS };
+  }
+
+  #withAltered(observation: TokenObservation): TokenObservation {
+    const { token, now } = observation;
+    const { resourceVersion } = secretInPlace(observation) ?? {};
+    const failure = this.#altered.failureOf(token.metadata.uid, resourceVersion, now);
+    return failure && !observation.failure ? { ...observation, failure } : observation;
   }
 
   #isNamespaceTerminating({ metadata }: Token): boolean {
@@ -123,16 +164,18 @@ export class TokenReconciler {
       case 'record':
         return this.#record(plan, observed, signal);
       case 'deliver':
-        return observed.whole === undefined && mayLackAnnotations(token)
-          ? this.#readWhole(token, signal)
+        return observed.whole === undefined && (mayLackAnnotations(token) || isTakeover(observed))
+          ? this.#readWhole(observed, signal)
           : this.#deliver(plan, observed, signal);
     }
   }
 
-  /** Plans again from the whole Token, once it is known that its Secret is to be written. */
-  async #readWhole({ metadata }: Token, signal: AbortSignal): Promise<Step> {
-    const whole = await getIfThere(this.#options.wholeTokenClient, metadata, signal);
-    return whole ? { again: { whole } } : { end: DONE };
+  /** Plans again from the whole Token, once it is known that its Secret is to be written, and from the Secret if that was read. */
+  async #readWhole({ observation, secrets }: Observed, signal: AbortSignal): Promise<Step> {
+    const { token } = observation;
+    const whole = await getIfThere(this.#options.wholeTokenClient, token.metadata, signal);
+    const existing = secrets.get(secretNameOf(token))?.fetched;
+    return whole ? { again: { whole, ...(existing && { existing }) } } : { end: DONE };
   }
 
   async #record(
@@ -175,16 +218,9 @@ export class TokenReconciler {
     if (status !== undefined) await writeStatus(this.#options, token, status, signal);
   }
 
-  async #deliver(
-    plan: Extract<TokenPlan, { kind: 'deliver' }>,
-    observed: ObservedWhole,
-    signal: AbortSignal,
-  ): Promise<Step> {
+  async #deliver(plan: DeliveringPlan, observed: ObservedWhole, signal: AbortSignal): Promise<Step> {
     const { token } = observed.observation;
     const { whole } = observed;
-    const { uid } = token.metadata;
-    const wait = plan.cause === 'SecretFault' ? this.#repairs.waitMs(uid, this.#options.clock.now()) : 0;
-    if (wait > 0) return { end: { kind: 'requeue', afterMs: wait } };
     const written = await writeSecret(this.#options, observed, { ...plan, signal });
     switch (written.kind) {
       case 'gone':
@@ -193,12 +229,20 @@ export class TokenReconciler {
         return { again: {} };
       case 'exists':
         return { again: { existing: written.existing, whole } };
+      case 'altered':
+        this.#altered.note(token.metadata.uid, written, this.#options.clock.now());
+        return { again: { failure: written.failure, whole } };
       case 'failed':
         return { again: { failure: written.failure, error: written.error, whole } };
       case 'written':
         this.#countDelivery(token, plan.cause);
+        this.#altered.clear(token.metadata.uid);
         break;
     }
+    return this.#finishDelivery(withOverwriting(plan, observed, written.overwritten), token, signal);
+  }
+
+  async #finishDelivery(plan: DeliveringPlan, token: Token, signal: AbortSignal): Promise<Step> {
     const denied = await this.#tryRemoval(token, plan, signal);
     await this.#writeStatus(token, plan, { denied, signal });
     if (plan.cause !== 'SecretFault') this.#options.metrics.tokenIssued(CAUSE_TRAITS[plan.cause].outcome);

@@ -4,6 +4,7 @@ import type { Token } from '../../api/token.ts';
 import type { CachedNamespace } from '../../domain/cached-namespace.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
 import { secretNameOf } from '../../domain/delivered-secret.ts';
+import { markingOf } from '../../domain/own-mark.ts';
 import { RECORD_INDEX } from '../../domain/record/token-record.ts';
 import { clientKeyOf, isBlacklisted, nextTokenId, recordedIdsOf } from '../../domain/token/declared-token.ts';
 import type { Cache, CacheChange, Indexers } from '../../ports/cache.ts';
@@ -234,12 +235,12 @@ export const TOKEN_INDEXERS: Indexers<Token> = {
 
 /** Names of the indexes of the Secret cache. */
 export const SECRET_INDEX = {
-  /** By the uid of the Token that is the Secret's controller. */
+  /** By the uid of the Token that is the Secret's controller, if the Secret's marks have its own name: copies are in no index. */
   token: 'token',
 } as const;
 
 /** The controller reference of an object that a Token controls; undefined if none does. */
-export const controllingToken = ({ metadata }: Pick<SecretMeta, 'metadata'>): OwnerReference | undefined =>
+const controllingToken = ({ metadata }: Pick<SecretMeta, 'metadata'>): OwnerReference | undefined =>
   metadata.ownerReferences?.find(
     ({ kind, apiVersion, controller }) =>
       controller === true && kind === 'Token' && apiVersion === API_VERSION,
@@ -247,5 +248,10 @@ export const controllingToken = ({ metadata }: Pick<SecretMeta, 'metadata'>): Ow
 
 /** The index functions of the Secret cache. */
 export const SECRET_INDEXERS: Indexers<SecretMeta> = {
-  [SECRET_INDEX.token]: (secret) => known(controllingToken(secret)?.uid),
+  [SECRET_INDEX.token]: (secret) => {
+    const controller = controllingToken(secret);
+    if (controller === undefined) return [];
+    const marking = markingOf(secret.metadata, { kind: 'Token', name: controller.name });
+    return marking === 'Own' || marking === 'Partial' ? [controller.uid] : [];
+  },
 };

@@ -73,7 +73,7 @@ export class ClientEnv implements AsyncDisposable {
       { settings, fetchJson, endpoints: this.endpoints },
       { ...parts, rejected: this.rejected },
     );
-    this.#stop = await startWired(wired, parts, ['clients', 'secrets', 'signingKeys']);
+    this.#stop = await startWired(wired, parts, ['clients', 'secrets', 'earlierSecrets', 'signingKeys']);
     this.#controllers = wired.controllers;
   }
 

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ApiError } from '../../../operator/ports/kube.ts';
 import { bodyOf, type KubeObject } from '../../support/api.ts';
 import { ClientEnv, conditionOf } from './client-env.ts';
+import { mutateSecrets, setEntry } from './mutating-policy.ts';
 
 let env: ClientEnv;
 beforeEach(async () => {
@@ -68,7 +69,11 @@ describe('a client secret', () => {
     expect(text(secret, 'client_id')).toBe('the-app');
     expect(text(secret, 'client_secret')).toMatch(/^[A-Za-z0-9_-]{43}$/u);
     expect(secret.type).toBe('Opaque');
-    expect(secret.metadata.labels).toEqual({ 'app.kubernetes.io/managed-by': 'm2m-oauth-operator' });
+    expect(secret.metadata.labels).toEqual({
+      'app.kubernetes.io/managed-by': 'm2m-oauth-operator',
+      'm2moauth.dev/own-name': 'creds',
+    });
+    expect(secret.metadata.annotations).toEqual({ 'm2moauth.dev/made-as': 'creds of OAuthClient app' });
     expect(secret.metadata.ownerReferences).toEqual([
       {
         apiVersion: 'm2moauth.dev/v1alpha1',
@@ -108,6 +113,105 @@ describe('a client secret', () => {
       expect(text(await env.get('creds', { kind: 'Secret' }), 'client_secret')).not.toBe(second),
     );
     expect(JSON.stringify([await env.get('app'), env.events, env.kube.log.lines])).not.toContain(second);
+  });
+
+  describe('that was generated', () => {
+    const generate = { authentication: { clientSecret: { ...clientSecret, generate: true } } };
+    const secretOf = () => env.get('creds', { kind: 'Secret' });
+    const ownerOf = (secret: KubeObject) => secret.metadata.ownerReferences?.map(({ uid }) => uid);
+    const removeOwner = async () =>
+      bodyOf(
+        await env.api.patch(env.ref('Secret', 'creds'), 'json', [
+          { op: 'remove', path: '/metadata/ownerReferences' },
+        ]),
+      );
+
+    test.each<[string, object]>([
+      ['', {}],
+      [
+        ' of an earlier version',
+        { labels: { 'm2moauth.dev/own-name': null }, annotations: { 'm2moauth.dev/made-as': null } },
+      ],
+      [' that somebody made immutable', { immutable: true }],
+    ])(
+      'is kept, and its Secret%s gets its owner reference back',
+      async (_, { immutable, ...metadata }: { immutable?: boolean }) => {
+        await env.create('app', generate);
+        const client = await env.reason('app', 'CredentialsReady', 'Verified');
+        const before = await secretOf();
+        await env.stop();
+        await env.patch('creds', { metadata, ...(immutable && { immutable }) }, 'Secret');
+        env.calls.length = 0;
+        await env.start();
+        await env.idle();
+        expect(env.writes).toEqual([]);
+        await removeOwner();
+        const after = await env.until(async () => {
+          const secret = await secretOf();
+          expect(ownerOf(secret)).toEqual([client.metadata.uid]);
+          return secret;
+        });
+        expect([after.data, after.metadata.uid]).toEqual([before.data, before.metadata.uid]);
+        expect(after.metadata.annotations).toEqual(before.metadata.annotations);
+        await env.idle();
+        expect(env.writes).toEqual(['update Secret creds']);
+      },
+    );
+
+    test('is kept by a client that is made again after `kubectl delete --cascade=orphan`', async () => {
+      await env.create('app', generate);
+      await env.reason('app', 'CredentialsReady', 'Verified');
+      const before = await secretOf();
+      const query = { propagationPolicy: 'Orphan' };
+      bodyOf(await env.api.delete(env.ref('OAuthClient', 'app'), { query }));
+      await env.until(async () => {
+        expect((await env.api.get(env.ref('OAuthClient', 'app'))).status).toBe(404);
+        expect(ownerOf(await secretOf())).toBeUndefined();
+      });
+      const { metadata } = await env.create('app', generate);
+      await env.until(async () => expect(ownerOf(await secretOf())).toEqual([metadata.uid]));
+      expect((await secretOf()).data).toEqual(before.data);
+    });
+
+    test('works under a policy that sets the managed-by label of Secrets, which the condition names', async () => {
+      const label = 'app.kubernetes.io/managed-by';
+      await using _policy = await mutateSecrets(env.api, env.namespace, {
+        patch: setEntry('labels', label, 'platform'),
+      });
+      await env.create('app', generate);
+      const client = await env.reason('app', 'CredentialsReady', 'Verified');
+      expect(messageOf(client)).toContain(`metadata.labels["${label}"] of Secret "creds"`);
+      const before = await secretOf();
+      await env.patch('app', { metadata: { labels: { looked: 'again' } } });
+      await env.idle();
+      expect((await secretOf()).data).toEqual(before.data);
+      expect(env.writes.filter((call) => call.includes(' Secret '))).toEqual(['create Secret creds']);
+    });
+
+    test('is not changed in a Secret that only has the label of the operator', async () => {
+      const labels = { 'app.kubernetes.io/managed-by': 'm2m-oauth-operator' };
+      const ref = env.ref('Secret', 'creds');
+      const stringData = { client_secret: 'the secret of somebody else' };
+      const metadata = { ...ref.metadata, labels };
+      const made = bodyOf(await env.api.create({ ...ref, metadata, stringData }));
+      await env.create('app', generate);
+      await env.reason('app', 'CredentialsReady', 'Verified');
+      await env.idle();
+      expect((await secretOf()).metadata.resourceVersion).toBe(made.metadata.resourceVersion);
+    });
+
+    test('is generated anew in an immutable Secret that has none', async () => {
+      await env.create('app', generate);
+      const client = await env.reason('app', 'CredentialsReady', 'Verified');
+      await env.patch('creds', { data: null, immutable: true }, 'Secret');
+      await env.until(async () => {
+        const secret = await secretOf();
+        expect(text(secret, 'client_secret')).toMatch(/^[A-Za-z0-9_-]{43}$/u);
+        expect(ownerOf(secret)).toEqual([client.metadata.uid]);
+        expect(secret).not.toHaveProperty('immutable');
+      });
+      await env.reason('app', 'CredentialsReady', 'Verified');
+    });
   });
 
   test('of an unmanaged Secret is used where it exists, and never written', async () => {

@@ -74,7 +74,10 @@ export class SigningKeyEnv implements AsyncDisposable {
     });
     keyring.start();
     const wired = wireSigningKeys({ namespace }, parts);
-    const watched = ['signingKeys', 'tokens', 'issued', 'batches', 'secrets', 'configMaps'] as const;
+    const watched = [
+      ...(['signingKeys', 'tokens', 'issued', 'batches'] as const),
+      ...(['secrets', 'earlierSecrets', 'configMaps', 'earlierConfigMaps', 'compromisedKeys'] as const),
+    ];
     const stop = await startWired(wired, parts, watched);
     this.#keyring = keyring;
     [this.#controller] = wired.controllers;

@@ -23,6 +23,11 @@ describe('the ConfigMap', () => {
     ['another key set', { data: { 'jwks.json': '{"keys":[]}' } }],
     ['no data', { data: null }],
     ['no labels', { metadata: { labels: null } }],
+    ['no owner', { metadata: { ownerReferences: null } }],
+    [
+      'no owner and other data',
+      { metadata: { ownerReferences: null }, data: { 'jwks.json': '{"keys":[]}' } },
+    ],
     ['other data, and never to change again', { data: { 'jwks.json': 'x' }, immutable: true }],
   ])('is restored where a user gave it %s', async (_, patch) => {
     const before = await env.jwks();
@@ -30,7 +35,14 @@ describe('the ConfigMap', () => {
     await env.until(async () => {
       const found = await env.get('ConfigMap', name);
       expect(JSON.parse(found.data['jwks.json'])).toEqual(before);
-      expect(found.metadata.labels).toEqual({ 'app.kubernetes.io/managed-by': 'm2m-oauth-operator' });
+      expect(found.metadata.ownerReferences).toMatchObject([{ kind: 'SigningKey', controller: true }]);
+      expect(found.metadata.labels).toEqual({
+        'app.kubernetes.io/managed-by': 'm2m-oauth-operator',
+        'm2moauth.dev/own-name': name,
+      });
+      expect(found.metadata.annotations).toEqual({
+        'm2moauth.dev/made-as': `${name} of SigningKey default`,
+      });
     });
   });
 
@@ -55,6 +67,45 @@ describe('the ConfigMap', () => {
     await env.api.delete(env.ref('ConfigMap', 'other-jwks'));
     await env.pass(5 * MINUTE);
     await env.until(async () => expect((await env.jwks('other')).keys).toHaveLength(4));
+  });
+
+  test.each<[string, (metadata: object) => object]>([
+    [
+      'has the label of the operator',
+      () => ({ labels: { 'app.kubernetes.io/managed-by': 'm2m-oauth-operator' } }),
+    ],
+    ['is a copy of another', (metadata) => ({ ...metadata, ownerReferences: [] })],
+  ])('of that name that %s is left alone', async (_, metadataOf) => {
+    const { labels, annotations } = (await env.get('ConfigMap', name)).metadata;
+    const metadata = {
+      ...env.ref('ConfigMap', 'other-jwks').metadata,
+      ...metadataOf({ labels, annotations }),
+    };
+    const data = { 'jwks.json': 'mine' };
+    const made = bodyOf(await env.api.create({ ...env.ref('ConfigMap', 'other-jwks'), metadata, data }));
+    await env.create({}, 'other');
+    await env.ready('Active', 'other');
+    const found = await env.get('ConfigMap', 'other-jwks');
+    expect(found.metadata.resourceVersion).toBe(made.metadata.resourceVersion);
+  });
+
+  test('of an earlier version is taken over without its owner, and not rewritten for its marks', async () => {
+    await env.stop();
+    const metadata = {
+      labels: { 'm2moauth.dev/own-name': null },
+      annotations: { 'm2moauth.dev/made-as': null },
+    };
+    const patch = (body: object) => env.api.patch(env.ref('ConfigMap', name), 'merge', body);
+    const before = bodyOf(await patch({ metadata }));
+    await env.start();
+    await env.idle();
+    expect((await env.get('ConfigMap', name)).metadata.resourceVersion).toBe(before.metadata.resourceVersion);
+    bodyOf(await patch({ metadata: { ownerReferences: null } }));
+    await env.until(async () => {
+      const found = await env.get('ConfigMap', name);
+      expect(found.metadata.ownerReferences).toMatchObject([{ kind: 'SigningKey', name: 'default' }]);
+      expect(found.metadata.labels).toHaveProperty(['m2moauth.dev/own-name'], name);
+    });
   });
 
   test('holds the keys of every SigningKey, and changes with any of them', async () => {

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { bodyOf } from '../../support/api.ts';
+import { bodyOf, type KubeObject } from '../../support/api.ts';
 import { conditionOf, SigningKeyEnv } from './signing-key-env.ts';
 
 let env: SigningKeyEnv;
@@ -50,11 +50,34 @@ describe('what is lost', () => {
       for (const { metadata } of secrets) {
         expect(metadata.labels).toEqual({
           'app.kubernetes.io/managed-by': 'm2m-oauth-operator',
+          'm2moauth.dev/own-name': metadata.name,
           'm2moauth.dev/signing-key': 'default',
         });
       }
     });
     expect(await env.settled()).toEqual(first);
+  });
+
+  test('the right to change Secrets, which somebody made immutable: keys rotate, and the Secrets remember', async () => {
+    await env.create();
+    const first = await env.settled();
+    await env.idle();
+    const pemOf = (secret: KubeObject | undefined): string => secret?.data['private.pem'];
+    const secretOf = async (kid: string) =>
+      (await env.keySecrets()).find(({ metadata }) => metadata.annotations?.['m2moauth.dev/kid'] === kid);
+    const pem = pemOf(await secretOf(first.standby));
+    for (const { metadata } of await env.keySecrets())
+      bodyOf(await env.api.patch(env.ref('Secret', metadata.name), 'merge', { immutable: true }));
+    await env.patch({ metadata: { annotations: { 'm2moauth.dev/rotate': 'one' } } });
+    const second = await env.settled(1);
+    expect(second).toMatchObject({ active: first.standby, retired: [first.active] });
+    await env.until(async () => {
+      const active = await secretOf(second.active);
+      expect(active?.data['retired.json']).toBeDefined();
+      expect(pemOf(active)).toBe(pem);
+      expect(await secretOf(first.active)).toBeUndefined();
+    });
+    expect(await env.settled(1)).toEqual(second);
   });
 
   test('the status, or the whole SigningKey: it is rebuilt from the Secrets, retired keys too', async () => {

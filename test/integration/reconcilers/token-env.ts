@@ -9,6 +9,9 @@ import type { Fault } from './guarded-client.ts';
 import { TestKeyring } from './test-keyring.ts';
 import { startTokenOperator, type TokenOperator } from './token-operator.ts';
 
+/** Fields that have digests. */
+const DIGESTS = ['kid', 'keyID', 'claimsDigest'];
+
 /** A namespace of a real API server, the Token reconciler on real caches and a controller, and a clock that the test moves. */
 export class TokenEnv implements AsyncDisposable {
   readonly api: TestApi;
@@ -75,9 +78,9 @@ export class TokenEnv implements AsyncDisposable {
   /** Invariant 5 (spec §8), after every test: a JWT begins with `eyJ`, base64 of `{"`. */
   #expectNoJwtOutside(): void {
     const { log, metrics } = this.kube;
-    // A key ID is a random 43 characters of base64url: one in six thousand holds `eyJ`.
+    // Digests are 43 random characters of base64url: one in six thousand holds `eyJ`.
     const said = JSON.stringify([log.lines, metrics.calls, this.events], (name, value: unknown) => {
-      if (name === 'kid' && /^[\w-]{43}$/u.test(String(value))) return 'kid';
+      if (DIGESTS.includes(name) && /^[\w-]{43}$/u.test(String(value))) return 'digest';
       return value instanceof Error ? [value.name, value.message, value.cause] : value;
     });
     expect(said).not.toMatch(/eyJ|ZXlK/u);

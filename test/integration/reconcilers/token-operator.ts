@@ -30,7 +30,13 @@ export const startTokenOperator = async (options: TokenOperatorOptions): Promise
   const parts = { ...buildParts(options, [namespace]), keyring };
   const { informers, named } = parts;
   const wired = wireTokens(settings, parts);
-  const stop = await startWired(wired, parts, ['tokens', 'clients', 'secrets', 'namespaces']);
+  const stop = await startWired(wired, parts, [
+    'tokens',
+    'clients',
+    'secrets',
+    'earlierSecrets',
+    'namespaces',
+  ]);
   return {
     isSeen: (name) => named.get(`${namespace}/${name}`) !== undefined,
     isClientKnown: (name, resourceVersion) =>

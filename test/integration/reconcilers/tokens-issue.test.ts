@@ -45,8 +45,14 @@ describe('a Token whose client allows it', () => {
     expect(secret).toMatchObject({
       type: 'Opaque',
       metadata: {
-        labels: { 'app.kubernetes.io/managed-by': 'm2m-oauth-operator' },
-        annotations: { 'm2moauth.dev/token-id': id },
+        labels: {
+          'app.kubernetes.io/managed-by': 'm2m-oauth-operator',
+          'm2moauth.dev/own-name': 'reports',
+        },
+        annotations: {
+          'm2moauth.dev/token-id': id,
+          'm2moauth.dev/made-as': 'reports of Token reports',
+        },
         ownerReferences: [{ kind: 'Token', name: 'reports', uid: made.metadata.uid, controller: true }],
       },
     });

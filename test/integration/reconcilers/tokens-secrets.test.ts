@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { API_VERSION } from '../../../operator/api/meta.ts';
+import { ApiError } from '../../../operator/ports/kube.ts';
 import { bodyOf } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { conditionOf, TokenEnv } from './token-env.ts';
@@ -84,6 +85,91 @@ test('annotations and labels of others stay through repairs and renewals, howeve
     'm2moauth.dev/token-id': token.status.id,
   });
   expect((await env.get('Secret', 'reports'))?.metadata.labels).toMatchObject(labels);
+});
+
+describe('an immutable Secret', () => {
+  const renew = (env: TokenEnv) =>
+    env.patch('Token', 'reports', { metadata: { annotations: { 'm2moauth.dev/renew': '1' } } });
+  const immutable = async (patch: object = {}): Promise<TokenEnv> => {
+    const env = await issued();
+    await env.patch('Secret', 'reports', { immutable: true, ...patch });
+    await env.idle();
+    expect(env.writes).toEqual([]);
+    return env;
+  };
+
+  test.each<[string, object, { data: object; labels: object }]>([
+    ['', {}, { data: {}, labels: {} }],
+    [
+      ', with what others have in it',
+      { data: { other: 'dGhlaXJz' }, metadata: { labels: { theirs: 'x' } } },
+      { data: { other: 'dGhlaXJz' }, labels: { theirs: 'x' } },
+    ],
+  ])('is deleted by its UID and made again for the next JWT%s', async (_, patch, { data, labels }) => {
+    await using env = await immutable(patch);
+    const before = await env.jwt();
+    await renew(env);
+    const token = await env.token('Issued', (now) => expect(now.issuance).toBe(2));
+    expect(env.writes).toEqual([
+      'delete Secret reports',
+      'create Secret reports',
+      'updateStatus Token reports',
+    ]);
+    const { payload, secret } = await env.jwt();
+    expect(payload.jti).toBe(token.status.id);
+    expect(secret.metadata.uid).not.toBe(before.secret.metadata.uid);
+    expect(secret).not.toHaveProperty('immutable');
+    expect(secret.data).toMatchObject(data);
+    expect(secret.metadata.labels).toMatchObject(labels);
+    expect(secret.metadata.ownerReferences).toEqual(before.secret.metadata.ownerReferences);
+
+    await env.patch('Token', 'reports', { metadata: { annotations: { 'm2moauth.dev/renew': '2' } } });
+    await env.token('Issued', (now) => expect(now.issuance).toBe(3));
+    expect(env.writes.slice(3)).toEqual(['update Secret reports', 'updateStatus Token reports']);
+  });
+
+  test('gets its labels back where it is', async () => {
+    await using env = await immutable();
+    const { secret } = await env.jwt();
+    await env.patch('Secret', 'reports', { metadata: { labels: null } });
+    await eventually(async () =>
+      expect((await env.get('Secret', 'reports'))?.metadata.labels).toEqual(secret.metadata.labels),
+    );
+    await env.idle();
+    expect(env.writes).toEqual(['update Secret reports']);
+  });
+
+  test('that a finalizer holds is waited for', async () => {
+    await using env = await immutable({ metadata: { finalizers: ['example.com/hold'] } });
+    await renew(env);
+    const token = await eventually(async () => {
+      const found = await env.get('Token', 'reports');
+      expect(conditionOf(found, 'Ready')).toMatchObject({ status: 'False', reason: 'Issuing' });
+      return found;
+    });
+    expect(conditionOf(token, 'Ready')?.message).toContain('is being deleted');
+    await env.patch('Secret', 'reports', { metadata: { finalizers: null } });
+    const after = await env.token('Issued', (now) => expect(now.issuance).toBe(2));
+    expect((await env.jwt()).payload.jti).toBe(after.status.id);
+  });
+
+  test('is made again after a crash between the two writes', async () => {
+    await using env = await immutable();
+    env.faults.push({
+      call: 'create Secret',
+      when: 'before',
+      error: new ApiError('away', { status: 503 }),
+    });
+    await renew(env);
+    await eventually(async () => {
+      await env.clock.advance(1_000);
+      const token = await env.get('Token', 'reports');
+      expect(conditionOf(token, 'Ready')?.reason).toBe('Issued');
+      expect(token?.status.issuance).toBe(2);
+    });
+    await env.idle();
+    expect((await env.jwt()).payload.jti).toBe((await env.get('Token', 'reports'))?.status.id);
+  });
 });
 
 test('a Token that is made again under its name waits for the garbage collector to take the Secret of the one before', async () => {

@@ -5,6 +5,7 @@ import {
   CLIENT_REASONS,
   CREDENTIALS_REASONS,
   LIMIT_REASONS,
+  OVERWRITTEN_REASONS,
   SIGNING_KEY_REASONS,
   TOKEN_REASONS,
   WEAK_CREDENTIALS_REASONS,
@@ -27,6 +28,7 @@ describe('what to do about a reason is documented', () => {
   const isBad = (reason: string): boolean => !['Issued', 'Registered', 'Verified', 'Active'].includes(reason);
   const reasons = [
     ...TOKEN_REASONS,
+    ...OVERWRITTEN_REASONS,
     ...CLIENT_REASONS,
     ...CREDENTIALS_REASONS,
     ...WEAK_CREDENTIALS_REASONS,

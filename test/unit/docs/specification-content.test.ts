@@ -7,6 +7,7 @@ import {
   CLIENT_REASONS,
   CREDENTIALS_REASONS,
   LIMIT_REASONS,
+  OVERWRITTEN_REASONS,
   SIGNING_KEY_REASONS,
   TOKEN_REASONS,
   WEAK_CREDENTIALS_REASONS,
@@ -71,7 +72,7 @@ describe.each(KINDS)('%s in section %s', (kind, number) => {
 });
 
 test.each([
-  ['2.1', TOKEN_REASONS],
+  ['2.1', [...TOKEN_REASONS, ...OVERWRITTEN_REASONS]],
   ['2.4', [...CLIENT_REASONS, ...CREDENTIALS_REASONS, ...WEAK_CREDENTIALS_REASONS, ...LIMIT_REASONS]],
   ['2.4', RESERVED_CLAIMS.filter((claim) => !claim.includes('/'))],
   ['2.5', SIGNING_KEY_REASONS],

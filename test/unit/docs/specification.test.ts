@@ -113,7 +113,22 @@ describe('what is found', () => {
 });
 
 test('the specification has its sections in order, each once', () => {
-  expect([...sections]).toEqual(['1', '2', '2.1', '2.2', '2.3', '2.4', '2.5', '3', '4', '5', '6', '7', '8']);
+  expect([...sections]).toEqual([
+    '1',
+    '2',
+    '2.1',
+    '2.2',
+    '2.3',
+    '2.4',
+    '2.5',
+    '2.6',
+    '3',
+    '4',
+    '5',
+    '6',
+    '7',
+    '8',
+  ]);
 });
 
 test('every `spec §n` names a section of the specification', () => {

@@ -7,7 +7,7 @@ import {
   type KeySecret,
   KID_ANNOTATION,
   keySecretAnnotations,
-  keySecretLabels,
+  keySecretMarks,
   keySecretName,
   type PublicKey,
 } from '../../../../operator/domain/key/key-secrets.ts';
@@ -168,7 +168,7 @@ export class FakeSigningKey {
     this.#write(() =>
       this.secrets.set(name, {
         name,
-        labels: keySecretLabels('default'),
+        labels: keySecretMarks('default', kid).labels,
         annotations,
         pem: kid,
         retired: [],

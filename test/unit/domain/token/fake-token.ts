@@ -1,13 +1,8 @@
-import {
-  API_VERSION,
-  MANAGED_BY_LABEL,
-  MANAGER,
-  type ObjectRef,
-  type OwnerReference,
-} from '../../../../operator/api/meta.ts';
+import { API_VERSION, type ObjectRef, type OwnerReference } from '../../../../operator/api/meta.ts';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import type { KeyPhase } from '../../../../operator/api/signing-key.ts';
 import type { Token, TokenSpec, TokenStatus } from '../../../../operator/api/token.ts';
+import { watchedBy } from '../../../../operator/domain/own-mark.ts';
 import { cachedTokenOf } from '../../../../operator/domain/token/cached-token.ts';
 import type { SecretFailure } from '../../../../operator/domain/token/token-observation.ts';
 import { planToken } from '../../../../operator/domain/token/token-plan.ts';
@@ -21,6 +16,7 @@ import {
   TokenReconciler,
   type TokenReconcilerOptions,
 } from '../../../../operator/reconcilers/token/token-reconciler.ts';
+import { SECRET_INDEXERS } from '../../../../operator/reconcilers/token/token-triggers.ts';
 import type { ReconcileResult } from '../../../../operator/runtime/controller.ts';
 import { issuerSettings } from '../../../support/issuer-settings.ts';
 import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
@@ -318,17 +314,17 @@ export class FakeToken {
     return meta && reduceSecretMeta(meta);
   }
 
-  /** The operator's informer selects Secrets by label. */
+  /** The operator's informers select Secrets by label. */
   #cached(key: string): SecretMeta | undefined {
     const meta = this.#reducedAt(key);
-    return meta?.metadata.labels?.[MANAGED_BY_LABEL] === MANAGER ? meta : undefined;
+    return meta && watchedBy(meta.metadata) ? meta : undefined;
   }
 
   #ownCached(): SecretMeta[] {
     const { namespace } = makeToken().metadata;
-    return [...this.secrets].flatMap(([name, { owned }]) => {
-      const meta = owned ? this.#cached(`${namespace}/${name}`) : undefined;
-      return meta ? [meta] : [];
+    return [...this.secrets.keys()].flatMap((name) => {
+      const meta = this.#cached(`${namespace}/${name}`);
+      return meta && SECRET_INDEXERS.token?.(meta).includes(TOKEN_UID) ? [meta] : [];
     });
   }
 

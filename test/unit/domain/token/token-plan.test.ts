@@ -640,8 +640,12 @@ describe('the Secret', () => {
     );
     await fake.reconcile();
     expect(fake.secrets.get('reports')).toMatchObject({
-      labels: { 'app.kubernetes.io/managed-by': 'm2m-oauth-operator' },
-      annotations: { 'm2moauth.dev/token-id': tokenId(UID, 1), mine: 'y' },
+      labels: { 'app.kubernetes.io/managed-by': 'm2m-oauth-operator', 'm2moauth.dev/own-name': 'reports' },
+      annotations: {
+        'm2moauth.dev/token-id': tokenId(UID, 1),
+        'm2moauth.dev/made-as': 'reports of Token reports',
+        mine: 'y',
+      },
     });
     expect((await fake.plan()).kind).toBe('wait');
   });

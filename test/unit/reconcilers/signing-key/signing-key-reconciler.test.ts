@@ -170,9 +170,22 @@ test('what reverts our Secrets again and again is retried with backoff, and the 
     ...secret,
     metadata: {
       ...secret.metadata,
-      labels: { ...secret.metadata.labels, 'app.kubernetes.io/managed-by': 'me' },
+      annotations: { ...secret.metadata.annotations, 'm2moauth.dev/published-at': 'yesterday' },
     },
   });
   fake.create();
   await expect(fake.reconcile()).rejects.toThrow('SigningKey system/default');
+});
+
+test('a policy that sets the managed-by label of Secrets stops nothing', async () => {
+  fake.secrets.admit = (secret) => ({
+    ...secret,
+    metadata: {
+      ...secret.metadata,
+      labels: { ...secret.metadata.labels, 'app.kubernetes.io/managed-by': 'platform' },
+    },
+  });
+  fake.create();
+  await fake.reconcile();
+  expect(fake.phases).toEqual(['Active', 'Published']);
 });

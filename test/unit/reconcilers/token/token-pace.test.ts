@@ -1,6 +1,11 @@
 import { expect, test } from '@jest/globals';
 import type { Token } from '../../../../operator/api/token.ts';
-import { BlockerTimes, REPAIRS, TokenPace } from '../../../../operator/reconcilers/token/token-pace.ts';
+import {
+  AlteredSecrets,
+  BlockerTimes,
+  REPAIRS,
+  TokenPace,
+} from '../../../../operator/reconcilers/token/token-pace.ts';
 import { makeToken } from '../../domain/token/fake-token.ts';
 
 const token = (reason: string, uid = 'u'): Token => ({
@@ -66,4 +71,24 @@ test('when one is possible is known without taking it', () => {
   expect(pace.possibleAt('a', 4_000)).toBe(11_000);
   expect(pace.possibleAt('b', 4_000)).toBeUndefined();
   expect(pace.possibleAt('a', 11_000)).toBeUndefined();
+});
+
+test('a JWT that others change is not written again for its own event, but at growing intervals, and at once if the Secret changes', () => {
+  const altered = new AlteredSecrets();
+  const failure = { reason: 'SecretRefused', message: 'm' } as const;
+  expect(altered.failureOf('u', '1', 0)).toBeUndefined();
+  expect(altered.failureOf('u', undefined, 0)).toBeUndefined();
+  altered.note('u', { resourceVersion: '1', failure }, 0);
+  expect(altered.failureOf('u', '1', 14_999)).toBe(failure);
+  expect(altered.failureOf('u', '2', 0)).toBeUndefined();
+  expect(altered.failureOf('other', '1', 0)).toBeUndefined();
+  expect(altered.failureOf('u', '1', 15_000)).toBeUndefined();
+  altered.note('u', { resourceVersion: '2', failure }, 15_000);
+  expect(altered.failureOf('u', '2', 44_999)).toBe(failure);
+  expect(altered.failureOf('u', '2', 45_000)).toBeUndefined();
+  for (let count = 0; count < 10; count += 1) altered.note('u', { resourceVersion: '3', failure }, 0);
+  expect(altered.failureOf('u', '3', 599_999)).toBe(failure);
+  expect(altered.failureOf('u', '3', 600_000)).toBeUndefined();
+  altered.clear('u');
+  expect(altered.failureOf('u', '3', 0)).toBeUndefined();
 });

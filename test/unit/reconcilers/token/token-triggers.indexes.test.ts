@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { ownAnnotationsOf, ownLabelsOf } from '../../../../operator/domain/own-mark.ts';
 import { tokenId } from '../../../../operator/domain/token/declared-token.ts';
 import { SECRET_INDEXERS, TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-triggers.ts';
 import { makeToken } from '../../domain/token/fake-token.ts';
@@ -41,16 +42,23 @@ test('a Token is found by client, keys, reasons, Secret, namespace, owner and ev
   });
 });
 
-test('a Secret is found by the Token that controls it, and by nothing else', () => {
+test('a Secret is found by the Token that controls it, under its own name, and by nothing else', () => {
   const owner = { apiVersion: 'm2moauth.dev/v1alpha1', kind: 'Token', name: 'a', uid: 'u', controller: true };
-  const secret = (ownerReferences: (typeof owner)[]) => ({
+  const marks = {
+    labels: ownLabelsOf('reports'),
+    annotations: ownAnnotationsOf('reports', { kind: 'Token', name: 'a' }),
+  };
+  const secret = (ownerReferences: (typeof owner)[], metadata: object = marks) => ({
     apiVersion: 'v1',
     kind: 'Secret',
     isReduced: false,
-    metadata: { ...token.metadata, ownerReferences },
+    metadata: { ...token.metadata, ownerReferences, ...metadata },
     fields: { managedDataKeys: [], dataOfOtherManagers: [], ownLabels: [], ownAnnotations: [] },
   });
   expect(SECRET_INDEXERS.token?.(secret([owner]))).toEqual(['u']);
+  expect(SECRET_INDEXERS.token?.(secret([owner], { labels: marks.labels }))).toEqual(['u']);
+  expect(SECRET_INDEXERS.token?.(secret([owner], { ...marks, name: 'copy' }))).toEqual([]);
+  expect(SECRET_INDEXERS.token?.(secret([owner], {}))).toEqual([]);
   expect(SECRET_INDEXERS.token?.(secret([{ ...owner, controller: false }]))).toEqual([]);
   expect(SECRET_INDEXERS.token?.(secret([{ ...owner, kind: 'OAuthClient' }]))).toEqual([]);
 });

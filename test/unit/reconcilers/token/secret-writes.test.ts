@@ -8,7 +8,7 @@ import {
 import type { ObservedSecret } from '../../../../operator/domain/token/token-observation.ts';
 import { ApiError, type NewObject } from '../../../../operator/ports/kube.ts';
 import type { Secret, SecretMeta } from '../../../../operator/ports/secrets.ts';
-import { type TokenSinks, writeSecret } from '../../../../operator/reconcilers/token/token-writes.ts';
+import { type SecretSinks, writeSecret } from '../../../../operator/reconcilers/token/secret-writes.ts';
 import { makeToken } from '../../domain/token/fake-token.ts';
 
 const metadata = {
@@ -36,11 +36,11 @@ const sinksOf = (error: ApiError) => {
         throw error;
       },
     },
-  } as unknown as TokenSinks;
+  } as unknown as SecretSinks;
   return { sinks, forgotten };
 };
 
-const write = async (sinks: TokenSinks) => {
+const write = async (sinks: SecretSinks) => {
   const meta = { apiVersion: 'v1', kind: 'Secret', isReduced: false, metadata, fields } as const;
   const wanted = secretContentOf(makeToken(), { id: 'id', clientUID: 'c' });
   const planned = {
@@ -86,7 +86,8 @@ const observedOf = (meta: SecretMeta): ObservedSecret => ({
   uid: meta.metadata.uid,
   resourceVersion: meta.metadata.resourceVersion,
   owned: true,
-  ofPredecessor: false,
+  controller: 'Token',
+  marking: 'Own',
   terminating: false,
   isReduced: meta.isReduced,
   labels: meta.metadata.labels ?? {},
@@ -105,8 +106,9 @@ const sentSecret = async (content: SecretContent, inPlace?: SecretMeta): Promise
     keyring: { active: () => ({ kid: 'k', sign: async () => 'jwt' }) },
     secrets: { putIfNewer: () => undefined },
     cachedSecretOf: (secret: Secret) => secret,
+    secretMetaOf: metaOf,
     secretClient: { create: accept, update: accept },
-  } as unknown as TokenSinks;
+  } as unknown as SecretSinks;
   const secrets = new Map(inPlace ? [[content.name, { meta: inPlace, live: undefined }]] : []);
   await writeSecret(sinks, { observation: { token: makeToken() }, secrets } as never, {
     write: planSecretWrite(content, inPlace && observedOf(inPlace), true),
