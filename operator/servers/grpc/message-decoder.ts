@@ -18,6 +18,10 @@ export interface MessageDecoderOptions {
 /** Compressed flag and length (gRPC over HTTP/2, Length-Prefixed-Message). */
 const PREFIX_BYTES = 5;
 const SMALLEST_BYTES = 256;
+/** The largest block. */
+const BLOCK_BYTES = 16 * 1024;
+/** 4 MiB. */
+const MAX_FREE_BLOCKS = 256;
 /** What a message may keep of the block in which it arrived, beside as much as itself. */
 const MAX_EXCESS_BYTES = 4096;
 
@@ -31,17 +35,41 @@ const ownedOf = (message: Buffer): Buffer => {
 };
 
 /**
+ * Blocks for pieces of messages, which are used again: V8 collects all garbage whenever a few dozen MiB of buffers have been made, and
+ * a flood of half-sent messages would have it do that several times a second.
+ */
+export class Blocks {
+  readonly #free: Buffer[] = [];
+
+  take(bytes: number): Buffer {
+    const free = bytes === BLOCK_BYTES ? this.#free.pop() : undefined;
+    return free ?? Buffer.allocUnsafeSlow(bytes);
+  }
+
+  /** Whoever gives them back has no more use for their content. */
+  giveBack(blocks: readonly Buffer[]): void {
+    for (const block of blocks) {
+      if (block.length === BLOCK_BYTES && this.#free.length < MAX_FREE_BLOCKS) this.#free.push(block);
+    }
+  }
+}
+
+/**
  * Takes the place of the decoder of grpc-js, which keeps every piece of a message with the whole block that was read from the
- * network: 1 byte may keep 64 KiB. This one copies, into a buffer that grows with what has arrived, up to the length of the message.
+ * network: 1 byte may keep 64 KiB. This one copies, into blocks that grow with what has arrived, up to the length of the message.
  * It takes no compressed messages: grpc-js would inflate all that a block has at the same time, each to the longest message.
  */
 export class MessageDecoder {
   readonly #options: MessageDecoderOptions;
-  #kept = Buffer.alloc(0);
+  readonly #pool: Blocks;
+  /** All but the last are full. */
+  #blocks: Buffer[] = [];
+  #kept = 0;
   #length = 0;
 
-  constructor(options: MessageDecoderOptions) {
+  constructor(options: MessageDecoderOptions, blocks: Blocks) {
     this.#options = options;
+    this.#pool = blocks;
   }
 
   /** Takes a block, and returns the messages that are complete with it, each with its prefix. @throws Error for a message that is too large or compressed, and for too many at once */
@@ -63,9 +91,11 @@ export class MessageDecoder {
 
   /** Gives back what is kept; nothing more can be decoded. */
   release(): void {
-    if (this.#kept.length === 0) return;
-    this.#options.onKept(-this.#kept.length);
-    this.#kept = Buffer.alloc(0);
+    if (this.#kept === 0) return;
+    this.#options.onKept(-this.#kept);
+    this.#pool.giveBack(this.#blocks);
+    this.#blocks = [];
+    this.#kept = 0;
     this.#length = 0;
   }
 
@@ -92,28 +122,51 @@ export class MessageDecoder {
 
   /** Adds what belongs to the message that is kept, and returns the rest. */
   #keep(bytes: Buffer, messages: Buffer[]): Buffer {
-    const size = this.#sizeOf(this.#kept.subarray(0, this.#length));
-    const wanted = (size ?? PREFIX_BYTES) - this.#length;
-    const taken = bytes.subarray(0, wanted);
-    this.#reserve(this.#length + taken.length, size ?? PREFIX_BYTES);
-    taken.copy(this.#kept, this.#length);
-    this.#length += taken.length;
-    const complete = size ?? this.#sizeOf(this.#kept.subarray(0, this.#length));
+    const size = this.#keptSize();
+    const most = size ?? PREFIX_BYTES;
+    const taken = bytes.subarray(0, most - this.#length);
+    this.#add(taken, most);
+    const complete = size ?? this.#keptSize();
     if (complete === this.#length) {
-      const message = this.#kept.subarray(0, complete);
+      const message = this.#joined(complete);
       this.release();
       messages.push(this.#complete(message));
     }
     return bytes.subarray(taken.length);
   }
 
-  #reserve(length: number, most: number): void {
-    if (length <= this.#kept.length) return;
-    const size = Math.max(length, Math.min(most, Math.max(2 * this.#kept.length, SMALLEST_BYTES)));
-    this.#options.onKept(size - this.#kept.length);
-    // Not from Buffer's pool, of which each piece keeps 64 KiB.
-    const grown = Buffer.allocUnsafeSlow(size);
-    this.#kept.copy(grown, 0, 0, this.#length);
-    this.#kept = grown;
+  /** The size of the message that is kept, whose prefix is the first block. */
+  #keptSize(): number | undefined {
+    const [prefix] = this.#blocks;
+    return prefix && this.#sizeOf(prefix.subarray(0, this.#length));
+  }
+
+  #joined(size: number): Buffer {
+    const message = Buffer.allocUnsafeSlow(size);
+    let at = 0;
+    for (const block of this.#blocks) at += block.copy(message, at);
+    return message;
+  }
+
+  #add(bytes: Buffer, most: number): void {
+    for (let rest = bytes; rest.length > 0; ) {
+      const free = this.#kept - this.#length;
+      if (free === 0) this.#addBlock(rest.length, most);
+      const block = this.#blocks.at(-1);
+      if (block === undefined) return;
+      const added = rest.copy(block, block.length - (this.#kept - this.#length));
+      this.#length += added;
+      rest = rest.subarray(added);
+    }
+  }
+
+  /** Adds a block for bytes that have arrived: as large as what is kept, or as they are. */
+  #addBlock(arrived: number, most: number): void {
+    const wanted = Math.max(arrived, this.#kept, SMALLEST_BYTES - this.#kept);
+    const size = Math.min(most - this.#kept, wanted > BLOCK_BYTES / 2 ? BLOCK_BYTES : wanted);
+    this.#options.onKept(size);
+    this.#kept += size;
+    // Not from Buffer's own pool, of which each piece keeps 64 KiB.
+    this.#blocks.push(this.#pool.take(size));
   }
 }

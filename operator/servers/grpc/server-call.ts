@@ -10,7 +10,7 @@ import type { ByteBudget } from '../listener/byte-budget.ts';
 import type { Connection } from '../listener/connection.ts';
 import type { LoadLimits } from '../listener/load-limits.ts';
 import { MAX_REQUEST_BYTES } from './limits.ts';
-import { MessageDecoder } from './message-decoder.ts';
+import { Blocks, MessageDecoder } from './message-decoder.ts';
 import type { StreamGate } from './stream-gate.ts';
 
 /** Time in which a request must arrive in full. */
@@ -167,6 +167,10 @@ const COMPRESSED = {
   details: 'compressed messages are not supported: send messages without compression',
 };
 
+interface CountOptions extends Pick<ServerCallsOptions, 'load' | 'gate'> {
+  readonly blocks: Blocks;
+}
+
 /**
  * Counts what a request keeps that has not arrived in full: its pieces, and, where there is a single request, the whole message too,
  * which grpc-js keeps until the client ends its side of the stream. Returns what to call then. `decoder` is a private member of grpc-js.
@@ -174,7 +178,7 @@ const COMPRESSED = {
 const countRequest = (
   call: ServerInterceptingCallInterface,
   { connection, isSingle }: { readonly connection: Connection; readonly isSingle: boolean },
-  { load: { bytes, unfinishedRequests }, gate }: Pick<ServerCallsOptions, 'load' | 'gate'>,
+  { load: { bytes, unfinishedRequests }, gate, blocks }: CountOptions,
 ): (() => void) => {
   let release: (() => void) | undefined;
   let isWatched = false;
@@ -204,25 +208,28 @@ const countRequest = (
     if (!isWatched) streamOf(call)?.once('close', end);
     isWatched = true;
   };
-  const decoder = new MessageDecoder({
-    maxBytes: MAX_REQUEST_BYTES,
-    maxAtOnce: isSingle ? MAX_SINGLE_AT_ONCE : MAX_MESSAGES_AT_ONCE,
-    onKept: (kept) => {
-      if (kept > 0 && !release) begin();
-      take(kept);
-      if (kept < 0) release = void release?.();
+  const decoder = new MessageDecoder(
+    {
+      maxBytes: MAX_REQUEST_BYTES,
+      maxAtOnce: isSingle ? MAX_SINGLE_AT_ONCE : MAX_MESSAGES_AT_ONCE,
+      onKept: (kept) => {
+        if (kept > 0 && !release) begin();
+        take(kept);
+        if (kept < 0) release = void release?.();
+      },
+      onComplete: (size) => {
+        if (!isSingle) return;
+        take(size);
+        whole += size;
+      },
+      onProblem: (problem) => {
+        // What grpc-js would answer to the error counts no more then.
+        if (problem === 'compressed') call.sendStatus(COMPRESSED);
+        setImmediate(stop);
+      },
     },
-    onComplete: (size) => {
-      if (!isSingle) return;
-      take(size);
-      whole += size;
-    },
-    onProblem: (problem) => {
-      // What grpc-js would answer to the error counts no more then.
-      if (problem === 'compressed') call.sendStatus(COMPRESSED);
-      setImmediate(stop);
-    },
-  });
+    blocks,
+  );
   Object.assign(call, { decoder });
   return () => {
     if (whole > 0) bytes.take(connection, -whole);
@@ -231,16 +238,17 @@ const countRequest = (
 };
 
 /** Makes each call with a single request a {@link GrpcServerCall}; its responses must be bytes. */
-export const serverCalls =
-  (options: ServerCallsOptions): ServerInterceptor =>
-  ({ path, requestStream }, call) => {
-    const { clock, load, gate } = options;
+export const serverCalls = (options: ServerCallsOptions): ServerInterceptor => {
+  const { clock, load, gate } = options;
+  const blocks = new Blocks();
+  return ({ path, requestStream }, call) => {
     const stream = streamOf(call);
     const connection = stream && gate.connectionOf(stream);
     // Its session has ended already.
     if (!connection) return new ServerInterceptingCall(call);
-    const onArrived = countRequest(call, { connection, isSingle: !requestStream }, options);
+    const onArrived = countRequest(call, { connection, isSingle: !requestStream }, { load, gate, blocks });
     if (requestStream) return new ServerInterceptingCall(call);
     const isProof = path.startsWith(SERVICE_PATH);
     return new GrpcServerCall(call, { clock, bytes: load.bytes, connection, isProof, onArrived });
   };
+};

@@ -1,24 +1,27 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { MessageDecoder } from '../../../../operator/servers/grpc/message-decoder.ts';
+import { Blocks, MessageDecoder } from '../../../../operator/servers/grpc/message-decoder.ts';
 import { frame } from './raw-call.ts';
 
 const MAX = 1000;
 
-const makeDecoder = (maxAtOnce = 256) => {
+const makeDecoder = ({ maxAtOnce = 256, maxBytes = MAX, blocks = new Blocks() } = {}) => {
   const seen = { kept: 0, most: 0, complete: 0, problems: [] as string[] };
-  const decoder = new MessageDecoder({
-    maxBytes: MAX,
-    maxAtOnce,
-    onKept: (bytes) => {
-      seen.kept += bytes;
-      seen.most = Math.max(seen.most, seen.kept);
+  const decoder = new MessageDecoder(
+    {
+      maxBytes,
+      maxAtOnce,
+      onKept: (bytes) => {
+        seen.kept += bytes;
+        seen.most = Math.max(seen.most, seen.kept);
+      },
+      onComplete: (bytes) => {
+        seen.complete += bytes;
+      },
+      onProblem: (problem) => seen.problems.push(problem),
     },
-    onComplete: (bytes) => {
-      seen.complete += bytes;
-    },
-    onProblem: (problem) => seen.problems.push(problem),
-  });
+    blocks,
+  );
   return { decoder, seen };
 };
 
@@ -76,7 +79,7 @@ test.each([5, 1])(
 );
 
 test.each([256, 2])('of a block, %i messages are taken and none beyond is dropped', (most) => {
-  const { decoder, seen } = makeDecoder(most);
+  const { decoder, seen } = makeDecoder({ maxAtOnce: most });
   expect(decoder.write(Buffer.alloc(5 * most))).toHaveLength(most);
   expect(() => decoder.write(Buffer.alloc(5 * most + 1))).toThrow('Received too many messages at once');
   expect(seen.problems).toEqual(['tooMany']);
@@ -97,4 +100,33 @@ test('a small message does not keep the block in which it arrived', () => {
   frame(Buffer.from('small')).copy(block, 1000);
   const [message] = makeDecoder().decoder.write(block.subarray(1000, 1010));
   expect([message?.toString('latin1', 5), message?.buffer.byteLength]).toEqual(['small', 10]);
+});
+
+test('half-sent messages, one after the other, are kept in the same memory', () => {
+  const blocks = new Blocks();
+  const message = frame(Buffer.alloc(65_000));
+  const before = process.memoryUsage().arrayBuffers;
+  const kept: number[] = [];
+  for (let round = 0; round < 1000; round += 1) {
+    const { decoder, seen } = makeDecoder({ maxBytes: 65_000, blocks });
+    decoder.write(message.subarray(0, 49_000));
+    kept.push(seen.kept);
+    decoder.release();
+  }
+  expect(new Set(kept)).toEqual(new Set([5 + 3 * 16_384]));
+  // Garbage counts as well.
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1024 * 1024);
+});
+
+test('a message does not change when its blocks are used again', () => {
+  const blocks = new Blocks();
+  const receive = (byte: number): Buffer | undefined => {
+    const { decoder } = makeDecoder({ maxBytes: 65_000, blocks });
+    const message = frame(Buffer.alloc(60_000, byte));
+    decoder.write(message.subarray(0, 50_000));
+    return decoder.write(message.subarray(50_000))[0];
+  };
+  const [first, second] = [receive(1), receive(2)];
+  expect(first?.subarray(5).equals(Buffer.alloc(60_000, 1))).toBe(true);
+  expect(second?.subarray(5).equals(Buffer.alloc(60_000, 2))).toBe(true);
 });
