@@ -61,6 +61,10 @@ const documentRoute = (path: string, summary: string, keys: PublicKeys, read: ()
   },
 });
 
+const metadataPaths = (base: string): string[] => [
+  ...new Set([`${base}${DISCOVERY}`, `${METADATA}${base}`, `${base}${METADATA}`]),
+];
+
 /**
  * The discovery document, at the places of OpenID Connect Discovery 1.0 §4 and RFC 8414 §3.1 (the path of the issuer last) and under
  * the issuer's path, and the JWKS (RFC 7517 §5).
@@ -73,9 +77,34 @@ export const discoveryRoutes = (base: string, options: DiscoveryOptions): Route[
     metadata.forget();
     jwks.forget();
   });
-  const paths = [...new Set([`${base}${DISCOVERY}`, `${METADATA}${base}`, `${base}${METADATA}`])];
   return [
-    ...paths.map((path) => documentRoute(path, 'The discovery document of this issuer', keys, metadata.get)),
+    ...metadataPaths(base).map((path) =>
+      documentRoute(path, 'The discovery document of this issuer', keys, metadata.get),
+    ),
     documentRoute(`${base}${JWKS}`, 'The keys that verify tokens', keys, jwks.get),
+  ];
+};
+
+/**
+ * Discovery and JWKS under a URL that the issuer had before, for verifiers of the tokens from then: `issuer` is that URL, as RFC 8414
+ * §3.3 requires of the document that is found there, and tokens are to be had from the present one.
+ */
+export const previousDiscoveryRoutes = (
+  base: string,
+  previousURL: string,
+  options: DiscoveryOptions,
+): Route[] => {
+  const { keys } = options;
+  const ofThen = { issuer: previousURL, jwks_uri: `${previousURL}${JWKS}` };
+  const metadata = memoized(() => cacheable({ ...documentOf(options), ...ofThen }));
+  const jwks = memoized(() => cacheable(keys.jwks()));
+  keys.onChange(() => {
+    metadata.forget();
+    jwks.forget();
+  });
+  const summary = 'Of a URL that this issuer had before';
+  return [
+    ...metadataPaths(base).map((path) => documentRoute(path, summary, keys, metadata.get)),
+    documentRoute(`${base}${JWKS}`, summary, keys, jwks.get),
   ];
 };

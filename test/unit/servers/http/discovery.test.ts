@@ -43,6 +43,49 @@ test.each(METADATA)('%s says what is offered', async (path) => {
   });
 });
 
+describe('a URL that the issuer had before', () => {
+  const OLD = 'https://issuer.example/old';
+
+  test.each([
+    '/old/.well-known/openid-configuration',
+    '/.well-known/oauth-authorization-server/old',
+    '/old/.well-known/oauth-authorization-server',
+  ])('%s is that of then, with the endpoints of now', async (path) => {
+    await using env = await openServerEnv({}, { previousURLs: [OLD] });
+    expect(await jsonAnswerOf(get(env, path))).toMatchObject({
+      status: 200,
+      body: {
+        issuer: OLD,
+        jwks_uri: `${OLD}/.well-known/jwks.json`,
+        token_endpoint: `${ISSUER_URL}/oauth/token`,
+        plgd_tokens_endpoint: `${ISSUER_URL}/api/v1/tokens`,
+      },
+    });
+  });
+
+  test('has the keys of now, and those that come', async () => {
+    const keys = new TestKeys();
+    await using env = await openServerEnv({}, { previousURLs: [OLD], keys });
+    const [old, now] = [get(env, '/old/.well-known/jwks.json'), get(env, JWKS)];
+    expect(await jsonAnswerOf(old)).toEqual(await jsonAnswerOf(now));
+    keys.change([{ kid: 'two' }]);
+    expect((await jsonAnswerOf(get(env, '/old/.well-known/jwks.json'))).body.keys).toEqual([{ kid: 'two' }]);
+  });
+
+  test('has no endpoints', async () => {
+    await using env = await openServerEnv({}, { previousURLs: [OLD] });
+    expect((await get(env, '/old/api/v1/tokens')).status).toBe(404);
+  });
+
+  test('does not take the place of the present one, nor of an earlier entry', async () => {
+    const previousURLs = [`https://old.example${BASE}`, 'https://a.example/x', 'https://b.example/x'];
+    await using env = await openServerEnv({}, { previousURLs });
+    expect((await jsonAnswerOf(get(env, DISCOVERY))).body.issuer).toBe(ISSUER_URL);
+    const shared = await jsonAnswerOf(get(env, '/x/.well-known/openid-configuration'));
+    expect(shared.body.issuer).toBe('https://a.example/x');
+  });
+});
+
 test('every URL in a document is of the issuer, whatever a request says of itself', async () => {
   await using env = await openServerEnv({}, { trustedProxies: ['127.0.0.1'] });
   const headers = {
