@@ -25,6 +25,7 @@ const config = z.strictObject({
   log: z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']) }),
   issuer: z.strictObject({
     url: z.string().regex(/^(https?:\/\/[^?#]*[^/?#])?$/u),
+    previousURLs: z.array(z.string().regex(/^https?:\/\/[^?#]*[^/?#]$/u)).max(8),
     ownerClaim: z.string().min(1).max(253),
     deviceIDClaim: name,
     signingKey: z.string().min(1).max(253),
@@ -132,6 +133,7 @@ const access = {
     tokenReviews: z.boolean(),
     namespaces: z.boolean(),
     crds: z.boolean(),
+    installations: z.enum(['Auto', 'Always', 'Never']),
     aggregatedRoles: z.boolean(),
     statusPolicy: z.enum(['WithRoles', 'Always', 'Never']),
     statusWriters: z.array(z.string().min(1).max(253)).max(100),

@@ -5,6 +5,7 @@ import { assertionGate } from './compose/assertion-gate.ts';
 import { gate } from './compose/gates.ts';
 import { informersSynced, isSkewAcceptable, watchedTypes } from './compose/health.ts';
 import { buildInformers, type Informers, scopesOf, watchNamed } from './compose/informers.ts';
+import { buildInstallations, ownershipParts } from './compose/installations.ts';
 import { buildIssuer } from './compose/issuer.ts';
 import { operationsComponent } from './compose/operations.ts';
 import { populationOf } from './compose/population.ts';
@@ -15,6 +16,8 @@ import { resourceClients } from './compose/resources.ts';
 import { buildServers } from './compose/servers.ts';
 import type { Config } from './config/schema.ts';
 import { joseKeyPairs } from './crypto/key-pairs.ts';
+import { isOfAnotherIssuer } from './domain/client/client-issuer.ts';
+import { announcementOf } from './domain/client/installation.ts';
 import { IssuerKeyring } from './issuer/keys/keyring.ts';
 import { Rejections } from './issuer/limits/rejections.ts';
 import { createKubeClient, type KubeClient } from './kube/client.ts';
@@ -72,6 +75,7 @@ const createElection = (
   { identity, log, metrics }: Identified,
 ): LeaderElection => {
   const { leaseDuration, renewDeadline, retryPeriod } = config.leaderElection;
+  const { watchNamespaces } = config.kubernetes;
   const client = createKubeClient({ connection, clock, log, metrics });
   return new LeaderElection({
     identity,
@@ -81,6 +85,7 @@ const createElection = (
     metrics,
     leases: resourceClients(client).leases,
     lease: { namespace: config.kubernetes.namespace, name: MANAGER },
+    annotations: announcementOf({ url: config.issuer.url, watchNamespaces }),
     leaseDurationMs: leaseDuration,
     renewDeadlineMs: renewDeadline,
     retryPeriodMs: retryPeriod,
@@ -120,6 +125,7 @@ const createKeyring = (
     namespace,
     signingKey: config.issuer.signingKey,
     issuerUrl: config.issuer.url,
+    previousURLs: config.issuer.previousURLs,
     keyPairs: joseKeyPairs({ metrics }),
     readSecret: (name, signal) => getIfThere(secrets, { namespace, name }, signal),
   });
@@ -136,6 +142,7 @@ export const compose = async (
 ): Promise<Operator> => {
   const metrics = createMetrics({ processMetrics: true });
   const watching = { clock, random, log, metrics };
+  const refused = new AbortController();
   const processID = randomBytes(4).toString('hex');
   const identity = identityOf(env, processID);
   const connection = await loadConnection({ clock, log });
@@ -148,7 +155,10 @@ export const compose = async (
     : undefined;
   const isLeading = (): boolean => election?.isLeader() ?? true;
   const writer = election ? client.gated(isLeading) : client;
-  const { informers, access } = buildInformers(config.kubernetes, client, watching);
+  const { informers, access } = buildInformers(config.kubernetes, client, {
+    ...watching,
+    isOfAnother: (found) => isOfAnotherIssuer(config.issuer, found),
+  });
   const named = watchNamed(client, watching);
   const keyring = createKeyring(config, client, { informers, log, metrics });
   const events = new ApiEventRecorder({ client, instance: identity, clock, random, log, metrics });
@@ -168,6 +178,16 @@ export const compose = async (
     clock,
     log,
   });
+  const installations = buildInstallations(config, {
+    client,
+    isLeading,
+    onConflict: (why) => {
+      log.error('this installation must not run beside another one, and ends', { why });
+      refused.abort();
+    },
+    clock,
+    log,
+  });
   const reconcilers = buildReconcilers(config, {
     clock,
     defer,
@@ -181,6 +201,7 @@ export const compose = async (
     events,
     rejected,
     isClockUsable,
+    ...ownershipParts(config, { installations, informers, keyring }),
   });
   const {
     issuer,
@@ -218,6 +239,7 @@ export const compose = async (
     { name: 'events', start: () => undefined, stop: () => events.stop() },
     { name: 'named-secrets', start: () => undefined, stop: () => named.stop() },
     { name: 'keyring', start: () => keyring.start(), stop: () => keyring.stop() },
+    { name: 'installations', start: () => installations.start(), stop: () => installations.stop() },
     replicasComponent(replicas, informers),
     { name: 'issuer', start: () => undefined, stop: stopIssuer },
     { name: 'triggers', start: () => reconcilers.connect(), stop: () => reconcilers.disconnect() },
@@ -240,6 +262,7 @@ export const compose = async (
     gates: [
       gate(() => keyring.loaded, clock),
       gate(() => replicas.isSettled, clock),
+      gate(() => installations.known !== undefined, clock),
       assertionGate(informers.issued, clock),
     ],
     controllers: reconcilers.controllers,
@@ -251,9 +274,9 @@ export const compose = async (
       log.info('starting', { version, identity, namespace, watchNamespaces, issuer: config.issuer.url });
       if (!election) metrics.leading(true);
       try {
-        const outcome = await manager.run(signal);
+        const outcome = await manager.run(AbortSignal.any([signal, refused.signal]));
         log.info('ended', { outcome });
-        return outcome === 'stopped' ? 0 : 1;
+        return outcome === 'stopped' && !refused.signal.aborted ? 0 : 1;
       } finally {
         await Promise.all([connection, leaseConnection, requestConnection].map((open) => open.close()));
       }

@@ -154,6 +154,7 @@ const OAUTH_CLIENT: Kind = {
     condition('Credentials', 'CredentialsReady', 'reason'),
     AGE,
     column('Lifetime', '.spec.accessTokenLifetime', 'The longest lifetime of a token', 1),
+    column('Issuer', '.status.issuer', 'The issuer to which it belongs', 1),
   ],
 };
 

@@ -57,7 +57,7 @@ export const OVERWRITTEN_REASONS = ['FieldsChanged'] as const;
 export type OverwrittenReason = (typeof OVERWRITTEN_REASONS)[number];
 
 /** Reasons of an OAuthClient's condition `Ready` (spec §2.4). */
-export const CLIENT_REASONS = ['Registered', 'Suspended', 'ClientIDConflict'] as const;
+export const CLIENT_REASONS = ['Registered', 'Suspended', 'ClientIDConflict', 'IssuerUndecided'] as const;
 export type ClientReason = (typeof CLIENT_REASONS)[number];
 
 /** Reasons of an OAuthClient's condition `CredentialsReady` (spec §2.4). */

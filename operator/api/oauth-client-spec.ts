@@ -7,6 +7,7 @@ import { matches, printable } from './names.ts';
 import { AuthenticationSchema } from './oauth-client-authentication.ts';
 import { scopes } from './scope.ts';
 import { duration, zeroOrAtLeast } from './time.ts';
+import { installationURL } from './web-url.ts';
 
 /** The most audiences that a client may allow. */
 const MAX_CLIENT_AUDIENCES = 256;
@@ -110,6 +111,11 @@ export const OAuthClientSpecSchema = z
         ...validations(matches('^[\\x21-\\x7E]+$', 'spec.clientID must be printable ASCII without spaces')),
       })
       .optional(),
+    issuer: installationURL({
+      path: 'spec.issuer',
+      description:
+        'URL of the issuer (issuer.url of an installation) to which the client belongs, for clusters with several installations; absent means the one that has it (status.issuer). It can be added once, which moves the client; then it is immutable.',
+    }).optional(),
     owner: printable(
       {
         path: 'spec.owner',

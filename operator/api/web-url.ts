@@ -22,6 +22,22 @@ export const issuerURL = ({ path, description }: TextField) =>
       ),
     });
 
+/** The `issuer.url` of an installation, which has no trailing slash and may be http on loopback. Compared as text. */
+export const installationURL = ({ path, description }: TextField) =>
+  z
+    .string()
+    .min(1)
+    .max(1024)
+    .meta({
+      description,
+      ...validations(
+        matches(
+          `^https?://[^\\s?#@]*[^\\s?#@/]$`,
+          `${path} must be the issuer URL of an installation as its configuration has it: without user name, query, fragment and trailing slash`,
+        ),
+      ),
+    });
+
 /** The URL of a document: https, no user name, no fragment; a query is what some providers tell key sets apart by. */
 export const documentURL = ({ path, description }: TextField) =>
   z

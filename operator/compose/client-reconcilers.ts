@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { keyOf } from '../api/meta.ts';
 import { newClientSecret } from '../crypto/client-secret.ts';
 import { findJwkProblem, thumbprintOf } from '../crypto/public-jwk.ts';
 import type { TrustSettings } from '../domain/client/trusted-issuer.ts';
@@ -6,7 +7,12 @@ import type { IssuerSettings } from '../domain/jwt/claims.ts';
 import { ownKids } from '../domain/key/own-kids.ts';
 import { createIsOwnKey } from '../issuer/keys/own-keys.ts';
 import type { FetchJson } from '../ports/outbound.ts';
-import { OAuthClientReconciler } from '../reconcilers/oauth-client/client-reconciler.ts';
+import { CLIENT_INDEX } from '../reconcilers/oauth-client/client-indexes.ts';
+import {
+  type IssuerSources,
+  NO_OTHER_ISSUER,
+  OAuthClientReconciler,
+} from '../reconcilers/oauth-client/client-reconciler.ts';
 import {
   clientOfFollower,
   clientOfSecret,
@@ -17,6 +23,7 @@ import {
   ClientLimitReconciler,
   type ReportedRejections,
 } from '../reconcilers/oauth-client/limit-reconciler.ts';
+import { ALL_CLIENTS } from '../reconcilers/oauth-client/own-clients.ts';
 import { Controller } from '../runtime/controller.ts';
 import { secretsOf } from './informers.ts';
 import type { ReconcilerParts, Wired } from './reconciler-parts.ts';
@@ -39,6 +46,16 @@ export interface ClientSettings {
 export interface ClientParts extends Omit<ReconcilerParts, 'keyring' | 'isClockUsable'> {
   /** What limits have rejected, on all replicas. */
   readonly rejected: ReportedRejections;
+  /** What decides about clients without an issuer; without it there is no other installation. */
+  readonly issuers?: WatchedIssuers;
+}
+
+/** {@link IssuerSources} that change. */
+export interface WatchedIssuers extends IssuerSources {
+  /** Called when another installation has come or gone. */
+  onChange(handler: () => void): () => void;
+  /** What is known of the others has to be read again: this replica leads from now on. */
+  expire(): void;
 }
 
 /** Wires the OAuthClients: one controller registers them, another checks their credentials, the third writes what limits have rejected. */
@@ -47,12 +64,20 @@ export const wireClients = (
   parts: ClientParts,
 ): Wired => {
   const { informers, writer, named, events, rejected, clock, defer, random, log, metrics } = parts;
+  const { issuers, ownClients = ALL_CLIENTS } = parts;
   const resources = resourceClients(writer);
   const clients = informers.clients.cache;
   const sinks = { clients, oauthClients: resources.clients, events };
-  const registration = new OAuthClientReconciler({ ...sinks, settings, clock, log });
+  const registration = new OAuthClientReconciler({
+    ...sinks,
+    settings,
+    issuers: issuers ?? NO_OTHER_ISSUER,
+    clock,
+    log,
+  });
   const credentials = new ClientCredentialsReconciler({
     ...sinks,
+    ownClients,
     named,
     clock,
     random,
@@ -64,17 +89,20 @@ export const wireClients = (
       thumbprintOf,
       isOwnKid: (kid) => ownKids([...informers.signingKeys.cache.values()]).has(kid),
     }),
-    trust: { issuerUrl: settings.url, endpoints },
+    trust: { issuerUrl: settings.url, previousURLs: settings.previousURLs, endpoints },
     log,
   });
-  const limits = new ClientLimitReconciler({ ...sinks, rejected, clock });
+  const limits = new ClientLimitReconciler({ ...sinks, ownClients, rejected, clock });
   const around = { clock, defer, random, log, metrics };
   const registers = new Controller({
     ...around,
     name: 'OAuthClient',
     concurrency: 1,
     reconcile: (key, signal) => registration.reconcile(key, signal),
-    seed: () => clients.keys(),
+    seed: () => {
+      issuers?.expire();
+      return clients.keys();
+    },
   });
   const verifies = new Controller({
     ...around,
@@ -101,6 +129,10 @@ export const wireClients = (
         const key = clientOfSecret(change.type === 'set' ? change.object : change.old);
         if (key !== undefined) verifies.queue.add(key);
       }),
+      issuers?.onChange(() => {
+        for (const { metadata } of clients.byIndex(CLIENT_INDEX.state, 'IssuerUndecided'))
+          registers.queue.add(keyOf(metadata));
+      }),
       rejected.onChange((keys) => {
         for (const key of keys) limited.queue.add(key);
       }),
@@ -110,7 +142,7 @@ export const wireClients = (
       }),
     ];
     return () => {
-      for (const stop of stops) stop();
+      for (const stop of stops) stop?.();
     };
   };
   return { controllers: [registers, verifies, limited], connect };

@@ -24,7 +24,7 @@ import type { Cacheable, Indexers, WritableCache } from '../ports/cache.ts';
 import type { ConfigMap } from '../ports/config-maps.ts';
 import type { SecretMeta } from '../ports/secrets.ts';
 import type { ListWatch } from '../ports/watch.ts';
-import { CLIENT_INDEXERS } from '../reconcilers/oauth-client/client-indexes.ts';
+import { clientIndexers } from '../reconcilers/oauth-client/client-indexes.ts';
 import { SECRET_INDEXERS, TOKEN_INDEXERS } from '../reconcilers/token/token-triggers.ts';
 import { Informer, type InformerSource, type ReflectorSurroundings } from '../runtime/informer.ts';
 import { NamedSecretWatches } from '../runtime/named-secrets.ts';
@@ -98,11 +98,19 @@ const inEach = <T>(
   });
 };
 
-/** Builds every informer; Tokens, clients and Secrets in the watched namespaces, keys in the operator's own, which is required. */
+/** What informers are built with. */
+type InformerSurroundings = ReflectorSurroundings & {
+  readonly isOfAnother?: (client: OAuthClient) => boolean;
+};
+
+/**
+ * Builds every informer; Tokens, clients and Secrets in the watched namespaces, keys in the operator's own, which is required.
+ * `isOfAnother` says which clients belong to other issuers; absent: none.
+ */
 export const buildInformers = (
   { namespace, watchNamespaces }: Pick<Config['kubernetes'], 'namespace' | 'watchNamespaces'>,
   client: KubeClient,
-  watching: ReflectorSurroundings,
+  { isOfAnother, ...watching }: InformerSurroundings,
 ): Watching => {
   const withOwn = watchNamespaces.length === 0 ? [] : [...new Set([...watchNamespaces, namespace])];
   const build = <T extends Cacheable>(
@@ -130,7 +138,7 @@ export const buildInformers = (
     tokens: build('tokens', inWatched(listWatchTokens), TOKEN_INDEXERS),
     issued: build('issuedtokens', inWatched(listWatchIssuedTokens), ISSUED_INDEXERS),
     batches: build('tokenbatches', inWatched(listWatchTokenBatches), BATCH_INDEXERS),
-    clients: build('oauthclients', inWatched(listWatchClients), CLIENT_INDEXERS),
+    clients: build('oauthclients', inWatched(listWatchClients), clientIndexers(isOfAnother)),
     signingKeys: build('signingkeys', [
       { namespace, listWatch: listWatchSigningKeys(client, { namespace }) },
     ]),

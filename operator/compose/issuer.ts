@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import type { OAuthClient } from '../api/oauth-client.ts';
 import type { FairSemaphore } from '../async/fair-semaphore.ts';
 import type { FairTurns } from '../async/fair-turns.ts';
 import type { Config } from '../config/schema.ts';
 import { findJwkProblem, thumbprintOf } from '../crypto/public-jwk.ts';
+import { isOfAnotherIssuer } from '../domain/client/client-issuer.ts';
 import type { IssuerSettings } from '../domain/jwt/claims.ts';
 import { cachedTokenBatchOf, hasRestoredRecords } from '../domain/record/cached-token-batch.ts';
 import { cachedIssuedTokenOf } from '../domain/record/issued-token.ts';
@@ -182,7 +184,9 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
   const turns = createRequestTurns(metrics, clock, parts.defer);
   const reads = readsOf(objects, queues.validations, clock);
   const filterReads = readsOf(objects, undefined, clock);
-  const records = createRecords({ tokens, issued, batches, clients });
+  const isOfAnother = (found: OAuthClient | undefined): boolean =>
+    found !== undefined && isOfAnotherIssuer(settings, found);
+  const records = createRecords({ tokens, issued, batches, clients }, isOfAnother);
   const validateJwt = createJwtValidator({
     keyring,
     queue: queues.signatures,
@@ -281,6 +285,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
       revokeRecords,
       queue: queues.lists,
       turn: () => turnOfTheLoop(),
+      isOfAnother: (client) => isOfAnother(clients.get(client)),
     }),
     introspectToken: createIntrospectToken({ authenticateClient, validateJwt }),
     revokeToken: createRevokeToken({ authenticateClient, validateJwt, revokeRecords }),

@@ -1,8 +1,9 @@
-import { TOKEN_REASONS } from '../api/conditions.ts';
+import { CLIENT_REASONS, TOKEN_REASONS } from '../api/conditions.ts';
 import { KEY_PHASES } from '../api/signing-key.ts';
 import { RECORD_OBJECT_INDEX, RESTORED } from '../domain/record/token-record.ts';
 import type { Population } from '../ops/metrics.ts';
 import type { Cache } from '../ports/cache.ts';
+import { CLIENT_INDEX, OTHER_ISSUER, UNREGISTERED } from '../reconcilers/oauth-client/client-indexes.ts';
 import { TOKEN_INDEX } from '../reconcilers/token/token-triggers.ts';
 import type { NamespaceAccess } from '../runtime/namespace-access.ts';
 import type { ReplicaLeases } from '../runtime/replica-leases.ts';
@@ -29,6 +30,13 @@ export const populationOf = (
   tokensByState: () =>
     Object.fromEntries(
       TOKEN_REASONS.map((reason) => [reason, informers.tokens.cache.countByIndex(TOKEN_INDEX.state, reason)]),
+    ),
+  clientsByState: () =>
+    Object.fromEntries(
+      [...CLIENT_REASONS, UNREGISTERED, OTHER_ISSUER].map((state) => [
+        state,
+        informers.clients.cache.countByIndex(CLIENT_INDEX.state, state),
+      ]),
     ),
   keysByPhase: () => {
     const counts: Record<string, number> = Object.fromEntries(KEY_PHASES.map((phase) => [phase, 0]));

@@ -2,6 +2,7 @@ import type { KubeClient } from '../kube/client.ts';
 import type { EventRecorder } from '../ports/events.ts';
 import type { NamedSecrets } from '../ports/secrets.ts';
 import type { Keyring } from '../ports/signing.ts';
+import type { OwnClients } from '../reconcilers/oauth-client/own-clients.ts';
 import type { Controller, ControllerOptions } from '../runtime/controller.ts';
 import type { Informers } from './informers.ts';
 
@@ -16,6 +17,8 @@ export interface ReconcilerParts extends ControllerParts {
   readonly named: NamedSecrets;
   readonly keyring: Keyring;
   readonly events: EventRecorder;
+  /** The clients that this installation works on; all unless given. */
+  readonly ownClients?: OwnClients;
   /** False while this clock is too far off the API server's to issue, expire or collect by it. */
   readonly isClockUsable: () => boolean;
 }

@@ -44,6 +44,10 @@ const wireKind = <T extends RecordObject>(
 ): Wired => {
   const { informers, writer, keyring, isClockUsable, clock, defer, random, log, metrics } = parts;
   const clients = informers.clients.cache;
+  const isOfAnother = (client: string): boolean => {
+    const found = clients.get(client);
+    return found !== undefined && parts.ownClients?.has(found) === false;
+  };
   const recordClients = new ClientPresenceReader({
     clients,
     oauthClients: resourceClients(writer).clients,
@@ -64,7 +68,7 @@ const wireKind = <T extends RecordObject>(
   });
   const { queue } = controller;
   const schedule = new RecordSchedule({ queue, clock, isClockUsable });
-  const sources = { kind, settings, records, recordClients, schedule, keyring, clock };
+  const sources = { kind, isOfAnother, settings, records, recordClients, schedule, keyring, clock };
   const reconciler = new RecordReconciler<T>({ ...sources, objects, log, metrics });
   const triggers = new RecordTriggers<T>({ ...sources, clients, queue });
   const connect = (): (() => void) => {

@@ -67,6 +67,7 @@ export const buildServers = (config: Config, parts: ServerParts): Component[] =>
     corsOrigins: http.cors.origins,
     trustedProxies: http.trustedProxies,
     issuerUrl: config.issuer.url,
+    previousURLs: config.issuer.previousURLs,
   });
   return [componentOf('grpc', grpcServer), componentOf('http', httpServer)];
 };

@@ -4,6 +4,7 @@ import type { IssuerSettings } from '../domain/jwt/claims.ts';
 /** What the configuration says of every JWT. */
 export const issuerSettingsOf = ({ issuer }: Config): IssuerSettings => ({
   url: issuer.url,
+  previousURLs: issuer.previousURLs,
   ownerClaim: issuer.ownerClaim,
   deviceIDClaim: issuer.deviceIDClaim,
   tokenType: issuer.tokenType,

@@ -1,5 +1,6 @@
 import type { IssuerSettings } from '../domain/jwt/claims.ts';
 import { buildSecretMeta, cachedSecretMetaOf } from '../kube/secret-meta.ts';
+import { ALL_CLIENTS } from '../reconcilers/oauth-client/own-clients.ts';
 import { TokenReconciler } from '../reconcilers/token/token-reconciler.ts';
 import { tokenTriggers } from '../reconcilers/token/token-triggers.ts';
 import { Controller } from '../runtime/controller.ts';
@@ -24,6 +25,7 @@ export const wireTokens = (settings: IssuerSettings, parts: ReconcilerParts): Wi
   };
   const reconciler = new TokenReconciler({
     ...caches,
+    ownClients: parts.ownClients ?? ALL_CLIENTS,
     named,
     keyring,
     events,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { SigningKeySpecSchema } from '../api/signing-key.ts';
+import { type IssuerUrls, isThisIssuer } from '../domain/client/client-issuer.ts';
 import { isSameIssuer } from '../domain/client/issuer-identity.ts';
 import { MAX_BACKDATE_SECONDS } from '../domain/record/token-record.ts';
 import {
@@ -75,7 +76,8 @@ const kubernetes = (podNamespace: string | undefined) =>
 
 const issuer = z
   .strictObject({
-    url: issuerUrl('https://localhost:9101/m2m-oauth-server'),
+    url: issuerUrl().default('https://localhost:9101/m2m-oauth-server'),
+    previousURLs: z.array(issuerUrl()).max(8).default([]),
     ownerClaim: claimName.min(1).default('sub'),
     deviceIDClaim: claimName.default(''),
     signingKey: z.string().min(1).max(253).default('default'),
@@ -83,6 +85,13 @@ const issuer = z
     backdate: duration('0s').refine((ms) => ms <= MAX_BACKDATE_SECONDS * 1000, 'must be at most 10m'),
   })
   .prefault({})
+  .superRefine(({ url, previousURLs }, context) =>
+    previousURLs.forEach((previous, at) => {
+      const message = 'must differ from issuer.url and from the other entries';
+      if ([url, ...previousURLs.slice(0, at)].some((other) => isSameIssuer(other, previous)))
+        context.addIssue({ code: 'custom', path: ['previousURLs', at], message });
+    }),
+  )
   .refine((value) => value.deviceIDClaim === '' || value.deviceIDClaim !== value.ownerClaim, {
     path: ['deviceIDClaim'],
     message: 'must differ from ownerClaim',
@@ -115,11 +124,11 @@ const authorization = z
 
 /** This issuer is no external one, however its URL is written: its tokens are bearers by their records alone. */
 const checkEndpoints = (
-  config: { issuer: { url: string }; authorization: z.output<typeof authorization> },
+  config: { issuer: IssuerUrls; authorization: z.output<typeof authorization> },
   context: z.RefinementCtx,
 ): void =>
   config.authorization.endpoints.forEach(({ authority }, at) => {
-    if (!isSameIssuer(authority, config.issuer.url)) return;
+    if (!isThisIssuer(config.issuer, authority)) return;
     const path = ['authorization', 'endpoints', at, 'authority'];
     const message =
       'must not be this issuer (issuer.url), whose tokens are bearers already: remove the entry';

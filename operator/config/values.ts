@@ -52,12 +52,11 @@ export const address = (fallback: string) =>
       return z.NEVER;
     });
 
-/** The issuer URL (RFC 8414 §2): https without query or fragment; http on loopback only; no trailing slash. */
-export const issuerUrl = (fallback: string) =>
+/** An issuer URL (RFC 8414 §2): https without query or fragment; http on loopback only; no trailing slash. */
+export const issuerUrl = () =>
   z
     .string()
     .max(1024)
-    .default(fallback)
     .superRefine((text, context) => {
       if (!URL.canParse(text)) {
         context.addIssue(`must be an absolute https URL, not ${JSON.stringify(text)}`);

@@ -7,6 +7,8 @@ import { requestMetrics } from './request-metrics.ts';
 export interface Population {
   /** Tokens by the reason of their condition Ready; `Issuing` where there is no condition yet. */
   tokensByState(): Readonly<Record<string, number>>;
+  /** OAuthClients by the reason of their condition Ready, `Unregistered` where there is none; `OtherIssuer` for those of other issuers. */
+  clientsByState(): Readonly<Record<string, number>>;
   /** Keys of all SigningKeys by phase. */
   keysByPhase(): Readonly<Record<string, number>>;
   /** Objects in each cache, by plural. */
@@ -144,6 +146,12 @@ const populationMetrics = (registers: Registry[], population: () => Population |
     });
   gauge('m2moauth_tokens', 'Declared Tokens by state (the reason of Ready).', 'state', (p) =>
     p.tokensByState(),
+  );
+  gauge(
+    'm2moauth_clients',
+    'OAuthClients by state (the reason of Ready; OtherIssuer: left to another issuer).',
+    'state',
+    (p) => p.clientsByState(),
   );
   gauge('m2moauth_signing_keys', 'Signing keys by phase.', 'phase', (p) => p.keysByPhase());
   gauge('m2moauth_cached_objects', 'Objects in this replica’s caches.', 'resource', (p) => p.cached());

@@ -18,6 +18,8 @@ export interface LeaderElectionOptions {
   /** Calls on Leases over a connection of their own, so that no burst of work delays a renewal. */
   readonly leases: ResourceClient<Lease>;
   readonly lease: ObjectRef;
+  /** Annotations of the Lease, which say whose it is; written with each renewal. Absent: none. */
+  readonly annotations?: Readonly<Record<string, string>>;
   /** Unique to this process: pod name and a random part. */
   readonly identity: string;
   readonly leaseDurationMs: number;
@@ -192,12 +194,13 @@ export class LeaderElection {
   }
 
   async #write(spec: LeaseSpec, signal: AbortSignal): Promise<void> {
-    const { leases, lease } = this.#options;
+    const { leases, lease, annotations: own } = this.#options;
     const head = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' as const, spec };
     const metadata = this.#metadata;
+    const annotations = own && { annotations: { ...metadata?.annotations, ...own } };
     const written = metadata
-      ? await leases.update({ ...head, metadata }, { signal })
-      : await leases.create({ ...head, metadata: { ...lease } }, { signal });
+      ? await leases.update({ ...head, metadata: { ...metadata, ...annotations } }, { signal })
+      : await leases.create({ ...head, metadata: { ...lease, ...annotations } }, { signal });
     this.#observe(written);
   }
 }

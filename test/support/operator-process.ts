@@ -109,9 +109,10 @@ export async function startOperator(options: OperatorOptions): Promise<OperatorP
   const log = collectLog(child, options);
   const port = await eventually(
     () => {
-      if (child.exitCode !== null) throw new Error(`the operator ended: ${JSON.stringify(log.slice(-5))}`);
       const line = log.find(({ message }) => message === 'operations listener started');
-      return (line?.port as number | undefined) ?? false;
+      if (line) return line.port as number;
+      if (child.exitCode !== null) throw new Error(`the operator ended: ${JSON.stringify(log.slice(-5))}`);
+      return false;
     },
     { timeoutMs: 30_000 },
   );

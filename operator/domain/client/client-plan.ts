@@ -1,15 +1,18 @@
 import type { ClientReason } from '../../api/conditions.ts';
-import { type ConditionUpdate, setCondition } from '../../api/meta.ts';
+import { type ConditionUpdate, findCondition, setCondition } from '../../api/meta.ts';
 import type { OAuthClient, OAuthClientStatus } from '../../api/oauth-client.ts';
 import { floorSeconds, formatTime } from '../../api/time.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import type { IssuerSettings } from '../jwt/claims.ts';
+import { isUndecided } from './client-issuer.ts';
 import {
   type ClientIDDecision,
   decideClientID,
   findInsertedClaimsProblem,
+  quote,
   requestedClientID,
 } from './client-rules.ts';
+import { type IssuerDecision, OWN_CLIENT } from './issuer-decision.ts';
 
 /** Everything that a registration is planned from. */
 export interface ClientObservation {
@@ -17,6 +20,8 @@ export interface ClientObservation {
   /** All clients that ask for the same client ID, in every watched namespace. */
   readonly claimants: readonly OAuthClient[];
   readonly settings: IssuerSettings;
+  /** Absent: no other installation is known, so that it belongs to this one. */
+  readonly issuer?: IssuerDecision;
   /** Milliseconds since the Unix epoch. */
   readonly now: number;
 }
@@ -43,7 +48,7 @@ const readyCondition = (
   const id = JSON.stringify(requestedClientID(client));
   if (claim.kind === 'lost') {
     // Not every reader of this client may know the other one: the message names the ID only.
-    const message = `another OAuthClient is, or was, registered with the client ID ${id}: delete this one and create it again to ask for that ID or another`;
+    const message = `another OAuthClient is, or was, registered with the client ID ${id}: delete that one first if the client was moved here, then delete this one and create it again, to ask for that ID or another`;
     return ready('False', 'ClientIDConflict', message);
   }
   if (client.spec.suspended === true) {
@@ -58,9 +63,31 @@ const readyCondition = (
   return ready('True', 'Registered', `registered with the client ID ${id}`);
 };
 
-/** Plans a client's registration (spec §2.4): `status.clientID`, which only a registered client has, and condition `Ready`. Pure; planning again after the result is written yields `nothing`. */
+/**
+ * The client is nobody's until its spec names an issuer. Each of the installations writes that, and none changes what another has
+ * written for the same spec: their lists of candidates may differ for a while.
+ */
+const planUndecided = ({ client, now }: ClientObservation, candidates: readonly string[]): ClientPlan => {
+  const { clientID, issuer: _, ...before } = client.status ?? {};
+  const observedGeneration = client.metadata.generation ?? 0;
+  const ready = findCondition(before.conditions, 'Ready');
+  const isWritten = isUndecided(client) && ready?.observedGeneration === observedGeneration;
+  if (isWritten && clientID === undefined) return { kind: 'nothing' };
+  const message = `several installations of m2m-oauth-operator watch this namespace, and none has taken this client: set spec.issuer to the issuer URL of one of them (${quote(candidates)})`;
+  const condition: ConditionUpdate = { type: 'Ready', status: 'False', reason: 'IssuerUndecided', message };
+  const at = { now: formatTime(floorSeconds(now)), observedGeneration };
+  const conditions = setCondition(before.conditions, condition, at);
+  return { kind: 'write', status: { ...before, observedGeneration, conditions } };
+};
+
+/**
+ * Plans a client's registration (spec §2.4): `status.issuer` of the issuer that it belongs to, `status.clientID`, which only a
+ * registered client has, and condition `Ready`. Pure; planning again after the result is written yields `nothing`.
+ */
 export const planClient = (observation: ClientObservation): ClientPlan => {
-  const { client, claimants, now } = observation;
+  const { client, claimants, settings, issuer = OWN_CLIENT, now } = observation;
+  if (issuer.kind === 'other') return { kind: 'nothing' };
+  if (issuer.kind === 'undecided') return planUndecided(observation, issuer.candidates);
   const claim = decideClientID(client, claimants);
   if (claim.kind === 'waits') return { kind: 'wait', for: claim.for };
   const { clientID: _, ...before } = client.status ?? {};
@@ -68,6 +95,7 @@ export const planClient = (observation: ClientObservation): ClientPlan => {
   const status: OAuthClientStatus = {
     ...before,
     ...(claim.kind === 'held' && { clientID: requestedClientID(client) }),
+    issuer: settings.url,
     observedGeneration: generation,
     conditions: setCondition(before.conditions, readyCondition(claim, observation), {
       now: formatTime(floorSeconds(now)),

@@ -1,5 +1,5 @@
 import type { OAuthClientSpec } from '../../api/oauth-client.ts';
-import { isSameIssuer } from './issuer-identity.ts';
+import { isThisIssuer } from './client-issuer.ts';
 
 type Authentication = NonNullable<OAuthClientSpec['authentication']>;
 /** An entry of `spec.authentication.trustedIssuers`. */
@@ -17,6 +17,8 @@ interface BearerEndpoint {
 export interface TrustSettings {
   /** `issuer.url`. */
   readonly issuerUrl: string;
+  /** `issuer.previousURLs`; absent: none. */
+  readonly previousURLs?: readonly string[] | undefined;
   readonly endpoints: readonly BearerEndpoint[];
 }
 
@@ -31,10 +33,10 @@ export const shownUrl = (url: string): string =>
 /** What keeps an entry from being trusted, whatever the issuer answers; undefined if nothing does. */
 export const findTrustProblem = (
   { authority, audience }: TrustedIssuer,
-  { issuerUrl, endpoints }: TrustSettings,
+  { issuerUrl, previousURLs = [], endpoints }: TrustSettings,
 ): string | undefined => {
   const what = `trusted issuer ${shownUrl(authority)}`;
-  if (isSameIssuer(authority, issuerUrl)) {
+  if (isThisIssuer({ url: issuerUrl, previousURLs }, authority)) {
     return `${what} is this issuer (issuer.url): its tokens are no assertions, remove the entry`;
   }
   const isBearer = endpoints.some(

@@ -8,6 +8,8 @@ export type SignedClaims = Readonly<Record<string, unknown>>;
 export interface IssuerSettings {
   /** `iss`. */
   readonly url: string;
+  /** `issuer.previousURLs`: what `iss` was before; no JWT is signed with it any more. Absent: none. */
+  readonly previousURLs?: readonly string[];
   /** The name of the claim that has the owner; it overrides `sub` and `name`. */
   readonly ownerClaim: string;
   /** The name of the claim that has the device ID; '' for none. */

@@ -1,7 +1,7 @@
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { mapAwaitable } from '../../async/map-awaitable.ts';
 import { unauthenticatedKey } from '../../domain/caller-address.ts';
-import { isSameIssuer } from '../../domain/client/issuer-identity.ts';
+import { isThisIssuer } from '../../domain/client/client-issuer.ts';
 import type { IssuerSettings, SignedClaims } from '../../domain/jwt/claims.ts';
 import type { JwtFault } from '../../domain/jwt/jwt-checks.ts';
 import { recordOfClaims } from '../../domain/record/claimed-record.ts';
@@ -27,7 +27,7 @@ export interface AuthenticateBearerOptions {
   readonly externalIssuers: ExternalIssuers;
   /** Bounds the checks of signatures of external issuers, and lets addresses take turns; `validateJwt` does so for those of this issuer. */
   readonly queue: FairSemaphore;
-  readonly settings: Pick<IssuerSettings, 'url' | 'ownerClaim'>;
+  readonly settings: Pick<IssuerSettings, 'url' | 'previousURLs' | 'ownerClaim'>;
   readonly policy: BearerPolicy;
   readonly endpoints: readonly TrustedEndpoint[];
 }
@@ -71,7 +71,7 @@ const requireAll = (claims: SignedClaims, { scope, audience }: BearerPolicy): vo
  */
 const isForOthers = (claims: SignedClaims, { policy, settings }: AuthenticateBearerOptions): boolean =>
   claims.aud !== undefined &&
-  !hasAudience(claims, settings.url) &&
+  ![settings.url, ...(settings.previousURLs ?? [])].some((url) => hasAudience(claims, url)) &&
   (policy.audience === '' || !hasAudience(claims, policy.audience));
 
 /** What a valid token of this issuer may see and revoke. @throws IssuerFailure */
@@ -101,9 +101,7 @@ const byEndpoint = async (
 ): Promise<Bearer | undefined> => {
   const { endpoints, externalIssuers, queue, settings } = options;
   const iss = readUnverifiedJwt(jwt)?.claims.iss;
-  const named = endpoints.filter(
-    ({ authority }) => authority === iss && !isSameIssuer(authority, settings.url),
-  );
+  const named = endpoints.filter(({ authority }) => authority === iss && !isThisIssuer(settings, authority));
   if (named.length === 0) return undefined;
   const { signal } = call;
   const inTurn: InTurn = (check) => queue.run(unauthenticatedKey(call), check, signal);

@@ -20,6 +20,8 @@ export interface AuthenticateClientOptions {
   /** Indexed by {@link CLIENT_ID_INDEX}. */
   readonly clients: Pick<Cache<OAuthClient>, 'byIndex' | 'synced' | 'values'>;
   readonly freshness: Pick<Freshness, 'clients'>;
+  /** Whether a client belongs to another issuer, which the index of the cache leaves out. Absent: none does. */
+  readonly isOfAnother?: (client: OAuthClient) => boolean;
   /** Reads the client from the API server, for when the cache is stale; undefined if it does not exist. */
   readonly readClient: (ref: ObjectRef, reader: Reader) => Promise<OAuthClient | undefined>;
   readonly secrets: ClientSecrets;
@@ -115,7 +117,7 @@ const readRegistered = async (
 ): Promise<OAuthClient | undefined> => {
   const live = await readLive(options, cached.metadata, reader);
   const isSame = live?.metadata.uid === cached.metadata.uid && live.metadata.deletionTimestamp === undefined;
-  return isSame && isRegistered(live) ? live : undefined;
+  return isSame && isRegistered(live) && options.isOfAnother?.(live) !== true ? live : undefined;
 };
 
 const hasAssertionMethod = ({ spec }: OAuthClient): boolean => {

@@ -1,5 +1,6 @@
 import type { ObjectRef } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
+import { isOfAnotherIssuer } from '../../domain/client/client-issuer.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';
@@ -33,7 +34,7 @@ export interface ClientAuthenticationOptions extends DocumentReader {
   readonly readClient: (ref: ObjectRef, reader: Reader) => Promise<OAuthClient | undefined>;
   readonly readSecret: (ref: ObjectRef, signal: AbortSignal) => Promise<Secret | undefined>;
   readonly reviewToken: ReviewToken;
-  readonly settings: Pick<IssuerSettings, 'url' | 'ownerClaim' | 'deviceIDClaim'>;
+  readonly settings: Pick<IssuerSettings, 'url' | 'previousURLs' | 'ownerClaim' | 'deviceIDClaim'>;
   /** The external issuers whose bearers are trusted: their bearers are no assertions. */
   readonly endpoints: readonly TrustedEndpoint[];
   readonly thumbprintOf: ThumbprintOf;
@@ -63,11 +64,13 @@ export const createClientAuthentication = (options: ClientAuthenticationOptions)
   const failures = createAuthenticationFailures({ limit, log, metrics });
   const secrets = createClientSecrets({ clients, readSecret, clock });
   const keys = createRemoteKeys({ fetchJson, findJwkProblem, isOwnKey, clock, log });
-  const externalIssuers = createExternalIssuers({ keys, issuerUrl: settings.url, clock });
+  const { url: issuerUrl, previousURLs } = settings;
+  const externalIssuers = createExternalIssuers({ keys, issuerUrl, previousURLs, clock });
   const authenticateClient = createAuthenticateClient({
     clients,
     freshness,
     readClient,
+    isOfAnother: (client) => isOfAnotherIssuer(settings, client),
     secrets,
     assertions: [
       createPrivateKeyJwt({ issuerUrl: settings.url, findJwkProblem, isOwnKey, keys, clock }),

@@ -1,4 +1,4 @@
-import { isSameIssuer } from '../../domain/client/issuer-identity.ts';
+import { isThisIssuer } from '../../domain/client/client-issuer.ts';
 import { EXTERNAL_JWT_TYPES, isJwtTypeIn, type JwtType } from '../../domain/jwt/jwt-type.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { RemoteKeys, VerificationWait } from './remote-keys.ts';
@@ -46,6 +46,8 @@ export interface ExternalIssuersOptions {
   readonly keys: RemoteKeys;
   /** `issuer.url` of the configuration: this issuer is no external one. */
   readonly issuerUrl: string;
+  /** Nor is it under a URL that it had before; absent: none. */
+  readonly previousURLs?: readonly string[] | undefined;
   readonly clock: Clock;
 }
 
@@ -66,12 +68,13 @@ const findExternalJwtProblem = (
 export const createExternalIssuers = ({
   keys,
   issuerUrl,
+  previousURLs = [],
   clock,
 }: ExternalIssuersOptions): ExternalIssuers => ({
   verify: async (jwt, issuer, wait) => {
     const { authority: url, caFile } = issuer;
     const parsed = readUnverifiedJwt(jwt);
-    if (!parsed || isSameIssuer(url, issuerUrl)) return undefined;
+    if (!parsed || isThisIssuer({ url: issuerUrl, previousURLs }, url)) return undefined;
     if (findExternalJwtProblem(parsed, issuer, clock.now()) !== undefined) return undefined;
     const claims = await keys.verify(parsed, { kind: 'authority', url, caFile }, wait);
     // Checked again: these claims are the signed ones, and fetching keys takes time.

@@ -5,6 +5,7 @@ import { BoundedMap } from '../../async/bounded-map.ts';
 import { Emitter } from '../../async/emitter.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
+import { isIssuerUrl } from '../../domain/client/client-issuer.ts';
 import { buildJwks, compromisedKids, type Jwks, publicJwkOf } from '../../domain/key/jwks.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Keyring, PublicKeys, RunCheck, Signer, VerifiedJwt } from '../../ports/signing.ts';
@@ -98,6 +99,8 @@ export interface IssuerKeyringOptions extends Omit<KeyLoaderOptions, 'onLoaded'>
   readonly signingKey: string;
   /** `iss` of every JWT of this issuer. */
   readonly issuerUrl: string;
+  /** What `iss` was before (spec §6, `issuer.previousURLs`); absent: none. */
+  readonly previousURLs?: readonly string[];
 }
 
 /** Compromised keys from a cache. */
@@ -184,7 +187,8 @@ export class IssuerKeyring implements Keyring, PublicKeys {
   }
 
   #ifOwn(verified: VerifiedJwt | undefined): VerifiedJwt | undefined {
-    if (verified?.claims.iss !== this.#options.issuerUrl) return undefined;
+    const { issuerUrl: url, previousURLs = [] } = this.#options;
+    if (!verified || !isIssuerUrl({ url, previousURLs }, verified.claims.iss)) return undefined;
     // The key may have become compromised while the signature was checked.
     const phase = this.#phases.get(verified.kid);
     return phase === undefined || phase === 'Compromised' ? undefined : verified;

@@ -10,6 +10,7 @@ import {
 } from '../../domain/record/cached-token-batch.ts';
 import type { RevocationCounts } from '../../domain/record/revocation-plan.ts';
 import { RECORD_INDEX, type RecordOrigin } from '../../domain/record/token-record.ts';
+import { clientKeyOf } from '../../domain/token/declared-token.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import type { Freshness } from '../../ports/freshness.ts';
 import { calledOff, IssuerFailure } from '../failure.ts';
@@ -38,6 +39,8 @@ export interface DeleteTokensOptions {
   readonly queue: FairSemaphore;
   /** Resolves in a later turn of the event loop, so that other work can run. */
   readonly turn: () => Promise<void>;
+  /** Whether the client of that key, `<namespace>/<name>`, belongs to another issuer, whose tokens are not this one's to end. Absent: none does. */
+  readonly isOfAnother?: (client: string) => boolean;
 }
 
 /** Records that are made targets before the event loop can run other work. */
@@ -113,6 +116,7 @@ const revokeAll = async (
 export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens => {
   const { tokens, issued, batches, lookups, freshness, listRecordsOfOwner, revokeRecords, queue, turn } =
     options;
+  const isOwn = (client: string): boolean => options.isOfAnother?.(client) !== true;
 
   const readRecordsOfOwner = async (owner: string, signal: AbortSignal): Promise<void> => {
     try {
@@ -126,13 +130,15 @@ export const createDeleteTokens = (options: DeleteTokensOptions): DeleteTokens =
   };
 
   function* endingsOf(owner: string): Generator<Ending> {
-    yield* issued.byIndex(ISSUED_INDEX.owner, owner);
+    for (const record of issued.byIndex(ISSUED_INDEX.owner, owner)) if (isOwn(record.client)) yield record;
     for (const batch of batches.byIndex(BATCH_INDEX.owner, owner)) {
+      if (!isOwn(batch.client)) continue;
       const origin = batchOriginOf(batch);
       for (const id of batchedIdsOf(batch, owner)) yield { origin, id };
     }
-    for (const { metadata } of tokens.byIndex(RECORD_INDEX.owner, owner)) {
-      const { namespace, name, uid } = metadata;
+    for (const token of tokens.byIndex(RECORD_INDEX.owner, owner)) {
+      if (!isOwn(clientKeyOf(token))) continue;
+      const { namespace, name, uid } = token.metadata;
       yield { origin: { kind: 'Token', namespace, name, uid } };
     }
   }

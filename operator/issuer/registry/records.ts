@@ -94,11 +94,28 @@ function* batchedIds(named: Iterable<CachedTokenBatch>, owner: string): Generato
   for (const batch of [...named]) if (isThere(batch)) yield* batchedIdsOf(batch, owner);
 }
 
-/** Makes {@link Records} over the caches; it holds no state. */
-export const createRecords = ({ tokens, issued, batches, clients }: RecordCaches): Records => {
+/** Makes {@link Records} over the caches, without the records of clients that belong to another issuer; it holds no state. */
+export const createRecords = (
+  { tokens, issued, batches, clients }: RecordCaches,
+  isOfAnother: (client: OAuthClient) => boolean = () => false,
+): Records => {
+  const isOwn = (client: string): boolean => {
+    const found = clients.get(client);
+    return found === undefined || !isOfAnother(found);
+  };
   const inToken = (token: Token, id: string): FoundRecord | undefined =>
     declaredRecordOf(token, id, clients.get(clientKeyOf(token))?.spec.owner);
   const known = (record: CachedIssuedToken) => (record.isRestored ? undefined : record);
+  const findCached = (id: string): FoundRecord | undefined => {
+    if (isBatchedId(id)) {
+      const named = batches.byIndex(BATCH_INDEX.name, batchNameOf(id));
+      return first(named, (batch) => batchedRecordOf(batch, id));
+    }
+    return (
+      first(issued.byIndex(ISSUED_INDEX.id, id), known) ??
+      first(tokens.byIndex(RECORD_INDEX.id, id), (token) => inToken(token, id))
+    );
+  };
   return {
     ofIssued: (record) => (isThere(record) ? known(record) : undefined),
     isRestored: (id) => {
@@ -109,14 +126,8 @@ export const createRecords = ({ tokens, issued, batches, clients }: RecordCaches
     ofToken: (token, id) => (isThere(token) ? inToken(token, id) : undefined),
     ofBatch: (batch, id) => (isThere(batch) ? batchedRecordOf(batch, id) : undefined),
     find: (id) => {
-      if (isBatchedId(id)) {
-        const named = batches.byIndex(BATCH_INDEX.name, batchNameOf(id));
-        return first(named, (batch) => batchedRecordOf(batch, id));
-      }
-      return (
-        first(issued.byIndex(ISSUED_INDEX.id, id), known) ??
-        first(tokens.byIndex(RECORD_INDEX.id, id), (token) => inToken(token, id))
-      );
+      const found = findCached(id);
+      return found && isOwn(found.client) ? found : undefined;
     },
     *runsOf(owner) {
       for (const record of issued.byIndex(ISSUED_INDEX.owner, owner)) if (isThere(record)) yield record.id;

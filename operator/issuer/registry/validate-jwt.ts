@@ -3,6 +3,7 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { clientKey, unauthenticatedKey } from '../../domain/caller-address.ts';
+import { isOfAnotherIssuer } from '../../domain/client/client-issuer.ts';
 import { CLIENT_ID_INDEX, isRegistered } from '../../domain/client/client-rules.ts';
 import type { IssuerSettings, SignedClaims } from '../../domain/jwt/claims.ts';
 import {
@@ -72,7 +73,7 @@ export interface ValidateJwtOptions {
   readonly secrets: Pick<Cache<SecretMeta>, 'get'>;
   readonly reads: RegistryReads;
   readonly freshness: Freshness;
-  readonly settings: Pick<IssuerSettings, 'ownerClaim'>;
+  readonly settings: Pick<IssuerSettings, 'url' | 'previousURLs' | 'ownerClaim'>;
   /** False while this replica's clock is too far off the API server's to check times by it (spec §3, Clock). */
   readonly isClockUsable: () => boolean;
   readonly clock: Clock;
@@ -193,8 +194,9 @@ const validateVerified = (
   if (timeFault) return invalid(timeFault);
 
   const validateAgainst = (record: FoundRecord, client: OAuthClient | undefined): JwtValidation => {
-    // 5. The client exists as the registered one, and is not suspended.
-    const clientFault = findClientFault(client, record, claims);
+    // 5. The client exists as the registered one of this issuer, and is not suspended.
+    const own = client && isOfAnotherIssuer(settings, client) ? undefined : client;
+    const clientFault = findClientFault(own, record, claims);
     if (clientFault) return invalid(clientFault);
     // 6. Not blacklisted.
     if (record.blacklistedAt !== undefined) return { kind: 'invalid', fault: 'Blacklisted', claims, record };

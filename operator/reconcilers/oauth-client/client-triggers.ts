@@ -1,5 +1,6 @@
 import { API_VERSION, keyOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
+import { issuerOf, isUndecided } from '../../domain/client/client-issuer.ts';
 import { requestedClientID } from '../../domain/client/client-rules.ts';
 import type { Cache, CacheChange } from '../../ports/cache.ts';
 import type { SecretMeta } from '../../ports/secrets.ts';
@@ -12,13 +13,16 @@ export const clientFollowerOf = (key: string): string => `OAuthClient/${key}`;
 export const clientOfFollower = (owner: string): string | undefined =>
   owner.startsWith('OAuthClient/') ? owner.slice('OAuthClient/'.length) : undefined;
 
-/** Keys of clients whose registration a change of one concerns: itself, and all that ask for the same ID where its holder came, went or changed. */
+/** Keys of clients whose registration a change of one concerns: itself, and all that ask for the same ID where its holder came, went, changed, or went to another issuer. */
 export const clientTriggers = (change: CacheChange<OAuthClient>, clients: Cache<OAuthClient>): string[] => {
   const client = change.type === 'set' ? change.object : change.old;
   const before = change.old?.status?.clientID;
   const after = change.type === 'set' ? change.object.status?.clientID : undefined;
   const keys = new Set(change.type === 'set' ? [change.key] : []);
-  if (before !== after || change.type === 'delete') {
+  const isMoved =
+    change.old !== undefined &&
+    (issuerOf(change.old) !== issuerOf(client) || isUndecided(change.old) !== isUndecided(client));
+  if (before !== after || isMoved || change.type === 'delete') {
     for (const { metadata } of clients.byIndex(CLIENT_INDEX.claim, requestedClientID(client)))
       keys.add(keyOf(metadata));
   }

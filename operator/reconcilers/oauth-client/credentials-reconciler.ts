@@ -14,12 +14,14 @@ import { type ClientSinks, writeClientStatus } from './client-reconciler.ts';
 import { clientFollowerOf } from './client-triggers.ts';
 import { type CredentialsSecretOptions, findClientSecret } from './credentials-secret.ts';
 import { type IssuerProbeOptions, probeIssuers } from './issuer-probe.ts';
+import type { OwnClients } from './own-clients.ts';
 
 export interface ClientCredentialsOptions
   extends ClientSinks,
     CredentialsSecretOptions,
     Omit<IssuerProbeOptions, 'onUnreachable'> {
   readonly oauthClients: ClientSinks['oauthClients'] & CredentialsSecretOptions['oauthClients'];
+  readonly ownClients: Pick<OwnClients, 'has'>;
   readonly log: Pick<Log, 'warn'>;
   readonly named: NamedSecrets;
   readonly clock: Clock;
@@ -64,9 +66,9 @@ export class ClientCredentialsReconciler {
    * @throws ApiError on a conflict (plan again) and on any other failure of the API server
    */
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
-    const { clients, named, clock } = this.#options;
+    const { clients, ownClients, named, clock } = this.#options;
     const client = clients.get(key);
-    if (client === undefined) {
+    if (client === undefined || !ownClients.has(client)) {
       named.follow(clientFollowerOf(key), []);
       this.#probes.delete(key);
       return DONE;

@@ -9,6 +9,7 @@ import type { Log } from '../../ports/log.ts';
 import { DONE, type ReconcileResult } from '../../runtime/controller.ts';
 import { CLIENT_INDEX, LIMITED } from './client-indexes.ts';
 import { type ClientSinks, writeClientStatus } from './client-reconciler.ts';
+import type { OwnClients } from './own-clients.ts';
 
 /** What all replicas have rejected because of limits, as their last reports say. */
 export class ReportedRejections {
@@ -38,6 +39,7 @@ export class ReportedRejections {
 }
 
 export interface LimitReconcilerOptions extends ClientSinks {
+  readonly ownClients: Pick<OwnClients, 'has'>;
   readonly rejected: Pick<ReportedRejections, 'get'>;
   readonly clock: Clock;
 }
@@ -66,9 +68,9 @@ export class ClientLimitReconciler {
 
   /** @throws ApiError on a conflict (plan again) and on any other failure of the API server */
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
-    const { clients, rejected, clock } = this.#options;
+    const { clients, ownClients, rejected, clock } = this.#options;
     const client = clients.get(key);
-    if (client === undefined) return DONE;
+    if (client === undefined || !ownClients.has(client)) return DONE;
     const now = clock.now();
     const status = planLimitCondition({ client, rejections: rejected.get(key), now });
     if (status === undefined) return DONE;

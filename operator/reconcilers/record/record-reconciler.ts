@@ -15,6 +15,8 @@ import type { RecordSchedule } from './record-schedule.ts';
 
 /** What a plan for a record is made from, besides the record. */
 export interface RecordSources<T extends RecordObject> {
+  /** Whether the client of that key, `<namespace>/<name>`, belongs to another issuer, which keeps its records. */
+  readonly isOfAnother: (client: string) => boolean;
   readonly kind: RecordObjectKind<T>;
   readonly recordClients: Pick<ClientPresenceReader, 'of'>;
   readonly keyring: Pick<Keyring, 'phase'>;
@@ -32,13 +34,17 @@ export type RecordReconcilerOptions<T extends RecordObject> = RecordSources<T> &
   readonly log: Log;
 };
 
+const LEFT_ALONE: RecordPlan = { kind: 'wait', requeueAt: undefined };
+
 /** Plans an object from the caches, or from what the API server said of its client. */
 export const planRecordObject = <T extends RecordObject>(
-  { kind, recordClients, keyring, settings, clock }: RecordSources<T>,
+  { kind, isOfAnother, recordClients, keyring, settings, clock }: RecordSources<T>,
   record: T,
   client: ClientPresence = recordClients.of(record),
 ): RecordPlan =>
-  kind.plan(record, { client, keyPhase: (kid) => keyring.phase(kid), settings, now: clock.now() });
+  isOfAnother(record.client)
+    ? LEFT_ALONE
+    : kind.plan(record, { client, keyPhase: (kid) => keyring.phase(kid), settings, now: clock.now() });
 
 const fieldsOf = ({ client, metadata }: RecordObject) => ({
   namespace: metadata.namespace,

@@ -1,5 +1,6 @@
 import { keyOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
+import { issuerOf } from '../../domain/client/client-issuer.ts';
 import { RECORD_OBJECT_INDEX, type RecordObject } from '../../domain/record/token-record.ts';
 import type { Cache, CacheChange } from '../../ports/cache.ts';
 import type { Keyring } from '../../ports/signing.ts';
@@ -80,9 +81,12 @@ export class RecordTriggers<T extends RecordObject> {
     else this.#sift(change.key, this.#options.kind.isUrgent(change.object) ? 'high' : 'normal');
   }
 
-  /** Records of a client that is gone, or was made anew under its name. */
+  /** Records of a client that is gone, was made anew under its name, or goes from one issuer to another. */
   #onClient(change: CacheChange<OAuthClient>): void {
-    const isAnother = change.type === 'delete' || change.old === undefined;
+    const isAnother =
+      change.type === 'delete' ||
+      change.old === undefined ||
+      issuerOf(change.old) !== issuerOf(change.object);
     if (!this.#isLeading || !isAnother) return;
     const { records } = this.#options;
     this.#bulk.add(keysOf(records.byIndex(RECORD_OBJECT_INDEX.client, change.key)), `client ${change.key}`);

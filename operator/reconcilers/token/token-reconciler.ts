@@ -2,6 +2,7 @@ import { keyOf } from '../../api/meta.ts';
 import type { Token } from '../../api/token.ts';
 import { secretNameOf } from '../../domain/delivered-secret.ts';
 import { mayLackAnnotations } from '../../domain/token/cached-token.ts';
+import { clientKeyOf } from '../../domain/token/declared-token.ts';
 import { CAUSE_TRAITS, type IssueCause } from '../../domain/token/issue-cause.ts';
 import { secretInPlace } from '../../domain/token/secret-content.ts';
 import { overwrittenMessage } from '../../domain/token/secret-faults.ts';
@@ -20,6 +21,7 @@ import { ApiError, getIfThere, isConflict } from '../../ports/kube.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import { DONE, type ReconcileResult } from '../../runtime/controller.ts';
+import type { OwnClients } from '../oauth-client/own-clients.ts';
 import { removeSecrets, writeSecret } from './secret-writes.ts';
 import { type Findings, type Observed, observeToken, type TokenSources } from './token-observer.ts';
 import { AlteredSecrets, BlockerTimes, REPAIRS, TokenPace } from './token-pace.ts';
@@ -29,6 +31,7 @@ import { deleteToken, type TokenSinks, writeStatus } from './token-writes.ts';
 /** The dependencies of the {@link TokenReconciler}. */
 export type TokenReconcilerOptions = TokenSources &
   TokenSinks & {
+    readonly ownClients: OwnClients;
     readonly clock: Clock;
     readonly events: EventRecorder;
     readonly metrics: Pick<Metrics, 'tokenIssued' | 'tokenCollected'>;
@@ -98,7 +101,8 @@ export class TokenReconciler {
     let findings: Findings = {};
     for (let step = 0; step < MAX_STEPS; step += 1) {
       const token = findings.whole ?? this.#options.tokens.get(key);
-      if (token === undefined || this.#isNamespaceTerminating(token)) return this.#release(key);
+      if (token === undefined || this.#isNamespaceTerminating(token) || !this.#isOwn(token))
+        return this.#release(key);
       const now = this.#options.clock.now();
       const observed = await observeToken(token, this.#options, {
         ...findings,
@@ -130,6 +134,14 @@ export class TokenReconciler {
   #isNamespaceTerminating({ metadata }: Token): boolean {
     const namespace = this.#options.namespaces.get(metadata.namespace);
     return namespace?.metadata.deletionTimestamp !== undefined;
+  }
+
+  /** Whether it is of a client of this issuer; others leave it alone. */
+  #isOwn(token: Token): boolean {
+    const { clients, ownClients } = this.#options;
+    const key = clientKeyOf(token);
+    const client = clients.get(key);
+    return client ? ownClients.has(client) : ownClients.mayMiss(key, token.metadata);
   }
 
   #release(key: string): ReconcileResult {

@@ -37,6 +37,7 @@ const clientFingerprint = ({ metadata, spec, status }: OAuthClient): string =>
     metadata.generation,
     spec,
     status?.clientID,
+    status?.issuer,
     findCondition(status?.conditions, 'Ready')?.reason,
   ]);
 

@@ -17,6 +17,8 @@ const jwksURI = (uri: string) => clientWith({ privateKeyJWT: { jwksURI: uri } })
 describe('the API server accepts an OAuthClient', () => {
   test.each([
     ['with an owner alone', client()],
+    ['of an issuer', client({ issuer: 'https://a.example/m2m' })],
+    ['of an issuer on loopback', client({ issuer: 'http://localhost:9101/m2m' })],
     ['with a clientID of every visible ASCII character', client({ clientID: 'https://a.example/?!~"\\' })],
     [
       'without owner, with a trusted issuer',

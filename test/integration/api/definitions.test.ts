@@ -152,7 +152,11 @@ describe('kubectl get', () => {
       id: 'b54adc00-67f9-11d9-9669-0800200c9a66',
       conditions,
     });
-    await withStatus(here(client(), 'shown'), { clientID: 'shown', conditions: [ready('Registered')] });
+    await withStatus(here(client(), 'shown'), {
+      clientID: 'shown',
+      issuer: 'https://a.example',
+      conditions: [ready('Registered')],
+    });
     const keys = [
       {
         kid: 'b',
@@ -200,8 +204,8 @@ describe('kubectl get', () => {
     [
       'oauthclients',
       ['Name', 'Client ID', 'Owner', 'Ready', 'Reason', 'Credentials', 'Age'],
-      ['Lifetime'],
-      ['shown', 'shown', 'alice', 'True', 'Registered', undefined, AGE, '1h'],
+      ['Lifetime', 'Issuer'],
+      ['shown', 'shown', 'alice', 'True', 'Registered', undefined, AGE, '1h', 'https://a.example'],
     ],
     [
       'signingkeys',

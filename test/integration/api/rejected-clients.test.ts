@@ -20,6 +20,16 @@ const shape: readonly Rejection[] = [
   ['with a space in its clientID', client({ clientID: 'a b' }), 'spec.clientID', 'without spaces'],
   ['with a clientID beyond ASCII', client({ clientID: 'ä' }), 'spec.clientID', 'without spaces'],
   ['with a clientID of 254 characters', client({ clientID: 'a'.repeat(254) }), 'spec.clientID', '253'],
+  ['with an empty issuer', client({ issuer: '' }), 'spec.issuer', '1 chars'],
+  ['with an issuer that is no URL', client({ issuer: 'first' }), 'spec.issuer', 'the issuer URL of an'],
+  ...['/', '?a', '#a', ' '].map(
+    (end): Rejection => [
+      `with an issuer that ends with "${end}"`,
+      client({ issuer: `https://a.example/b${end}` }),
+      'spec.issuer',
+      'the issuer URL of an installation',
+    ],
+  ),
   ['without an owner', client({ owner: undefined }), 'spec.owner', 'trustedIssuers gives the owner'],
   [
     'without an owner and with no trusted issuer',

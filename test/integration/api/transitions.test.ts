@@ -72,6 +72,20 @@ const rejected: readonly SpecCase[] = [
     "can't be changed",
   ],
   [
+    'giving a client to another issuer once more',
+    client({ issuer: 'https://a.example' }),
+    { issuer: 'https://b.example' },
+    'spec.issuer',
+    "can't be changed",
+  ],
+  [
+    'taking the issuer of a client away',
+    client({ issuer: 'https://a.example' }),
+    { issuer: null },
+    'spec.issuer',
+    "can't be changed or removed",
+  ],
+  [
     'taking a kid back',
     key({ compromised: [kid('a'), kid('b')] }),
     { compromised: [kid('a')] },
@@ -146,6 +160,7 @@ describe('the API server accepts', () => {
       client({ clientID: 'a' }),
       { owner: 'bob', accessTokenLifetime: '2h', suspended: true },
     ],
+    ['giving a client to an issuer later', client(), { issuer: 'https://a.example' }],
     ['adding compromised kids', key({ compromised: [kid('a')] }), { compromised: [kid('b'), kid('a')] }],
     [
       'adding the first compromised kid, and another algorithm',

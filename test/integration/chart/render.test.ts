@@ -239,6 +239,22 @@ withHelm('the chart', () => {
     expect(roles).toEqual(['m2m-oauth-system', 'team-a']);
   });
 
+  test.each([
+    ['Auto', [], true],
+    ['Auto', ['team-a'], false],
+    ['Always', ['team-a'], true],
+    ['Never', [], false],
+  ])(
+    'with rbac.installations %s and watchNamespaces %j it sees other installations: %s',
+    async (value, watchNamespaces, sees) => {
+      const rendered = await renderChart({ watchNamespaces, 'rbac.installations': value });
+      const { rules } = named(rendered, 'ClusterRole');
+      const leases = rules.filter(({ resources }: { resources: string[] }) => resources.includes('leases'));
+      const seen = { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['list'] };
+      expect(leases).toEqual(sees ? [{ ...seen, resourceNames: ['m2m-oauth-operator'] }] : []);
+    },
+  );
+
   test('another configuration is another Pod, and the same one is not', async () => {
     const checksum = async (values: Record<string, unknown>) =>
       named(await renderChart(values), 'Deployment').spec.template.metadata.annotations['checksum/config'];

@@ -22,7 +22,9 @@ test.each(['operator/deploy/rbac.yaml', 'test/integration/chart/defaults.golden.
   '%s grants the one Lease that the operator holds, and those of replicas, whose names are not known before',
   (file) => {
     const rules = leaseRulesIn(file).filter(({ verbs }) => verbs.join() !== 'create');
+    // The first one is about other installations, in all namespaces.
     expect(rules.map(({ verbs, resourceNames }) => ({ verbs, resourceNames }))).toEqual([
+      { verbs: ['list'], resourceNames: [MANAGER] },
       { verbs: ['get', 'update'], resourceNames: [MANAGER] },
       { verbs: ['get', 'list', 'update', 'delete'], resourceNames: undefined },
     ]);

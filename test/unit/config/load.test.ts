@@ -62,6 +62,26 @@ describe('a problem names its field and says what was expected', () => {
     ],
     ['an issuer over http', 'issuer: {url: "http://example.com/x"}', 'issuer.url: must be an https URL'],
     ['a slash at the end', 'issuer: {url: "https://example.com/"}', 'issuer.url: must not end with a slash'],
+    [
+      'a previous URL that is the present one, written in another way',
+      'issuer: {url: "https://a.b/c", previousURLs: ["https://old.b", "https://A.b:443/c"]}',
+      'issuer.previousURLs[1]: must differ from issuer.url',
+    ],
+    [
+      'a previous URL twice',
+      'issuer: {previousURLs: ["https://old.b", "https://old.b"]}',
+      'issuer.previousURLs[1]: must differ',
+    ],
+    [
+      'a previous URL with a slash at the end',
+      'issuer: {previousURLs: ["https://old.b/"]}',
+      'issuer.previousURLs[0]: must not end with a slash',
+    ],
+    [
+      'an endpoint that is this issuer as it was',
+      'issuer: {previousURLs: ["https://old.b"]}\nauthorization: {endpoints: [{authority: "https://old.b/", audience: x}]}',
+      'authorization.endpoints[0].authority: must not be this issuer',
+    ],
     ['a query', 'issuer: {url: "https://example.com/x?y"}', 'issuer.url: must have no query'],
     ['a registered owner claim', 'issuer: {ownerClaim: iss}', 'issuer.ownerClaim: must not be a registered'],
     ['an empty owner claim', 'issuer: {ownerClaim: ""}', 'issuer.ownerClaim: '],

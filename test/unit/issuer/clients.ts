@@ -1,6 +1,6 @@
 import type { OAuthClient } from '../../../operator/api/oauth-client.ts';
 import type { InTurn } from '../../../operator/issuer/authentication/remote-keys.ts';
-import { CLIENT_INDEXERS } from '../../../operator/reconcilers/oauth-client/client-indexes.ts';
+import { clientIndexers } from '../../../operator/reconcilers/oauth-client/client-indexes.ts';
 import { ObjectStore } from '../../../operator/runtime/object-store.ts';
 import { recordedLog } from '../../support/quiet.ts';
 import { makeClient } from '../domain/token/fake-token.ts';
@@ -23,7 +23,7 @@ export const clientWith = (
 
 /** A cache of clients with the operator's own indexes, with its first list in. */
 export const cacheOf = (...clients: OAuthClient[]): ObjectStore<OAuthClient> => {
-  const store = new ObjectStore<OAuthClient>({ log: recordedLog(), indexers: CLIENT_INDEXERS });
+  const store = new ObjectStore<OAuthClient>({ log: recordedLog(), indexers: clientIndexers() });
   for (const client of clients) store.putIfNewer(client);
   store.markSynced();
   return store;

@@ -4,6 +4,7 @@ import { findCondition, setCondition } from '../../../../operator/api/meta.ts';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import { type ClientPlan, planClient } from '../../../../operator/domain/client/client-plan.ts';
 import { isRegistered, requestedClientID } from '../../../../operator/domain/client/client-rules.ts';
+import type { IssuerDecision } from '../../../../operator/domain/client/issuer-decision.ts';
 import { issuerSettings } from '../../../support/issuer-settings.ts';
 
 const settings = issuerSettings({
@@ -104,6 +105,53 @@ describe('a registered client', () => {
   test('may insert what is not reserved, up to 4 KiB', () => {
     const insertTokenClaims = { roles: 'x'.repeat(4096 - '{"roles":""}'.length) };
     expect(outcome(clientOf('app', { insertTokenClaims }))).toMatchObject({ ready: 'True Registered' });
+  });
+});
+
+describe('the issuer of a client', () => {
+  const decided = (client: OAuthClient, issuer: IssuerDecision): ClientPlan =>
+    planClient({ client, claimants: [client], settings, issuer, now: NOW });
+  const undecided: IssuerDecision = { kind: 'undecided', candidates: ['https://a', 'https://b'] };
+
+  test.each([
+    ['is registered', clientOf('app')],
+    ['holds its ID from an earlier release', holding(clientOf('app'))],
+    [
+      'comes from a URL that this issuer had before',
+      { ...clientOf('app'), status: { issuer: 'https://old' } },
+    ],
+    ['has lost its ID', inConflict(clientOf('app'))],
+  ])('is written when it %s', (_, client) => {
+    const planned = plan(client);
+    if (planned.kind !== 'write') throw new Error(planned.kind);
+    expect(planned.status.issuer).toBe(settings.url);
+    expect(plan({ ...client, status: planned.status }).kind).toBe('nothing');
+  });
+
+  test('leaves it alone where it is another one', () => {
+    expect(decided(holding(clientOf('app')), { kind: 'other' })).toEqual({ kind: 'nothing' });
+  });
+
+  test('is asked for where there are several: the client is not registered meanwhile', () => {
+    const planned = decided(holding(clientOf('app')), undecided);
+    if (planned.kind !== 'write') throw new Error(planned.kind);
+    expect(planned.status).toMatchObject({ observedGeneration: 3 });
+    expect([planned.status.clientID, planned.status.issuer]).toEqual([undefined, undefined]);
+    expect(findCondition(planned.status.conditions, 'Ready')).toMatchObject({
+      status: 'False',
+      reason: 'IssuerUndecided',
+      message: expect.stringMatching(/set spec\.issuer to .* \("https:\/\/a", "https:\/\/b"\)$/u),
+    });
+  });
+
+  test('is asked for once for a spec, whatever others know of candidates: two installations do not answer each other', () => {
+    const planned = decided(clientOf('app'), undecided);
+    if (planned.kind !== 'write') throw new Error(planned.kind);
+    const asked = { ...clientOf('app'), status: planned.status };
+    expect(decided(asked, { kind: 'undecided', candidates: ['https://c'] }).kind).toBe('nothing');
+    const edited = { ...asked, metadata: { ...asked.metadata, generation: 4 } };
+    expect(decided(edited, undecided).kind).toBe('write');
+    expect(plan(asked).kind).toBe('write');
   });
 });
 

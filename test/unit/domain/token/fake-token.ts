@@ -11,6 +11,7 @@ import { reduceSecretMeta } from '../../../../operator/kube/secret-meta.ts';
 import { ApiError, type ChangedObject, type NewObject } from '../../../../operator/ports/kube.ts';
 import type { Secret, SecretMeta } from '../../../../operator/ports/secrets.ts';
 import type { UnsignedJwt } from '../../../../operator/ports/signing.ts';
+import { ALL_CLIENTS, type OwnClients } from '../../../../operator/reconcilers/oauth-client/own-clients.ts';
 import { observeToken } from '../../../../operator/reconcilers/token/token-observer.ts';
 import {
   TokenReconciler,
@@ -127,6 +128,7 @@ export class FakeToken {
   isOverQuota = false;
   #followed: readonly string[] = [];
   #counter = 1;
+  #ownClients: OwnClients = ALL_CLIENTS;
   #reconciler: TokenReconciler | undefined;
 
   constructor(token: Token = makeToken()) {
@@ -174,6 +176,11 @@ export class FakeToken {
       ownLabels: [],
       ownAnnotations: [],
     });
+  }
+
+  /** Which clients are this installation's from now on; all before that. */
+  set ownClients(ownClients: OwnClients) {
+    this.#ownClients = ownClients;
   }
 
   /** From now on one reconciler with what it remembers, and the keys of now. */
@@ -225,6 +232,7 @@ export class FakeToken {
     return {
       tokens: { get: () => this.token && cachedTokenOf(this.token), ...forgetNothing },
       clients: { get: () => this.client },
+      ownClients: this.#ownClients,
       namespaces: { get: () => ({ metadata: { labels: this.namespaceLabels } }) },
       secrets: {
         ...forgetNothing,

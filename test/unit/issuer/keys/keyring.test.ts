@@ -14,6 +14,7 @@ import { FakeClock, settle } from '../../../support/fake-clock.ts';
 import { type RecordedLog, recordedLog } from '../../../support/quiet.ts';
 
 const URL = 'https://issuer.example.com/m2m';
+const PREVIOUS = 'https://old.example.com';
 const keyPairs = joseKeyPairs();
 const [a, b, c] = (await Promise.all(
   ['ES256', 'ES256', 'EdDSA'].map((alg) => keyPairs.generate(alg as 'ES256')),
@@ -94,6 +95,7 @@ beforeEach(() => {
     namespace: 'system',
     signingKey: 'default',
     issuerUrl: URL,
+    previousURLs: [PREVIOUS],
     keyPairs: { read: counted(keyPairs.read), signer: counted(keyPairs.signer) },
     readSecret: async (name) => {
       const secret = secrets.get(name);
@@ -230,7 +232,12 @@ describe('a JWT', () => {
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
   const header = { alg: 'ES256', kid: a.kid };
 
+  test('with a URL that this issuer had before is verified', async () => {
+    expect(await keyring.verify(await jwtOf(a, { iss: PREVIOUS }))).toMatchObject({ kid: a.kid });
+  });
+
   test.each([
+    ['of a URL like one before', () => jwtOf(a, { iss: `${PREVIOUS}/` })],
     ['of another issuer', () => jwtOf(a, { iss: `${URL}/` })],
     ['without an issuer', () => jwtOf(a, {})],
     ['of an unknown key', () => jwtOf(b)],

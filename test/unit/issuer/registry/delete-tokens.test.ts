@@ -12,6 +12,8 @@ const call = { address: '192.0.2.1', signal: patient };
 
 let env: FakeRegistry;
 let revoked: RevocationTarget[];
+/** Clients that belong to another issuer. */
+let others: Set<string>;
 /** Records that are read from the cache, and targets that are begun. */
 let read: WorkPerTurn;
 let begun: WorkPerTurn;
@@ -21,6 +23,7 @@ let whileListing: () => void;
 beforeEach(() => {
   env = new FakeRegistry();
   revoked = [];
+  others = new Set();
   read = new WorkPerTurn();
   begun = new WorkPerTurn();
   whileListing = () => undefined;
@@ -41,6 +44,7 @@ const deleteAll = ({ signal } = call) =>
     batches: env.batches,
     lookups: env.lookups,
     freshness: env.freshness,
+    isOfAnother: (client) => others.has(client),
     listRecordsOfOwner: { issued: nothing, batches: nothing },
     revokeRecords: async (target) => {
       begun.count();
@@ -60,6 +64,14 @@ describe('all tokens of an owner', () => {
     env.cache(issuedToken('00000000-0000-4000-8000-000000000002', { owner: 'bob' }));
     expect(await deleteAll()).toEqual({ blacklisted: 2, deleted: 0 });
     expect(kinds()).toEqual(['IssuedToken', 'Token']);
+  });
+
+  test('are none of a client that belongs to another issuer', async () => {
+    env.tokens.putIfNewer(declaredToken());
+    env.cache(issuedToken(ID));
+    others.add('team/app');
+    expect(await deleteAll()).toEqual({ blacklisted: 0, deleted: 0 });
+    expect(revoked).toEqual([]);
   });
 
   test.each(['tokens', 'issued', 'batches'] as const)(

@@ -5,6 +5,7 @@ import { TOKEN_CLAIM } from '../../../../operator/api/reserved-claims.ts';
 import { formatTime } from '../../../../operator/api/time.ts';
 import type { Token, TokenStatus } from '../../../../operator/api/token.ts';
 import type { FairSemaphore } from '../../../../operator/async/fair-semaphore.ts';
+import { isOfAnotherIssuer } from '../../../../operator/domain/client/client-issuer.ts';
 import {
   type CachedIssuedToken,
   ISSUED_INDEXERS,
@@ -22,7 +23,7 @@ import { createJwtValidator } from '../../../../operator/issuer/registry/validat
 import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
 import type { SecretMeta } from '../../../../operator/ports/secrets.ts';
-import { CLIENT_INDEXERS } from '../../../../operator/reconcilers/oauth-client/client-indexes.ts';
+import { clientIndexers } from '../../../../operator/reconcilers/oauth-client/client-indexes.ts';
 import { TOKEN_INDEXERS } from '../../../../operator/reconcilers/token/token-triggers.ts';
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
@@ -149,7 +150,7 @@ export class FakeRegistry {
   readonly tokens = new ObjectStore<Token>({ log: recordedLog(), indexers: TOKEN_INDEXERS });
   readonly issued = new ObjectStore<CachedIssuedToken>({ log: recordedLog(), indexers: ISSUED_INDEXERS });
   readonly batches = new ObjectStore<CachedTokenBatch>({ log: recordedLog(), indexers: BATCH_INDEXERS });
-  readonly clients = new ObjectStore<OAuthClient>({ log: recordedLog(), indexers: CLIENT_INDEXERS });
+  readonly clients = new ObjectStore<OAuthClient>({ log: recordedLog(), indexers: clientIndexers() });
   readonly secrets = new ObjectStore<SecretMeta>({ log: recordedLog() });
   /** What the API server has. */
   readonly live = new Map<string, Stored>();
@@ -172,7 +173,7 @@ export class FakeRegistry {
   readonly #queues = createRequestQueues(this.metrics, this.clock);
   readonly reads = this.#readsIn(this.#queues.validations);
   readonly filterReads = this.#readsIn();
-  readonly records = createRecords(this);
+  readonly records = createRecords(this, (client) => isOfAnotherIssuer(settings, client));
   readonly freshness = {
     tokens: () => this.fresh.tokens,
     issuedTokens: () => this.fresh.issued,

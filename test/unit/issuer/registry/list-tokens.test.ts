@@ -114,6 +114,14 @@ describe('all tokens of an owner', () => {
     expect(await list({ ...alice, owner: 'carol' })).toEqual([]);
   });
 
+  test('are none of a client that has gone to another issuer', async () => {
+    env.cache(issuedToken(idOf(1)));
+    env.tokens.putIfNewer(declaredToken());
+    expect(await list()).not.toEqual([]);
+    env.clients.putIfNewer(clientWith(undefined, { issuer: 'https://other.example' }, '2'));
+    expect(await list()).toEqual([]);
+  });
+
   test('leave blacklisted ones out unless these are asked for, and keep expired ones', async () => {
     env.cache(issuedToken(idOf(1), { revoked: true }));
     env.cache(issuedToken(idOf(2), {}, { status: REVOKED }));

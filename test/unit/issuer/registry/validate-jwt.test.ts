@@ -157,6 +157,12 @@ describe('the client of a token', () => {
     expect(await result(jwtOf(claimsOf(ID)))).toBe('ClientGone');
   });
 
+  test('that has gone to another issuer has none, whatever the API server has of the record', async () => {
+    env.store('issued', cachedIssuedTokenOf(issuedToken(ID)));
+    replaced(clientWith(undefined, { issuer: 'https://other.example' }, '2'));
+    expect(await result(jwtOf(claimsOf(ID)))).toBe('ClientGone');
+  });
+
   test('that is deleted has none, and the API server is asked once a second at most', async () => {
     env.clients.remove({ ...clientWith(undefined, {}, '2') });
     expect(await result(jwtOf(claimsOf(ID)))).toBe('ClientGone');

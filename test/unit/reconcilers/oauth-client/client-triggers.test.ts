@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from '@jest/globals';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import type { CacheChange } from '../../../../operator/ports/cache.ts';
-import { CLIENT_INDEXERS } from '../../../../operator/reconcilers/oauth-client/client-indexes.ts';
+import { clientIndexers } from '../../../../operator/reconcilers/oauth-client/client-indexes.ts';
 import {
   clientFollowerOf,
   clientOfFollower,
@@ -36,7 +36,7 @@ const clientOf = (name: string, claim: string, held?: string): OAuthClient => ({
 
 beforeEach(() => {
   version = 0;
-  clients = new ObjectStore<OAuthClient>({ log: recordedLog(), indexers: CLIENT_INDEXERS });
+  clients = new ObjectStore<OAuthClient>({ log: recordedLog(), indexers: clientIndexers() });
   clients.apply(clientOf('a', 'shared'));
   clients.apply(clientOf('b', 'shared'));
   clients.apply(clientOf('c', 'other'));

@@ -18,6 +18,7 @@ let clients: ObjectStore<OAuthClient>;
 let written: OAuthClientStatus[];
 let version: number;
 let limits: ClientLimitReconciler;
+let isOwn: boolean;
 
 beforeEach(() => {
   clock = new FakeClock();
@@ -25,6 +26,7 @@ beforeEach(() => {
   const client = clientWith({}, {});
   clients = cacheOf(client);
   written = [];
+  isOwn = true;
   version = 1;
   limits = build();
 });
@@ -39,6 +41,7 @@ const build = () =>
         return { ...clientWith({}, {}, String(version)), status: status as OAuthClientStatus };
       },
     },
+    ownClients: { has: () => isOwn },
     events: { record: () => undefined },
     rejected,
     clock,
@@ -52,6 +55,13 @@ const report = (rateExceeded: number): void => {
 const reconcile = () => limits.reconcile(KEY, patient);
 const messages = (): (string | undefined)[] =>
   written.map(({ conditions }) => findCondition(conditions, 'LimitReached')?.message);
+
+test('of a client that belongs to another issuer nothing is written', async () => {
+  isOwn = false;
+  report(1);
+  expect(await reconcile()).toEqual({ kind: 'done' });
+  expect(written).toEqual([]);
+});
 
 test('the first rejection is written at once, later ones at most once a minute', async () => {
   report(1);

@@ -23,7 +23,7 @@ const KEY = `n/${RANDOM_ID}`;
 const { signal } = new AbortController();
 
 /** The reconciler with one record, whose watch delivers nothing: its cache is updated by responses alone. */
-const setUp = (traits: RecordTraits) => {
+const setUp = (traits: RecordTraits, { isOfAnother = false } = {}) => {
   const clock = new FakeClock();
   const log = recordedLog();
   const metrics = recordedMetrics();
@@ -33,6 +33,7 @@ const setUp = (traits: RecordTraits) => {
   const clients = { get: () => recordClient() };
   const reconciler = new RecordReconciler({
     kind: ISSUED_TOKEN_KIND,
+    isOfAnother: () => isOfAnother,
     records,
     recordClients: new ClientPresenceReader({ clients, oauthClients: { get: async () => recordClient() } }),
     objects: {
@@ -54,6 +55,13 @@ const setUp = (traits: RecordTraits) => {
 test('a key of which nothing is known is done', async () => {
   const { reconciler } = setUp({});
   expect(await reconciler.reconcile('n/other', signal)).toEqual({ kind: 'done' });
+});
+
+test('a record of a client that belongs to another issuer is left alone, whatever is due', async () => {
+  const due = { expiresAt: -10 * HOUR, revoked: true };
+  const { reconciler, scheduled, metrics } = setUp(due, { isOfAnother: true });
+  expect(await reconciler.reconcile(KEY, signal)).toEqual({ kind: 'done' });
+  expect([scheduled, metrics.calls]).toEqual([[], []]);
 });
 
 test('a record that has to wait is done, and comes back by the schedule', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
+import { isOfAnotherIssuer } from '../../../../operator/domain/client/client-issuer.ts';
 import {
   type CachedIssuedToken,
   ISSUED_INDEXERS,
@@ -27,6 +28,8 @@ import {
 
 const idOf = (n: number): string => `5b2f0f0e-8f0a-4d53-9c1a-${String(n).padStart(12, '0')}`;
 
+const OWN = 'https://own.example';
+
 class FakeRecords {
   readonly clock = new FakeClock();
   readonly records = new ObjectStore<CachedIssuedToken>({ log: recordedLog(), indexers: ISSUED_INDEXERS });
@@ -49,6 +52,10 @@ class FakeRecords {
     const { clock, clients, records, schedule } = this;
     this.triggers = new RecordTriggers({
       kind: ISSUED_TOKEN_KIND,
+      isOfAnother: (client) => {
+        const found = clients.get(client);
+        return found !== undefined && isOfAnotherIssuer({ url: OWN }, found);
+      },
       records,
       clients,
       clock,
@@ -103,6 +110,25 @@ test('a record that only has to wait goes into the schedule, not into the queue'
   expect([fake.queued, fake.schedule.size]).toEqual([[], 1]);
   await fake.clock.advance(2 * HOUR * 1000);
   expect(fake.queued).toEqual(['1 low']);
+});
+
+test('records of a client that belongs to another issuer are left alone, until it comes here', () => {
+  const fake = new FakeRecords();
+  const client = recordClient();
+  const movedTo = (issuer: string, resourceVersion: string): OAuthClient => ({
+    ...client,
+    metadata: { ...client.metadata, resourceVersion },
+    spec: { ...client.spec, issuer },
+  });
+  fake.clients.apply(movedTo('https://other.example', '7'));
+  fake.triggers.lead();
+  fake.apply(1, { revoked: true });
+  fake.apply(2, { expiresAt: HOUR });
+  fake.compromise('k');
+  expect([fake.queued, fake.schedule.size]).toEqual([[], 0]);
+  fake.compromised.clear();
+  fake.clients.apply(movedTo(OWN, '8'));
+  expect([fake.queued, fake.schedule.size]).toEqual([['1 low'], 1]);
 });
 
 test('a record that goes leaves the schedule', () => {
@@ -206,6 +232,7 @@ test('of many TokenBatches, few are planned in a turn: each holds up to 256 reco
   }
   const triggers = new RecordTriggers({
     kind: TOKEN_BATCH_KIND,
+    isOfAnother: () => false,
     records: batches,
     clients,
     clock,

@@ -1,0 +1,126 @@
+import { expect, test } from '@jest/globals';
+import type { ObjectMeta } from '../../../../operator/api/meta.ts';
+import type { SigningKey } from '../../../../operator/api/signing-key.ts';
+import { announcementOf } from '../../../../operator/domain/client/installation.ts';
+import { ApiError } from '../../../../operator/ports/kube.ts';
+import type { Lease } from '../../../../operator/ports/lease.ts';
+import { Installations } from '../../../../operator/reconcilers/oauth-client/installations.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
+import { recordedLog } from '../../../support/quiet.ts';
+
+const OWN = 'https://own.example';
+
+const setUp = () => {
+  const clock = new FakeClock();
+  const log = recordedLog();
+  const conflicts: string[] = [];
+  const state = {
+    leases: [] as Lease[],
+    kids: { second: ['k2'], tenant: [] } as Record<string, string[]>,
+    failure: undefined as Error | undefined,
+    reads: 0,
+    isLeading: true,
+  };
+  const installations = new Installations({
+    namespace: 'first',
+    urls: { url: OWN },
+    listLeases: async () => {
+      state.reads += 1;
+      if (state.failure) throw state.failure;
+      return state.leases;
+    },
+    listSigningKeys: async () =>
+      Object.entries(state.kids).map(([namespace, kids]) => ({
+        metadata: { namespace },
+        status: { keys: kids.map((kid) => ({ kid })) },
+      })) as unknown as SigningKey[],
+    onConflict: (why) => void conflicts.push(why),
+    isLeading: () => state.isLeading,
+    clock,
+    log,
+  });
+  const lease = (namespace: string, url: string): Lease => ({
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: {
+      name: 'm2m-oauth-operator',
+      namespace,
+      creationTimestamp: '2020-01-01T00:00:00Z',
+      annotations: announcementOf({ url, watchNamespaces: [] }),
+    } as unknown as ObjectMeta,
+    spec: { holderIdentity: 'x', renewTime: new Date(clock.now()).toISOString() },
+  });
+  return { clock, log, conflicts, state, installations, lease };
+};
+
+test('its own Lease is none of another installation', async () => {
+  const { state, installations, lease } = setUp();
+  state.leases = [lease('first', OWN)];
+  expect(await installations.others()).toEqual([]);
+});
+
+test('a Lease in a namespace without keys is none: a tenant may have created it', async () => {
+  const { state, installations, lease } = setUp();
+  state.leases = [lease('second', 'https://b.example'), lease('tenant', 'https://c.example')];
+  expect((await installations.others()).map(({ namespace }) => namespace)).toEqual(['second']);
+});
+
+test('they are read once, until that is a minute ago or this replica leads', async () => {
+  const { clock, state, installations } = setUp();
+  installations.start();
+  await clock.advance(0);
+  await installations.others();
+  expect(state.reads).toBe(1);
+  await clock.advance(60_000);
+  expect(state.reads).toBe(2);
+  await installations.others();
+  installations.expire();
+  await Promise.all([installations.others(), installations.others()]);
+  expect(state.reads).toBe(3);
+  state.isLeading = false;
+  await clock.advance(180_000);
+  expect(state.reads).toBe(3);
+  installations.stop();
+});
+
+test('one that comes or goes is reported', async () => {
+  const { clock, state, installations, lease } = setUp();
+  let changes = 0;
+  installations.onChange(() => {
+    changes += 1;
+  });
+  installations.start();
+  await clock.advance(0);
+  expect(changes).toBe(0);
+  state.leases = [lease('second', 'https://b.example')];
+  await clock.advance(60_000);
+  expect(changes).toBe(1);
+  await clock.advance(400_000);
+  expect([changes, installations.known]).toEqual([2, []]);
+  installations.stop();
+});
+
+test('without the permission there are none, which the log says once', async () => {
+  const { state, installations, log } = setUp();
+  state.failure = new ApiError('no', { status: 403, reason: 'Forbidden' });
+  expect(await installations.others()).toEqual([]);
+  installations.expire();
+  expect(await installations.others()).toEqual([]);
+  expect(log.lines.filter(({ message }) => message.includes('rbac.installations'))).toHaveLength(1);
+});
+
+test('while the API server does not answer they are unknown, or as before', async () => {
+  const { state, installations } = setUp();
+  state.failure = new ApiError('no', { status: 503 });
+  await expect(installations.others()).rejects.toThrow('no');
+  expect(installations.known).toBeUndefined();
+});
+
+test('an older one with the same URL ends this one, once', async () => {
+  const { conflicts, state, installations, lease } = setUp();
+  state.leases = [lease('second', OWN)];
+  await installations.others();
+  installations.expire();
+  await installations.others();
+  expect(conflicts).toEqual([expect.stringContaining('namespace second')]);
+});
