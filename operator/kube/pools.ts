@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
 import { buildConnector, Pool } from 'undici';
 import type { ConnectionMonitor } from './connection-monitor.ts';
 import type { Credentials, TlsMaterial } from './credentials.ts';
@@ -40,6 +41,7 @@ export const buildPools = (made: {
 }): Pools => {
   const { server, tls, headers } = made.credentials;
   const url = new URL(server);
+  const connect = connectOptions(tls);
   const shared = { keepAliveTimeout: KEEP_ALIVE_MS, maxRequestsPerClient: 0 };
   const requests = new Pool(url.origin, {
     ...shared,
@@ -47,21 +49,31 @@ export const buildPools = (made: {
     allowH2: false,
     pipelining: 1,
     maxResponseSize: MAX_RESPONSE_BYTES,
-    connect: { ...tls, timeout: CONNECT_TIMEOUT_MS },
+    connect,
   });
   const watches = new Pool(url.origin, {
     ...shared,
     connections: WATCH_CONNECTIONS,
     allowH2: true,
     h2Options: { maxConcurrentStreams: WATCH_STREAMS, pingInterval: PING_MS },
-    connect: trackedConnector(tls, made.monitor),
+    connect: trackedConnector(connect, made.monitor),
   });
   const basePath = url.pathname.replace(/\/+$/u, '');
   return { fingerprint: made.fingerprint, basePath, requests, watches, headers };
 };
 
-const trackedConnector = (tls: TlsMaterial, monitor: ConnectionMonitor): buildConnector.connector => {
-  const connector = buildConnector({ ...tls, allowH2: true, timeout: CONNECT_TIMEOUT_MS });
+/** CA, certificate and key are read once: reading them for each connection takes as long as its handshake, and many are made after requests were ended. */
+const connectOptions = ({ ca, cert, key, ...tls }: TlsMaterial) => ({
+  ...tls,
+  secureContext: createSecureContext({ ca, cert, key }),
+  timeout: CONNECT_TIMEOUT_MS,
+});
+
+const trackedConnector = (
+  connect: ReturnType<typeof connectOptions>,
+  monitor: ConnectionMonitor,
+): buildConnector.connector => {
+  const connector = buildConnector({ ...connect, allowH2: true });
   return (options, callback) =>
     connector(options, (...result) => {
       if (result[1]) monitor.track(result[1]);
