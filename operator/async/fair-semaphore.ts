@@ -1,4 +1,5 @@
 import type { MonotonicClock } from '../ports/clock.ts';
+import { type Deadline, withDeadline } from './abort.ts';
 import { type FairKey, FairQueue, type QueuedItem, type Waiter } from './fair-queue.ts';
 import { KeyedLimit } from './keyed-limit.ts';
 
@@ -121,3 +122,21 @@ export const createFairSemaphore = (options: FairSemaphoreOptions): FairSemaphor
     },
   };
 };
+
+/** What work waits for in its turn. */
+interface Turn {
+  readonly queue: FairSemaphore;
+  readonly key: FairKey;
+  readonly deadline: Omit<Deadline, 'signal'>;
+}
+
+/**
+ * Runs `work` when it has its turn, with a signal that aborts at a deadline which begins then; for its turn it waits until an equal one.
+ * With one deadline for both, what has waited for long is ended as soon as it has begun: at a full queue nothing succeeds, and each
+ * request that is ended costs a connection.
+ */
+export const runInTurn = <T>(
+  { queue, key, deadline }: Turn,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> =>
+  withDeadline(deadline, (waiting) => queue.run(key, () => withDeadline(deadline, work), waiting));

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { unlessAborted, withDeadline } from '../../async/abort.ts';
+import { unlessAborted } from '../../async/abort.ts';
 import { BoundedMap } from '../../async/bounded-map.ts';
 import type { FairKey } from '../../async/fair-queue.ts';
-import type { FairSemaphore } from '../../async/fair-semaphore.ts';
+import { type FairSemaphore, runInTurn } from '../../async/fair-semaphore.ts';
 import { SingleFlight } from '../../async/single-flight.ts';
 import { unauthenticatedKey } from '../../domain/caller-address.ts';
 import { isSameIssuer } from '../../domain/client/issuer-identity.ts';
@@ -79,20 +79,14 @@ class Reviews {
 
   #review(token: string, key: FairKey): Promise<string | undefined> {
     const { clock, issuerUrl, queue, reviewToken } = this.#options;
-    return withDeadline({ clock, ms: DEADLINE_MS }, (signal) =>
-      queue.run(
-        key,
-        async () => {
-          const review = await reviewToken(token, [issuerUrl], { signal }).catch((error: unknown) => {
-            throw unavailable(error);
-          });
-          // An API server that does not support audiences returns none, and has not checked the one requested.
-          const isForUs = review.authenticated && review.audiences.includes(issuerUrl);
-          return isForUs ? review.username : undefined;
-        },
-        signal,
-      ),
-    );
+    return runInTurn({ queue, key, deadline: { clock, ms: DEADLINE_MS } }, async (signal) => {
+      const review = await reviewToken(token, [issuerUrl], { signal }).catch((error: unknown) => {
+        throw unavailable(error);
+      });
+      // An API server that does not support audiences returns none, and has not checked the one requested.
+      const isForUs = review.authenticated && review.audiences.includes(issuerUrl);
+      return isForUs ? review.username : undefined;
+    });
   }
 }
 

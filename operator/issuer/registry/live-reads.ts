@@ -5,7 +5,7 @@ import type { Token } from '../../api/token.ts';
 import { unlessAborted, withDeadline } from '../../async/abort.ts';
 import { BoundedMap } from '../../async/bounded-map.ts';
 import type { FairKey } from '../../async/fair-queue.ts';
-import type { FairSemaphore } from '../../async/fair-semaphore.ts';
+import { type FairSemaphore, runInTurn } from '../../async/fair-semaphore.ts';
 import { SingleFlight } from '../../async/single-flight.ts';
 import type { CachedIssuedToken } from '../../domain/record/cached-issued-token.ts';
 import type { CachedTokenBatch } from '../../domain/record/cached-token-batch.ts';
@@ -76,10 +76,11 @@ export const createLiveReads = <T extends Pick<KubeObject, 'metadata'>>({
     const key = keyOf(ref);
     const before = cache.get(key);
     try {
-      const object = await withDeadline({ clock, ms: DEADLINE_MS }, (signal) => {
-        const read = () => readObject(ref, signal);
-        return queue ? queue.run(fairKey, read, signal) : read();
-      });
+      const deadline = { clock, ms: DEADLINE_MS };
+      const read = (signal: AbortSignal) => readObject(ref, signal);
+      const object = await (queue
+        ? runInTurn({ queue, key: fairKey, deadline }, read)
+        : withDeadline(deadline, read));
       if (object === undefined) {
         negativeCache.set(key, clock.monotonic() + NO_MS);
         // The object from before the read is gone; one that arrived during the read may be newer than the answer.

@@ -3,6 +3,7 @@ import {
   createFairSemaphore,
   type FairSemaphoreOptions,
   RecentGroups,
+  runInTurn,
 } from '../../../operator/async/fair-semaphore.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 
@@ -186,5 +187,41 @@ describe('a fair semaphore', () => {
     await settle();
     expect(running.has('a1')).toBe(true);
     await releaseAll();
+  });
+});
+
+describe('work in its turn', () => {
+  test('has the whole time when its turn comes, however long it waited', async () => {
+    const { semaphore, clock, run, release } = setUp();
+    run('a1');
+    const signals: AbortSignal[] = [];
+    const outcome = runInTurn(
+      { queue: semaphore, key: { group: 'b', member: '' }, deadline: { clock, ms: 1000 } },
+      (signal) => {
+        signals.push(signal);
+        return new Promise<string>((resolve) => signal.addEventListener('abort', () => resolve('ended')));
+      },
+    );
+    await clock.advance(999);
+    expect(signals).toEqual([]);
+    await release('a1');
+    await clock.advance(999);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
+    await clock.advance(1);
+    expect(await outcome).toBe('ended');
+    expect(clock.pending).toBe(0);
+  });
+
+  test('does not begin if its turn does not come in that time', async () => {
+    const { semaphore, clock, run, release } = setUp();
+    run('a1');
+    const outcome = runInTurn(
+      { queue: semaphore, key: { group: 'b', member: '' }, deadline: { clock, ms: 1000 } },
+      () => Promise.reject(new Error('begun')),
+    );
+    const rejected = expect(outcome).rejects.toThrow('aborted');
+    await clock.advance(1000);
+    await rejected;
+    await release('a1');
   });
 });

@@ -175,6 +175,26 @@ describe('while one client floods validation with tokens that no cache knows', (
   });
 });
 
+test('a read that waited almost 5 s for its turn has 5 s more: it is not ended as soon as it has begun', async () => {
+  const flood = floodOfJwts(17);
+  await env.clock.advance(4_900);
+  expect(env.asked).toHaveLength(16);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const releaseFirst = release;
+  env.hold = promise;
+  release = resolve;
+  releaseFirst();
+  env.hold = promise;
+  await settle();
+  expect(env.asked).toHaveLength(17);
+  await env.clock.advance(4_999);
+  expect(env.signals.at(-1)?.aborted).toBe(false);
+  await env.clock.advance(1);
+  expect(env.signals.at(-1)?.aborted).toBe(true);
+  release();
+  await Promise.all(flood);
+});
+
 test('while one address floods with JWTs whose signatures have to be checked, one from another address is the next', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   env.holdChecks = promise;

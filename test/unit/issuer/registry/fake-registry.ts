@@ -154,8 +154,9 @@ export class FakeRegistry {
   readonly secrets = new ObjectStore<SecretMeta>({ log: recordedLog() });
   /** What the API server has. */
   readonly live = new Map<string, Stored>();
-  /** Reads that reached it. */
+  /** Reads that reached it, and their signals. */
   readonly asked: string[] = [];
+  readonly signals: AbortSignal[] = [];
   readonly fresh: Record<Exclude<Kind, 'secrets'> | 'keys', boolean> = {
     tokens: true,
     issued: true,
@@ -191,8 +192,9 @@ export class FakeRegistry {
     const { clock } = this;
     const reading =
       <T>(kind: Kind) =>
-      async (ref: ObjectRef): Promise<T | undefined> => {
+      async (ref: ObjectRef, signal: AbortSignal): Promise<T | undefined> => {
         this.asked.push(`${kind} ${keyOf(ref)}`);
+        this.signals.push(signal);
         await this.hold;
         if (!this.isReachable) throw new ApiError('no answer', { status: 0 });
         return this.live.get(`${kind} ${keyOf(ref)}`) as T | undefined;
