@@ -20,6 +20,11 @@ const RUNNERS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     migrate: 'test/integration/docs/migrate-page.test.ts',
     image: 'test/e2e/walk-pages.ts',
   },
+  'docs/operations.md': {
+    backup: 'test/integration/docs/restore-page.test.ts',
+    restore: 'test/integration/docs/restore-page.test.ts',
+    status: 'test/integration/docs/restore-page.test.ts',
+  },
   [CHART_PAGE]: { chart: 'test/e2e/walk-pages.ts' },
 };
 
