@@ -37,8 +37,8 @@ interface Weight {
 /** The part of what the heaviest address keeps that makes another one worth closing. */
 const MIN_WEIGHT = 1 / 8;
 
-/** New connections that one which is closed for what it has costs its address. */
-const SHED_COST = 50;
+/** New connections that one which is closed for what it has costs its address: with TLS it took 10 ms of CPU time, and the next one would again. */
+const SHED_COST = 250;
 /** Limits on connections alone. */
 const OF_CONNECTIONS: readonly LimitName[] = ['connections', 'addressConnections'];
 

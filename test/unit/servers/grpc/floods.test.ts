@@ -252,7 +252,9 @@ test('requests of which a part has arrived are limited by address', async () => 
 
 test('half-sent messages cost connections without an authenticated caller, and no others', async () => {
   const metrics = recordedMetrics();
-  const load = testLoadLimits({ maxKeptBytes: 300_000, metrics });
+  // Each of them costs its address new connections, of which there are enough.
+  const perAddress = { connectionsPerSecond: 10_000 };
+  const load = testLoadLimits({ maxKeptBytes: 300_000, perAddress, metrics });
   await using env = await openServerEnv({}, { load });
   await answers(env);
   await using calls = new AsyncDisposableStack();

@@ -107,15 +107,15 @@ describe('of one address', () => {
   });
 
   test.each([
-    ['its bytes', 'bytes', 'request', 10],
-    ['its calls', 'streams', 'request', 10],
-    ['its bytes, with an authenticated caller,', 'bytes', 'both', 60],
-    ['the number of connections', 'connections', 'request', 60],
+    ['its bytes', 'bytes', 'request', 50],
+    ['its calls', 'streams', 'request', 50],
+    ['its bytes, with an authenticated caller,', 'bytes', 'both', 300],
+    ['the number of connections', 'connections', 'request', 300],
   ] as const)('one that is closed for %s leaves room for new ones', (_why, limit, use, expected) => {
-    const { table, open } = makeTable({ total: 1000, perAddress: 60, perSecond: 1 });
+    const { table, open } = makeTable({ total: 1000, perAddress: 300, perSecond: 1 });
     const { connection } = open('192.0.2.1', use);
     if (connection) table.shed(connection, limit);
-    const admitted = Array.from({ length: 100 }, () => open('192.0.2.1', 'both').connection);
+    const admitted = Array.from({ length: 400 }, () => open('192.0.2.1', 'both').connection);
     expect(admitted.filter((found) => found !== undefined)).toHaveLength(expected);
     expect(open('192.0.2.2').connection).toBeDefined();
   });
