@@ -94,7 +94,7 @@ describe('what HTTP itself rejects', () => {
     ['a path that starts elsewhere', 404, rawRequest(`GET ${BASE}/oauth/../api/v1/tokens`)],
     ['a path that starts elsewhere, encoded', 404, rawRequest(`GET ${BASE}/oauth/%2e%2e/api/v1/tokens`)],
     ['two slashes', 404, rawRequest(`GET ${BASE}//api/v1/tokens`)],
-    ['a URL', 404, rawRequest(`GET http://issuer.example${TOKENS}`)],
+    ['a URL with a user', 404, rawRequest(`GET http://user@issuer.example${TOKENS}`)],
     ['a URL of another issuer', 404, rawRequest('GET /other/api/v1/tokens')],
     ['an encoding that is none', 400, rawRequest(`GET ${API}/%zz`)],
     ['an encoding that is no UTF-8', 400, rawRequest(`GET ${API}/%ff`)],
