@@ -108,12 +108,12 @@ const sendList = async (
 ): Promise<void> => {
   const empty = showsEmpty(request);
   let tokens = 0;
-  const lines = (records: readonly TokenRecord[]): string => {
-    tokens += records.length;
-    return records.map((record) => lineOf(record, empty)).join('');
+  const line = (record: TokenRecord): string => {
+    tokens += 1;
+    return lineOf(record, empty);
   };
   try {
-    await streamLines(reply, { type: contentTypeOf(request), chunks, lines, call });
+    await streamLines(reply, { type: contentTypeOf(request), chunks, line, call });
   } finally {
     call.note({ tokens });
   }

@@ -1,63 +1,75 @@
-import type { OutgoingHttpHeaders } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import type { HttpRequestContext } from './route.ts';
 
-/** An answer in chunks, each requested when the client has read the ones before. */
+/** An answer of one line for each item, in chunks that are requested when the client has read the ones before. */
 export interface Lines<T> {
   readonly type: string;
-  readonly chunks: AsyncIterable<T>;
-  readonly lines: (chunk: T) => string;
+  readonly chunks: AsyncIterable<readonly T[]>;
+  readonly line: (item: T) => string;
   readonly call: Pick<HttpRequestContext, 'signal'>;
 }
 
 /**
- * Resolves when the connection accepts more data; connections.ts disconnects a client that never reads.
- * @throws the signal's reason when the client disconnects: 'drain' is not emitted then
+ * Writes lines, each when the network has taken the one before: so each is a separate chunk and TLS record, and no more than one waits
+ * for a client that does not read, whose connection ends by the listener's limits.
  */
-const drained = ({ raw }: FastifyReply, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const onDrain = (): void => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    };
-    const onAbort = (): void => {
-      raw.off('drain', onDrain);
-      reject(signal.reason);
-    };
-    if (signal.aborted) return reject(signal.reason);
-    raw.once('drain', onDrain);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
+class LineWriter {
+  readonly #response: ServerResponse;
+  readonly #signal: AbortSignal;
+  #fail: ((reason: unknown) => void) | undefined;
 
-/** Takes over the response from fastify, which would not apply backpressure. */
+  constructor(response: ServerResponse, signal: AbortSignal) {
+    this.#response = response;
+    this.#signal = signal;
+    signal.addEventListener('abort', () => this.#fail?.(signal.reason), { once: true });
+  }
+
+  /** @throws the signal's reason if the client disconnects */
+  write(line: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#signal.aborted) return reject(this.#signal.reason);
+      this.#fail = reject;
+      // After an error the connection closes, which aborts the signal.
+      this.#response.write(line, (error) => {
+        if (!error) resolve();
+      });
+    });
+  }
+}
+
+/** Takes over the response from fastify, which would not wait for the client. */
 const begin = (reply: FastifyReply, type: string): void => {
   reply.hijack();
   reply.raw.writeHead(200, { ...reply.getHeaders(), 'content-type': type } as OutgoingHttpHeaders);
+  reply.raw.flushHeaders();
 };
 
 /**
- * Sends chunks no faster than the client reads; HEAD gets the headers alone. An answer of at most one chunk is sent at once with its
- * length: a chunked transfer takes several writes.
+ * Sends each line in a separate write, as grpc-gateway does, no faster than the client reads: some clients take what one read of the
+ * body returns for one line. HEAD gets the headers alone. An answer of at most one line is sent at once with its length: a chunked transfer
+ * takes several writes.
  * @throws what `chunks` throws; if the second chunk was requested successfully, the answer has begun
  */
 export const streamLines = async <T>(
   reply: FastifyReply,
-  { type, chunks, lines, call }: Lines<T>,
+  { type, chunks, line, call }: Lines<T>,
 ): Promise<void> => {
   const iterator = chunks[Symbol.asyncIterator]();
-  const send = async (chunk: T): Promise<void> => {
-    if (!reply.raw.write(lines(chunk))) await drained(reply, call.signal);
-    call.signal.throwIfAborted();
-  };
   try {
     const first = await iterator.next();
     if (first.done) return void reply.type(type).send('');
     let next = await iterator.next();
-    if (next.done) return void reply.type(type).send(lines(first.value));
+    if (next.done && first.value.length <= 1) {
+      return void reply.type(type).send(first.value.map(line).join(''));
+    }
     begin(reply, type);
     if (reply.request.method === 'HEAD') return void reply.raw.end();
-    await send(first.value);
-    for (; !next.done; next = await iterator.next()) await send(next.value);
+    const writer = new LineWriter(reply.raw, call.signal);
+    for (const item of first.value) await writer.write(line(item));
+    for (; !next.done; next = await iterator.next()) {
+      for (const item of next.value) await writer.write(line(item));
+    }
     reply.raw.end();
   } finally {
     await iterator.return?.();

@@ -40,6 +40,7 @@ func main() {
 	refuseOtherURL(ctx, o)
 	token := handOut(ctx, o, provider.Endpoint().TokenURL)
 	verify(ctx, o, provider, token)
+	list(ctx, o, client, provider.Endpoint().TokenURL)
 }
 
 func parseOptions() options {

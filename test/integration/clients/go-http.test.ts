@@ -21,9 +21,12 @@ beforeAll(async () => {
   program = await locateBinary('httpclient');
   installation = await install();
   ({ server, prepared: client } = await startHttpServer(installation, {
-    prepare: async () => {
+    prepare: async ({ issuer }) => {
       const { api } = installation;
-      return makeOddClient({ api, namespace: await api.createNamespace('go') });
+      return makeOddClient(
+        { api, namespace: await api.createNamespace('go') },
+        { allowedAudiences: [AUDIENCE, issuer] },
+      );
     },
   }));
 }, 900_000);
@@ -79,6 +82,7 @@ suite('a Go client of the HTTP server', () => {
       'tampered-claims',
       'tampered-signature',
       'expired',
+      'list',
     ]);
   });
 
@@ -132,6 +136,10 @@ suite('a Go client of the HTTP server', () => {
       expired: step === 'expired',
       because: expect.stringContaining(because),
     });
+  });
+
+  test('lists every token with a new decoder for each, since each comes in a write of its own', () => {
+    expect(seen('list')).toMatchObject({ tokens: 4, transfer: ['chunked'] });
   });
 
   test('goes no further where discovery is rejected', async () => {

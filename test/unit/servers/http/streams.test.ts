@@ -151,10 +151,12 @@ test('a reader that leaves its answer alone is cut off', async () => {
 });
 
 test('a reader that is slow is not', async () => {
-  const { seen, listTokens } = longList();
-  await using env = await openServerEnv({ listTokens }, { limits: SHORT });
+  const limits = { ...SHORT, stallMs: 1000 };
+  const { seen, listTokens } = longList(Number.POSITIVE_INFINITY, CHUNK.slice(0, 1));
+  await using env = await openServerEnv({ listTokens }, { limits });
   await using connection = startUnreadList(env);
-  for (let round = 0; round < 5; round += 1) {
+  const until = performance.now() + 2 * limits.stallMs;
+  while (performance.now() < until) {
     const before = seen.chunks;
     connection.socket.resume();
     await eventually(() => seen.chunks > before + 20);
