@@ -29,7 +29,7 @@ const documentOf = ({ issuerUrl, keys }: DiscoveryOptions) => ({
   jwks_uri: `${issuerUrl}/.well-known/jwks.json`,
   plgd_tokens_endpoint: `${issuerUrl}/api/v1/tokens`,
   grant_types_supported: ['client_credentials'],
-  // Without an authorization endpoint there is no response type; OpenID Connect Discovery 1.0 §3 requires the member.
+  // Without an authorization endpoint there is no response type; readers look for the member (decision 0023).
   response_types_supported: [],
   subject_types_supported: ['public'],
   id_token_signing_alg_values_supported: [...new Set(keys.jwks().keys.map(({ alg }) => alg))].sort(),
