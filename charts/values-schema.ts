@@ -29,6 +29,7 @@ const config = z.strictObject({
     ownerClaim: z.string().min(1).max(253),
     deviceIDClaim: name,
     signingKey: z.string().min(1).max(253),
+    jwks: z.enum(['All', 'SigningKey']).optional(),
     tokenType: z.enum(['at+jwt', 'JWT']),
     backdate: duration,
   }),

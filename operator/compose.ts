@@ -124,6 +124,7 @@ const createKeyring = (
     remembered: rememberedKeysOf(informers.compromisedKeys.cache, namespace),
     namespace,
     signingKey: config.issuer.signingKey,
+    jwks: config.issuer.jwks,
     issuerUrl: config.issuer.url,
     previousURLs: config.issuer.previousURLs,
     keyPairs: joseKeyPairs({ metrics }),

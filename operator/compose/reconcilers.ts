@@ -24,6 +24,7 @@ export const buildReconcilers = (config: Config, parts: ReconcilerParts & Client
     wireSigningKeys(
       {
         namespace: config.kubernetes.namespace,
+        jwksMembers: config.issuer,
         defaultKey: signingKey.create ? { name: config.issuer.signingKey, spec: signingKey.spec } : undefined,
       },
       parts,

@@ -4,8 +4,10 @@ import { listWatchObjects } from '../kube/list-watch.ts';
 import { SECRETS } from '../kube/resource-client.ts';
 import type { Secret } from '../ports/secrets.ts';
 import { RecordExpirations } from '../reconcilers/record/record-expirations.ts';
-import type { DefaultSigningKey } from '../reconcilers/signing-key/default-signing-key.ts';
-import { SigningKeyReconciler } from '../reconcilers/signing-key/signing-key-reconciler.ts';
+import {
+  SigningKeyReconciler,
+  type SigningKeyReconcilerOptions,
+} from '../reconcilers/signing-key/signing-key-reconciler.ts';
 import {
   signingKeyOfFollower,
   signingKeyOfJwks,
@@ -22,8 +24,9 @@ import { resourceClients } from './resources.ts';
 export const wireSigningKeys = (
   {
     namespace,
+    jwksMembers,
     defaultKey,
-  }: { readonly namespace: string; readonly defaultKey?: DefaultSigningKey | undefined },
+  }: Pick<SigningKeyReconcilerOptions, 'namespace' | 'jwksMembers' | 'defaultKey'>,
   parts: Omit<ReconcilerParts, 'keyring'>,
 ): Wired => {
   const { informers, writer, named, events, isClockUsable, clock, defer, random, log, metrics } = parts;
@@ -42,6 +45,7 @@ export const wireSigningKeys = (
     log,
     namespace,
     defaultKey,
+    jwksMembers,
     signingKeys,
     tokens: informers.tokens.cache,
     recordObjects,

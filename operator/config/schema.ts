@@ -81,6 +81,7 @@ const issuer = z
     ownerClaim: claimName.min(1).default('sub'),
     deviceIDClaim: claimName.default(''),
     signingKey: z.string().min(1).max(253).default('default'),
+    jwks: z.enum(['All', 'SigningKey']).default('All'),
     tokenType: z.enum(['at+jwt', 'JWT']).default('at+jwt'),
     backdate: duration('0s').refine((ms) => ms <= MAX_BACKDATE_SECONDS * 1000, 'must be at most 10m'),
   })

@@ -25,7 +25,18 @@ export const compromisedKids = (signingKeys: Iterable<SigningKey>): ReadonlySet<
   return kids;
 };
 
-/** The public set of all SigningKeys but compromised keys (spec §2.5), in the order of the kids, so that an equal set is equal text. */
+/** Whose keys the set has (spec §6, `issuer.jwks`): those of every SigningKey, or of the one that signs. */
+export interface JwksMembers {
+  readonly jwks: 'All' | 'SigningKey';
+  /** Name of the SigningKey that signs. */
+  readonly signingKey: string;
+}
+
+/** Whether a SigningKey's keys are in the set. */
+export const isInJwks = ({ metadata }: SigningKey, { jwks, signingKey }: JwksMembers): boolean =>
+  jwks === 'All' || metadata.name === signingKey;
+
+/** The public set of the SigningKeys but compromised keys (spec §2.5), in the order of the kids, so that an equal set is equal text. */
 export const buildJwks = (
   signingKeys: readonly SigningKey[],
   compromised: ReadonlySet<string> = compromisedKids(signingKeys),

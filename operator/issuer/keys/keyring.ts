@@ -6,7 +6,14 @@ import { Emitter } from '../../async/emitter.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
 import { isIssuerUrl } from '../../domain/client/client-issuer.ts';
-import { buildJwks, compromisedKids, type Jwks, publicJwkOf } from '../../domain/key/jwks.ts';
+import {
+  buildJwks,
+  compromisedKids,
+  isInJwks,
+  type Jwks,
+  type JwksMembers,
+  publicJwkOf,
+} from '../../domain/key/jwks.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Keyring, PublicKeys, RunCheck, Signer, VerifiedJwt } from '../../ports/signing.ts';
 import { KeyLoader, type KeyLoaderOptions } from './key-loader.ts';
@@ -97,6 +104,8 @@ export interface IssuerKeyringOptions extends Omit<KeyLoaderOptions, 'onLoaded'>
   readonly namespace: string;
   /** Name of the SigningKey whose Active key signs (spec §6, `issuer.signingKey`). */
   readonly signingKey: string;
+  /** Whose keys are published; every key verifies here. Absent: those of all SigningKeys. */
+  readonly jwks?: JwksMembers['jwks'];
   /** `iss` of every JWT of this issuer. */
   readonly issuerUrl: string;
   /** What `iss` was before (spec §6, `issuer.previousURLs`); absent: none. */
@@ -111,6 +120,9 @@ export interface RememberedKeys {
 }
 
 type Phase = KeyPhase | 'Compromised';
+
+const hasHadKeys = ({ spec, status }: SigningKey): boolean =>
+  (status?.keys ?? []).length > 0 || (spec.compromised ?? []).length > 0;
 
 /** If several SigningKeys have the same key, its phase is the one with the highest rank. */
 const RANK: Readonly<Record<Phase, number>> = { Retired: 0, Published: 1, Active: 2, Compromised: 3 };
@@ -165,7 +177,9 @@ export class IssuerKeyring implements Keyring, PublicKeys {
 
   /** Whether the public keys are known. If all of them are compromised, the set is empty, and known. */
   get known(): boolean {
-    return this.#options.signingKeys.synced && this.#phases.size > 0;
+    const { signingKeys, jwks = 'All' } = this.#options;
+    if (!signingKeys.synced || this.#phases.size === 0) return false;
+    return jwks === 'All' || this.#jwksMembers(this.#signingKeys()).some(hasHadKeys);
   }
 
   active(): Signer | undefined {
@@ -176,10 +190,10 @@ export class IssuerKeyring implements Keyring, PublicKeys {
     return this.#phases.get(kid);
   }
 
-  /** The public keys of all SigningKeys, without compromised ones (RFC 7517 §5), in a stable order. */
+  /** The public keys of the SigningKeys that are published, without compromised ones (RFC 7517 §5), in a stable order. */
   jwks(): Jwks {
     const signingKeys = this.#signingKeys();
-    return buildJwks(signingKeys, this.#compromised(signingKeys));
+    return buildJwks(this.#jwksMembers(signingKeys), this.#compromised(signingKeys));
   }
 
   verify(jwt: string, inTurn?: RunCheck): Awaitable<VerifiedJwt | undefined> {
@@ -201,6 +215,11 @@ export class IssuerKeyring implements Keyring, PublicKeys {
   #signingKeys(): SigningKey[] {
     const { signingKeys, namespace } = this.#options;
     return [...signingKeys.values()].filter(({ metadata }) => metadata.namespace === namespace);
+  }
+
+  #jwksMembers(signingKeys: readonly SigningKey[]): SigningKey[] {
+    const { jwks = 'All', signingKey } = this.#options;
+    return signingKeys.filter((one) => isInJwks(one, { jwks, signingKey }));
   }
 
   #compromised(signingKeys: readonly SigningKey[]): ReadonlySet<string> {

@@ -1,6 +1,6 @@
 import { keyOf } from '../../api/meta.ts';
 import type { KeyEntry, SigningKey } from '../../api/signing-key.ts';
-import { buildJwks, compromisedKids } from '../../domain/key/jwks.ts';
+import { buildJwks, compromisedKids, isInJwks, type JwksMembers } from '../../domain/key/jwks.ts';
 import { planSigningKey, type SigningKeyPlan } from '../../domain/key/rotation-plan.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { ApiError, answerOf, getIfThere, isConflict, isRejected, secretRejection } from '../../ports/kube.ts';
@@ -37,6 +37,8 @@ export type SigningKeyReconcilerOptions = SigningKeySources &
     readonly namespace: string;
     /** Created if it does not exist; undefined: none is. */
     readonly defaultKey?: DefaultSigningKey | undefined;
+    /** Whose keys the ConfigMaps have. */
+    readonly jwksMembers: JwksMembers;
     readonly named: NamedSecrets;
     readonly clock: Clock;
     readonly log: Log;
@@ -187,7 +189,9 @@ export class SigningKeyReconciler {
     signal: AbortSignal,
   ): Promise<{ readonly isKept: boolean }> {
     const { name } = signingKey.metadata;
-    const jwks = buildJwks([...this.#others(signingKey), { ...signingKey, ...(status && { status }) }]);
+    const all = [...this.#others(signingKey), { ...signingKey, ...(status && { status }) }];
+    const members = all.filter((one) => isInJwks(one, this.#options.jwksMembers));
+    const jwks = buildJwks(members, compromisedKids(all));
     const isKept = await applyJwks(this.#options, { signingKey, jwks, signal });
     if (!isKept)
       this.#log.warn("the ConfigMap for the key set is not the operator's", { name: `${name}-jwks` });

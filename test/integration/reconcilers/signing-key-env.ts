@@ -3,6 +3,7 @@ import { API_VERSION } from '../../../operator/api/meta.ts';
 import type { KeyEntry } from '../../../operator/api/signing-key.ts';
 import { wireSigningKeys } from '../../../operator/compose/signing-key-reconcilers.ts';
 import { joseKeyPairs } from '../../../operator/crypto/key-pairs.ts';
+import type { JwksMembers } from '../../../operator/domain/key/jwks.ts';
 import { IssuerKeyring } from '../../../operator/issuer/keys/keyring.ts';
 import { createResourceClient, SECRETS } from '../../../operator/kube/resource-client.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
@@ -34,14 +35,18 @@ export class SigningKeyEnv implements AsyncDisposable {
   #controller: Controller | undefined;
   #stop: (() => Promise<void>) | undefined;
 
-  private constructor(api: TestApi, namespace: string) {
+  readonly #jwks: JwksMembers['jwks'];
+
+  private constructor(api: TestApi, { namespace, jwks }: { namespace: string; jwks: JwksMembers['jwks'] }) {
     this.api = api;
     this.namespace = namespace;
+    this.#jwks = jwks;
   }
 
-  static async open(): Promise<SigningKeyEnv> {
+  /** `jwks` says whose keys are published (spec §6, `issuer.jwks`). */
+  static async open(jwks: JwksMembers['jwks'] = 'All'): Promise<SigningKeyEnv> {
     const api = testApi();
-    const env = new SigningKeyEnv(api, await api.createNamespace('keys'));
+    const env = new SigningKeyEnv(api, { namespace: await api.createNamespace('keys'), jwks });
     await env.start();
     return env;
   }
@@ -68,12 +73,16 @@ export class SigningKeyEnv implements AsyncDisposable {
       signingKeys: parts.informers.signingKeys.cache,
       namespace,
       signingKey: 'default',
+      jwks: this.#jwks,
       issuerUrl: ISSUER_URL,
       keyPairs: joseKeyPairs(),
       readSecret: (name, signal) => getIfThere(secrets, { namespace, name }, signal),
     });
     keyring.start();
-    const wired = wireSigningKeys({ namespace }, parts);
+    const wired = wireSigningKeys(
+      { namespace, jwksMembers: { jwks: this.#jwks, signingKey: 'default' } },
+      parts,
+    );
     const watched = [
       ...(['signingKeys', 'tokens', 'issued', 'batches'] as const),
       ...(['secrets', 'earlierSecrets', 'configMaps', 'earlierConfigMaps', 'compromisedKeys'] as const),

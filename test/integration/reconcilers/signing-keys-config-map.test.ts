@@ -123,3 +123,22 @@ describe('the ConfigMap', () => {
     });
   });
 });
+
+test('of each SigningKey holds the keys of the one that signs alone, where the configuration says so', async () => {
+  await using limited = await SigningKeyEnv.open('SigningKey');
+  await limited.create();
+  await limited.settled();
+  await limited.create({ algorithm: 'EdDSA' }, 'other');
+  await limited.ready('Active', 'other');
+  const kids = (await limited.keys()).map((key) => key.kid).sort();
+  await limited.until(async () => {
+    expect((await limited.jwks()).keys.map((key) => key.kid)).toEqual(kids);
+    expect(await limited.jwks('other')).toEqual(await limited.jwks());
+    expect(limited.keyring.jwks()).toEqual(await limited.jwks());
+  });
+  await limited.patch({ spec: { compromised: [kids[0]] } }, 'other');
+  await limited.until(async () => {
+    expect((await limited.jwks()).keys.map((key) => key.kid)).not.toContain(kids[0]);
+    expect(await limited.jwks('other')).toEqual(await limited.jwks());
+  });
+});

@@ -27,6 +27,7 @@ describe('defaults', () => {
         ownerClaim: 'sub',
         deviceIDClaim: '',
         signingKey: 'default',
+        jwks: 'All',
         tokenType: 'at+jwt',
         backdate: 0,
       },

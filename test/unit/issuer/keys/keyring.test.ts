@@ -4,7 +4,7 @@ import { SignJWT } from 'jose';
 import type { KeyEntry, KeyPhase, SigningKey } from '../../../../operator/api/signing-key.ts';
 import { rememberedKeysOf } from '../../../../operator/compose/remembered-keys.ts';
 import { joseKeyPairs } from '../../../../operator/crypto/key-pairs.ts';
-import { IssuerKeyring } from '../../../../operator/issuer/keys/keyring.ts';
+import { IssuerKeyring, type IssuerKeyringOptions } from '../../../../operator/issuer/keys/keyring.ts';
 import type { ConfigMap } from '../../../../operator/ports/config-maps.ts';
 import type { KeyPair } from '../../../../operator/ports/keys.ts';
 import type { Secret } from '../../../../operator/ports/secrets.ts';
@@ -79,6 +79,7 @@ let log: RecordedLog;
 let secrets: Map<string, Secret | Error>;
 let keyring: IssuerKeyring;
 let notifications: number;
+let options: IssuerKeyringOptions;
 /** The ConfigMaps of the operator, one of which remembers compromised keys. */
 let configMaps: ObjectStore<ConfigMap>;
 
@@ -89,7 +90,7 @@ beforeEach(() => {
   secrets = new Map([a, b, c].map((key) => [key.kid, secretOf(key.privatePem)]));
   notifications = 0;
   configMaps = new ObjectStore<ConfigMap>({ log });
-  keyring = new IssuerKeyring({
+  options = {
     signingKeys: store,
     remembered: rememberedKeysOf(configMaps, 'system'),
     namespace: 'system',
@@ -105,7 +106,8 @@ beforeEach(() => {
     clock,
     random: () => 0.5,
     log,
-  });
+  };
+  keyring = new IssuerKeyring(options);
   keyring.onChange(() => notifications++);
   keyring.start();
 });
@@ -308,6 +310,40 @@ test('the set is known once there are keys, and still where all of them are comp
   expect(keyring.known).toBe(false);
   await apply(signingKey([entryOf(a, 'Active')], { compromised: [a.kid] }));
   expect([keyring.known, keyring.jwks().keys]).toEqual([true, []]);
+});
+
+describe('where only the keys of the SigningKey that signs are published', () => {
+  const kids = () => keyring.jwks().keys.map(({ kid }) => kid);
+  beforeEach(() => {
+    keyring.stop();
+    keyring = new IssuerKeyring({ ...options, jwks: 'SigningKey' });
+    keyring.start();
+    store.markSynced();
+  });
+
+  test('its published, active and retired keys are, and no other; all of them verify', async () => {
+    await apply(signingKey([entryOf(c, 'Active')], { name: 'other' }));
+    await apply(signingKey([entryOf(a, 'Active'), entryOf(b, 'Retired')]));
+    expect(kids()).toEqual([a.kid, b.kid].sort());
+    expect(await keyring.verify(await jwtOf(c))).toMatchObject({ kid: c.kid });
+  });
+
+  test('the set is not known while it has none, whatever others have', async () => {
+    await apply(signingKey([entryOf(c, 'Active')], { name: 'other' }));
+    expect(keyring.known).toBe(false);
+    await apply(signingKey([]));
+    expect(keyring.known).toBe(false);
+    await apply(signingKey([entryOf(a, 'Active')]));
+    expect([keyring.known, kids()]).toEqual([true, [a.kid]]);
+  });
+
+  test('a key that another SigningKey calls compromised is not', async () => {
+    await apply(signingKey([entryOf(a, 'Active'), entryOf(b, 'Published')]));
+    await apply(signingKey([], { name: 'other', compromised: [a.kid] }));
+    expect([keyring.known, kids()]).toEqual([true, [b.kid]]);
+    await apply(signingKey([entryOf(a, 'Active')], { compromised: [a.kid] }));
+    expect([keyring.known, kids()]).toEqual([true, []]);
+  });
 });
 
 describe('a JWT that was verified before', () => {

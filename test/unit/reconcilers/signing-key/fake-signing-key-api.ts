@@ -89,6 +89,7 @@ export class FakeSigningKeyApi {
     this.#reconciler = new SigningKeyReconciler({
       namespace: 'system',
       defaultKey,
+      jwksMembers: { jwks: 'All', signingKey: 'default' },
       signingKeys: this.cache,
       configMaps: new ObjectStore<ConfigMap>({ log: this.log }),
       tokens: new ObjectStore<Token>({ log: this.log, indexers: TOKEN_INDEXERS }),
