@@ -33,6 +33,7 @@ import type { Metrics } from './ports/metrics.ts';
 import { ReportedRejections } from './reconcilers/oauth-client/limit-reconciler.ts';
 import { LeaderElection } from './runtime/leader-election.ts';
 import { type Component, Manager } from './runtime/manager.ts';
+import { Rewinds } from './runtime/rewinds.ts';
 
 /** What a process is besides its configuration. */
 export interface Surroundings {
@@ -56,6 +57,7 @@ interface Identified {
   readonly identity: string;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly rewinds: Rewinds;
 }
 
 const LEASE_CONNECTIONS = 2;
@@ -72,7 +74,7 @@ const identityOf = (env: NodeJS.ProcessEnv, processID: string): string =>
 const createElection = (
   config: Config,
   connection: Connection,
-  { identity, log, metrics }: Identified,
+  { identity, log, metrics, rewinds }: Identified,
 ): LeaderElection => {
   const { leaseDuration, renewDeadline, retryPeriod } = config.leaderElection;
   const { watchNamespaces } = config.kubernetes;
@@ -83,6 +85,7 @@ const createElection = (
     random,
     log,
     metrics,
+    rewinds,
     leases: resourceClients(client).leases,
     lease: { namespace: config.kubernetes.namespace, name: MANAGER },
     annotations: announcementOf({ url: config.issuer.url, watchNamespaces }),
@@ -142,7 +145,8 @@ export const compose = async (
   { env, version }: Surroundings,
 ): Promise<Operator> => {
   const metrics = createMetrics({ processMetrics: true });
-  const watching = { clock, random, log, metrics };
+  const rewinds = new Rewinds(log);
+  const watching = { clock, random, log, metrics, rewinds };
   const refused = new AbortController();
   const processID = randomBytes(4).toString('hex');
   const identity = identityOf(env, processID);
@@ -152,7 +156,7 @@ export const compose = async (
   const client = createKubeClient({ connection, clock, log, metrics });
   const isClockUsable = (): boolean => isSkewAcceptable(client.clockSkew.seconds);
   const election = config.leaderElection.enabled
-    ? createElection(config, leaseConnection, { identity, log, metrics })
+    ? createElection(config, leaseConnection, { identity, log, metrics, rewinds })
     : undefined;
   const isLeading = (): boolean => election?.isLeader() ?? true;
   const writer = election ? client.gated(isLeading) : client;

@@ -1,4 +1,4 @@
-import { ApiError, EXCEEDED_QUOTA } from '../ports/kube.ts';
+import { ApiError, EXCEEDED_QUOTA, RESOURCE_VERSION_TOO_LARGE } from '../ports/kube.ts';
 
 /** The parts of a failed call that may stand in an error: nothing of its bodies. */
 export interface CallName {
@@ -10,7 +10,7 @@ interface Status {
   readonly reason?: unknown;
   readonly message?: unknown;
   readonly code?: unknown;
-  readonly details?: { readonly retryAfterSeconds?: unknown };
+  readonly details?: { readonly retryAfterSeconds?: unknown; readonly causes?: unknown };
 }
 
 const MAX_MESSAGE = 1_000;
@@ -27,6 +27,13 @@ const OVER_QUOTA = /is forbidden: (?:exceeded|insufficient) quota/u;
 const reasonOf = (status: number, reason: string, message: string): string =>
   status === 403 && reason === 'Forbidden' && OVER_QUOTA.test(message) ? EXCEEDED_QUOTA : reason;
 
+/** The cause by which the API server tells this timeout from others (client-go: IsTooLargeResourceVersion). */
+const isVersionTooLarge = ({ details }: Status): boolean =>
+  Array.isArray(details?.causes) &&
+  details.causes.some(
+    (cause: { readonly reason?: unknown } | null) => cause?.reason === RESOURCE_VERSION_TOO_LARGE,
+  );
+
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 /** A `metav1.Status` of the API server as an error: verb, path and reason, and its message unless the resource is a Secret. */
@@ -36,7 +43,9 @@ export const statusFailure = (
 ): ApiError => {
   const body = (typeof answer.body === 'object' && answer.body !== null ? answer.body : {}) as Status;
   const message = textOf(body.message).slice(0, MAX_MESSAGE);
-  const reason = reasonOf(answer.status, textOf(body.reason), message);
+  const reason = isVersionTooLarge(body)
+    ? RESOURCE_VERSION_TOO_LARGE
+    : reasonOf(answer.status, textOf(body.reason), message);
   const shown = isSecretPath(call.path) ? '' : message;
   const seconds = body.details?.retryAfterSeconds;
   const detailsMs = typeof seconds === 'number' && seconds > 0 ? seconds * 1000 : undefined;

@@ -9,7 +9,7 @@ import { cachedSigningKeyOf } from '../domain/key/cached-signing-key.ts';
 import { cachedTokenBatchOf } from '../domain/record/cached-token-batch.ts';
 import { cachedIssuedTokenOf } from '../domain/record/issued-token.ts';
 import { cachedTokenOf } from '../domain/token/cached-token.ts';
-import type { ResourceType } from '../ports/kube.ts';
+import { ApiError, type ResourceType } from '../ports/kube.ts';
 import type { SecretMeta } from '../ports/secrets.ts';
 import type { ListOptions, ListPage, ListWatch, WatchOptions } from '../ports/watch.ts';
 import { isAnswerTooLarge } from './api-failure.ts';
@@ -168,6 +168,23 @@ const createList = <T>(client: KubeClient, { path, selectors, metadataOnly, deco
   };
 };
 
+/** The resourceVersion of the bookmark that ends the initial events: with several API servers, of the one that serves the watches. */
+const watchNothing = async (
+  client: KubeClient,
+  noObject: Watched<undefined>,
+  signal: AbortSignal,
+): Promise<string> => {
+  const now = { resourceVersion: '', initialEvents: true, timeoutSeconds: PROGRESS_REQUEST_SECONDS };
+  for await (const events of await openWatch(client, noObject, { ...now, signal })) {
+    for (const event of events) if (event.type === 'BOOKMARK') return event.resourceVersion;
+  }
+  throw new ApiError(`watch ${noObject.path}: no bookmark`, { status: 0, reason: 'Timeout' });
+};
+
+/** An API server without watch-list rejects the parameters. */
+const isUnsupported = (error: unknown): boolean =>
+  error instanceof ApiError && (error.status === 400 || error.status === 422);
+
 const createListWatch = <T>(client: KubeClient, source: Source<T>): ListWatch<T> => {
   const { type, namespace, labelSelector, fieldSelector, metadataOnly, decode } = source;
   const path = collectionPath(type, namespace);
@@ -175,20 +192,25 @@ const createListWatch = <T>(client: KubeClient, source: Source<T>): ListWatch<T>
   const list = createList<T>(client, { path, selectors, metadataOnly, decode });
   const watch = (options: WatchOptions) =>
     openWatch(client, { path, selectors, metadataOnly, decode }, options);
-  const advanceWatchCache = async (signal: AbortSignal): Promise<void> => {
-    const found = collectionPath(type, type.namespaced ? (namespace ?? ANY_NAMESPACE) : undefined);
-    // Over the connection of the watches: with several API servers, each has a separate cache.
-    const noObject = { path: found, selectors: NO_OBJECT, metadataOnly: true, decode: () => undefined };
-    const now = { resourceVersion: '', initialEvents: true, timeoutSeconds: PROGRESS_REQUEST_SECONDS };
-    for await (const events of await openWatch(client, noObject, { ...now, signal })) {
-      if (events.some((event) => event.type === 'BOOKMARK')) return;
-    }
+  const noObject = {
+    path: collectionPath(type, type.namespaced ? (namespace ?? ANY_NAMESPACE) : undefined),
+    selectors: NO_OBJECT,
+    metadataOnly: true,
+    decode: () => undefined,
   };
+  const listNothing = createList(client, noObject);
   return {
     resource: type.plural,
     list,
     watch,
-    advanceWatchCache,
+    currentVersion: async (signal) => {
+      try {
+        return await watchNothing(client, noObject, signal);
+      } catch (error) {
+        if (!isUnsupported(error)) throw error;
+        return (await listNothing({ limit: 1, signal })).resourceVersion;
+      }
+    },
     contact: client.watchContact,
   };
 };

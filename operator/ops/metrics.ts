@@ -105,7 +105,7 @@ const apiMetrics = (registers: Registry[]) => ({
   }),
   restarts: new Counter({
     name: 'm2moauth_watch_restarts_total',
-    help: 'Watches started again, by resource and why (closed, error, expired, stalled).',
+    help: 'Watches started again, by resource and why (closed, error, expired, stalled, rewound).',
     labelNames: ['resource', 'why'],
     registers,
   }),

@@ -116,6 +116,11 @@ export const isConflict = (error: unknown): error is ApiError =>
   hasStatus(error, 409) && error.reason !== 'AlreadyExists';
 /** The resourceVersion asked for is compacted: list again. */
 export const isExpired = (error: unknown): error is ApiError => hasStatus(error, 410);
+/** {@link ApiError.reason} of a watch or list at a resourceVersion that the API server has not come to; the API server itself says `Timeout`. */
+export const RESOURCE_VERSION_TOO_LARGE = 'ResourceVersionTooLarge';
+/** The resourceVersion asked for is one that the API server has not come to (504): it lags, or was put back to an earlier state. */
+export const isVersionTooLarge = (error: unknown): error is ApiError =>
+  error instanceof ApiError && error.reason === RESOURCE_VERSION_TOO_LARGE;
 /** RBAC, an admission policy or a quota forbids it. */
 export const isForbidden = (error: unknown): error is ApiError => hasStatus(error, 403);
 /** A quota, an admission policy or validation rejected the object itself (400, 403 or 422): only another object or another policy helps. */

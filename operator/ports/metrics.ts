@@ -34,7 +34,7 @@ export interface Metrics {
   signed(algorithm: string, seconds: number): void;
   /** One API server request; `code` is the HTTP status, or `0` where none came. */
   apiRequest(verb: string, code: number, seconds: number): void;
-  watchRestarted(resource: string, why: 'closed' | 'error' | 'expired' | 'stalled'): void;
+  watchRestarted(resource: string, why: 'closed' | 'error' | 'expired' | 'stalled' | 'rewound'): void;
   eventDropped(): void;
   leading(isLeader: boolean): void;
   /** Seconds that this clock is ahead of the API server's `Date` (negative: behind). */

@@ -41,10 +41,11 @@ export interface ListWatch<T> {
   /** Resolves once the API server has accepted the watch. Each batch is what arrived together; the iterator throws an ApiError for an `ERROR` event or a broken connection, and ends where the server ends the stream. */
   watch(options: WatchOptions): Promise<AsyncIterable<readonly WatchEvent<T>[]>>;
   /**
-   * Makes the API server bring its own cache of the type up to date. A bookmark reports progress only, and while no object of the type
-   * changes, the API server observes none and sends none. Costs it one look-up of an object that does not exist.
+   * The resourceVersion at which the API server is now, by a consistent read over the connection of the watches. It also makes the API
+   * server bring its own cache of the type up to date: a bookmark reports progress only, and while no object of the type changes, the
+   * API server observes none and sends none. Costs it one look-up of an object that does not exist.
    */
-  advanceWatchCache(signal: AbortSignal): Promise<void>;
+  currentVersion(signal: AbortSignal): Promise<string>;
   /** Of the connections that carry this watch. */
   readonly contact: WatchContact;
 }

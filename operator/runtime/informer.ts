@@ -4,9 +4,11 @@ import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { ListWatch } from '../ports/watch.ts';
+import { cacheKeyOf } from './cache-key.ts';
 import type { ScopeAccess } from './namespace-access.ts';
-import { cacheKeyOf, ObjectStore } from './object-store.ts';
+import { ObjectStore } from './object-store.ts';
 import { Reflector } from './reflector.ts';
+import type { Rewinds } from './rewinds.ts';
 
 /** What a reflector needs besides its source and its store. */
 export interface ReflectorSurroundings {
@@ -15,6 +17,8 @@ export interface ReflectorSurroundings {
   readonly random: () => number;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'watchRestarted'>;
+  /** Shared by all reflectors of the process. */
+  readonly rewinds: Rewinds;
 }
 
 /** One watched scope: a namespace, or all of them. */

@@ -1,4 +1,5 @@
 import type { ObjectRef } from '../api/meta.ts';
+import { isOlder } from '../api/resource-version.ts';
 import { withDeadline } from '../async/abort.ts';
 import { sleep } from '../async/sleep.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
@@ -13,6 +14,7 @@ import {
   microTime,
   planLease,
 } from './lease-decision.ts';
+import type { Rewinds } from './rewinds.ts';
 
 export interface LeaderElectionOptions {
   /** Calls on Leases over a connection of their own, so that no burst of work delays a renewal. */
@@ -31,6 +33,8 @@ export interface LeaderElectionOptions {
   readonly random: () => number;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'leading'>;
+  /** The Lease is read and written all the time, so that an earlier state of the API server shows there first. */
+  readonly rewinds: Pick<Rewinds, 'found'>;
 }
 
 /** client-go's JitterFactor. */
@@ -173,10 +177,15 @@ export class LeaderElection {
   }
 
   #observe({ metadata, spec = {} }: Lease): void {
-    if (this.#observed?.resourceVersion === metadata.resourceVersion) return;
+    const knownVersion = this.#observed?.resourceVersion;
+    const foundVersion = metadata.resourceVersion;
+    if (knownVersion === foundVersion) return;
+    if (knownVersion !== undefined && isOlder(foundVersion, knownVersion)) {
+      this.#options.rewinds.found({ resource: 'leases', knownVersion, foundVersion });
+    }
     const since = this.#options.clock.monotonic();
     this.#metadata = metadata;
-    this.#observed = { resourceVersion: metadata.resourceVersion, spec, since };
+    this.#observed = { resourceVersion: foundVersion, spec, since };
   }
 
   async #claim(old: LeaseSpec | undefined, signal: AbortSignal): Promise<boolean> {

@@ -1,7 +1,10 @@
+import { compareResourceVersions, isOlder } from '../api/resource-version.ts';
 import { BoundedMap } from '../async/bounded-map.ts';
 import { Emitter } from '../async/emitter.ts';
 import type { Cacheable, CacheChange, Indexers, WritableCache } from '../ports/cache.ts';
 import type { Log } from '../ports/log.ts';
+import { cacheKeyOf } from './cache-key.ts';
+import { ListPass } from './list-pass.ts';
 
 export interface ObjectStoreOptions<T> {
   readonly log: Log;
@@ -13,25 +16,6 @@ const MAX_TOMBSTONES = 10_000;
 
 /** Objects of which it is remembered when they went; the oldest go beyond this. An answer is late by seconds. */
 const MAX_GONE = 10_000;
-
-/** The key of an object: `namespace/name`, or the name where it has no namespace. */
-export const cacheKeyOf = ({ metadata }: Cacheable): string =>
-  metadata.namespace ? `${metadata.namespace}/${metadata.name}` : metadata.name;
-
-const DECIMAL = /^(?:0|[1-9][0-9]*)$/u;
-
-/**
- * Compares two resourceVersions of one resource type: negative if `a` is older, 0 if they are equal, positive if `a` is newer. They are
- * decimal numbers of any length (KEP-5504, comparable resource versions); undefined if one of them is not.
- */
-export const compareResourceVersions = (a: string, b: string): number | undefined => {
-  if (a === b) return 0;
-  if (!DECIMAL.test(a) || !DECIMAL.test(b)) return undefined;
-  if (a.length !== b.length) return a.length - b.length;
-  return a < b ? -1 : 1;
-};
-
-const isOlder = (a: string, b: string): boolean => (compareResourceVersions(a, b) ?? 0) < 0;
 
 /** Freezes a JSON value recursively, in place, and returns it. A frozen value is taken to be frozen throughout. */
 const freezeDeep = <T>(value: T): T => {
@@ -105,13 +89,15 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
   readonly #index: KeyIndex<T>;
   readonly #changes: Emitter<CacheChange<T>>;
   readonly #deletions: Emitter<T>;
-  /** UIDs of what we deleted ourselves: a late event from before that must not bring them back. */
-  readonly #tombstones = new BoundedMap<string, true>(MAX_TOMBSTONES);
+  /** UIDs of what we deleted ourselves, with their keys: a late event from before that must not bring them back. */
+  readonly #tombstones = new BoundedMap<string, string>(MAX_TOMBSTONES);
   /**
    * By UID, the resourceVersion at which the watch or a list said that it was gone: the answer of an earlier write may
    * come later, over another connection. One that only left the selection comes back with a newer resourceVersion.
    */
   readonly #gone = new BoundedMap<string, string>(MAX_GONE);
+  /** Lists that are being read. */
+  readonly #passes = new Set<ListPass<T>>();
   #synced = false;
 
   constructor({ log, indexers = {} }: ObjectStoreOptions<T>) {
@@ -179,26 +165,34 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
   }
 
   putIfNewer(object: T): void {
+    for (const pass of this.#passes) pass.wrote(cacheKeyOf(object));
     this.apply(object);
   }
 
   forget(key: string, uid: string): void {
-    this.#tombstones.set(uid, true);
+    this.#tombstones.set(uid, key);
     if (this.#objects.get(key)?.metadata.uid === uid) this.#delete(key);
   }
 
-  /** Takes the object as it was at its resourceVersion, unless something newer is known of its key. */
-  apply(object: T): void {
-    const { uid, resourceVersion, deletionTimestamp } = object.metadata;
-    // One that is kept by a finalizer is still there, and shows so.
-    if (this.#tombstones.has(uid) && deletionTimestamp === undefined) return;
-    if (this.#wasGoneAt(uid, resourceVersion)) return;
+  /** Takes the object as it was at its resourceVersion, unless something newer is known of its key: then it returns false. */
+  apply(object: T): boolean {
+    const { uid, resourceVersion } = object.metadata;
+    if (this.#isForgotten(object) || this.#wasGoneAt(uid, resourceVersion)) return false;
+    const known = this.#objects.get(cacheKeyOf(object));
+    if (known && isOlder(resourceVersion, known.metadata.resourceVersion)) return false;
+    if (known?.metadata.resourceVersion !== resourceVersion || known.metadata.uid !== uid) this.#set(object);
+    return true;
+  }
+
+  /** Deleted by us. One that is kept by a finalizer is still there, and shows so. */
+  #isForgotten({ metadata: { uid, deletionTimestamp } }: T): boolean {
+    return this.#tombstones.has(uid) && deletionTimestamp === undefined;
+  }
+
+  #set(object: T): void {
+    const { uid } = object.metadata;
     const key = cacheKeyOf(object);
     const known = this.#objects.get(key);
-    if (known) {
-      if (known.metadata.resourceVersion === resourceVersion && known.metadata.uid === uid) return;
-      if (isOlder(resourceVersion, known.metadata.resourceVersion)) return;
-    }
     const old = known && known.metadata.uid !== uid ? this.#delete(key) : known;
     freezeDeep(object);
     this.#objects.set(key, object);
@@ -221,18 +215,39 @@ export class ObjectStore<T extends Cacheable> implements WritableCache<T> {
   }
 
   /**
-   * After a whole list at `resourceVersion`: removes what belongs to its scope and was not on it. What is newer than
-   * the list (written by us meanwhile) stays.
+   * Begins to take in a whole list of a scope, to be requested from now on. What we deleted before is not on it, so that nothing has to
+   * be kept from coming back by it.
    */
-  prune(list: {
-    readonly inScope: (key: string) => boolean;
-    readonly seen: ReadonlySet<string>;
-    readonly resourceVersion: string;
-  }): void {
-    for (const [key, { metadata }] of this.#objects) {
-      if (list.seen.has(key) || !list.inScope(key)) continue;
-      if (isOlder(list.resourceVersion, metadata.resourceVersion)) continue;
-      this.#markGone(metadata.uid, list.resourceVersion);
+  beginList(inScope: (key: string) => boolean): ListPass<T> {
+    for (const uid of this.#tombstones.keys()) {
+      if (inScope(this.#tombstones.get(uid) ?? '')) this.#tombstones.delete(uid);
+    }
+    const pass: ListPass<T> = new ListPass({
+      inScope,
+      target: {
+        get: (key) => this.#objects.get(key),
+        apply: (object) => this.apply(object),
+        remove: (object) => this.remove(object),
+        replace: (object) => this.#replace(object),
+        prune: (isListed, resourceVersion) => this.#prune(isListed, resourceVersion),
+      },
+      onEnd: () => this.#passes.delete(pass),
+    });
+    this.#passes.add(pass);
+    return pass;
+  }
+
+  #replace(object: T): boolean {
+    if (this.#isForgotten(object)) return false;
+    this.#gone.delete(object.metadata.uid);
+    this.#set(object);
+    return true;
+  }
+
+  #prune(isListed: (key: string, object: T) => boolean, resourceVersion: string): void {
+    for (const [key, object] of this.#objects) {
+      if (isListed(key, object)) continue;
+      this.#markGone(object.metadata.uid, resourceVersion);
       this.#delete(key);
     }
   }

@@ -1,5 +1,6 @@
+import { isOlder } from '../api/resource-version.ts';
 import type { Cacheable, WritableCache } from '../ports/cache.ts';
-import { cacheKeyOf, compareResourceVersions } from './object-store.ts';
+import { cacheKeyOf } from './cache-key.ts';
 
 export interface UnitedCacheOptions<T> {
   readonly first: WritableCache<T>;
@@ -11,7 +12,7 @@ export interface UnitedCacheOptions<T> {
 /** An object that moves between the two may be in both until both watches have shown it. */
 const newerOf = <T extends Cacheable>(a: T | undefined, b: T | undefined): T | undefined => {
   if (a === undefined || b === undefined) return a ?? b;
-  return (compareResourceVersions(a.metadata.resourceVersion, b.metadata.resourceVersion) ?? 0) < 0 ? b : a;
+  return isOlder(a.metadata.resourceVersion, b.metadata.resourceVersion) ? b : a;
 };
 
 /**

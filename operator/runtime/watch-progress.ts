@@ -1,6 +1,6 @@
+import { compareResourceVersions, isOlder } from '../api/resource-version.ts';
 import { unlessAborted } from '../async/abort.ts';
 import type { Clock } from '../ports/clock.ts';
-import { compareResourceVersions } from './object-store.ts';
 
 interface Waiting {
   readonly resourceVersion: string;
@@ -11,6 +11,16 @@ interface Waiting {
 export class WatchProgress {
   #resourceVersion: string | undefined;
   readonly #waiting = new Set<Waiting>();
+
+  /** The last one; undefined before the first whole list. */
+  get resourceVersion(): string | undefined {
+    return this.#resourceVersion;
+  }
+
+  /** Whether it has come further than `resourceVersion`, which therefore is of an earlier state. */
+  isBeyond(resourceVersion: string): boolean {
+    return this.#resourceVersion !== undefined && isOlder(resourceVersion, this.#resourceVersion);
+  }
 
   /** Takes the resourceVersion of an event, a bookmark or a whole list. */
   advance(resourceVersion: string): void {

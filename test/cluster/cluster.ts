@@ -1,10 +1,10 @@
-import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { locateBinary } from './binaries.ts';
 import { ClusterError } from './cluster-error.ts';
-import { compactEtcd } from './compact.ts';
 import { writeCredentials } from './credentials.ts';
+import { compactEtcd, raiseRevision, revisionOf } from './etcd-revisions.ts';
 import { readKubeconfig } from './kubeconfig.ts';
 import { prepareNode, startNode } from './node/node.ts';
 import { stopNode } from './node/teardown.ts';
@@ -41,6 +41,16 @@ export interface Cluster {
    * again, since its watch cache would go on serving them. Connections to it break; takes about 2 s.
    */
   compact(): Promise<void>;
+  /** Copies etcd's data as it is now, which `stop` removes; returns the copy. Starts etcd again, so that the API server fails for about 1 s. */
+  backUp(): Promise<string>;
+  /**
+   * Puts etcd's data back to what {@link Cluster.backUp} copied, as Kubernetes asks for: everything is stopped, and started again. With
+   * `isRaised` the next revision is above all that etcd has ever had, and all before it are compacted, as after `etcdutl snapshot
+   * restore --bump-revision --mark-compacted`.
+   */
+  restore(backup: string, options?: { readonly isRaised?: boolean }): Promise<void>;
+  /** Raises etcd's revision by so many, as writes by others do. */
+  advance(revisions: number): Promise<void>;
   /** The process ids of the parts that run. */
   pids(): Promise<Partial<Record<Part, number>>>;
 }
@@ -108,6 +118,9 @@ export async function findKubeconfig(dir: string): Promise<string | undefined> {
   return real && (await readState(real)) ? paths(real).kubeconfig : undefined;
 }
 
+/** Above the revisions that were in use, as the value of `--bump-revision` is. */
+const RAISED_BY = 1_000n;
+
 interface Handling {
   readonly signal?: AbortSignal | undefined;
   readonly callOff: () => void;
@@ -144,6 +157,30 @@ function buildCluster(dir: string, state: ClusterState, { signal, callOff }: Han
       await endProcess(dir, 'apiserver');
       await compactEtcd(etcdUrl(state));
       await start('apiserver');
+    },
+    backUp: async () => {
+      const backup = join(dir, `etcd-backup-${Date.now()}`);
+      await endProcess(dir, 'etcd');
+      await cp(file.etcdData, backup, { recursive: true });
+      await start('etcd');
+      return backup;
+    },
+    restore: async (backup, { isRaised = false } = {}) => {
+      const url = etcdUrl(state);
+      const revision = await revisionOf(url);
+      for (const part of parts.toReversed()) await endProcess(dir, part);
+      await rm(file.etcdData, { recursive: true });
+      await cp(backup, file.etcdData, { recursive: true });
+      await start('etcd');
+      if (isRaised) {
+        await raiseRevision(url, revision + RAISED_BY);
+        await compactEtcd(url);
+      }
+      for (const part of parts) await start(part);
+    },
+    advance: async (revisions) => {
+      const url = etcdUrl(state);
+      await raiseRevision(url, (await revisionOf(url)) + BigInt(revisions));
     },
     pids: async () => {
       const found = await Promise.all(

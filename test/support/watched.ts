@@ -3,6 +3,7 @@ import { systemClock } from '../../operator/ops/system-clock.ts';
 import type { CacheChange } from '../../operator/ports/cache.ts';
 import type { ListWatch } from '../../operator/ports/watch.ts';
 import { Informer } from '../../operator/runtime/informer.ts';
+import { Rewinds } from '../../operator/runtime/rewinds.ts';
 import type { TestKube } from './kube.ts';
 
 /** A running informer, and every change that it reported. */
@@ -31,6 +32,7 @@ export const watch = async <T extends KubeObject>(
     random: Math.random,
     log,
     metrics,
+    rewinds: new Rewinds(log),
   });
   const changes: CacheChange<T>[] = [];
   if (onChange) informer.cache.onChange(onChange);

@@ -1,6 +1,7 @@
 import type { KubeObject, ObjectRef } from '../../api/meta.ts';
 import { keyOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
+import { isOlder } from '../../api/resource-version.ts';
 import type { Token } from '../../api/token.ts';
 import { unlessAborted, withDeadline } from '../../async/abort.ts';
 import { BoundedMap } from '../../async/bounded-map.ts';
@@ -88,7 +89,9 @@ export const createLiveReads = <T extends Pick<KubeObject, 'metadata'>>({
         return undefined;
       }
       cache.putIfNewer(object);
-      return cache.get(key);
+      // Known before the read, and newer than its answer: the API server was put back to an earlier state, and the answer is right.
+      const wasPutBack = before && isOlder(object.metadata.resourceVersion, before.metadata.resourceVersion);
+      return wasPutBack ? object : cache.get(key);
     } catch (error) {
       throw error instanceof IssuerFailure ? error : unavailable(error);
     }

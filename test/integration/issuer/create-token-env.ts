@@ -9,6 +9,7 @@ import { Rejections } from '../../../operator/issuer/limits/rejections.ts';
 import type { CreateToken, IntrospectToken, ListTokens } from '../../../operator/issuer/use-cases.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import type { Informer } from '../../../operator/runtime/informer.ts';
+import { Rewinds } from '../../../operator/runtime/rewinds.ts';
 import { bodyOf, type KubeObject, type TestApi, testApi } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { openKube, type TestKube } from '../../support/kube.ts';
@@ -59,6 +60,7 @@ export class CreateTokenEnv implements AsyncDisposable {
       random: Math.random,
       log,
       metrics,
+      rewinds: new Rewinds(log),
     });
     const { issuer, stop } = buildIssuer(config, {
       client,

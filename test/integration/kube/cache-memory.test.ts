@@ -7,6 +7,7 @@ import { systemClock } from '../../../operator/ops/system-clock.ts';
 import { ApiError } from '../../../operator/ports/kube.ts';
 import type { ListWatch } from '../../../operator/ports/watch.ts';
 import { Informer } from '../../../operator/runtime/informer.ts';
+import { Rewinds } from '../../../operator/runtime/rewinds.ts';
 import { bodyOf, type Ref, testApi } from '../../support/api.ts';
 import { openKube } from '../../support/kube.ts';
 
@@ -68,6 +69,7 @@ const costOf = async <T extends KubeObject>(listWatch: ListWatch<T>): Promise<nu
     random: Math.random,
     log,
     metrics,
+    rewinds: new Rewinds(log),
   });
   const stop = new AbortController();
   informer.start(stop.signal);

@@ -14,6 +14,7 @@ import { OAUTH_CLIENTS } from '../../../operator/kube/resource-client.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import type { Controller } from '../../../operator/runtime/controller.ts';
 import { Informer } from '../../../operator/runtime/informer.ts';
+import { Rewinds } from '../../../operator/runtime/rewinds.ts';
 import { bodyOf, type KubeObject, type TestApi, testApi } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -97,7 +98,7 @@ export class IssuedTokenEnv implements AsyncDisposable {
   #informers() {
     const { client, log, metrics } = this.kube;
     const { namespace } = this;
-    const around = { clock: systemClock, random: Math.random, log, metrics };
+    const around = { clock: systemClock, random: Math.random, log, metrics, rewinds: new Rewinds(log) };
     const issued = new Informer<CachedIssuedToken>({
       ...around,
       name: 'issuedtokens',

@@ -3,6 +3,7 @@ import type { Wired } from '../../../operator/compose/reconciler-parts.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import type { Clock } from '../../../operator/ports/clock.ts';
 import type { EventNote } from '../../../operator/ports/events.ts';
+import { Rewinds } from '../../../operator/runtime/rewinds.ts';
 import type { TestKube } from '../../support/kube.ts';
 import { guardClient, type Ledger } from './guarded-client.ts';
 
@@ -19,7 +20,7 @@ export const buildParts = (
   watchNamespaces: readonly [string, ...string[]],
 ) => {
   const { client, log, metrics } = kube;
-  const watching = { clock: systemClock, random: Math.random, log, metrics };
+  const watching = { clock: systemClock, random: Math.random, log, metrics, rewinds: new Rewinds(log) };
   const [namespace] = watchNamespaces;
   return {
     informers: buildInformers({ namespace, watchNamespaces }, client, watching).informers,

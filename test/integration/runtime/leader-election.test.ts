@@ -4,6 +4,7 @@ import { systemClock } from '../../../operator/ops/system-clock.ts';
 import type { MonotonicClock } from '../../../operator/ports/clock.ts';
 import type { Lease } from '../../../operator/ports/lease.ts';
 import { LeaderElection } from '../../../operator/runtime/leader-election.ts';
+import { Rewinds } from '../../../operator/runtime/rewinds.ts';
 import { bodyOf, type KubeObject, testApi } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { openKube } from '../../support/kube.ts';
@@ -35,6 +36,7 @@ const candidate = async (namespace: string, identity: string, clock: MonotonicCl
     random: Math.random,
     log: kube.log,
     metrics: kube.metrics,
+    rewinds: new Rewinds(kube.log),
   });
   const stop = new AbortController();
   return {

@@ -8,6 +8,7 @@ import { Controller, DONE, type ReconcileResult } from '../../../operator/runtim
 import { Informer } from '../../../operator/runtime/informer.ts';
 import { LeaderElection } from '../../../operator/runtime/leader-election.ts';
 import { type Component, Manager } from '../../../operator/runtime/manager.ts';
+import { Rewinds } from '../../../operator/runtime/rewinds.ts';
 import { bodyOf, testApi } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { openKube } from '../../support/kube.ts';
@@ -23,7 +24,13 @@ const replica = async (
 ) => {
   const proxy = await startTcpProxy(api.server);
   const kube = openKube({ server: proxy.url });
-  const surroundings = { clock: systemClock, random: Math.random, log: kube.log, metrics: kube.metrics };
+  const surroundings = {
+    clock: systemClock,
+    random: Math.random,
+    log: kube.log,
+    metrics: kube.metrics,
+    rewinds: new Rewinds(kube.log),
+  };
   const diary: string[] = [];
   const election = new LeaderElection({
     ...surroundings,

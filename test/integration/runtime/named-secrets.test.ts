@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { listWatchSecretMeta } from '../../../operator/kube/list-watch.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
 import { NamedSecretWatches } from '../../../operator/runtime/named-secrets.ts';
+import { Rewinds } from '../../../operator/runtime/rewinds.ts';
 import { bodyOf, testApi } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
 import { openKube } from '../../support/kube.ts';
@@ -29,6 +30,7 @@ const setUp = async (limitOfKind = 250) => {
     random: Math.random,
     log: kube.log,
     metrics: kube.metrics,
+    rewinds: new Rewinds(kube.log),
     limitOfKind,
   });
   const reported: string[] = [];

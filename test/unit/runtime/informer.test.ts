@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { ApiError } from '../../../operator/ports/kube.ts';
 import type { ListWatch, WatchEvent } from '../../../operator/ports/watch.ts';
 import { Informer } from '../../../operator/runtime/informer.ts';
+import { Rewinds } from '../../../operator/runtime/rewinds.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
 
@@ -22,7 +23,7 @@ afterEach(() => stop.abort());
 const sourceOf = (namespace: string, isDenied: () => boolean): ListWatch<Thing> => ({
   resource: 'things',
   contact: { lastAnswerAt: () => 0, arePinged: true },
-  advanceWatchCache: async () => undefined,
+  currentVersion: async () => '1',
   list: async () => {
     throw new ApiError('not used', { status: 500 });
   },
@@ -51,6 +52,7 @@ const watch = async (denied: Record<string, boolean>, gone: readonly string[] = 
     random: () => 0.5,
     log: recordedLog(),
     metrics: recordedMetrics(),
+    rewinds: new Rewinds(recordedLog()),
     sources: Object.keys(denied).map((namespace) => ({
       namespace,
       listWatch: sourceOf(namespace, () => denied[namespace] === true),

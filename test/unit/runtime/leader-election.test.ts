@@ -36,6 +36,7 @@ const setUp = () => {
     },
   };
   const clock = new FakeClock();
+  const found: string[][] = [];
   const election = new LeaderElection({
     leases: { ...leases, type: LEASES } as ResourceClient<Lease>,
     lease: { namespace: 'n', name: 'leader' },
@@ -47,8 +48,12 @@ const setUp = () => {
     random: () => 0.5,
     log: recordedLog(),
     metrics: recordedMetrics(),
+    rewinds: {
+      found: ({ resource, knownVersion, foundVersion }) =>
+        void found.push([resource, knownVersion, foundVersion]),
+    },
   });
-  return { server, clock, election };
+  return { server, clock, election, found };
 };
 
 test('a Lease that was deleted, and can’t be recreated at once, is recreated by its holder', async () => {
@@ -75,4 +80,20 @@ test('a Lease that was deleted, and can not be made anew in time, is lost', asyn
   server.rejections = 100;
   await clock.advance(10_000);
   expect(await held).toBe('lost');
+});
+
+test('a Lease that goes back to an earlier version shows that the API server was put back', async () => {
+  const { server, clock, election, found } = setUp();
+  const stop = new AbortController();
+  server.version = 90;
+  await election.acquire(stop.signal);
+  const held = election.hold(stop.signal);
+  await clock.advance(2_000);
+  expect(found).toEqual([]);
+  server.version = 40;
+  await clock.advance(2_000);
+  expect(found).toEqual([['leases', '92', '41']]);
+  expect(election.isLeader()).toBe(true);
+  stop.abort();
+  await held;
 });

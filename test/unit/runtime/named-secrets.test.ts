@@ -2,13 +2,14 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import type { SecretMeta } from '../../../operator/ports/secrets.ts';
 import type { ListPage, ListWatch } from '../../../operator/ports/watch.ts';
 import { NamedSecretWatches } from '../../../operator/runtime/named-secrets.ts';
+import { Rewinds } from '../../../operator/runtime/rewinds.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
 
 const silent: ListWatch<SecretMeta> = {
   resource: 'secrets',
   contact: { lastAnswerAt: () => 0, arePinged: false },
-  advanceWatchCache: async () => undefined,
+  currentVersion: async () => '1',
   list: (): Promise<ListPage<SecretMeta>> => new Promise(() => undefined),
   watch: ({ signal }) =>
     new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
@@ -24,6 +25,7 @@ const setUp = (limitOfKind: number, limitOfNamespace = limitOfKind) => {
     random: () => 0.5,
     log: recordedLog(),
     metrics: recordedMetrics(),
+    rewinds: new Rewinds(recordedLog()),
     limitOfKind,
     limitOfNamespace,
   });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { compareResourceVersions } from '../../../operator/api/resource-version.ts';
 import type { CacheChange } from '../../../operator/ports/cache.ts';
-import { compareResourceVersions, ObjectStore } from '../../../operator/runtime/object-store.ts';
+import { ObjectStore } from '../../../operator/runtime/object-store.ts';
 import { recordedLog } from '../../support/quiet.ts';
 
 interface Thing {
@@ -40,13 +41,27 @@ const build = () => {
   return { log, store, changes, reported };
 };
 
-const everything = { inScope: () => true };
+/** A whole list, begun now. */
+const list = (
+  store: ObjectStore<Thing>,
+  listed: readonly Thing[],
+  resourceVersion: string,
+  {
+    inScope = () => true,
+    meanwhile = () => undefined,
+  }: { inScope?: (key: string) => boolean; meanwhile?: () => void } = {},
+): boolean => {
+  const pass = store.beginList(inScope);
+  meanwhile();
+  for (const object of listed) pass.take(object);
+  return pass.finish(resourceVersion);
+};
 const names = (things: Iterable<Thing>) => [...things].map(({ metadata }) => metadata.name);
 
 describe('every deletion is reported', () => {
   test.each<[string, (store: ObjectStore<Thing>) => void]>([
     ['by the watch', (store) => store.remove(thing('a', 6))],
-    ['by a list', (store) => store.prune({ ...everything, seen: new Set(), resourceVersion: '6' })],
+    ['by a list', (store) => void list(store, [], '6')],
     ['by our own write', (store) => store.forget('n/a', 'uid-a')],
     ['by an object that was created again', (store) => store.apply(thing('a', 7, { uid: 'other' }))],
   ])('%s', (_name, remove) => {
@@ -116,19 +131,27 @@ describe('an object store', () => {
     store.apply(thing('gone', 1));
     store.apply(thing('there', 2));
     store.apply({ ...thing('x', 3), metadata: { ...thing('x', 3).metadata, namespace: 'other' } });
-    store.prune({
-      seen: new Set(['n/there']),
-      resourceVersion: '10',
-      inScope: (key) => key.startsWith('n/'),
-    });
+    expect(list(store, [thing('there', 2)], '10', { inScope: (key) => key.startsWith('n/') })).toBe(false);
     expect([...store.keys()].sort()).toEqual(['n/there', 'other/x']);
   });
 
   test('keeps what we wrote after the list was made', () => {
     const { store } = build();
-    store.putIfNewer(thing('fresh', 11));
-    store.prune({ ...everything, seen: new Set(), resourceVersion: '10' });
-    expect(store.size).toBe(1);
+    store.apply(thing('known', 2));
+    const meanwhile = () => {
+      store.putIfNewer(thing('fresh', 11));
+      store.putIfNewer(thing('known', 12, { color: 'new' }));
+    };
+    expect(list(store, [thing('known', 2)], '10', { meanwhile })).toBe(false);
+    expect(store.size).toBe(2);
+    expect(store.get('n/known')?.color).toBe('new');
+  });
+
+  test('does not bring back by a list what we deleted while it was read', () => {
+    const { store } = build();
+    store.apply(thing('a', 1));
+    expect(list(store, [thing('a', 1)], '10', { meanwhile: () => store.forget('n/a', 'uid-a') })).toBe(false);
+    expect(store.size).toBe(0);
   });
 
   test('does not bring back what we deleted when an older event comes late', () => {
@@ -155,10 +178,7 @@ describe('an object store', () => {
 
   test.each([
     ['its DELETED event', (store: ObjectStore<Thing>) => store.remove(thing('a', 6))],
-    [
-      'a whole list without it',
-      (store: ObjectStore<Thing>) => store.prune({ ...everything, seen: new Set(), resourceVersion: '6' }),
-    ],
+    ['a whole list without it', (store: ObjectStore<Thing>) => void list(store, [], '6')],
   ])('does not bring back what %s removed when the answer of an earlier write comes late', (_name, go) => {
     const { store, reported } = build();
     store.apply(thing('a', 5));
@@ -296,4 +316,68 @@ test.each([
 
 test('resourceVersions that are no decimal numbers are not compared', () => {
   expect(compareResourceVersions('a1', '2')).toBeUndefined();
+});
+
+describe('a list that shows an earlier state, as after a restore of etcd', () => {
+  test.each([
+    ['with lower resourceVersions', '5'],
+    ['with a raised one (etcdutl snapshot restore --bump-revision)', '1000'],
+  ])('%s, is what the store has in the end', (_name, resourceVersion) => {
+    const { store, reported } = build();
+    store.apply(thing('same', 1));
+    store.apply(thing('changed', 9, { color: 'later' }));
+    store.putIfNewer(thing('written', 10));
+    store.apply(thing('created', 8));
+    store.apply(thing('deleted', 3));
+    store.remove(thing('deleted', 7));
+    store.apply(thing('deleted-by-us', 4));
+    store.forget('n/deleted-by-us', 'uid-deleted-by-us');
+    store.apply(thing('again', 11, { uid: 'second' }));
+    const listed = [
+      thing('same', 1),
+      thing('changed', 2, { color: 'before' }),
+      thing('deleted', 3),
+      thing('deleted-by-us', 4),
+      thing('again', 2, { uid: 'first' }),
+    ];
+    const from = reported().length;
+    expect(list(store, listed, resourceVersion)).toBe(true);
+    const stored = [...store.values()].map(({ metadata, color }) => [metadata.uid, color]);
+    expect(stored.sort()).toEqual(listed.map(({ metadata, color }) => [metadata.uid, color]).sort());
+    // What did not change is not reported.
+    expect(reported().slice(from)).not.toContain('set n/same');
+  });
+
+  test('leaves what we write while it is read', () => {
+    const { store } = build();
+    store.apply(thing('a', 90));
+    const meanwhile = () => store.putIfNewer(thing('new', 7));
+    expect(list(store, [thing('a', 2)], '6', { meanwhile })).toBe(true);
+    expect([...store.values()].map(({ metadata }) => metadata.resourceVersion).sort()).toEqual(['2', '7']);
+  });
+
+  test('is followed by events that are older than what was known', () => {
+    const { store } = build();
+    store.apply(thing('a', 90));
+    list(store, [thing('a', 2)], '6');
+    store.apply(thing('a', 7, { color: 'after' }));
+    expect(store.get('n/a')?.color).toBe('after');
+  });
+
+  test('does not show where versions are no numbers: the last one wins, as ever', () => {
+    const { store } = build();
+    store.apply(thing('a', 'x', { color: 'later' }));
+    expect(list(store, [thing('a', 'y', { color: 'before' })], 'z')).toBe(false);
+    expect(store.get('n/a')?.color).toBe('before');
+  });
+
+  test('ends for the store also when it breaks off', () => {
+    const { store } = build();
+    store.apply(thing('a', 5));
+    const pass = store.beginList(() => true);
+    pass.take(thing('a', 5));
+    pass.end();
+    expect(list(store, [], '6')).toBe(false);
+    expect(store.size).toBe(0);
+  });
 });

@@ -9,6 +9,7 @@ import type {
 } from '../../../operator/ports/watch.ts';
 import { ObjectStore } from '../../../operator/runtime/object-store.ts';
 import { Reflector, type ReflectorOptions } from '../../../operator/runtime/reflector.ts';
+import { Rewinds } from '../../../operator/runtime/rewinds.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
 
@@ -54,13 +55,16 @@ afterEach(() => stop.current.abort());
 const run = (
   streams: readonly (Stream | ApiError)[],
   pages: readonly ListPage<Thing>[] = [],
-  more: Partial<ReflectorOptions<Thing>> = {},
+  { version = () => '1000', ...more }: Partial<ReflectorOptions<Thing>> & { version?: () => string } = {},
 ) => {
   stop.current = new AbortController();
   const clock = new FakeClock();
   const [log, metrics] = [recordedLog(), recordedMetrics()];
   const store = new ObjectStore<Thing>({ log });
   const watches: WatchOptions[] = [];
+  const rewinds = new Rewinds(log);
+  /** When the API server was asked where it is. */
+  const asked: number[] = [];
   const lists: ListOptions[] = [];
   const until = (signal: AbortSignal) =>
     new Promise<never>((_resolve, reject) => {
@@ -70,8 +74,11 @@ const run = (
     });
   const source: ListWatch<Thing> = {
     resource: 'things',
-    contact: { lastAnswerAt: () => 0, arePinged: false },
-    advanceWatchCache: async () => undefined,
+    contact: { lastAnswerAt: () => clock.now(), arePinged: true },
+    currentVersion: async () => {
+      asked.push(clock.now());
+      return version();
+    },
     list: async (options) => {
       lists.push(options);
       const page = pages[lists.length - 1];
@@ -97,11 +104,12 @@ const run = (
     random: () => 0.5,
     log,
     metrics,
+    rewinds,
     ...more,
   });
   const ended = reflector.run(stop.current.signal);
   const restarts = () => metrics.calls.map((call) => call[2]);
-  return { clock, log, store, watches, lists, reflector, restarts, ended };
+  return { clock, log, store, watches, lists, reflector, rewinds, asked, restarts, ended };
 };
 
 const first: Stream = { batches: [[added('a', 1), added('b', 2), bookmark(2, true)]] };
@@ -410,5 +418,116 @@ describe('a scope that the API server denies', () => {
     await clock.advance(30_000);
     expect([reflector.isDenied, reflector.synced]).toEqual([false, false]);
     expect(reflector.lastAnswered).toBeGreaterThan(0);
+  });
+});
+
+describe('an API server that was put back to an earlier state', () => {
+  const later: Stream = { batches: [[added('a', 1), added('b', 90), bookmark(90, true)]] };
+  const restored: Stream = { batches: [[added('a', 1), bookmark(40, true)]] };
+  const tooLarge = new ApiError('too large', { status: 504, reason: 'ResourceVersionTooLarge' });
+  const confirms = { advanceWatchCacheAfterMs: 30_000 };
+
+  test.each<[string, readonly (Stream | ApiError)[], string]>([
+    ['a bookmark', [{ batches: [[bookmark(41)]] }], '1000'],
+    ['an event', [{ batches: [[added('c', 41)]] }], '1000'],
+    ['the answer to where it is, as a watch resumes, which is silent', [{}], '41'],
+    ['the rejection of a resourceVersion that is too large', [tooLarge], '1000'],
+  ])('is found by %s, and listed at once', async (_name, next, version) => {
+    const { clock, store, watches, reflector, log } = run(
+      [{ ...later, ends: broken }, ...next, restored],
+      [],
+      { ...confirms, version: () => version },
+    );
+    await clock.advance(1_000);
+    expect(watches.map(({ resourceVersion }) => resourceVersion)).toEqual(['', '90', '']);
+    expect([...store.keys()]).toEqual(['n/a']);
+    expect(reflector.lastContact).toBe(clock.now());
+    expect(log.lines.filter(({ level }) => level === 'warn').map(({ message }) => message)).toEqual([
+      'the API server is at an earlier state than before: everything is listed again',
+    ]);
+  });
+
+  test('is found by a list that a 410 asked for, whose resourceVersion was raised', async () => {
+    const raised: Stream = { batches: [[added('a', 1), added('b', 12), bookmark(5000, true)]] };
+    const { clock, store, watches, log } = run([{ ...later, ends: broken }, gone, raised]);
+    await clock.advance(1_000);
+    expect(store.get('n/b')?.metadata.resourceVersion).toBe('12');
+    expect(log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
+    // It has listed the present state: once is enough.
+    expect(watches).toHaveLength(3);
+  });
+
+  test('that another watch found is listed at once, in the middle of a backoff too', async () => {
+    const outage = Array.from({ length: 8 }, () => broken);
+    const { clock, store, watches, rewinds, restarts } = run([
+      { ...later, ends: broken },
+      ...outage,
+      restored,
+    ]);
+    await settle();
+    while (watches.length < 9) await clock.advance(clock.untilNext ?? 0);
+    rewinds.found({ resource: 'others', knownVersion: '9', foundVersion: '4' });
+    await clock.advance(0);
+    expect(watches.at(-1)).toMatchObject({ resourceVersion: '', initialEvents: true });
+    expect([...store.keys()]).toEqual(['n/a']);
+    rewinds.found({ resource: 'others', knownVersion: '9', foundVersion: '4' });
+    await clock.advance(100);
+    expect(restarts().at(-1)).toBe('rewound');
+    expect(watches.at(-1)?.resourceVersion).toBe('');
+  });
+
+  test('is not trusted until the list is complete', async () => {
+    const half: Stream = { batches: [[added('a', 1)]] };
+    const { clock, reflector, rewinds } = run([later, half]);
+    await settle();
+    expect(reflector.lastContact).toBe(clock.now());
+    rewinds.found({ resource: 'others', knownVersion: '9', foundVersion: '4' });
+    await clock.advance(100);
+    expect([reflector.synced, reflector.lastContact]).toEqual([true, 0]);
+  });
+});
+
+describe('a watch that resumes', () => {
+  test('is in contact once the API server is known to have come as far', async () => {
+    let version = (): string => {
+      throw broken;
+    };
+    const { clock, reflector, asked } = run([{ ...first, ends: broken }, {}], [], {
+      advanceWatchCacheAfterMs: 30_000,
+      version: () => version(),
+    });
+    await settle();
+    const brokeAt = clock.now();
+    await clock.advance(4_000);
+    expect(reflector.lastContact).toBe(brokeAt);
+    expect(asked.length).toBeGreaterThan(2);
+    version = () => '2';
+    await clock.advance(1_000);
+    expect(reflector.lastContact).toBe(clock.now());
+    const { length } = asked;
+    await clock.advance(10_000);
+    expect(asked).toHaveLength(length);
+  });
+
+  test('is in contact with the next event, whatever else is not answered', async () => {
+    const { clock, reflector } = run([{ ...first, ends: broken }, { batches: [[bookmark(3)]] }], [], {
+      advanceWatchCacheAfterMs: 30_000,
+      version: () => {
+        throw broken;
+      },
+    });
+    await clock.advance(5_000);
+    expect(reflector.lastContact).toBe(clock.now());
+  });
+
+  test('is not in contact while every try fails, though the connection answers', async () => {
+    const { clock, reflector } = run([
+      { ...first, ends: broken },
+      ...Array.from({ length: 20 }, () => broken),
+    ]);
+    await settle();
+    const brokeAt = clock.now();
+    await clock.advance(15_000);
+    expect(reflector.lastContact).toBe(brokeAt);
   });
 });

@@ -166,7 +166,7 @@ describe('a number of active tokens', () => {
     const client = withLimits({ activeTokens, ...more });
     return { ...client, metadata: { ...client.metadata, namespace: 'n' } };
   };
-  const record = (n: number, traits: RecordTraits = {}): void =>
+  const record = (n: number, traits: RecordTraits = {}) =>
     issued.apply(
       makeRecord({
         id: `5b2f0f0e-8f0a-4d53-9c1a-${String(n).padStart(12, '0')}`,
