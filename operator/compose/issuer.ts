@@ -32,6 +32,7 @@ import { watchRevocations } from '../issuer/registry/revocations.ts';
 import { createRevokeRecords } from '../issuer/registry/revoke-records.ts';
 import { createJwtValidator } from '../issuer/registry/validate-jwt.ts';
 import {
+  createListTurns,
   createRequestQueues,
   createRequestTurns,
   overloaded,
@@ -273,7 +274,7 @@ export const buildIssuer = (config: Config, parts: IssuerParts): WiredIssuer => 
       lookups,
       freshness,
       queue: queues.streams,
-      turns,
+      turns: createListTurns(metrics, clock, parts.defer),
     }),
     deleteTokens: createDeleteTokens({
       tokens,

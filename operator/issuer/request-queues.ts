@@ -65,10 +65,15 @@ const LIMITS = {
 
 /** Enough that what starts in one turn fills a batch, and little enough that others notice nothing. */
 const TURN_MS = 10;
+/**
+ * For the parts of lists, which fill no batch. An operating system's queue of new connections gives one to each server in a turn
+ * (libuv), so that turns must be short for as long as many lists are sent.
+ */
+const LIST_TURN_MS = 3;
 /** A fraction of a second of this process. */
 const TURN_LIMITS = { total: 8192, perGroup: 2048 };
 
-/** The name of a queue; also a label of a metric. `turns` is that of {@link createRequestTurns}. */
+/** The name of a queue; also a label of a metric. `turns` is that of {@link createRequestTurns} and {@link createListTurns}. */
 type RequestQueue = keyof typeof LIMITS | 'turns';
 
 /** The queues that requests share. */
@@ -82,19 +87,26 @@ export const overloaded = (queue: RequestQueue, metrics: Pick<Metrics, 'requestD
   });
 };
 
+const turnsOf =
+  (budgetMs: number) =>
+  (
+    metrics: Pick<Metrics, 'requestDropped'>,
+    clock: MonotonicClock,
+    defer: (work: () => void) => void,
+  ): FairTurns =>
+    createFairTurns({
+      budgetMs,
+      waiting: TURN_LIMITS,
+      clock,
+      defer,
+      full: () => overloaded('turns', metrics),
+    });
+
 /** Makes the turns in which requests start. */
-export const createRequestTurns = (
-  metrics: Pick<Metrics, 'requestDropped'>,
-  clock: MonotonicClock,
-  defer: (work: () => void) => void,
-): FairTurns =>
-  createFairTurns({
-    budgetMs: TURN_MS,
-    waiting: TURN_LIMITS,
-    clock,
-    defer,
-    full: () => overloaded('turns', metrics),
-  });
+export const createRequestTurns = turnsOf(TURN_MS);
+
+/** Makes the turns in which the parts of lists are made. */
+export const createListTurns = turnsOf(LIST_TURN_MS);
 
 /** Makes the queues of a process. */
 export const createRequestQueues = (
