@@ -41,6 +41,7 @@ beforeAll(async () => {
   const { authority, https } = provider;
   operator = await installation.operator({
     config: {
+      issuer: { deviceIDClaim: 'device' },
       outbound: { allowedCIDRs: ['127.0.0.0/8'], caFile: https.caFile },
       authorization: {
         endpoints: [
@@ -149,6 +150,14 @@ describe('a JWT', () => {
   test('is no assertion of a client that trusts the audience of bearers', async () => {
     const other = await trusting('bearers', {}, 'IssuerNotAllowed');
     expect(await isAssertion(other, await jwtFor('bearers'))).toBe(false);
+  });
+
+  test('gives the token its device ID, in the claim that the configuration names', async () => {
+    const { accessToken } = await useAsAssertion(client, await jwtFor('m2m', { device: 'd-1' }));
+    expect(payloadOf(accessToken)).toMatchObject({ device: 'd-1', sub: 'idp:dave' });
+    const other = await useAsAssertion(client, await jwtFor('m2m'));
+    expect(payloadOf(other.accessToken)).not.toHaveProperty('device');
+    expect(await isAssertion(client, await jwtFor('m2m', { device: 7 }))).toBe(false);
   });
 
   test('gives a token that is recorded under its own jti, once, if it is for one use', async () => {
