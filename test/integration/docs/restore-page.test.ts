@@ -144,6 +144,11 @@ suite('docs/operations.md, a restore of a backup of objects', () => {
       await api().patch(revokedByStatus, 'merge', { status: { blacklisted } }, { subresource: 'status' }),
     );
     for (const each of [revokedBySpec, revokedByStatus]) await waitForReason(api(), each, 'Blacklisted');
+    await eventually(async () => {
+      expect(conditionOf(await read(client), 'CredentialsReady')?.reason).toBe('Verified');
+      // One signs, the next one is published.
+      expect(await kidsOf()).toHaveLength(2);
+    });
     const issued = String(
       (await post('/oauth/token', { grant_type: 'client_credentials', audience: 'https://api.example.com' }))
         .access_token,
