@@ -3,7 +3,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ListenAddress, Listener, ListenerOptions } from './listener.ts';
 import { openServerCertificates, type ServerCertificates } from './server-certificates.ts';
-import { protectionOf, type ServerTls } from './server-tls.ts';
+import { protectionOf, type ServerTls } from './tls-options.ts';
 
 export interface LifecycleOptions {
   readonly name: ListenerOptions['name'];

@@ -2,8 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { expect, test } from '@jest/globals';
 import type { Connection } from '../../../../operator/servers/listener/connection.ts';
-import type { ConnectionLimit } from '../../../../operator/servers/listener/connection-limit.ts';
-import type { LoadLimits } from '../../../../operator/servers/listener/load-limits.ts';
+import type { ConnectionLimit, LoadLimits } from '../../../../operator/servers/listener/load-limits.ts';
 import { recordedMetrics } from '../../../support/quiet.ts';
 import { testLoadLimits } from './test-load-limits.ts';
 

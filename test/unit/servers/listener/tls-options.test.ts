@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { protectionOf } from '../../../../operator/servers/listener/server-tls.ts';
+import { protectionOf } from '../../../../operator/servers/listener/tls-options.ts';
 
 test.each([
   ['plaintext', '', false],
