@@ -14,6 +14,7 @@ import { rememberedKeysOf } from './compose/remembered-keys.ts';
 import { buildReplicaLeases, podOwner, replicasComponent } from './compose/replicas.ts';
 import { resourceClients } from './compose/resources.ts';
 import { buildServers } from './compose/servers.ts';
+import { parseProxies } from './config/proxies.ts';
 import type { Config } from './config/schema.ts';
 import { joseKeyPairs } from './crypto/key-pairs.ts';
 import { isOfAnotherIssuer } from './domain/client/client-issuer.ts';
@@ -27,6 +28,7 @@ import { LiveHeap } from './ops/live-heap.ts';
 import { createMemoryWatermark, memoryLimitOf } from './ops/memory-watermark.ts';
 import { createMetrics } from './ops/metrics.ts';
 import { systemClock } from './ops/system-clock.ts';
+import { jsonFetcher } from './outbound/fetch-json.ts';
 import { getIfThere } from './ports/kube.ts';
 import type { Log } from './ports/log.ts';
 import type { Metrics } from './ports/metrics.ts';
@@ -166,6 +168,7 @@ export const compose = async (
   });
   const named = watchNamed(client, watching);
   const keyring = createKeyring(config, client, { informers, log, metrics });
+  const fetchJson = jsonFetcher({ ...config.outbound, findProxy: parseProxies(env) });
   const events = new ApiEventRecorder({ client, instance: identity, clock, random, log, metrics });
   const heap = new LiveHeap();
   const isMemoryExceeded = memoryWatermark(config, log, heap);
@@ -203,6 +206,8 @@ export const compose = async (
     informers,
     named,
     keyring,
+    holdsKey: (kid) => keyring.holds(kid),
+    fetchJson,
     events,
     rejected,
     isClockUsable,
@@ -220,6 +225,7 @@ export const compose = async (
     client: createKubeClient({ connection: requestConnection, clock, log, metrics }),
     informers,
     keyring,
+    fetchJson,
     isClockUsable,
     isLeading,
     scopes: () => scopesOf(config.kubernetes.watchNamespaces, access),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseArguments, USAGE } from './arguments.ts';
 import { compose } from './compose.ts';
 import { ConfigError, loadConfig } from './config/load.ts';
+import { parseProxies } from './config/proxies.ts';
 import type { Config } from './config/schema.ts';
 import { configWarnings } from './config/warnings.ts';
 import { migrate } from './migrate/migrate.ts';
@@ -17,6 +18,8 @@ const readVersion = (): string => {
 
 const readConfig = (path: string): Config | undefined => {
   try {
+    // What can not be used is reported before anything starts.
+    parseProxies(process.env);
     return loadConfig(path, process.env.POD_NAMESPACE);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

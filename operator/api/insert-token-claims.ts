@@ -19,7 +19,7 @@ const reservedProperty = (name: string) => ({
  */
 export const InsertTokenClaimsSchema = z.record(z.string(), z.unknown()).meta({
   description:
-    'Additional claims of the tokens, any JSON, at most 4 KiB and 64 names. Claims that the issuer may set are rejected, even if it does not set them.',
+    'Additional claims of the tokens, any JSON, at most 4 KiB and 64 names. Numbers are at most 9007199254740991: a larger one has to be a string. Claims that the issuer may set are rejected, even if it does not set them.',
   maxProperties: 64,
   'x-kubernetes-preserve-unknown-fields': true,
   'x-kubernetes-map-type': 'atomic',

@@ -77,7 +77,7 @@ const TrustedIssuerSchema = z
     authority: issuerURL({
       path: `${TRUSTED}.authority`,
       description:
-        "URL of the issuer, equal to its tokens' iss; its keys are found by OpenID Connect Discovery.",
+        "URL of the issuer as its discovery document has it, but for one slash at the end; its tokens' iss equals one of the two.",
     }),
     audience: audience({
       path: `${TRUSTED}.audience`,
@@ -184,6 +184,10 @@ export const AuthenticationSchema = z
           'The assertion is a JWT of one of these OpenID providers; owner and subject come from it.',
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['authority', 'audience'],
+        ...validations({
+          rule: "!self.exists(a, self.exists(b, b.authority == a.authority + '/' && b.audience == a.audience))",
+          message: `${TRUSTED} must not have two entries that differ by a slash at the end of authority alone: remove one of them`,
+        }),
       })
       .optional(),
     serviceAccounts: z

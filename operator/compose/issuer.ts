@@ -44,12 +44,12 @@ import type { KubeClient } from '../kube/client.ts';
 import type { Selection } from '../kube/list-watch.ts';
 import { readSecretMetaOf } from '../kube/secret-meta-reader.ts';
 import { createReviewToken } from '../kube/token-reviews.ts';
-import { jsonFetcher } from '../outbound/fetch-json.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
 import type { Freshness } from '../ports/freshness.ts';
 import { getIfThere, type ResourceClient } from '../ports/kube.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
+import type { FetchJson } from '../ports/outbound.ts';
 import type { Secret } from '../ports/secrets.ts';
 import type { Keyring } from '../ports/signing.ts';
 import { isSynced } from './health.ts';
@@ -64,6 +64,7 @@ export interface IssuerParts {
   readonly client: KubeClient;
   readonly informers: Informers;
   readonly keyring: Keyring;
+  readonly fetchJson: FetchJson;
   readonly isClockUsable: () => boolean;
   readonly isLeading: () => boolean;
   /** Where records can be now: a namespace each, or all of them. */
@@ -105,7 +106,7 @@ const freshnessOf = (informers: Informers, clock: MonotonicClock): Freshness => 
 
 const buildAuthentication = (
   config: Config,
-  { client, informers, keyring, clock, log, metrics }: IssuerParts,
+  { client, informers, keyring, fetchJson, clock, log, metrics }: IssuerParts,
   {
     reads,
     freshness,
@@ -129,7 +130,7 @@ const buildAuthentication = (
     queues,
     readSecret: (ref, signal) => getIfThere(secrets, ref, signal),
     reviewToken: createReviewToken(client),
-    fetchJson: jsonFetcher(config.outbound),
+    fetchJson,
     findJwkProblem,
     thumbprintOf,
     keyring,

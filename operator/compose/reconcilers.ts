@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import { jsonFetcher } from '../outbound/fetch-json.ts';
+import type { FetchJson } from '../ports/outbound.ts';
 import type { Controller } from '../runtime/controller.ts';
 import { type ClientParts, wireClients } from './client-reconcilers.ts';
 import type { ReconcilerParts } from './reconciler-parts.ts';
@@ -17,7 +17,11 @@ export interface Reconcilers {
 }
 
 /** Builds the reconcilers of every kind, each with its controller and its triggers. */
-export const buildReconcilers = (config: Config, parts: ReconcilerParts & ClientParts): Reconcilers => {
+export const buildReconcilers = (
+  config: Config,
+  parts: ReconcilerParts &
+    ClientParts & { readonly fetchJson: FetchJson; readonly holdsKey: (kid: string) => boolean },
+): Reconcilers => {
   const settings = issuerSettingsOf(config);
   const { signingKey } = config;
   const wired = [
@@ -29,10 +33,7 @@ export const buildReconcilers = (config: Config, parts: ReconcilerParts & Client
       },
       parts,
     ),
-    wireClients(
-      { settings, fetchJson: jsonFetcher(config.outbound), endpoints: config.authorization.endpoints },
-      parts,
-    ),
+    wireClients({ settings, fetchJson: parts.fetchJson, endpoints: config.authorization.endpoints }, parts),
     wireTokens(settings, parts),
     wireIssuedTokens(config, parts),
     wireTokenBatches(config, parts),

@@ -27,9 +27,10 @@ export const wireSigningKeys = (
     jwksMembers,
     defaultKey,
   }: Pick<SigningKeyReconcilerOptions, 'namespace' | 'jwksMembers' | 'defaultKey'>,
-  parts: Omit<ReconcilerParts, 'keyring'>,
+  parts: Omit<ReconcilerParts, 'keyring'> & Pick<SigningKeyReconcilerOptions, 'holdsKey'>,
 ): Wired => {
   const { informers, writer, named, events, isClockUsable, clock, defer, random, log, metrics } = parts;
+  const { holdsKey } = parts;
   const resources = resourceClients(writer);
   const signingKeys = informers.signingKeys.cache;
   const configMaps = configMapsOf(informers);
@@ -52,6 +53,7 @@ export const wireSigningKeys = (
     configMaps,
     keySecrets: listWatchObjects<Secret>(writer, SECRETS, { namespace, labelSelector: SIGNING_KEY_LABEL }),
     keyPairs: joseKeyPairs(),
+    holdsKey,
     signingKeyClient: resources.signingKeys,
     secretClient: resources.secrets,
     configMapClient: resources.configMaps,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { SigningKeySpecSchema } from '../api/signing-key.ts';
 import { type IssuerUrls, isThisIssuer } from '../domain/client/client-issuer.ts';
-import { isSameIssuer } from '../domain/client/issuer-identity.ts';
+import { isSameButForSlash, isSameIssuer } from '../domain/client/issuer-identity.ts';
 import { MAX_BACKDATE_SECONDS } from '../domain/record/token-record.ts';
 import {
   type Address,
@@ -128,9 +128,21 @@ const checkEndpoints = (
   config: { issuer: IssuerUrls; authorization: z.output<typeof authorization> },
   context: z.RefinementCtx,
 ): void =>
-  config.authorization.endpoints.forEach(({ authority }, at) => {
-    if (!isThisIssuer(config.issuer, authority)) return;
+  config.authorization.endpoints.forEach(({ authority, audience }, at, all) => {
     const path = ['authorization', 'endpoints', at, 'authority'];
+    const isTwice = all
+      .slice(0, at)
+      .some(
+        (other) =>
+          other.audience === audience &&
+          other.authority !== authority &&
+          isSameButForSlash(other.authority, authority),
+      );
+    if (isTwice) {
+      const message = 'differs from that of another entry by a slash at the end alone: remove one of them';
+      context.addIssue({ code: 'custom', path, message });
+    }
+    if (!isThisIssuer(config.issuer, authority)) return;
     const message =
       'must not be this issuer (issuer.url), whose tokens are bearers already: remove the entry';
     context.addIssue({ code: 'custom', path, message });

@@ -1,11 +1,10 @@
-const NANOSECONDS_A_SECOND = 1_000_000_000;
+const NANOSECONDS_A_SECOND = 1_000_000_000n;
 
-/**
- * A Go duration as text: `1h30m` stays as it is; a number is nanoseconds, as Go's YAML takes it.
- * @throws RangeError for a number that is no whole, positive count
- */
-export const formatDuration = (value: string | number): string => {
-  if (typeof value === 'string') return value;
-  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${value} is no duration`);
-  return value % NANOSECONDS_A_SECOND === 0 ? `${value / NANOSECONDS_A_SECOND}s` : `${value}ns`;
+/** A Go duration as text: `1h30m` stays as it is; an integer is nanoseconds, as Go's YAML takes it. */
+export const formatDuration = (value: string): string => {
+  if (!/^\d+$/u.test(value)) return value;
+  const nanoseconds = BigInt(value);
+  return nanoseconds % NANOSECONDS_A_SECOND === 0n
+    ? `${nanoseconds / NANOSECONDS_A_SECOND}s`
+    : `${nanoseconds}ns`;
 };

@@ -34,13 +34,25 @@ export const objectNameOf = (clientID: string, taken: ReadonlySet<string>): stri
 
 const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
-/** URI schemes of that server's secretFile; only a file can be named on a command line. */
-const fileOf = (secretFile: string): string => secretFile.replace(/^file:\/\//u, '');
+/**
+ * How to name the secret on a command line: that server's secretFile is a path, a file URL, or the secret itself in a data URL
+ * (RFC 2397), which is not printed.
+ */
+const secretFileOf = (secretFile: string): { readonly path: string; readonly advice: string } => {
+  if (!/^data:/iu.test(secretFile))
+    return { path: quoted(secretFile.replace(/^file:\/\//iu, '')), advice: '' };
+  const [head = ''] = secretFile.split(',', 1);
+  const decode = /;base64\s*$/iu.test(head) ? 'decoded by base64 --decode' : 'with its %XX decoded';
+  return {
+    path: './client_secret',
+    advice: ` (the secret itself is in its secretFile, a data: URL, and is not printed: first write what follows the comma there, ${decode}, to the file client_secret, and delete that afterwards)`,
+  };
+};
 
 const secretAuthentication = (client: ServerClient, name: string, namespace: string) => {
   const secretName = `${name}-client`;
-  const from = quoted(fileOf(client.secretFile ?? ''));
-  const note = `its secret: kubectl --namespace ${namespace} create secret generic ${secretName} --from-literal=client_id=${quoted(client.id)} --from-file=client_secret=${from}`;
+  const { path, advice } = secretFileOf(client.secretFile ?? '');
+  const note = `its secret: kubectl --namespace ${namespace} create secret generic ${secretName} --from-literal=client_id=${quoted(client.id)} --from-file=client_secret=${path}${advice}`;
   return {
     authentication: { clientSecret: { secretRef: { name: secretName, key: 'client_secret' } } },
     notes: client.secretFile
@@ -49,13 +61,21 @@ const secretAuthentication = (client: ServerClient, name: string, namespace: str
   };
 };
 
+/** The authorities that are there, each once: an OAuthClient has no two that differ by a slash at the end alone. */
+const distinct = (authorities: readonly (string | null | undefined)[]): string[] => {
+  const found = new Map<string, string>();
+  for (const authority of authorities) {
+    const key = authority?.replace(/\/$/u, '');
+    if (authority && key && !found.has(key)) found.set(key, authority);
+  }
+  return [...found.values()];
+};
+
 const trustedAuthentication = ({ jwtPrivateKey, secretFile }: ServerClient) => {
   const trusted = jwtPrivateKey?.authorization;
   const authorities = [trusted?.authority, ...(trusted?.endpoints ?? []).map(({ authority }) => authority)];
   const audience = trusted?.audience || '*';
-  const trustedIssuers = authorities
-    .filter((authority) => !!authority)
-    .map((authority) => ({ authority, audience, ownerPrefix: '' }));
+  const trustedIssuers = distinct(authorities).map((authority) => ({ authority, audience, ownerPrefix: '' }));
   return {
     authentication: { trustedIssuers },
     notes: [
@@ -68,6 +88,7 @@ const trustedAuthentication = ({ jwtPrivateKey, secretFile }: ServerClient) => {
       ...(trustedIssuers.length > 0
         ? [
             'ownerPrefix is empty, so owners stay as they were: set one if owners of another issuer or client could have the same name',
+            'authority has to be the issuer in the discovery document, but for one slash at the end, iss one of the two, and assertions need exp: others are rejected',
             'its trusted issuers vouch for every subject: add requiredClaims if some only may have tokens',
           ]
         : []),
@@ -78,13 +99,34 @@ const trustedAuthentication = ({ jwtPrivateKey, secretFile }: ServerClient) => {
   };
 };
 
+/** Values of claims as JSON has them: an integer beyond what JSON keeps exactly is a string, and its path is added to `inexact`. */
+const jsonOf = (value: unknown, path: string, inexact: string[]): unknown => {
+  if (typeof value === 'bigint') {
+    if (Number.isSafeInteger(Number(value))) return Number(value);
+    inexact.push(path);
+    return String(value);
+  }
+  if (Array.isArray(value)) return value.map((item, at) => jsonOf(item, `${path}[${at}]`, inexact));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [name, jsonOf(member, `${path}.${name}`, inexact)]),
+  );
+};
+
 const claimsOf = ({ insertTokenClaims }: ServerClient, { isReservedClaim }: MigrationOptions) => {
-  const entries = Object.entries(insertTokenClaims ?? {});
+  const inexact: string[] = [];
+  const entries = Object.entries(insertTokenClaims ?? {}).map(([name, value]): [string, unknown] => [
+    name,
+    jsonOf(value, `insertTokenClaims.${name}`, inexact),
+  ]);
   const refused = entries.map(([name]) => name).filter(isReservedClaim);
   const kept = entries.filter(([name]) => !isReservedClaim(name));
   return {
     claims: kept.length > 0 ? { insertTokenClaims: Object.fromEntries(kept) } : {},
-    notes: refused.map((name) => `insertTokenClaims.${name} is left out: the issuer sets that claim itself`),
+    notes: [
+      ...refused.map((name) => `insertTokenClaims.${name} is left out: the issuer sets that claim itself`),
+      ...inexact.map((path) => `${path} becomes a string: a number of that size can not be signed exactly`),
+    ],
   };
 };
 

@@ -2,13 +2,18 @@ import { lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
 import type { FindRefusedAddress } from '../domain/address-policy.ts';
-import { UnreachableError } from '../ports/outbound.ts';
+import { type FindProxy, UnreachableError } from '../ports/outbound.ts';
+import { openTunnel } from './proxy-tunnel.ts';
 
 export interface ConnectorOptions {
   readonly findRefusedAddress: FindRefusedAddress;
   /** PEM; absent = Node's own authorities. */
   readonly ca?: string[] | undefined;
   readonly timeoutMs: number;
+  /** Absent: every host is reached directly. */
+  readonly findProxy?: FindProxy | undefined;
+  /** PEM authorities of an https proxy; absent: Node's own. */
+  readonly proxyCa?: string[] | undefined;
   /** How names become addresses: the system's way unless given. */
   readonly resolve?: LookupFunction;
 }
@@ -36,9 +41,25 @@ const guardedLookup =
     });
   };
 
-/** An undici connector whose sockets end at allowed addresses only. A host that is an address needs no look-up, and is checked before. */
+const DEFAULT_PORT = 443;
+
+/** An allowed address of a host, which a proxy is asked for: what a name leads to for the proxy may be another one. */
+const findAddress = (options: ConnectorOptions, host: string): Promise<string> =>
+  isIP(host) !== 0
+    ? Promise.resolve(host)
+    : new Promise((resolve, reject) => {
+        guardedLookup(options)(host, {}, (error, address) => {
+          if (error) reject(error);
+          else resolve(String(address));
+        });
+      });
+
+/**
+ * An undici connector whose sockets end at allowed addresses only, whether a proxy is between or not. A host that is an address needs no
+ * look-up, and is checked before.
+ */
 export const guardedConnector = (options: ConnectorOptions): buildConnector.connector => {
-  const { findRefusedAddress, ca, timeoutMs } = options;
+  const { findRefusedAddress, ca, proxyCa, timeoutMs } = options;
   const connect = buildConnector({
     lookup: guardedLookup(options),
     timeout: timeoutMs,
@@ -49,6 +70,17 @@ export const guardedConnector = (options: ConnectorOptions): buildConnector.conn
     const host = target.hostname.replace(/^\[|\]$/gu, '');
     const why = isIP(host) === 0 ? undefined : findRefusedAddress(host);
     if (why !== undefined) return callback(refusal(host, why), null);
-    connect(target, callback);
+    const port = Number(target.port) || DEFAULT_PORT;
+    const proxy = options.findProxy?.(host, port);
+    if (proxy === undefined) return connect(target, callback);
+    findAddress(options, host)
+      .then((address) => {
+        const authority = isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;
+        return openTunnel({ proxy, authority, ca: proxyCa, signal: AbortSignal.timeout(timeoutMs) });
+      })
+      .then(
+        (httpSocket) => connect({ ...target, httpSocket }, callback),
+        (error: Error) => callback(error, null),
+      );
   };
 };

@@ -12,6 +12,19 @@ export interface FetchOptions {
  */
 export type FetchJson = (url: string, options?: FetchOptions) => Promise<unknown>;
 
+/** An HTTP proxy that is asked for a connection (CONNECT). */
+export interface OutboundProxy {
+  readonly host: string;
+  readonly port: number;
+  /** Whether the connection to the proxy itself uses TLS. */
+  readonly isSecure: boolean;
+  /** The header `Proxy-Authorization`, a secret. */
+  readonly authorization: string | undefined;
+}
+
+/** The proxy by which a host is reached; undefined: directly. */
+export type FindProxy = (host: string, port: number) => OutboundProxy | undefined;
+
 /** Why a fetch gave nothing; `message` holds neither a body nor a header. */
 export class OutboundError extends Error {
   override readonly name: string = 'OutboundError';

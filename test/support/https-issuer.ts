@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createCertificates } from '../cluster/certificates.ts';
 
 /** What an issuer answers to a path. */
-type Answer = (response: ServerResponse) => void;
+type Answer = (response: ServerResponse, request: IncomingMessage) => void;
 
 /** An HTTPS server on loopback with a certificate of a separate authority, for what the operator fetches. */
 export interface HttpsIssuer extends AsyncDisposable {
@@ -39,7 +39,7 @@ export const startHttpsIssuer = async (): Promise<HttpsIssuer> => {
     const path = request.url ?? '';
     asked.push(path);
     const answer = answers.get(path);
-    if (answer) answer(response);
+    if (answer) answer(response, request);
     else response.writeHead(404).end('no such path');
   });
   server.listen(0, '127.0.0.1');

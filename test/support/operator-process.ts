@@ -96,7 +96,15 @@ export async function startOperator(options: OperatorOptions): Promise<OperatorP
   const command = [process.execPath, options.main ?? MAIN, '--config', configPath];
   const [program = '', ...args] = [...(options.launcher ?? []), ...command];
   const child = spawn(program, args, {
-    env: { ...process.env, KUBECONFIG: options.kubeconfigPath, NODE_OPTIONS: '', ...options.env },
+    env: {
+      ...process.env,
+      KUBECONFIG: options.kubeconfigPath,
+      NODE_OPTIONS: '',
+      // Issuers of tests are on loopback, which the proxy of a developer's machine does not reach.
+      HTTPS_PROXY: '',
+      https_proxy: '',
+      ...options.env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const killWithParent = (): void => void child.kill('SIGKILL');

@@ -26,6 +26,8 @@ export const acceptedPems = (): PrivatePem[] => [
   { name: 'PKCS#8 with Ed25519', algorithm: 'EdDSA', pem: pkcs8(generateKeyPairSync('ed25519').privateKey) },
   { name: 'PKCS#1 with RSA', algorithm: 'RS256', pem: pkcs1(rsa(2048)) },
   { name: 'PKCS#8 with RSA', algorithm: 'PS256', pem: pkcs8(rsa(2048)) },
+  { name: 'lines that end with CR LF', algorithm: 'ES256', pem: pkcs8(ec('P-256')).replaceAll('\n', '\r\n') },
+  { name: 'a byte order mark', algorithm: 'ES256', pem: `\uFEFF${pkcs8(ec('P-256'))}` },
   { name: 'text around the PEM', algorithm: 'ES256', pem: `made by hand\n${pkcs8(ec('P-256'))}\n\n` },
 ];
 
@@ -35,6 +37,8 @@ export const rejectedPems = (): (PrivatePem & { readonly reason: string })[] => 
   const encrypted = (key: KeyObject, type: 'pkcs8' | 'sec1') =>
     key.export({ format: 'pem', type, cipher: 'aes-256-cbc', passphrase: 'secret' } as never).toString();
   const publicHalf = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey;
+  const key = pkcs8(ec('P-256'));
+  const base64 = (text: string): string => Buffer.from(text).toString('base64');
   return [
     { ...es256, name: 'nothing', pem: '\n', reason: 'empty' },
     { ...es256, name: 'no PEM', pem: 'hunter2', reason: 'no PEM' },
@@ -42,7 +46,7 @@ export const rejectedPems = (): (PrivatePem & { readonly reason: string })[] => 
       ...es256,
       name: 'a public key',
       pem: publicHalf.export({ format: 'pem', type: 'spki' }).toString(),
-      reason: 'no private key',
+      reason: 'a public key and no private key',
     },
     { ...es256, name: 'an encrypted PKCS#8', pem: encrypted(ec('P-256'), 'pkcs8'), reason: 'encrypted' },
     { ...es256, name: 'an encrypted SEC 1', pem: encrypted(ec('P-256'), 'sec1'), reason: 'encrypted' },
@@ -62,6 +66,55 @@ export const rejectedPems = (): (PrivatePem & { readonly reason: string })[] => 
       pem: '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n',
       reason: 'can not be read',
     },
+    {
+      ...es256,
+      name: 'a literal \\n for each line break',
+      pem: key.replaceAll('\n', '\\n'),
+      reason: 'characters \\n',
+    },
+    { ...es256, name: 'a literal \\r\\n', pem: key.replaceAll('\n', '\\r\\n'), reason: 'characters \\n' },
+    { ...es256, name: 'literal \\n and quotes', pem: JSON.stringify(key), reason: 'characters \\n' },
+    { ...es256, name: 'an indented key', pem: key.replaceAll(/^/gmu, '    '), reason: 'indented' },
+    {
+      ...es256,
+      name: 'an indented SEC 1 key',
+      pem: sec1(ec('P-256')).replaceAll(/^/gmu, '\t'),
+      reason: 'indented',
+    },
+    {
+      ...es256,
+      name: 'a key on one line',
+      pem: key.replaceAll('\n', ' '),
+      reason: 'line breaks are missing',
+    },
+    { ...es256, name: 'a key without its end', pem: key.slice(0, 120), reason: 'end is missing' },
+    { ...es256, name: 'a quoted key', pem: `"${key}"`, reason: 'quotation mark' },
+    { ...es256, name: 'a key in base64 once more', pem: base64(key), reason: 'encoded twice' },
+    {
+      ...es256,
+      name: 'a body alone',
+      pem: key.replaceAll(/-----[A-Z ]+-----\n/gu, ''),
+      reason: 'without lines -----BEGIN',
+    },
+    {
+      ...es256,
+      name: 'DER',
+      pem: ec('P-256').export({ format: 'der', type: 'pkcs8' }).toString('utf8'),
+      reason: 'DER',
+    },
+    {
+      ...es256,
+      name: 'a JWK',
+      pem: JSON.stringify(ec('P-256').export({ format: 'jwk' })),
+      reason: 'JWK',
+    },
+    {
+      ...es256,
+      name: 'a key of OpenSSH',
+      pem: key.replaceAll('PRIVATE KEY', 'OPENSSH PRIVATE KEY'),
+      reason: 'ssh-keygen',
+    },
+    { ...es256, name: 'a certificate', pem: key.replaceAll('PRIVATE KEY', 'CERTIFICATE'), reason: 'tls.key' },
     { ...es256, name: 'far too much text', pem: 'A'.repeat(70_000), reason: '65536' },
   ];
 };

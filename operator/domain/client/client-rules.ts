@@ -2,6 +2,7 @@ import { findCondition } from '../../api/meta.ts';
 import type { OAuthClient, OAuthClientSpec } from '../../api/oauth-client.ts';
 import { durationMs, floorSeconds } from '../../api/time.ts';
 import { findReservedClaims, type IssuerSettings, type SignedClaims } from '../jwt/claims.ts';
+import { findInexactNumber, LARGEST_EXACT } from '../jwt/inexact-number.ts';
 import type { FoundRecord } from '../record/token-record.ts';
 
 /** The only grant of this issuer (RFC 6749 §4.4). */
@@ -49,7 +50,7 @@ export const clientMaximum = ({ spec }: OAuthClient): number | undefined => {
 
 /**
  * What is wrong with `spec.insertTokenClaims` under this configuration, as the end of a message. The schema of the CRD knows neither the
- * configured claim names nor the size of JSON.
+ * configured claim names nor the size of JSON and its numbers.
  */
 export const findInsertedClaimsProblem = (
   { insertTokenClaims }: Pick<OAuthClientSpec, 'insertTokenClaims'>,
@@ -62,8 +63,12 @@ export const findInsertedClaimsProblem = (
     return `spec.insertTokenClaims may not set ${shown.join(', ')}`;
   }
   const bytes = Buffer.byteLength(JSON.stringify(insertTokenClaims));
-  if (bytes <= MAX_INSERTED_BYTES) return undefined;
-  return `spec.insertTokenClaims has ${bytes} bytes as JSON, at most ${MAX_INSERTED_BYTES} are allowed`;
+  if (bytes > MAX_INSERTED_BYTES) {
+    return `spec.insertTokenClaims has ${bytes} bytes as JSON, at most ${MAX_INSERTED_BYTES} are allowed`;
+  }
+  const inexact = findInexactNumber(insertTokenClaims);
+  if (inexact === undefined) return undefined;
+  return `spec.insertTokenClaims has a number beyond ${LARGEST_EXACT} at ${inexact}, which can not be signed exactly: make it a string`;
 };
 
 /** Whether a token was issued to this client: by client ID, and by UID, since a client that was created again is another one. */

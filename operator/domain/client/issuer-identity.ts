@@ -20,5 +20,11 @@ const placeOf = (text: string): string => {
   return `${hostname.replace(/\.$/u, '')}:${port || DEFAULT_PORTS[protocol]}/${path}`;
 };
 
+/**
+ * Whether two texts are the same URL of an external issuer but for one slash at the end: the only difference that an issuer may have
+ * between its discovery document, the `iss` of its JWTs and our configuration (docs/decisions/0024).
+ */
+export const isSameButForSlash = (a: string, b: string): boolean => a === b || a === `${b}/` || b === `${a}/`;
+
 /** Whether two URLs name the same issuer, however they are written. */
 export const isSameIssuer = (a: string, b: string): boolean => a === b || placeOf(a) === placeOf(b);

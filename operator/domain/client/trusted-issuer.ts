@@ -1,5 +1,6 @@
 import type { OAuthClientSpec } from '../../api/oauth-client.ts';
 import { isThisIssuer } from './client-issuer.ts';
+import { isSameButForSlash } from './issuer-identity.ts';
 
 type Authentication = NonNullable<OAuthClientSpec['authentication']>;
 /** An entry of `spec.authentication.trustedIssuers`. */
@@ -41,7 +42,7 @@ export const findTrustProblem = (
   }
   const isBearer = endpoints.some(
     (endpoint) =>
-      endpoint.authority === authority &&
+      isSameButForSlash(endpoint.authority, authority) &&
       endpoint.alsoAssertions !== true &&
       (endpoint.audience === audience || endpoint.audience === '*'),
   );

@@ -1,7 +1,7 @@
 import type { SigningKeyReason } from '../../api/conditions.ts';
 import { type ConditionUpdate, setCondition } from '../../api/meta.ts';
 import type { Algorithm, KeyEntry, SigningKeyStatus } from '../../api/signing-key.ts';
-import { secondsOf } from '../../api/time.ts';
+import { formatTime, secondsOf } from '../../api/time.ts';
 import { ROTATE_REQUEST, requestedValue } from '../annotation-request.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import {
@@ -31,6 +31,7 @@ import {
 } from './published-keys.ts';
 import {
   buildRotationContext,
+  MIN_PUBLISH_SECONDS,
   type RotationContext,
   type SigningKeyObservation,
 } from './signing-key-observation.ts';
@@ -149,6 +150,40 @@ const ready = (status: 'True' | 'False', reason: SigningKeyReason, message: stri
   message,
 });
 
+/**
+ * Until when verifiers may not know the provided key that signs, in seconds since the Unix epoch: no replica had the private key of the one
+ * before any more, so that it could not wait. Undefined if it has waited, or is the first one.
+ */
+const unknownUntil = (
+  entries: readonly KeyEntry[],
+  active: KeyEntry,
+  context: RotationContext,
+): number | undefined => {
+  const until = secondsOf(active.publishedAt) + MIN_PUBLISH_SECONDS;
+  const hasReplaced = entries.some(
+    ({ kid, activatedAt, retiredAt }) =>
+      kid !== active.kid && activatedAt !== undefined && retiredAt === active.activatedAt,
+  );
+  const isTooNew = secondsOf(active.activatedAt ?? active.publishedAt) < until && context.seconds < until;
+  return isUserProvided(active) && hasReplaced && isTooNew ? until : undefined;
+};
+
+/** How the Active key signs. */
+const describeSigning = (
+  entries: readonly KeyEntry[],
+  active: KeyEntry,
+  context: RotationContext,
+): string => {
+  const signs = `key ${active.kid} (${active.algorithm}) signs`;
+  if (context.isReplaced(active)) {
+    return `${signs} from the memory of replicas that have read it, since its Secret holds another key now`;
+  }
+  const until = unknownUntil(entries, active, context);
+  return until === undefined
+    ? signs
+    : `${signs} since ${active.activatedAt}, without having been published before, since the private key before it was replaced and no replica had it: verifiers that cached the JWKS may reject its tokens until ${formatTime(until)}`;
+};
+
 const readyCondition = (entries: readonly KeyEntry[], context: RotationContext): ConditionUpdate => {
   const { provided, compromised, failure } = context;
   const found = findProvidedKey(entries, context);
@@ -165,7 +200,7 @@ const readyCondition = (entries: readonly KeyEntry[], context: RotationContext):
     const outlook = next ? `key ${next.kid} is published and signs next` : nonePublished;
     return ready('False', 'NoActiveKey', `${problem}; ${outlook}`);
   }
-  const signs = `key ${active.kid} (${active.algorithm}) signs`;
+  const signs = describeSigning(entries, active, context);
   if (next) {
     return ready(
       'True',
@@ -184,7 +219,9 @@ const requeueAt = (
   const removals = entries
     .filter(({ phase }) => phase === 'Retired')
     .map((entry) => removableAt(entry, context) ?? context.seconds + CHECK_AGAIN_SECONDS);
-  const times = [...removals, ...(nextTakeoverAt === undefined ? [] : [nextTakeoverAt])].filter(
+  const active = activeOf(entries);
+  const changes = [nextTakeoverAt, active && unknownUntil(entries, active, context)];
+  const times = [...removals, ...changes.filter((at) => at !== undefined)].filter(
     (at) => at > context.seconds,
   );
   return times.length === 0 ? undefined : Math.min(...times) * 1000;

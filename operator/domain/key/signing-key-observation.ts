@@ -21,6 +21,11 @@ export interface SigningKeyObservation {
   readonly provided: ProvidedKey | undefined;
   /** Kids of provided keys in the status whose private key is still where the status says. */
   readonly readableKids: ReadonlySet<string>;
+  /**
+   * Kids in the status whose private key this process has in memory, also if the Secret has another one by now: it can sign as long as it
+   * runs. Absent: none.
+   */
+  readonly heldKids?: ReadonlySet<string> | undefined;
   /** When the last valid token that a key has signed expires, in seconds since the Unix epoch; undefined if there is none. */
   lastExpirationOf(kid: string): number | 'never' | undefined;
   /** Why keys that had to be generated could not be stored. */
@@ -32,7 +37,7 @@ export interface SigningKeyObservation {
 /** Used without `spec.rotation` (spec §2.5). */
 const DEFAULT_ROTATION = { interval: '2160h', publishBefore: '24h' };
 /** The max-age of the served JWKS: by schedule no key signs that verifiers may not know yet. */
-const MIN_PUBLISH_SECONDS = 300;
+export const MIN_PUBLISH_SECONDS = 300;
 
 /** An observation with what every step of a plan derives from it. Times and durations are in seconds. */
 export interface RotationContext extends Omit<SigningKeyObservation, 'remembered'> {
@@ -54,12 +59,14 @@ export interface RotationContext extends Omit<SigningKeyObservation, 'remembered
   readonly ownSecrets: ReadonlyMap<string, KeySecret>;
   /** Whether the private key of an entry is available. */
   isUsable(entry: Pick<KeyEntry, 'kid' | 'secretRef'>): boolean;
+  /** Whether the private key of an entry is in the memory of running replicas alone. */
+  isReplaced(entry: Pick<KeyEntry, 'kid' | 'secretRef'>): boolean;
 }
 
 /** Derives the {@link RotationContext} of an observation. */
 export const buildRotationContext = (observation: SigningKeyObservation): RotationContext => {
   const { remembered, ...rest } = observation;
-  const { signingKey, compromised: named, secrets, provided, readableKids, now } = rest;
+  const { signingKey, compromised: named, secrets, provided, readableKids, heldKids, now } = rest;
   const { name } = signingKey.metadata;
   const { interval, publishBefore } = { ...DEFAULT_ROTATION, ...signingKey.spec.rotation };
   const ownSecrets = new Map(
@@ -80,8 +87,15 @@ export const buildRotationContext = (observation: SigningKeyObservation): Rotati
     noted: new Set([...named, ...noted]),
     hasForgotten: remembered?.hasOverflowed === true,
     ownSecrets,
+    isReplaced: ({ kid, secretRef }) =>
+      heldKids?.has(kid) === true &&
+      secretRef?.key !== undefined &&
+      !readableKids.has(kid) &&
+      providedKid !== undefined &&
+      providedKid !== kid,
     isUsable: ({ kid }) =>
       readableKids.has(kid) ||
+      heldKids?.has(kid) === true ||
       providedKid === kid ||
       ownSecrets.get(keySecretName(name, kid))?.key?.kid === kid,
   };

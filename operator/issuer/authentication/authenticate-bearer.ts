@@ -2,6 +2,7 @@ import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { mapAwaitable } from '../../async/map-awaitable.ts';
 import { unauthenticatedKey } from '../../domain/caller-address.ts';
 import { isThisIssuer } from '../../domain/client/client-issuer.ts';
+import { isSameButForSlash } from '../../domain/client/issuer-identity.ts';
 import type { IssuerSettings, SignedClaims } from '../../domain/jwt/claims.ts';
 import type { JwtFault } from '../../domain/jwt/jwt-checks.ts';
 import { recordOfClaims } from '../../domain/record/claimed-record.ts';
@@ -101,18 +102,23 @@ const byEndpoint = async (
 ): Promise<Bearer | undefined> => {
   const { endpoints, externalIssuers, queue, settings } = options;
   const iss = readUnverifiedJwt(jwt)?.claims.iss;
-  const named = endpoints.filter(({ authority }) => authority === iss && !isThisIssuer(settings, authority));
+  const named = endpoints.filter(
+    ({ authority }) =>
+      typeof iss === 'string' && isSameButForSlash(authority, iss) && !isThisIssuer(settings, authority),
+  );
   if (named.length === 0) return undefined;
   const { signal } = call;
   const inTurn: InTurn = (check) => queue.run(unauthenticatedKey(call), check, signal);
+  let problem = 'not valid';
   for (const endpoint of named) {
-    const claims = await externalIssuers.verify(jwt, endpoint, { namespace: '', signal, inTurn });
-    if (claims === undefined) continue;
-    const owner = prefixedName(endpoint.ownerPrefix ?? '', ownClaim(claims, settings.ownerClaim));
+    const verified = await externalIssuers.verify(jwt, endpoint, { namespace: '', signal, inTurn });
+    if (verified && 'lacks' in verified) problem = verified.lacks;
+    if (!verified || 'lacks' in verified) continue;
+    const owner = prefixedName(endpoint.ownerPrefix ?? '', ownClaim(verified.claims, settings.ownerClaim));
     if (owner === undefined) throw ownerMissing();
     return { owner, onlyID: undefined, client: undefined };
   }
-  throw invalidBearer('of a trusted issuer, but not valid');
+  throw invalidBearer(`of a trusted issuer, but ${problem}`);
 };
 
 /** Why a token of this issuer is rejected, for the log. */

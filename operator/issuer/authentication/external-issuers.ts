@@ -1,8 +1,15 @@
 import { isThisIssuer } from '../../domain/client/client-issuer.ts';
+import { isSameButForSlash } from '../../domain/client/issuer-identity.ts';
 import { EXTERNAL_JWT_TYPES, isJwtTypeIn, type JwtType } from '../../domain/jwt/jwt-type.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { RemoteKeys, VerificationWait } from './remote-keys.ts';
-import { type Claims, findTimeProblem, hasAudience, readUnverifiedJwt } from './unverified-jwt.ts';
+import {
+  type Claims,
+  EXP_MISSING,
+  findTimeProblem,
+  hasAudience,
+  readUnverifiedJwt,
+} from './unverified-jwt.ts';
 
 /** The longest owner or subject of a record (api/issued-token.ts). */
 const MAX_NAME = 512;
@@ -23,7 +30,7 @@ export const prefixedName = (prefix: string, value: unknown): string | undefined
 
 /** An external issuer that a resource or the configuration trusts. */
 export interface ExternalIssuer {
-  /** Equal to `iss` and to the discovery document's `issuer`. */
+  /** Equal to the discovery document's `issuer`, but for one slash at the end; `iss` equals one of the two. */
   readonly authority: string;
   /** `*` accepts any audience. */
   readonly audience: string;
@@ -32,14 +39,16 @@ export interface ExternalIssuer {
   readonly additionalTypes?: readonly string[] | undefined;
 }
 
+/**
+ * The claims of a valid JWT, or what alone keeps one that the issuer has signed from being valid: who sends it has it from the issuer, and may
+ * learn what to change.
+ */
+type ExternalJwt = { readonly claims: Claims } | { readonly lacks: string };
+
 /** Verifies JWTs of external issuers by OpenID Connect Discovery and their JWKS, within the limits of spec §4. */
 export interface ExternalIssuers {
-  /** The claims, if signature, `iss`, `aud`, times and `sub` are valid; else undefined. @throws IssuerFailure `Unavailable` if no usable keys can be fetched */
-  verify(
-    jwt: string,
-    issuer: ExternalIssuer,
-    wait: VerificationWait,
-  ): Promise<Readonly<Record<string, unknown>> | undefined>;
+  /** The claims, if signature, `iss`, `aud`, times and `sub` are valid. @throws IssuerFailure `Unavailable` if no usable keys can be fetched */
+  verify(jwt: string, issuer: ExternalIssuer, wait: VerificationWait): Promise<ExternalJwt | undefined>;
 }
 
 export interface ExternalIssuersOptions {
@@ -58,13 +67,26 @@ const findExternalJwtProblem = (
   now: number,
 ): string | undefined => {
   if (!isJwtTypeIn(type, EXTERNAL_JWT_TYPES, issuer.additionalTypes)) return 'typ is none that is accepted';
-  if (claims.iss !== issuer.authority) return 'iss is not the authority';
+  if (typeof claims.iss !== 'string' || !isSameButForSlash(claims.iss, issuer.authority))
+    return 'iss is not the authority';
   if (issuer.audience !== '*' && !hasAudience(claims, issuer.audience)) return 'aud lacks the audience';
   if (typeof claims.sub !== 'string' || claims.sub === '') return 'sub is missing';
   return findTimeProblem(claims, now);
 };
 
-/** Makes {@link ExternalIssuers}. A JWT with invalid claims causes no fetch of keys. */
+/** What a JWT with these signed claims lacks, as the end of a message; `discovered` is the issuer in the discovery document. */
+const findLack = (claims: Claims, authority: string, discovered: string | undefined): string | undefined => {
+  if (claims.iss !== authority && claims.iss !== discovered) {
+    const others = `the authority and the issuer in the discovery document, ${JSON.stringify(authority)}`;
+    return `its iss is ${JSON.stringify(claims.iss)}, which differs by the slash at the end from ${others}`;
+  }
+  return claims.exp === undefined || claims.exp === null ? 'it has no exp, which is required' : undefined;
+};
+
+/**
+ * Makes {@link ExternalIssuers}. A JWT with invalid claims causes no fetch of keys, apart from one without `exp`: issuers that leave it out
+ * are found by what their signed JWTs get.
+ */
 export const createExternalIssuers = ({
   keys,
   issuerUrl,
@@ -75,10 +97,15 @@ export const createExternalIssuers = ({
     const { authority: url, caFile } = issuer;
     const parsed = readUnverifiedJwt(jwt);
     if (!parsed || isThisIssuer({ url: issuerUrl, previousURLs }, url)) return undefined;
-    if (findExternalJwtProblem(parsed, issuer, clock.now()) !== undefined) return undefined;
-    const claims = await keys.verify(parsed, { kind: 'authority', url, caFile }, wait);
+    const findProblem = (claims: Claims): string | undefined => {
+      const problem = findExternalJwtProblem({ ...parsed, claims }, issuer, clock.now());
+      return problem === EXP_MISSING ? undefined : problem;
+    };
+    if (findProblem(parsed.claims) !== undefined) return undefined;
+    const verified = await keys.verify(parsed, { kind: 'authority', url, caFile }, wait);
     // Checked again: these claims are the signed ones, and fetching keys takes time.
-    const isValid = claims && !findExternalJwtProblem({ ...parsed, claims }, issuer, clock.now());
-    return isValid ? claims : undefined;
+    if (!verified || findProblem(verified.claims) !== undefined) return undefined;
+    const lacks = findLack(verified.claims, url, verified.issuer);
+    return lacks === undefined ? { claims: verified.claims } : { lacks };
   },
 });

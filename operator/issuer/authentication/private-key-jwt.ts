@@ -73,7 +73,8 @@ export const createPrivateKeyJwt = (options: PrivateKeyJwtOptions): CheckAsserti
     }
     if (jwksURI === undefined) return undefined;
     const { namespace } = client.metadata;
-    return keys.verify(jwt, { kind: 'jwks', url: jwksURI }, { namespace, signal, inTurn });
+    const source = { kind: 'jwks', url: jwksURI } as const;
+    return (await keys.verify(jwt, source, { namespace, signal, inTurn }))?.claims;
   };
 
   return async (input) => {

@@ -29,10 +29,17 @@ export interface VerificationWait {
   readonly inTurn: InTurn;
 }
 
+/** The claims that a source's key has signed. */
+interface VerifiedJwt {
+  readonly claims: Claims;
+  /** As the source's discovery document has it; undefined for a JWKS alone. */
+  readonly issuer: string | undefined;
+}
+
 /** Verifies JWTs with keys that are fetched, cached, and refreshed. */
 export interface RemoteKeys {
-  /** The claims, if a key of the source has signed the JWT; else undefined. @throws IssuerFailure `Unavailable` if no usable keys can be fetched */
-  verify(jwt: UnverifiedJwt, source: KeySource, wait: VerificationWait): Promise<Claims | undefined>;
+  /** What a key of the source has signed; undefined if none has. @throws IssuerFailure `Unavailable` if no usable keys can be fetched */
+  verify(jwt: UnverifiedJwt, source: KeySource, wait: VerificationWait): Promise<VerifiedJwt | undefined>;
 }
 
 export interface RemoteKeysOptions extends DocumentReader {
@@ -41,9 +48,15 @@ export interface RemoteKeysOptions extends DocumentReader {
   readonly log: Log;
 }
 
+/** Keys of a source, and its issuer if discovery has found them. */
+interface FetchedKeys {
+  readonly set: KeySet;
+  readonly issuer: string | undefined;
+}
+
 /** The cached keys of one source; times are monotonic milliseconds. */
 interface Entry {
-  keys: KeySet | undefined;
+  keys: FetchedKeys | undefined;
   fetchedAt: number;
   triedAt: number;
   failures: number;
@@ -73,7 +86,7 @@ type Caller = Pick<VerificationWait, 'namespace' | 'signal'>;
 class Sources {
   readonly #options: RemoteKeysOptions;
   readonly #entries = new FairCache<Entry>(LIMITS);
-  readonly #fetches = new SingleFlight<Entry, KeySet>();
+  readonly #fetches = new SingleFlight<Entry, FetchedKeys>();
 
   constructor(options: RemoteKeysOptions) {
     this.#options = options;
@@ -90,7 +103,7 @@ class Sources {
   }
 
   /** The keys of a source, fetched if they are too old. @throws IssuerFailure `Unavailable` */
-  async keys(source: KeySource, { namespace, signal }: Caller): Promise<KeySet> {
+  async keys(source: KeySource, { namespace, signal }: Caller): Promise<FetchedKeys> {
     const entry = this.#entry(source, namespace);
     const now = this.#options.clock.monotonic();
     const age = now - entry.fetchedAt;
@@ -106,9 +119,9 @@ class Sources {
   /** Newer keys than `known`, if there are any; fetched at a limited rate. */
   async newerThan(
     source: KeySource,
-    known: KeySet,
+    known: FetchedKeys,
     { namespace, signal }: Caller,
-  ): Promise<KeySet | undefined> {
+  ): Promise<FetchedKeys | undefined> {
     const entry = this.#entry(source, namespace);
     if (entry.keys !== known && entry.keys) return entry.keys;
     const now = this.#options.clock.monotonic();
@@ -122,23 +135,25 @@ class Sources {
     );
   }
 
-  #fetch(source: KeySource, entry: Entry): Promise<KeySet> {
+  #fetch(source: KeySource, entry: Entry): Promise<FetchedKeys> {
     return this.#fetches.run(entry, () => this.#load(source, entry));
   }
 
-  async #load({ kind, url, caFile }: KeySource, entry: Entry): Promise<KeySet> {
+  async #load({ kind, url, caFile }: KeySource, entry: Entry): Promise<FetchedKeys> {
     const { clock, isOwnKey, log } = this.#options;
     const startedAt = clock.monotonic();
     entry.triedAt = startedAt;
-    const fetchKeys = kind === 'jwks' ? fetchJwks : fetchIssuerKeys;
     try {
-      const keys = await fetchKeys(this.#options, url, { caFile });
+      const { keys, issuer } =
+        kind === 'jwks'
+          ? { keys: await fetchJwks(this.#options, url, { caFile }), issuer: undefined }
+          : await fetchIssuerKeys(this.#options, url, { caFile });
       if (keys.some(isOwnKey)) {
         log.warn('the keys of an issuer include a key of this issuer: its JWTs are rejected', {
           issuer: url,
         });
       }
-      entry.keys = createKeySet(keys, isOwnKey);
+      entry.keys = { set: createKeySet(keys, isOwnKey), issuer };
       entry.fetchedAt = startedAt;
       entry.failures = 0;
       return entry.keys;
@@ -161,13 +176,16 @@ export const createRemoteKeys = (options: RemoteKeysOptions): RemoteKeys => {
   return {
     verify: async (jwt, source, wait) => {
       const { inTurn } = wait;
-      const keys = await sources.keys(source, wait);
-      let verification = await inTurn(() => keys.verify(jwt));
+      let keys = await sources.keys(source, wait);
+      let verification = await inTurn(() => keys.set.verify(jwt));
       if (verification.kind === 'unknownKey') {
         const others = await sources.newerThan(source, keys, wait);
-        if (others && others !== keys) verification = await inTurn(() => others.verify(jwt));
+        if (others && others !== keys) {
+          keys = others;
+          verification = await inTurn(() => others.set.verify(jwt));
+        }
       }
-      return verification.kind === 'valid' ? verification.claims : undefined;
+      return verification.kind === 'valid' ? { claims: verification.claims, issuer: keys.issuer } : undefined;
     },
   };
 };

@@ -1,3 +1,4 @@
+import { isSameButForSlash } from '../../domain/client/issuer-identity.ts';
 import type { ExternalIssuer } from './external-issuers.ts';
 import { type Claims, hasAudience } from './unverified-jwt.ts';
 
@@ -16,6 +17,7 @@ export const isBearerOnly = (endpoints: readonly TrustedEndpoint[], claims: Clai
   endpoints.some(
     ({ authority, audience, alsoAssertions }) =>
       alsoAssertions !== true &&
-      authority === claims.iss &&
+      typeof claims.iss === 'string' &&
+      isSameButForSlash(authority, claims.iss) &&
       (audience === '*' || hasAudience(claims, audience)),
   );

@@ -1,5 +1,7 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
+import { isSameButForSlash } from '../../domain/client/issuer-identity.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';
+import { findInexactNumber, LARGEST_EXACT } from '../../domain/jwt/inexact-number.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { refused } from '../failure.ts';
 import type { AssertionOutcome, CheckAssertion } from './client-assertions.ts';
@@ -47,6 +49,10 @@ const originalClaimsOf = (claims: Claims, names: readonly string[] | undefined):
   const chosen = Object.fromEntries(entries);
   if (entries.length > MAX_CLAIMS) throw tooMuch(`are more than ${MAX_CLAIMS}`);
   if (isDeeperThan(chosen, MAX_DEPTH)) throw tooMuch(`are nested more than ${MAX_DEPTH} deep`);
+  const inexact = findInexactNumber(chosen);
+  if (inexact !== undefined) {
+    throw tooMuch(`have a number beyond ${LARGEST_EXACT} at ${inexact}, which can not be kept exactly`);
+  }
   const bytes = Buffer.byteLength(JSON.stringify(chosen));
   if (bytes > MAX_BYTES) throw tooMuch(`take ${bytes} bytes as JSON, at most ${MAX_BYTES} are kept`);
   return chosen;
@@ -92,9 +98,13 @@ const deviceIn = (claims: Claims, name: string): { readonly id?: string } | { re
   return id === undefined ? { problem: 'the device-ID claim can not name a device' } : { id };
 };
 
+/** Whether claims may be of an issuer, which its discovery document decides where they differ by a slash. */
+const isOf = ({ authority }: TrustedIssuer, { iss }: Claims): boolean =>
+  typeof iss === 'string' && isSameButForSlash(authority, iss);
+
 /** Whether an issuer's entry accepts these claims, apart from signature and times. */
 const accepts = (issuer: TrustedIssuer, claims: Claims): boolean =>
-  claims.iss === issuer.authority &&
+  isOf(issuer, claims) &&
   (issuer.audience === '*' || hasAudience(claims, issuer.audience)) &&
   hasClaims(claims, issuer.requiredClaims);
 
@@ -127,7 +137,7 @@ export const createTrustedIssuers = (options: TrustedIssuersOptions): CheckAsser
 
   return async ({ client, jwt, signal, inTurn }) => {
     const trusted = client.spec.authentication?.trustedIssuers ?? [];
-    const named = trusted.filter(({ authority }) => authority === jwt.claims.iss);
+    const named = trusted.filter((issuer) => isOf(issuer, jwt.claims));
     if (named.length === 0) return undefined;
     if (isBearerOnly(endpoints, jwt.claims)) return { problem: 'it is a bearer of authorization.endpoints' };
     const accepting = named.filter((issuer) => accepts(issuer, jwt.claims));
@@ -135,10 +145,21 @@ export const createTrustedIssuers = (options: TrustedIssuersOptions): CheckAsser
     // Of several entries that accept it, the strictest one.
     const isOneTime = accepting.some(({ oneTimeUse }) => oneTimeUse === true);
     const { namespace } = client.metadata;
+    let lacks: string | undefined;
     for (const issuer of accepting) {
-      const claims = await issuers.verify(jwt.jwt, issuer, { namespace, signal, inTurn });
-      if (claims && accepts(issuer, claims)) return authenticatedBy(client, { issuer, isOneTime }, claims);
+      const verified = await issuers.verify(jwt.jwt, issuer, { namespace, signal, inTurn });
+      if (!verified) continue;
+      if ('lacks' in verified) lacks = verified.lacks;
+      else if (accepts(issuer, verified.claims))
+        return authenticatedBy(client, { issuer, isOneTime }, verified.claims);
     }
+    // Its issuer has signed it, and the client accepts everything else, so that the caller may learn what to change.
+    if (lacks !== undefined)
+      throw refused(
+        'invalid_client',
+        `the assertion is signed by a trusted issuer, but ${lacks}`,
+        'assertion',
+      );
     return { problem: 'it is expired, incomplete, of another type, or not signed by an external issuer' };
   };
 };

@@ -74,13 +74,18 @@ export const hasAudience = ({ aud }: Claims, audience: string): boolean =>
 
 const isPresent = (value: unknown): boolean => value !== undefined && value !== null;
 
+/** Of an assertion without `exp`, which some issuers leave out. */
+export const EXP_MISSING = 'exp is missing';
+
 /**
  * What is wrong with the times (RFC 7519 §4.1.4 to §4.1.6), with {@link LEEWAY_SECONDS}, as fixed text: `exp` is required, and `nbf` and
  * `iat` must not be in the future. `now` in milliseconds.
  */
 export const findTimeProblem = ({ exp, nbf, iat }: Claims, now: number): string | undefined => {
   const seconds = now / 1000;
-  if (typeof exp !== 'number') return 'exp is missing';
+  if (!isPresent(exp)) return EXP_MISSING;
+  // JSON has numbers that are infinite as doubles: they would never expire.
+  if (typeof exp !== 'number' || !Number.isFinite(exp)) return 'exp is no number';
   if (exp + LEEWAY_SECONDS <= seconds) return 'exp is past';
   for (const [name, value] of [['nbf', nbf] as const, ['iat', iat] as const]) {
     if (!isPresent(value)) continue;

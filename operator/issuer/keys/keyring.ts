@@ -1,10 +1,12 @@
 import { hash } from 'node:crypto';
 import { type CryptoKey, compactVerify, decodeProtectedHeader, importJWK } from 'jose';
 import type { Algorithm, KeyEntry, KeyPhase, SigningKey } from '../../api/signing-key.ts';
+import { secondsOf } from '../../api/time.ts';
 import { BoundedMap } from '../../async/bounded-map.ts';
 import { Emitter } from '../../async/emitter.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
+
 import { isIssuerUrl } from '../../domain/client/client-issuer.ts';
 import {
   buildJwks,
@@ -14,6 +16,7 @@ import {
   type JwksMembers,
   publicJwkOf,
 } from '../../domain/key/jwks.ts';
+import { MIN_PUBLISH_SECONDS } from '../../domain/key/signing-key-observation.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { Keyring, PublicKeys, RunCheck, Signer, VerifiedJwt } from '../../ports/signing.ts';
 import { KeyLoader, type KeyLoaderOptions } from './key-loader.ts';
@@ -124,6 +127,10 @@ type Phase = KeyPhase | 'Compromised';
 const hasHadKeys = ({ spec, status }: SigningKey): boolean =>
   (status?.keys ?? []).length > 0 || (spec.compromised ?? []).length > 0;
 
+/** Whether the private keys of two entries are in the same place, where only one of them can be at a time. */
+const hasSameSecret = ({ secretRef: a }: KeyEntry, { secretRef: b }: KeyEntry): boolean =>
+  a?.name === b?.name && a?.key === b?.key;
+
 /** If several SigningKeys have the same key, its phase is the one with the highest rank. */
 const RANK: Readonly<Record<Phase, number>> = { Retired: 0, Published: 1, Active: 2, Compromised: 3 };
 
@@ -139,6 +146,8 @@ export class IssuerKeyring implements Keyring, PublicKeys {
   readonly #changes: Emitter<void>;
   #phases: ReadonlyMap<string, Phase> = new Map();
   #active: KeyEntry | undefined;
+  #published: KeyEntry | undefined;
+  #cancelTimer: () => void = () => {};
   #signer: Signer | undefined;
   #lastState = '';
   #unsubscribe: () => void = () => {};
@@ -165,7 +174,9 @@ export class IssuerKeyring implements Keyring, PublicKeys {
   /** Stops following the cache, and drops all private keys. */
   stop(): void {
     this.#unsubscribe();
+    this.#cancelTimer();
     this.#active = undefined;
+    this.#published = undefined;
     this.#signer = undefined;
     this.#loader.want([]);
   }
@@ -184,6 +195,11 @@ export class IssuerKeyring implements Keyring, PublicKeys {
 
   active(): Signer | undefined {
     return this.#signer;
+  }
+
+  /** Whether the private key is in memory: that of a provided key stays there while the key is Active or Published, whatever its Secret has. */
+  holds(kid: string): boolean {
+    return this.#loader.signer(kid) !== undefined;
   }
 
   phase(kid: string): Phase | undefined {
@@ -242,14 +258,31 @@ export class IssuerKeyring implements Keyring, PublicKeys {
     const wanted = own.filter(({ kid, phase }) => phase !== 'Retired' && !compromised.has(kid));
     this.#phases = phases;
     this.#active = wanted.find(({ phase }) => phase === 'Active');
+    this.#published = wanted.find(({ phase }) => phase === 'Published');
     this.#verification.replace(entries.filter(({ kid }) => !compromised.has(kid)));
     this.#loader.want(wanted);
     this.#update();
   }
 
+  /**
+   * The signer of the Published key if a user replaced the Active key by it, in the same place, before this replica read that one: other
+   * replicas go on with the Active key from memory, and this one signs as soon as no verifier has a JWKS without the Published key.
+   */
+  #successor(active: KeyEntry): Signer | undefined {
+    const next = this.#published;
+    const signer = next && this.#loader.signer(next.kid);
+    if (!signer || next.secretRef?.key === undefined || !hasSameSecret(next, active)) return undefined;
+    const waitMs = (secondsOf(next.publishedAt) + MIN_PUBLISH_SECONDS) * 1000 - this.#options.clock.now();
+    if (waitMs <= 0) return signer;
+    this.#cancelTimer = this.#options.clock.after(waitMs, () => this.#update());
+    return undefined;
+  }
+
   /** Takes over the signer, and notifies subscribers if it or a phase has changed. */
   #update(): void {
-    this.#signer = this.#active && this.#loader.signer(this.#active.kid);
+    this.#cancelTimer();
+    const active = this.#active;
+    this.#signer = active && (this.#loader.signer(active.kid) ?? this.#successor(active));
     const state = JSON.stringify([this.#signer?.kid, [...this.#phases].sort()]);
     if (state === this.#lastState) return;
     this.#lastState = state;

@@ -35,11 +35,11 @@ const failed = (method: Method, reason: Reason, message: string): CredentialsFin
 const findingOf = async (
   { isOwnKey, onUnreachable }: IssuerProbeOptions,
   { method, what }: { method: Method; what: string },
-  fetching: Promise<readonly PublicJwk[]>,
+  fetching: Promise<{ readonly keys: readonly PublicJwk[]; readonly remark?: string | undefined }>,
 ): Promise<CredentialsFinding> => {
   try {
-    const keys = await fetching;
-    if (!keys.some(isOwnKey)) return { method };
+    const { keys, remark } = await fetching;
+    if (!keys.some(isOwnKey)) return { method, ...(remark !== undefined && { remark }) };
     const message = `${what} has a key of this issuer in its JWKS: what this issuer signs is no assertion`;
     return failed(method, 'IssuerNotAllowed', message);
   } catch (error) {
@@ -58,14 +58,33 @@ export const probeIssuers = (
 ): Promise<CredentialsFinding[]> => {
   const uri = privateKeyJWT?.jwksURI;
   const about = { method: 'privateKeyJWT' as const, what: `jwksURI ${shownUrl(uri ?? '')}` };
-  const byURI = uri === undefined ? [] : [findingOf(options, about, fetchJwks(options, uri, { signal }))];
+  const byURI =
+    uri === undefined
+      ? []
+      : [
+          findingOf(
+            options,
+            about,
+            fetchJwks(options, uri, { signal }).then((keys) => ({ keys })),
+          ),
+        ];
   const byIssuer = trustedIssuers.map(async (issuer) => {
     const method = 'trustedIssuer' as const;
     const problem = findTrustProblem(issuer, options.trust);
     if (problem !== undefined) return failed(method, 'IssuerNotAllowed', problem);
     const { authority, caFile } = issuer;
     const what = `trusted issuer ${shownUrl(authority)}`;
-    return findingOf(options, { method, what }, fetchIssuerKeys(options, authority, { caFile, signal }));
+    const fetching = fetchIssuerKeys(options, authority, { caFile, signal });
+    return findingOf(
+      options,
+      { method, what },
+      fetching.then(({ issuer, keys }) => {
+        // The same but for a slash, which users look for when something else does not fit.
+        const remark =
+          issuer === authority ? undefined : `${what} calls itself ${shownUrl(issuer)}: iss may be either`;
+        return { keys, remark };
+      }),
+    );
   });
   return Promise.all([...byURI, ...byIssuer]);
 };

@@ -23,6 +23,8 @@ export interface SigningKeySources {
   readonly keySecrets: Pick<ListWatch<Secret>, 'list'>;
   readonly secretClient: Pick<ResourceClient<Secret>, 'get'>;
   readonly keyPairs: Pick<KeyPairs, 'read'>;
+  /** Whether this process has the private key of a kid in memory, also after its Secret was changed. Absent: it has none. */
+  readonly holdsKey?: ((kid: string) => boolean) | undefined;
 }
 
 /** An observation, and the Secrets behind it, private halves and all, by name. */
@@ -153,5 +155,9 @@ export const observeSigningKey = async (
   );
   const provided = await observeProvided(sources, signingKey, read);
   const readableKids = await observeReadable(sources, entries, read);
-  return { observation: { signingKey, secrets: described, provided, readableKids }, secrets };
+  const held = entries.filter(({ kid, phase }) => phase !== 'Retired' && sources.holdsKey?.(kid) === true);
+  const heldKids = new Set(
+    held.filter(({ secretRef }) => secretRef?.key !== undefined).map(({ kid }) => kid),
+  );
+  return { observation: { signingKey, secrets: described, provided, readableKids, heldKids }, secrets };
 };

@@ -69,6 +69,16 @@ describe('the API server accepts an OAuthClient', () => {
       }),
     ],
     [
+      'of issuers that differ by more than a slash at the end',
+      clientWith({
+        trustedIssuers: [
+          ['https://a.example', 'a'],
+          ['https://a.example/', 'b'],
+          ['https://a.example//', 'a'],
+        ].map(([authority, audience]) => ({ authority, audience, ownerPrefix: '' })),
+      }),
+    ],
+    [
       'with an issuer in every detail',
       clientTrusting({
         ownerPrefix: 'ci:',

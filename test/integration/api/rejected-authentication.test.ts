@@ -123,6 +123,20 @@ const authentication: readonly Rejection[] = [
     TRUSTED,
     'ownerPrefix is required',
   ],
+  ...[
+    ['https://a.example', 'https://a.example/'],
+    ['https://a.example/b/', 'https://a.example/b'],
+  ].map(
+    (authorities) =>
+      [
+        `that trusts ${authorities.join(' and ')}`,
+        clientWith({
+          trustedIssuers: authorities.map((authority) => ({ authority, audience: 'c', ownerPrefix: '' })),
+        }),
+        TRUSTED,
+        'differ by a slash at the end',
+      ] as const,
+  ),
   [
     'whose second issuer has no prefix',
     clientWith({

@@ -8,6 +8,7 @@ import type { CachedIssuedToken } from '../../../operator/domain/record/cached-i
 import { Rejections } from '../../../operator/issuer/limits/rejections.ts';
 import type { CreateToken, IntrospectToken, ListTokens } from '../../../operator/issuer/use-cases.ts';
 import { systemClock } from '../../../operator/ops/system-clock.ts';
+import { jsonFetcher } from '../../../operator/outbound/fetch-json.ts';
 import type { Informer } from '../../../operator/runtime/informer.ts';
 import { Rewinds } from '../../../operator/runtime/rewinds.ts';
 import { bodyOf, type KubeObject, type TestApi, testApi } from '../../support/api.ts';
@@ -63,6 +64,7 @@ export class CreateTokenEnv implements AsyncDisposable {
       rewinds: new Rewinds(log),
     });
     const { issuer, stop } = buildIssuer(config, {
+      fetchJson: jsonFetcher(config.outbound),
       client,
       informers,
       keyring: this.keyring,

@@ -28,6 +28,12 @@ oauthSigner:
       allowedAudiences: [https://api.example.com]
       allowedScopes: [r:a, w:a]
       insertTokenClaims: {tenant: a, levels: [1, 2], y: 1}
+    - id: 4711
+      secretFile: "data:;base64,c2VjcmV0"
+      owner: numbers
+      accessTokenLifetime:
+      allowedGrantTypes: [client_credentials]
+      insertTokenClaims: {tenant: 9007199254740993}
     - id: ci
       accessTokenLifetime: 0s
       allowedGrantTypes: [client_credentials]
@@ -44,7 +50,7 @@ test('every OAuthClient that a migration prints is accepted as it is', async () 
   const manifests = [...documents]
     .map((document) => document.toJS() as Ref | null)
     .filter((ref) => ref !== null);
-  expect(manifests).toHaveLength(2);
+  expect(manifests).toHaveLength(3);
   for (const manifest of manifests) {
     const { status, body } = await api.create(manifest, { query: { fieldValidation: 'Strict' } });
     expect({ status, message: body.message, claims: body.spec?.insertTokenClaims }).toEqual({

@@ -50,6 +50,13 @@ describe('trusted issuers and jwksURI', () => {
     await env.until(() => expect(issuer.asked).toHaveLength(6));
   });
 
+  test('are Verified where discovery names the authority with a slash more, and say so', async () => {
+    discovery({ issuer: `${issuer.url}/`, jwks_uri: `${issuer.url}/jwks` });
+    await env.create('app', trusting());
+    const message = messageOf(await env.reason('app', 'CredentialsReady', 'Verified'));
+    expect(message).toContain(`trusted issuer ${issuer.url} calls itself ${issuer.url}/: iss may be either`);
+  });
+
   test('that are believed for any audience are named', async () => {
     await env.create('app', trusting('*'));
     expect(messageOf(await env.reason('app', 'CredentialsReady', 'Verified'))).toContain('any audience');
@@ -69,8 +76,8 @@ describe('trusted issuers and jwksURI', () => {
   test.each<[string, () => void, string]>([
     [
       'names another issuer',
-      () => discovery({ issuer: `${issuer.url}/`, jwks_uri: `${issuer.url}/jwks` }),
-      'another',
+      () => discovery({ issuer: 'https://other.example', jwks_uri: `${issuer.url}/jwks` }),
+      'the issuer in the discovery document is another: "https://other.example", expected "https://127.0.0.1:',
     ],
     ['has no jwks_uri', () => discovery({ issuer: issuer.url }), 'no jwks_uri'],
     ['is no object', () => issuer.serve('/.well-known/openid-configuration', ['x']), 'no JSON object'],
@@ -85,7 +92,23 @@ describe('trusted issuers and jwksURI', () => {
     [
       'is not there',
       () => issuer.on('/.well-known/openid-configuration', (r) => r.writeHead(404).end()),
-      '404',
+      'answered with no document (404)',
+    ],
+    [
+      'is for authenticated callers, as a cluster serves it',
+      () => issuer.on('/.well-known/openid-configuration', (r) => r.writeHead(403).end()),
+      'the discovery document: 127.0.0.1:',
+    ],
+    [
+      'leads to keys that are for authenticated callers',
+      () => issuer.on('/jwks', (r) => r.writeHead(403).end()),
+      'the JWKS: 127.0.0.1:',
+    ],
+    ['has no issuer', () => discovery({ jwks_uri: `${issuer.url}/jwks` }), 'has no issuer'],
+    [
+      'names another issuer at length',
+      () => discovery({ issuer: `https://${'x'.repeat(200_000)}`, jwks_uri: `${issuer.url}/jwks` }),
+      'xxx…", expected',
     ],
     [
       'leads to plain http',
@@ -100,7 +123,7 @@ describe('trusted issuers and jwksURI', () => {
     [
       'leads to keys that can not verify',
       () => issuer.serve('/jwks', { keys: [{ kty: 'oct', k: 'eA' }] }),
-      'no key',
+      'no key that can verify: key 0: it is symmetric (kty oct)',
     ],
     ['leads to no keys', () => issuer.serve('/jwks', {}), 'no list of keys'],
   ])(

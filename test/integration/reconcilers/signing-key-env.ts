@@ -81,7 +81,7 @@ export class SigningKeyEnv implements AsyncDisposable {
     keyring.start();
     const wired = wireSigningKeys(
       { namespace, jwksMembers: { jwks: this.#jwks, signingKey: 'default' } },
-      parts,
+      { ...parts, holdsKey: (kid) => keyring.holds(kid) },
     );
     const watched = [
       ...(['signingKeys', 'tokens', 'issued', 'batches'] as const),

@@ -69,7 +69,7 @@ describe('a provided key', () => {
     ]);
   });
 
-  test('in another Secret is published first; in the same one it signs at once, since the old one is gone', async () => {
+  test('is published before it signs, in another Secret and in the same one, while a replica has the old one', async () => {
     await env.provide(newPem());
     await env.create({ privateKeyRef });
     await env.ready('Active');
@@ -80,11 +80,46 @@ describe('a provided key', () => {
     expect(await activeKid()).toBe(first);
     await env.pass(DAY);
     await env.until(async () => expect(await activeKid()).toBe(second));
+    await env.until(() => expect(env.keyring.active()?.kid).toBe(second));
+    // As cert-manager renews it: the private key that signs is nowhere any more but in memory.
     await env.provide(newPem(), 'second');
-    await env.until(async () => expect([first, second]).not.toContain(await activeKid()));
-    expect((await env.keys()).map(({ phase }) => phase).sort()).toEqual(['Active', 'Retired', 'Retired']);
-    const third = await activeKid();
+    const { standby: third } = await env.settled(1);
+    expect(await activeKid()).toBe(second);
+    expect((await env.jwks()).keys.map(({ kid }) => kid)).toContain(third);
+    expect(conditionOf(await env.get()).message).toContain(`key ${second} (ES256) signs from the memory`);
+    const signer = env.keyring.active();
+    expect(signer?.kid).toBe(second);
+    const jwt = await signer?.sign({ typ: 'JWT', claims: { iss: ISSUER_URL } });
+    const keys = createLocalJWKSet((await env.jwks()) as JSONWebKeySet);
+    expect((await jwtVerify(jwt ?? '', keys)).protectedHeader.kid).toBe(second);
+    await env.pass(DAY);
+    await env.until(async () => expect(await activeKid()).toBe(third));
     await env.until(() => expect(env.keyring.active()?.kid).toBe(third));
+  });
+
+  test('that replaced another in its Secret signs at once after a restart, since that one is gone, and the condition says so', async () => {
+    await env.provide(newPem());
+    await env.create({ privateKeyRef });
+    await env.ready('Active');
+    const first = await activeKid();
+    await env.until(() => expect(env.keyring.active()?.kid).toBe(first));
+    await env.stop();
+    await env.provide(newPem());
+    await env.start();
+    const second = await env.until(async () => {
+      const kid = await activeKid();
+      expect([undefined, first]).not.toContain(kid);
+      return kid;
+    });
+    await env.until(() => expect(env.keyring.active()?.kid).toBe(second));
+    expect((await env.keys()).map(({ phase }) => phase).sort()).toEqual(['Active', 'Retired']);
+    expect(conditionOf(await env.get()).message).toContain(
+      'verifiers that cached the JWKS may reject its tokens until',
+    );
+    await env.pass(300_000);
+    await env.until(async () =>
+      expect(conditionOf(await env.get()).message).toBe(`key ${second} (ES256) signs`),
+    );
   });
 
   test('that is compromised is KeyCompromised until another is provided', async () => {

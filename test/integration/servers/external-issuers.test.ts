@@ -180,6 +180,25 @@ describe('a JWT', () => {
   });
 });
 
+describe('an issuer that ends with a slash in its discovery document', () => {
+  test('gives assertions and bearers with either form as iss, and without exp the caller learns what is missing', async () => {
+    await using other = await startOpenIDProvider();
+    const { authority } = other;
+    other.https.serve('/.well-known/openid-configuration', {
+      issuer: `${authority}/`,
+      jwks_uri: `${authority}/jwks`,
+    });
+    const client = await trusting('m2m', { authority, caFile: other.https.caFile });
+    expect(await isAssertion(client, await other.issue('m2m', { iss: `${authority}/` }))).toBe(true);
+    expect(await isAssertion(client, await other.issue('m2m'))).toBe(true);
+    expect(await isAssertion(client, await other.issue('m2m', { iss: `${authority}//` }))).toBe(false);
+    await expect(useAsAssertion(client, await other.issue('m2m', { exp: undefined }))).rejects.toMatchObject({
+      code: 16,
+      details: expect.stringContaining('it has no exp, which is required'),
+    });
+  });
+});
+
 describe('a token of this issuer is no assertion', () => {
   test('of a client that trusts this issuer by its URL', async () => {
     const source = await makeClient(installation, namespace);

@@ -149,6 +149,11 @@ describe('a problem names its field and says what was expected', () => {
         ] as const,
     ),
     [
+      'two endpoints that differ by a slash at the end',
+      'authorization: {endpoints: [{authority: "https://a.b", audience: x}, {authority: "https://a.b/", audience: x}]}',
+      'authorization.endpoints[1].authority: differs from that of another entry by a slash',
+    ],
+    [
       'a type that is too long',
       `authorization: {endpoints: [{authority: "https://a.b", audience: x, additionalTypes: ["${'a'.repeat(129)}"]}]}`,
       'authorization.endpoints[0].additionalTypes[0]: ',

@@ -70,6 +70,22 @@ test('a client of other issuers becomes one with trustedIssuers, whose secret co
   expect(text).toContain('# its secretFile is left out');
 });
 
+test('an authority that is named twice, with a slash at its end or without, is trusted once', () => {
+  const authorization = {
+    authority: 'https://a.example/',
+    endpoints: [
+      { authority: 'https://a.example' },
+      { authority: 'https://b.example' },
+      { authority: null },
+      {},
+    ],
+  };
+  const spec = specOf({ ...clientWithSecret, jwtPrivateKey: { enabled: true, authorization } });
+  expect(spec.authentication).toMatchObject({
+    trustedIssuers: [{ authority: 'https://a.example/' }, { authority: 'https://b.example' }],
+  });
+});
+
 describe('what a person has to check is listed above the manifest', () => {
   test.each([
     ['tokens that never expire', { accessTokenLifetime: 0 }, 'never expire'],
@@ -77,6 +93,11 @@ describe('what a person has to check is listed above the manifest', () => {
       'an audience that is not checked',
       { jwtPrivateKey: { enabled: true, authorization: { authority: 'https://a.example' } } },
       'replace * by the audience',
+    ],
+    [
+      'an issuer that differs by a slash, and assertions without exp',
+      { jwtPrivateKey: { enabled: true, authorization: { authority: 'https://a.example' } } },
+      'but for one slash at the end',
     ],
     ['no authority', { jwtPrivateKey: { enabled: true } }, 'names no authority'],
     [
@@ -105,6 +126,131 @@ test.each([
   expect(specOf({ ...clientWithSecret, accessTokenLifetime }).accessTokenLifetime).toBe(text);
 });
 
+describe('a file as Go reads it', () => {
+  const yaml = (client: string): string =>
+    `oauthSigner:\n  clients:\n    - ${client.replaceAll('\n', '\n      ')}\n`;
+  const one = (client: string): Manifest | undefined => manifestsOf(migrate(yaml(client), 'team'))[0];
+
+  test.each<[string, string]>([
+    ['4711', '4711'],
+    ['0815', '0815'],
+    ['007', '007'],
+    ['0x1F', '0x1F'],
+    ['1e3', '1e3'],
+    ['12345678901234567890', '12345678901234567890'],
+    ['1.0', '1.0'],
+    ['true', 'true'],
+    ['"4711"', '4711'],
+  ])('the ID %s is the text %s', (written, text) => {
+    expect(one(`id: ${written}`)?.spec.clientID ?? one(`id: ${written}`)?.metadata.name).toBe(text);
+  });
+
+  test.each([
+    'id: a\naccessTokenLifetime:',
+    'id: a\naccessTokenLifetime: ~',
+    'id: a\naccessTokenLifetime: 0',
+  ])('a lifetime that is nothing is unbounded: %j', (client) => {
+    expect(one(client)?.spec.accessTokenLifetime).toBe('0s');
+  });
+
+  test('a lifetime of a year in nanoseconds is exact', () => {
+    expect(one('id: a\naccessTokenLifetime: 31536000000000001')?.spec.accessTokenLifetime).toBe(
+      '31536000000000001ns',
+    );
+  });
+
+  test('every other field may be null, and so may values of lists', () => {
+    const fields = [
+      'secretFile',
+      'owner',
+      'allowedGrantTypes',
+      'allowedAudiences',
+      'allowedScopes',
+      'insertTokenClaims',
+      'jwtPrivateKey',
+    ];
+    expect(one(`id: a\n${fields.map((field) => `${field}:`).join('\n')}`)?.spec).toMatchObject({
+      allowedGrantTypes: [],
+    });
+    expect(
+      one('id: a\njwtPrivateKey: {enabled: , authorization: }\nallowedScopes: [a, null, 7]')?.spec,
+    ).toMatchObject({
+      allowedScopes: ['a', '7'],
+      authentication: { clientSecret: {} },
+    });
+  });
+
+  test.each(['true', 'yes', 'on', 'True'])('a flag may be %s', (flag) => {
+    expect(
+      one(`id: a\njwtPrivateKey: {enabled: ${flag}, authorization: {authority: "https://a.example"}}`)?.spec,
+    ).toHaveProperty('authentication.trustedIssuers');
+  });
+
+  test('merge keys are followed', () => {
+    const text = 'base: &base\n  owner: nightly\noauthSigner:\n  clients:\n    - <<: *base\n      id: a\n';
+    expect(manifestsOf(migrate(text, 'team'))[0]?.spec.owner).toBe('nightly');
+  });
+
+  test('claims keep their types, and a number that can not be signed exactly becomes a string, which is said', () => {
+    const text = migrate(
+      yaml(
+        'id: a\ninsertTokenClaims: {tenant: 9007199254740993, list: [1, {n: -9007199254740993}], half: 0.5, ok: true, no: }',
+      ),
+      'team',
+    );
+    expect(manifestsOf(text)[0]?.spec.insertTokenClaims).toEqual({
+      tenant: '9007199254740993',
+      list: [1, { n: '-9007199254740993' }],
+      half: 0.5,
+      ok: true,
+      no: null,
+    });
+    expect(text).toContain('# insertTokenClaims.tenant becomes a string');
+    expect(text).toContain('# insertTokenClaims.list[1].n becomes a string');
+  });
+});
+
+describe('secrets are never printed', () => {
+  const SECRET = 'correct horse battery staple';
+  const BASE64 = Buffer.from(SECRET).toString('base64');
+  const isSecretIn = (text: string): boolean =>
+    [SECRET, BASE64, encodeURIComponent(SECRET), BASE64.slice(0, 8)].some((form) => text.includes(form));
+
+  test.each([
+    [`data:;base64,${BASE64}`, 'base64 --decode'],
+    [`data:text/plain;charset=utf-8;base64,${BASE64}`, 'base64 --decode'],
+    [`DATA:;BASE64,${BASE64}`, 'base64 --decode'],
+    [`data:,${encodeURIComponent(SECRET)}`, '%XX decoded'],
+    [`data:${SECRET}`, 'not printed'],
+  ])('in a secretFile of %j', (secretFile, advice) => {
+    const text = migrate(configuration({ ...clientWithSecret, secretFile }), 'team');
+    expect(isSecretIn(text)).toBe(false);
+    expect(text).toContain(advice);
+    expect(text).toContain('--from-file=client_secret=./client_secret');
+    expect(manifestsOf(text)[0]?.spec.authentication).toEqual({
+      clientSecret: { secretRef: { name: 'nightly-client', key: 'client_secret' } },
+    });
+  });
+
+  test.each([
+    `oauthSigner:\n  clients:\n    - id: a\n      secretFile: "data:;base64,${BASE64}\n`,
+    `oauthSigner:\n  clients:\n    - id: a\n    secretFile: data:;base64,${BASE64}\n`,
+    `oauthSigner: {clients: [{id: a, secretFile: *data:;base64,${BASE64}}]}`,
+    `oauthSigner: {clients: [{id: [data:;base64,${BASE64}]}]}`,
+    `oauthSigner: {clients: "data:;base64,${BASE64}"}`,
+    `oauthSigner: {clients: [{id: a, secretFile: {"data:;base64,${BASE64}": 1}}]}`,
+  ])('in the error about %j', (text) => {
+    let message = '';
+    try {
+      migrate(text, 'team');
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    expect(message).toMatch(/not a configuration of m2m-oauth-server|no YAML/u);
+    expect(isSecretIn(message)).toBe(false);
+  });
+});
+
 test.each([
   ['nightly', 'nightly'],
   ['Nightly_Job', 'nightly-job'],
@@ -122,6 +268,12 @@ test('every field that is not as that server has it is named', () => {
   const bad = configuration({ ...clientWithSecret, id: '', allowedScopes: 'a' });
   expect(() => migrate(bad, 'team')).toThrow(
     /oauthSigner\.clients\.0\.id[\s\S]*oauthSigner\.clients\.0\.allowedScopes/u,
+  );
+});
+
+test.each([-1, '1d', '1.5e9', 'never'])('a lifetime of %j is none', (accessTokenLifetime) => {
+  expect(() => migrate(configuration({ ...clientWithSecret, accessTokenLifetime }), 'team')).toThrow(
+    /clients\.0\.accessTokenLifetime: Invalid input: expected a duration/u,
   );
 });
 

@@ -1,11 +1,25 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer, type LookupFunction } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createServer, type Server } from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
+import {
+  type AddressInfo,
+  connect as connectTcp,
+  createServer as createTcpServer,
+  type LookupFunction,
+} from 'node:net';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { promisify } from 'node:util';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type JsonFetcherOptions, jsonFetcher } from '../../../operator/outbound/fetch-json.ts';
 import { OutboundError } from '../../../operator/ports/outbound.ts';
+import { createCertificates } from '../../cluster/certificates.ts';
 import { type HttpsIssuer, startHttpsIssuer } from '../../support/https-issuer.ts';
+
+const FETCH_JSON = join(import.meta.dirname, '../../../operator/outbound/fetch-json.ts');
 
 let issuer: HttpsIssuer;
 beforeAll(async () => {
@@ -150,6 +164,266 @@ test('what is no JSON, and any other status, is no document', async () => {
   expect(message).toContain('no JSON');
   expect(message).not.toContain('secret');
   expect(await failureOf(fetcher()(`${issuer.url}/missing`))).toContain('404');
+});
+
+const TEXT = JSON.stringify({ hello: 'wörld' });
+
+describe('a document is read', () => {
+  test.each<[string, Record<string, string>, string | Buffer]>([
+    ['with a byte order mark', {}, `\uFEFF${TEXT}`],
+    ['of the type of a JWKS', { 'content-type': 'application/jwk-set+json' }, TEXT],
+    ['of the type of a text', { 'content-type': 'text/plain; charset=utf-8' }, TEXT],
+    ['of no type', {}, TEXT],
+    ['that is said not to be compressed', { 'content-encoding': 'identity' }, TEXT],
+    ['compressed by gzip, unasked', { 'content-encoding': 'gzip' }, gzipSync(TEXT)],
+    ['compressed by gzip, in capitals', { 'content-encoding': 'GZIP' }, gzipSync(TEXT)],
+    ['compressed by gzip under its old name', { 'content-encoding': 'x-gzip' }, gzipSync(TEXT)],
+    ['compressed by deflate', { 'content-encoding': 'deflate' }, deflateSync(TEXT)],
+    ['compressed by deflate without a header', { 'content-encoding': 'deflate' }, deflateRawSync(TEXT)],
+    ['compressed by brotli', { 'content-encoding': 'br' }, brotliCompressSync(TEXT)],
+    ['with a byte order mark, compressed', { 'content-encoding': 'gzip' }, gzipSync(`\uFEFF${TEXT}`)],
+  ])('%s', async (_name, headers, body) => {
+    issuer.on('/served', (response) => response.writeHead(200, headers).end(body));
+    expect(await fetcher()(`${issuer.url}/served`)).toEqual({ hello: 'wörld' });
+  });
+
+  test('of a server that serves a JWKS as nothing else', async () => {
+    issuer.on('/strict', (response, request) => {
+      const isAcceptable = request.headers.accept?.includes('application/jwk-set+json');
+      response.writeHead(isAcceptable ? 200 : 406).end(TEXT);
+    });
+    expect(await fetcher()(`${issuer.url}/strict`)).toEqual({ hello: 'wörld' });
+  });
+});
+
+describe('a document is rejected', () => {
+  test.each<[string, Record<string, string>, string | Buffer, RegExp]>([
+    ['of a coding that is not read', { 'content-encoding': 'zstd' }, TEXT, /Content-Encoding "zstd".*gzip/u],
+    ['of two codings', { 'content-encoding': 'gzip, br' }, TEXT, /Content-Encoding that is unknown/u],
+    ['of a made-up coding', { 'content-encoding': 'constructor' }, TEXT, /Content-Encoding "constructor"/u],
+    ['that is not compressed as it says', { 'content-encoding': 'gzip' }, TEXT, /not compressed with gzip/u],
+    [
+      'that is compressed in part',
+      { 'content-encoding': 'br' },
+      brotliCompressSync(TEXT).subarray(0, 9),
+      /br/u,
+    ],
+    [
+      'that is too large, compressed by gzip',
+      { 'content-encoding': 'gzip' },
+      gzipSync(Buffer.alloc(50_000_000, 0x20)),
+      /more than 262144 bytes/u,
+    ],
+    [
+      'that is too large, compressed by brotli',
+      { 'content-encoding': 'br' },
+      brotliCompressSync(Buffer.alloc(5_000_000, 0x20)),
+      /more than 262144 bytes/u,
+    ],
+    [
+      'that is a page',
+      { 'content-type': 'text/html; x=y' },
+      '<html>',
+      /of content type "text\/html" that is no JSON/u,
+    ],
+    ['of a made-up type', { 'content-type': 'a "b" <c>' }, 'x', /of content type that is unknown/u],
+    ['in UTF-16', {}, Buffer.from(`\uFEFF${TEXT}`, 'utf16le'), /no JSON/u],
+  ])('%s', async (_name, headers, body, words) => {
+    issuer.on('/served', (response) => response.writeHead(200, headers).end(body));
+    const message = await failureOf(fetcher()(`${issuer.url}/served`));
+    expect(message).toMatch(words);
+    expect(message.startsWith(`127.0.0.1:${issuer.port} answered with `)).toBe(true);
+  });
+
+  test.each([401, 403])('with status %s, which names what to do', async (status) => {
+    issuer.on('/served', (response) => response.writeHead(status).end(TEXT));
+    expect(await failureOf(fetcher()(`${issuer.url}/served`))).toContain(
+      `(${status}): it has to be readable without credentials`,
+    );
+  });
+});
+
+describe('a proxy', () => {
+  /** Ends every server, and the sockets of CONNECT, which a server does not count as connections. */
+  const servers: (Server | HttpsServer)[] = [];
+  const sockets: Duplex[] = [];
+  afterEach(() => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+    for (const server of servers.splice(0)) {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  const listening = async (server: Server | HttpsServer): Promise<number> => {
+    servers.push(server);
+    server.on('connection', (socket: Duplex) => sockets.push(socket));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return (server.address() as AddressInfo).port;
+  };
+
+  /** An HTTP proxy on loopback; what it was asked for, and by whom. */
+  const startProxy = async (answer = 'HTTP/1.1 200 OK\r\n\r\n') => {
+    const asked: string[] = [];
+    const server = createServer();
+    server.on('connect', ({ url, headers }, client) => {
+      asked.push(`${url} ${headers['proxy-authorization'] ?? ''}`.trim());
+      client.on('error', () => {});
+      client.write(answer);
+      if (!answer.includes(' 200 ')) return client.end();
+      const upstream = connectTcp(Number(url?.split(':').at(-1)), '127.0.0.1');
+      upstream.on('error', () => client.destroy());
+      client.pipe(upstream).pipe(client);
+    });
+    const port = await listening(server);
+    const proxy = {
+      host: '127.0.0.1',
+      port,
+      isSecure: false,
+      authorization: undefined as string | undefined,
+    };
+    return {
+      asked,
+      proxy,
+      [Symbol.asyncDispose]: async () => {
+        server.closeAllConnections();
+        server.close();
+      },
+    };
+  };
+
+  test('is asked for the address of a URL, and carries the TLS of the issuer', async () => {
+    await using it = await startProxy();
+    const fetch = fetcher({ findProxy: () => it.proxy });
+    expect(await fetch(`${issuer.url}/document`)).toEqual({ hello: 'world' });
+    expect(it.asked).toEqual([`127.0.0.1:${issuer.port}`]);
+  });
+
+  test('is asked for an allowed address of a name, not for the name, which may lead elsewhere for it', async () => {
+    await using it = await startProxy();
+    const resolve = resolveTo('169.254.169.254', '127.0.0.1');
+    const fetch = fetcher({ resolve, findProxy: () => it.proxy });
+    expect(await fetch(`https://issuer.test:${issuer.port}/document`)).toEqual({ hello: 'world' });
+    expect(it.asked).toEqual([`127.0.0.1:${issuer.port}`]);
+  });
+
+  test('is asked for nothing that requests may not go to', async () => {
+    await using it = await startProxy();
+    const findProxy = () => it.proxy;
+    const fetch = fetcher({ allowedCIDRs: [], findProxy });
+    expect(await failureOf(fetch(`${issuer.url}/document`))).toContain('may not go to (loopback)');
+    const byName = fetcher({ allowedCIDRs: [], findProxy, resolve: resolveTo('169.254.169.254', '::1') });
+    expect(await failureOf(byName('https://issuer.test/document'))).toContain('may not go to');
+    const unknown: LookupFunction = (_name, _options, callback) =>
+      callback(Object.assign(new Error('unknown'), { code: 'ENOTFOUND' }), '', 0);
+    expect(await failureOf(fetcher({ findProxy, resolve: unknown })('https://issuer.test/'))).toContain(
+      'ENOTFOUND',
+    );
+    expect(it.asked).toEqual([]);
+  });
+
+  test('gets the user name and password, which no message has', async () => {
+    await using it = await startProxy('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
+    const authorization = 'Basic dXNlcjpwYXNz';
+    const fetch = fetcher({ findProxy: () => ({ ...it.proxy, authorization }) });
+    const message = await failureOf(fetch(`${issuer.url}/document`));
+    expect(message).toBe(`the proxy of HTTPS_PROXY does not connect to 127.0.0.1:${issuer.port} (407)`);
+    expect(it.asked).toEqual([`127.0.0.1:${issuer.port} ${authorization}`]);
+  });
+
+  test('is asked by the port and the host of the URL whether it is used', async () => {
+    const asked: unknown[] = [];
+    const fetch = fetcher({
+      resolve: resolveTo('127.0.0.1'),
+      findProxy: (...target) => {
+        asked.push(target);
+        return undefined;
+      },
+    });
+    expect(await fetch(`https://issuer.test:${issuer.port}/document`)).toEqual({ hello: 'world' });
+    expect(asked).toEqual([['issuer.test', issuer.port]]);
+  });
+
+  test.each([
+    [
+      'is not there',
+      async () => {
+        const server = createServer();
+        const port = await listening(server);
+        await new Promise((resolve) => server.close(resolve));
+        return { port, end: () => {} };
+      },
+      /proxy of HTTPS_PROXY can not be reached \(ECONNREFUSED\)/u,
+    ],
+    [
+      'never answers',
+      async () => {
+        const server = createServer().on('connect', () => {});
+        const port = await listening(server);
+        return { port, end: () => server.closeAllConnections() };
+      },
+      /in time|can not be reached/u,
+    ],
+    [
+      'is no proxy',
+      async () => {
+        const server = createServer((_, response) => response.end('no'));
+        const port = await listening(server);
+        return { port, end: () => server.closeAllConnections() };
+      },
+      /proxy of HTTPS_PROXY can not be reached/u,
+    ],
+  ] as const)('that %s makes the issuer unreachable', async (_name, start, words) => {
+    const { port, end } = await start();
+    const proxy = { host: '127.0.0.1', port, isSecure: false, authorization: undefined };
+    const fetch = fetcher({ timeoutMs: 300, findProxy: () => proxy });
+    expect(await failureOf(fetch(`${issuer.url}/document`))).toMatch(words);
+    end();
+  });
+
+  test('may use TLS, with a certificate that outbound.caFile vouches for, and the caFile of an issuer does not', async () => {
+    const { ca, serving } = await createCertificates(['127.0.0.1']);
+    const caFile = `${issuer.caFile}.proxy`;
+    await writeFile(caFile, ca);
+    const server = createHttpsServer({ cert: serving.certificate, key: serving.key });
+    server.on('connect', (_request, client) => {
+      client.on('error', () => {});
+      client.write('HTTP/1.1 200 OK\r\n\r\n');
+      const upstream = connectTcp(issuer.port, '127.0.0.1');
+      upstream.on('error', () => client.destroy());
+      client.pipe(upstream).pipe(client);
+    });
+    const proxy = {
+      host: '127.0.0.1',
+      port: await listening(server),
+      isSecure: true,
+      authorization: undefined,
+    };
+    const findProxy = () => proxy;
+    const own = { caFile: issuer.caFile };
+    expect(await fetcher({ caFile, findProxy })(`${issuer.url}/document`, own)).toEqual({ hello: 'world' });
+    const message = await failureOf(fetcher({ findProxy })(`${issuer.url}/document`, own));
+    server.closeAllConnections();
+    server.close();
+    expect(message).toContain('proxy of HTTPS_PROXY can not be reached');
+  });
+});
+
+test('authorities of NODE_EXTRA_CA_CERTS are trusted with a caFile and without one', async () => {
+  await using other = await startHttpsIssuer();
+  const script = `
+    const [url, ...caFiles] = process.argv.slice(1);
+    const { jsonFetcher } = await import(${JSON.stringify(FETCH_JSON)});
+    for (const caFile of caFiles)
+      console.log(JSON.stringify(await jsonFetcher({ caFile, allowedCIDRs: ['127.0.0.1/32'] })(url)));
+  `;
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--input-type=module', '--eval', script, `${issuer.url}/document`, '', other.caFile],
+    { env: { ...process.env, NODE_OPTIONS: '', NODE_EXTRA_CA_CERTS: issuer.caFile } },
+  );
+  expect(stdout.trim().split('\n')).toEqual(['{"hello":"world"}', '{"hello":"world"}']);
 });
 
 test('a caFile that can not be read is named', async () => {

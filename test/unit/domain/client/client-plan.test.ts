@@ -93,6 +93,8 @@ describe('a registered client', () => {
     ['the configured device-ID claim', { 'https://example.com/device': 'x' }, 'https://example.com/device'],
     ['a registered claim', { iss: 'https://evil.example.com' }, 'iss'],
     ['more than 4 KiB', { a: 'x'.repeat(4100) }, '4096'],
+    ['a number that is not exact', JSON.parse('{"a": {"tenant": 9007199254740993}}'), 'at "a.tenant"'],
+    ['a number beyond every double', JSON.parse('{"tenant": 1e400}'), 'at "tenant"'],
   ])('gets no tokens where insertTokenClaims has %s', (_, insertTokenClaims, word) => {
     const planned = plan(clientOf('app', { insertTokenClaims }));
     if (planned.kind !== 'write') throw new Error(planned.kind);
@@ -100,6 +102,13 @@ describe('a registered client', () => {
     expect(ready).toMatchObject({ status: 'False', reason: 'Suspended' });
     expect(ready?.message).toContain(word);
     expect(planned.status.clientID).toBe('app');
+  });
+
+  test('may insert numbers that are exact', () => {
+    const insertTokenClaims = JSON.parse(
+      '{"tenant": 9007199254740991, "share": 0.1, "zero": -0, "one": 1.0}',
+    );
+    expect(outcome(clientOf('app', { insertTokenClaims }))).toMatchObject({ ready: 'True Registered' });
   });
 
   test('may insert what is not reserved, up to 4 KiB', () => {

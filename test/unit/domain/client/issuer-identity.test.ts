@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { isSameIssuer } from '../../../../operator/domain/client/issuer-identity.ts';
+import { isSameButForSlash, isSameIssuer } from '../../../../operator/domain/client/issuer-identity.ts';
 
 const OURS = 'https://m2m.example.com/m2m-oauth-server';
 
@@ -35,6 +35,22 @@ test.each<[string, string]>([
   ['nothing', ''],
 ])('%s is another issuer', (_name, text) => {
   expect(isSameIssuer(text, OURS)).toBe(false);
+});
+
+test.each<[string, string, boolean]>([
+  ['https://a.example', 'https://a.example', true],
+  ['https://a.example', 'https://a.example/', true],
+  ['https://a.example/b/', 'https://a.example/b', true],
+  ['https://a.example/b/', 'https://a.example/b//', true],
+  ['https://a.example/b', 'https://a.example/b//', false],
+  ['https://a.example', 'https://A.example/', false],
+  ['https://a.example', 'https://a.example:443', false],
+  ['https://a.example/b', 'https://a.example/c', false],
+  ['https://a.example', '', false],
+  ['/', '', true],
+])('%s and %s are the same but for one slash: %s', (a, b, expected) => {
+  expect(isSameButForSlash(a, b)).toBe(expected);
+  expect(isSameButForSlash(b, a)).toBe(expected);
 });
 
 test('IPv6 addresses are compared by value', () => {

@@ -42,6 +42,11 @@ describe('a request is rejected', () => {
       { spec: { insertTokenClaims: { iss: 'x' } } },
       'unauthorized_client',
     ],
+    [
+      'whose client sets a number that can not be signed exactly',
+      { spec: { insertTokenClaims: { tenant: 2 ** 53 } } },
+      'unauthorized_client',
+    ],
     ['without any owner', { spec: { owner: undefined } }, 'unauthorized_client'],
     ['for an expiration that is past', { request: { expiration: NOW - 1 } }, 'invalid_request'],
     ['for an expiration that is now', { request: { expiration: NOW } }, 'invalid_request'],

@@ -46,6 +46,8 @@ export class FakeSigningKey {
   /** The other SigningKeys of the namespace. */
   others: readonly SigningKey[] = [];
   provided: ProvidedKey | undefined;
+  /** Private keys in the memory of the process that plans. */
+  heldKids: ReadonlySet<string> = new Set();
   /** What the operator remembers of compromised keys. */
   remembered: CompromisedKeys | undefined;
   secrets = new Map<string, StoredSecret>();
@@ -118,6 +120,7 @@ export class FakeSigningKey {
       provided: this.provided,
       ...(this.remembered && { remembered: this.remembered }),
       readableKids: new Set(),
+      heldKids: this.heldKids,
       lastExpirationOf: (kid) => this.#lastExpirationOf(kid),
       now: this.now,
     });

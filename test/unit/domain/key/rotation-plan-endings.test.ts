@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { CompromisedKeys } from '../../../../operator/domain/key/compromised-keys.ts';
 import { readCompromisedKids, readRetiredKeys } from '../../../../operator/domain/key/key-secrets.ts';
-import { HOUR, MINUTE, SECOND } from '../../../support/durations.ts';
+import { DAY, HOUR, MINUTE, SECOND } from '../../../support/durations.ts';
 import { FakeSigningKey } from './fake-signing-key.ts';
 
 let fake: FakeSigningKey;
@@ -159,6 +159,88 @@ describe('a provided key', () => {
     expect(phases()).toEqual(['mine Active']);
     expect(fake.active()?.secretRef).toEqual({ name: 'mine', key: 'tls.key' });
     expect(fake.plan().generate).toEqual([]);
+  });
+
+  describe('that replaces another in its Secret', () => {
+    const message = () => fake.ready()?.message;
+    const until = (ms: number): string => new Date(fake.now + ms).toISOString().replace('.000Z', 'Z');
+
+    beforeEach(() => {
+      bring('mine', 'secret');
+      fake.reconcile();
+      bring('next', 'secret');
+    });
+
+    test('is published for publishBefore before it signs, while the other is in memory', () => {
+      fake.heldKids = new Set(['mine']);
+      fake.reconcile();
+      expect(phases()).toEqual(['mine Active', 'next Published']);
+      expect(fake.ready()).toMatchObject({ status: 'True', reason: 'Active' });
+      expect(message()).toContain('key mine (ES256) signs from the memory of replicas');
+      expect(message()).toContain('key next (ES256) is published and signs next');
+      fake.advance(DAY - SECOND);
+      expect(phases()).toEqual(['mine Active', 'next Published']);
+      fake.advance(SECOND);
+      expect(phases()).toEqual(['mine Retired', 'next Active']);
+      expect(message()).toBe('key next (ES256) signs');
+    });
+
+    test('is published for 300 s at least', () => {
+      fake.heldKids = new Set(['mine']);
+      fake.spec = { ...fake.spec, rotation: { interval: '1h', publishBefore: '1s' } };
+      fake.advance(299 * SECOND);
+      expect(fake.active()?.kid).toBe('mine');
+      fake.advance(SECOND);
+      expect(fake.active()?.kid).toBe('next');
+    });
+
+    test('signs at once where nobody has the other, and the condition says for how long that matters', () => {
+      const end = until(300 * SECOND);
+      fake.reconcile();
+      expect(phases()).toEqual(['mine Retired', 'next Active']);
+      expect(message()).toContain(`verifiers that cached the JWKS may reject its tokens until ${end}`);
+      fake.advance(299 * SECOND);
+      expect(message()).toContain(`until ${end}`);
+      fake.advance(SECOND);
+      expect(message()).toBe('key next (ES256) signs');
+    });
+
+    test('signs when the other is lost, and nothing is said if it was published for long enough', () => {
+      fake.heldKids = new Set(['mine']);
+      fake.advance(HOUR);
+      fake.heldKids = new Set();
+      fake.reconcile();
+      expect(phases()).toEqual(['mine Retired', 'next Active']);
+      expect(message()).toBe('key next (ES256) signs');
+    });
+
+    test('gives way to a third one, which is published for as long again', () => {
+      fake.heldKids = new Set(['mine']);
+      fake.advance(HOUR);
+      bring('third', 'secret');
+      fake.reconcile();
+      expect(phases()).toEqual(['mine Active', 'next Retired', 'third Published']);
+      fake.advance(DAY - SECOND);
+      expect(fake.active()?.kid).toBe('mine');
+      fake.advance(SECOND);
+      expect(fake.active()?.kid).toBe('third');
+    });
+
+    test('signs at once on request', () => {
+      fake.heldKids = new Set(['mine']);
+      fake.reconcile();
+      fake.rotate('now');
+      fake.reconcile();
+      expect(phases()).toEqual(['mine Retired', 'next Active']);
+    });
+
+    test('signs at once if the other is compromised, whoever has it', () => {
+      fake.heldKids = new Set(['mine']);
+      fake.reconcile();
+      fake.compromise('mine');
+      fake.reconcile();
+      expect(fake.active()?.kid).toBe('next');
+    });
   });
 
   test('is rejected where it is invalid, retired already, or known for another algorithm', () => {

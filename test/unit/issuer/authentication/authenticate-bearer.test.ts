@@ -47,7 +47,7 @@ const authenticate = (authorization: string | undefined) =>
       externalIssuers: {
         verify: async (_jwt, { authority, audience }) => {
           asked.push(`${authority} ${audience}`);
-          return audience === 'wrong' ? undefined : external;
+          return audience === 'wrong' || external === undefined ? undefined : { claims: external };
         },
       },
       queue: createRequestQueues(recordedMetrics(), new FakeClock()).signatures,
@@ -238,6 +238,12 @@ describe('a token of another issuer', () => {
     await authenticate(`Bearer ${OURS}`);
     expect(asked).toEqual([OURS]);
   });
+});
+
+test('a bearer of an external issuer may differ from its authority by a slash at the end', async () => {
+  options = { endpoints: [{ authority: `${OTHER}/`, audience: 'm2m' }] };
+  expect(await authenticate(`Bearer ${jwtOf(OTHER)}`)).toMatchObject({ owner: 'dave' });
+  expect(asked).toEqual([`${OTHER}/ m2m`]);
 });
 
 describe('signatures of made-up bearers of an external issuer', () => {

@@ -49,6 +49,12 @@ const verify = (jwt: string, issuer: ExternalIssuer = trusted, signal = patient)
 const nowSeconds = () => Math.floor(clock.now() / 1000);
 /** A token that does not expire during the test, whatever its clock does. */
 const lasting = (changes: object = {}) => provider.issue('m2m', { exp: nowSeconds() + 86_400, ...changes });
+/** A JWT of the provider with that payload, apart from `iss`; its signature is not valid. */
+const rawJwt = (payload: string): string => {
+  const text = payload.replace('{', `{"iss":${JSON.stringify(provider.authority)},`);
+  const parts = [JSON.stringify({ alg: 'ES256', kid: provider.signer.kid }), text];
+  return `${parts.map((part) => Buffer.from(part).toString('base64url')).join('.')}.x`;
+};
 const fetched = (path: string): number => provider.https.asked.filter((asked) => asked === path).length;
 const publish = (...signers: { publicJWK: object }[]): void =>
   provider.https.serve('/jwks', { keys: signers.map(({ publicJWK }) => publicJWK) });
@@ -56,10 +62,8 @@ const goAway = (): void => provider.https.on('/jwks', (response) => response.wri
 
 describe('a JWT of a trusted issuer', () => {
   test('gives its claims', async () => {
-    expect(await verify(await provider.issue('m2m'))).toMatchObject({
-      sub: 'dave',
-      iss: provider.authority,
-    });
+    const claims = { sub: 'dave', iss: provider.authority };
+    expect(await verify(await provider.issue('m2m'))).toMatchObject({ claims });
   });
 
   test.each<[string, () => Promise<string>]>([
@@ -84,12 +88,14 @@ describe('a JWT of a trusted issuer', () => {
 
   test.each<[string, () => Promise<string> | string]>([
     ['another iss', () => provider.issue('m2m', { iss: 'https://other' })],
-    ['iss with a slash more', () => provider.issue('m2m', { iss: `${provider.authority}/` })],
+    ['iss with two slashes more', () => provider.issue('m2m', { iss: `${provider.authority}//` })],
+    ['iss in capitals', () => provider.issue('m2m', { iss: provider.authority.toUpperCase() })],
     ['another audience', () => provider.issue('other')],
     ['no audience', () => provider.issue('m2m', { aud: undefined })],
     ['no sub', () => provider.issue('m2m', { sub: undefined })],
     ['an empty sub', () => provider.issue('m2m', { sub: '' })],
-    ['no exp', () => provider.issue('m2m', { exp: undefined })],
+    ['an exp that is a text', () => provider.issue('m2m', { exp: '9999999999' })],
+    ['an exp that never comes', () => rawJwt(`{"aud":"m2m","sub":"a","exp":1e400}`)],
     ['an exp that is past', () => provider.issue('m2m', { exp: nowSeconds() - 31 })],
     ['an nbf that is ahead', () => provider.issue('m2m', { nbf: nowSeconds() + 32 })],
     [
@@ -138,7 +144,7 @@ describe('a JWT of a trusted issuer', () => {
   });
 
   test('is not believed where discovery names another issuer', async () => {
-    const other = { issuer: `${provider.authority}/`, jwks_uri: `${provider.authority}/jwks` };
+    const other = { issuer: `${provider.authority}//`, jwks_uri: `${provider.authority}/jwks` };
     provider.https.serve('/.well-known/openid-configuration', other);
     await expect(verify(await lasting())).rejects.toMatchObject({ code: 'Unavailable' });
   });
@@ -147,6 +153,47 @@ describe('a JWT of a trusted issuer', () => {
     provider.https.serve('/jwks', { keys: [{ kty: 'oct', k: 'AAAA' }] });
     await expect(verify(await lasting())).rejects.toMatchObject({ code: 'Unavailable' });
   });
+});
+
+describe('a slash at the end of the issuer', () => {
+  const lacksIss = { lacks: expect.stringContaining('differs by the slash') };
+  const valid = { claims: expect.anything() };
+  test.each<[authority: string, discovered: string, iss: string, expected: object]>([
+    ['', '/', '/', valid],
+    ['', '/', '', valid],
+    ['/', '', '', valid],
+    ['/', '', '/', valid],
+    ['/', '/', '/', valid],
+    ['', '', '/', lacksIss],
+    ['/', '/', '', lacksIss],
+  ])(
+    'of the authority (%j), of the discovery document (%j) and of iss (%j)',
+    async (authority, discovered, iss, expected) => {
+      const [base, jwks] = [provider.authority, `${provider.authority}/jwks`];
+      const document = { issuer: `${base}${discovered}`, jwks_uri: jwks };
+      provider.https.serve('/.well-known/openid-configuration', document);
+      const issuer = { ...trusted, authority: `${base}${authority}` };
+      expect(await verify(await provider.issue('m2m', { iss: `${base}${iss}` }), issuer)).toEqual(expected);
+    },
+  );
+
+  test('that is missing is told to nobody whose JWT the issuer has not signed', async () => {
+    const other = await testSigner();
+    const claims = { iss: `${provider.authority}/`, aud: 'm2m', sub: 'a', exp: nowSeconds() + 60 };
+    expect(await verify(await other.sign(claims, { kid: provider.signer.kid }))).toBeUndefined();
+  });
+});
+
+test('a JWT without exp lacks it, if its issuer has signed it and nothing else is wrong', async () => {
+  const without = { exp: undefined };
+  expect(await verify(await provider.issue('m2m', without))).toEqual({
+    lacks: expect.stringContaining('no exp'),
+  });
+  expect(await verify(await provider.issue('m2m', { ...without, sub: undefined }))).toBeUndefined();
+  expect(await verify(await provider.issue('other', without))).toBeUndefined();
+  const other = await testSigner();
+  const claims = { iss: provider.authority, aud: 'm2m', sub: 'a' };
+  expect(await verify(await other.sign(claims, { kid: provider.signer.kid }))).toBeUndefined();
 });
 
 describe('the type of a JWT', () => {

@@ -18,10 +18,19 @@ interface Setup {
   readonly endpoints?: readonly TrustedEndpoint[];
   /** What the issuers say to the signature. */
   readonly isGood?: boolean;
+  /** What alone is wrong with a JWT that the issuer has signed. */
+  readonly lacks?: string;
 }
 
 const check = async (claims: object, setup: Setup = {}) => {
-  const { trusted = {}, ownerClaim = 'sub', deviceIDClaim = '', isGood = true, endpoints = [] } = setup;
+  const {
+    trusted = {},
+    ownerClaim = 'sub',
+    deviceIDClaim = '',
+    isGood = true,
+    endpoints = [],
+    lacks,
+  } = setup;
   const asked: ExternalIssuer[] = [];
   const all = { iss: AUTHORITY, sub: 'bob', aud: 'm2m', ...claims };
   const jwt = readUnverifiedJwt(`${encode({ alg: 'ES256' })}.${encode(all)}.x`);
@@ -33,7 +42,8 @@ const check = async (claims: object, setup: Setup = {}) => {
     issuers: {
       verify: async (_jwt, issuer) => {
         asked.push(issuer);
-        return isGood ? jwt.claims : undefined;
+        if (!isGood) return undefined;
+        return lacks === undefined ? { claims: jwt.claims } : { lacks };
       },
     },
   });
@@ -122,6 +132,7 @@ describe('an assertion of a trusted issuer', () => {
   test.each<[string, object, RegExp]>([
     ['too large', { more: 'x'.repeat(4096) }, /at most 4096/u],
     ['too many', Object.fromEntries(Array.from({ length: 260 }, (_, at) => [`c${at}`, 1])), /more than 256/u],
+    ['inexact', { tenant: 2 ** 53 }, /beyond 9007199254740991 at "tenant"/u],
     ['too deep', { deep: JSON.parse(`${'['.repeat(16)}${']'.repeat(16)}`) }, /16 deep/u],
   ])('with claims that are %s is rejected with words that say so', async (_name, claims, words) => {
     await expect(check(claims)).rejects.toMatchObject({
@@ -224,6 +235,28 @@ describe('an assertion of a trusted issuer', () => {
     const { outcome, asked } = await check(claims, { endpoints: [trustedEndpoint] });
     expect('authenticated' in (outcome ?? {})).toBe(isAccepted);
     expect(asked).toHaveLength(isAccepted ? 1 : 0);
+  });
+
+  test('that the issuer has signed and that lacks something alone is rejected with words that say so', async () => {
+    await expect(check({}, { lacks: 'it has no exp' })).rejects.toMatchObject({
+      code: 'Refused',
+      oauthCode: 'invalid_client',
+      message: 'the assertion is signed by a trusted issuer, but it has no exp',
+    });
+    const { outcome, asked } = await check({ aud: 'other' }, { lacks: 'it has no exp' });
+    expect([outcome, asked]).toEqual([{ problem: expect.any(String) }, []]);
+  });
+
+  test.each([
+    ['', '/'],
+    ['/', ''],
+  ])('may differ from the authority (%j) by a slash at the end of iss (%j)', async (authority, iss) => {
+    const trusted = { authority: `${AUTHORITY}${authority}` };
+    const claims = { iss: `${AUTHORITY}${iss}` };
+    expect((await check(claims, { trusted })).outcome).toHaveProperty('authenticated');
+    const bearer = { authority: `${AUTHORITY}${authority}`, audience: 'm2m' };
+    const { outcome } = await check(claims, { trusted, endpoints: [bearer] });
+    expect(outcome).toEqual({ problem: 'it is a bearer of authorization.endpoints' });
   });
 
   test('of another issuer is of no kind that the client has', async () => {

@@ -182,6 +182,71 @@ test('keys of another SigningKey, or another namespace, do not sign; those of an
   expect(keyring.phase(b.kid)).toBeUndefined();
 });
 
+describe('a provided key that another replaced in its Secret', () => {
+  const place = { name: 'provided', key: 'tls.key' };
+  const replaced = (publishedAt = '2026-01-01T00:00:00Z') =>
+    signingKey([entryOf(a, 'Active', place), { ...entryOf(b, 'Published', place), publishedAt }]);
+
+  test('signs from memory where this replica has read it before', async () => {
+    secrets.set('provided', secretOf(a.privatePem, 'tls.key'));
+    await apply(signingKey([entryOf(a, 'Active', place)]));
+    secrets.set('provided', secretOf(b.privatePem, 'tls.key'));
+    await apply(replaced());
+    await clock.advance(86_400_000);
+    expect(keyring.active()?.kid).toBe(a.kid);
+    expect([a, b, c].map(({ kid }) => keyring.holds(kid))).toEqual([true, true, false]);
+    await apply(signingKey([entryOf(a, 'Retired'), entryOf(b, 'Active', place)]));
+    expect(keyring.active()?.kid).toBe(b.kid);
+    expect(keyring.holds(a.kid)).toBe(false);
+  });
+
+  test('leaves the one that is published to sign 300 s after that, where this replica has never read it', async () => {
+    secrets.set('provided', secretOf(b.privatePem, 'tls.key'));
+    await apply(replaced());
+    expect([keyring.active(), keyring.holds(a.kid), keyring.holds(b.kid)]).toEqual([undefined, false, true]);
+    await clock.advance(299_999);
+    await idle();
+    expect(keyring.active()).toBeUndefined();
+    const before = notifications;
+    await clock.advance(1);
+    await idle();
+    expect(keyring.active()?.kid).toBe(b.kid);
+    expect(notifications).toBe(before + 1);
+    expect(await keyring.verify(await jwtOf(b))).toMatchObject({ kid: b.kid });
+  });
+
+  test('signs again if it is put back', async () => {
+    secrets.set('provided', secretOf(b.privatePem, 'tls.key'));
+    await apply(replaced('2025-12-31T00:00:00Z'));
+    expect(keyring.active()?.kid).toBe(b.kid);
+    secrets.set('provided', secretOf(a.privatePem, 'tls.key'));
+    await clock.advance(30_000);
+    await idle();
+    expect(keyring.active()?.kid).toBe(a.kid);
+  });
+
+  test('is not succeeded by a key in another place, nor by one that was generated', async () => {
+    secrets.set('provided', secretOf(c.privatePem, 'tls.key'));
+    const elsewhere = { name: b.kid, key: 'private.pem' };
+    await apply(signingKey([entryOf(a, 'Active', place), entryOf(b, 'Published', elsewhere)]));
+    await clock.advance(86_400_000);
+    await idle();
+    expect(keyring.active()).toBeUndefined();
+    secrets.delete(a.kid);
+    await apply(signingKey([entryOf(a, 'Active'), entryOf(b, 'Published')]));
+    await clock.advance(86_400_000);
+    await idle();
+    expect(keyring.active()).toBeUndefined();
+  });
+
+  test('leaves no timer behind', async () => {
+    secrets.set('provided', secretOf(b.privatePem, 'tls.key'));
+    await apply(replaced());
+    keyring.stop();
+    expect(clock.pending).toBe(0);
+  });
+});
+
 test('a Secret that is missing, unreadable or another key is tried again, with a growing wait', async () => {
   secrets.delete(a.kid);
   await apply(signingKey([entryOf(a, 'Active')]));
