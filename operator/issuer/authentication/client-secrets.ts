@@ -1,5 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto';
-import { keyOf, type ObjectRef } from '../../api/meta.ts';
+import type { ObjectRef } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import { unlessAborted, withDeadline } from '../../async/abort.ts';
 import { BoundedMap } from '../../async/bounded-map.ts';
@@ -214,7 +214,7 @@ export const createClientSecrets = ({ clients, readSecret, clock }: ClientSecret
       if (secretRef === undefined) return matches(sent, NO_DIGESTS);
       const { name, key } = secretRef;
       const ref = { namespace: client.metadata.namespace, name };
-      const entry = entryOf(client, `${keyOf(ref)}/${key}`);
+      const entry = entryOf(client, `${ref.namespace}/${name}/${key}`);
       return verifyWith({ entry, sent, read: () => read(entry, ref, key), signal, turn });
     },
     verifyAgainstDummy: (clientSecrets, { clientID, call, turn = atOnce }) => {

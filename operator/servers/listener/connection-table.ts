@@ -96,7 +96,7 @@ export class ConnectionTable {
       // The limits per address do not count for a trusted proxy, but it has a share like the others where the total is reached.
       group: limited ?? address,
       limitedGroup: limited,
-      now: () => clock.monotonic(),
+      clock,
       onProven: () => this.#groups.get(connection.group)?.unproven.delete(connection),
     });
     this.#add(connection);

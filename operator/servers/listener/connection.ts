@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { MonotonicClock } from '../../ports/clock.ts';
 import type { ServerName } from '../../ports/metrics.ts';
 
 export interface ConnectionOptions {
@@ -9,8 +10,7 @@ export interface ConnectionOptions {
   readonly group: string;
   /** Whose limits it counts against; undefined for a trusted proxy, behind which there are many callers. */
   readonly limitedGroup: string | undefined;
-  /** Milliseconds of a monotonic clock. */
-  readonly now: () => number;
+  readonly clock: MonotonicClock;
   readonly onProven: () => void;
 }
 
@@ -35,7 +35,7 @@ export class Connection {
     this.address = options.address;
     this.group = options.group;
     this.limitedGroup = options.limitedGroup;
-    this.#idleSince = options.now();
+    this.#idleSince = options.clock.monotonic();
   }
 
   /** Requests in progress. */
@@ -84,7 +84,7 @@ export class Connection {
 
   end(): void {
     this.#requests -= 1;
-    if (this.#requests === 0) this.#idleSince = this.#options.now();
+    if (this.#requests === 0) this.#idleSince = this.#options.clock.monotonic();
   }
 
   /** A request has succeeded that needs credentials. */

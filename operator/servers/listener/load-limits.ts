@@ -8,8 +8,7 @@ import { HandshakeQueue } from './handshake-queue.ts';
 import { createLimitReports, type LimitReportsOptions, type ReportLimit } from './limit-reports.ts';
 
 interface ConnectionLimitOptions {
-  /** How many there may be now. */
-  readonly total: () => number;
+  readonly total: number;
   /** Of one group of addresses. */
   readonly perAddress: number;
   /** Closes a connection, which {@link ConnectionLimit.forget} is called for. */
@@ -33,10 +32,17 @@ export class ConnectionLimit {
   readonly #options: ConnectionLimitOptions;
   readonly #inUse: KeyedLimit;
   readonly #counts = new Map<Connection, number>();
+  #shared: { readonly other: ConnectionLimit; readonly total: number } | undefined;
 
   constructor(options: ConnectionLimitOptions) {
     this.#options = options;
     this.#inUse = new KeyedLimit({ total: Number.POSITIVE_INFINITY, perKey: options.perAddress });
+  }
+
+  /** This limit and the other one have at most `total` together. */
+  shareWith(other: ConnectionLimit, total: number): void {
+    this.#shared = { other, total };
+    other.#shared = { other: this, total };
   }
 
   /** How many are in use. */
@@ -64,7 +70,8 @@ export class ConnectionLimit {
   }
 
   #isFull(): boolean {
-    return this.#inUse.size >= this.#options.total();
+    if (this.size >= this.#options.total) return true;
+    return this.#shared !== undefined && this.size + this.#shared.other.size >= this.#shared.total;
   }
 
   #countOf(connection: Connection): number {
@@ -195,18 +202,17 @@ export const createLoadLimits = (options: LoadLimitsOptions): LoadLimits => {
   const bytes = new ByteBudget({ limit: maxKeptBytes, connections: table, clock });
   const taker = (limit: LimitName, limits: KeyedLimits): TakeFor =>
     takerOf(new KeyedLimit(limits), { groupOf, onRefused: () => report('grpc', limit, 'refused') });
-  const limitOf = (name: 'streams' | 'unfinishedRequests', total: () => number): ConnectionLimit =>
+  const limitOf = (name: 'streams' | 'unfinishedRequests', total: number): ConnectionLimit =>
     new ConnectionLimit({
       total,
       perAddress: perAddress[name],
       shed: (connection) => table.shed(connection, name),
       onRefused: () => report('grpc', name, 'refused'),
     });
-  const streams: ConnectionLimit = limitOf('streams', () =>
-    Math.min(MAX_UNPROVEN_STREAMS, MAX_STREAMS - provenStreams.size),
-  );
-  const provenStreams = limitOf('streams', () => Math.min(MAX_PROVEN_STREAMS, MAX_STREAMS - streams.size));
-  const unfinishedRequests = limitOf('unfinishedRequests', () => MAX_UNFINISHED_REQUESTS);
+  const streams = limitOf('streams', MAX_UNPROVEN_STREAMS);
+  const provenStreams = limitOf('streams', MAX_PROVEN_STREAMS);
+  streams.shareWith(provenStreams, MAX_STREAMS);
+  const unfinishedRequests = limitOf('unfinishedRequests', MAX_UNFINISHED_REQUESTS);
   return {
     report,
     connections: table,
