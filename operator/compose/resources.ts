@@ -7,7 +7,7 @@ import { cachedClientOf } from '../domain/client/cached-client.ts';
 import { cachedSigningKeyOf } from '../domain/key/cached-signing-key.ts';
 import { cachedTokenBatchOf } from '../domain/record/cached-token-batch.ts';
 import { cachedIssuedTokenOf } from '../domain/record/issued-token.ts';
-import { cachedTokenOf } from '../domain/token/cached-token.ts';
+import { cachedTokenOf } from '../domain/token/declared-token.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { decodedClient } from '../kube/decoded-client.ts';
 import {

@@ -25,7 +25,8 @@ export class ConnectionMonitor implements WatchContact {
   readonly #monitor = new Set<Contact>();
   #cancel: (() => void) | undefined;
   #lookedAt: number;
-  #arePinged = false;
+  arePinged = false;
+  lastAnswerAt = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -41,24 +42,14 @@ export class ConnectionMonitor implements WatchContact {
       missedProbes: 0,
     };
     this.#monitor.add(contact);
-    this.#arePinged = isHttp2(socket);
+    this.arePinged = isHttp2(socket);
     socket.once('close', () => {
       this.#monitor.delete(contact);
+      this.#note();
       if (this.#monitor.size === 0) this.stop();
     });
+    this.#note();
     if (!this.#cancel) this.#arm();
-  }
-
-  get arePinged(): boolean {
-    return this.#arePinged;
-  }
-
-  /** When the connection that has been silent for longest last answered; 0 where there is none. Epoch milliseconds. */
-  lastAnswerAt(): number {
-    if (this.#monitor.size === 0) return 0;
-    let oldest = Number.POSITIVE_INFINITY;
-    for (const { answeredAt } of this.#monitor) oldest = Math.min(oldest, answeredAt);
-    return oldest;
   }
 
   /** Ends the looking; a new connection begins it again. */
@@ -71,9 +62,16 @@ export class ConnectionMonitor implements WatchContact {
     this.#lookedAt = this.#clock.now();
     this.#cancel = this.#clock.after(LOOK_MS, () => {
       for (const contact of this.#monitor) this.#look(contact);
+      this.#note();
       if (this.#monitor.size > 0) this.#arm();
       else this.#cancel = undefined;
     });
+  }
+
+  /** Each positive answer to a request asks for it: it is noted at each look. */
+  #note(): void {
+    const answered = [...this.#monitor].map(({ answeredAt }) => answeredAt);
+    this.lastAnswerAt = answered.length === 0 ? 0 : Math.min(...answered);
   }
 
   #look(contact: Contact): void {

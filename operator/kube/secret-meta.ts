@@ -1,8 +1,8 @@
 import { type KubeObject, MANAGED_BY_LABEL, MANAGER, type ManagedFieldsEntry } from '../api/meta.ts';
-import { SECRET_ANNOTATIONS } from '../domain/delivered-secret.ts';
 import { heldMetadata, heldText } from '../domain/held-metadata.ts';
 import { SIGNING_KEY_LABEL } from '../domain/key/key-secrets.ts';
 import { OWN_NAME_LABEL } from '../domain/own-mark.ts';
+import { SECRET_ANNOTATIONS } from '../domain/token/declared-token.ts';
 import type { SecretMeta } from '../ports/secrets.ts';
 
 type Fields = Readonly<Record<string, unknown>>;

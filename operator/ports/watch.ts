@@ -61,5 +61,5 @@ export interface WatchContact {
    * When the connection that has been silent for longest last answered, an HTTP/2 ping counted too, in epoch milliseconds; 0 if
    * there is no connection.
    */
-  lastAnswerAt(): number;
+  readonly lastAnswerAt: number;
 }

@@ -133,7 +133,7 @@ export class Reflector<T extends Cacheable> {
    */
   get lastContact(): number {
     if (this.#isRewound) return 0;
-    const answered = this.#isFollowing ? this.#options.source.contact.lastAnswerAt() : this.#contactBefore;
+    const answered = this.#isFollowing ? this.#options.source.contact.lastAnswerAt : this.#contactBefore;
     return Math.max(this.#lastProgress, answered);
   }
 

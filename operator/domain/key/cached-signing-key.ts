@@ -1,6 +1,5 @@
 import type { SigningKey } from '../../api/signing-key.ts';
-import { ROTATE_REQUEST, requestedValue } from '../annotation-request.ts';
-import { heldResourceMetadata } from '../held-metadata.ts';
+import { heldResourceMetadata, ROTATE_REQUEST, requestedValue } from '../held-metadata.ts';
 
 /** What caches hold of a SigningKey: its spec and status, and of its metadata what plans compare, the rotate annotation as a status remembers it. */
 export const cachedSigningKeyOf = ({ apiVersion, kind, metadata, spec, status }: SigningKey): SigningKey => {

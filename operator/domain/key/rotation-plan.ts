@@ -2,8 +2,8 @@ import type { SigningKeyReason } from '../../api/conditions.ts';
 import { type ConditionUpdate, setCondition } from '../../api/meta.ts';
 import type { Algorithm, KeyEntry, SigningKeyStatus } from '../../api/signing-key.ts';
 import { formatTime, secondsOf } from '../../api/time.ts';
-import { ROTATE_REQUEST, requestedValue } from '../annotation-request.ts';
 import { canonicalJson } from '../canonical-json.ts';
+import { ROTATE_REQUEST, requestedValue } from '../held-metadata.ts';
 import {
   activate,
   activeOf,

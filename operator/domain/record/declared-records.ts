@@ -1,8 +1,13 @@
 import type { ObjectMeta } from '../../api/meta.ts';
 import { secondsOf } from '../../api/time.ts';
 import type { Token } from '../../api/token.ts';
-import { isControlledBy, SECRET_ANNOTATIONS, secretNameOf } from '../delivered-secret.ts';
-import { clientKeyOf, nextTokenId } from '../token/declared-token.ts';
+import {
+  clientKeyOf,
+  isControlledBy,
+  nextTokenId,
+  SECRET_ANNOTATIONS,
+  secretNameOf,
+} from '../token/declared-token.ts';
 import { blacklistedAtOf, type FoundRecord, type NextRecord } from './token-record.ts';
 
 const NONE: readonly string[] = [];

@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto';
+import type { OwnerReference } from '../../api/meta.ts';
 import { secondsOf } from '../../api/time.ts';
 import type { Token } from '../../api/token.ts';
+import {
+  heldResourceMetadata,
+  heldTexts,
+  mayBeDigest,
+  RENEW_REQUEST,
+  requestedValue,
+} from '../held-metadata.ts';
+import { MADE_AS_ANNOTATION } from '../own-mark.ts';
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/iu;
 
@@ -47,3 +56,49 @@ export const clientKeyOf = ({ metadata, spec }: Pick<Token, 'metadata' | 'spec'>
 /** When the current JWT of a Token expires, in seconds since the Unix epoch; undefined if there is no JWT or it never expires. */
 export const currentExpiration = ({ status }: Pick<Token, 'status'>): number | undefined =>
   status?.expiration === undefined ? undefined : secondsOf(status.expiration);
+
+/** The annotations of a Token's Secret that belong to the operator (spec §2.1); a spec can't set them. */
+export const SECRET_ANNOTATIONS = {
+  /** The `jti` of the JWT. */
+  tokenId: 'm2moauth.dev/token-id',
+  /** The uid of the OAuthClient for which the JWT was issued. */
+  clientUID: 'm2moauth.dev/client-uid',
+  /** `status.lastHandledRenew` at the issuance. */
+  renew: RENEW_REQUEST.annotation,
+  /** The Secret's own name, and the Token. */
+  madeAs: MADE_AS_ANNOTATION,
+  /** The names of `spec.secret` that the operator wrote: others may be those of a policy. */
+  wrote: 'm2moauth.dev/wrote',
+} as const;
+
+/** The name of the Secret that a Token asks for. */
+export const secretNameOf = ({ metadata, spec }: Token): string => spec.secret?.name ?? metadata.name;
+
+/** Whether the object with that uid is the controller of an object with these owner references. */
+export const isControlledBy = (uid: string, references: readonly OwnerReference[] | undefined): boolean =>
+  (references ?? []).some((reference) => reference.uid === uid && reference.controller === true);
+
+/**
+ * What caches hold of a Token: of its metadata what plans compare, the renew annotation as a status remembers it, and long
+ * annotations for its Secret as digests, which a Secret's are compared with. Holding it again changes nothing.
+ */
+export const cachedTokenOf = ({ apiVersion, kind, metadata, spec, status }: Token): Token => {
+  const renew = requestedValue(RENEW_REQUEST, metadata);
+  const { secret } = spec;
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      ...heldResourceMetadata(metadata),
+      ...(renew !== undefined && { annotations: { [RENEW_REQUEST.annotation]: renew } }),
+    },
+    spec: secret?.annotations
+      ? { ...spec, secret: { ...secret, annotations: heldTexts(secret.annotations) } }
+      : spec,
+    ...(status && { status }),
+  };
+};
+
+/** Whether the Token has to be read before its Secret is written: annotations for the Secret may be held as digests only. */
+export const mayLackAnnotations = ({ spec }: Token): boolean =>
+  Object.values(spec.secret?.annotations ?? {}).some(mayBeDigest);

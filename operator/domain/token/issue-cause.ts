@@ -1,6 +1,6 @@
 import { durationMs, floorSeconds, formatTime, secondsOf } from '../../api/time.ts';
 import type { TokenStatus } from '../../api/token.ts';
-import { RENEW_REQUEST, requestedValue } from '../annotation-request.ts';
+import { RENEW_REQUEST, requestedValue } from '../held-metadata.ts';
 import { currentExpiration } from './declared-token.ts';
 import { matchesCurrent, renewalPolicy, renewalTimeOf, signedAtOf } from './token-jwt.ts';
 import type { PermittedObservation, TokenObservation } from './token-observation.ts';

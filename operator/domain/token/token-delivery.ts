@@ -2,8 +2,8 @@ import type { TokenReason } from '../../api/conditions.ts';
 import { findCondition } from '../../api/meta.ts';
 import { floorSeconds, formatTime, secondsOf } from '../../api/time.ts';
 import type { Token, TokenStatus } from '../../api/token.ts';
-import { secretNameOf } from '../delivered-secret.ts';
 import type { JwtContent } from '../jwt/claims.ts';
+import { secretNameOf } from './declared-token.ts';
 import {
   CAUSE_TRAITS,
   currentRenewalTime,

@@ -1,9 +1,8 @@
 import { TOKEN_CLAIM } from '../../api/reserved-claims.ts';
 import { floorSeconds, formatTime, secondsOf } from '../../api/time.ts';
 import type { TokenStatus } from '../../api/token.ts';
-import { SECRET_ANNOTATIONS } from '../delivered-secret.ts';
 import { typeOf } from '../jwt/claims.ts';
-import { currentExpiration, isBlacklisted, nextTokenId } from './declared-token.ts';
+import { currentExpiration, isBlacklisted, nextTokenId, SECRET_ANNOTATIONS } from './declared-token.ts';
 import {
   CAUSE_TRAITS,
   findIssueCause,

@@ -2,13 +2,16 @@ import type { KubeObject } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Token } from '../../api/token.ts';
 import type { CachedNamespace } from '../../domain/cached-namespace.ts';
-import { secretNameOf } from '../../domain/delivered-secret.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';
 import { markingOf } from '../../domain/own-mark.ts';
-import { clientKeyOf } from '../../domain/token/declared-token.ts';
+import { clientKeyOf, secretNameOf } from '../../domain/token/declared-token.ts';
 import { dataKeysOf } from '../../domain/token/secret-content.ts';
-import { needsContent } from '../../domain/token/secret-faults.ts';
-import { mayBeTakenOver, provesOwnership, secretControllerOf } from '../../domain/token/secret-ownership.ts';
+import {
+  mayBeTakenOver,
+  needsContent,
+  provesOwnership,
+  secretControllerOf,
+} from '../../domain/token/secret-faults.ts';
 import type {
   KnownBlocker,
   ObservedJwt,

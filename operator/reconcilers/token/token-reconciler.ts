@@ -1,8 +1,6 @@
 import { keyOf } from '../../api/meta.ts';
 import type { Token } from '../../api/token.ts';
-import { secretNameOf } from '../../domain/delivered-secret.ts';
-import { mayLackAnnotations } from '../../domain/token/cached-token.ts';
-import { clientKeyOf } from '../../domain/token/declared-token.ts';
+import { clientKeyOf, mayLackAnnotations, secretNameOf } from '../../domain/token/declared-token.ts';
 import { CAUSE_TRAITS, type IssueCause } from '../../domain/token/issue-cause.ts';
 import { secretInPlace } from '../../domain/token/secret-content.ts';
 import { overwrittenMessage } from '../../domain/token/secret-faults.ts';

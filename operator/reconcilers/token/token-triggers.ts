@@ -3,10 +3,15 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { Token } from '../../api/token.ts';
 import type { CachedNamespace } from '../../domain/cached-namespace.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
-import { secretNameOf } from '../../domain/delivered-secret.ts';
 import { markingOf } from '../../domain/own-mark.ts';
 import { RECORD_INDEX } from '../../domain/record/token-record.ts';
-import { clientKeyOf, isBlacklisted, nextTokenId, recordedIdsOf } from '../../domain/token/declared-token.ts';
+import {
+  clientKeyOf,
+  isBlacklisted,
+  nextTokenId,
+  recordedIdsOf,
+  secretNameOf,
+} from '../../domain/token/declared-token.ts';
 import type { Cache, CacheChange, Indexers } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { NamedSecrets, SecretMeta } from '../../ports/secrets.ts';

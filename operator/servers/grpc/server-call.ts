@@ -10,8 +10,8 @@ import type { ByteBudget } from '../listener/byte-budget.ts';
 import type { Connection } from '../listener/connection.ts';
 import type { LoadLimits } from '../listener/load-limits.ts';
 import { MAX_REQUEST_BYTES } from './limits.ts';
-import { Blocks, MessageDecoder } from './message-decoder.ts';
 import type { StreamGate } from './stream-gate.ts';
+import { Blocks, MessageDecoder } from './wire.ts';
 
 /** Time in which a request must arrive in full. */
 const ARRIVAL_MS = 20_000;

@@ -7,7 +7,7 @@ import { heldText, mayBeDigest } from '../../../operator/domain/held-metadata.ts
 import { cachedSigningKeyOf } from '../../../operator/domain/key/cached-signing-key.ts';
 import { cachedTokenBatchOf } from '../../../operator/domain/record/cached-token-batch.ts';
 import { cachedIssuedTokenOf } from '../../../operator/domain/record/issued-token.ts';
-import { cachedTokenOf, mayLackAnnotations } from '../../../operator/domain/token/cached-token.ts';
+import { cachedTokenOf, mayLackAnnotations } from '../../../operator/domain/token/declared-token.ts';
 import { cachedSecretMetaOf } from '../../../operator/kube/secret-meta.ts';
 import { makeClient, makeToken } from './token/fake-token.ts';
 

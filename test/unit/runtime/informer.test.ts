@@ -22,7 +22,7 @@ afterEach(() => stop.abort());
 /** A scope whose watch is denied, or lists one object and is silent then. */
 const sourceOf = (namespace: string, isDenied: () => boolean): ListWatch<Thing> => ({
   resource: 'things',
-  contact: { lastAnswerAt: () => 0, arePinged: true },
+  contact: { lastAnswerAt: 0, arePinged: true },
   currentVersion: async () => '1',
   list: async () => {
     throw new ApiError('not used', { status: 500 });

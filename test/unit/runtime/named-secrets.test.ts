@@ -8,7 +8,7 @@ import { recordedLog, recordedMetrics } from '../../support/quiet.ts';
 
 const silent: ListWatch<SecretMeta> = {
   resource: 'secrets',
-  contact: { lastAnswerAt: () => 0, arePinged: false },
+  contact: { lastAnswerAt: 0, arePinged: false },
   currentVersion: async () => '1',
   list: (): Promise<ListPage<SecretMeta>> => new Promise(() => undefined),
   watch: ({ signal }) =>

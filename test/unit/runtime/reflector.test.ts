@@ -74,7 +74,12 @@ const run = (
     });
   const source: ListWatch<Thing> = {
     resource: 'things',
-    contact: { lastAnswerAt: () => clock.now(), arePinged: true },
+    contact: {
+      get lastAnswerAt() {
+        return clock.now();
+      },
+      arePinged: true,
+    },
     currentVersion: async () => {
       asked.push(clock.now());
       return version();

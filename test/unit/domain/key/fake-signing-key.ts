@@ -1,5 +1,5 @@
 import type { KeyEntry, SigningKey, SigningKeySpec } from '../../../../operator/api/signing-key.ts';
-import { ROTATE_REQUEST } from '../../../../operator/domain/annotation-request.ts';
+import { ROTATE_REQUEST } from '../../../../operator/domain/held-metadata.ts';
 import type { CompromisedKeys } from '../../../../operator/domain/key/compromised-keys.ts';
 import { compromisedKids } from '../../../../operator/domain/key/jwks.ts';
 import {

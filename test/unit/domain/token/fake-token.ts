@@ -3,7 +3,7 @@ import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import type { KeyPhase } from '../../../../operator/api/signing-key.ts';
 import type { Token, TokenSpec, TokenStatus } from '../../../../operator/api/token.ts';
 import { watchedBy } from '../../../../operator/domain/own-mark.ts';
-import { cachedTokenOf } from '../../../../operator/domain/token/cached-token.ts';
+import { cachedTokenOf } from '../../../../operator/domain/token/declared-token.ts';
 import type { SecretFailure } from '../../../../operator/domain/token/token-observation.ts';
 import { planToken } from '../../../../operator/domain/token/token-plan.ts';
 import type { TokenPlan } from '../../../../operator/domain/token/token-status.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { ROTATE_REQUEST } from '../../../../operator/domain/annotation-request.ts';
+import { ROTATE_REQUEST } from '../../../../operator/domain/held-metadata.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
 import { DAY } from '../../../support/durations.ts';
 import { FakeSigningKeyApi } from './fake-signing-key-api.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { SECRET_ANNOTATIONS } from '../../../../operator/domain/delivered-secret.ts';
+import { SECRET_ANNOTATIONS } from '../../../../operator/domain/token/declared-token.ts';
 import {
   planSecretWrite,
   type SecretContent,

@@ -4,7 +4,7 @@ import {
   mayBeTakenOver,
   provesOwnership,
   secretControllerOf,
-} from '../../../../operator/domain/token/secret-ownership.ts';
+} from '../../../../operator/domain/token/secret-faults.ts';
 import type { ObservedJwt, ObservedSecret } from '../../../../operator/domain/token/token-observation.ts';
 import { makeToken } from './fake-token.ts';
 

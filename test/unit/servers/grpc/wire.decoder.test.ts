@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Blocks, MessageDecoder } from '../../../../operator/servers/grpc/message-decoder.ts';
+import { Blocks, MessageDecoder } from '../../../../operator/servers/grpc/wire.ts';
 import { frame } from './raw-call.ts';
 
 const MAX = 1000;
