@@ -17,7 +17,7 @@ import { buildServers } from './compose/servers.ts';
 import { parseProxies } from './config/proxies.ts';
 import type { Config } from './config/schema.ts';
 import { joseKeyPairs } from './crypto/key-pairs.ts';
-import { isOfAnotherIssuer } from './domain/client/client-issuer.ts';
+import { isOfAnotherIssuer } from './domain/client/client-rules.ts';
 import { announcementOf } from './domain/client/installation.ts';
 import { IssuerKeyring } from './issuer/keys/keyring.ts';
 import { Rejections } from './issuer/limits/rejections.ts';

@@ -73,11 +73,31 @@ export interface ObjectRef {
 /** The key of an object in caches and queues: `<namespace>/<name>`. */
 export const keyOf = (ref: ObjectRef): string => `${ref.namespace}/${ref.name}`;
 
+/** The key under which caches have an object: `namespace/name`, or the name where it has no namespace. */
+export const cacheKeyOf = ({ metadata }: Pick<KubeObject, 'metadata'>): string =>
+  metadata.namespace ? `${metadata.namespace}/${metadata.name}` : metadata.name;
+
 /** Splits a key made by {@link keyOf}. */
 export const refOf = (key: string): ObjectRef => {
   const slash = key.indexOf('/');
   return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 };
+
+const DECIMAL = /^(?:0|[1-9][0-9]*)$/u;
+
+/**
+ * Compares two resourceVersions of one resource type: negative if `a` is older, 0 if they are equal, positive if `a` is newer. They are
+ * decimal numbers of any length (KEP-5504, comparable resource versions); undefined if one of them is not.
+ */
+export const compareResourceVersions = (a: string, b: string): number | undefined => {
+  if (a === b) return 0;
+  if (!DECIMAL.test(a) || !DECIMAL.test(b)) return undefined;
+  if (a.length !== b.length) return a.length - b.length;
+  return a < b ? -1 : 1;
+};
+
+/** False also where they can't be compared. */
+export const isOlder = (a: string, b: string): boolean => (compareResourceVersions(a, b) ?? 0) < 0;
 
 /** A Kubernetes condition, after `metav1.Condition`. */
 export interface Condition {

@@ -5,7 +5,7 @@ import type { FairSemaphore } from '../async/fair-semaphore.ts';
 import type { FairTurns } from '../async/fair-turns.ts';
 import type { Config } from '../config/schema.ts';
 import { findJwkProblem, thumbprintOf } from '../crypto/public-jwk.ts';
-import { isOfAnotherIssuer } from '../domain/client/client-issuer.ts';
+import { isOfAnotherIssuer } from '../domain/client/client-rules.ts';
 import type { IssuerSettings } from '../domain/jwt/claims.ts';
 import { cachedTokenBatchOf, hasRestoredRecords } from '../domain/record/cached-token-batch.ts';
 import { cachedIssuedTokenOf } from '../domain/record/issued-token.ts';

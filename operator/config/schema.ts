@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SigningKeySpecSchema } from '../api/signing-key.ts';
-import { type IssuerUrls, isThisIssuer } from '../domain/client/client-issuer.ts';
+import { type IssuerUrls, isThisIssuer } from '../domain/client/client-rules.ts';
 import { isSameButForSlash, isSameIssuer } from '../domain/client/issuer-identity.ts';
 import { MAX_BACKDATE_SECONDS } from '../domain/record/token-record.ts';
 import {

@@ -1,10 +1,10 @@
+import { cacheKeyOf } from '../api/meta.ts';
 import { unlessAborted } from '../async/abort.ts';
 import type { Cacheable, Indexers, WritableCache } from '../ports/cache.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { ListWatch } from '../ports/watch.ts';
-import { cacheKeyOf } from './cache-key.ts';
 import type { ScopeAccess } from './namespace-access.ts';
 import { ObjectStore } from './object-store.ts';
 import { Reflector } from './reflector.ts';

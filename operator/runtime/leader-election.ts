@@ -1,5 +1,4 @@
-import type { ObjectRef } from '../api/meta.ts';
-import { isOlder } from '../api/resource-version.ts';
+import { isOlder, type ObjectRef } from '../api/meta.ts';
 import { withDeadline } from '../async/abort.ts';
 import { sleep } from '../async/sleep.ts';
 import type { MonotonicClock } from '../ports/clock.ts';

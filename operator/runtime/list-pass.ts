@@ -1,6 +1,5 @@
-import { isOlder } from '../api/resource-version.ts';
+import { cacheKeyOf, isOlder } from '../api/meta.ts';
 import type { Cacheable } from '../ports/cache.ts';
-import { cacheKeyOf } from './cache-key.ts';
 
 /** What a list changes. */
 interface ListTarget<T> {

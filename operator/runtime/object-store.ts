@@ -1,9 +1,8 @@
-import { compareResourceVersions, isOlder } from '../api/resource-version.ts';
+import { cacheKeyOf, compareResourceVersions, isOlder } from '../api/meta.ts';
 import { BoundedMap } from '../async/bounded-map.ts';
 import { Emitter } from '../async/emitter.ts';
 import type { Cacheable, CacheChange, Indexers, WritableCache } from '../ports/cache.ts';
 import type { Log } from '../ports/log.ts';
-import { cacheKeyOf } from './cache-key.ts';
 import { ListPass } from './list-pass.ts';
 
 export interface ObjectStoreOptions<T> {

@@ -1,4 +1,4 @@
-import { isOlder } from '../api/resource-version.ts';
+import { isOlder } from '../api/meta.ts';
 import { type BackoffBounds, fullJitterMs } from '../async/backoff.ts';
 import { sleep } from '../async/sleep.ts';
 import type { Cacheable } from '../ports/cache.ts';

@@ -1,6 +1,5 @@
-import { isOlder } from '../api/resource-version.ts';
+import { cacheKeyOf, isOlder } from '../api/meta.ts';
 import type { Cacheable, WritableCache } from '../ports/cache.ts';
-import { cacheKeyOf } from './cache-key.ts';
 
 export interface UnitedCacheOptions<T> {
   readonly first: WritableCache<T>;

@@ -1,4 +1,4 @@
-import { compareResourceVersions, isOlder } from '../api/resource-version.ts';
+import { compareResourceVersions, isOlder } from '../api/meta.ts';
 import { unlessAborted } from '../async/abort.ts';
 import type { Clock } from '../ports/clock.ts';
 

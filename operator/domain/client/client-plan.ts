@@ -4,15 +4,36 @@ import type { OAuthClient, OAuthClientStatus } from '../../api/oauth-client.ts';
 import { floorSeconds, formatTime } from '../../api/time.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import type { IssuerSettings } from '../jwt/claims.ts';
-import { isUndecided } from './client-issuer.ts';
 import {
-  type ClientIDDecision,
-  decideClientID,
+  bySeniority,
   findInsertedClaimsProblem,
+  isInConflict,
+  isRegistered,
+  isUndecided,
   quote,
   requestedClientID,
 } from './client-rules.ts';
 import { type IssuerDecision, OWN_CLIENT } from './issuer-decision.ts';
+
+/** The result of a client's claim: it is registered, another is, or another comes first. */
+type ClientIDDecision =
+  | { readonly kind: 'held' }
+  | { readonly kind: 'lost'; readonly to: OAuthClient | undefined }
+  | { readonly kind: 'waits'; readonly for: OAuthClient };
+
+/**
+ * Decides over a client's claim among all that make the same one (the client itself may be among them). A registered client
+ * keeps it; of several (a restored backup) the oldest does; an unassigned ID goes to the oldest claimant that has not
+ * lost it before.
+ */
+const decideClientID = (client: OAuthClient, claimants: Iterable<OAuthClient>): ClientIDDecision => {
+  const others = [...claimants].filter(({ metadata }) => metadata.uid !== client.metadata.uid);
+  const [registered] = [...others, client].filter(isRegistered).sort(bySeniority);
+  if (registered === client) return { kind: 'held' };
+  if (registered !== undefined || isInConflict(client)) return { kind: 'lost', to: registered };
+  const [first = client] = [...others, client].filter((other) => !isInConflict(other)).sort(bySeniority);
+  return first === client ? { kind: 'held' } : { kind: 'waits', for: first };
+};
 
 /** Everything that a registration is planned from. */
 export interface ClientObservation {

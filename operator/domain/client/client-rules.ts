@@ -4,6 +4,7 @@ import { durationMs, floorSeconds } from '../../api/time.ts';
 import { findReservedClaims, type IssuerSettings, type SignedClaims } from '../jwt/claims.ts';
 import { findInexactNumber, LARGEST_EXACT } from '../jwt/inexact-number.ts';
 import type { FoundRecord } from '../record/token-record.ts';
+import { isSameIssuer } from './issuer-identity.ts';
 
 /** The only grant of this issuer (RFC 6749 §4.4). */
 export const CLIENT_CREDENTIALS = 'client_credentials';
@@ -122,25 +123,29 @@ export const bySeniority = (a: OAuthClient, b: OAuthClient): number => {
   return path(a) < path(b) ? -1 : 1;
 };
 
-/** The result of a client's claim: it is registered, another is, or another comes first. */
-export type ClientIDDecision =
-  | { readonly kind: 'held' }
-  | { readonly kind: 'lost'; readonly to: OAuthClient | undefined }
-  | { readonly kind: 'waits'; readonly for: OAuthClient };
+/** The URLs of one issuer: the one with which it signs, and those that it had before. */
+export type IssuerUrls = Pick<IssuerSettings, 'url' | 'previousURLs'>;
 
-/**
- * Decides over a client's claim among all that make the same one (the client itself may be among them). A registered client
- * keeps it; of several (a restored backup) the oldest does; an unassigned ID goes to the oldest claimant that has not
- * lost it before.
- */
-export const decideClientID = (client: OAuthClient, claimants: Iterable<OAuthClient>): ClientIDDecision => {
-  const others = [...claimants].filter(({ metadata }) => metadata.uid !== client.metadata.uid);
-  const [registered] = [...others, client].filter(isRegistered).sort(bySeniority);
-  if (registered === client) return { kind: 'held' };
-  if (registered !== undefined || isInConflict(client)) return { kind: 'lost', to: registered };
-  const [first = client] = [...others, client].filter((other) => !isInConflict(other)).sort(bySeniority);
-  return first === client ? { kind: 'held' } : { kind: 'waits', for: first };
+/** Whether a URL is the issuer's, now or before. URLs are compared as texts. */
+export const isIssuerUrl = ({ url, previousURLs = [] }: IssuerUrls, other: unknown): boolean =>
+  other === url || previousURLs.some((previous) => previous === other);
+
+/** Whether a URL names this issuer, however it is written: for what must not be trusted, where likeness is enough. */
+export const isThisIssuer = ({ url, previousURLs = [] }: IssuerUrls, other: string): boolean =>
+  isSameIssuer(other, url) || previousURLs.some((previous) => isSameIssuer(other, previous));
+
+/** The issuer to which a client belongs (spec §2.4): the one that its spec chooses, else the one that registered it; undefined if neither is known yet. */
+export const issuerOf = ({ spec, status }: OAuthClient): string | undefined => spec.issuer ?? status?.issuer;
+
+/** Whether a client belongs to another issuer, so that this one leaves it, its Tokens and its records alone. */
+export const isOfAnotherIssuer = (urls: IssuerUrls, client: OAuthClient): boolean => {
+  const issuer = issuerOf(client);
+  return issuer !== undefined && !isIssuerUrl(urls, issuer);
 };
+
+/** Whether several installations could take a client and none has: `spec.issuer` has to say which. */
+export const isUndecided = ({ status }: OAuthClient): boolean =>
+  findCondition(status?.conditions, 'Ready')?.reason === 'IssuerUndecided';
 
 /** What a token is requested with, and of which client: the same for declared and issued tokens. */
 export interface ClientCheckInput {

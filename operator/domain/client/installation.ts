@@ -1,5 +1,5 @@
 import { GROUP, type KubeObject } from '../../api/meta.ts';
-import { type IssuerUrls, isIssuerUrl } from './client-issuer.ts';
+import { type IssuerUrls, isIssuerUrl } from './client-rules.ts';
 import { isSameIssuer } from './issuer-identity.ts';
 
 /** Annotations by which the Lease of the leader election says which installation it is of. */

@@ -1,5 +1,5 @@
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { type IssuerUrls, isOfAnotherIssuer, issuerOf } from './client-issuer.ts';
+import { type IssuerUrls, isOfAnotherIssuer, issuerOf } from './client-rules.ts';
 import { type OtherInstallation, watches } from './installation.ts';
 
 /** To which issuer a client belongs (spec §2.4, Issuer). */

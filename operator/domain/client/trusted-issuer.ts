@@ -1,5 +1,5 @@
 import type { OAuthClientSpec } from '../../api/oauth-client.ts';
-import { isThisIssuer } from './client-issuer.ts';
+import { isThisIssuer } from './client-rules.ts';
 import { isSameButForSlash } from './issuer-identity.ts';
 
 type Authentication = NonNullable<OAuthClientSpec['authentication']>;

@@ -1,7 +1,7 @@
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { mapAwaitable } from '../../async/map-awaitable.ts';
 import { unauthenticatedKey } from '../../domain/caller-address.ts';
-import { isThisIssuer } from '../../domain/client/client-issuer.ts';
+import { isThisIssuer } from '../../domain/client/client-rules.ts';
 import { isSameButForSlash } from '../../domain/client/issuer-identity.ts';
 import type { IssuerSettings, SignedClaims } from '../../domain/jwt/claims.ts';
 import type { JwtFault } from '../../domain/jwt/jwt-checks.ts';

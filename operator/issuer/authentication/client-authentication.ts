@@ -1,6 +1,6 @@
 import type { ObjectRef } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { isOfAnotherIssuer } from '../../domain/client/client-issuer.ts';
+import { isOfAnotherIssuer } from '../../domain/client/client-rules.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';
 import type { Cache } from '../../ports/cache.ts';
 import type { MonotonicClock } from '../../ports/clock.ts';

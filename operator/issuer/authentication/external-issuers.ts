@@ -1,4 +1,4 @@
-import { isThisIssuer } from '../../domain/client/client-issuer.ts';
+import { isThisIssuer } from '../../domain/client/client-rules.ts';
 import { isSameButForSlash } from '../../domain/client/issuer-identity.ts';
 import { EXTERNAL_JWT_TYPES, isJwtTypeIn, type JwtType } from '../../domain/jwt/jwt-type.ts';
 import type { Clock } from '../../ports/clock.ts';

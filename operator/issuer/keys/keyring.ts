@@ -7,7 +7,7 @@ import { Emitter } from '../../async/emitter.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { canonicalJson } from '../../domain/canonical-json.ts';
 
-import { isIssuerUrl } from '../../domain/client/client-issuer.ts';
+import { isIssuerUrl } from '../../domain/client/client-rules.ts';
 import {
   buildJwks,
   compromisedKids,

@@ -1,7 +1,5 @@
-import type { KubeObject, ObjectRef } from '../../api/meta.ts';
-import { keyOf } from '../../api/meta.ts';
+import { isOlder, type KubeObject, keyOf, type ObjectRef } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { isOlder } from '../../api/resource-version.ts';
 import type { Token } from '../../api/token.ts';
 import { unlessAborted, withDeadline } from '../../async/abort.ts';
 import { BoundedMap } from '../../async/bounded-map.ts';

@@ -3,8 +3,7 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import type { FairSemaphore } from '../../async/fair-semaphore.ts';
 import { type Awaitable, mapAwaitable } from '../../async/map-awaitable.ts';
 import { clientKey, unauthenticatedKey } from '../../domain/caller-address.ts';
-import { isOfAnotherIssuer } from '../../domain/client/client-issuer.ts';
-import { CLIENT_ID_INDEX, isRegistered } from '../../domain/client/client-rules.ts';
+import { CLIENT_ID_INDEX, isOfAnotherIssuer, isRegistered } from '../../domain/client/client-rules.ts';
 import type { IssuerSettings, SignedClaims } from '../../domain/jwt/claims.ts';
 import {
   declaredIn,

@@ -1,9 +1,8 @@
 import { findCondition, keyOf } from '../../api/meta.ts';
 import type { OAuthClient, OAuthClientStatus } from '../../api/oauth-client.ts';
 import { BoundedMap } from '../../async/bounded-map.ts';
-import { issuerOf, isUndecided } from '../../domain/client/client-issuer.ts';
 import { planClient } from '../../domain/client/client-plan.ts';
-import { requestedClientID } from '../../domain/client/client-rules.ts';
+import { issuerOf, isUndecided, requestedClientID } from '../../domain/client/client-rules.ts';
 import type { OtherInstallation } from '../../domain/client/installation.ts';
 import { decideIssuer, type IssuerDecision } from '../../domain/client/issuer-decision.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';

@@ -1,7 +1,6 @@
 import { API_VERSION, keyOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { issuerOf, isUndecided } from '../../domain/client/client-issuer.ts';
-import { requestedClientID } from '../../domain/client/client-rules.ts';
+import { issuerOf, isUndecided, requestedClientID } from '../../domain/client/client-rules.ts';
 import type { Cache, CacheChange } from '../../ports/cache.ts';
 import type { SecretMeta } from '../../ports/secrets.ts';
 import { CLIENT_INDEX } from './client-indexes.ts';

@@ -2,7 +2,7 @@ import type { SigningKey } from '../../api/signing-key.ts';
 import { withDeadline } from '../../async/abort.ts';
 import { Emitter } from '../../async/emitter.ts';
 import { SingleFlight } from '../../async/single-flight.ts';
-import type { IssuerUrls } from '../../domain/client/client-issuer.ts';
+import type { IssuerUrls } from '../../domain/client/client-rules.ts';
 import {
   findInstallationConflict,
   type Installation,

@@ -1,6 +1,6 @@
 import { type ObjectRef, refOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { type IssuerUrls, isOfAnotherIssuer, issuerOf } from '../../domain/client/client-issuer.ts';
+import { type IssuerUrls, isOfAnotherIssuer, issuerOf } from '../../domain/client/client-rules.ts';
 import { type Installation, watches } from '../../domain/client/installation.ts';
 
 /** Which OAuthClients this installation works on, with their Tokens and records (spec §2.4, Issuer). */

@@ -1,6 +1,6 @@
 import { keyOf } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { issuerOf } from '../../domain/client/client-issuer.ts';
+import { issuerOf } from '../../domain/client/client-rules.ts';
 import { RECORD_OBJECT_INDEX, type RecordObject } from '../../domain/record/token-record.ts';
 import type { Cache, CacheChange } from '../../ports/cache.ts';
 import type { Keyring } from '../../ports/signing.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { compareResourceVersions } from '../../../operator/api/resource-version.ts';
+import { compareResourceVersions } from '../../../operator/api/meta.ts';
 import type { CacheChange } from '../../../operator/ports/cache.ts';
 import { ObjectStore } from '../../../operator/runtime/object-store.ts';
 import { recordedLog } from '../../support/quiet.ts';

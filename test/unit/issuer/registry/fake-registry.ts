@@ -5,7 +5,7 @@ import { TOKEN_CLAIM } from '../../../../operator/api/reserved-claims.ts';
 import { formatTime } from '../../../../operator/api/time.ts';
 import type { Token, TokenStatus } from '../../../../operator/api/token.ts';
 import type { FairSemaphore } from '../../../../operator/async/fair-semaphore.ts';
-import { isOfAnotherIssuer } from '../../../../operator/domain/client/client-issuer.ts';
+import { isOfAnotherIssuer } from '../../../../operator/domain/client/client-rules.ts';
 import {
   type CachedIssuedToken,
   ISSUED_INDEXERS,

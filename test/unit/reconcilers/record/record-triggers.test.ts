@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
-import { isOfAnotherIssuer } from '../../../../operator/domain/client/client-issuer.ts';
+import { isOfAnotherIssuer } from '../../../../operator/domain/client/client-rules.ts';
 import {
   type CachedIssuedToken,
   ISSUED_INDEXERS,
