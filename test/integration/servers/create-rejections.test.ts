@@ -297,7 +297,6 @@ describe('an assertion of another issuer', () => {
 
   test.each<[string, () => Promise<string> | string]>([
     ['an expired one', () => issue({ exp: now() - 60 })],
-    ['one without expiration', () => issue({ exp: undefined })],
     ['one without subject', () => issue({ sub: undefined })],
     ['one for another audience', () => provider.issue('other', { team: 'blue' })],
     ['a token without a required claim', () => provider.issue('m2m')],
@@ -309,6 +308,13 @@ describe('an assertion of another issuer', () => {
     ['one of an issuer that is not trusted', () => untrustedProvider.issue('m2m', { team: 'blue' })],
   ])('%s is rejected', async (_name, make) => {
     expect(await failureOf(byAssertion('federated', await make()))).toEqual(INVALID_CLIENT);
+  });
+
+  test('one without expiration is rejected, and its owner learns why', async () => {
+    const failure = await failureOf(byAssertion('federated', await issue({ exp: undefined })));
+    const message =
+      'cannot create token: the assertion is signed by a trusted issuer, but it has no exp, which is required';
+    expect(failure).toEqual({ ...INVALID_CLIENT, message });
   });
 
   test('gives owner, subject and original claims', async () => {
