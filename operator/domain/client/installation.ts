@@ -68,28 +68,43 @@ export const watches = (
   namespace: string,
 ): boolean => watchNamespaces.length === 0 || watchNamespaces.includes(namespace);
 
-const isOlder = (a: Installation, b: Installation): boolean =>
+/** What the age of an installation is compared by. The API server sets it, so that nobody can make a Lease older. */
+export type InstallationAge = Pick<Installation, 'namespace' | 'since'>;
+
+const isOlder = (a: InstallationAge, b: InstallationAge): boolean =>
   a.since === b.since ? a.namespace < b.namespace : a.since < b.since;
 
+/** An installation that must not run beside this one. */
+export interface InstallationConflict {
+  readonly why: string;
+  /** Whether this one has to end: it is the younger one, by its Lease. The older one goes on, whatever a younger Lease says. */
+  readonly mustEnd: boolean;
+}
+
 /**
- * Why this installation must not run beside the others (spec §6): one that runs has the same URL and is older, by its Lease, or has a
- * URL that this one says it had before. Undefined if nothing keeps it. `own` is undefined as long as it has no Lease.
+ * Which installation must not run beside this one (spec §6): one that runs has the same URL and is older, or has a URL that this one
+ * says it had before. Undefined if there is none. One for which this installation has to end comes first. `own` is undefined as long
+ * as it has no Lease: it is the youngest then.
  */
 export const findInstallationConflict = (
   urls: IssuerUrls,
-  own: Installation | undefined,
+  own: InstallationAge | undefined,
   others: readonly Installation[],
-): string | undefined => {
+): InstallationConflict | undefined => {
+  let found: InstallationConflict | undefined;
   for (const other of others) {
     const { url, namespace, isRunning } = other;
     if (url === undefined || !isRunning) continue;
+    const mustEnd = own === undefined || isOlder(other, own);
     if (isSameIssuer(url, urls.url)) {
-      if (own === undefined || isOlder(other, own)) {
-        return `the installation in namespace ${namespace} has the same issuer.url ${url}: give each its own, or stop that one`;
-      }
-    } else if (isIssuerUrl(urls, url)) {
-      return `issuer.previousURLs has ${url}, the issuer.url of the installation that runs in namespace ${namespace}: stop that one, or remove the entry`;
+      if (!mustEnd) continue;
+      const why = `the installation in namespace ${namespace} has the same issuer.url ${url}: give each its own, or stop that one`;
+      return { why, mustEnd };
     }
+    if (!isIssuerUrl(urls, url)) continue;
+    const why = `issuer.previousURLs has ${url}, the issuer.url of the installation that runs in namespace ${namespace}: stop that one, or remove the entry`;
+    if (mustEnd) return { why, mustEnd };
+    found ??= { why, mustEnd };
   }
-  return undefined;
+  return found;
 };

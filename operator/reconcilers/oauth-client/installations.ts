@@ -5,7 +5,7 @@ import { SingleFlight } from '../../async/single-flight.ts';
 import type { IssuerUrls } from '../../domain/client/client-rules.ts';
 import {
   findInstallationConflict,
-  type Installation,
+  type InstallationAge,
   installationOf,
   type OtherInstallation,
 } from '../../domain/client/installation.ts';
@@ -22,7 +22,7 @@ export interface InstallationsOptions {
   readonly listLeases: (signal: AbortSignal) => Promise<readonly Lease[]>;
   /** The SigningKeys in all namespaces; asked only if there is another Lease. @throws ApiError */
   readonly listSigningKeys: (signal: AbortSignal) => Promise<readonly SigningKey[]>;
-  /** Called, once, with the reason for which this installation must not run beside another one. */
+  /** Called, once, with the reason for which this installation has to end. */
   readonly onConflict: (why: string) => void;
   readonly isLeading: () => boolean;
   readonly clock: MonotonicClock;
@@ -63,7 +63,8 @@ export class Installations {
   #age = 0;
   #readAt = -1;
   #isForbidden = false;
-  #hasConflict = false;
+  #hasEnded = false;
+  #hasWarned = false;
   #cancelTimer = (): void => undefined;
 
   constructor(options: InstallationsOptions) {
@@ -153,14 +154,21 @@ export class Installations {
       const known = kids.get(other.namespace);
       return known ? [{ ...other, kids: known }] : [];
     });
-    this.#check(own && installationOf(own, clock.now()), others);
+    this.#check(own && { namespace, since: own.metadata.creationTimestamp }, others);
     return others;
   }
 
-  #check(own: Installation | undefined, others: readonly OtherInstallation[]): void {
-    const why = this.#hasConflict ? undefined : findInstallationConflict(this.#options.urls, own, others);
-    if (why === undefined) return;
-    this.#hasConflict = true;
-    this.#options.onConflict(why);
+  #check(own: InstallationAge | undefined, others: readonly OtherInstallation[]): void {
+    const { urls, onConflict, log } = this.#options;
+    const conflict = findInstallationConflict(urls, own, others);
+    if (conflict === undefined || this.#hasEnded) return;
+    const { why, mustEnd } = conflict;
+    if (mustEnd) {
+      this.#hasEnded = true;
+      onConflict(why);
+    } else if (!this.#hasWarned) {
+      this.#hasWarned = true;
+      log.error('another installation must not run beside this one, which is older and goes on', { why });
+    }
   }
 }

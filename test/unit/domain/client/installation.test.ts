@@ -94,14 +94,34 @@ describe('an installation beside another one', () => {
     ['goes on where the other has another URL', younger, installation('https://b.example'), false],
     ['goes on where the other does not say which', younger, installation(undefined), false],
     [
-      'ends where it would take the clients of one that runs',
-      older,
+      'ends where it would take the clients of an older one that runs',
+      younger,
+      installation('https://old.example'),
+      true,
+    ],
+    ['goes on where a younger one has a URL of before', older, installation('https://old.example'), false],
+    [
+      'ends where it has no Lease and another a URL of before',
+      undefined,
       installation('https://old.example'),
       true,
     ],
   ])('%s', (_, own, other, ends) => {
-    const why = findInstallationConflict(urls, own, [other]);
-    expect(why === undefined).toBe(!ends);
-    if (ends) expect(why).toContain('namespace second');
+    const conflict = findInstallationConflict(urls, own, [other]);
+    expect(conflict?.mustEnd ?? false).toBe(ends);
+    if (ends) expect(conflict?.why).toContain('namespace second');
+  });
+
+  test('says why one that is younger must not run, after those for which it has to end', () => {
+    const before = installation('https://old.example');
+    expect(findInstallationConflict(urls, older, [before])).toEqual({
+      why: expect.stringContaining('issuer.previousURLs has https://old.example'),
+      mustEnd: false,
+    });
+    const first = installation(urls.url, { namespace: 'oldest', since: '2025-01-01T00:00:00Z' });
+    expect(findInstallationConflict(urls, older, [before, first])).toEqual({
+      why: expect.stringContaining('namespace oldest'),
+      mustEnd: true,
+    });
   });
 });

@@ -9,6 +9,7 @@ import { FakeClock } from '../../../support/fake-clock.ts';
 import { recordedLog } from '../../../support/quiet.ts';
 
 const OWN = 'https://own.example';
+const BEFORE = 'https://before.example';
 
 const setUp = () => {
   const clock = new FakeClock();
@@ -23,7 +24,7 @@ const setUp = () => {
   };
   const installations = new Installations({
     namespace: 'first',
-    urls: { url: OWN },
+    urls: { url: OWN, previousURLs: [BEFORE] },
     listLeases: async () => {
       state.reads += 1;
       if (state.failure) throw state.failure;
@@ -39,13 +40,13 @@ const setUp = () => {
     clock,
     log,
   });
-  const lease = (namespace: string, url: string): Lease => ({
+  const lease = (namespace: string, url: string, since = '2020-01-01T00:00:00Z'): Lease => ({
     apiVersion: 'coordination.k8s.io/v1',
     kind: 'Lease',
     metadata: {
       name: 'm2m-oauth-operator',
       namespace,
-      creationTimestamp: '2020-01-01T00:00:00Z',
+      creationTimestamp: since,
       annotations: announcementOf({ url, watchNamespaces: [] }),
     } as unknown as ObjectMeta,
     spec: { holderIdentity: 'x', renewTime: new Date(clock.now()).toISOString() },
@@ -123,4 +124,18 @@ test('an older one with the same URL ends this one, once', async () => {
   installations.expire();
   await installations.others();
   expect(conflicts).toEqual([expect.stringContaining('namespace second')]);
+});
+
+test('a younger one with a URL of before does not end this one, whose Lease may be old; the log says so once', async () => {
+  const { clock, conflicts, state, installations, lease, log } = setUp();
+  const own = lease('first', OWN);
+  await clock.advance(600_000);
+  state.leases = [own, lease('second', BEFORE, '2021-01-01T00:00:00Z')];
+  await installations.others();
+  installations.expire();
+  await installations.others();
+  expect(conflicts).toEqual([]);
+  const errors = log.lines.filter(({ message }) => message.includes('must not run beside this one'));
+  expect(errors).toHaveLength(1);
+  expect(errors[0]).toMatchObject({ level: 'error', fields: { why: expect.stringContaining(BEFORE) } });
 });
