@@ -129,10 +129,12 @@ export class Reflector<T extends Cacheable> {
 
   /**
    * When the API server last gave any sign on the connection of this watch, while it followed on from what the store has. 0 if what the
-   * store has is of another history.
+   * store has is of another history. While everything is listed again it stays what it was: what is gone leaves the store only at the
+   * end of the list.
    */
   get lastContact(): number {
     if (this.#isRewound) return 0;
+    if (this.#synced && this.#pass !== undefined) return this.#contactBefore;
     const answered = this.#isFollowing ? this.#options.source.contact.lastAnswerAt : this.#contactBefore;
     return Math.max(this.#lastProgress, answered);
   }

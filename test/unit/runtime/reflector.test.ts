@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { sleep } from '../../../operator/async/sleep.ts';
 import { ApiError } from '../../../operator/ports/kube.ts';
 import type {
   ListOptions,
@@ -41,6 +42,8 @@ const bookmark = (rv: number, initialEventsEnd = false): WatchEvent<Thing> => ({
 /** One watch: batches, then an error, an end, or silence. */
 interface Stream {
   readonly batches?: readonly (readonly WatchEvent<Thing>[])[];
+  /** Between two batches. */
+  readonly everyMs?: number;
   readonly ends?: 'end' | 'silence' | ApiError;
 }
 
@@ -95,7 +98,10 @@ const run = (
       const stream = streams[watches.length - 1] ?? {};
       if (stream instanceof ApiError) throw stream;
       return (async function* () {
-        for (const batch of stream.batches ?? []) yield batch;
+        for (const [at, batch] of (stream.batches ?? []).entries()) {
+          if (at > 0 && stream.everyMs !== undefined) await sleep(clock, stream.everyMs, options.signal);
+          yield batch;
+        }
         if (stream.ends instanceof ApiError) throw stream.ends;
         if (stream.ends !== 'end') await until(options.signal);
       })();
@@ -489,6 +495,66 @@ describe('an API server that was put back to an earlier state', () => {
     rewinds.found({ resource: 'others', knownVersion: '9', foundVersion: '4' });
     await clock.advance(100);
     expect([reflector.synced, reflector.lastContact]).toEqual([true, 0]);
+  });
+});
+
+describe('a cache that is listed again', () => {
+  const before: Stream = { batches: [[added('a', 1), added('b', 90), bookmark(90, true)]] };
+  const slowly: Stream = {
+    batches: [[added('a', 1)], [added('c', 12)], [bookmark(5000, true)]],
+    everyMs: 20_000,
+  };
+  const tooLarge = new ApiError('too large', { status: 504, reason: 'ResourceVersionTooLarge' });
+
+  test.each([
+    ['a 410', gone],
+    ['a resourceVersion that is too large', tooLarge],
+  ])('after %s is not in contact until the whole list is in, but makes progress', async (_name, failure) => {
+    const { clock, store, reflector } = run([{ ...before, ends: broken }, failure, slowly]);
+    await settle();
+    const brokeAt = clock.now();
+    await clock.advance(30_000);
+    expect([...store.keys()]).toEqual(['n/a', 'n/b', 'n/c']);
+    expect([reflector.synced, reflector.lastContact]).toEqual([true, brokeAt]);
+    expect(reflector.lastAnswered).toBeGreaterThan(brokeAt + 10_000);
+    await clock.advance(15_000);
+    expect([...store.keys()]).toEqual(['n/a', 'n/c']);
+    expect(reflector.lastContact).toBe(clock.now());
+  });
+
+  test('is not in contact between two lists that break in their middle', async () => {
+    const half: Stream = { batches: [[added('a', 1)]], ends: broken };
+    const { clock, reflector } = run([
+      { ...before, ends: broken },
+      gone,
+      ...Array.from({ length: 9 }, () => half),
+    ]);
+    await settle();
+    const brokeAt = clock.now();
+    await clock.advance(12_000);
+    expect(reflector.lastContact).toBe(brokeAt);
+  });
+
+  test('by pages is not in contact until the last of them is in', async () => {
+    const page = (at: number, continueToken?: string): ListPage<Thing> => ({
+      resourceVersion: '9',
+      continueToken,
+      items: [thing(`p${at}`, at)],
+    });
+    const { clock, reflector } = run([rejected, { ends: broken }, gone], [page(1), page(2, 'next')]);
+    await settle();
+    await clock.advance(1_000);
+    const listedAt = clock.now();
+    await clock.advance(60_000);
+    expect(reflector.lastContact).toBeLessThanOrEqual(listedAt);
+  });
+
+  test('for the first time is in contact with each batch, and not synced', async () => {
+    const { clock, reflector } = run([slowly]);
+    await settle();
+    const start = clock.now();
+    await clock.advance(30_000);
+    expect([reflector.synced, reflector.lastContact]).toEqual([false, start + 20_000]);
   });
 });
 
