@@ -164,7 +164,7 @@ const populationMetrics = (registers: Registry[], population: () => Population |
   gauge(
     'm2moauth_denied_namespaces',
     '1 for a namespace of watchNamespaces that this replica can not watch: deleted, or without the roles of the operator.',
-    'namespace',
+    'watched_namespace',
     (p) => p.deniedNamespaces(),
   );
   const single = (name: string, help: string, read: (population: Population) => number) =>

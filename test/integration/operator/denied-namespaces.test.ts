@@ -68,7 +68,7 @@ const start = async (watchNamespaces: readonly string[]): Promise<OperatorProces
   });
 
 const denied = (namespace: string): Promise<number> =>
-  operator.metric(`m2moauth_denied_namespaces{namespace="${namespace}"}`);
+  operator.metric(`m2moauth_denied_namespaces{watched_namespace="${namespace}"}`);
 const waitUntilDenied = (namespace: string, expected: 0 | 1) =>
   eventually(async () => expect(await denied(namespace)).toBe(expected));
 
@@ -154,7 +154,7 @@ test('a watched namespace that is deleted leaves the others served, and comes ba
   expect(await validate(mine)).toBe('OK');
   // All tokens of an owner: nothing can be in a namespace that is gone.
   await eventually(async () => expect(await codeOf(calls.deleteTokens(`Bearer ${mine}`, []))).toBe('OK'));
-  expect(await operator.metric(`m2moauth_denied_namespaces{namespace="${kept}"}`)).toBe(0);
+  expect(await operator.metric(`m2moauth_denied_namespaces{watched_namespace="${kept}"}`)).toBe(0);
   const warnings = operator.log.filter(({ level, namespace }) => level === 'warn' && namespace === lost);
   expect(warnings.map(({ why }) => why)).toEqual([expect.stringContaining('it does not exist')]);
 
@@ -195,7 +195,7 @@ test('a replica is ready at its start without a namespace that does not exist', 
   const missing = 'not-there-yet';
   const other = await start([kept, missing]);
   await other.ready();
-  expect(await other.metric(`m2moauth_denied_namespaces{namespace="${missing}"}`)).toBe(1);
+  expect(await other.metric(`m2moauth_denied_namespaces{watched_namespace="${missing}"}`)).toBe(1);
   await other.stop();
 });
 
@@ -203,7 +203,7 @@ test('a replica without any watched namespace is not ready, and is when one appe
   const late = `late-${kept}`;
   const other = await start([late]);
   await eventually(async () =>
-    expect(await other.metric(`m2moauth_denied_namespaces{namespace="${late}"}`)).toBe(1),
+    expect(await other.metric(`m2moauth_denied_namespaces{watched_namespace="${late}"}`)).toBe(1),
   );
   expect((await fetch(`${other.opsUrl}/readyz`)).status).toBe(503);
   expect((await fetch(`${other.opsUrl}/healthz`)).status).toBe(200);

@@ -27,6 +27,14 @@ test.each(['alerts.yaml', 'dashboard.json'])(
   },
 );
 
+test('no metric of the operator has a label that Prometheus sets for the target of a ServiceMonitor', async () => {
+  const ofTargets = ['namespace', 'pod', 'service', 'endpoint', 'container', 'node', 'job', 'instance'];
+  const metrics = createMetrics({ processMetrics: false }).registry.getMetricsAsArray();
+  const labels = metrics.flatMap((metric) => (metric as unknown as { labelNames: string[] }).labelNames);
+  expect(labels).toContain('watched_namespace');
+  expect(labels.filter((label) => ofTargets.includes(label))).toEqual([]);
+});
+
 test('the dashboard shows every metric of the operator', async () => {
   const shown = metricsNamedIn(read(join(FILES, 'dashboard.json')));
   const own = (await declared()).filter((name) => name.startsWith('m2moauth_'));

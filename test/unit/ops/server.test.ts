@@ -94,7 +94,7 @@ describe('metrics', () => {
       'm2moauth_signing_keys{phase="Active"} 1',
       'm2moauth_cached_objects{resource="tokens"} 4',
       'm2moauth_restored_records{resource="issuedtokens"} 2',
-      'm2moauth_denied_namespaces{namespace="team-b"} 1',
+      'm2moauth_denied_namespaces{watched_namespace="team-b"} 1',
     ]) {
       expect(text).toContain(line);
     }
