@@ -51,6 +51,7 @@ const wireKind = <T extends RecordObject>(
   const recordClients = new ClientPresenceReader({
     clients,
     oauthClients: resourceClients(writer).clients,
+    clock,
   });
   const controller = new Controller({
     clock,

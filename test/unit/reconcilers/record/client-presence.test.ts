@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import { ApiError } from '../../../../operator/ports/kube.ts';
 import { ClientPresenceReader } from '../../../../operator/reconcilers/record/client-presence.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
 import { recordClient } from '../../domain/record/issued-token-fixtures.ts';
 
 const { signal } = new AbortController();
@@ -11,7 +12,9 @@ const naming = (clientUID: string, client = 'n/app') => ({ client, clientUID });
 const setUp = (known?: string) => {
   const reads: string[] = [];
   const waiting: ((live: OAuthClient | Error) => void)[] = [];
+  const clock = new FakeClock();
   const recordClients = new ClientPresenceReader({
+    clock,
     clients: { get: () => (known === undefined ? undefined : recordClient(known)) },
     oauthClients: {
       get: ({ namespace, name }) => {
@@ -29,7 +32,7 @@ const setUp = (known?: string) => {
   const fail = (): void => {
     for (const settle of waiting.splice(0)) settle(new ApiError('no answer', { status: 0 }));
   };
-  return { recordClients, reads, answer, fail };
+  return { recordClients, clock, reads, answer, fail };
 };
 
 test('a client that the cache has is known; none, or another of its name, is missing', () => {
@@ -78,6 +81,38 @@ test('that it is gone is remembered, that it is there is not', async () => {
     expect(recordClients.of(naming('two'))).toBe('Missing');
   }
   expect(reads.length).toBe(3);
+});
+
+test('that it is gone is forgotten after 10 s: a restore of etcd brings a UID back', async () => {
+  const { recordClients, clock, answer } = setUp();
+  const gone = recordClients.ask(naming('one'), signal);
+  answer(undefined);
+  await gone;
+  await clock.advance(9_999);
+  expect(recordClients.of(naming('one'))).toBe('Gone');
+  await clock.advance(1);
+  expect(recordClients.of(naming('one'))).toBe('Missing');
+  const back = recordClients.ask(naming('one'), signal);
+  answer('one');
+  expect(await back).toBe('Ahead');
+});
+
+test('the 10 s count from when the API server was asked', async () => {
+  const { recordClients, clock, answer } = setUp();
+  const gone = recordClients.ask(naming('one'), signal);
+  await clock.advance(10_000);
+  answer(undefined);
+  expect(await gone).toBe('Gone');
+  expect(recordClients.of(naming('one'))).toBe('Missing');
+});
+
+test('that it is gone is forgotten where the clock is set back', async () => {
+  const { recordClients, clock, answer } = setUp();
+  const gone = recordClients.ask(naming('one'), signal);
+  answer(undefined);
+  await gone;
+  clock.step(-60_000);
+  expect(recordClients.of(naming('one'))).toBe('Missing');
 });
 
 test('no more than a thousand are remembered', async () => {

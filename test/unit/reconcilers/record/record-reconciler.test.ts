@@ -35,7 +35,11 @@ const setUp = (traits: RecordTraits, { isOfAnother = false } = {}) => {
     kind: ISSUED_TOKEN_KIND,
     isOfAnother: () => isOfAnother,
     records,
-    recordClients: new ClientPresenceReader({ clients, oauthClients: { get: async () => recordClient() } }),
+    recordClients: new ClientPresenceReader({
+      clients,
+      oauthClients: { get: async () => recordClient() },
+      clock,
+    }),
     objects: {
       writeStatus: async () => makeRecord({ ...traits, blacklistedAt: 0, version: 1, resourceVersion: '2' }),
       delete: async () => {

@@ -65,6 +65,7 @@ class FakeRecords {
       recordClients: new ClientPresenceReader({
         clients,
         oauthClients: { get: () => Promise.reject(new Error('asked')) },
+        clock,
       }),
       keyring: {
         phase: (kid) => (this.compromised.has(kid) ? 'Compromised' : 'Active'),
@@ -242,6 +243,7 @@ test('of many TokenBatches, few are planned in a turn: each holds up to 256 reco
     recordClients: new ClientPresenceReader({
       clients,
       oauthClients: { get: () => Promise.reject(new Error('asked')) },
+      clock,
     }),
     keyring: { phase: () => 'Active', onChange: () => () => undefined },
   });
