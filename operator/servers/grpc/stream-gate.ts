@@ -50,7 +50,6 @@ interface Session {
 /** Answers a call without running anything for it. */
 const refuse = (stream: ServerHttp2Stream, message: string): void => {
   if (stream.closed || stream.destroyed) return;
-  stream.on('error', () => undefined);
   const exhausted = {
     ':status': 200,
     'content-type': 'application/grpc+proto',
@@ -131,6 +130,8 @@ export class StreamGate implements Http2Gate {
   }
 
   onStream(stream: ServerHttp2Stream, headers: Headers, serve: () => void): void {
+    // grpc-js handles errors of a stream from when it serves the call. Before, one that its client causes would end the process.
+    stream.on('error', () => undefined);
     const session = stream.session as ServerHttp2Session | undefined;
     const entry = session && this.#sessions.get(session);
     if (!session || !entry) {

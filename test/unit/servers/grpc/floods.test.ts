@@ -11,6 +11,7 @@ import { expect, test } from '@jest/globals';
 import type { LoadLimits } from '../../../../operator/servers/listener/load-limits.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
+import { preface } from '../../../support/http2-frames.ts';
 import { recordedMetrics } from '../../../support/quiet.ts';
 import { testLoadLimits } from '../listener/test-load-limits.ts';
 import { frame, pathOf, type RawCall, rawCall } from './raw-call.ts';
@@ -43,6 +44,29 @@ test('a client that resets its streams in a flood gets GOAWAY with ENHANCE_YOUR_
   await using env = await openServerEnv({}, { load: testLoadLimits({ metrics }) });
   expect(await goawayFor(env.port, [resetCalls(400)])).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   expect(metrics.calls).toEqual([['limited', 'grpc', 'resets', 'shed']]);
+  await answers(env);
+});
+
+test('calls that end with an error of their client before they have begun are no error of the server', async () => {
+  await using env = await openServerEnv();
+  for (const code of [constants.NGHTTP2_PROTOCOL_ERROR, constants.NGHTTP2_INTERNAL_ERROR]) {
+    await goawayFor(env.port, [Buffer.concat([beginCalls(0, 400), endCalls(0, 400, code)])]);
+  }
+  await answers(env);
+});
+
+test('nor are calls whose connection is reset while they wait to begin', async () => {
+  const load = testLoadLimits();
+  await using env = await openServerEnv({}, { load });
+  for (let round = 0; round < 5; round += 1) {
+    const socket = connect(env.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    socket.write(Buffer.concat([preface(), beginCalls(0, 250)]));
+    await eventually(() => load.streams.size > 0);
+    socket.resetAndDestroy();
+    await eventually(() => load.streams.size === 0);
+  }
   await answers(env);
 });
 
