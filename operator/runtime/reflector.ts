@@ -11,7 +11,7 @@ import { Denial } from './denial.ts';
 import type { ListPass } from './list-pass.ts';
 import type { ScopeAccess } from './namespace-access.ts';
 import type { ObjectStore } from './object-store.ts';
-import type { Rewinds } from './rewinds.ts';
+import { RewindBackoff, type Rewinds } from './rewinds.ts';
 import { advanceWatchCacheWhenSilent } from './watch-cache-advance.ts';
 import { StallTimer, WatchProgress } from './watch-progress.ts';
 
@@ -84,6 +84,7 @@ export class Reflector<T extends Cacheable> {
   /** Ends the present watch, or the wait for the next. */
   #restart = new AbortController();
   readonly #denial = new Denial();
+  readonly #rewindBackoff = new RewindBackoff();
   readonly #progress = new WatchProgress();
   /** The list that is being read; undefined once it is complete. */
   #pass: ListPass<T> | undefined;
@@ -166,7 +167,7 @@ export class Reflector<T extends Cacheable> {
   }
 
   async #runOnce(signal: AbortSignal): Promise<void> {
-    const { clock, source, stallAfterMs = STALL_AFTER_MS, metrics } = this.#options;
+    const { clock, random, source, stallAfterMs = STALL_AFTER_MS, metrics } = this.#options;
     if (this.#isRewound) this.#resourceVersion = undefined;
     const restart = new AbortController();
     this.#restart = restart;
@@ -191,6 +192,9 @@ export class Reflector<T extends Cacheable> {
     const waitMs = this.#waitMs(why, failure);
     this.#failures++;
     await sleep(clock, waitMs, signal, restart.signal);
+    if (!restart.signal.aborted || signal.aborted) return;
+    // Not on the signal of the restart, which has aborted: each further rewind would end the wait.
+    await sleep(clock, this.#rewindBackoff.next(clock.now(), random), signal);
   }
 
   /** What was known before the present watch ended is known for a while. */

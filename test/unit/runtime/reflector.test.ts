@@ -487,6 +487,50 @@ describe('an API server that was put back to an earlier state', () => {
     expect(watches.at(-1)?.resourceVersion).toBe('');
   });
 
+  const found = { resource: 'others', knownVersion: '9', foundVersion: '4' };
+  const listsOf = (watches: readonly WatchOptions[]) => watches.filter(({ initialEvents }) => initialEvents);
+
+  test('again and again is listed at once, then less and less often', async () => {
+    const { clock, watches, rewinds } = run(Array.from({ length: 400 }, () => first));
+    await settle();
+    const start = clock.now();
+    const at: number[] = [];
+    while (clock.now() - start < 120_000) {
+      const before = listsOf(watches).length;
+      rewinds.found(found);
+      await clock.advance(100);
+      if (listsOf(watches).length > before) at.push(Math.floor((clock.now() - start) / 1_000));
+    }
+    // After waits of 0, 1.5, 3, 6, 12 and 22.5 s.
+    expect(at).toEqual([0, 1, 4, 10, 22, 45, 67, 90, 112]);
+  });
+
+  test('again after more than a minute is listed at once', async () => {
+    const { clock, watches, rewinds } = run([first, first, first, first]);
+    await settle();
+    for (const count of [2, 3, 4]) {
+      rewinds.found(found);
+      await clock.advance(0);
+      expect(listsOf(watches)).toHaveLength(count);
+      await clock.advance(60_001);
+    }
+  });
+
+  test('that is found while a wait for the next list runs does not end it, and a stop does', async () => {
+    const { clock, watches, rewinds, ended } = run(Array.from({ length: 9 }, () => first));
+    await settle();
+    rewinds.found(found);
+    await clock.advance(10);
+    rewinds.found(found);
+    await clock.advance(10);
+    rewinds.found(found);
+    await clock.advance(900);
+    expect(listsOf(watches)).toHaveLength(2);
+    stop.current.abort();
+    await ended;
+    expect(clock.pending).toBe(0);
+  });
+
   test('is not trusted until the list is complete', async () => {
     const half: Stream = { batches: [[added('a', 1)]] };
     const { clock, reflector, rewinds } = run([later, half]);
