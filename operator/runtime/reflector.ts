@@ -84,6 +84,8 @@ export class Reflector<T extends Cacheable> {
   /** Ends the present watch, or the wait for the next. */
   #restart = new AbortController();
   readonly #denial = new Denial();
+  /** Its namespace is gone, and its objects are no longer in the store. */
+  #isDropped = false;
   readonly #rewindBackoff = new RewindBackoff();
   readonly #progress = new WatchProgress();
   /** The list that is being read; undefined once it is complete. */
@@ -254,7 +256,10 @@ export class Reflector<T extends Cacheable> {
       access.denied();
       this.#options.onSettled?.();
     }
-    if (access.isGone()) store.drop(inScope);
+    if (this.#isDropped || !access.isGone()) return;
+    // Once: it costs a walk over the objects of all scopes.
+    store.drop(inScope);
+    this.#isDropped = true;
   }
 
   #usesPagedLists(): boolean {
@@ -278,6 +283,7 @@ export class Reflector<T extends Cacheable> {
       // The owner may have stopped this reflector and dropped its objects meanwhile: do not add them again.
       stall.signal.throwIfAborted();
       stall.touch();
+      this.#isDropped = false;
       for (const item of page.items) pass.take(item);
       continueToken = page.continueToken;
       if (continueToken === undefined) this.#finishList(pass, page.resourceVersion);
@@ -346,6 +352,7 @@ export class Reflector<T extends Cacheable> {
     for await (const batch of batches) {
       if (stall.signal.aborted) return;
       this.#lastProgress = clock.now();
+      this.#isDropped = false;
       stall.touch();
       for (const event of batch) {
         this.#take(event);

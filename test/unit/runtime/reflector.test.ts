@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { sleep } from '../../../operator/async/sleep.ts';
 import { ApiError } from '../../../operator/ports/kube.ts';
 import type {
@@ -415,6 +415,32 @@ describe('a scope that the API server denies', () => {
     await clock.advance(20_000);
     expect([...store.keys()]).toEqual(expected);
     expect(reflector.isGone).toBe(isGone);
+  });
+
+  test('loses its objects once, also those that half a list brought since', async () => {
+    const half: Stream = { batches: [[added('c', 9)]], ends: broken };
+    const { clock, store } = run(
+      [{ ...first, ends: broken }, ...denials, half, ...denials],
+      [],
+      accessOf(true).more,
+    );
+    const drop = jest.spyOn(store, 'drop');
+    await clock.advance(40_000);
+    expect(drop).toHaveBeenCalledTimes(1);
+    await clock.advance(100_000);
+    expect(drop).toHaveBeenCalledTimes(2);
+    expect([...store.keys()]).toEqual([]);
+  });
+
+  test('loses its objects when its namespace goes after it was denied', async () => {
+    let isGone = false;
+    const access = { denied: () => undefined, permitted: () => undefined, isGone: () => isGone };
+    const { clock, store } = run([{ ...first, ends: broken }, ...denials], [], { access });
+    await clock.advance(15_000);
+    expect(store.size).toBe(2);
+    isGone = true;
+    await clock.advance(10_000);
+    expect(store.size).toBe(0);
   });
 
   test('is not denied by 403s with other answers between them', async () => {
