@@ -151,8 +151,8 @@ const ready = (status: 'True' | 'False', reason: SigningKeyReason, message: stri
 });
 
 /**
- * Until when verifiers may not know the provided key that signs, in seconds since the Unix epoch: no replica had the private key of the one
- * before any more, so that it could not wait. Undefined if it has waited, or is the first one.
+ * Until when verifiers may not know the provided key that signs, in seconds since the Unix epoch: the key before it had to stop signing, for
+ * example because its private key was lost, so that this one could not wait. Undefined if it has waited, or is the first one.
  */
 const unknownUntil = (
   entries: readonly KeyEntry[],
@@ -181,7 +181,7 @@ const describeSigning = (
   const until = unknownUntil(entries, active, context);
   return until === undefined
     ? signs
-    : `${signs} since ${active.activatedAt}, without having been published before, since the private key before it was replaced and no replica had it: verifiers that cached the JWKS may reject its tokens until ${formatTime(until)}`;
+    : `${signs} since ${active.activatedAt}, without having been published for ${MIN_PUBLISH_SECONDS} s before, since the key before it had to stop signing: verifiers that cached the JWKS may reject its tokens until ${formatTime(until)}`;
 };
 
 const readyCondition = (entries: readonly KeyEntry[], context: RotationContext): ConditionUpdate => {

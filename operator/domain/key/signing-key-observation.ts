@@ -22,8 +22,8 @@ export interface SigningKeyObservation {
   /** Kids of provided keys in the status whose private key is still where the status says. */
   readonly readableKids: ReadonlySet<string>;
   /**
-   * Kids in the status whose private key this process has in memory, also if the Secret has another one by now: it can sign as long as it
-   * runs. Absent: none.
+   * Kids in the status whose provided private key this process has in memory, also if its Secret has another one by now, or is gone.
+   * Absent: none.
    */
   readonly heldKids?: ReadonlySet<string> | undefined;
   /** When the last valid token that a key has signed expires, in seconds since the Unix epoch; undefined if there is none. */
@@ -59,7 +59,10 @@ export interface RotationContext extends Omit<SigningKeyObservation, 'remembered
   readonly ownSecrets: ReadonlyMap<string, KeySecret>;
   /** Whether the private key of an entry is available. */
   isUsable(entry: Pick<KeyEntry, 'kid' | 'secretRef'>): boolean;
-  /** Whether the private key of an entry is in the memory of running replicas alone. */
+  /**
+   * Whether another provided key replaces that of an entry in the same Secret, so that it is in the memory of running replicas alone: those
+   * that start later sign with the other one (spec §2.5).
+   */
   isReplaced(entry: Pick<KeyEntry, 'kid' | 'secretRef'>): boolean;
 }
 
@@ -75,7 +78,16 @@ export const buildRotationContext = (observation: SigningKeyObservation): Rotati
   const seconds = floorSeconds(now);
   const noted = [...ownSecrets.values()].flatMap(({ compromised }) => compromised);
   const stored = [...noted, ...(remembered?.kids ?? [])];
-  const providedKid = provided && 'key' in provided ? provided.key.kid : undefined;
+  const readable = provided && 'key' in provided ? provided : undefined;
+  const isProvidedHere = (secretRef: KeyEntry['secretRef']): boolean =>
+    readable !== undefined &&
+    secretRef?.name === readable.secretRef.name &&
+    secretRef.key === readable.secretRef.key;
+  const isReplaced: RotationContext['isReplaced'] = ({ kid, secretRef }) =>
+    heldKids?.has(kid) === true &&
+    !readableKids.has(kid) &&
+    kid !== readable?.key.kid &&
+    isProvidedHere(secretRef);
   return {
     ...rest,
     seconds,
@@ -87,16 +99,11 @@ export const buildRotationContext = (observation: SigningKeyObservation): Rotati
     noted: new Set([...named, ...noted]),
     hasForgotten: remembered?.hasOverflowed === true,
     ownSecrets,
-    isReplaced: ({ kid, secretRef }) =>
-      heldKids?.has(kid) === true &&
-      secretRef?.key !== undefined &&
-      !readableKids.has(kid) &&
-      providedKid !== undefined &&
-      providedKid !== kid,
-    isUsable: ({ kid }) =>
-      readableKids.has(kid) ||
-      heldKids?.has(kid) === true ||
-      providedKid === kid ||
-      ownSecrets.get(keySecretName(name, kid))?.key?.kid === kid,
+    isReplaced,
+    isUsable: (entry) =>
+      readableKids.has(entry.kid) ||
+      readable?.key.kid === entry.kid ||
+      ownSecrets.get(keySecretName(name, entry.kid))?.key?.kid === entry.kid ||
+      isReplaced(entry),
   };
 };

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { CompromisedKeys } from '../../../../operator/domain/key/compromised-keys.ts';
 import { readCompromisedKids, readRetiredKeys } from '../../../../operator/domain/key/key-secrets.ts';
+import type { ProvidedKey } from '../../../../operator/domain/key/signing-key-observation.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../../support/durations.ts';
 import { FakeSigningKey } from './fake-signing-key.ts';
 
@@ -232,6 +233,34 @@ describe('a provided key', () => {
       fake.rotate('now');
       fake.reconcile();
       expect(phases()).toEqual(['mine Retired', 'next Active']);
+    });
+
+    test.each([
+      ['another Secret', { name: 'other', key: 'tls.key' }],
+      ['another key of the Secret', { name: 'secret', key: 'next.key' }],
+    ])(
+      'signs at once in %s where the other is in memory only: a replica that starts has neither',
+      (_, secretRef) => {
+        fake.heldKids = new Set(['mine']);
+        fake.provided = { key: FakeSigningKey.publicKey('next'), secretRef };
+        const end = until(300 * SECOND);
+        fake.reconcile();
+        expect(phases()).toEqual(['mine Retired', 'next Active']);
+        expect(message()).toContain('since the key before it had to stop signing');
+        expect(message()).toContain(`may reject its tokens until ${end}`);
+        expect(message()).not.toContain('memory');
+      },
+    );
+
+    test.each<[string, ProvidedKey | undefined, string]>([
+      ['its Secret is missing', { problem: 'Secret "secret" is missing' }, 'PrivateKeyInvalid'],
+      ['the spec asks for generated ones', undefined, 'Active'],
+    ])('does not sign from memory while %s', (_, provided, reason) => {
+      fake.heldKids = new Set(['mine']);
+      fake.provided = provided;
+      fake.reconcile();
+      expect(fake.ready()?.reason).toBe(reason);
+      expect(message()).not.toContain('key mine');
     });
 
     test('signs at once if the other is compromised, whoever has it', () => {
