@@ -126,6 +126,7 @@ const buildAuthentication = (
     settings: issuerSettingsOf(config),
     clients: informers.clients.cache,
     freshness,
+    isDenied: (namespace) => informers.clients.isDeniedIn(namespace),
     readClient: (ref, reader) => reads.clients.read(ref, reader),
     queues,
     readSecret: (ref, signal) => getIfThere(secrets, ref, signal),

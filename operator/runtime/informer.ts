@@ -119,9 +119,18 @@ export class Informer<T extends Cacheable> {
     return this.#healthOf(({ isGone }) => !isGone);
   }
 
+  /** The API server denies the scope that has the namespace. */
+  isDeniedIn(namespace: string): boolean {
+    return this.#reflectorOf(namespace)?.isDenied === true;
+  }
+
+  #reflectorOf(namespace: string): Reflector<T> | undefined {
+    return this.#byNamespace.get(namespace) ?? this.#byNamespace.get('');
+  }
+
   /** Of the scope that has the namespace. */
   healthIn(namespace: string): InformerHealth {
-    const reflector = this.#byNamespace.get(namespace) ?? this.#byNamespace.get('');
+    const reflector = this.#reflectorOf(namespace);
     return this.#healthOf((other) => other === reflector);
   }
 
@@ -140,9 +149,7 @@ export class Informer<T extends Cacheable> {
    * if none is given. Undefined before the first of these.
    */
   completeSince(namespace?: string): number | undefined {
-    if (namespace !== undefined) {
-      return (this.#byNamespace.get(namespace) ?? this.#byNamespace.get(''))?.lastListed;
-    }
+    if (namespace !== undefined) return this.#reflectorOf(namespace)?.lastListed;
     let latest = 0;
     for (const { lastListed, isDenied } of this.#reflectors) {
       if (isDenied) continue;

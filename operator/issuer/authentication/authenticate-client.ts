@@ -20,6 +20,8 @@ export interface AuthenticateClientOptions {
   /** Indexed by {@link CLIENT_ID_INDEX}. */
   readonly clients: Pick<Cache<OAuthClient>, 'byIndex' | 'synced' | 'values'>;
   readonly freshness: Pick<Freshness, 'clients'>;
+  /** Whether the API server denies the operator the clients of a namespace, so that none of them can be read. Absent: never. */
+  readonly isDenied?: (namespace: string) => boolean;
   /** Whether a client belongs to another issuer, which the index of the cache leaves out. Absent: none does. */
   readonly isOfAnother?: (client: OAuthClient) => boolean;
   /** Reads the client from the API server, for when the cache is stale; undefined if it does not exist. */
@@ -103,9 +105,19 @@ const readLive = (
     throw unavailable(error);
   });
 
+/** Any client that can be read; if all are in namespaces that are denied, one of these. */
+const findReadable = ({ clients, isDenied }: AuthenticateClientOptions): OAuthClient | undefined => {
+  let first: OAuthClient | undefined;
+  for (const client of clients.values()) {
+    if (isDenied?.(client.metadata.namespace) !== true) return client;
+    first ??= client;
+  }
+  return first;
+};
+
 /** Reads any client in place of one that does not exist: otherwise the answer would tell which exist while none can be read. */
 const readAny = async (options: AuthenticateClientOptions, reader: Reader): Promise<undefined> => {
-  const [any] = options.clients.values();
+  const any = findReadable(options);
   if (any) await readLive(options, any.metadata, reader);
   return undefined;
 };

@@ -31,6 +31,8 @@ export interface ClientAuthenticationOptions extends DocumentReader {
   /** Indexed by `CLIENT_ID_INDEX`. */
   readonly clients: Pick<Cache<OAuthClient>, 'byIndex' | 'synced' | 'values' | 'onChange'>;
   readonly freshness: Pick<Freshness, 'clients'>;
+  /** Whether the API server denies the operator the clients of a namespace. Absent: never. */
+  readonly isDenied?: (namespace: string) => boolean;
   readonly readClient: (ref: ObjectRef, reader: Reader) => Promise<OAuthClient | undefined>;
   readonly readSecret: (ref: ObjectRef, signal: AbortSignal) => Promise<Secret | undefined>;
   readonly reviewToken: ReviewToken;
@@ -71,6 +73,7 @@ export const createClientAuthentication = (options: ClientAuthenticationOptions)
     freshness,
     readClient,
     isOfAnother: (client) => isOfAnotherIssuer(settings, client),
+    ...(options.isDenied && { isDenied: options.isDenied }),
     secrets,
     assertions: [
       createPrivateKeyJwt({ issuerUrl: settings.url, findJwkProblem, isOwnKey, keys, clock }),

@@ -83,6 +83,7 @@ describe('an informer on several namespaces', () => {
     const { clock, informer } = await watch({ a: false, b: true });
     await clock.advance(5_000);
     expect([informer.healthIn('a').synced, informer.healthIn('b').synced]).toEqual([true, false]);
+    expect(['a', 'b', 'none'].map((name) => informer.isDeniedIn(name))).toEqual([false, true, false]);
     expect([informer.completeSince('a'), informer.completeSince('b')]).toEqual([
       informer.completeSince(),
       undefined,

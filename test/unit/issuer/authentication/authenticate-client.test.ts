@@ -29,6 +29,7 @@ let log: ReturnType<typeof recordedLog>;
 let metrics: ReturnType<typeof recordedMetrics>;
 let isSynced: boolean;
 let live: OAuthClient | undefined | Error;
+let denied: string[];
 let checks: CheckAssertion[];
 let compared: string[];
 
@@ -42,6 +43,7 @@ beforeEach(() => {
   metrics = recordedMetrics();
   isSynced = true;
   live = undefined;
+  denied = [];
   checks = [async ({ client }) => ({ authenticated: { client, method: 'serviceAccount' } })];
   compared = [];
 });
@@ -55,7 +57,9 @@ const replicaOf = (...clients: OAuthClient[]): Authenticate => {
   const authenticate = createAuthenticateClient({
     clients: cacheOf(...clients),
     freshness: { clients: () => isSynced },
-    readClient: async () => {
+    isDenied: (namespace) => denied.includes(namespace),
+    readClient: async ({ namespace }) => {
+      if (denied.includes(namespace)) throw new Error('denied');
       if (live instanceof Error) throw live;
       return live;
     },
@@ -305,6 +309,23 @@ describe('while the cache is stale', () => {
     await expect(replicaOf(clientWith(SECRET))(right, call)).rejects.toMatchObject({ code: 'Unavailable' });
     expect(causes()).toEqual([]);
   });
+
+  test.each<[string, string[], object]>([
+    ['one that can be read', ['denied'], INVALID_CLIENT],
+    ['one that can not, if there is no other', ['denied', 'other'], { code: 'Unavailable' }],
+  ])(
+    'while a namespace is denied, an unknown client gets the answer of %s',
+    async (_name, names, expected) => {
+      denied = names;
+      const inNamespace = (namespace: string): OAuthClient => {
+        const client = clientWith(SECRET);
+        return { ...client, metadata: { ...client.metadata, namespace, uid: namespace } };
+      };
+      const authenticate = replicaOf(inNamespace('denied'), inNamespace('other'));
+      const failing = authenticate({ ...wrong, clientID: 'unknown' }, call);
+      await expect(failing).rejects.toMatchObject(expected);
+    },
+  );
 
   test.each<[string, Authentication, () => ClientCredentials]>([
     ['a secret', SECRET, () => wrong],
