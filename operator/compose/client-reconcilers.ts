@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { keyOf } from '../api/meta.ts';
 import { newClientSecret } from '../crypto/client-secret.ts';
 import { findJwkProblem, thumbprintOf } from '../crypto/public-jwk.ts';
 import type { TrustSettings } from '../domain/client/trusted-issuer.ts';
@@ -7,7 +6,6 @@ import type { IssuerSettings } from '../domain/jwt/claims.ts';
 import { ownKids } from '../domain/key/own-kids.ts';
 import { createIsOwnKey } from '../issuer/keys/own-keys.ts';
 import type { FetchJson } from '../ports/outbound.ts';
-import { CLIENT_INDEX } from '../reconcilers/oauth-client/client-indexes.ts';
 import {
   type IssuerSources,
   NO_OTHER_ISSUER,
@@ -16,6 +14,7 @@ import {
 import {
   clientOfFollower,
   clientOfSecret,
+  clientsWithoutIssuer,
   clientTriggers,
 } from '../reconcilers/oauth-client/client-triggers.ts';
 import { ClientCredentialsReconciler } from '../reconcilers/oauth-client/credentials-reconciler.ts';
@@ -54,8 +53,8 @@ export interface ClientParts extends Omit<ReconcilerParts, 'keyring' | 'isClockU
 export interface WatchedIssuers extends IssuerSources {
   /** Called when another installation has come or gone. */
   onChange(handler: () => void): () => void;
-  /** What is known of the others has to be read again: this replica leads from now on. */
-  expire(): void;
+  /** Reads what is known of the others again, without waiting for it: this replica leads from now on. */
+  refresh(): void;
 }
 
 /** Wires the OAuthClients: one controller registers them, another checks their credentials, the third writes what limits have rejected. */
@@ -100,7 +99,7 @@ export const wireClients = (
     concurrency: 1,
     reconcile: (key, signal) => registration.reconcile(key, signal),
     seed: () => {
-      issuers?.expire();
+      issuers?.refresh();
       return clients.keys();
     },
   });
@@ -130,8 +129,7 @@ export const wireClients = (
         if (key !== undefined) verifies.queue.add(key);
       }),
       issuers?.onChange(() => {
-        for (const { metadata } of clients.byIndex(CLIENT_INDEX.state, 'IssuerUndecided'))
-          registers.queue.add(keyOf(metadata));
+        for (const key of clientsWithoutIssuer(clients)) registers.queue.add(key);
       }),
       rejected.onChange((keys) => {
         for (const key of keys) limited.queue.add(key);

@@ -71,7 +71,7 @@ export const ownershipParts = (
   }),
   issuers: {
     others: () => installations.others(),
-    expire: () => installations.expire(),
+    refresh: () => installations.refresh(),
     onChange: (handler) => installations.onChange(handler),
     isOwnKid: (kid) => keyring.phase(kid) !== undefined,
     kidsOf: (client) =>

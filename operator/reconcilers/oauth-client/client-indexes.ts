@@ -1,6 +1,11 @@
 import { findCondition } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
-import { CLIENT_ID_INDEX, hasOwnLimit, requestedClientID } from '../../domain/client/client-rules.ts';
+import {
+  CLIENT_ID_INDEX,
+  hasOwnLimit,
+  issuerOf,
+  requestedClientID,
+} from '../../domain/client/client-rules.ts';
 import { hasReachedLimit } from '../../domain/client/limit-condition.ts';
 import type { Indexers } from '../../ports/cache.ts';
 
@@ -14,6 +19,8 @@ export const CLIENT_INDEX = {
   limited: 'limited',
   /** Those with condition `LimitReached`, under {@link LIMITED}. */
   limitReached: 'limitReached',
+  /** Those whose issuer neither spec nor status names, whatever their `Ready` says, under {@link WITHOUT_ISSUER}. */
+  withoutIssuer: 'withoutIssuer',
 } as const;
 
 /** Values of {@link CLIENT_INDEX.state} beside the reasons of `Ready`; also labels of a metric. */
@@ -22,7 +29,10 @@ export const UNREGISTERED = 'Unregistered';
 
 /** The one value of {@link CLIENT_INDEX.limited} and {@link CLIENT_INDEX.limitReached}. */
 export const LIMITED = 'own';
+/** The one value of {@link CLIENT_INDEX.withoutIssuer}. */
+export const WITHOUT_ISSUER = 'none';
 const OWN: readonly string[] = [LIMITED];
+const UNDECIDED: readonly string[] = [WITHOUT_ISSUER];
 const NONE: readonly string[] = [];
 
 /** The index functions of the OAuthClient cache. `isOther` says which clients belong to other issuers; default none. */
@@ -37,4 +47,5 @@ export const clientIndexers = (
   ],
   [CLIENT_INDEX.limitReached]: (client) => (!isOther(client) && hasReachedLimit(client) ? OWN : NONE),
   [CLIENT_INDEX.limited]: (client) => (!isOther(client) && hasOwnLimit(client) ? OWN : NONE),
+  [CLIENT_INDEX.withoutIssuer]: (client) => (issuerOf(client) === undefined ? UNDECIDED : NONE),
 });

@@ -3,7 +3,7 @@ import type { OAuthClient } from '../../api/oauth-client.ts';
 import { issuerOf, isUndecided, requestedClientID } from '../../domain/client/client-rules.ts';
 import type { Cache, CacheChange } from '../../ports/cache.ts';
 import type { SecretMeta } from '../../ports/secrets.ts';
-import { CLIENT_INDEX } from './client-indexes.ts';
+import { CLIENT_INDEX, WITHOUT_ISSUER } from './client-indexes.ts';
 
 /** Under which name a client follows its Secret (ports/secrets.ts, NamedSecrets). */
 export const clientFollowerOf = (key: string): string => `OAuthClient/${key}`;
@@ -27,6 +27,10 @@ export const clientTriggers = (change: CacheChange<OAuthClient>, clients: Cache<
   }
   return [...keys];
 };
+
+/** Keys of the clients whose issuer depends on which other installations there are: an earlier release that ends leaves some that no condition shows. */
+export const clientsWithoutIssuer = (clients: Cache<OAuthClient>): string[] =>
+  [...clients.byIndex(CLIENT_INDEX.withoutIssuer, WITHOUT_ISSUER)].map(({ metadata }) => keyOf(metadata));
 
 /** The client that controls a Secret that the operator made, if one does. */
 export const clientOfSecret = ({ metadata }: Pick<SecretMeta, 'metadata'>): string | undefined => {

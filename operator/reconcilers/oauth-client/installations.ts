@@ -74,7 +74,7 @@ export class Installations {
 
   /** Reads them now, and every minute while this replica leads. */
   start(): void {
-    void this.#readAgain();
+    this.#readAgain();
   }
 
   stop(): void {
@@ -86,9 +86,12 @@ export class Installations {
     return this.#others;
   }
 
-  /** What was read before is not recent any more: this replica has just announced itself, and others may have done so. */
-  expire(): void {
+  /** Reads them again, without waiting for it: this replica has just announced itself, and others may have done so. */
+  refresh(): void {
     this.#age += 1;
+    void this.others().catch((error: unknown) =>
+      this.#options.log.warn('the other installations could not be read; trying again', { error }),
+    );
   }
 
   /** Read at most a minute ago. @throws ApiError if they can't be read */
@@ -102,14 +105,10 @@ export class Installations {
     return this.#changes.on(handler);
   }
 
-  async #readAgain(): Promise<void> {
-    const { clock, isLeading, log } = this.#options;
-    this.#cancelTimer = clock.after(READ_EVERY_MS, () => void this.#readAgain());
-    if (this.#others && !isLeading()) return;
-    this.expire();
-    await this.others().catch((error: unknown) =>
-      log.warn('the other installations could not be read; trying again', { error }),
-    );
+  #readAgain(): void {
+    const { clock, isLeading } = this.#options;
+    this.#cancelTimer = clock.after(READ_EVERY_MS, () => this.#readAgain());
+    if (!this.#others || isLeading()) this.refresh();
   }
 
   async #read(age: number): Promise<readonly OtherInstallation[]> {

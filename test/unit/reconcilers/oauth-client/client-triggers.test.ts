@@ -6,6 +6,7 @@ import {
   clientFollowerOf,
   clientOfFollower,
   clientOfSecret,
+  clientsWithoutIssuer,
   clientTriggers,
 } from '../../../../operator/reconcilers/oauth-client/client-triggers.ts';
 import { ObjectStore } from '../../../../operator/runtime/object-store.ts';
@@ -70,4 +71,21 @@ test('a Secret leads to the client that controls it, a follower to the client th
   expect(clientOfSecret(secret([{ ...owner, kind: 'Token', controller: true }]))).toBeUndefined();
   expect(clientOfFollower(clientFollowerOf('team/a'))).toBe('team/a');
   expect(clientOfFollower('token:team/a')).toBeUndefined();
+});
+
+test('clients without an issuer depend on other installations, also those that an earlier release has registered', () => {
+  const registered = clientOf('a', 'shared', 'shared');
+  const ready = {
+    type: 'Ready',
+    status: 'True',
+    reason: 'Registered',
+    message: '',
+    lastTransitionTime: '2026-01-01T00:00:00Z',
+    observedGeneration: 1,
+  } as const;
+  clients.apply({ ...registered, status: { clientID: 'shared', conditions: [ready] } });
+  clients.apply({ ...clientOf('b', 'shared'), status: { issuer: 'https://issuer.example.com' } });
+  const chosen = clientOf('d', 'chosen');
+  clients.apply({ ...chosen, spec: { ...chosen.spec, issuer: 'https://issuer.example.com' } });
+  expect(clientsWithoutIssuer(clients).sort()).toEqual(['team/a', 'team/c']);
 });

@@ -75,12 +75,27 @@ test('they are read once, until that is a minute ago or this replica leads', asy
   await clock.advance(60_000);
   expect(state.reads).toBe(2);
   await installations.others();
-  installations.expire();
+  installations.refresh();
   await Promise.all([installations.others(), installations.others()]);
   expect(state.reads).toBe(3);
   state.isLeading = false;
   await clock.advance(180_000);
   expect(state.reads).toBe(3);
+  installations.stop();
+});
+
+test('a replica that begins to lead reads them at once, though nobody needs them', async () => {
+  const { clock, state, installations, lease } = setUp();
+  installations.start();
+  await clock.advance(0);
+  state.leases = [lease('second', 'https://b.example')];
+  installations.refresh();
+  await clock.advance(0);
+  expect(installations.known).toHaveLength(1);
+  state.failure = new ApiError('no', { status: 503 });
+  installations.refresh();
+  await clock.advance(0);
+  expect(installations.known).toHaveLength(1);
   installations.stop();
 });
 
@@ -105,7 +120,7 @@ test('without the permission there are none, which the log says once', async () 
   const { state, installations, log } = setUp();
   state.failure = new ApiError('no', { status: 403, reason: 'Forbidden' });
   expect(await installations.others()).toEqual([]);
-  installations.expire();
+  installations.refresh();
   expect(await installations.others()).toEqual([]);
   expect(log.lines.filter(({ message }) => message.includes('rbac.installations'))).toHaveLength(1);
 });
@@ -121,7 +136,7 @@ test('an older one with the same URL ends this one, once', async () => {
   const { conflicts, state, installations, lease } = setUp();
   state.leases = [lease('second', OWN)];
   await installations.others();
-  installations.expire();
+  installations.refresh();
   await installations.others();
   expect(conflicts).toEqual([expect.stringContaining('namespace second')]);
 });
@@ -132,7 +147,7 @@ test('a younger one with a URL of before does not end this one, whose Lease may 
   await clock.advance(600_000);
   state.leases = [own, lease('second', BEFORE, '2021-01-01T00:00:00Z')];
   await installations.others();
-  installations.expire();
+  installations.refresh();
   await installations.others();
   expect(conflicts).toEqual([]);
   const errors = log.lines.filter(({ message }) => message.includes('must not run beside this one'));
