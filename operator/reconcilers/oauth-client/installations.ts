@@ -113,12 +113,14 @@ export class Installations {
 
   async #read(age: number): Promise<readonly OtherInstallation[]> {
     const { clock } = this.#options;
-    const before = describe(this.#others ?? []);
     const others = await withDeadline({ clock, ms: DEADLINE_MS }, (signal) => this.#find(signal)).catch(
       (error: unknown) => this.#withoutPermission(error),
     );
+    // A later read may have ended before.
+    if (age < this.#readAt) return this.#others ?? others;
+    const before = describe(this.#others ?? []);
     this.#others = others;
-    this.#readAt = Math.max(this.#readAt, age);
+    this.#readAt = age;
     if (describe(others) !== before) this.#onOthers(others);
     return others;
   }

@@ -19,6 +19,7 @@ const setUp = () => {
     leases: [] as Lease[],
     kids: { second: ['k2'], tenant: [] } as Record<string, string[]>,
     failure: undefined as Error | undefined,
+    hold: undefined as Promise<void> | undefined,
     reads: 0,
     isLeading: true,
   };
@@ -28,7 +29,9 @@ const setUp = () => {
     listLeases: async () => {
       state.reads += 1;
       if (state.failure) throw state.failure;
-      return state.leases;
+      const { leases, hold } = state;
+      await hold;
+      return leases;
     },
     listSigningKeys: async () =>
       Object.entries(state.kids).map(([namespace, kids]) => ({
@@ -153,4 +156,21 @@ test('a younger one with a URL of before does not end this one, whose Lease may 
   const errors = log.lines.filter(({ message }) => message.includes('must not run beside this one'));
   expect(errors).toHaveLength(1);
   expect(errors[0]).toMatchObject({ level: 'error', fields: { why: expect.stringContaining(BEFORE) } });
+});
+
+test('a read that ends after a later one does not undo what that one found', async () => {
+  const { state, installations, lease } = setUp();
+  const changes: number[] = [];
+  installations.onChange(() => void changes.push(installations.known?.length ?? 0));
+  const slow = Promise.withResolvers<void>();
+  state.hold = slow.promise;
+  const earlier = installations.others();
+  state.hold = undefined;
+  state.leases = [lease('second', 'https://b.example')];
+  installations.refresh();
+  const later = await installations.others();
+  slow.resolve();
+  expect(await earlier).toEqual(later);
+  expect(installations.known).toEqual(later);
+  expect(changes).toEqual([1]);
 });
