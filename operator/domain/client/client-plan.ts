@@ -26,12 +26,14 @@ type ClientIDDecision =
  * keeps it; of several (a restored backup) the oldest does; an unassigned ID goes to the oldest claimant that has not
  * lost it before.
  */
-const decideClientID = (client: OAuthClient, claimants: Iterable<OAuthClient>): ClientIDDecision => {
+const decideClientID = ({ client, claimants, settings }: ClientObservation): ClientIDDecision => {
   const others = [...claimants].filter(({ metadata }) => metadata.uid !== client.metadata.uid);
   const [registered] = [...others, client].filter(isRegistered).sort(bySeniority);
   if (registered === client) return { kind: 'held' };
-  if (registered !== undefined || isInConflict(client)) return { kind: 'lost', to: registered };
-  const [first = client] = [...others, client].filter((other) => !isInConflict(other)).sort(bySeniority);
+  if (registered !== undefined || isInConflict(settings, client)) return { kind: 'lost', to: registered };
+  const [first = client] = [...others, client]
+    .filter((other) => !isInConflict(settings, other))
+    .sort(bySeniority);
   return first === client ? { kind: 'held' } : { kind: 'waits', for: first };
 };
 
@@ -106,10 +108,10 @@ const planUndecided = ({ client, now }: ClientObservation, candidates: readonly 
  * registered client has, and condition `Ready`. Pure; planning again after the result is written yields `nothing`.
  */
 export const planClient = (observation: ClientObservation): ClientPlan => {
-  const { client, claimants, settings, issuer = OWN_CLIENT, now } = observation;
+  const { client, settings, issuer = OWN_CLIENT, now } = observation;
   if (issuer.kind === 'other') return { kind: 'nothing' };
   if (issuer.kind === 'undecided') return planUndecided(observation, issuer.candidates);
-  const claim = decideClientID(client, claimants);
+  const claim = decideClientID(observation);
   if (claim.kind === 'waits') return { kind: 'wait', for: claim.for };
   const { clientID: _, ...before } = client.status ?? {};
   const generation = client.metadata.generation ?? 0;

@@ -110,10 +110,6 @@ export const requestedClientID = ({ spec, metadata }: OAuthClient): string => sp
 export const isRegistered = (client: OAuthClient): boolean =>
   client.status?.clientID === requestedClientID(client);
 
-/** Whether it lost its client ID to another client. It stays so until it is created again (spec §2.4): no client takes over an ID unnoticed. */
-export const isInConflict = ({ status }: OAuthClient): boolean =>
-  findCondition(status?.conditions, 'Ready')?.reason === 'ClientIDConflict';
-
 const path = ({ metadata }: OAuthClient): string => `${metadata.namespace}/${metadata.name}`;
 
 /** Older first; of equal times (in seconds) the path decides, so that all replicas agree. */
@@ -133,6 +129,14 @@ export const isIssuerUrl = ({ url, previousURLs = [] }: IssuerUrls, other: unkno
 /** Whether a URL names this issuer, however it is written: for what must not be trusted, where likeness is enough. */
 export const isThisIssuer = ({ url, previousURLs = [] }: IssuerUrls, other: string): boolean =>
   isSameIssuer(other, url) || previousURLs.some((previous) => isSameIssuer(other, previous));
+
+/**
+ * Whether it lost its client ID to another client of this issuer. It stays so until it is created again (spec §2.4): no client takes over
+ * an ID unnoticed. What it lost at another issuer, before it moved, does not count.
+ */
+export const isInConflict = (urls: IssuerUrls, { status }: OAuthClient): boolean =>
+  findCondition(status?.conditions, 'Ready')?.reason === 'ClientIDConflict' &&
+  (status?.issuer === undefined || isIssuerUrl(urls, status.issuer));
 
 /** The issuer to which a client belongs (spec §2.4): the one that its spec chooses, else the one that registered it; undefined if neither is known yet. */
 export const issuerOf = ({ spec, status }: OAuthClient): string | undefined => spec.issuer ?? status?.issuer;

@@ -66,7 +66,7 @@ export class ClientCredentialsReconciler {
    * @throws ApiError on a conflict (plan again) and on any other failure of the API server
    */
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
-    const { clients, ownClients, named, clock } = this.#options;
+    const { clients, ownClients, named, clock, trust } = this.#options;
     const client = clients.get(key);
     if (client === undefined || !ownClients.has(client)) {
       named.follow(clientFollowerOf(key), []);
@@ -74,7 +74,9 @@ export class ClientCredentialsReconciler {
       return DONE;
     }
     // Registration comes first: only a registered client gets a generated Secret.
-    if (!isRegistered(client) && !isInConflict(client)) return DONE;
+    const { issuerUrl: url, previousURLs } = trust;
+    if (!isRegistered(client) && !isInConflict({ url, ...(previousURLs && { previousURLs }) }, client))
+      return DONE;
     const isFollowed = this.#follow(client);
     const found = await this.#find(client, signal);
     const current = clients.get(key);

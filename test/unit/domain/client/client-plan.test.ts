@@ -7,8 +7,10 @@ import { isRegistered, requestedClientID } from '../../../../operator/domain/cli
 import type { IssuerDecision } from '../../../../operator/domain/client/issuer-decision.ts';
 import { issuerSettings } from '../../../support/issuer-settings.ts';
 
+const BEFORE = 'https://before.example.com';
 const settings = issuerSettings({
   url: 'https://issuer.example.com',
+  previousURLs: [BEFORE],
   ownerClaim: 'https://example.com/owner',
   deviceIDClaim: 'https://example.com/device',
 });
@@ -42,6 +44,10 @@ const inConflict = (client: OAuthClient): OAuthClient => {
   const at = { now: '2025-12-31T00:00:00Z', observedGeneration: 3 };
   return { ...client, status: { conditions: setCondition([], condition, at) } };
 };
+const lostAt = (client: OAuthClient, issuer: string): OAuthClient => {
+  const lost = inConflict(client);
+  return { ...lost, status: { ...lost.status, issuer } };
+};
 const plan = (client: OAuthClient, claimants: readonly OAuthClient[] = [client]): ClientPlan =>
   planClient({ client, claimants, settings, now: NOW });
 const outcome = (client: OAuthClient, claimants?: readonly OAuthClient[]) => {
@@ -65,6 +71,15 @@ describe('a claim', () => {
     ['is kept against an older claimant by who holds it', holding(young), [old], registered],
     ['is lost to the registered client, however young', old, [holding(young)], conflict],
     ['stays lost when the registered client is gone', inConflict(old), [], conflict],
+    ['stays lost at this issuer', lostAt(old, settings.url), [], conflict],
+    ['stays lost at a URL that this issuer had before', lostAt(old, BEFORE), [], conflict],
+    [
+      'that was lost at another issuer is made here',
+      lostAt(old, 'https://other.example.com'),
+      [],
+      registered,
+    ],
+    ['waits for the older one that lost it at another issuer', young, [lostAt(old, 'https://other')], 'wait'],
     ['is not waited for where the older one lost it', young, [inConflict(old)], registered],
     ['that two hold stays with the older', holding(old), [holding(young)], registered],
     ['that two hold is taken from the younger', holding(young), [holding(old)], conflict],
