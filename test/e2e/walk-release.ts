@@ -86,7 +86,8 @@ export const narrowed = async (walk: Walk, env: ClusterEnv): Promise<void> => {
   await walk.step(
     'with watchNamespaces it issues there, with Roles alone, and as a user that a platform assigned',
     async () => {
-      await upgradeWith(env, `watchNamespaces={${TEAM}},${ASSIGNED_IDS}`);
+      // With the permission to look for other installations, which it otherwise asks for in vain.
+      await upgradeWith(env, `watchNamespaces={${TEAM}},rbac.installations=Always,${ASSIGNED_IDS}`);
       await kubectl(...inSystem('rollout', 'status', `deployment/${RELEASE}`, '--timeout=2m'));
       await apply(tokenManifest('narrowed'));
       await kubectl(...inTeam('wait', '--for=condition=Ready', 'm2mtoken/narrowed', '--timeout=1m'));

@@ -242,17 +242,38 @@ export const createAuthenticateClient = (options: AuthenticateClientOptions): Au
     return mapAwaitable(client, (found) => prove(options, found, input));
   };
 
-  /** Tries one after the other. If none authenticates, each counts as failed; otherwise none does. */
+  const record = (failed: readonly FailedAttempt[]): void => {
+    for (const { attempt, cause, detail } of failed) options.failures.fail(attempt, cause, detail);
+  };
+
+  /** Authenticates; what failed before counts also if this can't be decided. */
+  const authenticateAfter = (
+    input: AuthenticationInput,
+    failed: readonly FailedAttempt[],
+  ): Awaitable<Outcome> => {
+    const count = (error: unknown): never => {
+      record(failed);
+      throw error;
+    };
+    try {
+      const outcome = authenticate(input);
+      return outcome instanceof Promise ? outcome.catch(count) : outcome;
+    } catch (error) {
+      return count(error);
+    }
+  };
+
+  /** Tries one after the other. If one authenticates, none counts as failed; otherwise each does that was tried. */
   const authenticateAny = (
     [input, ...others]: Inputs,
     failed: readonly FailedAttempt[] = [],
   ): Awaitable<AuthenticatedClient> =>
-    mapAwaitable(authenticate(input), (reached) => {
+    mapAwaitable(authenticateAfter(input, failed), (reached) => {
       if ('authenticated' in reached) return reached.authenticated;
       const attempt = { clientID: input.clientID, address: input.call.address };
       const [next, ...rest] = others;
       if (next) return authenticateAny([next, ...rest], [...failed, { ...reached, attempt }]);
-      for (const former of failed) options.failures.fail(former.attempt, former.cause, former.detail);
+      record(failed);
       throw options.failures.fail(attempt, reached.cause, reached.detail);
     });
 

@@ -1,3 +1,4 @@
+import { withoutFinalNewline } from '../../domain/client/client-secret.ts';
 import type { IDAndSecret } from '../../domain/client/token-request.ts';
 import { refused } from '../../issuer/failure.ts';
 import type { ClientCredentials } from '../../issuer/use-cases.ts';
@@ -69,7 +70,7 @@ export const credentialsOf = (
   }
   if (basic === undefined) return body;
   const [first, ...others] = readBasic(basic).filter(({ clientID }) =>
-    ['', clientID].includes(body.clientID),
+    ['', withoutFinalNewline(clientID)].includes(withoutFinalNewline(body.clientID)),
   );
   if (first === undefined) {
     throw refused('invalid_request', 'client_id differs from the one in the Authorization header');

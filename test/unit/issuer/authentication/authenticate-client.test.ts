@@ -28,6 +28,8 @@ let clock: FakeClock;
 let log: ReturnType<typeof recordedLog>;
 let metrics: ReturnType<typeof recordedMetrics>;
 let isSynced: boolean;
+/** Compared secrets after which the cache is stale. */
+let staleAfter: number;
 let live: OAuthClient | undefined | Error;
 let denied: string[];
 let checks: CheckAssertion[];
@@ -42,6 +44,7 @@ beforeEach(() => {
   log = recordedLog();
   metrics = recordedMetrics();
   isSynced = true;
+  staleAfter = Number.POSITIVE_INFINITY;
   live = undefined;
   denied = [];
   checks = [async ({ client }) => ({ authenticated: { client, method: 'serviceAccount' } })];
@@ -56,7 +59,7 @@ const replicaOf = (...clients: OAuthClient[]): Authenticate => {
   const queues = createRequestQueues(metrics, clock);
   const authenticate = createAuthenticateClient({
     clients: cacheOf(...clients),
-    freshness: { clients: () => isSynced },
+    freshness: { clients: () => isSynced && compared.length < staleAfter },
     isDenied: (namespace) => denied.includes(namespace),
     readClient: async ({ namespace }) => {
       if (denied.includes(namespace)) throw new Error('denied');
@@ -250,6 +253,14 @@ describe('credentials that may mean several things', () => {
     const sent = meaning(['a+b', 'x'], ['other', 'right']);
     await expect(replicaOf(other)(sent, call)).rejects.toMatchObject({ code: 'Unavailable' });
     expect(causes()).toEqual([]);
+  });
+
+  test('that are wrong count although the next ones can not be checked', async () => {
+    staleAfter = 1;
+    live = new Error('away');
+    const sent = meaning(['a+b', 'wrong'], ['unknown', 'x']);
+    await expect(replicaOf(other)(sent, call)).rejects.toMatchObject({ code: 'Unavailable' });
+    expect(causes()).toEqual(['WrongSecret']);
   });
 
   test('name the client of an assertion', async () => {

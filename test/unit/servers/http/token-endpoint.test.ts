@@ -77,6 +77,12 @@ describe('what is asked for', () => {
     expect(asked(env)).toEqual([{ ...NOTHING, ...wanted }]);
   });
 
+  test('may name the client of the Authorization header as a file has it, with a newline at its end', async () => {
+    await using env = await openServerEnv();
+    const form = 'grant_type=client_credentials&client_id=id%0A';
+    expect((await post(env, form, { authorization: basic('id', 'secret') })).status).toBe(200);
+  });
+
   test('may come as JSON', async () => {
     await using env = await openServerEnv();
     const body = JSON.stringify({
