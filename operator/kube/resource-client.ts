@@ -29,7 +29,7 @@ export const createResourceClient = <T extends KubeObject>(
         await client.request<T>({
           verb: 'create',
           path: collectionPath(type, object.metadata.namespace),
-          query: CREATE,
+          query: options?.dryRun ? `${CREATE}&dryRun=All` : CREATE,
           body: object,
           signal: options?.signal,
         }),

@@ -37,8 +37,11 @@ export type ChangedObject<T extends KubeObject> = Omit<T, 'metadata'> & {
 export interface ResourceClient<T extends KubeObject> {
   readonly type: ResourceType;
   get(ref: ObjectRef, options?: CallOptions): Promise<T>;
-  /** POST with `fieldValidation=Strict` and our field manager. 409 AlreadyExists where it is there. */
-  create(object: NewObject<T>, options?: CallOptions): Promise<T>;
+  /**
+   * POST with `fieldValidation=Strict` and our field manager. 409 AlreadyExists where it is there. With `dryRun` admission and validation run,
+   * and nothing is stored.
+   */
+  create(object: NewObject<T>, options?: CallOptions & { readonly dryRun?: boolean }): Promise<T>;
   /** PUT, conditional on uid and resourceVersion. */
   update(object: ChangedObject<T>, options?: CallOptions): Promise<T>;
   /** PUT of `/status`, conditional on uid and resourceVersion; everything but status is ignored by the API server. */
@@ -101,6 +104,36 @@ export const deleteIfPresent = async (deletion: Promise<void>): Promise<boolean>
     if (isNotFound(error)) return false;
     throw error;
   }
+};
+/** The object to create in the place of one that is deleted because nobody can change it: with the same content, and not immutable. */
+const successorOf = <T extends KubeObject>({ metadata, ...rest }: ChangedObject<T>): NewObject<T> => {
+  const { name, namespace, labels, annotations, ownerReferences } = metadata;
+  const { immutable: _, ...content } = rest as typeof rest & { readonly immutable?: boolean };
+  const kept = {
+    ...(labels && { labels }),
+    ...(annotations && { annotations }),
+    ...(ownerReferences && { ownerReferences }),
+  };
+  return { ...content, metadata: { name, namespace, ...kept } } as unknown as NewObject<T>;
+};
+/**
+ * Deletes an immutable object, in exactly the version that `changed` was made from, once a dry run has shown that admission lets its
+ * successor pass: an object of that name (409) is found after admission only.
+ * @returns the successor, to be created
+ * @throws ApiError of the dry run, with the object left alone, and on a conflict
+ */
+export const deleteForSuccessor = async <T extends KubeObject>(
+  client: Pick<ResourceClient<T>, 'create' | 'delete'>,
+  changed: ChangedObject<T>,
+  signal: AbortSignal,
+): Promise<NewObject<T>> => {
+  const successor = successorOf(changed);
+  await client.create(successor, { signal, dryRun: true }).catch((error: unknown) => {
+    if (!isAlreadyExists(error)) throw error;
+  });
+  const { uid, resourceVersion } = changed.metadata;
+  await deleteIfPresent(client.delete(changed.metadata, { uid, resourceVersion }, { signal }));
+  return successor;
 };
 /** Status and reason, e.g. `403 Forbidden`. */
 export const answerOf = ({ status, reason }: ApiError): string =>

@@ -12,7 +12,7 @@ import {
 } from '../../domain/client/generated-secret.ts';
 import {
   ApiError,
-  deleteIfPresent,
+  deleteForSuccessor,
   getIfThere,
   isAlreadyExists,
   isRejected,
@@ -63,13 +63,9 @@ const applyRepair = async (
   signal: AbortSignal,
 ): Promise<Secret> => {
   const { replace, metadata, data } = repair;
-  const { immutable: _, ...rest } = found;
-  if (!replace) {
-    return secretClient.update({ ...found, metadata: { ...found.metadata, ...metadata }, data }, { signal });
-  }
-  const { name, namespace, uid, resourceVersion } = found.metadata;
-  await deleteIfPresent(secretClient.delete(found.metadata, { uid, resourceVersion }, { signal }));
-  return secretClient.create({ ...rest, metadata: { name, namespace, ...metadata }, data }, { signal });
+  const changed = { ...found, metadata: { ...found.metadata, ...metadata }, data };
+  if (!replace) return secretClient.update(changed, { signal });
+  return secretClient.create(await deleteForSuccessor(secretClient, changed, signal), { signal });
 };
 
 /**

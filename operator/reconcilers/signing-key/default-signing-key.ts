@@ -1,7 +1,7 @@
 import { API_VERSION } from '../../api/meta.ts';
 import type { SigningKey, SigningKeySpec } from '../../api/signing-key.ts';
 import type { WritableCache } from '../../ports/cache.ts';
-import { isAlreadyExists, isRejected, type ResourceClient } from '../../ports/kube.ts';
+import { isAlreadyExists, isForbidden, isRejected, type ResourceClient } from '../../ports/kube.ts';
 import type { Log } from '../../ports/log.ts';
 
 /** The SigningKey that the operator creates, from its configuration. */
@@ -52,10 +52,10 @@ export const createDefaultSigningKey = async (
     log.info('the default SigningKey was created', { name });
   } catch (error) {
     if (isRejected(error)) {
-      log.error('the default SigningKey was rejected: correct signingKey.spec in the configuration', {
-        name,
-        error,
-      });
+      const remedy = isForbidden(error)
+        ? "grant create of signingkeys in the operator's namespace, or check its quotas and admission policies"
+        : 'correct signingKey.spec in the configuration';
+      log.error(`the default SigningKey was rejected: ${remedy}`, { name, error });
       return false;
     }
     if (!isAlreadyExists(error)) throw error;

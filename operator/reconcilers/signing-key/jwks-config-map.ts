@@ -11,7 +11,7 @@ import {
 } from '../../domain/own-mark.ts';
 import type { WritableCache } from '../../ports/cache.ts';
 import type { ConfigMap } from '../../ports/config-maps.ts';
-import { isAlreadyExists, isNotFound, type ResourceClient } from '../../ports/kube.ts';
+import { deleteForSuccessor, isAlreadyExists, isNotFound, type ResourceClient } from '../../ports/kube.ts';
 
 /** Where the key set is kept for workloads that verify offline. */
 export interface JwksSinks {
@@ -64,7 +64,9 @@ const isOwn = (configMap: ConfigMap, { signingKey, jwks }: Wanted): boolean => {
   // It would go with a SigningKey that is being deleted, also by `kubectl delete --cascade=orphan`.
   if (signingKey.metadata.deletionTimestamp !== undefined) return false;
   const controller = controllerOf(metadata.ownerReferences);
-  const isPredecessor = controller?.kind === 'SigningKey' && controller.name === signingKey.metadata.name;
+  const { apiVersion, kind, name } = ownerOf(signingKey);
+  const isPredecessor =
+    controller?.apiVersion === apiVersion && controller.kind === kind && controller.name === name;
   if (controller !== undefined && !isPredecessor) return false;
   const marking = markingOf(metadata, madeFor(signingKey));
   return (
@@ -117,13 +119,6 @@ const create = async (
 const putBack = async (sinks: JwksSinks, found: ConfigMap, wanted: Wanted): Promise<void> => {
   const { signingKey, text, signal } = wanted;
   const { metadata } = found;
-  if (found.immutable) {
-    const { uid, resourceVersion } = metadata;
-    await sinks.configMapClient.delete(metadata, { uid, resourceVersion }, { signal });
-    sinks.configMaps.forget(`${metadata.namespace}/${metadata.name}`, uid);
-    await create(sinks, wanted);
-    return;
-  }
   const changed: ConfigMap = {
     ...found,
     metadata: {
@@ -134,7 +129,13 @@ const putBack = async (sinks: JwksSinks, found: ConfigMap, wanted: Wanted): Prom
     },
     data: { ...found.data, [JWKS_KEY]: text },
   };
-  sinks.configMaps.putIfNewer(await sinks.configMapClient.update(changed, { signal }));
+  if (!found.immutable) {
+    sinks.configMaps.putIfNewer(await sinks.configMapClient.update(changed, { signal }));
+    return;
+  }
+  const successor = await deleteForSuccessor(sinks.configMapClient, changed, signal);
+  sinks.configMaps.forget(`${metadata.namespace}/${metadata.name}`, metadata.uid);
+  sinks.configMaps.putIfNewer(await sinks.configMapClient.create(successor, { signal }));
 };
 
 /**

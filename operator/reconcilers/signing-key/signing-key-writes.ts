@@ -15,7 +15,7 @@ import {
 import type { WritableCache } from '../../ports/cache.ts';
 import type { EventRecorder } from '../../ports/events.ts';
 import type { KeyPairs } from '../../ports/keys.ts';
-import { deleteIfPresent, type ResourceClient } from '../../ports/kube.ts';
+import { deleteForSuccessor, deleteIfPresent, type ResourceClient } from '../../ports/kube.ts';
 import type { Secret } from '../../ports/secrets.ts';
 
 /** Where a SigningKey's plan is written to. */
@@ -58,12 +58,11 @@ export const createKeySecret = async (
 /** Deletes a Secret that a user made immutable, in the version that was read, and creates it again with other data. */
 const replaceKeySecret = async (
   { secretClient }: Pick<SigningKeySinks, 'secretClient'>,
-  { immutable: _, metadata, ...rest }: Secret,
+  changed: Secret,
   signal: AbortSignal,
 ): Promise<void> => {
-  const { name, namespace, uid, resourceVersion, labels = {}, annotations = {} } = metadata;
-  await deleteIfPresent(secretClient.delete(metadata, { uid, resourceVersion }, { signal }));
-  await secretClient.create({ ...rest, metadata: { name, namespace, labels, annotations } }, { signal });
+  const successor = await deleteForSuccessor(secretClient, changed, signal);
+  await secretClient.create(successor, { signal });
 };
 
 /** Brings a key Secret's metadata and what it remembers of other keys to what the plan says. @throws ApiError on a conflict */

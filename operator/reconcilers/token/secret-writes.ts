@@ -15,6 +15,7 @@ import {
   ApiError,
   answerOf,
   type ChangedObject,
+  deleteForSuccessor,
   deleteIfPresent,
   getIfThere,
   isAlreadyExists,
@@ -99,21 +100,6 @@ const changedSecret = (
   };
 };
 
-/** The Secret to create in the place of one that is deleted because nobody can change it: with the same content, and not immutable. */
-const successorOf = ({ immutable: _, metadata, ...rest }: ChangedObject<Secret>): NewObject<Secret> => {
-  const { name, namespace, labels, annotations, ownerReferences } = metadata;
-  return {
-    ...rest,
-    metadata: {
-      name,
-      namespace,
-      ...(labels && { labels }),
-      ...(annotations && { annotations }),
-      ...(ownerReferences && { ownerReferences }),
-    },
-  };
-};
-
 /** How the write of a Secret ended. */
 export type SecretWritten =
   /** It was written; others changed the fields `overwritten`, but not the JWT, before the API server stored it. */
@@ -186,14 +172,14 @@ const replaceSecret = async (
   signal: AbortSignal,
 ): Promise<SecretWritten> => {
   const { metadata } = changed;
-  const { uid, resourceVersion } = metadata;
+  let secret: NewObject<Secret>;
   try {
-    await deleteIfPresent(sinks.secretClient.delete(metadata, { uid, resourceVersion }, { signal }));
+    secret = await deleteForSuccessor(sinks.secretClient, changed, signal);
   } catch (error) {
     return classifyWriteFailure(error, metadata.name);
   }
-  sinks.secrets.forget(keyOf(metadata), uid);
-  return createSecret(sinks, { ...writing, secret: successorOf(changed) }, signal);
+  sinks.secrets.forget(keyOf(metadata), metadata.uid);
+  return createSecret(sinks, { ...writing, secret }, signal);
 };
 
 const updateSecret = async (

@@ -50,10 +50,12 @@ class Shelf<T extends KubeObject> {
     };
     return {
       get: async ({ name }) => this.find(name),
-      create: async (object) => {
+      create: async (object, { dryRun = false } = {}) => {
         const { name } = object.metadata;
+        this.admit(structuredClone(object) as unknown as T);
         if (this.objects.has(name))
           throw new ApiError('it is there', { status: 409, reason: 'AlreadyExists' });
+        if (dryRun) return structuredClone(object) as unknown as T;
         const metadata = {
           creationTimestamp: '2026-01-01T00:00:00Z',
           ...object.metadata,
@@ -82,6 +84,7 @@ export class FakeSigningKeyApi {
   readonly secrets = new Shelf<Secret>();
   readonly configMaps = new Shelf<ConfigMap>();
   readonly cache = new ObjectStore<SigningKey>({ log: this.log });
+  readonly #configMapCache = new ObjectStore<ConfigMap>({ log: this.log });
   readonly #reconciler: SigningKeyReconciler;
 
   /** `defaultKey` is the SigningKey that the reconciler creates. */
@@ -91,7 +94,7 @@ export class FakeSigningKeyApi {
       defaultKey,
       jwksMembers: { jwks: 'All', signingKey: 'default' },
       signingKeys: this.cache,
-      configMaps: new ObjectStore<ConfigMap>({ log: this.log }),
+      configMaps: this.#configMapCache,
       tokens: new ObjectStore<Token>({ log: this.log, indexers: TOKEN_INDEXERS }),
       recordObjects: { lastOf: (_, start) => start },
       signingKeyClient: this.signingKeys.client(),
@@ -126,6 +129,12 @@ export class FakeSigningKeyApi {
     };
     const fields = { apiVersion: 'm2moauth.dev/v1alpha1', kind: 'SigningKey', metadata } as const;
     this.cache.putIfNewer(this.signingKeys.put({ ...fields, spec: { algorithm: 'ES256', ...spec } }));
+  }
+
+  /** Shows the ConfigMaps to the cache. */
+  showConfigMaps(): void {
+    for (const configMap of this.configMaps.objects.values())
+      this.#configMapCache.putIfNewer(structuredClone(configMap));
   }
 
   /** Changes the SigningKey and shows that to the cache. */

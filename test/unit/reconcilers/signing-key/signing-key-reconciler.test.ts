@@ -70,6 +70,59 @@ describe('the default SigningKey', () => {
   });
 });
 
+describe('an immutable object that has to be replaced', () => {
+  const makeConfigMapImmutable = (): void => {
+    const found = fake.configMaps.find('default-jwks');
+    fake.configMaps.put({ ...found, immutable: true, data: { theirs: 'kept', 'jwks.json': '{}' } });
+  };
+
+  test('is left alone while admission rejects its successor, and keeps what others added when it is replaced', async () => {
+    fake.create();
+    await fake.reconcile();
+    makeConfigMapImmutable();
+    fake.showConfigMaps();
+    fake.configMaps.admit = () => {
+      throw new ApiError('denied', { status: 403, reason: 'Forbidden' });
+    };
+    await expect(fake.reconcile()).rejects.toThrow('denied');
+    expect(fake.configMaps.find('default-jwks').immutable).toBe(true);
+    fake.configMaps.admit = (object) => object;
+    await fake.reconcile();
+    const { immutable, data } = fake.configMaps.find('default-jwks');
+    expect(immutable).toBeUndefined();
+    expect(data).toMatchObject({ theirs: 'kept', 'jwks.json': expect.stringContaining(String(activeKid())) });
+  });
+});
+
+test('a default SigningKey that is forbidden names rights and policies, not the spec', async () => {
+  fake = new FakeSigningKeyApi({ name: 'default', spec: { algorithm: 'ES256' } });
+  fake.signingKeys.admit = () => {
+    throw new ApiError('denied', { status: 403, reason: 'Forbidden' });
+  };
+  await fake.reconcile();
+  const [line] = fake.log.lines.filter(({ level }) => level === 'error');
+  expect(line?.message).toContain('grant create of signingkeys');
+  expect(line?.message).not.toContain('signingKey.spec');
+});
+
+test('a ConfigMap that a SigningKey of another API group controls is left alone', async () => {
+  fake.create();
+  await fake.reconcile();
+  const found = fake.configMaps.find('default-jwks');
+  const other = {
+    apiVersion: 'example.com/v1',
+    kind: 'SigningKey',
+    name: 'default',
+    uid: 'x',
+    controller: true,
+  };
+  const metadata = { ...found.metadata, ownerReferences: [other] };
+  fake.configMaps.put({ ...found, metadata, data: {} });
+  fake.showConfigMaps();
+  await fake.reconcile();
+  expect(fake.configMaps.find('default-jwks').data).toEqual({});
+});
+
 describe('while the ConfigMap with the key set can not be written', () => {
   const rejectWrites = (status = 403): void => {
     fake.configMaps.admit = () => {
