@@ -5,7 +5,7 @@ import { listWatchObjects, listWatchSigningKeys } from '../kube/list-watch.ts';
 import { LEASES } from '../kube/resource-client.ts';
 import type { Lease } from '../ports/lease.ts';
 import type { Keyring } from '../ports/signing.ts';
-import type { ListWatch } from '../ports/watch.ts';
+import { type ListWatch, listPages } from '../ports/watch.ts';
 import { kidsOfClient } from '../reconcilers/oauth-client/client-kids.ts';
 import { Installations, type InstallationsOptions } from '../reconcilers/oauth-client/installations.ts';
 import { createOwnClients } from '../reconcilers/oauth-client/own-clients.ts';
@@ -21,12 +21,7 @@ const PAGE = 500;
 /** Every page: tenants can create Leases, which must not hide those of installations. */
 const listAll = async <T>(source: ListWatch<T>, signal: AbortSignal): Promise<readonly T[]> => {
   const all: T[] = [];
-  let continueToken: string | undefined;
-  do {
-    const page = await source.list({ limit: PAGE, continueToken, signal });
-    all.push(...page.items);
-    continueToken = page.continueToken;
-  } while (continueToken !== undefined);
+  for await (const items of listPages(source, { limit: PAGE, signal })) all.push(...items);
   return all;
 };
 

@@ -10,7 +10,7 @@ import type { Cacheable, WritableCache } from '../ports/cache.ts';
 import type { MonotonicClock } from '../ports/clock.ts';
 import type { DecodedClient } from '../ports/decoded-client.ts';
 import type { SecretMeta } from '../ports/secrets.ts';
-import type { ListWatch } from '../ports/watch.ts';
+import { type ListWatch, listPages } from '../ports/watch.ts';
 import { type Informers, secretsOf } from './informers.ts';
 import { decodedClients, type ResourceClients } from './resources.ts';
 
@@ -56,7 +56,7 @@ export const readsOf = (
 /** Objects of one page of a consistent list. */
 const PAGE = 500;
 
-/** One list by a label in each scope: quorum reads, since no resourceVersion is given. */
+/** One list by a label in each scope. */
 async function* listAll<T>(
   sourceIn: (selection: Selection) => ListWatch<T>,
   { scopes, labelSelector }: { scopes: readonly Selection[]; labelSelector: string },
@@ -64,12 +64,7 @@ async function* listAll<T>(
 ): AsyncGenerator<readonly T[]> {
   for (const scope of scopes) {
     const source = sourceIn({ ...scope, labelSelector });
-    let continueToken: string | undefined;
-    do {
-      const page = await source.list({ limit: PAGE, continueToken, signal });
-      yield page.items;
-      continueToken = page.continueToken;
-    } while (continueToken !== undefined);
+    yield* listPages(source, { limit: PAGE, signal });
   }
 }
 

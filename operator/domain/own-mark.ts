@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto';
-import { GROUP, MANAGED_BY_LABEL, MANAGER, type ObjectMeta, type OwnerReference } from '../api/meta.ts';
+import {
+  API_VERSION,
+  GROUP,
+  MANAGED_BY_LABEL,
+  MANAGER,
+  type ObjectMeta,
+  type OwnerReference,
+} from '../api/meta.ts';
 import { heldText } from './held-metadata.ts';
 
 /** Label of every Secret and ConfigMap that the operator makes, by which they are watched: the object's own name, or a hash of a longer one. */
@@ -22,6 +29,15 @@ const ownNameOf = (name: string): string =>
   name.length <= MAX_LABEL ? name : `sha256.${createHash('sha256').update(name).digest('hex').slice(0, 32)}`;
 
 const madeAsOf = (name: string, { kind, name: owner }: MadeFor): string => `${name} of ${kind} ${owner}`;
+
+/** The controller reference of an object to the resource for which it is made, without `blockOwnerDeletion` (spec §2.1). */
+export const controllerReferenceTo = ({ kind, name }: MadeFor, uid: string): OwnerReference => ({
+  apiVersion: API_VERSION,
+  kind,
+  name,
+  uid,
+  controller: true,
+});
 
 /** The labels of an object that the operator makes. A copy under another name has those of the original. */
 export const ownLabelsOf = (name: string): Readonly<Record<string, string>> => ({

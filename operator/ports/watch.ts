@@ -22,6 +22,19 @@ export interface ListOptions {
   readonly signal: AbortSignal;
 }
 
+/** A whole list, page by page; a quorum read, since it names no resourceVersion. Each page is requested when the one before was taken. */
+export async function* listPages<T>(
+  source: Pick<ListWatch<T>, 'list'>,
+  { limit, signal }: Pick<ListOptions, 'limit' | 'signal'>,
+): AsyncGenerator<readonly T[]> {
+  let continueToken: string | undefined;
+  do {
+    const page = await source.list({ limit, continueToken, signal });
+    yield page.items;
+    continueToken = page.continueToken;
+  } while (continueToken !== undefined);
+}
+
 /** Where a watch begins. */
 export interface WatchOptions {
   /** Events after this one; '' with `initialEvents`: the state as it is now. */

@@ -1,7 +1,8 @@
-import { API_VERSION, type ObjectMeta, type OwnerReference } from '../../api/meta.ts';
+import type { ObjectMeta, OwnerReference } from '../../api/meta.ts';
 import type { OAuthClient } from '../../api/oauth-client.ts';
 import {
   controllerOf,
+  controllerReferenceTo,
   type MadeFor,
   markingOf,
   ownAnnotationsOf,
@@ -36,13 +37,8 @@ const encode = (text: string): string => Buffer.from(text).toString('base64');
 
 const madeFor = ({ metadata }: OAuthClient): MadeFor => ({ kind: 'OAuthClient', name: metadata.name });
 
-const referenceTo = ({ metadata }: OAuthClient): OwnerReference => ({
-  apiVersion: API_VERSION,
-  kind: 'OAuthClient',
-  name: metadata.name,
-  uid: metadata.uid,
-  controller: true,
-});
+const referenceTo = (client: OAuthClient): OwnerReference =>
+  controllerReferenceTo(madeFor(client), client.metadata.uid);
 
 const contentOf = (client: OAuthClient, name: string, found: ReadSecret | undefined): GeneratedContent => {
   const { labels, annotations, ownerReferences } = found?.metadata ?? {};

@@ -1,6 +1,6 @@
-import { API_VERSION, type OwnerReference } from '../../api/meta.ts';
+import type { OwnerReference } from '../../api/meta.ts';
 import type { Token, TokenStatus } from '../../api/token.ts';
-import { isNoCopy, ownAnnotationsOf, ownLabelsOf } from '../own-mark.ts';
+import { controllerReferenceTo, isNoCopy, type MadeFor, ownAnnotationsOf, ownLabelsOf } from '../own-mark.ts';
 import { SECRET_ANNOTATIONS, secretNameOf } from './declared-token.ts';
 import type { ObservedSecret, TokenObservation } from './token-observation.ts';
 
@@ -40,6 +40,9 @@ export interface SecretRemoval {
   readonly observed: { readonly uid: string; readonly resourceVersion: string } | undefined;
 }
 
+/** For which resource a Token's Secret is made. */
+export const madeForToken = ({ name }: { readonly name: string }): MadeFor => ({ kind: 'Token', name });
+
 /** The data keys of the Secret that a Token asks for. */
 export const dataKeysOf = ({ spec }: Token): SecretContent['dataKeys'] => ({
   jwt: spec.secret?.key ?? DEFAULT_DATA_KEY,
@@ -66,7 +69,7 @@ export const secretContentOf = (
     annotations: {
       ...others,
       ...wroteAnnotation({ labels, annotations: others, dataKey: dataKeysOf(token).jwt }),
-      ...ownAnnotationsOf(name, { kind: 'Token', name: token.metadata.name }),
+      ...ownAnnotationsOf(name, madeForToken(token.metadata)),
       [SECRET_ANNOTATIONS.tokenId]: status.id ?? '',
       [SECRET_ANNOTATIONS.clientUID]: status.clientUID ?? '',
       ...(status.lastHandledRenew !== undefined && { [SECRET_ANNOTATIONS.renew]: status.lastHandledRenew }),
@@ -74,14 +77,9 @@ export const secretContentOf = (
   };
 };
 
-/** The controller reference of a Token's Secret, without `blockOwnerDeletion` (spec §2.1). */
-export const ownerReferenceTo = ({ metadata }: Token): OwnerReference => ({
-  apiVersion: API_VERSION,
-  kind: 'Token',
-  name: metadata.name,
-  uid: metadata.uid,
-  controller: true,
-});
+/** The controller reference of a Token's Secret. */
+export const ownerReferenceTo = (token: Token): OwnerReference =>
+  controllerReferenceTo(madeForToken(token.metadata), token.metadata.uid);
 
 /** The observed Secret with the name that the Token asks for, whoever owns it. */
 export const secretInPlace = ({ token, secrets }: TokenObservation): ObservedSecret | undefined =>

@@ -1,8 +1,8 @@
-import { API_VERSION } from '../../api/meta.ts';
 import type { SigningKey } from '../../api/signing-key.ts';
 import type { Jwks } from '../../domain/key/jwks.ts';
 import {
   controllerOf,
+  controllerReferenceTo,
   type MadeFor,
   markingOf,
   ownAnnotationsOf,
@@ -41,15 +41,10 @@ export const holdsKid = (configMap: ConfigMap | undefined, kid: string): boolean
   }
 };
 
-const ownerOf = ({ metadata }: SigningKey) => ({
-  apiVersion: API_VERSION,
-  kind: 'SigningKey',
-  name: metadata.name,
-  uid: metadata.uid,
-  controller: true,
-});
-
 const madeFor = ({ metadata }: SigningKey): MadeFor => ({ kind: 'SigningKey', name: metadata.name });
+
+const ownerOf = (signingKey: SigningKey) =>
+  controllerReferenceTo(madeFor(signingKey), signingKey.metadata.uid);
 
 const isControlled = ({ metadata }: ConfigMap, signingKey: SigningKey): boolean =>
   metadata.ownerReferences?.some(({ uid }) => uid === signingKey.metadata.uid) ?? false;

@@ -15,7 +15,7 @@ import type { ProvidedKey, SigningKeyObservation } from '../../domain/key/signin
 import type { KeyPairs } from '../../ports/keys.ts';
 import { getIfThere, type ResourceClient } from '../../ports/kube.ts';
 import type { Secret } from '../../ports/secrets.ts';
-import type { ListWatch } from '../../ports/watch.ts';
+import { type ListWatch, listPages } from '../../ports/watch.ts';
 
 /** Where a SigningKey's observation comes from. */
 export interface SigningKeySources {
@@ -47,14 +47,11 @@ export const listKeySecrets = async (
   signal: AbortSignal,
 ): Promise<Map<string, Secret>> => {
   const found = new Map<string, Secret>();
-  let continueToken: string | undefined;
-  do {
-    const page = await keySecrets.list({ limit: PAGE, continueToken, signal });
-    for (const secret of page.items) {
+  for await (const secrets of listPages(keySecrets, { limit: PAGE, signal })) {
+    for (const secret of secrets) {
       if (secret.metadata.labels?.[SIGNING_KEY_LABEL] === signingKey) found.set(secret.metadata.name, secret);
     }
-    continueToken = page.continueToken;
-  } while (continueToken !== undefined);
+  }
   return found;
 };
 

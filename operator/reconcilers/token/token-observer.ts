@@ -5,7 +5,7 @@ import type { CachedNamespace } from '../../domain/cached-namespace.ts';
 import type { IssuerSettings } from '../../domain/jwt/claims.ts';
 import { markingOf } from '../../domain/own-mark.ts';
 import { clientKeyOf, secretNameOf } from '../../domain/token/declared-token.ts';
-import { dataKeysOf } from '../../domain/token/secret-content.ts';
+import { dataKeysOf, madeForToken } from '../../domain/token/secret-content.ts';
 import {
   mayBeTakenOver,
   needsContent,
@@ -79,7 +79,7 @@ export const describeMetadata = (token: Token, secret: SecretMeta): ObservedSecr
     resourceVersion: metadata.resourceVersion,
     owned: controller === 'Token',
     controller,
-    marking: markingOf(metadata, { kind: 'Token', name: token.metadata.name }),
+    marking: markingOf(metadata, madeForToken(token.metadata)),
     terminating: metadata.deletionTimestamp !== undefined,
     isReduced,
     labels: metadata.labels ?? {},

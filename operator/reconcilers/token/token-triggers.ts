@@ -12,6 +12,7 @@ import {
   recordedIdsOf,
   secretNameOf,
 } from '../../domain/token/declared-token.ts';
+import { madeForToken } from '../../domain/token/secret-content.ts';
 import type { Cache, CacheChange, Indexers } from '../../ports/cache.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { NamedSecrets, SecretMeta } from '../../ports/secrets.ts';
@@ -257,7 +258,7 @@ export const SECRET_INDEXERS: Indexers<SecretMeta> = {
   [SECRET_INDEX.token]: (secret) => {
     const controller = controllingToken(secret);
     if (controller === undefined) return [];
-    const marking = markingOf(secret.metadata, { kind: 'Token', name: controller.name });
+    const marking = markingOf(secret.metadata, madeForToken(controller));
     return marking === 'Own' || marking === 'Partial' ? [controller.uid] : [];
   },
 };

@@ -1,14 +1,9 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { findJwkProblem, thumbprintOf } from '../../../../operator/crypto/public-jwk.ts';
-import {
-  type ClientAuthentication,
-  createClientAuthentication,
-} from '../../../../operator/issuer/authentication/client-authentication.ts';
-import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';
+import type { ClientAuthentication } from '../../../../operator/issuer/authentication/client-authentication.ts';
 import { assertionClaims, JWT_BEARER, type TestSigner, testSigner } from '../../../support/assertions.ts';
 import { FakeClock, settle } from '../../../support/fake-clock.ts';
-import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
-import { cacheOf, clientWith, ISSUER, patient } from '../clients.ts';
+import { clientWith, ISSUER, patient } from '../clients.ts';
+import { testAuthentication } from './test-authentication.ts';
 
 /** Checks of signatures at a time, of all callers (issuer/request-queues.ts). */
 const AT_ONCE = 16;
@@ -38,24 +33,8 @@ const checked = (): string[] =>
 beforeEach(async () => {
   clock = new FakeClock();
   signer = await testSigner();
-  const [log, metrics] = [recordedLog(), recordedMetrics()];
-  authentication = createClientAuthentication({
-    clients: cacheOf(clientWith({ privateKeyJWT: { jwks: { keys: [signer.publicJWK] } } as never })),
-    freshness: { clients: () => true },
-    readClient: async () => undefined,
-    readSecret: async () => undefined,
-    reviewToken: async () => ({ authenticated: false, username: '', audiences: [] }),
-    fetchJson: () => Promise.reject(new Error('nothing is fetched')),
-    findJwkProblem,
-    thumbprintOf,
-    keyring: { phase: () => undefined },
-    endpoints: [],
-    settings: { url: ISSUER, ownerClaim: 'sub', deviceIDClaim: '' },
-    queues: createRequestQueues(metrics, clock),
-    clock,
-    log,
-    metrics,
-  });
+  const client = clientWith({ privateKeyJWT: { jwks: { keys: [signer.publicJWK] } } as never });
+  authentication = testAuthentication({ clients: [client], clock });
   // The key is imported by the first check.
   await attempt(await signer.sign(claims()), '192.0.2.1');
   const ends: (() => void)[] = [];

@@ -1,17 +1,12 @@
 import { afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import type { OAuthClient } from '../../../../operator/api/oauth-client.ts';
 import { sleep } from '../../../../operator/async/sleep.ts';
-import { findJwkProblem, thumbprintOf } from '../../../../operator/crypto/public-jwk.ts';
-import {
-  type ClientAuthentication,
-  createClientAuthentication,
-} from '../../../../operator/issuer/authentication/client-authentication.ts';
-import { createRequestQueues } from '../../../../operator/issuer/request-queues.ts';
+import type { ClientAuthentication } from '../../../../operator/issuer/authentication/client-authentication.ts';
 import type { ClientCredentials } from '../../../../operator/issuer/use-cases.ts';
 import { assertionClaims, JWT_BEARER, type TestSigner, testSigner } from '../../../support/assertions.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
-import { recordedLog, recordedMetrics } from '../../../support/quiet.ts';
-import { type Authentication, cacheOf, clientWith, ISSUER, patient } from '../clients.ts';
+import { type Authentication, clientWith, ISSUER, patient } from '../clients.ts';
+import { testAuthentication } from './test-authentication.ts';
 
 /**
  * What an attempt that fails costs, whether its client exists and whatever its method (spec §4): signatures that are verified, and
@@ -53,9 +48,8 @@ const signer = (name: string): TestSigner => {
 
 beforeEach(async () => {
   clock = new FakeClock();
-  const [log, metrics] = [recordedLog(), recordedMetrics()];
-  authentication = createClientAuthentication({
-    clients: cacheOf(
+  authentication = testAuthentication({
+    clients: [
       named('warm', SECRET),
       named('secret', SECRET),
       named('suspended', SECRET, { suspended: true }),
@@ -66,24 +60,12 @@ beforeEach(async () => {
       named('suspended keys', keysOf(signer('client')), { suspended: true }),
       named('accounts', ACCOUNTS),
       named('issuers', ISSUERS),
-    ),
-    freshness: { clients: () => true },
-    readClient: async () => undefined,
+    ],
     readSecret: async () => {
       await sleep(clock, READ_MS);
       return { data: { client_secret: Buffer.from('right').toString('base64') } } as never;
     },
-    reviewToken: async () => ({ authenticated: false, username: '', audiences: [] }),
-    fetchJson: () => Promise.reject(new Error('nothing is fetched')),
-    findJwkProblem,
-    thumbprintOf,
-    keyring: { phase: () => undefined },
-    endpoints: [],
-    settings: { url: ISSUER, ownerClaim: 'sub', deviceIDClaim: '' },
-    queues: createRequestQueues(metrics, clock),
     clock,
-    log,
-    metrics,
   });
   // What a read takes is known once one was made.
   await workOf({ clientID: 'warm', clientSecret: 'wrong' });
